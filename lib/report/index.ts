@@ -1,0 +1,17 @@
+import type { Report, ReportOptions } from './types.ts'
+
+export type { Report, ReportOptions } from './types.ts'
+
+export type ReportKind = 'tty' | 'plain' | 'json'
+
+/** The report for `--output`. Loads only what that kind needs (listr2 for tty, chalk for colour). */
+export const createReport = async (kind: ReportKind, options: ReportOptions): Promise<Report> => {
+  switch (kind) {
+    case 'json':
+      return (await import('./json.ts')).createJson(options)
+    case 'plain':
+      return (await import('./plain.ts')).createPlain(options)
+    case 'tty':
+      return (await import('./listr.ts')).createListr(options)
+  }
+}

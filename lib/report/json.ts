@@ -1,0 +1,58 @@
+import type { Event } from '../engine/events.ts'
+import { noteLine } from './blocks.ts'
+import type { Report, ReportOptions } from './types.ts'
+import { createWriter } from './writer.ts'
+
+/**
+ * What the NDJSON contract leaves out: `working` and a host's connecting, connected and done only
+ * serve live output. In it are version, start, note, pass, play, task, host (unreachable or failed)
+ * and recap.
+ */
+const inContract = (event: Event): boolean =>
+  event.type === 'host'
+    ? event.state === 'unreachable' || event.state === 'failed'
+    : event.type !== 'working'
+
+/** One line of NDJSON. DEL and C1 controls are escaped too, since JSON.stringify lets them through to a terminal. */
+export const ndjson = (event: Event): string =>
+  `${JSON.stringify(event).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )}\n`
+
+/**
+ * One event per line on stdout and nothing else there; the first line is the version, the last the
+ * recap. Notes also go to stderr, for people. What comes before the version waits for it; after the
+ * recap nothing is printed on stdout any more.
+ */
+export const createJson = ({ stdout, stderr }: ReportOptions): Report => {
+  const lines = createWriter(stdout)
+  const people = createWriter(stderr)
+  let waiting: Event[] | undefined = []
+  let finished = false
+
+  const print = (event: Event): void => {
+    if (!finished) lines.write(ndjson(event))
+    finished ||= event.type === 'recap'
+  }
+  const release = (): void => {
+    const held = waiting ?? []
+    waiting = undefined
+    held.forEach(print)
+  }
+  return {
+    on(event) {
+      if (event.type === 'note') people.write(`${noteLine(event)}\n`)
+      if (!inContract(event)) return
+      if (event.type === 'version') {
+        print(event)
+        release()
+      } else if (waiting) waiting.push(event)
+      else print(event)
+    },
+    async end() {
+      release()
+      await Promise.all([lines.end(), people.end()])
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import type { ListrRenderer } from 'listr2'
+import { ANSI_ESCAPE_CODES, Listr, ProcessOutput, Spinner } from 'listr2'
+import type { Event } from '../engine/events.ts'
+import type { Failed, TaskEvent } from './blocks.ts'
+import { addFailure, failureBlock, failureOf, noteLine } from './blocks.ts'
+import { changeList } from './changes.ts'
+import type { RecapEvent } from './recap.ts'
+import { closing, recapTable } from './recap.ts'
+import { createStyle } from './style.ts'
+import { createTree, note } from './tree.ts'
+import type { Report, ReportOptions } from './types.ts'
+import type { Frame } from './view.ts'
+import { finalView, liveView } from './view.ts'
+import { createWriter } from './writer.ts'
+
+type Draw = (frame: Frame) => string[]
+
+interface PainterOptions {
+  readonly report: ReportOptions
+  readonly live: Draw
+  readonly final: Draw
+}
+
+/** listr2 names the class, but uses what every writable stream has. */
+type Terminal = ConstructorParameters<typeof ProcessOutput>[0]
+
+const CLEAR_DOWN = '\u001b[J'
+const CLEAR_LINE = '\u001b[K'
+
+/**
+ * Draws the tree in place. listr2's own renderer knows neither a terminal's height nor a hundred
+ * hosts, so only the drawing is ours: the task's life, the spinner and the holding back of foreign
+ * output are listr2's.
+ */
+class Painter implements ListrRenderer {
+  static rendererOptions: PainterOptions
+  static rendererTaskOptions: never
+  static nonTTY = true
+  readonly #options: PainterOptions
+  readonly #output: ProcessOutput
+  readonly #spinner = new Spinner()
+  #drawn = 0
+
+  constructor(_tasks: unknown, options: PainterOptions) {
+    this.#options = options
+    const { stdout, stderr } = options.report
+    this.#output = new ProcessOutput(stdout as Terminal, stderr as Terminal)
+  }
+
+  readonly #showCursor = (): void => {
+    this.#output.toStdout(ANSI_ESCAPE_CODES.CURSOR_SHOW, false)
+  }
+
+  #frame(): Frame {
+    const { stdout, columns, rows } = this.#options.report
+    const size = stdout as Partial<NodeJS.WriteStream>
+    return {
+      columns: Math.max(20, (size.columns ?? columns) - 1),
+      rows: Math.max(3, (size.rows ?? rows) - 1),
+      now: Date.now(),
+      spinner: this.#spinner.fetch(),
+    }
+  }
+
+  #paint(lines: readonly string[]): void {
+    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : ''
+    const text = lines.map(line => `${line}${CLEAR_LINE}\n`).join('')
+    this.#output.toStdout(`${up}\r${text}${CLEAR_DOWN}`, false)
+    this.#drawn = lines.length
+  }
+
+  render(): void {
+    this.#output.hijack()
+    process.once('exit', this.#showCursor)
+    this.#paint(this.#options.live(this.#frame()))
+    this.#spinner.start(() => this.#paint(this.#options.live(this.#frame())))
+  }
+
+  end(): void {
+    this.#spinner.stop()
+    this.#paint(this.#options.final(this.#frame()))
+    process.off('exit', this.#showCursor)
+    this.#output.release()
+  }
+}
+
+/** A terminal's report: the live tree, then failures in full, the changes (dry run or --diff) and the recap. */
+export const createListr = async (options: ReportOptions): Promise<Report> => {
+  const style = await createStyle(options.color)
+  const tree = createTree(Date.now())
+  const failures: Failed[] = []
+  const changed: TaskEvent[] = []
+  const warnings: string[] = []
+  const out = createWriter(options.stdout)
+  const people = createWriter(options.stderr)
+  let command = ''
+  let recap: RecapEvent | undefined
+  let finish: (() => void) | undefined
+  let running: Promise<unknown> | undefined
+
+  const start = (): void => {
+    const finished = new Promise<void>(done => (finish = done))
+    const report: PainterOptions = {
+      report: options,
+      live: frame => liveView(tree, frame, style),
+      final: frame => finalView(tree, frame, style),
+    }
+    running = new Listr([{ title: command, task: () => finished }], {
+      renderer: Painter,
+      rendererOptions: report,
+      registerSignalListeners: false,
+    }).run()
+  }
+  const keep = (event: Event): void => {
+    addFailure(failures, failureOf(event))
+    if (event.type === 'start') command = event.command
+    else if (event.type === 'recap') recap = event
+    else if (event.type === 'pass' && event.pass === 'apply' && event.state === 'start')
+      changed.length = 0
+    else if (event.type === 'task') changed.push(event)
+    else if (event.type === 'note') {
+      if (!running) people.write(`${noteLine(event)}\n`)
+      else if (event.level === 'warning') warnings.push(noteLine(event))
+    }
+  }
+  const below = (): string[] => {
+    const columns = (options.stdout as Partial<NodeJS.WriteStream>).columns ?? options.columns
+    const list = tree.dryRun || options.diff || options.verbose
+    const blocks = [
+      warnings.map(style.warning),
+      ...failures.map(failed => failureBlock(failed, style)),
+      list ? changeList(changed, { diff: options.diff, columns }, style).slice(0, -1) : [],
+      recap ? recapTable(recap, style, { fold: !options.verbose }) : [],
+      recap ? closing(recap, command, style) : [],
+    ]
+    return blocks.filter(lines => lines.length > 0).flatMap(lines => ['', ...lines])
+  }
+  return {
+    on(event) {
+      keep(event)
+      note(tree, event, Date.now())
+      if (event.type === 'start') start()
+    },
+    async end() {
+      finish?.()
+      await running
+      const lines = below()
+      if (lines.length > 0) out.write(`${lines.join('\n')}\n`)
+      await Promise.all([out.end(), people.end()])
+    },
+  }
+}

@@ -1,0 +1,90 @@
+import type { Event } from '../engine/events.ts'
+import type { Failed, TaskEvent } from './blocks.ts'
+import { addFailure, changeWords, failureBlock, failureOf, noteLine, surprise } from './blocks.ts'
+import { diffLines } from './diff.ts'
+import { closing, recapTable } from './recap.ts'
+import { cleanLine } from './sanitise.ts'
+import type { Style } from './style.ts'
+import { createStyle } from './style.ts'
+import type { Report, ReportOptions } from './types.ts'
+import { count, elapsed } from './words.ts'
+import { createWriter } from './writer.ts'
+
+/** `play | host | role | task | status`, then what changed and how long it took. */
+export const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
+  const { play, host, role, task, status } = event
+  const word = dryRun && status === 'changed' ? 'would change' : status
+  const details = [
+    changeWords(event),
+    event.estimate ? 'estimate' : '',
+    style.warning(surprise(event) ?? ''),
+    dryRun ? '' : elapsed(event.ms),
+  ].filter(text => text !== '')
+  return [
+    ...[play, host, role, task].map(cleanLine),
+    style.status[status](word),
+    ...(details.length > 0 ? [details.join('; ')] : []),
+  ].join(' | ')
+}
+
+const indent = (lines: readonly string[], by: string): string[] => lines.map(line => by + line)
+
+/** Plain lines for logs and pipes: what changed or failed as it happens, then failures in full again and the recap. */
+export const createPlain = async (options: ReportOptions): Promise<Report> => {
+  const style = await createStyle(options.color)
+  const out = createWriter(options.stdout)
+  const people = createWriter(options.stderr)
+  const failures: Failed[] = []
+  let command = ''
+  let dryRun = false
+  let planning = false
+
+  const print = (lines: readonly string[]): void => {
+    if (lines.length > 0) out.write(`${lines.join('\n')}\n`)
+  }
+  /** In a run the plan's tasks come again when they are done: only its failures are news. */
+  const shown = (event: TaskEvent): boolean => {
+    if (event.status === 'failed' || event.status === 'unreachable') return true
+    if (planning && !dryRun && event.status === 'changed') return false
+    return options.verbose || event.status === 'changed' || surprise(event) !== undefined
+  }
+  const task = (event: TaskEvent): void => {
+    if (!shown(event)) return
+    const diffs = options.diff ? event.changes.flatMap(change => change.diff ?? []) : []
+    print([
+      taskLine(event, dryRun, style),
+      ...diffs.flatMap(diff => indent(diffLines(diff, style), '    ')),
+    ])
+  }
+  const failure = (event: Event): void => {
+    const failed = failureOf(event)
+    const before = failures.length
+    addFailure(failures, failed)
+    if (failed && failures.length > before)
+      print(indent(failureBlock(failed, style), event.type === 'task' ? '    ' : ''))
+  }
+  return {
+    on(event) {
+      if (event.type === 'note')
+        (event.level === 'warning' ? people : out).write(`${noteLine(event)}\n`)
+      else if (event.type === 'start') ({ command, dryRun } = event)
+      else if (event.type === 'pass') {
+        planning = event.pass === 'plan' && event.state === 'start'
+        if (event.state === 'start') print([`== ${event.pass}`])
+      } else if (event.type === 'play' && event.state === 'start')
+        print([`== play ${cleanLine(event.play)}, ${count(event.hosts.length, 'host')}`])
+      else if (event.type === 'task') task(event)
+      else if (event.type === 'recap')
+        print([
+          ...failures.flatMap(one => ['', ...failureBlock(one, style)]),
+          '',
+          ...recapTable(event, style),
+          ...closing(event, command, style),
+        ])
+      failure(event)
+    },
+    async end() {
+      await Promise.all([out.end(), people.end()])
+    },
+  }
+}

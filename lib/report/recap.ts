@@ -1,0 +1,77 @@
+import type { Counts, Event } from '../engine/events.ts'
+import { cleanLine } from './sanitise.ts'
+import type { Style } from './style.ts'
+import { pad, width } from './width.ts'
+import { count, elapsed } from './words.ts'
+
+export type RecapEvent = Extract<Event, { type: 'recap' }>
+
+const STATUSES = ['ok', 'changed', 'skipped', 'failed', 'unreachable'] as const
+
+const row = (host: string, counts: Counts, column: number, style: Style): string => {
+  const cells = STATUSES.map(status => {
+    const cell = pad(`${status}=${counts[status]}`, status.length + 5)
+    return counts[status] === 0 ? style.dim(cell) : style.status[status](cell)
+  })
+  const extra = [
+    counts.unpredicted > 0 ? style.warning(`unpredicted=${counts.unpredicted}`) : '',
+    counts.unneeded > 0 ? style.warning(`unneeded=${counts.unneeded}`) : '',
+  ]
+  const name = pad(cleanLine(host), column)
+  return [`${name} :`, ...cells, ...extra].join(' ').replace(/ +(\u001b\[[0-9;]*m)? *$/, '$1')
+}
+
+const isPlainOk = (counts: Counts): boolean =>
+  counts.changed + counts.failed + counts.unreachable + counts.unpredicted + counts.unneeded === 0
+
+/** One line per host as Ansible's recap has it; with `fold` the hosts that were only ok become one line. */
+export const recapTable = (recap: RecapEvent, style: Style, { fold = false } = {}): string[] => {
+  const all = Object.entries(recap.hosts)
+  const shown = fold ? all.filter(([, counts]) => !isPlainOk(counts)) : all
+  const column = Math.max(0, ...shown.map(([host]) => width(cleanLine(host))))
+  const folded = all.length - shown.length
+  return [
+    ...shown.map(([host, counts]) => row(host, counts, column, style)),
+    ...(folded > 0 ? [style.status.ok(`${count(folded, 'host')} ok`)] : []),
+  ]
+}
+
+/** "fmc play site" out of the command line as it was typed. */
+const withoutDryRun = (command: string): string =>
+  `fmc ${command.replace(/^fmc\s+/, '')}`
+    .split(' ')
+    .filter(word => !['--dry-run', '--check', '-C'].includes(word))
+    .join(' ')
+
+const done = (recap: RecapEvent, command: string): string => {
+  const total = Object.keys(recap.hosts).length
+  const touched = Object.values(recap.hosts).filter(counts => counts.changed > 0).length
+  const time = elapsed(recap.seconds * 1000)
+  if (recap.dryRun) {
+    if (recap.changed === 0) return `Nothing would change on ${count(total, 'host')} (${time}).`
+    const how = `${cleanLine(withoutDryRun(command))} without --dry-run makes them`
+    return `${count(recap.changed, 'change')} would be made on ${count(touched, 'host')} (${how}).`
+  }
+  if (recap.changed === 0) return `Changed 0 on ${count(total, 'host')} in ${time}.`
+  const of = total === touched ? count(total, 'host') : `${touched} of ${count(total, 'host')}`
+  return `Changed ${recap.changed} on ${of}, unpredicted ${recap.unpredicted}, in ${time}.`
+}
+
+/** The closing sentences of a run: what was or would be done, then what went wrong. */
+export const closing = (recap: RecapEvent, command: string, style: Style): string[] => {
+  const { failed, unreachable, unneeded, unpredicted, exitCode } = recap
+  const bad = [
+    ...(failed > 0 ? [`${count(failed, 'task')} failed`] : []),
+    ...(unreachable > 0 ? [`${count(unreachable, 'host')} unreachable`] : []),
+  ].join(', ')
+  const consequence = recap.dryRun ? ': the prediction is incomplete there' : ''
+  const surprised = !recap.dryRun && unpredicted > 0
+  return [
+    surprised ? style.warning(done(recap, command)) : style.bold(done(recap, command)),
+    ...(unneeded > 0 ? [style.warning(`Predicted but not needed: ${unneeded}.`)] : []),
+    ...(bad === '' ? [] : [style.status.failed(`${bad}${consequence}.`)]),
+    ...(exitCode === 130
+      ? [style.warning('Interrupted. Run it again: it goes on from here.')]
+      : []),
+  ]
+}

@@ -1,0 +1,196 @@
+import type { Event } from '../engine/events.ts'
+
+export type RowState =
+  'waiting' | 'running' | 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
+type Pass = 'plan' | 'apply' | 'verify'
+
+/** One host in one play. Times are milliseconds of the clock that `note` is given. */
+export interface Row {
+  readonly host: string
+  state: RowState
+  pass: Pass | undefined
+  role: string
+  task: string
+  /** What the task says about itself, a planned count, or why it failed. */
+  text: string
+  /** When the current task began. */
+  since: number
+  /** Milliseconds of the tasks that are finished. */
+  spent: number
+  ok: number
+  changed: number
+  unpredicted: number
+}
+
+export interface PlayNode {
+  readonly play: string
+  readonly rows: Map<string, Row>
+}
+
+/** What a run looks like at one moment: the data of the live view. */
+export interface Tree {
+  dryRun: boolean
+  pass: Pass | undefined
+  begun: number
+  plays: PlayNode[]
+  /** The newest message, shown below the tree while it runs. */
+  message: string
+}
+
+export const createTree = (now: number): Tree => ({
+  dryRun: false,
+  pass: undefined,
+  begun: now,
+  plays: [],
+  message: '',
+})
+
+const newRow = (host: string): Row => ({
+  host,
+  state: 'waiting',
+  pass: undefined,
+  role: '',
+  task: '',
+  text: '',
+  since: 0,
+  spent: 0,
+  ok: 0,
+  changed: 0,
+  unpredicted: 0,
+})
+
+const rowOf = (tree: Tree, play: string, host: string): Row => {
+  let node = tree.plays.find(one => one.play === play)
+  if (!node) tree.plays.push((node = { play, rows: new Map() }))
+  let row = node.rows.get(host)
+  if (!row) node.rows.set(host, (row = newRow(host)))
+  return row
+}
+
+const rowsOf = (tree: Tree, host: string): Row[] =>
+  tree.plays.flatMap(({ rows }) => rows.get(host) ?? [])
+
+const isBad = ({ state }: Row): boolean => state === 'failed' || state === 'unreachable'
+
+/** A row at rest: what it did so far decides its state. */
+const settle = (row: Row): void => {
+  if (row.state !== 'running') return
+  row.state = row.changed > 0 ? 'changed' : 'ok'
+  row.text = ''
+}
+
+const work = (row: Row, event: Extract<Event, { type: 'working' }>, now: number): void => {
+  if (row.role !== event.role || row.task !== event.task || row.state !== 'running') row.since = now
+  Object.assign(row, {
+    state: 'running',
+    role: event.role,
+    task: event.task,
+    text: event.text ?? '',
+  })
+}
+
+/** A task counts in the pass that tells it last: what the plan foresaw gives way to what the apply did. */
+const recount = (row: Row, pass: Pass | undefined): void => {
+  if (row.pass === pass) return
+  if (pass === 'apply') Object.assign(row, { ok: 0, changed: 0, unpredicted: 0, spent: 0 })
+  row.pass = pass
+}
+
+const finish = (
+  tree: Tree,
+  row: Row,
+  event: Extract<Event, { type: 'task' }>,
+  now: number,
+): void => {
+  recount(row, tree.pass)
+  if (row.state === 'waiting' || row.state === 'ok') row.state = 'running'
+  row.since = now
+  row.spent += event.ms
+  if (event.unpredicted) row.unpredicted++
+  if (event.status === 'failed' || event.status === 'unreachable') {
+    const text = event.failure?.message ?? ''
+    Object.assign(row, { state: event.status, role: event.role, task: event.task, text })
+  } else if (tree.pass === 'verify') return
+  else if (event.status === 'changed') row.changed++
+  else if (event.status === 'ok') row.ok++
+}
+
+/** A host that is lost fails where it was; what it did not reach is skipped. */
+const lose = (tree: Tree, event: Extract<Event, { type: 'host'; failure: unknown }>): void => {
+  const rows = rowsOf(tree, event.host)
+  if (!rows.some(isBad)) {
+    const at =
+      rows.find(row => row.state === 'running') ??
+      rows.find(row => row.state === 'waiting') ??
+      rows[0]
+    if (at) Object.assign(at, { state: event.state, text: event.failure.message })
+  }
+  for (const row of rows) {
+    if (row.state === 'waiting') row.state = 'skipped'
+    settle(row)
+  }
+}
+
+const connect = (tree: Tree, host: string, now: number): void => {
+  const row = rowsOf(tree, host)[0]
+  if (row?.state !== 'waiting') return
+  Object.assign(row, { state: 'running', role: '', task: 'connecting', since: now })
+}
+
+/** Before the apply every host with planned changes waits for its play again. */
+const startPass = (tree: Tree, pass: Pass): void => {
+  tree.pass = pass
+  if (pass !== 'apply') return
+  for (const { rows } of tree.plays)
+    for (const row of rows.values()) {
+      if (row.state !== 'changed') continue
+      row.state = 'waiting'
+      row.text = `${row.changed} planned`
+    }
+}
+
+const settleAll = (tree: Tree, play?: string): void => {
+  for (const node of tree.plays)
+    if (play === undefined || node.play === play)
+      for (const row of node.rows.values()) {
+        if (tree.pass === 'apply' && play !== undefined && row.state === 'waiting')
+          row.state = 'running'
+        settle(row)
+      }
+}
+
+/** Takes one event into the tree. */
+export const note = (tree: Tree, event: Event, now: number): void => {
+  switch (event.type) {
+    case 'start':
+      Object.assign(tree, { dryRun: event.dryRun, begun: now })
+      for (const { play, hosts } of event.plays) for (const host of hosts) rowOf(tree, play, host)
+      return
+    case 'note':
+      tree.message = event.host === undefined ? event.text : `${event.host}: ${event.text}`
+      return
+    case 'pass':
+      if (event.state === 'start') startPass(tree, event.pass)
+      else settleAll(tree)
+      return
+    case 'play':
+      if (event.state === 'end') settleAll(tree, event.play)
+      return
+    case 'working':
+      work(rowOf(tree, event.play, event.host), event, now)
+      return
+    case 'task':
+      finish(tree, rowOf(tree, event.play, event.host), event, now)
+      return
+    case 'host':
+      if (event.state === 'connecting') connect(tree, event.host, now)
+      else if (event.state === 'done') rowsOf(tree, event.host).forEach(settle)
+      else if ('failure' in event) lose(tree, event)
+      return
+    case 'recap':
+      settleAll(tree)
+      return
+    case 'version':
+      return
+  }
+}

@@ -1,0 +1,57 @@
+/** Lines to a stream without loss: waits while a slow reader's pipe is full, keeps the order. */
+export interface Writer {
+  write(text: string): void
+  /** Resolves when everything has been handed to the system, or the reader has gone. */
+  end(): Promise<void>
+}
+
+/**
+ * Queues while the stream says that it is full and goes on at `drain`. A reader that closes its end
+ * (`| head`) is no error of ours: what is left is dropped. `end` leaves the stream itself open.
+ */
+export const createWriter = (stream: NodeJS.WritableStream): Writer => {
+  let queue: string[] = []
+  let full = false
+  let gone = false
+  let idle: (() => void)[] = []
+
+  const wake = (): void => {
+    idle.forEach(done => done())
+    idle = []
+  }
+  const send = (text: string): void => {
+    full = !stream.write(text)
+    if (full) stream.once('drain', drained)
+  }
+  const drained = (): void => {
+    full = false
+    const text = queue.join('')
+    queue = []
+    if (text !== '') send(text)
+    else wake()
+  }
+  const lost = (): void => {
+    gone = true
+    queue = []
+    wake()
+  }
+  stream.on('error', lost)
+  stream.on('close', lost)
+
+  return {
+    write(text) {
+      if (gone) return
+      if (full) queue.push(text)
+      else send(text)
+    },
+    async end() {
+      if (full && !gone) await new Promise<void>(done => idle.push(done))
+      if (!gone)
+        await new Promise<void>(done => {
+          idle.push(done)
+          stream.write('', wake)
+        })
+      stream.off('close', lost)
+    },
+  }
+}
