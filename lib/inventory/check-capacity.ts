@@ -1,0 +1,35 @@
+import type { Finding } from './problem.ts'
+import type { RawInventory } from './raw.ts'
+import { megabytes } from './resolve.ts'
+
+/** Warnings where the VMs of a hypervisor together want more than it has. */
+export function capacityFindings(raw: RawInventory): Finding[] {
+  return Object.entries(raw.hosts).flatMap(([name, host]) => {
+    const vms = Object.values(raw.hosts).filter(vm => vm.vm_on === name)
+    const memory = vms.reduce(
+      (sum, vm) => sum + (vm.memory === undefined ? 0 : megabytes(vm.memory)),
+      0,
+    )
+    const vcpu = vms.reduce((sum, vm) => sum + (vm.vcpu ?? 0), 0)
+    const found: Finding[] = []
+    const warn = (key: string, message: string, hint: string): void => {
+      found.push({ severity: 'warning', path: ['hosts', name, key], message, hint })
+    }
+    const has = host.memory === undefined ? Infinity : megabytes(host.memory)
+    if (memory > has)
+      warn(
+        'memory',
+        `the ${vms.length} VMs of ${name} have ${gb(memory)} of memory together, ${gb(memory - has)} more than its ${gb(has)}`,
+        'make VMs smaller, or move some to another hypervisor',
+      )
+    if (host.vcpu !== undefined && vcpu > host.vcpu)
+      warn(
+        'vcpu',
+        `the ${vms.length} VMs of ${name} have ${vcpu} vCPUs together, ${vcpu - host.vcpu} more than its ${host.vcpu}`,
+        'they share its processors: fine for idle VMs only',
+      )
+    return found
+  })
+}
+
+const gb = (megabyte: number): string => `${Number((megabyte / 1024).toFixed(2))} GB`

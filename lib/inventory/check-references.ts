@@ -1,0 +1,108 @@
+import { findCycle } from './groups.ts'
+import { suggestion } from './nearest.ts'
+import type { Finding, Path } from './problem.ts'
+import type { RawInventory } from './raw.ts'
+
+/** Names that mean nothing, mean two things, or go in circles. */
+export function referenceFindings(raw: RawInventory): Finding[] {
+  return [...groupFindings(raw), ...hostFindings(raw), ...networkFindings(raw)]
+}
+
+function groupFindings(raw: RawInventory): Finding[] {
+  const found: Finding[] = []
+  const groups = raw.groups ?? {}
+  for (const [name, group] of Object.entries(groups)) {
+    const path = ['groups', name]
+    if (name === 'all' || name === 'ungrouped')
+      found.push(
+        error(path, `no group may be called ${name}`, 'settings of every host go to all:', true),
+      )
+    if (Object.hasOwn(raw.hosts, name))
+      found.push(error(path, `${name} is the name of a host too`, 'rename the group', true))
+    for (const [index, host] of (group.hosts ?? []).entries())
+      found.push(...unknown('host', host, raw.hosts, [...path, 'hosts', index]))
+    for (const [index, child] of (group.children ?? []).entries())
+      found.push(...unknown('group', child, groups, [...path, 'children', index]))
+    found.push(...repeats(group.hosts ?? [], [...path, 'hosts']))
+    found.push(...repeats(group.children ?? [], [...path, 'children']))
+  }
+  const cycle = findCycle(groups)
+  if (cycle !== undefined)
+    found.push(
+      error(
+        ['groups', cycle[0] ?? '', 'children'],
+        `the group ${cycle[0] ?? ''} contains itself: ${cycle.join(' → ')}`,
+        'take one of them out of children',
+        true,
+      ),
+    )
+  return found
+}
+
+function hostFindings(raw: RawInventory): Finding[] {
+  return Object.entries(raw.hosts).flatMap(([name, host]) => {
+    const path = ['hosts', name]
+    const found: Finding[] = []
+    if (host.vm_on === name) found.push(error([...path, 'vm_on'], `${name} is a VM of itself`))
+    if (host.vm_on !== undefined)
+      found.push(...unknown('host', host.vm_on, raw.hosts, [...path, 'vm_on']))
+    for (const [index, nic] of (host.nics ?? []).entries())
+      found.push(
+        ...unknown('network', nic.network, raw.networks, [...path, 'nics', index, 'network']),
+      )
+    if ((host.nics ?? []).length === 0 && host.ssh?.host === undefined)
+      found.push(
+        error(
+          path,
+          `${name} has no address`,
+          'give it nics: [{ network, address }] or ssh: { host }',
+          true,
+        ),
+      )
+    const disks = (host.disks ?? []).map(disk => disk.name)
+    found.push(...repeats(disks, [...path, 'disks']))
+    return found
+  })
+}
+
+function networkFindings(raw: RawInventory): Finding[] {
+  return Object.entries(raw.networks).flatMap(([name, network]) => {
+    if (network.router === undefined) return []
+    const path = ['networks', name, 'router']
+    const found = unknown('host', network.router, raw.hosts, path)
+    if (network.gateway === undefined)
+      found.push(
+        error(
+          path,
+          `${name} has a router and no gateway`,
+          "give the router's address as gateway",
+          true,
+        ),
+      )
+    return found
+  })
+}
+
+function unknown(
+  kind: string,
+  name: string,
+  known: Readonly<Record<string, unknown>>,
+  path: Path,
+): Finding[] {
+  if (Object.hasOwn(known, name)) return []
+  return [error(path, `no ${kind} is called ${name}`, suggestion(name, Object.keys(known)))]
+}
+
+const repeats = (names: readonly string[], path: Path): Finding[] =>
+  names.flatMap((name, index) =>
+    names.indexOf(name) < index ? [error([...path, index], `${name} is there twice`)] : [],
+  )
+
+/** A Finding that stops every command. */
+export const error = (path: Path, message: string, hint?: string, key = false): Finding => ({
+  severity: 'error',
+  path,
+  message,
+  hint,
+  ...(key && { key }),
+})

@@ -1,0 +1,89 @@
+import { UsageError } from '../errors.ts'
+import { error } from './check-references.ts'
+import { findCycle, groupTree } from './groups.ts'
+import { suggestion } from './nearest.ts'
+import { matchNames } from './patterns.ts'
+import type { Finding, Path } from './problem.ts'
+import type { RawInventory, RawVip } from './raw.ts'
+
+/** VIPs that keepalived could not hold or haproxy could not serve. */
+export function vipFindings(raw: RawInventory): Finding[] {
+  const found: Finding[] = []
+  const vrids = new Map<string, string>()
+  const match = matcher(raw, found)
+  for (const [name, vip] of Object.entries(raw.vips ?? {})) {
+    const path = ['vips', name]
+    if (!Object.hasOwn(raw.networks, vip.network))
+      found.push(
+        error(
+          [...path, 'network'],
+          `no network is called ${vip.network}`,
+          suggestion(vip.network, Object.keys(raw.networks)),
+        ),
+      )
+    const vrid = `${vip.network} ${vip.vrid}`
+    const before = vrids.get(vrid)
+    if (before !== undefined)
+      found.push(
+        error(
+          [...path, 'vrid'],
+          `vrid ${vip.vrid} is that of the VIP ${before} in ${vip.network} too`,
+          'every VIP of a network needs its own, 1 to 255',
+        ),
+      )
+    else vrids.set(vrid, name)
+    match(vip.backends, [...path, 'backends'])
+    balancerFindings(raw, name, vip, match(vip.balancers, [...path, 'balancers']), found)
+  }
+  return found
+}
+
+function balancerFindings(
+  raw: RawInventory,
+  name: string,
+  vip: RawVip,
+  balancers: ReadonlySet<string> | undefined,
+  found: Finding[],
+): void {
+  if (balancers === undefined) return
+  for (const balancer of balancers)
+    if (raw.hosts[balancer]?.nics?.some(nic => nic.network === vip.network) !== true)
+      found.push(
+        error(
+          ['vips', name, 'network'],
+          `the balancer ${balancer} has no nic in ${vip.network}, it could not hold the VIP ${name}`,
+          `give ${balancer} a nic in ${vip.network}, or the VIP an address where ${balancer} is`,
+        ),
+      )
+  if (vip.preferred !== undefined && !balancers.has(vip.preferred))
+    found.push(
+      error(
+        ['vips', name, 'preferred'],
+        `${vip.preferred} is none of the balancers of the VIP ${name}`,
+        suggestion(vip.preferred, balancers),
+      ),
+    )
+}
+
+function matcher(
+  raw: RawInventory,
+  found: Finding[],
+): (pattern: string, path: Path) => ReadonlySet<string> | undefined {
+  if (findCycle(raw.groups ?? {}) !== undefined) return () => undefined
+  const scope = {
+    groups: groupTree(raw).members,
+    hosts: new Map(Object.entries(raw.hosts)),
+  }
+  return (pattern, path) => {
+    try {
+      const names = matchNames(scope, pattern)
+      if (names.size === 0)
+        found.push({ severity: 'warning', path, message: `the pattern ${pattern} matches no host` })
+      return names
+    } catch (problem) {
+      if (!(problem instanceof UsageError)) throw problem
+      found.push(error(path, problem.message, problem.hint))
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { UsageError } from '../errors.ts'
+import { formatProblem } from './problem.ts'
+import type { RawValue } from './raw.ts'
+
+/**
+ * The variables of `-e` options, the last one of a name wins: `name=value` with value read as YAML (8 is a
+ * number, "8" a text, [a, b] a list), `@file.yaml`, or a map such as `{a: 1, b: 2}`. UsageError if it is none of these.
+ */
+export async function parseExtraVars(
+  options: readonly string[],
+): Promise<Record<string, RawValue>> {
+  const vars: Record<string, RawValue> = {}
+  for (const option of options) Object.assign(vars, await parseOption(option))
+  return vars
+}
+
+async function parseOption(option: string): Promise<Record<string, RawValue>> {
+  if (option.startsWith('@')) return parseMap(readVarsFile(option.slice(1)), option.slice(1))
+  if (option.startsWith('{')) return parseMap(option, '-e')
+  const [, name = '', text = ''] = /^([^=]*)=([\s\S]*)$/.exec(option) ?? []
+  checkName(name, `-e ${option.includes('=') ? `${name}=…` : option}`)
+  return { [name]: await parseValue(text) }
+}
+
+async function parseMap(text: string, from: string): Promise<Record<string, RawValue>> {
+  const { parseSource } = await import('./source.ts')
+  const { data, problems } = parseSource(text, from)
+  if (problems.length > 0) throw new UsageError(problems.map(formatProblem).join('\n'))
+  if (typeof data !== 'object' || data === null || Array.isArray(data))
+    throw new UsageError(`${from}: expected a map of variables`)
+  for (const name of Object.keys(data)) checkName(name, from)
+  return data as Record<string, RawValue>
+}
+
+/** What YAML does not take as one value, such as `@home` or `a: b`, is text. */
+async function parseValue(text: string): Promise<RawValue> {
+  if (text === '') return ''
+  const { parseSource } = await import('./source.ts')
+  const { data, problems } = parseSource(text, '-e')
+  const collection = typeof data === 'object' && data !== null && /^[^[{!]/.test(text.trimStart())
+  return problems.length > 0 || collection ? text : data
+}
+
+function checkName(name: string, from: string): void {
+  if (/^[a-z_][a-z0-9_]*$/.test(name) && name !== '__proto__') return
+  throw new UsageError(`${from}: ${JSON.stringify(name)} is no variable name`, {
+    hint: 'write -e name=value, -e @file.yaml or -e "{name: value}"',
+  })
+}
+
+function readVarsFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? ''}`)
+  }
+}

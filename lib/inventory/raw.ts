@@ -1,0 +1,95 @@
+import type { SecretRef } from './secret-ref.ts'
+
+/** inventory.yaml as it is written; lib/inventory/schema.ts says what each key means. */
+export type RawValue =
+  | string
+  | number
+  | boolean
+  | null
+  | SecretRef
+  | readonly RawValue[]
+  | { readonly [key: string]: RawValue }
+
+export type RawVars = Readonly<Record<string, RawValue>>
+
+export interface RawSsh {
+  readonly user?: string | undefined
+  readonly port?: number | undefined
+  readonly sudo?: boolean | undefined
+  readonly identity_file?: string | undefined
+  readonly transport?: 'auto' | 'ssh2' | 'openssh' | undefined
+}
+
+export interface RawNetwork {
+  readonly cidr: string
+  readonly mode: 'bridge' | 'open' | 'nat'
+  readonly gateway?: string | undefined
+  readonly bridge?: string | undefined
+  readonly router?: string | undefined
+}
+
+export interface RawVip {
+  readonly address: string
+  readonly network: string
+  readonly vrid: number
+  readonly ports: readonly number[]
+  readonly backends: string
+  readonly check?: 'k3s' | 'tcp' | undefined
+  readonly balancers: string
+  readonly preferred?: string | undefined
+}
+
+export interface RawNic {
+  readonly network: string
+  readonly address: string
+  readonly mac?: string | undefined
+  readonly device?: string | undefined
+}
+
+export interface RawDisk {
+  readonly name: string
+  readonly size: string
+  readonly device?: string | undefined
+}
+
+export interface RawHost {
+  readonly os: string
+  readonly vm_on?: string | undefined
+  readonly vcpu?: number | undefined
+  readonly memory?: string | undefined
+  readonly root_disk?: string | undefined
+  readonly disks?: readonly RawDisk[] | undefined
+  readonly nics?: readonly RawNic[] | undefined
+  readonly ssh?: (RawSsh & { readonly host?: string | undefined }) | undefined
+  readonly vars?: RawVars | undefined
+}
+
+export interface RawGroup {
+  readonly hosts?: readonly string[] | undefined
+  readonly children?: readonly string[] | undefined
+  readonly ssh?: RawSsh | undefined
+  readonly vars?: RawVars | undefined
+}
+
+export interface RawInventory {
+  readonly timezone: string
+  readonly domain: string
+  readonly secrets?: string | undefined
+  readonly artifacts?:
+    | Readonly<
+        Record<
+          string,
+          {
+            readonly url?: string | undefined
+            readonly sha256?: string | undefined
+            readonly version?: string | undefined
+          }
+        >
+      >
+    | undefined
+  readonly networks: Readonly<Record<string, RawNetwork>>
+  readonly vips?: Readonly<Record<string, RawVip>> | undefined
+  readonly all?: Omit<RawGroup, 'hosts' | 'children'> | undefined
+  readonly groups?: Readonly<Record<string, RawGroup>> | undefined
+  readonly hosts: Readonly<Record<string, RawHost>>
+}

@@ -1,0 +1,136 @@
+import { dirname, resolve as resolvePath } from 'node:path'
+import { groupTree, type GroupTree } from './groups.ts'
+import { parseCidr } from './net.ts'
+import type { RawDisk, RawHost, RawInventory, RawSsh, RawValue } from './raw.ts'
+import type { Disk, Host, Inventory, Network, Nic, Os, Vars, Vip } from './types.ts'
+
+const FAMILIES = {
+  debian: 'debian',
+  ubuntu: 'debian',
+  almalinux: 'el',
+  rocky: 'el',
+  flatcar: 'flatcar',
+} as const satisfies Record<Os['name'], Os['family']>
+
+/** Megabytes of a size such as 512MB or 8GB; 1GB is 1024MB. */
+export function megabytes(size: string): number {
+  const factor = { MB: 1, GB: 1024, TB: 1024 * 1024 }[size.slice(-2)] ?? 0
+  return Math.round(Number(size.slice(0, -2)) * factor)
+}
+
+const gigabytes = (size: string): number => megabytes(size) / 1024
+
+export function parseOs(text: string): Os {
+  const [name, version] = text.split(' ') as [Os['name'], string | undefined]
+  return { name, family: FAMILIES[name], version }
+}
+
+/**
+ * The typed inventory of a checked file. Variables, the nearest wins:
+ *   1. all: vars
+ *   2. groups.<group>.vars: parents before their children, groups of one depth in the order of the file
+ *   3. hosts.<host>.vars
+ *   4. -e on the command line, the last one of a name
+ * A variable is replaced as a whole: maps and lists are not merged.
+ */
+export function resolveInventory(
+  raw: RawInventory,
+  file: string,
+  extraVars: Readonly<Record<string, unknown>> = {},
+): Inventory {
+  const tree = groupTree(raw)
+  const networks = new Map(
+    Object.entries(raw.networks).map(([name, network]) => [name, resolveNetwork(name, network)]),
+  )
+  return {
+    file,
+    timezone: raw.timezone,
+    domain: raw.domain,
+    networks,
+    vips: new Map(
+      Object.entries(raw.vips ?? {}).map(([name, vip]): [string, Vip] => [
+        name,
+        {
+          ...vip,
+          name,
+          prefix: networks.get(vip.network)?.prefix ?? 32,
+          check: vip.check ?? 'tcp',
+          preferred: vip.preferred,
+        },
+      ]),
+    ),
+    hosts: new Map(
+      Object.entries(raw.hosts).map(([name, host], index) => [
+        name,
+        resolveHost(raw, tree, name, host, index, extraVars as Vars),
+      ]),
+    ),
+    groups: tree.members,
+    secretsFile: resolvePath(dirname(resolvePath(file)), raw.secrets ?? 'secrets.age'),
+    artifacts: (raw.artifacts ?? {}) as Inventory['artifacts'],
+  }
+}
+
+function resolveNetwork(name: string, network: RawInventory['networks'][string]): Network {
+  const block = parseCidr(network.cidr)
+  return {
+    name,
+    cidr: network.cidr,
+    prefix: typeof block === 'string' ? 32 : block.prefix,
+    mode: network.mode,
+    gateway: network.gateway,
+    bridge: network.bridge,
+    router: network.router,
+  }
+}
+
+function resolveHost(
+  raw: RawInventory,
+  tree: GroupTree,
+  name: string,
+  host: RawHost,
+  index: number,
+  extraVars: Vars,
+): Host {
+  const groups = tree.groupsOf.get(name) ?? ['all']
+  const layers = [...groups.map(group => (group === 'all' ? raw.all : raw.groups?.[group])), host]
+  const vars: Record<string, RawValue> = {}
+  const ssh: RawSsh = {}
+  for (const layer of layers) {
+    Object.assign(vars, layer?.vars)
+    Object.assign(ssh, layer?.ssh)
+  }
+  const user = ssh.user ?? 'root'
+  return {
+    name,
+    address: host.ssh?.host ?? host.nics?.[0]?.address ?? '',
+    os: parseOs(host.os),
+    nics: (host.nics ?? []).map((nic, position): Nic => ({
+      network: nic.network,
+      address: nic.address,
+      mac: nic.mac,
+      device: nic.device ?? `eth${position}`,
+    })),
+    vcpu: host.vcpu,
+    memoryMb: host.memory === undefined ? undefined : megabytes(host.memory),
+    rootDiskGb: host.root_disk === undefined ? undefined : gigabytes(host.root_disk),
+    disks: (host.disks ?? []).map(resolveDisk),
+    vmOn: host.vm_on,
+    groups,
+    index,
+    ssh: {
+      user,
+      port: ssh.port ?? 22,
+      sudo: ssh.sudo ?? user !== 'root',
+      identityFile: ssh.identity_file,
+      transport: ssh.transport ?? 'auto',
+    },
+    vars: { ...vars, ...extraVars },
+  }
+}
+
+const resolveDisk = ({ name, size, device }: RawDisk): Disk => ({
+  name,
+  sizeGb: gigabytes(size),
+  device: device ?? `/dev/disk/by-id/virtio-${name}`,
+})

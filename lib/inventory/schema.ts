@@ -1,0 +1,155 @@
+import { z } from 'zod'
+
+const NAME = /^[a-z][a-z0-9_-]*$/
+const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+const GROUP_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+const SIZE = /^\d+(\.\d+)?(MB|GB|TB)$/
+
+const text = (pattern: RegExp, expected: string) =>
+  z.string().regex(pattern, { error: `expected ${expected}` })
+const size = text(SIZE, 'a size such as 512MB, 8GB or 1.5TB')
+const address = text(/^[\d.]+$/, 'an IPv4 address').meta({ examples: ['10.17.3.11'] })
+const pattern = z.string().min(1)
+const ports = z.int().min(1).max(65535)
+
+const vars = z
+  .record(text(/^[a-z_][a-z0-9_]*$/, 'a variable name: a-z, 0-9 and _'), z.unknown())
+  .describe('Variables of roles (fmc doc <role>). Secrets: !secret name')
+
+const ssh = {
+  user: text(/^[a-z_][a-z0-9_.-]*$/i, 'a user name')
+    .optional()
+    .describe('Default: root'),
+  port: ports.optional().describe('Default: 22'),
+  sudo: z.boolean().optional().describe('Become root through sudo. Default: true, except for root'),
+  identity_file: z.string().min(1).optional().describe('Private key; ~ is the home directory'),
+  transport: z
+    .enum(['auto', 'ssh2', 'openssh'])
+    .optional()
+    .describe('Default: auto, which takes ssh2 unless the configuration needs OpenSSH'),
+}
+
+const network = z.strictObject({
+  cidr: text(/^[\d.]+\/\d+$/, 'a network such as 10.17.3.0/24'),
+  mode: z
+    .enum(['bridge', 'open', 'nat'])
+    .describe("bridge: the physical LAN; open: routed without libvirt's rules; nat: libvirt's own"),
+  gateway: address.optional().describe('Default route of the hosts in it'),
+  bridge: text(/^[a-zA-Z0-9_.-]{1,15}$/, 'a device name of at most 15 characters')
+    .optional()
+    .describe('Bridge device on the hypervisor'),
+  router: z.string().optional().describe('The host that routes this network and holds the gateway'),
+})
+
+const vip = z.strictObject({
+  address,
+  network: z.string(),
+  vrid: z.int().min(1).max(255).describe('VRRP virtual router id, unique in the network'),
+  ports: z.array(ports).min(1),
+  backends: pattern.describe('Pattern of the hosts that serve it'),
+  check: z
+    .enum(['k3s', 'tcp'])
+    .optional()
+    .describe('k3s: GET /readyz over TLS answers 200 or 401; tcp (default): the port answers'),
+  balancers: pattern.describe('Pattern of the hosts that may hold it'),
+  preferred: z.string().optional().describe('Holder on a fresh start; default the first balancer'),
+})
+
+const nic = z.strictObject({
+  network: z.string(),
+  address,
+  mac: text(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'a MAC address such as 52:54:00:12:34:56').optional(),
+  device: text(/^[a-zA-Z0-9_.-]{1,15}$/, 'a device name')
+    .optional()
+    .describe('Default: eth0, eth1 … in the order of the list'),
+})
+
+const disk = z.strictObject({
+  name: text(NAME, 'a name of a-z, 0-9, - and _'),
+  size,
+  device: text(/^\/dev\/[\w./:-]+$/, 'a path below /dev')
+    .optional()
+    .describe('Stable path on the host; default /dev/disk/by-id/virtio-<name>'),
+})
+
+const host = z.strictObject({
+  os: text(
+    /^(debian|ubuntu|almalinux|rocky|flatcar)( \d+(\.\d+)*)?$/,
+    'debian, ubuntu, almalinux, rocky or flatcar, and perhaps a version: almalinux 9.5',
+  ),
+  vm_on: z.string().optional().describe('The hypervisor that this host is a VM of'),
+  vcpu: z.int().min(1).optional(),
+  memory: size.optional().describe('1GB is 1024MB'),
+  root_disk: size.optional(),
+  disks: z.array(disk).optional().describe('Data disks'),
+  nics: z.array(nic).optional().describe('The first one is the address fmc connects to'),
+  ssh: z
+    .strictObject({
+      ...ssh,
+      host: z.string().min(1).optional().describe('Connect to this instead of the first NIC'),
+    })
+    .optional(),
+  vars: vars.optional(),
+})
+
+const group = z.strictObject({
+  hosts: z.array(z.string()).optional(),
+  children: z.array(z.string()).optional().describe('Groups whose hosts are in this one too'),
+  ssh: z.strictObject(ssh).optional(),
+  vars: vars.optional(),
+})
+
+const artifact = z.strictObject({
+  url: z.url().optional(),
+  sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits').optional(),
+  version: z.string().optional(),
+})
+
+/** inventory.yaml as it is written. Unknown keys are errors. References are checked in check.ts. */
+export const inventorySchema = z.strictObject({
+  timezone: text(
+    /^[A-Z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/,
+    'a time zone such as Europe/Madrid or UTC',
+  ),
+  domain: text(
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
+    'a DNS domain such as cloud.internal',
+  ).describe('DNS domain of the cloud'),
+  secrets: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('age-encrypted file, relative to this one; default secrets.age'),
+  artifacts: z
+    .record(z.string(), artifact)
+    .optional()
+    .describe('Overrides of files/artifacts.yaml'),
+  networks: z.record(text(NAME, 'a network name: a-z, 0-9, - and _'), network),
+  vips: z.record(text(NAME, 'a VIP name: a-z, 0-9, - and _'), vip).optional(),
+  all: z.strictObject({ ssh: z.strictObject(ssh).optional(), vars: vars.optional() }).optional(),
+  groups: z.record(text(GROUP_NAME, 'a group name: letters, digits and _'), group).optional(),
+  hosts: z.record(text(HOST_NAME, 'a host name: a-z, 0-9 and -, at most 63 characters'), host),
+})
+
+/** JSON Schema for editors. `roles`: their variables become completions under every `vars:`. */
+export function inventoryJsonSchema(
+  roles: readonly { readonly role: string; readonly vars: z.ZodObject }[] = [],
+): Record<string, unknown> {
+  const schema = z.toJSONSchema(inventorySchema, { io: 'input', unrepresentable: 'any' })
+  const properties: Record<string, unknown> = {}
+  for (const { role, vars: own } of roles)
+    for (const [name, type] of Object.entries(own.shape))
+      properties[name] ??= {
+        ...z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }),
+        $schema: undefined,
+        title: `role ${role}`,
+      }
+  return JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) =>
+      key === 'vars' && isObject(value) && roles.length > 0 ? { ...value, properties } : value,
+    ),
+  ) as Record<string, unknown>
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && 'propertyNames' in value

@@ -1,0 +1,60 @@
+import { Secret } from '../secrets/secret.ts'
+import { SecretRef } from './secret-ref.ts'
+import type { Inventory, Vars, VarValue } from './types.ts'
+
+/** Every `!secret` that a host's variables still refer to, once per name, sorted. */
+export function secretRefs(inventory: Inventory): SecretRef[] {
+  const found = new Map<string, SecretRef>()
+  const visit = (value: VarValue): void => {
+    if (value instanceof SecretRef) found.set(value.name, found.get(value.name) ?? value)
+    else if (isList(value)) value.forEach(visit)
+    else if (isMap(value)) Object.values(value).forEach(visit)
+  }
+  for (const host of inventory.hosts.values()) visit(host.vars)
+  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
+}
+
+/** Names of the secrets that the inventory needs, sorted. */
+export const secretNames = (inventory: Inventory): string[] =>
+  secretRefs(inventory).map(ref => ref.name)
+
+/**
+ * The same inventory with every `!secret name` replaced by what `read` gives. `read` is called once per name;
+ * what it throws is passed on. `hosts`: only these are resolved (a limited run asks for no other secret).
+ */
+export function resolveSecrets(
+  inventory: Inventory,
+  read: (ref: SecretRef) => string | Secret,
+  hosts?: ReadonlySet<string>,
+): Inventory {
+  const known = new Map<string, Secret>()
+  const lookUp = (ref: SecretRef): Secret => {
+    const before = known.get(ref.name)
+    if (before !== undefined) return before
+    const text = read(ref)
+    const found = text instanceof Secret ? text : new Secret(text, ref.name)
+    known.set(ref.name, found)
+    return found
+  }
+  const replace = (value: VarValue): VarValue => {
+    if (value instanceof SecretRef) return lookUp(value)
+    if (isList(value)) return value.map(replace)
+    if (isMap(value)) return replaceAll(value)
+    return value
+  }
+  const replaceAll = (vars: Vars): Vars =>
+    Object.fromEntries(Object.entries(vars).map(([name, value]) => [name, replace(value)]))
+  return {
+    ...inventory,
+    hosts: new Map(
+      [...inventory.hosts].map(([name, host]) => [
+        name,
+        hosts?.has(name) === false ? host : { ...host, vars: replaceAll(host.vars) },
+      ]),
+    ),
+  }
+}
+
+const isList = (value: VarValue): value is readonly VarValue[] => Array.isArray(value)
+const isMap = (value: VarValue): value is { readonly [key: string]: VarValue } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Secret)

@@ -1,0 +1,147 @@
+import type { z } from 'zod'
+import { suggestion } from './nearest.ts'
+import { formatPath, type Finding, type Path } from './problem.ts'
+import { Secret } from '../secrets/secret.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** What a zod schema finds wrong with a value, in words; `at` is where the value stands in the file. */
+export function zodFindings(
+  schema: z.ZodType,
+  value: unknown,
+  issues: readonly Issue[],
+  at: Path = [],
+): Finding[] {
+  return issues.flatMap(issue => findings(schema, value, issue, at))
+}
+
+function findings(schema: z.ZodType, root: unknown, issue: Issue, at: Path): Finding[] {
+  const inner = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
+  const path = [...at, ...inner]
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map(key => ({
+      severity: 'error',
+      path: [...path, key],
+      key: true,
+      message: `unknown key ${key}`,
+      hint: suggestion(key, keysAt(schema, inner)),
+    }))
+  if (issue.code === 'invalid_key')
+    return [
+      {
+        severity: 'error',
+        path,
+        key: true,
+        message: `bad name ${String(inner.at(-1))}`,
+        hint: issue.issues[0]?.message,
+      },
+    ]
+  const value = valueAt(root, inner)
+  if (value === undefined && inner.length > 0)
+    return [
+      {
+        severity: 'error',
+        path: path.slice(0, -1),
+        key: true,
+        message: `${String(inner.at(-1))} is missing`,
+        hint: `expected ${expected(issue)}`,
+      },
+    ]
+  return [
+    {
+      severity: 'error',
+      path,
+      message: `${formatPath(path) || 'the file'}: expected ${expected(issue)}, got ${show(value)}`,
+      hint: hintFor(issue, value),
+    },
+  ]
+}
+
+/** What would have been right, without "expected" in front. */
+function expected(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return article(issue.expected)
+    case 'invalid_value':
+      return issue.values.map(String).join(' or ')
+    case 'too_small':
+      return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit(issue.origin)}`
+    case 'too_big':
+      return `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${unit(issue.origin)}`
+    case 'invalid_union':
+      return unionExpected(issue)
+    case 'invalid_format':
+      return /^expected /i.test(issue.message)
+        ? issue.message.replace(/^expected /i, '')
+        : `a valid ${issue.format}`
+    default:
+      return issue.message.replace(/^(Invalid input: )?(expected )?/i, '')
+  }
+}
+
+function unionExpected(issue: Extract<Issue, { code: 'invalid_union' }>): string {
+  const parts = issue.errors.flatMap(branch => branch.slice(0, 1).map(expected))
+  return [...new Set(parts)].join(' or ') || 'another value'
+}
+
+const unit = (origin: string): string =>
+  origin === 'string' ? ' characters' : origin === 'array' ? ' items' : ''
+
+const ARTICLES: Readonly<Record<string, string>> = {
+  record: 'a map',
+  object: 'a map',
+  array: 'a list',
+  int: 'a whole number',
+  string: 'a text',
+  boolean: 'true or false',
+  Secret: 'a secret (!secret name)',
+}
+
+const article = (type: string): string => ARTICLES[type] ?? `a ${type}`
+
+function show(value: unknown): string {
+  if (value instanceof Secret) return `the secret ${value.name}`
+  if (value === null || value === undefined) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a map'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…"` : text
+}
+
+function hintFor(issue: Issue, value: unknown): string | undefined {
+  if (issue.code !== 'invalid_type') return undefined
+  const wanted: string = issue.expected
+  if (wanted === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
+    return `put it in quotes: "${value}"`
+  if (wanted === 'boolean' && /^(yes|no|on|off)$/i.test(String(value)))
+    return 'YAML 1.2 knows only true and false'
+  return undefined
+}
+
+const valueAt = (root: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (value, step) =>
+      typeof value === 'object' && value !== null
+        ? (value as Record<string | number, unknown>)[step]
+        : undefined,
+    root,
+  )
+
+/** The keys that a schema allows at a place inside of it. */
+function keysAt(schema: unknown, path: Path): string[] {
+  let here = unwrap(schema)
+  for (const step of path) here = unwrap(here?.shape?.[step] ?? here?.valueType ?? here?.element)
+  return Object.keys(here?.shape ?? {})
+}
+
+interface Shape {
+  readonly shape?: Readonly<Record<string | number, unknown>>
+  readonly valueType?: unknown
+  readonly element?: unknown
+}
+
+function unwrap(schema: unknown): Shape | undefined {
+  let here = schema as { def?: Shape & { innerType?: unknown } } | undefined
+  while (here?.def?.innerType !== undefined) here = here.def.innerType as typeof here
+  return here?.def
+}
