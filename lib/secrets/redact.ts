@@ -1,0 +1,90 @@
+import type { Secret } from './secret.ts'
+import { quote } from '../shell/quote.ts'
+
+const HIDDEN = '‹secret›'
+/** Shorter texts are not looked for: they are everywhere. */
+const SHORTEST = 4
+/** Of an encoded piece, which is less certain to be the secret's. */
+const SHORTEST_ENCODED = 8
+
+/** base64 of a text wherever it stands in a longer one ("user:" + password): the part its neighbours cannot change. */
+const base64Cores = (text: string): string[] =>
+  [0, 1, 2].map(shift => {
+    const bytes = Buffer.from(text)
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64')
+    const first = Math.ceil((shift * 8) / 6)
+    const last = Math.floor(((shift + bytes.length) * 8) / 6)
+    return encoded.slice(first, last)
+  })
+
+const urlSafe = (base64: string): string => base64.replaceAll('+', '-').replaceAll('/', '_')
+
+/** Lines of wrapped base64 (coreutils: 76, PEM: 64). */
+const wrapped = (base64: string): string[] =>
+  [76, 64].flatMap(width =>
+    base64.length > width ? (base64.match(new RegExp(`.{1,${width}}`, 'g')) ?? []) : [],
+  )
+
+const urlEncoded = (text: string): string[] => {
+  const encoded = encodeURIComponent(Buffer.from(text).toString())
+  const strict = encoded.replace(/[!'()*]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  return [encoded, strict].flatMap(form => [
+    form,
+    form.replaceAll('%20', '+'),
+    form.replace(/%../g, hex => hex.toLowerCase()),
+  ])
+}
+
+/** How one secret may look in a text: as it is, line by line, and as tools write it. */
+export const forms = (text: string): string[] => {
+  const lines = text.split(/\r?\n/)
+  const plain = [text, text.trimEnd(), ...lines, ...lines.map(line => line.trim())].filter(
+    form => form.length >= SHORTEST,
+  )
+  if (plain.length === 0) return []
+  const whole = text.trimEnd() === text ? [text] : [text, text.trimEnd()]
+  const encoded = whole.flatMap(form => {
+    const base64 = Buffer.from(form).toString('base64')
+    return [base64.replace(/=+$/, ''), ...base64Cores(form), ...wrapped(base64)]
+  })
+  const written = plain.flatMap(form => [
+    ...urlEncoded(form),
+    form.includes('\0') ? form : quote(form),
+    form.replaceAll("'", `'\\''`),
+    JSON.stringify(form).slice(1, -1),
+    form.replaceAll('\\', '\\\\'),
+  ])
+  const long = [...encoded, ...encoded.map(urlSafe)].filter(f => f.length >= SHORTEST_ENCODED)
+  return [...new Set([...plain, ...written, ...long])]
+}
+
+/**
+ * A function that replaces every secret in a text by ‹secret›: made once for a set of secrets, then
+ * cheap. Overlapping finds become one. It needs whole texts: of a secret cut in two pieces it sees none.
+ */
+export const redactor = (secrets: Iterable<Secret>): ((text: string) => string) => {
+  const all = new Set<string>()
+  for (const secret of secrets) for (const form of forms(secret.reveal())) all.add(form)
+  const needles = [...all]
+  return text => {
+    const found: [from: number, to: number][] = []
+    for (const needle of needles)
+      for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1))
+        found.push([at, at + needle.length])
+    return found.length === 0 ? text : covered(text, found)
+  }
+}
+
+const covered = (text: string, found: [from: number, to: number][]): string => {
+  found.sort(([a], [b]) => a - b)
+  let result = ''
+  let end = 0
+  for (const [from, to] of found) {
+    if (from >= end && (from > end || end === 0)) result += `${text.slice(end, from)}${HIDDEN}`
+    end = Math.max(end, to)
+  }
+  return result + text.slice(end)
+}
+
+/** `text` without the secrets. For many texts make a redactor() once. */
+export const redact = (text: string, secrets: Iterable<Secret>): string => redactor(secrets)(text)
