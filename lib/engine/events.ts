@@ -1,0 +1,66 @@
+/** What the engine tells. Every report is a consumer of these and of nothing else. NDJSON prints them as they are. */
+export type Status = 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
+
+export interface Change {
+  /** In words: "content", "install haproxy", "mode 0600 → 0644". */
+  readonly what: string
+  /** Unified diff; only with --diff, never of secrets. */
+  readonly diff?: string
+}
+
+export interface Failure {
+  readonly message: string
+  readonly hint?: string
+  readonly command?: string
+  readonly output?: string
+}
+
+export interface Counts {
+  readonly ok: number
+  readonly changed: number
+  readonly skipped: number
+  readonly failed: number
+  readonly unreachable: number
+  /** Changes that were made although the plan did not name them. */
+  readonly unpredicted: number
+  /** Changes that the plan named and that were not needed. */
+  readonly unneeded: number
+}
+
+export type Event =
+  | { readonly type: 'version'; readonly fmc: string; readonly contract: 1 }
+  | {
+      readonly type: 'start'
+      readonly command: string
+      readonly dryRun: boolean
+      readonly lab: boolean
+      readonly plays: readonly { readonly play: string; readonly hosts: readonly string[]; readonly roles: readonly string[] }[]
+      readonly hosts: readonly string[]
+    }
+  | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly text: string; readonly host?: string }
+  | { readonly type: 'pass'; readonly pass: 'plan' | 'apply' | 'verify'; readonly state: 'start' | 'end' }
+  | { readonly type: 'play'; readonly play: string; readonly state: 'start' | 'end'; readonly hosts: readonly string[] }
+  /** For live output: what a host is doing now. */
+  | { readonly type: 'working'; readonly host: string; readonly play: string; readonly role: string; readonly task: string; readonly text?: string }
+  | {
+      readonly type: 'task'
+      readonly host: string
+      readonly play: string
+      readonly role: string
+      readonly task: string
+      readonly status: Status
+      readonly predicted: boolean
+      readonly changes: readonly Change[]
+      /** Milliseconds. */
+      readonly ms: number
+      /** "by another task", "owed from an interrupted run", "will wait for". */
+      readonly note?: string
+      readonly unpredicted?: true
+      readonly unneeded?: true
+      /** The prediction rests on a probe that could not see earlier planned changes. */
+      readonly estimate?: true
+      readonly failure?: Failure
+    }
+  | { readonly type: 'host'; readonly host: string; readonly state: 'connecting' | 'connected' | 'done' }
+  | { readonly type: 'host'; readonly host: string; readonly state: 'unreachable' | 'failed'; readonly failure: Failure }
+  | ({ readonly type: 'recap'; readonly dryRun: boolean; readonly seconds: number; readonly hosts: Readonly<Record<string, Counts>>; readonly exitCode: number } & Counts)

@@ -1,0 +1,55 @@
+import { quoteAll } from '../shell/quote.ts'
+import { GarbledProbe, type Answer, type Family } from './family.ts'
+
+export interface UserFact {
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+  readonly shell: string
+}
+
+/** getent exits 2 when a key is missing (getent(1)); its lines have as many colons as the database's format. */
+function entries<T>(
+  family: string,
+  { out, code }: Answer,
+  args: readonly string[],
+  fields: number,
+  read: (f: readonly string[]) => T,
+): (T | null)[] {
+  if (code !== 0 && code !== 2) throw new GarbledProbe(family, `getent exit ${code}: ${out}`)
+  const found = new Map<string, T>()
+  for (const line of out.split('\n')) {
+    if (line === '') continue
+    const f = line.split(':')
+    if (f.length !== fields || !/^\d+$/.test(f[2] ?? '')) throw new GarbledProbe(family, line)
+    found.set(f[0] ?? '', read(f))
+  }
+  return args.map(name => found.get(name) ?? null)
+}
+
+/** passwd(5) entry of a user, from any NSS source. */
+export const user: Family<UserFact | null> = {
+  script: args => `getent passwd -- ${quoteAll(args)}`,
+  parse: (answer, args) =>
+    entries('user', answer, args, 7, f => ({
+      uid: Number(f[2]),
+      gid: Number(f[3]),
+      home: f[5] ?? '',
+      shell: f[6] ?? '',
+    })),
+}
+
+export interface GroupFact {
+  readonly gid: number
+  readonly members: readonly string[]
+}
+
+/** group(5) entry. */
+export const group: Family<GroupFact | null> = {
+  script: args => `getent group -- ${quoteAll(args)}`,
+  parse: (answer, args) =>
+    entries('group', answer, args, 4, f => ({
+      gid: Number(f[2]),
+      members: (f[3] ?? '').split(',').filter(Boolean),
+    })),
+}

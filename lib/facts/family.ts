@@ -1,0 +1,72 @@
+import { quoteAll } from '../shell/quote.ts'
+
+/** What a family's section of the probe script printed. */
+export interface Answer {
+  readonly out: string
+  readonly err: string
+  /** Exit status of the section's last command. */
+  readonly code: number
+}
+
+/**
+ * One kind of question about a host. All questions of a family that are asked together travel as one script
+ * with as few processes as possible: a process costs 0.7 ms on the host, its arguments almost nothing.
+ */
+export interface Family<T> {
+  /** Read-only shell text that answers all `args`. `mark` is unguessable and separates records where needed. */
+  script(args: readonly string[], mark: string): string
+  /**
+   * One fact per argument, in order. Strict: throws when the answer is not exactly what the script prints,
+   * so that a broken probe is an error and never "absent".
+   */
+  parse(answer: Answer, args: readonly string[], mark: string): T[]
+}
+
+/** The host answered something that no working probe prints. */
+export class GarbledProbe extends Error {
+  override name = 'GarbledProbe'
+  constructor(family: string, text: string) {
+    super(
+      `${family}: the host answered something unexpected: ${JSON.stringify(text.slice(0, 200))}`,
+    )
+  }
+}
+
+/** Runs `then` on the paths for which `test` holds; says "absent PATH" for the others. Records end with NUL. */
+export const forExisting = (test: string, args: readonly string[], then: string): string =>
+  `set --; for p in ${quoteAll(args)}; do if ${test}; then set -- "$@" "$p"; else printf 'absent %s\\0' "$p"; fi; done; [ $# -eq 0 ] || ${then} "$@"`
+
+/** Parses "HEAD /absolute/path" records of forExisting; null where absent. */
+export function pathRecords<T>(
+  family: string,
+  { out, code }: Answer,
+  args: readonly string[],
+  read: (head: string) => T,
+): (T | null)[] {
+  if (code !== 0) throw new GarbledProbe(family, `exit ${code}: ${out}`)
+  const seen = new Map<string, T | null>()
+  for (const record of out.split('\0')) {
+    if (record === '') continue
+    const cut = record.indexOf('/')
+    if (cut < 0) throw new GarbledProbe(family, record)
+    const head = record.slice(0, cut).trim()
+    seen.set(record.slice(cut), head === 'absent' ? null : read(head))
+  }
+  return args.map(path => {
+    const fact = seen.get(path)
+    if (fact === undefined) throw new GarbledProbe(family, `no answer for ${path}`)
+    return fact
+  })
+}
+
+/** One line of the answer per argument. */
+export function linePerArgument<T>(
+  family: string,
+  out: string,
+  args: readonly string[],
+  read: (line: string, arg: string) => T,
+): T[] {
+  const lines = out.split('\n')
+  if (lines.length !== args.length + 1 || lines.at(-1) !== '') throw new GarbledProbe(family, out)
+  return args.map((arg, i) => read(lines[i] ?? '', arg))
+}

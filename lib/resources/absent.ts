@@ -1,0 +1,28 @@
+import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
+import { TaskError } from '../errors.ts'
+import { checkPath, resource, type Common, type Result } from './resource.ts'
+
+const define = resource({
+  name: (o: Common & { readonly path: string }) => `absent ${o.path}`,
+  check: o => checkPath(o.path),
+  needs: o => ({ self: ask('path', o.path) }),
+  plan(o, { self }) {
+    if (self === null) return []
+    if (self.type === 'directory') throw new TaskError(`${o.path} is a directory; absent() removes single files and links`)
+    return [
+      {
+        what: 'remove',
+        script: `rm -f -- ${quote(o.path)}`,
+        leaves: [
+          [ask('path', o.path), null],
+          [ask('sha', o.path), null],
+          [ask('link', o.path), null],
+        ],
+      },
+    ]
+  },
+})
+
+/** No file or link at this path. Directories are never removed. */
+export const absent = (path: string, options: Common = {}): Promise<Result> => define({ path, ...options })

@@ -1,0 +1,89 @@
+import { TaskError } from '../errors.ts'
+import { ask } from '../facts/index.ts'
+import { Secret } from '../secrets/secret.ts'
+import { quote } from '../shell/quote.ts'
+import { bindZx, commandText, type ProcessPromise } from '../shell/zx.ts'
+import { resource, type Common, type Result } from './resource.ts'
+import { isFresh, scope, type Left, type Scope } from './scope.ts'
+
+export interface CommandOptions extends Common {
+  /** Standard input: the only way for a secret to reach a command. */
+  readonly stdin?: string | Secret | undefined
+  /** Do nothing if this path exists. */
+  readonly creates?: string | undefined
+  /** Do nothing if this read-only command succeeds. */
+  readonly unless?: string | undefined
+  readonly timeoutSeconds?: number | undefined
+}
+
+interface Command extends CommandOptions {
+  readonly command: string
+}
+
+const run = resource({
+  name: (o: Command) => `$ ${o.command}`,
+  opaque: true,
+  needs: o => ({
+    ...(o.creates === undefined ? {} : { creates: ask('path', o.creates) }),
+    ...(o.unless === undefined ? {} : { unless: ask('command', o.unless) }),
+  }),
+  plan(o, now: { creates?: unknown; unless?: { code: number } }) {
+    if (o.creates !== undefined && now.creates !== null) return []
+    if (o.unless !== undefined && now.unless?.code === 0) return []
+    const feed = o.stdin === undefined ? '' : `printf %s ${quote(o.stdin instanceof Secret ? o.stdin.reveal() : o.stdin)} | `
+    const script = `${feed}eval ${quote(o.command)}`
+    const leaves: Left[] = o.creates === undefined ? [] : [[ask('path', o.creates), { type: 'file', mode: '0644', owner: 'root', group: 'root' }]]
+    return [
+      {
+        what: o.command,
+        script: o.stdin instanceof Secret ? new Secret(script, o.stdin.name) : script,
+        leaves,
+        ...(o.timeoutSeconds === undefined ? {} : { timeoutMs: o.timeoutSeconds * 1000 }),
+      },
+    ]
+  },
+})
+
+type Template = (pieces: TemplateStringsArray, ...args: readonly unknown[]) => Promise<void>
+
+function template(options: CommandOptions): Template {
+  return async (pieces, ...args) => {
+    const command = commandText(pieces, args)
+    if (command.includes('\0')) throw new TaskError('a NUL byte cannot be part of a command')
+    await run({ ...options, command })
+  }
+}
+
+/**
+ * zx's `$` for changing a host: runs as root, arguments quoted, throws TaskError on a non-zero exit.
+ * Never runs while planning, and gives nothing back (in a plan there is nothing to give: use `probe`).
+ * Without `creates`, `unless`, or a branch that a probe guards it is not idempotent, and the verify pass fails the role.
+ *
+ *     await $`exportfs -ra`
+ *     await $({ creates: '/etc/app/key', stdin: password })`app-keygen`
+ */
+export function $(options: CommandOptions): Template
+export function $(pieces: TemplateStringsArray, ...args: readonly unknown[]): Promise<void>
+export function $(first: CommandOptions | TemplateStringsArray, ...args: readonly unknown[]): Template | Promise<void> {
+  return 'raw' in first ? template({})(first, ...args) : template(first)
+}
+
+const bound = new WeakMap<Scope, ReturnType<typeof bindZx>>()
+const boundFresh = new WeakMap<Scope, ReturnType<typeof bindZx>>()
+
+/**
+ * zx's `$` for reading: it must not write. Runs in every pass as root, does not throw on a non-zero exit,
+ * and is remembered until something changes on the host. After a planned change it sees the host and not
+ * the forecast, so from there on the plan is marked as an estimate: decide by vars and by resources' results instead.
+ */
+export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise {
+  const here = scope()
+  const fresh = isFresh()
+  if (here.mode !== 'apply' && here.dirty) here.markEstimate()
+  const map = fresh ? boundFresh : bound
+  let zx = map.get(here)
+  if (!zx) map.set(here, (zx = bindZx(command => here.read(ask('command', command), { fresh }))))
+  return zx(pieces, ...args)
+}
+
+export type { Result }

@@ -1,0 +1,38 @@
+import { TaskError } from '../errors.ts'
+import { scope, within } from './scope.ts'
+
+export interface GateOptions {
+  /** Give up after so many seconds; default 60. */
+  readonly timeoutSeconds?: number
+  /** Ask every so many seconds; default 1. */
+  readonly everySeconds?: number
+}
+
+/** true, or what is still missing. */
+export type Check = () => Promise<boolean | string>
+
+const missing = (answer: boolean | string): string => (typeof answer === 'string' ? answer : 'it does not hold')
+
+/**
+ * Waits until a condition holds; the role goes no further before. Changes nothing. In a plan it is asked once,
+ * if nothing before it would change this host, so that a dry run shows a sick cluster; else it "will wait".
+ */
+export async function gate(name: string, check: Check, options: GateOptions = {}): Promise<void> {
+  const here = scope()
+  const { timeoutSeconds = 60, everySeconds = 1 } = options
+  await here.task(`gate ${name}`, async task => {
+    if (here.mode === 'plan') {
+      if (here.dirty) return { changes: [], note: 'will wait for it' }
+      const answer = await check()
+      return answer === true ? { changes: [] } : { changes: [], waiting: missing(answer) }
+    }
+    const end = performance.now() + timeoutSeconds * 1000
+    for (;;) {
+      const answer = await within(here, check, true)
+      if (answer === true) return { changes: [] }
+      if (performance.now() > end) throw new TaskError(`the gate "${name}" did not open within ${timeoutSeconds} s: ${missing(answer)}`)
+      task.progress(missing(answer))
+      await here.pause(everySeconds * 1000)
+    }
+  })
+}

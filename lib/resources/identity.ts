@@ -1,0 +1,44 @@
+import { TaskError } from '../errors.ts'
+import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
+import { expect, resource, type Common, type Result } from './resource.ts'
+
+const defineHostname = resource({
+  name: (o: Common & { readonly hostname: string }) => `hostname ${o.hostname}`,
+  // hostname(7): labels of letters, digits and hyphens, at most 63 characters each.
+  check: o => expect(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i.test(o.hostname), `${JSON.stringify(o.hostname)} is not a host name`),
+  needs: () => ({ now: ask('identity', '') }),
+  plan({ hostname: name }, { now }) {
+    if (now.hostname === name && now.staticHostname === name) return []
+    return [
+      {
+        what: `${now.hostname} → ${name}`,
+        script: `printf '%s\\n' ${quote(name)} >/etc/hostname.fmc-new; mv -f /etc/hostname.fmc-new /etc/hostname; printf %s ${quote(name)} >/proc/sys/kernel/hostname`,
+        leaves: [[ask('identity', ''), { ...now, hostname: name, staticHostname: name }]],
+      },
+    ]
+  },
+})
+
+/** The host's name, now and at boot. */
+export const hostname = (name: string, options: Common = {}): Promise<Result> => defineHostname({ hostname: name, ...options })
+
+const defineTimezone = resource({
+  name: (o: Common & { readonly zone: string }) => `timezone ${o.zone}`,
+  check: o => expect(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/.test(o.zone), `${JSON.stringify(o.zone)} is not a time zone such as Europe/Madrid`),
+  needs: o => ({ now: ask('identity', ''), file: ask('path', `/usr/share/zoneinfo/${o.zone}`) }),
+  plan({ zone }, { now, file }, { doubt }) {
+    if (now.timezone === zone) return []
+    if (file === null && !doubt) throw new TaskError(`this host has no time zone ${zone} (/usr/share/zoneinfo/${zone})`)
+    return [
+      {
+        what: `${now.timezone || 'unset'} → ${zone}`,
+        script: `ln -s -- ${quote(`/usr/share/zoneinfo/${zone}`)} /etc/localtime.fmc-new; mv -fT /etc/localtime.fmc-new /etc/localtime`,
+        leaves: [[ask('identity', ''), { ...now, timezone: zone }]],
+      },
+    ]
+  },
+})
+
+/** The host's time zone (localtime(5)). */
+export const timezone = (zone: string, options: Common = {}): Promise<Result> => defineTimezone({ zone, ...options })

@@ -1,0 +1,29 @@
+import { TaskError } from '../errors.ts'
+import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
+import { checkPath, resource, type Common, type Result } from './resource.ts'
+
+const define = resource({
+  name: (o: Common & { readonly path: string; readonly target: string }) => `link ${o.path}`,
+  check: o => checkPath(o.path),
+  needs: o => ({ self: ask('path', o.path), target: ask('link', o.path) }),
+  plan(o, now) {
+    if (now.self !== null && now.self.type !== 'link') throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
+    if (now.target === o.target) return []
+    const candidate = quote(`${o.path}.fmc-new`)
+    return [
+      {
+        what: now.target === null ? `create → ${o.target}` : `${now.target} → ${o.target}`,
+        script: `rm -f -- ${candidate}; ln -s -- ${quote(o.target)} ${candidate}; mv -fT -- ${candidate} ${quote(o.path)}`,
+        leaves: [
+          [ask('path', o.path), { type: 'link', mode: '0777', owner: 'root', group: 'root' }],
+          [ask('link', o.path), o.target],
+        ],
+      },
+    ]
+  },
+})
+
+/** A symbolic link at `path` that points to `target` as written; replaced in one step. */
+export const link = (path: string, target: string, options: Common = {}): Promise<Result> =>
+  define({ path, target, ...options })

@@ -1,0 +1,95 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Facts, FamilyName, Query } from '../facts/index.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
+import type { Secret } from '../secrets/secret.ts'
+
+/** plan: read through the forecast, write nothing. apply: read the host, write. verify: plan again, must find nothing. */
+export type Mode = 'plan' | 'apply' | 'verify'
+
+/** A fact that a change leaves behind, for the forecast. */
+export type Left = { [F in FamilyName]: readonly [query: Query<F>, fact: Facts[F] | Unknowable] }[FamilyName]
+
+/** A fact of which only is known that it will not be what it was. */
+export type Unknowable = 'unknown'
+
+/** One change of one task: what it does in words, how, and what the host looks like afterwards. */
+export interface PlannedChange {
+  readonly what: string
+  /** Shell text, run under `set -e` as root. May contain secrets (then it is a Secret). */
+  readonly script?: string | Secret
+  /** Runs before the handler marks are set; may touch only temporary files. */
+  readonly prepare?: string | Secret
+  /** Bytes to stream to the host before `prepare`: a controller file and where it goes. */
+  readonly upload?: { readonly from: string; readonly to: string }
+  readonly leaves?: readonly Left[]
+  /** Planned text of a file, so that later questions about its lines can be answered. */
+  readonly text?: readonly [path: string, content: string]
+  /** Default 10 minutes. */
+  readonly timeoutMs?: number
+  /** Unified diff for the report; filled in on demand. */
+  readonly diff?: string
+}
+
+/** What a task has found or done. */
+export interface TaskResult {
+  readonly changes: readonly PlannedChange[]
+  readonly note?: string
+  /** A gate that does not hold (plan only): why. */
+  readonly waiting?: string
+  readonly skipped?: boolean
+}
+
+/** How a task writes. Only the engine implements it; it does nothing but in the apply pass. */
+export interface TaskRun {
+  /** Make the changes; marks the handlers as owed before the first write. Throws TaskError. */
+  execute(changes: readonly PlannedChange[], notify: readonly string[], describe?: string): Promise<void>
+  /** Progress text of a task that takes time. */
+  progress(text: string): void
+}
+
+/** One role on one host in one pass: all that resources see of the engine. */
+export interface Scope {
+  readonly host: Host
+  readonly inventory: Inventory
+  readonly role: string
+  readonly mode: Mode
+  readonly wantDiff: boolean
+  /** `--artifacts DIR`. */
+  readonly artifactsDir: string | undefined
+  /** A planned change that may have altered what is read here; a missing precondition is then no error. */
+  readonly doubt: string | undefined
+  /** From here on the forecast cannot name everything. */
+  castDoubt(task: string): void
+  /** From here on the plan is an estimate: a probe read the host where a change is planned. */
+  markEstimate(): void
+  /** Did an earlier task of this pass change (or plan to change) this host? */
+  readonly dirty: boolean
+  /** Forecast (plan, verify), then memory, then the host: everything asked in one tick is one round trip. */
+  read<F extends FamilyName>(query: Query<F>, options?: { readonly fresh?: boolean }): Promise<Facts[F]>
+  /** Put what changes leave behind into the forecast. */
+  forecast(changes: readonly PlannedChange[]): void
+  /** One line of progress. Errors are recorded and thrown on. */
+  task(name: string, body: (task: TaskRun) => Promise<TaskResult>): Promise<{ readonly changed: boolean }>
+  notify(handlers: readonly string[]): void
+  /** Run the notified handlers now. */
+  flush(): Promise<void>
+  /** The same role's view of another host. Throws when it cannot be reached. */
+  reach(host: string): Promise<Scope>
+  /** Wait; ends early with an error when the run is interrupted. */
+  pause(ms: number): Promise<void>
+}
+
+const storage = new AsyncLocalStorage<{ readonly scope: Scope; readonly fresh: boolean }>()
+
+/** The role run that this code belongs to. Throws outside of a role. */
+export function scope(): Scope {
+  const here = storage.getStore()
+  if (!here) throw new Error('resources, probes and gates can only be used inside a role')
+  return here.scope
+}
+
+/** Are answers to be taken from the host and not from memory (inside a gate)? */
+export const isFresh = (): boolean => storage.getStore()?.fresh ?? false
+
+/** Run a function within a role's scope. `fresh`: probes ask the host each time. */
+export const within = <T>(s: Scope, fn: () => Promise<T>, fresh = false): Promise<T> => storage.run({ scope: s, fresh }, fn)

@@ -1,0 +1,112 @@
+import { TaskError } from '../errors.ts'
+import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
+import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
+import { unit } from './unit.ts'
+
+export interface FilesystemOptions extends Common {
+  readonly type?: 'ext4' | 'xfs' | undefined
+  /** At most 12 characters for xfs, 16 for ext4 (mkfs.xfs(8), mkfs.ext4(8)). */
+  readonly label: string
+}
+
+const defineFilesystem = resource({
+  name: (o: FilesystemOptions & { readonly device: string }) => `filesystem ${o.device}`,
+  check(o) {
+    checkPath(o.device)
+    const max = o.type === 'xfs' ? 12 : 16
+    expect(/^[\w.-]+$/.test(o.label) && o.label.length <= max, `label ${JSON.stringify(o.label)} is not a word of at most ${max} characters`)
+  },
+  needs: o => ({ now: ask('block', o.device) }),
+  plan({ device, label, type = 'ext4' }, { now }, { doubt }) {
+    if (now === null && !doubt) throw new TaskError(`there is no block device ${device}`, { hint: 'check the host’s `disks` in the inventory' })
+    if (now?.type === type && now.label === label) return []
+    if (now !== null && now.type !== null)
+      throw new TaskError(`${device} already carries ${now.type}${now.label === null ? '' : ` labelled ${now.label}`}, not ${type} labelled ${label}`, {
+        hint: `fmc never formats a disk that is not blank. To give it up: wipefs -a ${device}`,
+      })
+    const again = `[ -z "$(blkid -p -o value -s TYPE -- ${quote(device)})" ]`
+    return [
+      {
+        what: `format as ${type}, label ${label}`,
+        script: `${again} || { echo 'not blank any more' >&2; exit 73; }\nmkfs.${type} -q -L ${quote(label)} ${quote(device)}`,
+        leaves: [[ask('block', device), { type, label }]],
+        timeoutMs: 30 * 60_000,
+      },
+    ]
+  },
+})
+
+/** A file system on a blank disk, made once. A disk that carries anything else is an error and is never touched. */
+export const filesystem = (device: string, options: FilesystemOptions): Promise<Result> =>
+  defineFilesystem({ device, ...options })
+
+export interface MountOptions extends Common {
+  /** `LABEL=…`, `UUID=…`, a device, or `server:/path`. */
+  readonly source: string
+  readonly type: string
+  /** Mount options, comma-separated. Default: defaults. */
+  readonly options?: string | undefined
+  /** A drop-in of [Unit] lines, such as After=…. */
+  readonly unitLines?: readonly string[] | undefined
+}
+
+/** The name of a path's mount unit (systemd.unit(5), "String escaping for inclusion in unit names"). */
+export const mountUnitName = (path: string): string =>
+  `${[...Buffer.from(path.replace(/^\//, ''))]
+    .map((byte, i) => {
+      const c = String.fromCharCode(byte)
+      if (c === '/') return '-'
+      return /[A-Za-z0-9:_]/.test(c) || (c === '.' && i > 0) ? c : `\\x${byte.toString(16).padStart(2, '0')}`
+    })
+    .join('')}.mount`
+
+const defineMounted = resource({
+  name: (o: Common & { readonly path: string; readonly unit: string }) => `mount ${o.path}`,
+  needs: o => ({ now: ask('mount', o.path), unit: ask('unit', o.unit) }),
+  plan(o, { now, unit: u }) {
+    const enable = u.enabled === 'enabled' ? [] : [{ what: 'enable', script: `systemctl -q enable -- ${quote(o.unit)}`, leaves: [[ask('unit', o.unit), { ...u, load: 'loaded', enabled: 'enabled' }]] as const }]
+    if (now !== null) return enable
+    const start = `systemctl start -- ${quote(o.unit)} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${quote(o.unit)} >&2; exit $c; }`
+    return [
+      ...enable,
+      {
+        what: 'mount',
+        script: start,
+        leaves: [
+          [ask('mount', o.path), { source: 'planned', type: 'planned', options: [] }],
+          [ask('unit', o.unit), { load: 'loaded', active: 'active', enabled: 'enabled', reload: false }],
+        ],
+      },
+    ]
+  },
+})
+
+/**
+ * A file system mounted now and at boot by a systemd mount unit of our own (systemd.mount(5)).
+ * systemd makes the mount point. A changed unit takes effect with the next mount: fmc does not unmount what is in use.
+ */
+export async function mount(path: string, o: MountOptions): Promise<Result> {
+  checkPath(path)
+  const network = /^(nfs|nfs4|cifs)$/.test(o.type)
+  const name = mountUnitName(path)
+  const what = /^(LABEL|UUID|PARTUUID|PARTLABEL)=/.test(o.source) ? o.source.replace(/^(\w+)=(.*)$/, (_, kind: string, v: string) => `/dev/disk/by-${kind.toLowerCase()}/${v}`) : o.source
+  const text = [
+    '# Managed by fmc',
+    '[Unit]',
+    `Description=${o.source} on ${path}`,
+    ...(o.unitLines ?? []),
+    '[Mount]',
+    `What=${what.replaceAll('%', '%%')}`,
+    `Where=${path.replaceAll('%', '%%')}`,
+    `Type=${o.type}`,
+    ...(o.options === undefined ? [] : [`Options=${o.options}`]),
+    'TimeoutSec=60',
+    '[Install]',
+    `WantedBy=${network ? 'remote-fs.target' : 'local-fs.target'}`,
+    '',
+  ].join('\n')
+  const written = await unit(name, { content: text, notify: o.notify })
+  const mounted = await defineMounted({ path, unit: name, notify: o.notify })
+  return { changed: written.changed || mounted.changed }
+}

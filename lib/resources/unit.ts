@@ -1,0 +1,20 @@
+import { directory } from './directory.ts'
+import { writeFile, type FileOptions } from './file.ts'
+import { expect, type Result } from './resource.ts'
+
+export interface UnitOptions extends Omit<FileOptions, 'validate' | 'mode' | 'owner'> {
+  /** Extend a packaged unit (/etc/systemd/system/NAME.d/fmc.conf) instead of defining one. */
+  readonly dropIn?: boolean | undefined
+}
+
+/** A unit file of our own in /etc/systemd/system, or a drop-in; systemd reads it again as part of the same change. */
+export async function unit(name: string, options: UnitOptions): Promise<Result> {
+  expect(
+    /^[\w@.:\\-]+\.(service|timer|socket|mount|automount|path|target|slice)$/.test(name) && !name.startsWith('-'),
+    `${JSON.stringify(name)} is not a unit file name such as foo.service`,
+  )
+  const { dropIn, ...rest } = options
+  const dir = `/etc/systemd/system${dropIn ? `/${name}.d` : ''}`
+  if (dropIn) await directory(dir)
+  return writeFile({ ...rest, path: `${dir}/${dropIn ? 'fmc.conf' : name}`, after: 'systemctl daemon-reload' })
+}

@@ -1,0 +1,90 @@
+import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
+import type { ProcessPromise, Shell } from 'zx/core'
+import { quote } from './quote.ts'
+
+export type { ProcessOutput, ProcessPromise } from 'zx/core'
+
+/** What a command answered; the shape of ssh's Output, which this layer does not know. */
+interface Answer {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+let zx: Shell | undefined
+
+/** zx is loaded while hosts are being connected to; `bindZx` needs it. */
+export async function loadZx(): Promise<void> {
+  zx ??= (await import('zx/core')).$
+}
+
+/** A template argument as a shell word; arrays are several words. */
+export const toWord = (value: unknown): string => {
+  if (Array.isArray(value)) return value.map(toWord).join(' ')
+  if (typeof value === 'string' || typeof value === 'number') return quote(String(value))
+  throw new TypeError(
+    `a ${value === null ? 'null' : typeof value} cannot be put into a command${String(value) === '‹secret›' ? ': give secrets by { stdin }' : ''}`,
+  )
+}
+
+/** The text of a command template, its arguments quoted for a POSIX shell. */
+export const commandText = (pieces: TemplateStringsArray, args: readonly unknown[]): string =>
+  String.raw({ raw: pieces }, ...args.map(toWord)).trim()
+
+/**
+ * zx's own `$` with its child process replaced by a question to a host: it never throws on a non-zero exit,
+ * and .ok, .stdout, .text(), .lines(), .json() are zx's. Nothing runs on the controller: zx's spawn,
+ * quote and prefix are replaced (stock zx would use the local bash).
+ */
+export function bindZx(answer: (command: string) => Promise<Answer>): (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise {
+  if (!zx) throw new Error('loadZx() first')
+  const bound = zx({
+    spawn: ((command: string) => child(answer(command))) as never,
+    spawnSync: (() => {
+      throw new Error('a probe cannot run synchronously')
+    }) as never,
+    quote,
+    prefix: '',
+    postfix: '',
+    shell: 'sh',
+    quiet: true,
+    nothrow: true,
+    cwd: '.',
+    env: {},
+    preferLocal: false,
+    detached: false,
+  }) as unknown as Shell
+  return (pieces, ...args) => bound(pieces, ...(args.map(a => checked(a)) as string[]))
+}
+
+const checked = (value: unknown): unknown => (toWord(value), Array.isArray(value) ? value : String(value as string))
+
+let sequence = 0
+
+/** Just enough of a ChildProcess for zx: only `close` settles its promise, so `error` is followed by it. */
+function child(answer: Promise<Answer>): EventEmitter {
+  const process = Object.assign(new EventEmitter(), {
+    pid: `fmc:${++sequence}`,
+    stdin: null,
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    exitCode: null as number | null,
+    kill: () => false,
+  })
+  answer.then(
+    ({ code, stdout, stderr }) => {
+      process.exitCode = code
+      process.emit('exit', code, null)
+      let open = 2
+      for (const stream of [process.stdout, process.stderr]) stream.once('close', () => --open === 0 && process.emit('close', code, null))
+      process.stdout.end(stdout)
+      process.stderr.end(stderr)
+    },
+    (error: unknown) => {
+      process.emit('error', error)
+      process.emit('close', null, null)
+    },
+  )
+  return process
+}

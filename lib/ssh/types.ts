@@ -1,0 +1,55 @@
+/** What one command left behind. `code` 128+n: ended by signal n. */
+export interface Output {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** How to reach a host; produced by the inventory, completed by `ssh -G` (lib/ssh/config.ts). */
+export interface Target {
+  /** Inventory name, for messages only. */
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly user: string
+  /** Become root through one sudo. False when `user` is root. */
+  readonly sudo: boolean
+  /** Asked for only when sudo prompts. */
+  readonly sudoPassword?: (() => Promise<string>) | undefined
+  readonly identityFiles?: readonly string[] | undefined
+  readonly knownHostsFiles?: readonly string[] | undefined
+  /** Read ~/.ssh/config through `ssh -G` (default). The lab turns it off. */
+  readonly useSshConfig?: boolean | undefined
+  /** `auto` takes ssh2 unless it cannot do what the configuration asks for. */
+  readonly transport?: 'auto' | 'ssh2' | 'openssh' | undefined
+  readonly connectTimeoutMs?: number | undefined
+}
+
+export interface RunOptions {
+  /** Default 10 minutes. The remote process group is ended when it is exceeded, and the promise rejects with TaskError. */
+  readonly timeoutMs?: number | undefined
+  /** Standard input; /dev/null when absent. Never part of argv. */
+  readonly input?: string | Buffer | undefined
+}
+
+/** One long-lived root `sh` on a host. Scripts run one after another, in order of the calls. */
+export interface Session {
+  readonly target: Target
+  /** Round trips so far. */
+  readonly trips: number
+  /** Process id of the remote shell (0 until known). */
+  readonly shellPid: number
+  /**
+   * Run a script in the persistent shell itself (no fork). It must not `exit` or `set -e` outside a subshell.
+   * Rejects with UnreachableError when the connection is lost or the session is closed; a non-zero exit is a result.
+   */
+  run(script: string, options?: RunOptions): Promise<Output>
+  /** Stream bytes to a new file (0600, root) over a channel of its own; checks size. For large content. */
+  upload(localFile: string, remotePath: string): Promise<void>
+  /** End what is running now: signals its process group from a second session. */
+  interrupt(signal?: 'TERM' | 'KILL'): Promise<void>
+  close(): void
+}
+
+/** Opens a session. `boot` is the first script; it travels inside the exec request and costs no extra round trip. */
+export type OpenSession = (target: Target, boot?: string) => Promise<{ session: Session; first: Promise<Output> | undefined }>
