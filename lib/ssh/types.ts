@@ -52,4 +52,7 @@ export interface Session {
 }
 
 /** Opens a session. `boot` is the first script; it travels inside the exec request and costs no extra round trip. */
-export type OpenSession = (target: Target, boot?: string) => Promise<{ session: Session; first: Promise<Output> | undefined }>
+export type OpenSession = (
+  target: Target,
+  boot?: string,
+) => Promise<{ session: Session; first: Promise<Output> | undefined }>

@@ -1,0 +1,112 @@
+import { createHash, createHmac } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+
+/** One line of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
+export interface KnownHost {
+  readonly marker: '@revoked' | '@cert-authority' | undefined
+  readonly hosts: string
+  readonly type: string
+  readonly key: Buffer
+  /** file:line */
+  readonly where: string
+}
+
+export type Verdict =
+  | { readonly kind: 'known' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'revoked'; readonly where: string }
+  | { readonly kind: 'changed'; readonly known: readonly KnownHost[] }
+
+const LINE = /^\s*(?:(@\S+)\s+)?([^\s#]\S*)\s+([a-z][\w@.-]*)\s+([A-Za-z0-9+/]+=*)(?:\s|$)/
+
+/** Lines that are not entries are passed over, as ssh does. */
+export const parseKnownHosts = (text: string, file: string): KnownHost[] =>
+  text.split('\n').flatMap((line, i) => {
+    const [, marker, hosts, type, key] = LINE.exec(line) ?? []
+    if (!hosts || !type || !key) return []
+    if (marker !== undefined && marker !== '@revoked' && marker !== '@cert-authority') return []
+    return [{ marker, hosts, type, key: Buffer.from(key, 'base64'), where: `${file}:${i + 1}` }]
+  })
+
+const files = new Map<string, Promise<KnownHost[]>>()
+
+/** All entries of the files; each is read once per process; one that does not exist is empty. */
+export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHost[]> => {
+  const load = (path: string): Promise<KnownHost[]> => {
+    const found =
+      files.get(path) ??
+      readFile(path, 'utf8').then(
+        text => parseKnownHosts(text, path),
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return []
+          throw error
+        },
+      )
+    files.set(path, found)
+    return found
+  }
+  return (await Promise.all(paths.map(load))).flat()
+}
+
+/** The name under which ssh files a host: bare on port 22, else [host]:port. */
+export const knownName = (host: string, port: number): string => {
+  const name = host.toLowerCase()
+  return port === 22 ? name : `[${name}]:${port}`
+}
+
+const glob = (pattern: string): RegExp =>
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+    'i',
+  )
+
+const matches = (hosts: string, name: string): boolean => {
+  if (hosts.startsWith('|1|')) {
+    const [, , salt = '', hash = ''] = hosts.split('|')
+    return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash
+  }
+  const patterns = hosts.split(',')
+  const negated = patterns.some(p => p.startsWith('!') && glob(p.slice(1)).test(name))
+  return !negated && patterns.some(p => !p.startsWith('!') && glob(p).test(name))
+}
+
+/** The entries that speak about this host. */
+export const knownFor = (entries: readonly KnownHost[], name: string): KnownHost[] =>
+  entries.filter(e => matches(e.hosts, name))
+
+/** What the entries of a host say about the key it showed. */
+export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {
+  const revoked = mine.find(e => e.marker === '@revoked' && e.key.equals(key))
+  if (revoked) return { kind: 'revoked', where: revoked.where }
+  const known = mine.filter(e => e.marker === undefined)
+  if (known.some(e => e.key.equals(key))) return { kind: 'known' }
+  return known.length > 0 ? { kind: 'changed', known } : { kind: 'unknown' }
+}
+
+const SUPPORTED = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+] as const
+export type HostKeyAlgorithm = (typeof SUPPORTED)[number]
+
+/** Asks first for the key types that are known; else a host known by its RSA key only would look changed. */
+export const hostKeyOrder = (mine: readonly KnownHost[]): HostKeyAlgorithm[] => {
+  const types = new Set(mine.filter(e => e.marker === undefined).map(e => e.type))
+  const known = (a: HostKeyAlgorithm): boolean => types.has(a.startsWith('rsa-') ? 'ssh-rsa' : a)
+  return [...SUPPORTED.filter(known), ...SUPPORTED.filter(a => !known(a))]
+}
+
+/** As `ssh-keygen -l` prints it. */
+export const fingerprint = (key: Buffer): string =>
+  `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
+
+/** The type a public key blob names in its first field (RFC 4253 §6.6). */
+export const keyType = (key: Buffer): string =>
+  key.toString('latin1', 4, 4 + Math.min(key.readUInt32BE(0), 64))

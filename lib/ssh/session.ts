@@ -1,0 +1,253 @@
+import { TaskError, UnreachableError } from '../errors.ts'
+import { Collector, frame, marks } from './frame.ts'
+import type { Ending, Limits, Link, Pipe } from './link.ts'
+import { enter, entry, type Entered, type Entry } from './sudo.ts'
+import type { Output, RunOptions, Session, Target } from './types.ts'
+import { uploader } from './upload.ts'
+
+/** A script this long still fits into an exec request: the kernel takes 128 KiB per argument (MAX_ARG_STRLEN). */
+const MAX_EXEC = 100_000
+
+interface Job {
+  readonly n: number
+  readonly script: string
+  readonly input: string | Buffer | undefined
+  readonly timeoutMs: number
+  readonly resolve: (output: Output) => void
+  readonly reject: (error: Error) => void
+  timer?: NodeJS.Timeout
+  /** Set when we ended it: what the caller shall hear. */
+  verdict?: TaskError
+}
+
+/** Opens the persistent shell over a link; the boot script travels in the exec request when it is short enough. */
+export const openShell = async (
+  link: Link,
+  target: Target,
+  boot: string | undefined,
+  limits: Limits,
+): Promise<{ session: Session; first: Promise<Output> | undefined }> => {
+  if (boot?.includes('\0')) throw nul(boot)
+  let how = entry(
+    target,
+    token => `${boot === undefined ? '' : frame(token, 1, boot).toString()}exec /bin/sh`,
+  )
+  const fits = Buffer.byteLength(how.command) < MAX_EXEC
+  if (!fits) how = entry(target, () => 'exec /bin/sh')
+  const pipe = await link.exec(how.command)
+  const shell = new Shell(link, pipe, target, how, limits, await enter(pipe, target, how, limits))
+  const first = boot === undefined ? undefined : fits ? shell.booted(boot) : shell.run(boot)
+  first?.catch(() => undefined) // the caller may look at it late
+  return { session: shell, first }
+}
+
+const nul = (script: string): TaskError =>
+  new TaskError('a NUL byte in a command: the server would drop the connection', {
+    command: brief(script),
+  })
+
+/** Enough of a script to know it by. */
+const brief = (script: string): string => {
+  const text = script.trim()
+  return text.length > 300 ? `${text.slice(0, 300)} …` : text
+}
+
+const seconds = (ms: number): string =>
+  ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1000} s`
+
+class Shell implements Session {
+  readonly target: Target
+  readonly shellPid: number
+  readonly upload: Session['upload']
+  trips = 0
+  readonly #link: Link
+  readonly #pipe: Pipe
+  readonly #how: Entry
+  readonly #limits: Limits
+  readonly #pgid: number
+  readonly #out: Collector
+  readonly #err: Collector
+  readonly #queue: Job[] = []
+  #current: Job | undefined
+  #dead: UnreachableError | undefined
+  #n = 1
+
+  constructor(
+    link: Link,
+    pipe: Pipe,
+    target: Target,
+    how: Entry,
+    limits: Limits,
+    entered: Entered,
+  ) {
+    this.target = target
+    this.shellPid = entered.pid
+    this.upload = uploader(link, target, limits)
+    this.#link = link
+    this.#pipe = pipe
+    this.#how = how
+    this.#limits = limits
+    this.#pgid = entered.pgid
+    this.#out = new Collector('out', limits.outputBytes)
+    this.#err = new Collector('err', limits.outputBytes)
+    for (const [stream, collector] of [
+      [pipe.stdout, this.#out],
+      [pipe.stderr, this.#err],
+    ] as const) {
+      stream.on('data', (chunk: Buffer) => {
+        collector.push(chunk)
+        this.#progress()
+      })
+    }
+    pipe.stdin.on('error', () => undefined) // the end of the pipe says it better
+    void pipe.ended.then(ending => this.#ended(ending))
+  }
+
+  /** The script that came with the exec request: it runs already. Also lets the streams flow. */
+  booted(script: string): Promise<Output> {
+    return this.#add(script, {}, false)
+  }
+
+  run(script: string, options: RunOptions = {}): Promise<Output> {
+    if (script.includes('\0')) return Promise.reject(nul(script))
+    if (this.#dead) return Promise.reject(this.#dead)
+    return this.#add(script, options, true)
+  }
+
+  async interrupt(signal: 'TERM' | 'KILL' = 'TERM'): Promise<void> {
+    if (!this.#current || this.#dead) return
+    const how = entry(this.target, () => `kill -s ${signal} -- -${this.#pgid}`)
+    const pipe = await this.#link.exec(how.command)
+    await enter(pipe, this.target, how, this.#limits)
+    pipe.stdout.resume()
+    pipe.stderr.resume()
+    await pipe.ended
+  }
+
+  close(): void {
+    this.#die(new UnreachableError(`${this.target.name}: the session was closed`))
+    this.#link.close()
+  }
+
+  #add(script: string, options: RunOptions, send: boolean): Promise<Output> {
+    return new Promise((resolve, reject) => {
+      const timeoutMs = options.timeoutMs ?? this.#limits.commandMs
+      const job = { n: this.#n++, script, input: options.input, timeoutMs, resolve, reject }
+      if (send) {
+        this.#queue.push(job)
+        this.#next()
+      } else {
+        this.#start(job)
+      }
+    })
+  }
+
+  #next(): void {
+    if (this.#current || this.#dead) return
+    const job = this.#queue.shift()
+    if (!job) return
+    this.#start(job)
+    this.#pipe.stdin.write(frame(this.#how.token, job.n, job.script, job.input))
+  }
+
+  #start(job: Job): void {
+    const mark = marks(this.#how.token, job.n)
+    this.#current = job
+    this.#out.expect(mark.out)
+    this.#err.expect(mark.err)
+    this.trips++
+    job.timer = setTimeout(
+      () => this.#stop(job, `took longer than ${seconds(job.timeoutMs)}`),
+      job.timeoutMs,
+    )
+    this.#pipe.stdout.resume()
+    this.#pipe.stderr.resume()
+  }
+
+  #progress(): void {
+    const job = this.#current
+    if (!job) return
+    if (this.#out.overflow || this.#err.overflow) {
+      this.#stop(job, `printed more than ${Math.round(this.#limits.outputBytes / 1_048_576)} MB`)
+    }
+    if (!this.#out.done || !this.#err.done) return
+    clearTimeout(job.timer)
+    this.#current = undefined
+    if (job.verdict) job.reject(job.verdict)
+    else job.resolve({ code: this.#out.code(), stdout: this.#out.text(), stderr: this.#err.text() })
+    this.#next()
+  }
+
+  /**
+   * Ends a command for a reason of ours. TERM, repeated because a shell function survives the first one; the session
+   * lives on. What does not obey within the grace time gets KILL, and so does the session's shell, which is in the same
+   * process group. The caller hears of it when the process is gone.
+   */
+  #stop(job: Job, why: string): void {
+    if (job.verdict) return
+    job.verdict = new TaskError(`the command ${why} and was ended`, {
+      command: brief(job.script),
+      output: this.#said(),
+    })
+    void this.#end(job)
+  }
+
+  async #end(job: Job): Promise<void> {
+    const still = (): boolean => this.#current === job && !this.#dead
+    const rounds = ['TERM', 'TERM', 'TERM', 'KILL'] as const
+    for (const signal of rounds) {
+      if (!still()) return
+      const sent = this.interrupt(signal).catch(() => undefined)
+      await Promise.race([sent, this.#wait(this.#limits.graceMs)])
+      for (let i = 0; i < 20 && still(); i++) await this.#wait(this.#limits.graceMs / 60)
+    }
+    if (still()) this.#link.close() // it does not even take our KILL: nothing more can be done from here
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise(resolve => setTimeout(resolve, ms).unref())
+  }
+
+  /** The end of what the running command printed, for an error. */
+  #said(): string {
+    return [this.#out.text(), this.#err.text()]
+      .map(t => t.slice(-4000))
+      .join('')
+      .trim()
+  }
+
+  #ended({ code, signal }: Ending): void {
+    const { name } = this.target
+    if (code === undefined && signal === undefined) {
+      this.#die(
+        new UnreachableError(
+          `${name}: connection lost: ${this.#link.lost ?? 'the channel was closed'}`,
+        ),
+      )
+    } else {
+      const how = signal === undefined ? `exit ${code ?? 0}` : `killed by ${signal}`
+      this.#die(new UnreachableError(`${name}: the session's shell has ended (${how})`), how)
+    }
+    this.#link.close()
+  }
+
+  /** `how`: the shell itself ended, so it was the running script's doing and not the network's. */
+  #die(error: UnreachableError, how?: string): void {
+    if (this.#dead) return
+    this.#dead = error
+    const job = this.#current
+    this.#current = undefined
+    clearTimeout(job?.timer)
+    const own =
+      how === undefined
+        ? undefined
+        : `the script ended the session's shell (${how}); it must not exit outside a subshell`
+    job?.reject(
+      job.verdict ??
+        (own === undefined
+          ? error
+          : new TaskError(own, { command: brief(job.script), output: this.#said() })),
+    )
+    for (const waiting of this.#queue.splice(0)) waiting.reject(error)
+  }
+}
