@@ -5,7 +5,7 @@ export interface Position {
   readonly column: number
 }
 
-/** Something wrong in an inventory. Lines and columns count from 1. */
+/** Something wrong in an inventory. Lines and columns count from 1; line 0: not in a file (`-e`). */
 export interface Problem extends Position {
   readonly severity: 'error' | 'warning'
   readonly file: string
@@ -28,7 +28,7 @@ export interface Finding {
 
 /** `file:line:column: error: message`, with the hint on a second line. */
 export const formatProblem = (problem: Problem): string =>
-  `${problem.file}:${problem.line}:${problem.column}: ${problem.severity}: ${problem.message}` +
+  `${problem.file}${problem.line > 0 ? `:${problem.line}:${problem.column}` : ''}: ${problem.severity}: ${problem.message}` +
   (problem.hint === undefined ? '' : `\n  ${problem.hint}`)
 
 /** Problems in the order of the file. */

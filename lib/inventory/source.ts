@@ -49,13 +49,10 @@ export function parseSource(text: string, file: string): Source {
     data,
     problems,
     at: (path, key = false) => at(document, path, key),
-    problem: ({ severity, path, key, message, hint }) => ({
-      severity,
-      file,
-      ...at(document, path, key ?? false),
-      message,
-      hint,
-    }),
+    problem: ({ severity, path, key, message, hint }) =>
+      path[0] === '-e'
+        ? { severity, file: '-e', line: 0, column: 0, message, hint }
+        : { severity, file, ...at(document, path, key ?? false), message, hint },
   }
 }
 

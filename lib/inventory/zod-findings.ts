@@ -51,7 +51,7 @@ function findings(schema: z.ZodType, root: unknown, issue: Issue, at: Path): Fin
     {
       severity: 'error',
       path,
-      message: `${formatPath(path) || 'the file'}: expected ${expected(issue)}, got ${show(value)}`,
+      message: `${formatPath(path) || 'the file'}: expected ${expected(issue)}, got ${wantsSecret(issue) ? kindOf(value) : show(value)}`,
       hint: hintFor(issue, value),
     },
   ]
@@ -99,11 +99,22 @@ const ARTICLES: Readonly<Record<string, string>> = {
 
 const article = (type: string): string => ARTICLES[type] ?? `a ${type}`
 
-function show(value: unknown): string {
+/** Where a secret belongs, a plain text is most likely one: it must not be printed. */
+const wantsSecret = (issue: Issue): boolean =>
+  (issue.code === 'invalid_type' && (issue.expected as string) === 'Secret') ||
+  (issue.code === 'invalid_union' && issue.errors.flat().some(wantsSecret))
+
+function kindOf(value: unknown): string {
   if (value instanceof Secret) return `the secret ${value.name}`
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return 'a map'
+  return typeof value === 'object'
+    ? 'a map'
+    : `a ${typeof value === 'string' ? 'text' : typeof value}`
+}
+
+function show(value: unknown): string {
+  if (value === null || typeof value === 'object' || value === undefined) return kindOf(value)
   const text = JSON.stringify(value)
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text
 }

@@ -1,0 +1,163 @@
+import type { z } from 'zod'
+import { UsageError } from '../errors.ts'
+import { suggestion } from './nearest.ts'
+import { problemsError, type Finding, type Path } from './problem.ts'
+import type { RawInventory } from './raw.ts'
+import type { Inventory } from './types.ts'
+import { zodFindings } from './zod-findings.ts'
+
+/** A role, the hosts that it will run on, and the variables that it declares. */
+export interface RoleVarsInfo {
+  readonly role: string
+  readonly hosts: readonly string[]
+  readonly vars: z.ZodObject
+}
+
+/** The layer that a host takes a variable from; undefined: from none in the file (absent, or from `-e`). */
+export function locateVar(
+  raw: RawInventory,
+  groupsOfHost: readonly string[],
+  host: string,
+  name: string,
+): Path | undefined {
+  const has = (vars: object | undefined): boolean => vars !== undefined && Object.hasOwn(vars, name)
+  if (has(raw.hosts[host]?.vars)) return ['hosts', host, 'vars', name]
+  for (const group of groupsOfHost.toReversed())
+    if (has(raw.groups?.[group]?.vars)) return ['groups', group, 'vars', name]
+  return has(raw.all?.vars) ? ['all', 'vars', name] : undefined
+}
+
+/**
+ * Variables that are missing or wrong on the hosts a role runs on; one Finding for all hosts that share it.
+ * `!secret` values need not be resolved.
+ */
+export function roleVarFindings(
+  raw: RawInventory,
+  inventory: Inventory,
+  roles: readonly RoleVarsInfo[],
+): Finding[] {
+  const found = new Map<string, { finding: Finding; hosts: string[] }>()
+  for (const info of roles)
+    for (const host of info.hosts)
+      for (const finding of hostFindings(raw, inventory, info, host)) {
+        const key = JSON.stringify([
+          info.role,
+          finding.message,
+          finding.path.length === 2 ? '' : finding.path,
+        ])
+        const same = found.get(key)
+        if (same !== undefined) same.hosts.push(host)
+        else found.set(key, { finding, hosts: [host] })
+      }
+  return [...found.values()].map(({ finding, hosts }) => ({
+    ...finding,
+    ...(finding.key === true && { path: commonPlace(raw, inventory, hosts, finding.path) }),
+    message: `${finding.message} (${list(hosts)})`,
+  }))
+}
+
+function hostFindings(
+  raw: RawInventory,
+  inventory: Inventory,
+  { role, vars }: RoleVarsInfo,
+  name: string,
+): Finding[] {
+  const host = inventory.hosts.get(name)
+  if (host === undefined) return []
+  const own = Object.fromEntries(
+    Object.keys(vars.shape).flatMap(key => (key in host.vars ? [[key, host.vars[key]]] : [])),
+  )
+  const issues = issuesOf(vars, own)
+  return zodFindings(vars, own, issues).map(finding => {
+    const [variable, ...inner] = finding.path
+    const missing = variable === undefined
+    const place = missing
+      ? ['hosts', name]
+      : (locateVar(raw, host.groups, name, String(variable)) ?? ['-e', String(variable)])
+    return {
+      ...finding,
+      path: [...place, ...inner],
+      message: `role ${role}: ${finding.message}`,
+      hint: missing ? describe(vars, finding) : finding.hint,
+    }
+  })
+}
+
+function issuesOf(vars: z.ZodObject, own: Readonly<Record<string, unknown>>): z.core.$ZodIssue[] {
+  try {
+    return vars.safeParse(own).error?.issues ?? []
+  } catch (error) {
+    // A check that wants to see a secret, which nobody has read yet.
+    if (error instanceof UsageError) return []
+    throw error
+  }
+}
+
+function describe(vars: z.ZodObject, { message, hint }: Finding): string {
+  const name = message.split(' ')[0] ?? ''
+  const { description } = (vars.shape[name] ?? {}) as { readonly description?: string | undefined }
+  return `set it under vars: of these hosts or a group of theirs; ${[hint, description].filter(Boolean).join(': ')}`
+}
+
+/** A group that is exactly these hosts is where a missing variable belongs; else the first host. */
+function commonPlace(
+  raw: RawInventory,
+  inventory: Inventory,
+  hosts: readonly string[],
+  path: Path,
+): Path {
+  if (path[0] !== 'hosts' || path.length > 2 || hosts.length < 2) return path
+  const group = [...inventory.groups].find(
+    ([name, members]) =>
+      raw.groups?.[name] !== undefined && new Set([...members, ...hosts]).size === hosts.length,
+  )
+  return group === undefined ? path : ['groups', group[0]]
+}
+
+/** Warnings for variables in the file that none of the roles declares. */
+export function unknownVarFindings(raw: RawInventory, roles: readonly RoleVarsInfo[]): Finding[] {
+  const known = new Set(roles.flatMap(({ vars }) => Object.keys(vars.shape)))
+  const layers: [Path, object | undefined][] = [
+    [['all', 'vars'], raw.all?.vars],
+    ...named('groups', raw.groups),
+    ...named('hosts', raw.hosts),
+  ]
+  return layers.flatMap(([path, vars]) =>
+    Object.keys(vars ?? {})
+      .filter(name => !known.has(name))
+      .map((name): Finding => ({
+        severity: 'warning',
+        path: [...path, name],
+        key: true,
+        message: `no role has a variable ${name}`,
+        hint: suggestion(name, known),
+      })),
+  )
+}
+
+const named = (
+  kind: string,
+  entries: Readonly<Record<string, { readonly vars?: object | undefined }>> | undefined,
+): [Path, object | undefined][] =>
+  Object.entries(entries ?? {}).map(([name, { vars }]) => [[kind, name, 'vars'], vars])
+
+const list = (names: readonly string[]): string =>
+  names.length <= 4
+    ? names.join(', ')
+    : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
+
+/**
+ * Throws one UsageError with every missing or wrong variable at its place in inventory.yaml.
+ * Costs the YAML parser only if there is something to report.
+ */
+export async function requireRoleVars(
+  inventory: Inventory,
+  roles: readonly RoleVarsInfo[],
+): Promise<void> {
+  const nowhere: RawInventory = { timezone: '', domain: '', networks: {}, hosts: {} }
+  if (roleVarFindings(nowhere, inventory, roles).length === 0) return
+  const { readInventory } = await import('./load.ts')
+  const { raw, source } = await readInventory(inventory.file)
+  const findings = roleVarFindings(raw ?? nowhere, inventory, roles)
+  throw problemsError(findings.map(finding => source.problem(finding)))
+}
