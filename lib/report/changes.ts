@@ -1,5 +1,5 @@
 import type { TaskEvent } from './blocks.ts'
-import { changeWords } from './blocks.ts'
+import { changeWords, surprise } from './blocks.ts'
 import { diffLines } from './diff.ts'
 import { cleanLine } from './sanitise.ts'
 import type { Style } from './style.ts'
@@ -14,7 +14,9 @@ export interface ChangesOptions {
 const entry = (event: TaskEvent, { diff }: ChangesOptions, style: Style): string[] => {
   const changed = event.status === 'changed'
   const sign = !changed ? style.dim('·') : style.status.changed(event.estimate ? '?' : '~')
-  const words = changeWords(event)
+  const words = [changeWords(event), style.warning(surprise(event) ?? '')]
+    .filter(text => text !== '')
+    .join('; ')
   const diffs = diff ? event.changes.flatMap(change => change.diff ?? []) : []
   const name = cleanLine(`${event.role} › ${event.task}`)
   return [
@@ -42,7 +44,9 @@ export const changeList = (
   const byHost = new Map<string, string[]>()
   for (const event of events) {
     const worth =
-      event.status === 'changed' || (event.note !== undefined && event.status !== 'failed')
+      event.status === 'changed' ||
+      surprise(event) !== undefined ||
+      (event.note !== undefined && event.status !== 'failed')
     if (!worth) continue
     byHost.set(event.host, [...(byHost.get(event.host) ?? []), ...entry(event, options, style)])
   }

@@ -130,7 +130,7 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
       warnings.map(style.warning),
       ...failures.map(failed => failureBlock(failed, style)),
       list ? changeList(changed, { diff: options.diff, columns }, style).slice(0, -1) : [],
-      recap ? recapTable(recap, style, { fold: !options.verbose }) : [],
+      recap ? recapTable(recap, style, { fold: !options.verbose, columns }) : [],
       recap ? closing(recap, command, style) : [],
     ]
     return blocks.filter(lines => lines.length > 0).flatMap(lines => ['', ...lines])

@@ -8,30 +8,44 @@ export type RecapEvent = Extract<Event, { type: 'recap' }>
 
 const STATUSES = ['ok', 'changed', 'skipped', 'failed', 'unreachable'] as const
 
-const row = (host: string, counts: Counts, column: number, style: Style): string => {
-  const cells = STATUSES.map(status => {
-    const cell = pad(`${status}=${counts[status]}`, status.length + 5)
+type Column = (typeof STATUSES)[number]
+
+const row = (host: string, counts: Counts, columns: readonly Column[], style: Style): string => {
+  const cells = columns.map(status => {
+    const cell = pad(`${status}=${counts[status]}`, status.length + 4)
     return counts[status] === 0 ? style.dim(cell) : style.status[status](cell)
   })
   const extra = [
-    counts.unpredicted > 0 ? style.warning(`unpredicted=${counts.unpredicted}`) : '',
-    counts.unneeded > 0 ? style.warning(`unneeded=${counts.unneeded}`) : '',
+    ...(counts.unpredicted > 0 ? [style.warning(`unpredicted=${counts.unpredicted}`)] : []),
+    ...(counts.unneeded > 0 ? [style.warning(`unneeded=${counts.unneeded}`)] : []),
   ]
-  const name = pad(cleanLine(host), column)
-  return [`${name} :`, ...cells, ...extra].join(' ').replace(/ +(\u001b\[[0-9;]*m)? *$/, '$1')
+  return [`${host} :`, ...cells, ...extra].join(' ').replace(/ +(\u001b\[[0-9;]*m)?$/, '$1')
 }
 
 const isPlainOk = (counts: Counts): boolean =>
   counts.changed + counts.failed + counts.unreachable + counts.unpredicted + counts.unneeded === 0
 
-/** One line per host as Ansible's recap has it; with `fold` the hosts that were only ok become one line. */
-export const recapTable = (recap: RecapEvent, style: Style, { fold = false } = {}): string[] => {
+/**
+ * One line per host as Ansible's recap has it. With `fold` (for a terminal) the hosts that were only
+ * ok become one line and a column that is 0 for all is left out; where the lines would be wider than
+ * `columns`, each host shows only what is not 0.
+ */
+export const recapTable = (
+  recap: RecapEvent,
+  style: Style,
+  { fold = false, columns = Infinity }: { fold?: boolean; columns?: number } = {},
+): string[] => {
   const all = Object.entries(recap.hosts)
   const shown = fold ? all.filter(([, counts]) => !isPlainOk(counts)) : all
-  const column = Math.max(0, ...shown.map(([host]) => width(cleanLine(host))))
+  const used = STATUSES.filter(status => !fold || shown.some(([, counts]) => counts[status] > 0))
+  const longest = Math.max(0, ...shown.map(([host]) => width(cleanLine(host))))
+  const lines = (only: (counts: Counts) => readonly Column[]): string[] =>
+    shown.map(([host, counts]) => row(pad(cleanLine(host), longest), counts, only(counts), style))
+  const full = lines(() => used)
+  const fits = full.every(line => width(line) <= columns)
   const folded = all.length - shown.length
   return [
-    ...shown.map(([host, counts]) => row(host, counts, column, style)),
+    ...(fits ? full : lines(counts => used.filter(status => counts[status] > 0))),
     ...(folded > 0 ? [style.status.ok(`${count(folded, 'host')} ok`)] : []),
   ]
 }

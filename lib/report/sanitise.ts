@@ -1,7 +1,7 @@
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /** C0, DEL and C1 controls, line separators, and the marks that reorder text (CVE-2021-42574). */
- 
+
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
 
 const visible = (char: string): string => {

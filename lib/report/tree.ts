@@ -13,8 +13,10 @@ export interface Row {
   task: string
   /** What the task says about itself, a planned count, or why it failed. */
   text: string
-  /** When the current task began. */
+  /** When the current task began, or the last one ended. */
   since: number
+  /** A task is running now, not only between two. */
+  busy: boolean
   /** Milliseconds of the tasks that are finished. */
   spent: number
   ok: number
@@ -53,6 +55,7 @@ const newRow = (host: string): Row => ({
   task: '',
   text: '',
   since: 0,
+  busy: false,
   spent: 0,
   ok: 0,
   changed: 0,
@@ -72,17 +75,27 @@ const rowsOf = (tree: Tree, host: string): Row[] =>
 
 const isBad = ({ state }: Row): boolean => state === 'failed' || state === 'unreachable'
 
+const atRest = (row: Row): RowState => (row.changed > 0 ? 'changed' : 'ok')
+
+/** How long a host may do nothing between two tasks before it is shown as finished, in milliseconds. */
+const IDLE = 1000
+
+/** What to show for a row: one that has long begun no further task has finished its play. */
+export const shownState = (row: Row, now: number): RowState =>
+  row.state === 'running' && !row.busy && now - row.since > IDLE ? atRest(row) : row.state
+
 /** A row at rest: what it did so far decides its state. */
 const settle = (row: Row): void => {
   if (row.state !== 'running') return
-  row.state = row.changed > 0 ? 'changed' : 'ok'
+  row.state = atRest(row)
   row.text = ''
 }
 
 const work = (row: Row, event: Extract<Event, { type: 'working' }>, now: number): void => {
-  if (row.role !== event.role || row.task !== event.task || row.state !== 'running') row.since = now
+  if (row.role !== event.role || row.task !== event.task || !row.busy) row.since = now
   Object.assign(row, {
     state: 'running',
+    busy: true,
     role: event.role,
     task: event.task,
     text: event.text ?? '',
@@ -105,6 +118,7 @@ const finish = (
   recount(row, tree.pass)
   if (row.state === 'waiting' || row.state === 'ok') row.state = 'running'
   row.since = now
+  row.busy = false
   row.spent += event.ms
   if (event.unpredicted) row.unpredicted++
   if (event.status === 'failed' || event.status === 'unreachable') {
@@ -134,29 +148,44 @@ const lose = (tree: Tree, event: Extract<Event, { type: 'host'; failure: unknown
 const connect = (tree: Tree, host: string, now: number): void => {
   const row = rowsOf(tree, host)[0]
   if (row?.state !== 'waiting') return
-  Object.assign(row, { state: 'running', role: '', task: 'connecting', since: now })
+  Object.assign(row, {
+    state: 'running',
+    busy: true,
+    role: '',
+    task: 'connecting',
+    since: now,
+  })
 }
 
-/** Before the apply every host with planned changes waits for its play again. */
+/** Before the apply all wait for their play again, except those whose tasks the plan found ok. */
 const startPass = (tree: Tree, pass: Pass): void => {
   tree.pass = pass
   if (pass !== 'apply') return
-  for (const { rows } of tree.plays)
-    for (const row of rows.values()) {
-      if (row.state !== 'changed') continue
-      row.state = 'waiting'
-      row.text = `${row.changed} planned`
-    }
+  for (const row of tree.plays.flatMap(({ rows }) => [...rows.values()])) {
+    if (row.state !== 'changed' && (row.state !== 'ok' || row.ok > 0)) continue
+    row.state = 'waiting'
+    row.text = row.changed > 0 ? `${row.changed} planned` : ''
+  }
 }
 
+/** The end of a pass or of a play. A host that its play never had to name had nothing to do. */
 const settleAll = (tree: Tree, play?: string): void => {
-  for (const node of tree.plays)
-    if (play === undefined || node.play === play)
-      for (const row of node.rows.values()) {
-        if (tree.pass === 'apply' && play !== undefined && row.state === 'waiting')
-          row.state = 'running'
-        settle(row)
-      }
+  for (const node of tree.plays) {
+    if (play !== undefined && node.play !== play) continue
+    for (const row of node.rows.values()) {
+      if (play !== undefined && row.state === 'waiting') row.state = 'running'
+      settle(row)
+    }
+  }
+}
+
+/** What still waits when all is over was not reached, unless all went well. */
+const conclude = (tree: Tree, exitCode: number): void => {
+  const well = exitCode === 0 || exitCode === 3
+  for (const row of tree.plays.flatMap(({ rows }) => [...rows.values()])) {
+    settle(row)
+    if (row.state === 'waiting') row.state = well ? 'ok' : 'skipped'
+  }
 }
 
 /** Takes one event into the tree. */
@@ -188,7 +217,7 @@ export const note = (tree: Tree, event: Event, now: number): void => {
       else if ('failure' in event) lose(tree, event)
       return
     case 'recap':
-      settleAll(tree)
+      conclude(tree, event.exitCode)
       return
     case 'version':
       return

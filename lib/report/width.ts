@@ -1,5 +1,5 @@
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
- 
+
 const COLOUR = /\u001b\[[0-9;]*m/g
 const ASCII = /^[ -~]*$/
 const ZERO = /^[\p{Mark}\p{Default_Ignorable_Code_Point}]/u
