@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import pLimit from 'p-limit'
 import { UnreachableError } from '../errors.ts'
 import type { Target } from './types.ts'
 
@@ -15,17 +17,16 @@ export interface Route {
   readonly knownHostsFiles: readonly string[]
   /** Path of the agent's socket. */
   readonly agent: string | undefined
+  /** The agent may only use keys that are identity files too. */
   readonly identitiesOnly: boolean
   readonly certificateFiles: readonly string[]
   readonly proxyCommand: string | undefined
-  /** Hosts to go through, nearest first. */
+  readonly pkcs11: string | undefined
+  /** Hosts to go through, nearest to us first. */
   readonly jumps: readonly Route[]
 }
 
 type Answers = ReadonlyMap<string, readonly string[]>
-
-const home = (path: string): string =>
-  path.startsWith('~/') ? join(homedir(), path.slice(2)) : path
 
 /** `ssh -G` prints one `keyword value` per line, keywords in lower case, repeated ones on lines of their own. */
 export const parseAnswers = (text: string): Answers => {
@@ -40,35 +41,78 @@ export const parseAnswers = (text: string): Answers => {
 }
 
 const cache = new Map<string, Promise<Answers>>()
+const few = pLimit(8)
 
-const ask = (target: Target): Promise<Answers> => {
-  const args = ['-G', '-p', String(target.port), '-l', target.user, '--', target.address]
-  const key = args.join(' ')
+/** Asks OpenSSH itself: Include, Match and %h come out right. Without OpenSSH there is no configuration of it. */
+const ask = (name: string, args: readonly string[]): Promise<Answers> => {
+  const key = args.join('\0')
   const found =
     cache.get(key) ??
-    new Promise<Answers>((resolve, reject) => {
-      execFile('ssh', args, { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
-        if (!error) resolve(parseAnswers(stdout))
-        else if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-          resolve(new Map()) // no OpenSSH here: no configuration of it either
-        else
-          reject(
-            new UnreachableError(
-              `${target.name}: ssh -G ${target.address}: ${stderr.trim() || error.message}`,
-            ),
-          )
-      })
-    })
+    few(
+      () =>
+        new Promise<Answers>((resolve, reject) => {
+          execFile('ssh', ['-G', ...args], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+            if (!error) resolve(parseAnswers(stdout))
+            else if (error.code === 'ENOENT') resolve(new Map())
+            else
+              reject(
+                new UnreachableError(
+                  `${name}: ssh -G ${args.join(' ')}: ${stderr.trim() || error.message}`,
+                ),
+              )
+          })
+        }),
+    )
   cache.set(key, found)
   return found
 }
 
-/** A value that is set: ssh prints `none` for some that are not. */
-const set = (value: string | undefined): string | undefined =>
-  value === undefined || value === 'none' ? undefined : value
+const PLACEHOLDER = 'any-host.invalid'
+let plain: Promise<boolean> | undefined
 
-const words = (values: readonly string[] | undefined): string[] =>
-  (values ?? [])
+/** Whether the configuration says the same of every host (no Host but *, no Match): then one question is enough for a hundred. */
+const sameForAll = (): Promise<boolean> => (plain ??= isPlain())
+
+const isPlain = async (): Promise<boolean> => {
+  const text = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '')
+  const more = await readdir('/etc/ssh/ssh_config.d').catch(() => [])
+  const files = [
+    '/etc/ssh/ssh_config',
+    ...more.map(f => `/etc/ssh/ssh_config.d/${f}`),
+    join(homedir(), '.ssh/config'),
+  ]
+  const all = (await Promise.all(files.map(text)))
+    .join('\n')
+    .replace(/^\s*include\s+\/etc\/ssh\/ssh_config\.d\/\*\.conf\s*$/im, '')
+  return (
+    !/^\s*(match|include)\b/im.test(all) &&
+    !/^\s*host[\s=]+(?!\*\s*$)/im.test(all) &&
+    !all.includes('%')
+  )
+}
+
+const configOf = async (target: Target, file: string | undefined): Promise<Answers> => {
+  if (target.useSshConfig === false) return new Map()
+  if (file !== undefined || !(await sameForAll())) {
+    const from = file === undefined ? [] : ['-F', file]
+    return ask(target.name, [
+      ...from,
+      '-p',
+      String(target.port),
+      '-l',
+      target.user,
+      '--',
+      target.address,
+    ])
+  }
+  const answers = await ask(target.name, ['--', PLACEHOLDER])
+  return new Map([...answers, ['hostname', [target.address]]])
+}
+
+const home = (path: string): string =>
+  path.startsWith('~/') ? join(homedir(), path.slice(2)) : path
+const words = (values: readonly string[] = []): string[] =>
+  values
     .flatMap(v => v.split(/\s+/))
     .filter(v => v !== '' && v !== 'none')
     .map(home)
@@ -77,79 +121,69 @@ const DEFAULT_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(homed
 const DEFAULT_KNOWN_HOSTS = [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts']
 
 /** Completes a target from OpenSSH's configuration; what the target says itself wins. Rejects with UnreachableError. */
-export const resolve = async (target: Target, seen: readonly string[] = []): Promise<Route> => {
-  const answers: Answers =
-    target.useSshConfig === false ? new Map<string, string[]>() : await ask(target)
-  const one = (key: string): string | undefined => set(answers.get(key)?.[0])
+export const resolve = async (
+  target: Target,
+  file?: string,
+  seen: readonly string[] = [],
+): Promise<Route> => {
+  const answers = await configOf(target, file)
+  const one = (key: string): string | undefined => answers.get(key)?.find(v => v !== 'none')
   const host = one('hostname') ?? target.address
   const known = [
     ...words(answers.get('userknownhostsfile')),
     ...words(answers.get('globalknownhostsfile')),
   ]
-  const identities = answers.get('identityfile')?.map(home)
-  const agent = one('identityagent')
+  const agent = answers.get('identityagent')?.[0] ?? 'SSH_AUTH_SOCK'
   return {
     target,
     host,
     knownAs: one('hostkeyalias') ?? host,
-    identityFiles: target.identityFiles ?? identities ?? DEFAULT_KEYS,
+    identityFiles: target.identityFiles ?? answers.get('identityfile')?.map(home) ?? DEFAULT_KEYS,
     knownHostsFiles: target.knownHostsFiles ?? (known.length > 0 ? known : DEFAULT_KNOWN_HOSTS),
     agent:
-      agent === undefined || agent === 'SSH_AUTH_SOCK' ? process.env.SSH_AUTH_SOCK : home(agent),
+      agent === 'SSH_AUTH_SOCK'
+        ? process.env.SSH_AUTH_SOCK
+        : agent === 'none'
+          ? undefined
+          : home(agent),
     identitiesOnly: one('identitiesonly') === 'yes',
     certificateFiles: answers.get('certificatefile')?.map(home) ?? [],
     proxyCommand: one('proxycommand'),
-    jumps: await jumps(target, one('proxyjump'), seen),
+    pkcs11: one('pkcs11provider'),
+    jumps: await jumpsOf(target, one('proxyjump'), file, seen),
   }
 }
 
-/** [user@]host[:port], several joined by commas; IPv6 addresses in brackets (ssh_config(5), ProxyJump). */
+/** [user@]host[:port]; IPv6 addresses in brackets (ssh_config(5), ProxyJump). */
 const HOP = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:[\]]+)(?::(\d+))?$/
 
-const jumps = async (
+const jumpsOf = async (
   target: Target,
   proxyJump: string | undefined,
+  file: string | undefined,
   seen: readonly string[],
 ): Promise<Route[]> => {
   const routes: Route[] = []
-  for (const text of proxyJump?.split(',') ?? []) {
-    const [, user, host, port] = HOP.exec(text.trim()) ?? []
-    if (!host)
+  for (const text of proxyJump?.split(',').map(h => h.trim()) ?? []) {
+    const [, user, host, port] = HOP.exec(text) ?? []
+    if (host === undefined)
       throw new UnreachableError(`${target.name}: ProxyJump ${text}: expected [user@]host[:port]`)
     if (seen.includes(text))
       throw new UnreachableError(`${target.name}: ProxyJump ${text} goes through itself`)
     const address = host.replace(/^\[|\]$/g, '')
-    const own = await hopDefaults(target, address, user, port)
-    routes.push(
-      ...(await hop({ ...target, ...own, address }, [...seen, text], routes.length === 0)),
-    )
+    const own = await ask(target.name, [...(file === undefined ? [] : ['-F', file]), '--', address])
+    const hop: Target = {
+      ...target,
+      name: `jump host ${address}`,
+      address,
+      user: user ?? own.get('user')?.[0] ?? target.user,
+      port: Number(port ?? own.get('port')?.[0] ?? 22),
+      sudo: false,
+    }
+    const route = await resolve(hop, file, [...seen, text])
+    // Only the first hop may have hops of its own, as with ssh.
+    if (routes.length === 0) routes.push(...route.jumps)
+    routes.push({ ...route, jumps: [] })
   }
   return routes
-}
-
-const hop = async (target: Target, seen: readonly string[], first: boolean): Promise<Route[]> => {
-  const route = await resolve(
-    { ...target, name: `${target.name} (by way of ${target.address})`, sudo: false },
-    seen,
-  )
-  // Only the first hop may have hops of its own, as with ssh.
-  return first ? [...route.jumps, { ...route, jumps: [] }] : [{ ...route, jumps: [] }]
-}
-
-const hopDefaults = async (
-  target: Target,
-  address: string,
-  user: string | undefined,
-  port: string | undefined,
-): Promise<{ user: string; port: number }> => {
-  const text = await new Promise<string>(resolve => {
-    execFile('ssh', ['-G', '--', address], (error, stdout) => {
-      resolve(error ? '' : stdout)
-    })
-  })
-  const answers = parseAnswers(text)
-  return {
-    user: user ?? answers.get('user')?.[0] ?? target.user,
-    port: Number(port ?? answers.get('port')?.[0] ?? 22),
-  }
 }

@@ -44,9 +44,9 @@ const login = async (route: Route, limits: Limits): Promise<LoggedIn> => {
   const { sock, release } = await reach(route, timeoutMs, limits)
   let refused: UnreachableError | undefined
   const config: Config = {
-    sock: sock as net.Socket,
+    sock: sock as never, // any duplex stream will do
     username: route.target.user,
-    authHandler: logins.methods as never,
+    authHandler: logins.methods,
     algorithms: { serverHostKey: hostKeyOrder(mine) },
     hostVerifier: (key: Buffer): boolean => {
       const verdict: Verdict = judge(mine, key)
@@ -97,7 +97,7 @@ const loginsOf = async (route: Route): Promise<Logins> => {
       )
       continue
     }
-    methods.push({ type: 'publickey', username, key: key as never } as ssh2.AuthMethod)
+    methods.push({ type: 'publickey', username, key } as ssh2.AuthMethod)
     tried.push(file.path)
   }
   if (route.agent !== undefined && route.agent !== '') {
@@ -218,8 +218,12 @@ class Ssh2Link implements Link {
     })
   }
 
-  get lost(): string | undefined {
-    return this.#lost
+  explain(): Promise<UnreachableError> {
+    return Promise.resolve(
+      new UnreachableError(
+        `${where(this.#route)}: connection lost: ${this.#lost ?? 'the channel was closed'}`,
+      ),
+    )
   }
 
   exec(command: string): Promise<Pipe> {
@@ -245,7 +249,6 @@ class Ssh2Link implements Link {
   }
 
   close(): void {
-    this.#lost ??= 'it was closed'
     this.#client.end()
   }
 }

@@ -1,6 +1,7 @@
 import { resolve } from './config.ts'
 import { LIMITS, type Limits } from './link.ts'
 import { openShell } from './session.ts'
+import { openLink } from './transport.ts'
 import type { OpenSession, Output, Session, Target } from './types.ts'
 
 /** Opens a session; ssh2 is loaded with the first one. */
@@ -12,9 +13,7 @@ export const openWith = async (
   target: Target,
   boot?: string,
 ): Promise<{ session: Session; first: Promise<Output> | undefined }> => {
-  const route = await resolve(target)
-  const { connect } = await import('./connection.ts')
-  const link = await connect(route, limits)
+  const link = await openLink(await resolve(target, limits.sshConfig), limits)
   try {
     return await openShell(link, target, boot, limits)
   } catch (error) {

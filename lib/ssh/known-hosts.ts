@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 
 /** One line of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
 export interface KnownHost {
@@ -28,24 +28,26 @@ export const parseKnownHosts = (text: string, file: string): KnownHost[] =>
     return [{ marker, hosts, type, key: Buffer.from(key, 'base64'), where: `${file}:${i + 1}` }]
   })
 
+const read = async (path: string): Promise<KnownHost[]> =>
+  parseKnownHosts(await readFile(path, 'utf8'), path)
+
 const files = new Map<string, Promise<KnownHost[]>>()
 
-/** All entries of the files; each is read once per process; one that does not exist is empty. */
+const load = async (path: string): Promise<KnownHost[]> => {
+  const { mtimeMs, size } = await stat(path)
+  const version = `${path}:${mtimeMs}:${size}`
+  const found = files.get(version) ?? read(path)
+  files.set(version, found)
+  return found
+}
+
+/** All entries of the files; a file is parsed once per version; one that does not exist is empty. */
 export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHost[]> => {
-  const load = (path: string): Promise<KnownHost[]> => {
-    const found =
-      files.get(path) ??
-      readFile(path, 'utf8').then(
-        text => parseKnownHosts(text, path),
-        (error: NodeJS.ErrnoException) => {
-          if (error.code === 'ENOENT') return []
-          throw error
-        },
-      )
-    files.set(path, found)
-    return found
+  const absent = (error: unknown): KnownHost[] => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
-  return (await Promise.all(paths.map(load))).flat()
+  return (await Promise.all(paths.map(path => load(path).catch(absent)))).flat()
 }
 
 /** The name under which ssh files a host: bare on port 22, else [host]:port. */

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { UnreachableError } from '../errors.ts'
 
 /** How a remote process ended. No code and no signal: the connection went away under it. */
 export interface Ending {
@@ -20,8 +21,8 @@ export interface Pipe {
 export interface Link {
   /** Starts `command` in the login shell. Rejects with UnreachableError. */
   exec(command: string): Promise<Pipe>
-  /** Why the connection was lost; undefined while it stands. */
-  readonly lost: string | undefined
+  /** Why a process of this link ended without an exit code. `said`: what it printed on stderr. */
+  explain(said: string): Promise<UnreachableError>
   close(): void
 }
 
@@ -42,6 +43,8 @@ export interface Limits {
   readonly idleMs: number
   /** Most that one command may print on one stream. */
   readonly outputBytes: number
+  /** Another file than ~/.ssh/config (ssh -F). */
+  readonly sshConfig?: string | undefined
 }
 
 export const LIMITS: Limits = {

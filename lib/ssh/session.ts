@@ -1,7 +1,7 @@
 import { TaskError, UnreachableError } from '../errors.ts'
 import { Collector, frame, marks } from './frame.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
-import { enter, entry, type Entered, type Entry } from './sudo.ts'
+import { entry, start, type Entry, type Process } from './entry.ts'
 import type { Output, RunOptions, Session, Target } from './types.ts'
 import { uploader } from './upload.ts'
 
@@ -34,8 +34,7 @@ export const openShell = async (
   )
   const fits = Buffer.byteLength(how.command) < MAX_EXEC
   if (!fits) how = entry(target, () => 'exec /bin/sh')
-  const pipe = await link.exec(how.command)
-  const shell = new Shell(link, pipe, target, how, limits, await enter(pipe, target, how, limits))
+  const shell = new Shell(link, target, how, limits, await start(link, target, how, limits))
   const first = boot === undefined ? undefined : fits ? shell.booted(boot) : shell.run(boot)
   first?.catch(() => undefined) // the caller may look at it late
   return { session: shell, first }
@@ -74,20 +73,19 @@ class Shell implements Session {
 
   constructor(
     link: Link,
-    pipe: Pipe,
     target: Target,
     how: Entry,
     limits: Limits,
-    entered: Entered,
+    { pipe, pid, pgid }: Process,
   ) {
     this.target = target
-    this.shellPid = entered.pid
+    this.shellPid = pid
     this.upload = uploader(link, target, limits)
     this.#link = link
     this.#pipe = pipe
     this.#how = how
     this.#limits = limits
-    this.#pgid = entered.pgid
+    this.#pgid = pgid
     this.#out = new Collector('out', limits.outputBytes)
     this.#err = new Collector('err', limits.outputBytes)
     for (const [stream, collector] of [
@@ -98,12 +96,13 @@ class Shell implements Session {
         collector.push(chunk)
         this.#progress()
       })
+      stream.resume()
     }
     pipe.stdin.on('error', () => undefined) // the end of the pipe says it better
     void pipe.ended.then(ending => this.#ended(ending))
   }
 
-  /** The script that came with the exec request: it runs already. Also lets the streams flow. */
+  /** The script that came with the exec request: it runs already. */
   booted(script: string): Promise<Output> {
     return this.#add(script, {}, false)
   }
@@ -117,8 +116,7 @@ class Shell implements Session {
   async interrupt(signal: 'TERM' | 'KILL' = 'TERM'): Promise<void> {
     if (!this.#current || this.#dead) return
     const how = entry(this.target, () => `kill -s ${signal} -- -${this.#pgid}`)
-    const pipe = await this.#link.exec(how.command)
-    await enter(pipe, this.target, how, this.#limits)
+    const { pipe } = await start(this.#link, this.target, how, this.#limits)
     pipe.stdout.resume()
     pipe.stderr.resume()
     await pipe.ended
@@ -160,8 +158,6 @@ class Shell implements Session {
       () => this.#stop(job, `took longer than ${seconds(job.timeoutMs)}`),
       job.timeoutMs,
     )
-    this.#pipe.stdout.resume()
-    this.#pipe.stderr.resume()
   }
 
   #progress(): void {
@@ -219,11 +215,7 @@ class Shell implements Session {
   #ended({ code, signal }: Ending): void {
     const { name } = this.target
     if (code === undefined && signal === undefined) {
-      this.#die(
-        new UnreachableError(
-          `${name}: connection lost: ${this.#link.lost ?? 'the channel was closed'}`,
-        ),
-      )
+      void this.#link.explain(this.#err.text().slice(-2000)).then(error => this.#die(error))
     } else {
       const how = signal === undefined ? `exit ${code ?? 0}` : `killed by ${signal}`
       this.#die(new UnreachableError(`${name}: the session's shell has ended (${how})`), how)

@@ -1,11 +1,11 @@
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
 import pLimit from 'p-limit'
-import { TaskError, UnreachableError } from '../errors.ts'
+import { TaskError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 import type { Limits, Link, Pipe } from './link.ts'
-import { enter, entry } from './sudo.ts'
+import { entry, start } from './entry.ts'
 import type { Session, Target } from './types.ts'
 
 /** A server allows 10 channels by default (MaxSessions); some must stay free for the shell and for an interrupt. */
@@ -37,56 +37,63 @@ const upload = async (
   localFile: string,
   remotePath: string,
 ): Promise<void> => {
-  const failed = (why: string, output?: string): TaskError =>
-    new TaskError(`upload of ${localFile} to ${target.name}:${remotePath}: ${why}`, { output })
+  const failed = (why: string): TaskError =>
+    new TaskError(`upload of ${localFile} to ${target.name}:${remotePath}: ${why}`)
   const size = await stat(localFile).then(
     s => s.size,
-    (error: Error) => Promise.reject(failed(error.message)),
+    (error: unknown) => Promise.reject(failed(messageOf(error))),
   )
+  if (remotePath.includes('\0')) throw failed('a NUL byte in the path')
   const how = entry(target, () => receiver(remotePath, size))
-  const pipe = await link.exec(how.command)
-  await enter(pipe, target, how, limits)
+  const { pipe } = await start(link, target, how, limits)
   const said = listen(pipe)
-  const problem = await send(pipe, localFile, limits.idleMs)
+  const trouble = await send(pipe, localFile, limits.idleMs)
   const { code, signal } = await pipe.ended
-  if (code === undefined && signal === undefined && problem === undefined) {
-    throw new UnreachableError(
-      `${target.name}: connection lost during the upload of ${remotePath}: ${link.lost ?? 'the channel was closed'}`,
-    )
-  }
-  if (code !== 0) throw failed(said().trim() || (problem ?? signal ?? `exit ${code ?? 0}`), said())
+  if (code === 0) return
+  if (trouble !== undefined) throw failed(trouble)
+  if (code === undefined && signal === undefined) throw await link.explain(said())
+  throw failed(said() || `the receiver ended with ${signal ?? `exit ${code ?? 0}`}`)
 }
 
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
+
+/** The last that the host said. */
 const listen = (pipe: Pipe): (() => string) => {
   let text = ''
-  const add = (chunk: Buffer): void => {
-    text = (text + chunk.toString('utf8')).slice(-4000)
+  for (const stream of [pipe.stdout, pipe.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      text = (text + chunk.toString('utf8')).slice(-4000)
+    })
+    stream.resume()
   }
-  pipe.stdout.on('data', add).resume()
-  pipe.stderr.on('data', add).resume()
-  return () => text
+  return () => text.trim()
 }
 
-/** Resolves to what went wrong on our side, if anything did. */
+/** Writes the whole file, as fast as the host takes it. Resolves to what went wrong on this side. */
 const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<string | undefined> => {
-  const source = createReadStream(localFile, { highWaterMark: CHUNK })
-  let why: string | undefined
+  let trouble: string | undefined
+  let over = false
+  const ended = pipe.ended.then(() => {
+    over = true
+  })
   const idle = setTimeout(() => {
-    why = `no byte was taken for ${idleMs / 1000} s`
-    source.destroy(new Error(why))
+    trouble = `the host took no byte for ${idleMs / 1000} s`
     pipe.destroy()
   }, idleMs)
-  source.on('data', () => idle.refresh())
-  void pipe.ended.then(() => source.destroy())
   try {
-    await pipeline(source, pipe.stdin)
-    return undefined
+    for await (const chunk of createReadStream(localFile, { highWaterMark: CHUNK })) {
+      const room = pipe.stdin.write(chunk) || over
+      if (!room) await Promise.race([once(pipe.stdin, 'drain'), ended])
+      if (over) break
+      idle.refresh()
+    }
+    if (!over) pipe.stdin.end()
   } catch (error) {
-    pipe.stdin.end()
-    return (why ?? (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE')
-      ? why
-      : String((error as Error).message)
+    trouble ??= messageOf(error)
+    pipe.destroy()
   } finally {
-    clearTimeout(idle)
+    void ended.then(() => clearTimeout(idle)) // what is still in the buffers may get stuck too
   }
+  return trouble
 }

@@ -1,0 +1,43 @@
+import { UnreachableError } from '../errors.ts'
+import type { Route } from './config.ts'
+import { identityFile } from './keys.ts'
+import { knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
+import type { Limits, Link } from './link.ts'
+
+/** What of this route ssh2 cannot do; undefined when it can do it all. */
+export const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
+  if (route.proxyCommand !== undefined) return 'ProxyCommand'
+  if (route.pkcs11 !== undefined) return 'a smart card (PKCS11Provider)'
+  if (route.certificateFiles.length > 0)
+    return `a user certificate (${route.certificateFiles.join(', ')})`
+  const files = await Promise.all(route.identityFiles.map(identityFile))
+  const certificate = files.find(f => f.certificate)
+  if (certificate) return `a user certificate (${certificate.path}-cert.pub)`
+  const fido = files.find(f => f.fido)
+  if (fido) return `a FIDO key (${fido.path})`
+  const mine = knownFor(
+    await loadKnownHosts(route.knownHostsFiles),
+    knownName(route.knownAs, route.target.port),
+  )
+  const authority = mine.find(e => e.marker === '@cert-authority')
+  if (authority && !mine.some(e => e.marker === undefined))
+    return `a host certificate (${authority.where})`
+  for (const hop of route.jumps) {
+    const reason = await beyondSsh2(hop)
+    if (reason !== undefined) return reason
+  }
+  return undefined
+}
+
+/** Chooses between ssh2 and OpenSSH's client, as `transport` says. Rejects with UnreachableError. */
+export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
+  const { transport = 'auto', name } = route.target
+  const reason = transport === 'openssh' ? 'asked for' : await beyondSsh2(route)
+  if (reason === undefined) return (await import('./connection.ts')).connect(route, limits)
+  if (transport === 'ssh2') {
+    throw new UnreachableError(`${name}: ssh2 cannot do ${reason}`, {
+      hint: 'use ssh_transport: auto or openssh',
+    })
+  }
+  return (await import('./openssh.ts')).openssh(route, limits)
+}
