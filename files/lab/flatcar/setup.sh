@@ -1,0 +1,42 @@
+#!/bin/sh
+# Done to the Flatcar image; $1 is its root. What Flatcar lacks goes, and what is left looks like it.
+set -eu
+root=$1
+
+cat >"$root/usr/lib/os-release" <<'END'
+NAME="Flatcar Container Linux by Kinvolk"
+ID=flatcar
+ID_LIKE=coreos
+VERSION=4593.2.5
+VERSION_ID=4593.2.5
+BUILD_ID=fmc-lab
+PRETTY_NAME="Flatcar Container Linux by Kinvolk 4593.2.5 (a lab machine of fmc)"
+ANSI_COLOR="38;5;75"
+HOME_URL="https://flatcar.org/"
+END
+ln -sf ../usr/lib/os-release "$root/etc/os-release"
+rm -f "$root/etc/debian_version"
+
+# /usr is read-only there and nothing is enabled but what an administrator or Ignition enabled.
+printf 'enable ssh.service\nenable systemd-timesyncd.service\ndisable *\n' >"$root/etc/systemd/system-preset-lab"
+mkdir -p "$root/etc/systemd/system-preset"
+mv "$root/etc/systemd/system-preset-lab" "$root/etc/systemd/system-preset/00-lab.preset"
+chroot "$root" systemctl preset-all >/dev/null 2>&1
+rm "$root/etc/systemd/system-preset/00-lab.preset"
+ln -sf ssh.service "$root/usr/lib/systemd/system/sshd.service"
+ln -sf bash "$root/usr/bin/sh"
+rm -f "$root/etc/exports"
+mkdir -p "$root/etc/exports.d"
+
+# The user that Ignition's keys go to.
+chroot "$root" groupadd -g 500 core
+chroot "$root" useradd -K UID_MIN=500 -u 500 -g core -G sudo -m -s /bin/bash core
+echo 'core ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/core"
+chmod 0440 "$root/etc/sudoers.d/core"
+
+# No package manager, Python or Perl.
+cd "$root/usr"
+rm -rf bin/apt* bin/dpkg* bin/deb-* bin/python* bin/perl* bin/cpan* bin/debconf* sbin/dpkg-* sbin/update-rc.d \
+  sbin/dpkg* bin/update-alternatives sbin/adduser sbin/addgroup sbin/deluser sbin/delgroup \
+  lib/apt lib/dpkg lib/python* share/perl* lib/x86_64-linux-gnu/perl* share/python* share/debconf share/apt* local/lib/python*
+rm -rf "$root"/var/lib/dpkg "$root"/var/lib/apt "$root"/var/cache/apt "$root"/var/cache/debconf "$root"/etc/apt "$root"/etc/dpkg "$root"/opt/bin

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FmcError } from '../errors.ts'
+import { endGroups, makeGroups, startTime } from './cgroups.ts'
+import type { DiskFile } from './disks.ts'
+import type { Images } from './images.ts'
+import { installKeys } from './keys.ts'
+import { netnsPath } from './paths.ts'
+import type { Personality } from './state.ts'
+
+/** All that is needed to start one nspawn machine. */
+export interface MachineSpec {
+  readonly name: string
+  readonly key: string
+  readonly labDir: string
+  /** Of this host inside the lab's directory. */
+  readonly dir: string
+  readonly netns: string
+  readonly personality: Personality
+  readonly images: Images
+  readonly disks: readonly DiskFile[]
+}
+
+/**
+ * Enters the machine's groups, mounts its root in a mount namespace of its own (so that nothing is
+ * left to unmount, however it ends) and becomes systemd-nspawn.
+ * $1 groups, $2 image, $3 directory, $4 personality, then nspawn's arguments.
+ */
+const START = `
+for group in $1; do echo $$ >"$group"; done
+image=$2 dir=$3 personality=$4
+shift 4
+mount -t overlay overlay -o "lowerdir=$image,upperdir=$dir/upper,workdir=$dir/work" "$dir/root"
+if [ "$personality" = flatcar ]; then
+  mount --bind "$image/usr" "$dir/root/usr"
+  mount -o remount,bind,ro "$dir/root/usr"
+fi
+exec systemd-nspawn "$@"
+`
+
+/** Starts a machine; returns nspawn's process id as soon as the machine's init runs. Throws with the end of its console. */
+export const startMachine = async (
+  spec: MachineSpec,
+): Promise<{ pid: number; startTime: string }> => {
+  await endGroups(spec.key, spec.name)
+  prepareRoot(spec)
+  const console = join(spec.dir, 'console.log')
+  const fd = openSync(console, 'w', 0o600)
+  const groups = makeGroups(spec.key, spec.name)
+  const args = [groups.join(' '), spec.images.roots[spec.personality], spec.dir, spec.personality]
+  const child = spawn(
+    'unshare',
+    ['-m', 'sh', '-ec', START, 'sh', ...args, ...nspawnArguments(spec)],
+    {
+      detached: true,
+      stdio: ['ignore', fd, fd],
+      env: { PATH: process.env.PATH, SYSTEMD_NSPAWN_API_VFS_WRITABLE: 'network' },
+    },
+  )
+  closeSync(fd)
+  child.unref()
+  for (let tries = 0; tries < 1200; tries++) {
+    const pid = child.pid ?? 0
+    const started = startTime(pid)
+    if (leaderOf(pid) !== undefined && started !== undefined) return { pid, startTime: started }
+    if (child.exitCode !== null || child.signalCode !== null) break
+    await new Promise(resolve => setTimeout(resolve, 25))
+  }
+  const said = readFileSync(console, 'utf8').trim().split('\n').slice(-10).join('\n')
+  throw new FmcError(`lab machine ${spec.name} did not start\n${said}`)
+}
+
+const nspawnArguments = (spec: MachineSpec): string[] => [
+  '--quiet',
+  '--register=no',
+  '--keep-unit',
+  '--boot',
+  '--console=pipe',
+  '--link-journal=no',
+  '--resolv-conf=off',
+  '--timezone=off',
+  `--machine=${spec.name}`,
+  `--uuid=${machineId(spec)}`,
+  `--directory=${join(spec.dir, 'root')}`,
+  `--network-namespace-path=${netnsPath(spec.netns)}`,
+  '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_DAC_READ_SEARCH',
+  ...['/dev/net/tun', '/dev/fuse'].filter(existsSync).map(device => `--bind=${device}`),
+  ...spec.disks.map((disk, n) => `--bind=${disk.loop}:${diskNode(n)}`),
+  ...(spec.personality === 'debian' ? [`--bind-ro=${spec.images.mirror}:/srv/mirror`] : []),
+]
+
+/** Data disks are /dev/vdb, /dev/vdc … as on a virtual machine; by-id links point there. */
+const diskNode = (n: number): string => `/dev/vd${String.fromCharCode(98 + n)}`
+
+const machineId = (spec: MachineSpec): string =>
+  createHash('sha256').update(`${spec.labDir}/${spec.name}`).digest('hex').slice(0, 32)
+
+/** The machine's init, by the process id of its systemd-nspawn (whose first children are helpers). */
+export const leaderOf = (nspawn: number): number | undefined => {
+  try {
+    const children = readFileSync(`/proc/${nspawn}/task/${nspawn}/children`, 'utf8').trim()
+    return children
+      .split(' ')
+      .map(Number)
+      .find(pid => pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd')
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes what differs per host into the machine's upper layer, once per lab. */
+const prepareRoot = (spec: MachineSpec): void => {
+  const upper = join(spec.dir, 'upper')
+  for (const dir of ['root', 'work', 'upper']) mkdirSync(join(spec.dir, dir), { recursive: true })
+  if (existsSync(join(upper, 'etc', 'machine-id'))) return
+  installKeys(spec.labDir, spec.name, upper)
+  const etc = join(upper, 'etc')
+  writeFileSync(join(etc, 'hostname'), `${spec.name}\n`)
+  writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${spec.name}\n::1 localhost\n`)
+  if (spec.disks.length > 0) {
+    mkdirSync(join(etc, 'tmpfiles.d'), { recursive: true })
+    const links = spec.disks.map((disk, n) => `L+ ${disk.device} - - - - ${diskNode(n)}\n`)
+    writeFileSync(join(etc, 'tmpfiles.d', 'lab-disks.conf'), links.join(''))
+  }
+  writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import type { Inventory } from '../inventory/types.ts'
+import type { LabHost } from './state.ts'
+
+/** Whether the running kernel has a filesystem type (nfs4, nfsd). */
+export const kernelHas = (filesystem: string): boolean =>
+  readFileSync('/proc/filesystems', 'utf8')
+    .split('\n')
+    .some(line => line.trim().split(/\s+/).at(-1) === filesystem)
+
+/** What in this lab is not the real thing, and what it therefore does not prove. */
+export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): string[] => {
+  const machines = hosts.filter(host => !host.vm)
+  const guests = (family: string) =>
+    hosts
+      .filter(host => inventory.hosts.get(host.name)?.os.family === family)
+      .map(host => host.name)
+  const result: string[] = []
+  const add = (when: boolean, text: string) => when && result.push(text)
+  const el = guests('el')
+  add(
+    el.length > 0,
+    `Debian 12 stands in for AlmaLinux and Rocky Linux (${el.join(', ')}): proves nothing about dnf, SELinux, firewalld or EL paths`,
+  )
+  const flatcar = guests('flatcar')
+  add(
+    flatcar.length > 0,
+    `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, no package manager, Python or Perl; proves nothing about versions, Ignition, updates or socket-activated sshd`,
+  )
+  if (machines.length === 0) return result
+  const on = hosts.length === machines.length ? '' : ` (${machines.map(h => h.name).join(', ')})`
+  add(
+    true,
+    `nspawn machines share this machine's kernel${on}: modules, non-network sysctls and the clock are not theirs to set`,
+  )
+  add(
+    true,
+    `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
+  )
+  add(
+    !kernelHas('nfsd'),
+    `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
+  )
+  add(
+    !kernelHas('nfs4'),
+    `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
+  )
+  return result
+}

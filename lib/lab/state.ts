@@ -1,0 +1,86 @@
+import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { labDir, labRoot } from './paths.ts'
+
+/** What a host of the lab looks like from inside. */
+export type Personality = 'debian' | 'flatcar'
+
+/** One host of a lab as it was started. */
+export interface LabHost {
+  readonly name: string
+  /** The inventory's own address; it exists only inside the lab's namespaces. */
+  readonly address: string
+  readonly netns: string
+  readonly personality: Personality
+  /** A QEMU machine with its own kernel instead of systemd-nspawn. */
+  readonly vm: boolean
+  /** Process id of systemd-nspawn or of QEMU, and when it started (guards against reuse). */
+  readonly pid: number
+  readonly startTime: string
+  /** Ends of its cables in the networks' namespaces. */
+  readonly ports: readonly { readonly netns: string; readonly device: string }[]
+  readonly disks: readonly { readonly file: string; readonly device: string }[]
+}
+
+/** state.json of a lab. */
+export interface LabState {
+  readonly version: 1
+  readonly name: string
+  readonly key: string
+  readonly dir: string
+  /** Of the inventory the lab was built from. */
+  readonly inventoryHash: string
+  readonly hosts: readonly LabHost[]
+  /** fmc itself runs in here: on the physical LAN, as its gateway. */
+  readonly controllerNetns: string
+  readonly ssh: {
+    readonly user: string
+    readonly identityFile: string
+    readonly knownHostsFile: string
+  }
+  /** What stands in for what, and what that does not prove. */
+  readonly standIns: readonly string[]
+  readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
+  /** Variables that hold in the lab only. */
+  readonly vars: Readonly<Record<string, string | number | boolean>>
+  /** Overrides Inventory.artifacts. */
+  readonly artifacts: Readonly<Record<string, LabArtifact>>
+}
+
+/** A file that the lab built itself because its release could not be had. */
+export interface LabArtifact {
+  readonly version: string
+  readonly sha256: string
+  /** The finished binary. */
+  readonly path: string
+}
+
+/** The state of a lab, or undefined when there is none (or only a half-made one). */
+export const readState = (name: string): LabState | undefined => {
+  try {
+    const state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
+    return (state.version as number) === 1 ? state : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes state.json whole or not at all; the directory is for root alone. */
+export const writeState = (state: LabState): void => {
+  mkdirSync(state.dir, { recursive: true, mode: 0o700 })
+  chmodSync(state.dir, 0o700)
+  const file = join(state.dir, 'state.json')
+  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`)
+  renameSync(`${file}.new`, file)
+}
+
+/** Names of all labs that have a directory, also half-made ones. */
+export const labNames = (): string[] => {
+  try {
+    return readdirSync(labRoot(), { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(entry => entry.name)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+import { UsageError } from '../errors.ts'
+import type { Host, Inventory, Network } from '../inventory/types.ts'
+import { netnsName } from './paths.ts'
+
+/** A cable from a host into a network's bridge. */
+export interface Link {
+  readonly network: string
+  /** Where the bridge is. */
+  readonly switchNetns: string
+  readonly bridge: string
+  /** The bridge's end; at most 15 characters. */
+  readonly port: string
+  /** The host's end. */
+  readonly device: string
+  readonly mac: string
+  /** With prefix length. */
+  readonly addresses: readonly string[]
+}
+
+/** A host's place in the network. */
+export interface HostPlan {
+  readonly name: string
+  readonly netns: string
+  readonly links: readonly Link[]
+  readonly routes: readonly Route[]
+  /** It routes between networks. */
+  readonly forwards: boolean
+}
+
+export interface Route {
+  /** `default` or a network in CIDR form. */
+  readonly to: string
+  readonly via: string
+}
+
+/** One network: a bridge in a namespace; `address` is what the bridge itself holds. */
+export interface SwitchPlan {
+  readonly network: string
+  readonly netns: string
+  readonly bridge: string
+  readonly address: string | undefined
+}
+
+export interface Topology {
+  readonly controllerNetns: string
+  readonly switches: readonly SwitchPlan[]
+  readonly controllerRoutes: readonly Route[]
+  readonly hosts: readonly HostPlan[]
+}
+
+/**
+ * The wiring of an inventory. Networks whose gateway is a device outside the inventory live in the
+ * controller's namespace, where the bridge holds the gateway's address; every other network has a
+ * namespace of its own, and its router a cable into it that holds the gateway's address.
+ */
+export const topology = (inventory: Inventory, key: string): Topology => {
+  const controllerNetns = netnsName(key, 'lan')
+  const networks = [...inventory.networks.values()]
+  const switches = networks.map((network, n) => switchPlan(network, n, key, controllerNetns))
+  if (networks.length > 0 && switches.every(s => s.netns !== controllerNetns))
+    throw new UsageError(
+      'the lab needs one network whose router is not in the inventory: fmc itself stands there',
+    )
+  const routed = networks.flatMap(network => routeTo(inventory, network))
+  return {
+    controllerNetns,
+    switches,
+    controllerRoutes: routed.map(({ to, via }) => ({ to, via })),
+    hosts: [...inventory.hosts.values()].map(host =>
+      hostPlan(inventory, host, switches, routed, key),
+    ),
+  }
+}
+
+const switchPlan = (
+  network: Network,
+  n: number,
+  key: string,
+  controllerNetns: string,
+): SwitchPlan => {
+  const here = network.router === undefined
+  return {
+    network: network.name,
+    netns: here ? controllerNetns : netnsName(key, `net.${network.name}`),
+    bridge: `br${n}`,
+    address: here ? (network.gateway ?? lastAddress(network)) + `/${network.prefix}` : undefined,
+  }
+}
+
+/** The highest usable address: fmc's own on a network without a gateway. */
+const lastAddress = (network: Network): string => {
+  const base = network.cidr.split('/')[0] ?? ''
+  const number = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
+  const last = number + 2 ** (32 - network.prefix) - 2
+  return [24, 16, 8, 0].map(shift => Math.floor(last / 2 ** shift) % 256).join('.')
+}
+
+/** How hosts outside a routed network reach it: through the router's address in a network of its own. */
+const routeTo = (inventory: Inventory, network: Network): (Route & { from: string })[] => {
+  if (network.router === undefined) return []
+  const router = inventory.hosts.get(network.router)
+  const uplink = router?.nics.find(nic => inventory.networks.get(nic.network)?.router === undefined)
+  if (uplink === undefined)
+    throw new UsageError(
+      `the router of ${network.name} (${network.router}) has no address in a network without a router, so the lab cannot reach it`,
+    )
+  return [{ to: network.cidr, via: uplink.address, from: uplink.network }]
+}
+
+const hostPlan = (
+  inventory: Inventory,
+  host: Host,
+  switches: readonly SwitchPlan[],
+  routed: readonly (Route & { from: string })[],
+  key: string,
+): HostPlan => {
+  const routes = [...inventory.networks.values()].filter(n => n.router === host.name)
+  const links: Link[] = []
+  const connect = (network: string, device: string, mac: string | undefined, more: string[]) => {
+    const to = switches.find(s => s.network === network)
+    if (to === undefined) throw new UsageError(`${host.name} is in unknown network ${network}`)
+    const index = links.length
+    const found = links.find(link => link.network === network)
+    if (found) return
+    links.push({
+      network,
+      switchNetns: to.netns,
+      bridge: to.bridge,
+      port: `p${host.index}.${index}`,
+      device,
+      mac: mac ?? derivedMac(key, host.name, index),
+      addresses: more,
+    })
+  }
+  for (const nic of host.nics) {
+    const network = inventory.networks.get(nic.network)
+    const own = routes.some(n => n.name === nic.network) ? network?.gateway : undefined
+    const all = [nic.address, ...(own && own !== nic.address ? [own] : [])]
+    connect(
+      nic.network,
+      nic.device,
+      nic.mac,
+      all.map(a => `${a}/${network?.prefix ?? 24}`),
+    )
+  }
+  for (const network of routes)
+    if (network.gateway !== undefined)
+      connect(network.name, network.bridge ?? `eth${links.length}`, undefined, [
+        `${network.gateway}/${network.prefix}`,
+      ])
+  return {
+    name: host.name,
+    netns: netnsName(key, host.name),
+    links,
+    routes: hostRoutes(inventory, host, links, routed),
+    forwards: routes.length > 0,
+  }
+}
+
+/** Default through the first network's gateway; routed networks that share the router's LAN directly. */
+const hostRoutes = (
+  inventory: Inventory,
+  host: Host,
+  links: readonly Link[],
+  routed: readonly (Route & { from: string })[],
+): Route[] => {
+  const result: Route[] = []
+  for (const { to, via, from } of routed) {
+    const direct = links.some(link => inventory.networks.get(link.network)?.cidr === to)
+    if (!direct && links.some(link => link.network === from)) result.push({ to, via })
+  }
+  for (const nic of host.nics) {
+    const gateway = inventory.networks.get(nic.network)?.gateway
+    if (gateway === undefined || gateway === nic.address) continue
+    if (inventory.networks.get(nic.network)?.router === host.name) continue
+    result.push({ to: 'default', via: gateway })
+    break
+  }
+  return result
+}
+
+const derivedMac = (key: string, host: string, index: number): string => {
+  const hash = createHash('sha256').update(`${key}/${host}/${index}`).digest('hex')
+  return `52:54:00:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`
+}

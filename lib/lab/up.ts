@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { UsageError } from '../errors.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
+import { startTime } from './cgroups.ts'
+import { coredns } from './coredns.ts'
+import { attachDisks } from './disks.ts'
+import { down } from './down.ts'
+import { images } from './images.ts'
+import type { Images } from './images.ts'
+import { clientKey, hostKey, writeKnownHosts } from './keys.ts'
+import { raiseLimits } from './limits.ts'
+import { withLock } from './lock.ts'
+import { leaderOf, startMachine } from './machine.ts'
+import { makeSwitches, plugIn } from './network.ts'
+import { labDir, labKey, netnsPath } from './paths.ts'
+import { prerequisites } from './prerequisites.ts'
+import { standIns } from './standins.ts'
+import { readState, writeState } from './state.ts'
+import type { LabHost, LabState, Personality } from './state.ts'
+import { topology } from './topology.ts'
+import type { HostPlan } from './topology.ts'
+import { waitForBoot, waitForSsh } from './wait.ts'
+
+/** How a lab is brought up. */
+export interface UpOptions {
+  /** Labs with different names live side by side; default `default`. */
+  readonly name?: string | undefined
+  /** Hosts to boot as QEMU machines; undefined keeps what runs. */
+  readonly vm?: readonly string[] | undefined
+  /** Hosts to boot; default all. */
+  readonly hosts?: readonly string[] | undefined
+  /** Install missing prerequisites without asking. */
+  readonly yes?: boolean | undefined
+  /** People's messages. */
+  readonly log: (text: string) => void
+}
+
+/** A machine that has been started, or found running. */
+export const alive = (host: LabHost): boolean =>
+  startTime(host.pid) === host.startTime && (host.vm || leaderOf(host.pid) !== undefined)
+
+/**
+ * Brings up the twin of the inventory and returns its state. What already runs is left alone, hosts
+ * that are missing or dead are booted; a lab of another inventory is taken down first.
+ * Throws an FmcError that says what is missing or which machine did not come up.
+ */
+export const up = async (inventory: Inventory, options: UpOptions): Promise<LabState> => {
+  const name = options.name ?? 'default'
+  const wanted = wantedHosts(inventory, options.hosts)
+  const before = readState(name)
+  const hash = inventoryHash(inventory)
+  if (before?.inventoryHash === hash && isComplete(before, wanted, options.vm)) return before
+  await prerequisites({
+    vm: (options.vm?.length ?? 0) > 0,
+    yes: options.yes ?? false,
+    log: options.log,
+  })
+  return withLock(name, async () => {
+    const state = readState(name)
+    if (state !== undefined && state.inventoryHash !== hash)
+      options.log(`lab ${name} is of another inventory: it is built anew`)
+    const kept = state?.inventoryHash === hash && existsSync(netnsPath(state.controllerNetns))
+    if (!kept) await down(name)
+    return build(inventory, wanted, { ...options, name, hash, state: kept ? state : undefined })
+  })
+}
+
+const isComplete = (
+  state: LabState,
+  wanted: readonly Host[],
+  vm: readonly string[] | undefined,
+): boolean =>
+  wanted.every(host => {
+    const found = state.hosts.find(h => h.name === host.name)
+    return (
+      found !== undefined &&
+      alive(found) &&
+      (vm === undefined || found.vm === vm.includes(host.name))
+    )
+  })
+
+const wantedHosts = (inventory: Inventory, names: readonly string[] | undefined): Host[] => {
+  const all = [...inventory.hosts.values()]
+  for (const name of names ?? [])
+    if (!inventory.hosts.has(name)) throw new UsageError(`the inventory has no host ${name}`)
+  return names === undefined ? all : all.filter(host => names.includes(host.name))
+}
+
+/** Of everything the machines are built from; variables and ports do not matter. */
+const inventoryHash = (inventory: Inventory): string => {
+  const hosts = [...inventory.hosts.values()].map(h => [
+    h.name,
+    h.os.family,
+    h.nics,
+    h.disks,
+    h.address,
+  ])
+  const what = JSON.stringify([hosts, [...inventory.networks.values()]])
+  return createHash('sha256').update(what).digest('hex')
+}
+
+interface Plan extends UpOptions {
+  readonly name: string
+  readonly hash: string
+  /** Of a lab that runs already. */
+  readonly state: LabState | undefined
+}
+
+const build = async (
+  inventory: Inventory,
+  wanted: readonly Host[],
+  plan: Plan,
+): Promise<LabState> => {
+  const [dir, key, started] = [labDir(plan.name), labKey(plan.name), Date.now()]
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const files = await images(plan.log)
+  const artifact = plan.state ?? (await coredns(inventory, plan.log))
+  raiseLimits(inventory.hosts.size)
+  const identityFile = await clientKey(dir)
+  await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
+  const wiring = topology(inventory, key)
+  const knownHostsFile = writeKnownHosts(dir, [...inventory.hosts.values()])
+  let state: LabState = {
+    version: 1,
+    name: plan.name,
+    key,
+    dir,
+    inventoryHash: plan.hash,
+    hosts: plan.state?.hosts.filter(host => keeps(host, plan.vm)) ?? [],
+    controllerNetns: wiring.controllerNetns,
+    ssh: { user: 'root', identityFile, knownHostsFile },
+    standIns: [],
+    skippedRoles: artifact.skippedRoles,
+    vars: {},
+    artifacts: artifact.artifacts,
+  }
+  writeState(state)
+  if (plan.state === undefined) await makeSwitches(wiring)
+  const missing = wanted.filter(host => !state.hosts.some(h => h.name === host.name))
+  const booted = await Promise.all(
+    missing.map(async host => {
+      const place = wiring.hosts.find(h => h.name === host.name)
+      if (place === undefined) throw new Error(`no place for ${host.name}`)
+      return boot(host, place, {
+        dir,
+        key,
+        images: files,
+        fresh: plan.vm?.includes(host.name) ?? false,
+      })
+    }),
+  )
+  state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
+  state = { ...state, standIns: standIns(inventory, state.hosts) }
+  writeState(state)
+  await waitForSsh(state.controllerNetns, booted, 60)
+  await Promise.all(booted.map(host => waitForBoot(leaderOf(host.pid) ?? host.pid)))
+  plan.log(
+    `lab ${plan.name}: ${booted.length} hosts booted in ${((Date.now() - started) / 1000).toFixed(1)} s`,
+  )
+  return state
+}
+
+const keeps = (host: LabHost, vm: readonly string[] | undefined): boolean =>
+  alive(host) && (vm === undefined || host.vm === vm.includes(host.name))
+
+const inOrder = (inventory: Inventory, hosts: readonly LabHost[]): LabHost[] =>
+  [...inventory.hosts.keys()].flatMap(name => hosts.filter(host => host.name === name))
+
+interface BootOptions {
+  readonly dir: string
+  readonly key: string
+  readonly images: Images
+  readonly fresh: boolean
+}
+
+const boot = async (host: Host, place: HostPlan, options: BootOptions): Promise<LabHost> => {
+  const personality: Personality = host.os.family === 'flatcar' ? 'flatcar' : 'debian'
+  const dir = join(options.dir, 'hosts', host.name)
+  if (options.fresh) rmSync(dir, { recursive: true, force: true })
+  const disks = await attachDisks(join(options.dir, 'disks', host.name), host.disks)
+  await plugIn(place)
+  const started = await startMachine({
+    name: host.name,
+    key: options.key,
+    labDir: options.dir,
+    dir,
+    netns: place.netns,
+    personality,
+    images: options.images,
+    disks,
+  })
+  return {
+    name: host.name,
+    address: host.address,
+    netns: place.netns,
+    personality,
+    vm: false,
+    ...started,
+    ports: place.links.map(link => ({ netns: link.switchNetns, device: link.port })),
+    disks: disks.map(({ file, device }) => ({ file, device })),
+  }
+}
