@@ -1,0 +1,85 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { ArtifactOptions, CheckedFile } from './types.ts'
+
+const TEMPORARY = '.part-'
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Where downloads are kept, each under its sha256. */
+export const cacheDirectory = ({ cacheDir, env = process.env }: ArtifactOptions): string =>
+  cacheDir ?? join(env.FMC_CACHE || join(env.HOME ?? homedir(), '.cache/fmc'), 'artifacts')
+
+/** sha256 and size of a file; undefined when there is none. */
+export const checked = async (path: string): Promise<CheckedFile | undefined> => {
+  const hash = createHash('sha256')
+  let size = 0
+  try {
+    for await (const piece of createReadStream(path)) {
+      hash.update(piece as Buffer)
+      size += (piece as Buffer).length
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  return { path, sha256: hash.digest('hex'), size }
+}
+
+/**
+ * Writes a stream into the cache and gives its place: only when it is whole, on the disk and, with
+ * `expected`, of that sha256. Otherwise what `mismatch` makes of it is thrown and nothing stays.
+ */
+export const store = async (
+  cache: string,
+  source: AsyncIterable<Uint8Array>,
+  expected: string | undefined,
+  mismatch: (sha256: string, size: number) => Error,
+): Promise<CheckedFile> => {
+  await mkdir(cache, { recursive: true, mode: 0o700 })
+  await sweep(cache)
+  const temporary = join(cache, `${TEMPORARY}${randomBytes(6).toString('hex')}`)
+  const hash = createHash('sha256')
+  let size = 0
+  try {
+    await pipeline(
+      source,
+      async function* (pieces: AsyncIterable<Uint8Array>) {
+        for await (const piece of pieces) {
+          hash.update(piece)
+          size += piece.length
+          yield piece
+        }
+      },
+      createWriteStream(temporary, { flags: 'wx', mode: 0o600 }),
+    )
+    const sha256 = hash.digest('hex')
+    if (expected !== undefined && sha256 !== expected) throw mismatch(sha256, size)
+    await keep(temporary, join(cache, sha256))
+    return { path: join(cache, sha256), sha256, size }
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+const keep = async (temporary: string, path: string): Promise<void> => {
+  const file = await open(temporary)
+  await file.sync().finally(() => file.close())
+  await rename(temporary, path)
+  const directory = await open(dirname(path))
+  await directory.sync().finally(() => directory.close())
+}
+
+/** Removes halves that killed runs left: those that nobody has written to for a day. */
+const sweep = async (cache: string): Promise<void> => {
+  for (const name of await readdir(cache)) {
+    if (!name.startsWith(TEMPORARY)) continue
+    const path = join(cache, name)
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > DAY_MS) await rm(path, { force: true })
+  }
+}

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises'
+import type { LineCounter, Node } from 'yaml'
+import { UsageError } from '../errors.ts'
+import { suggestion } from '../inventory/nearest.ts'
+import { FORMATS, type Arch, type ArtifactEntry, type ByArch, type Format } from './types.ts'
+
+const ARCHS: readonly Arch[] = ['amd64', 'arm64']
+const KEYS = ['version', 'format', 'member', 'url', 'sha256', 'member_sha256']
+const SHA256 = /^[0-9a-f]{64}$/
+export const isArchive = (format: Format): boolean => ['tgz', 'txz', 'tzst'].includes(format)
+
+/** Reads files/artifacts.yaml. UsageError names file, line, key and what was expected. */
+export const loadArtifacts = async (file: string): Promise<ReadonlyMap<string, ArtifactEntry>> => {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? ''}`)
+  })
+  return parseArtifacts(text, file)
+}
+
+/** The text of an artifacts file as entries by name. */
+export const parseArtifacts = async (
+  text: string,
+  file: string,
+): Promise<ReadonlyMap<string, ArtifactEntry>> => {
+  const yaml = await import('yaml')
+  const lines = new yaml.LineCounter()
+  const doc = yaml.parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    schema: 'failsafe',
+  })
+  const problem = doc.errors[0] ?? doc.warnings[0]
+  if (problem) throw fault(file, lines, problem.pos[0], problem.message)
+  const plain: unknown = doc.toJS()
+  const top = isRecord(plain) ? plain : {}
+  return new Map(
+    Object.entries(top).map(([name, raw]) => {
+      const at = (path: readonly string[]): number | undefined =>
+        (doc.getIn([name, ...path], true) as Node | undefined)?.range?.[0]
+      const fail = (message: string, path: readonly string[] = [], hint?: string): UsageError =>
+        fault(file, lines, at(path), `${[name, ...path].join('.')}: ${message}`, hint)
+      const { line } = lines.linePos(at([]) ?? 0)
+      return [name, entry(name, raw, `${file}:${line}`, fail)]
+    }),
+  )
+}
+
+type Fail = (message: string, path?: readonly string[], hint?: string) => UsageError
+
+const fault = (file: string, lines: LineCounter, offset = 0, message = '', hint?: string) => {
+  const { line, col } = lines.linePos(offset)
+  return new UsageError(`${file}:${line}:${col}: ${message}`, { hint })
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const entry = (name: string, raw: unknown, where: string, fail: Fail): ArtifactEntry => {
+  if (!isRecord(raw)) throw fail('expected a map')
+  for (const key of Object.keys(raw))
+    if (!KEYS.includes(key)) throw fail('unknown key', [key], suggestion(key, KEYS))
+  const text = (key: string): string => {
+    const value = raw[key]
+    if (typeof value !== 'string' || value === '') throw fail(`expected a text for ${key}`)
+    return value
+  }
+  const format = FORMATS.find(known => known === text('format'))
+  if (!format) throw fail(`expected one of ${FORMATS.join(', ')}`, ['format'])
+  if ('member' in raw && !isArchive(format)) throw fail(`a ${format} has no members`, ['member'])
+  const member = isArchive(format) ? text('member') : undefined
+  if (member?.endsWith('/')) throw fail('expected the path of a file', ['member'])
+  const url = byArch(raw, 'url', fail, checkUrl)
+  const sha256 = byArch(raw, 'sha256', fail, checkSha256)
+  for (const arch of ARCHS)
+    if ((url[arch] === undefined) !== (sha256[arch] === undefined))
+      throw fail(`${arch} needs both a url and the sha256 of that file`)
+  return {
+    name,
+    where,
+    version: text('version'),
+    format,
+    member,
+    url,
+    sha256,
+    memberSha256: 'member_sha256' in raw ? byArch(raw, 'member_sha256', fail, checkSha256) : {},
+  }
+}
+
+const byArch = (
+  raw: Record<string, unknown>,
+  key: string,
+  fail: Fail,
+  check: (value: string) => string | undefined,
+): ByArch => {
+  const map = raw[key]
+  if (!isRecord(map)) throw fail(`expected ${key} by architecture (${ARCHS.join(', ')})`)
+  for (const [arch, value] of Object.entries(map)) {
+    if (!ARCHS.some(known => known === arch))
+      throw fail('unknown architecture', [key, arch], suggestion(arch, ARCHS))
+    const wrong = typeof value === 'string' ? check(value) : 'expected text'
+    if (wrong !== undefined) throw fail(wrong, [key, arch])
+  }
+  return map
+}
+
+/** What is wrong with a URL to download from, or undefined. */
+export const checkUrl = (url: string): string | undefined => {
+  if (!URL.canParse(url)) return 'expected a URL'
+  const { protocol, pathname } = new URL(url)
+  if (protocol !== 'https:') return 'expected a https: URL'
+  return pathname.endsWith('/') ? 'expected the URL of a file' : undefined
+}
+
+/** What is wrong with a checksum, or undefined. */
+export const checkSha256 = (sha256: string): string | undefined =>
+  SHA256.test(sha256) ? undefined : 'expected a sha256: 64 digits 0-9, a-f'

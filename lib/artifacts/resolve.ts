@@ -1,0 +1,100 @@
+import { isAbsolute } from 'node:path'
+import { UsageError } from '../errors.ts'
+import { suggestion } from '../inventory/nearest.ts'
+import { checkSha256, checkUrl } from './load.ts'
+import type { Arch, ArtifactEntry, ArtifactOverride, ArtifactSpec } from './types.ts'
+
+const ARCH: Readonly<Record<string, Arch | undefined>> = {
+  x86_64: 'amd64',
+  amd64: 'amd64',
+  aarch64: 'arm64',
+  arm64: 'arm64',
+}
+
+/** The architecture that `uname -m` (or Go, or Debian) names so. UsageError for one that is not known. */
+export const archOf = (machine: string): Arch => {
+  const arch = ARCH[machine]
+  if (arch) return arch
+  throw new UsageError(`unknown architecture ${JSON.stringify(machine.slice(0, 40))}`, {
+    hint: `known: ${Object.keys(ARCH).join(', ')}`,
+  })
+}
+
+/**
+ * The artifact `name` for one architecture, with the inventory's overrides. UsageError: no such
+ * artifact, none for that architecture, or an override that leaves the wrong checksum in place.
+ */
+export const resolveArtifact = (
+  name: string,
+  arch: Arch,
+  entries: ReadonlyMap<string, ArtifactEntry>,
+  overrides: Readonly<Record<string, ArtifactOverride | undefined>> = {},
+): ArtifactSpec => {
+  const entry = entries.get(name)
+  if (!entry)
+    throw new UsageError(`there is no artifact ${name}`, {
+      hint: suggestion(name, entries.keys()) ?? 'artifacts stand in files/artifacts.yaml',
+    })
+  const override = overrides[name] ?? {}
+  checkOverride(name, entry, override)
+  return override.path === undefined
+    ? published(entry, arch, override)
+    : local(entry, arch, override.path, override)
+}
+
+const checkOverride = (name: string, entry: ArtifactEntry, o: ArtifactOverride): void => {
+  const wrong = (key: string, what: string, hint?: string) =>
+    new UsageError(`artifacts.${name}.${key} in the inventory: ${what}`, { hint })
+  const sha256 = o.sha256 === undefined ? undefined : checkSha256(o.sha256)
+  if (sha256 !== undefined) throw wrong('sha256', sha256)
+  if (o.path !== undefined) {
+    if (o.url !== undefined) throw wrong('path', 'either a path or a url')
+    if (!isAbsolute(o.path)) throw wrong('path', 'expected an absolute path')
+    return
+  }
+  const url = o.url === undefined ? undefined : checkUrl(o.url)
+  if (url !== undefined) throw wrong('url', url)
+  if (o.version !== undefined && o.version !== entry.version && o.sha256 === undefined)
+    throw wrong(
+      'version',
+      `version ${o.version} needs its sha256 too`,
+      `it is pinned at ${entry.where}`,
+    )
+}
+
+const local = (
+  entry: ArtifactEntry,
+  arch: Arch,
+  path: string,
+  { version, sha256 }: ArtifactOverride,
+): ArtifactSpec => ({
+  name: entry.name,
+  arch,
+  version: version ?? entry.version,
+  format: 'binary',
+  member: undefined,
+  source: { path },
+  sha256,
+  memberSha256: undefined,
+})
+
+const published = (entry: ArtifactEntry, arch: Arch, o: ArtifactOverride): ArtifactSpec => {
+  const version = o.version ?? entry.version
+  const named = (text: string) => text.replaceAll('{version}', version)
+  const url = o.url ?? entry.url[arch]
+  const sha256 = o.sha256 ?? entry.sha256[arch]
+  if (url === undefined || sha256 === undefined)
+    throw new UsageError(`${entry.where}: ${entry.name} is not pinned for ${arch}`, {
+      hint: `add url and sha256 for ${arch}, or artifacts.${entry.name} in the inventory`,
+    })
+  return {
+    name: entry.name,
+    arch,
+    version,
+    format: entry.format,
+    member: entry.member === undefined ? undefined : named(entry.member),
+    source: { url: named(url) },
+    sha256,
+    memberSha256: sha256 === entry.sha256[arch] ? entry.memberSha256[arch] : undefined,
+  }
+}

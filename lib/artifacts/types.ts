@@ -1,0 +1,64 @@
+/** Architectures as Go and most releases name them; `uname -m` says x86_64, aarch64. */
+export type Arch = 'amd64' | 'arm64'
+
+export const FORMATS = ['binary', 'gz', 'xz', 'zst', 'tgz', 'txz', 'tzst'] as const
+export type Format = (typeof FORMATS)[number]
+
+/** One entry of files/artifacts.yaml. */
+export interface ArtifactEntry {
+  readonly name: string
+  /** file:line of the entry, for messages. */
+  readonly where: string
+  readonly version: string
+  readonly format: Format
+  /** Path inside an archive; only with tgz, txz, tzst. May contain {version}. */
+  readonly member: string | undefined
+  readonly url: ByArch
+  readonly sha256: ByArch
+  readonly memberSha256: ByArch
+}
+
+export type ByArch = { readonly [arch in Arch]?: string | undefined }
+
+/** What an inventory may change: a mirror (url), another release (version and sha256), or a local file (path). */
+export interface ArtifactOverride {
+  readonly url?: string | undefined
+  readonly sha256?: string | undefined
+  readonly version?: string | undefined
+  /** A file on this machine that is the finished binary, absolute; its sha256 is optional. */
+  readonly path?: string | undefined
+}
+
+/** An artifact for one architecture, overrides applied. */
+export interface ArtifactSpec {
+  readonly name: string
+  readonly arch: Arch
+  readonly version: string
+  readonly format: Format
+  readonly member: string | undefined
+  readonly source: { readonly url: string } | { readonly path: string }
+  /** Of the published file; undefined only for a local file without one. */
+  readonly sha256: string | undefined
+  /** Of the file that reaches the host, where it is pinned. */
+  readonly memberSha256: string | undefined
+}
+
+export interface ArtifactOptions {
+  /** A directory that holds downloads by the file name of their URL; default $FMC_ARTIFACTS. */
+  readonly artifactsDir?: string | undefined
+  /** Default ${FMC_CACHE:-~/.cache/fmc}/artifacts. */
+  readonly cacheDir?: string | undefined
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Default: the global fetch. */
+  readonly fetch?: typeof globalThis.fetch | undefined
+  /** Give up when the server sends nothing for so long; default 30 000 ms. */
+  readonly stallMs?: number | undefined
+}
+
+/** A file on this machine that has been checked. */
+export interface CheckedFile {
+  readonly path: string
+  readonly sha256: string
+  /** Bytes. */
+  readonly size: number
+}
