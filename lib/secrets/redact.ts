@@ -35,6 +35,8 @@ const urlEncoded = (text: string): string[] => {
   ])
 }
 
+const inWord = (text: string): string => text.replaceAll("'", `'\\''`)
+
 /** How one secret may look in a text: as it is, line by line, and as tools write it. */
 export const forms = (text: string): string[] => {
   const lines = text.split(/\r?\n/)
@@ -50,7 +52,9 @@ export const forms = (text: string): string[] => {
   const written = plain.flatMap(form => [
     ...urlEncoded(form),
     form.includes('\0') ? form : quote(form),
-    form.replaceAll("'", `'\\''`),
+    // Inside a shell word, and inside a shell word in a shell word (sh -c, su -c).
+    inWord(form),
+    inWord(inWord(form)),
     JSON.stringify(form).slice(1, -1),
     form.replaceAll('\\', '\\\\'),
   ])

@@ -113,9 +113,10 @@ t.test('setting and rekeying leave order and comments', async t => {
   t.same((await parse(await withRecipients(after, 'f', []))).recipients, [])
 })
 
-t.test('names', async t => {
+t.test('names', t => {
   for (const name of ['a', '_x', 'postgres_password', 'a.b-c9'])
     t.doesNotThrow(() => checkName(name))
   for (const name of ['', '9a', 'a b', '-a', 'a\n', 'a:b', '$(x)'])
     t.throws(() => checkName(name), { name: 'UsageError' }, JSON.stringify(name))
+  t.end()
 })
