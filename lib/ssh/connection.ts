@@ -1,39 +1,19 @@
-import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { NodeSSH, type Config } from 'node-ssh'
+import { NodeSSH } from 'node-ssh'
 import ssh2 from 'ssh2'
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
 import { authError, hostKeyError, reasonOf, unreachable, where } from './errors.ts'
-import { identityFile } from './keys.ts'
-import {
-  hostKeyOrder,
-  judge,
-  knownFor,
-  knownName,
-  loadKnownHosts,
-  type Verdict,
-} from './known-hosts.ts'
+import { dial, Shared } from './dial.ts'
+import { identityFile, type IdentityFile } from './keys.ts'
+import { hostKeyOrder, judge, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 
-/** Ways to log in, in the order they are tried, and their names for an error. */
-interface Logins {
-  readonly methods: ssh2.AuthMethod[]
-  readonly tried: readonly string[]
-}
-
 /** Connects and authenticates with ssh2, through jump hosts if there are any. Rejects with UnreachableError. */
-export const connect = async (route: Route, limits: Limits): Promise<Link> => {
-  const client = await login(route, limits)
-  return new Ssh2Link(client.client, route, client.release)
-}
+export const connect = async (route: Route, limits: Limits): Promise<Link> =>
+  new Ssh2Link(await login(route, limits), route)
 
-interface LoggedIn {
-  readonly client: ssh2.Client
-  readonly release: () => void
-}
-
-const login = async (route: Route, limits: Limits): Promise<LoggedIn> => {
+const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
   const timeoutMs = route.target.connectTimeoutMs ?? limits.connectMs
   const [logins, entries] = await Promise.all([
     loginsOf(route),
@@ -43,36 +23,34 @@ const login = async (route: Route, limits: Limits): Promise<LoggedIn> => {
   const mine = knownFor(entries, knownName(route.knownAs, route.target.port))
   const { sock, release } = await reach(route, timeoutMs, limits)
   let refused: UnreachableError | undefined
-  const config: Config = {
-    sock: sock as never, // any duplex stream will do
+  const ssh = new NodeSSH()
+  const ready = ssh.connect({
+    sock,
     username: route.target.user,
     authHandler: logins.methods,
     algorithms: { serverHostKey: hostKeyOrder(mine) },
     hostVerifier: (key: Buffer): boolean => {
-      const verdict: Verdict = judge(mine, key)
+      const verdict = judge(mine, key)
       if (verdict.kind !== 'known') refused = hostKeyError(route, key, verdict)
       return verdict.kind === 'known'
     },
     keepaliveInterval: limits.keepaliveMs,
     keepaliveCountMax: limits.keepaliveCount,
     readyTimeout: timeoutMs,
-  }
-  const ssh = new NodeSSH()
-  const ready = ssh.connect(config)
+  })
   const client = ssh.connection
-  client?.on('error', () => undefined) // from here on somebody always listens
+  if (!client) throw new Error('node-ssh made no connection')
+  client.on('error', () => undefined) // node-ssh listens only until it is ready
+  client.once('close', release)
   try {
     await ready
   } catch (error) {
     sock.destroy()
-    release()
     if (refused) throw refused
-    if (isAuth(error))
-      throw authError(route, logins.tried, error.level === 'agent' ? error.message : undefined)
-    throw unreachable(route, error)
+    if (!isAuth(error)) throw unreachable(route, error)
+    throw authError(route, logins.tried, error.level === 'agent' ? error.message : undefined)
   }
-  if (!client) throw unreachable(route, 'no connection')
-  return { client, release }
+  return client
 }
 
 const isAuth = (error: unknown): error is Error & { level: string } =>
@@ -80,125 +58,116 @@ const isAuth = (error: unknown): error is Error & { level: string } =>
   'level' in error &&
   (error.level === 'client-authentication' || error.level === 'agent')
 
-/** Keys first, as they are named; then the agent. Encrypted keys are the agent's business. */
+/** Ways to log in, in the order they are tried, and their names for an error. */
+interface Logins {
+  readonly methods: ssh2.AuthMethod[]
+  readonly tried: readonly string[]
+}
+
+/** Keys as they are named, then the agent. Encrypted keys are the agent's business: parsing one costs 280 ms. */
 const loginsOf = async (route: Route): Promise<Logins> => {
   const username = route.target.user
   const methods: ssh2.AuthMethod[] = []
   const tried: string[] = []
-  for (const file of await Promise.all(route.identityFiles.map(identityFile))) {
-    if (file.text === undefined) {
+  const files = await Promise.all(route.identityFiles.map(identityFile))
+  for (const file of files) {
+    const key = file.text === undefined ? undefined : parsed(file.path, file.text)
+    if (key === undefined) {
       if (route.target.identityFiles) tried.push(`${file.path} (cannot be read)`)
-      continue
+    } else if (key instanceof Error) {
+      const encrypted = /encrypted|passphrase/i.test(key.message)
+      tried.push(`${file.path} (${encrypted ? 'encrypted: ssh-add it' : key.message})`)
+    } else {
+      methods.push({ type: 'publickey', username, key } as ssh2.PublicKeyAuthMethod)
+      tried.push(file.path)
     }
-    const key = parsed(file.path, file.text)
-    if (key instanceof Error) {
-      tried.push(
-        `${file.path} (${/encrypted|passphrase/i.test(key.message) ? 'encrypted: add it to the agent with ssh-add' : key.message})`,
-      )
-      continue
-    }
-    methods.push({ type: 'publickey', username, key } as ssh2.AuthMethod)
-    tried.push(file.path)
   }
-  if (route.agent !== undefined && route.agent !== '') {
-    methods.push({ type: 'agent', username, agent: route.agent } as ssh2.AuthMethod)
+  if (route.agent) {
+    const only = route.identitiesOnly ? publicBlobs(files) : undefined
+    methods.push({
+      type: 'agent',
+      username,
+      agent: only ? new Picky(route.agent, only) : route.agent,
+    } as ssh2.AgentAuthMethod)
     tried.push(`agent ${route.agent}`)
   }
   return { methods, tried }
 }
 
-const keys = new Map<string, ssh2.ParsedKey | Error>()
+/** IdentitiesOnly: the agent may offer only keys that are identity files too. */
+class Picky extends ssh2.OpenSSHAgent {
+  readonly #only: ReadonlySet<string>
 
-const parsed = (path: string, text: string): ssh2.ParsedKey | Error => {
-  const found = keys.get(path) ?? first(ssh2.utils.parseKey(text))
-  keys.set(path, found)
-  return found
+  constructor(path: string, only: ReadonlySet<string>) {
+    super(path)
+    this.#only = only
+  }
+
+  override getIdentities(callback: ssh2.IdentityCallback<ssh2.ParsedKey>): void {
+    super.getIdentities((error, keys) => {
+      callback(
+        error,
+        keys?.filter(
+          k => 'getPublicSSH' in k && this.#only.has(k.getPublicSSH().toString('base64')),
+        ),
+      )
+    })
+  }
 }
 
-const first = (key: ssh2.ParsedKey | ssh2.ParsedKey[] | Error): ssh2.ParsedKey | Error =>
-  Array.isArray(key) ? (key[0] ?? new Error('no key in the file')) : key
+const publicBlobs = (files: readonly IdentityFile[]): ReadonlySet<string> =>
+  new Set(files.flatMap(f => f.publicText?.split(' ')[1] ?? []))
+
+const keys = new Map<string, ssh2.ParsedKey | Error>()
+
+const first = (found: readonly ssh2.ParsedKey[]): ssh2.ParsedKey | Error =>
+  found[0] ?? new Error('no key in it')
+
+const parsed = (path: string, text: string): ssh2.ParsedKey | Error => {
+  const known = keys.get(path)
+  if (known) return known
+  const found: ssh2.ParsedKey | ssh2.ParsedKey[] | Error = ssh2.utils.parseKey(text)
+  const key = found instanceof Error || !Array.isArray(found) ? found : first(found)
+  keys.set(path, key)
+  return key
+}
 
 interface Reached {
   readonly sock: Duplex
   readonly release: () => void
 }
 
+/** One connection per jump host for the whole process: a hundred would run into its MaxStartups. */
+const jumpHosts = new Shared<ssh2.Client>(client => client.end())
+
 const reach = async (route: Route, timeoutMs: number, limits: Limits): Promise<Reached> => {
   const last = route.jumps.at(-1)
-  if (!last) return { sock: await dial(route, timeoutMs), release: () => undefined }
-  const through = await jump(route.jumps, limits)
-  try {
-    const sock = await new Promise<Duplex>((resolve, reject) => {
-      through.client.forwardOut('127.0.0.1', 0, route.host, route.target.port, (error, channel) => {
-        if (error)
-          reject(
-            new UnreachableError(
-              `cannot reach ${where(route)} by way of ${where(last)}: ${reasonOf(error)}`,
-            ),
-          )
-        else resolve(channel)
-      })
-    })
-    return { sock, release: through.release }
-  } catch (error) {
-    through.release()
-    throw error
+  if (!last) {
+    const sock = await dial(route.host, route.target.port, timeoutMs).catch((error: unknown) =>
+      Promise.reject(unreachable(route, error)),
+    )
+    return { sock, release: () => undefined }
   }
-}
-
-/** ssh2 leaves Nagle's algorithm on, which costs 40 ms per exchange: the socket is ours, without it from the start. */
-const dial = (route: Route, timeoutMs: number): Promise<net.Socket> =>
-  new Promise((resolve, reject) => {
-    const socket = net.connect({ host: route.host, port: route.target.port, noDelay: true })
-    const fail = (error: unknown): void => {
-      clearTimeout(timer)
-      socket.destroy()
-      reject(unreachable(route, error))
-    }
-    const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} s`), timeoutMs)
-    socket.once('error', fail)
-    socket.once('connect', () => {
-      clearTimeout(timer)
-      socket.off('error', fail)
-      resolve(socket)
-    })
+  const name = route.jumps.map(j => `${j.target.user}@${j.host}:${j.target.port}`).join(',')
+  const { thing: client, release } = await jumpHosts.use(name, async () => {
+    const opened = await login({ ...last, jumps: route.jumps.slice(0, -1) }, limits)
+    opened.once('close', () => jumpHosts.forget(name))
+    return opened
   })
-
-interface Shared {
-  readonly client: Promise<LoggedIn>
-  users: number
-}
-
-const shared = new Map<string, Shared>()
-
-/** One connection per jump host for the whole process: a hundred would run into its MaxStartups. */
-const jump = async (jumps: readonly Route[], limits: Limits): Promise<LoggedIn> => {
-  const last = jumps.at(-1)
-  if (!last) throw new Error('no jump host')
-  const name = jumps.map(j => `${j.target.user}@${j.host}:${j.target.port}`).join(',')
-  const entry = shared.get(name) ?? {
-    client: login({ ...last, jumps: jumps.slice(0, -1) }, limits),
-    users: 0,
-  }
-  shared.set(name, entry)
-  entry.users++
-  const forget = (): void => {
-    if (shared.get(name) === entry) shared.delete(name)
-  }
-  try {
-    const { client, release } = await entry.client
-    client.once('close', forget)
-    const done = (): void => {
-      if (--entry.users > 0) return
-      forget()
-      client.end()
+  return new Promise((resolve, reject) => {
+    const failed = (error: unknown): void => {
       release()
+      reject(unreachable(route, `${where(last)} cannot connect there: ${reasonOf(error)}`))
     }
-    return { client, release: done }
-  } catch (error) {
-    forget()
-    throw error
-  }
+    try {
+      client.forwardOut('127.0.0.1', 0, route.host, route.target.port, (error, channel) => {
+        if (error) failed(error)
+        else resolve({ sock: channel, release })
+      })
+    } catch (error) {
+      failed(error) // ssh2 throws "Not connected"
+    }
+  })
 }
 
 class Ssh2Link implements Link {
@@ -206,7 +175,7 @@ class Ssh2Link implements Link {
   readonly #route: Route
   #lost: string | undefined
 
-  constructor(client: ssh2.Client, route: Route, release: () => void) {
+  constructor(client: ssh2.Client, route: Route) {
     this.#client = client
     this.#route = route
     client.on('error', error => {
@@ -214,7 +183,6 @@ class Ssh2Link implements Link {
     })
     client.on('close', () => {
       this.#lost ??= 'the connection was closed'
-      release()
     })
   }
 

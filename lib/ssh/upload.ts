@@ -73,9 +73,10 @@ const listen = (pipe: Pipe): (() => string) => {
 /** Writes the whole file, as fast as the host takes it. Resolves to what went wrong on this side. */
 const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<string | undefined> => {
   let trouble: string | undefined
-  let over = false
+  const state = { over: false }
+  const gone = (): boolean => state.over
   const ended = pipe.ended.then(() => {
-    over = true
+    state.over = true
   })
   const idle = setTimeout(() => {
     trouble = `the host took no byte for ${idleMs / 1000} s`
@@ -83,12 +84,12 @@ const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<stri
   }, idleMs)
   try {
     for await (const chunk of createReadStream(localFile, { highWaterMark: CHUNK })) {
-      const room = pipe.stdin.write(chunk) || over
+      const room = pipe.stdin.write(chunk) || gone()
       if (!room) await Promise.race([once(pipe.stdin, 'drain'), ended])
-      if (over) break
+      if (gone()) break
       idle.refresh()
     }
-    if (!over) pipe.stdin.end()
+    if (!gone()) pipe.stdin.end()
   } catch (error) {
     trouble ??= messageOf(error)
     pipe.destroy()

@@ -2,7 +2,7 @@ import t from 'tap'
 import { openSession } from '../../lib/ssh/index.ts'
 import { startSshd } from './rig.ts'
 
-t.test('the persistent shell', async t => {
+void t.test('the persistent shell', async t => {
   const sshd = await startSshd(t.testdir())
   t.teardown(() => sshd.stop())
   const { session, first } = await openSession(
