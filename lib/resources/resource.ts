@@ -2,7 +2,7 @@ import { TaskError } from '../errors.ts'
 import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
-import { scope, type PlannedChange, type Scope } from './scope.ts'
+import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
 /** What every resource takes besides its own options. */
 export interface Common {
@@ -58,17 +58,20 @@ export function resource<O extends Common, const Q extends Needs>(
       const now = await readAll(here, definition.needs(options, here.host.os))
       const context = { doubt: here.doubt !== undefined, os: here.host.os }
       let changes = definition.plan(options, now, context)
-      if (changes.length === 0) return { changes }
-      if (here.wantDiff) changes = await withDiff(here, changes, definition.diff?.(options))
-      if (here.mode === 'apply') await task.execute(changes, list(options.notify))
-      else {
-        here.forecast(changes)
-        if (definition.opaque) here.castDoubt(definition.name(options))
-      }
-      here.notify(list(options.notify))
+      if (changes.length > 0 && here.wantDiff) changes = await withDiff(here, changes, definition.diff?.(options))
+      await carryOut(here, task, changes, options)
+      if (changes.length > 0 && definition.opaque && here.mode !== 'apply') here.castDoubt(definition.name(options))
       return { changes }
     })
   }
+}
+
+/** In the apply pass make the changes, else remember them in the forecast. */
+export async function carryOut(here: Scope, task: TaskRun, changes: readonly PlannedChange[], { notify }: Common): Promise<void> {
+  if (changes.length === 0) return
+  if (here.mode === 'apply') await task.execute(changes, list(notify))
+  else here.forecast(changes)
+  here.notify(list(notify))
 }
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+// The launcher. In a checkout it rebuilds the bundle when a source is newer; an installed package has no sources to look at.
+import { readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const lib = dirname(fileURLToPath(import.meta.url))
+const bundle = join(lib, '../dist/cli.js')
+
+const newest = dir => {
+  let time = 0
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name)
+    time = Math.max(time, entry.isDirectory() ? newest(path) : entry.name.endsWith('.ts') ? statSync(path).mtimeMs : 0)
+  }
+  return time
+}
+
+const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
+if (newest(lib) > built) await (await import('../scripts/build.js')).build()
+const { main } = await import('../dist/cli.js')
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,106 @@
+import { resolve } from 'node:path'
+import { UsageError } from '../errors.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
+import type { LabState } from '../lab/state.ts'
+import type { Secret } from '../secrets/secret.ts'
+import type { Target } from '../ssh/types.ts'
+
+/** Options that every command has which works with an inventory. */
+export interface CommonOptions {
+  readonly inventory: string
+  readonly extraVars?: readonly string[] | undefined
+  readonly lab?: boolean | string | undefined
+  readonly identity?: string | undefined
+  readonly askBecomePass?: boolean | undefined
+}
+
+export interface Context {
+  readonly inventory: Inventory
+  readonly lab: LabState | undefined
+  targetOf(host: Host): Target
+}
+
+/** The inventory, and with --lab the twin that this process is inside of. */
+export async function openContext(o: CommonOptions, lab: LabState | undefined): Promise<Context> {
+  const { loadInventory } = await import('../inventory/load.ts')
+  const extra = o.extraVars?.length ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars]) : {}
+  const loaded = await loadInventory(resolve(o.inventory), { extraVars: { ...lab?.vars, ...extra } })
+  const inventory = lab ? { ...loaded, artifacts: { ...loaded.artifacts, ...lab.artifacts } } : loaded
+  const password = askOnce(o.askBecomePass ?? false)
+  return { inventory, lab, targetOf: host => (lab ? labTarget(host, lab) : target(host, password)) }
+}
+
+const target = (host: Host, sudoPassword: Target['sudoPassword']): Target => ({
+  name: host.name,
+  address: host.address,
+  port: host.ssh.port,
+  user: host.ssh.user,
+  sudo: host.ssh.sudo,
+  sudoPassword,
+  identityFiles: host.ssh.identityFile === undefined ? undefined : [host.ssh.identityFile],
+  transport: host.ssh.transport,
+})
+
+const labTarget = (host: Host, { ssh }: LabState): Target => ({
+  name: host.name,
+  address: host.address,
+  port: 22,
+  user: ssh.user,
+  sudo: false,
+  identityFiles: [ssh.identityFile],
+  knownHostsFiles: [ssh.knownHostsFile],
+  useSshConfig: false,
+})
+
+/** -K: the sudo password, asked for once and only when a host wants it. */
+function askOnce(allowed: boolean): Target['sudoPassword'] {
+  if (!allowed) return undefined
+  let answer: Promise<string> | undefined
+  return () => (answer ??= import('../secrets/prompt.ts').then(p => p.askHidden('sudo password: ')))
+}
+
+/** The inventory with the secrets that these hosts' variables refer to, and those secrets for redaction. */
+export async function withSecrets(context: Context, hosts: ReadonlySet<string>, keys: ReadonlySet<string>, o: CommonOptions): Promise<{ inventory: Inventory; secrets: readonly Secret[] }> {
+  const { secretRefs, resolveSecrets } = await import('../inventory/secrets.ts')
+  const needed = onlyVars(context.inventory, hosts, keys)
+  const refs = secretRefs(needed)
+  if (refs.length === 0) return { inventory: context.inventory, secrets: [] }
+  const values = context.lab ? await labSecrets(context.lab, refs.map(r => r.name)) : await storedSecrets(context.inventory, o)
+  const { secretNamed } = await import('../secrets/store.ts')
+  const used = new Map<string, Secret>()
+  const resolved = resolveSecrets(needed, ref => {
+    const found = secretNamed(values, ref.name, context.inventory.secretsFile, `${ref.file}:${ref.line}:${ref.column}`)
+    used.set(ref.name, found)
+    return found
+  }, hosts)
+  return { inventory: resolved, secrets: [...used.values()] }
+}
+
+/** The inventory in which hosts have only the variables that count: nobody is asked for a secret that is not used. */
+const onlyVars = (inventory: Inventory, hosts: ReadonlySet<string>, keys: ReadonlySet<string>): Inventory => ({
+  ...inventory,
+  hosts: new Map(
+    [...inventory.hosts].map(([name, host]) => [
+      name,
+      hosts.has(name) ? { ...host, vars: Object.fromEntries(Object.entries(host.vars).filter(([key]) => keys.has(key))) } : { ...host, vars: {} },
+    ]),
+  ),
+})
+
+async function storedSecrets(inventory: Inventory, o: CommonOptions): Promise<ReadonlyMap<string, Secret>> {
+  const { openSecrets } = await import('../secrets/store.ts')
+  return openSecrets(inventory.secretsFile, o.identity === undefined ? {} : { identity: o.identity })
+}
+
+async function labSecrets(lab: LabState, names: readonly string[]): Promise<ReadonlyMap<string, Secret>> {
+  const { labSecret } = await import('../lab/secrets.ts')
+  const { Secret } = await import('../secrets/secret.ts')
+  return new Map(names.map(name => [name, new Secret(labSecret(lab.dir, name), name)]))
+}
+
+/** A whole number of at least one, as an option's value. */
+export function positive(option: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${option} ${text}: expected a whole number of at least 1`)
+  return value
+}

@@ -1,0 +1,119 @@
+import { play as definePlay, playbook, type Playbook } from '../engine/role.ts'
+import { UsageError } from '../errors.ts'
+import type { Event } from '../engine/events.ts'
+import { openContext, positive, withSecrets, type CommonOptions } from './context.ts'
+import { insideLab } from './enter-lab.ts'
+import { loadPlaybook, loadRole } from './load.ts'
+import { cacheDir } from './paths.ts'
+
+declare const FMC_VERSION: string
+
+export interface PlayOptions extends CommonOptions {
+  readonly limit?: string
+  readonly tags?: readonly string[]
+  readonly role?: string
+  readonly dryRun?: boolean
+  readonly check?: boolean
+  readonly diff?: boolean
+  readonly exitCode?: boolean
+  readonly forks: string
+  readonly output?: 'tty' | 'plain' | 'json'
+  readonly artifacts?: string
+  readonly verbose?: boolean
+}
+
+/** `fmc play NAME`. */
+export async function playCommand(name: string, o: PlayOptions): Promise<number> {
+  return perform(await loadPlaybook(name, o.inventory), `play ${name}`, o)
+}
+
+/** `fmc role ROLE PATTERN`: the role as the playbook `site` would run it (serial, order, invariant), on these hosts. */
+export async function roleCommand(name: string, pattern: string, o: PlayOptions): Promise<number> {
+  const role = await loadRole(name, o.inventory)
+  const site = await loadPlaybook('site', o.inventory).catch((error: unknown) => {
+    if (error instanceof UsageError) return undefined
+    throw error
+  })
+  const home = site?.stages.flat().find(p => p.roles.some(r => r.name === name))
+  const { roles: _, hosts: __, ...how } = home ?? { roles: [], hosts: '', name }
+  return perform(playbook(`role ${name}`, [definePlay(home?.name ?? name, { ...how, hosts: pattern, roles: [role] })]), `role ${name} ${pattern}`, o)
+}
+
+async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
+  const forks = positive('--forks', o.forks)
+  const [{ select, checkVars }, { run }, { openSession }, { requireRoleVars }, lab] = await Promise.all([
+    import('../engine/select.ts'),
+    import('../engine/runner.ts'),
+    import('../ssh/index.ts'),
+    import('../inventory/role-vars.ts'),
+    insideLab(),
+  ])
+  const context = await openContext(o, lab)
+  const skip = new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? [])
+  const selection = { limit: o.limit, tags: o.tags, role: o.role, skip }
+  const first = select(context.inventory, book, selection)
+  await requireRoleVars(context.inventory, first.flat().flatMap(p => p.roles.map(r => ({ role: r.name, hosts: p.hosts.map(h => h.name), vars: r.vars }))))
+  const names = new Set(first.flat().flatMap(p => p.hosts.map(h => h.name)))
+  const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
+  const { inventory, secrets } = await withSecrets(context, names, keys, o)
+  const stages = select(inventory, book, selection)
+  const report = await openReport(o)
+  const signals = listen()
+  report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
+  if (lab) for (const text of lab.standIns) report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
+  for (const [role, why] of skip) report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
+  try {
+    return await run({
+      inventory,
+      stages,
+      vars: checkVars(stages, () => inventory.file),
+      dryRun: (o.dryRun ?? false) || (o.check ?? false),
+      diff: o.diff ?? false,
+      forks,
+      lab: lab !== undefined,
+      pendingIsError: o.exitCode ?? false,
+      artifactsDir: o.artifacts ?? process.env['FMC_ARTIFACTS'],
+      secrets,
+      stop: signals.stop,
+      kill: signals.kill,
+      openSession,
+      targetOf: context.targetOf,
+      cacheDir: cacheDir(),
+      inventoryFile: inventory.file,
+      command,
+      emit: (event: Event) => report.on(event),
+    })
+  } finally {
+    signals.off()
+    await report.end()
+  }
+}
+
+async function openReport(o: PlayOptions) {
+  const { createReport } = await import('../report/index.ts')
+  const kind = o.output ?? (process.stdout.isTTY ? 'tty' : 'plain')
+  return createReport(kind, {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    color: process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+    columns: process.stdout.columns || 80,
+    rows: process.stdout.rows || 24,
+    diff: o.diff ?? false,
+    verbose: o.verbose ?? false,
+  })
+}
+
+/** Ctrl-C once: finish the running tasks and stop. Twice: end the remote processes too. */
+function listen(): { stop: AbortSignal; kill: AbortSignal; off(): void } {
+  const stop = new AbortController()
+  const kill = new AbortController()
+  const onSignal = (): void => {
+    if (stop.signal.aborted) kill.abort()
+    else {
+      process.stderr.write('\nstopping after the running tasks; press Ctrl-C again to end them\n')
+      stop.abort()
+    }
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return { stop: stop.signal, kill: kill.signal, off: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) }
+}

@@ -1,0 +1,107 @@
+import { TaskError } from '../errors.ts'
+import { batch, keyOf, type Facts, type FamilyName, type Query } from '../facts/index.ts'
+import { GarbledProbe } from '../facts/family.ts'
+import type { Host } from '../inventory/types.ts'
+import type { PlannedChange } from '../resources/scope.ts'
+import { reveal } from '../secrets/secret.ts'
+import { quote } from '../shell/quote.ts'
+import type { Session } from '../ssh/types.ts'
+
+/** A probe that takes longer is broken. */
+const PROBE_TIMEOUT_MS = 120_000
+
+interface Waiter {
+  readonly query: Query
+  resolve(fact: unknown): void
+  reject(error: unknown): void
+}
+
+/** One host during a run: its session, what has been read of it, and what has been asked. */
+export class HostRun {
+  readonly host: Host
+  readonly session: Session
+  /** Everything asked in this run, for the next run's first round trip. */
+  readonly asked = new Map<string, Query>()
+  /** Did this run write to the host? From then on later roles run even if their plan was empty. */
+  touched = false
+  /** Why no further task is run here. */
+  failed: Error | undefined
+  readonly #memo = new Map<string, unknown>()
+  #waiting: Waiter[] = []
+  #lookAhead = false
+
+  constructor(host: Host, session: Session) {
+    this.host = host
+    this.session = session
+  }
+
+  learn(facts: ReadonlyMap<string, unknown>): void {
+    for (const [key, fact] of facts) this.#memo.set(key, fact)
+  }
+
+  /** Nothing that was read before may be trusted. */
+  forget(): void {
+    this.#memo.clear()
+  }
+
+  /** The next question is expected to find nothing to do, and so are probably those after it: ask them all at once. */
+  expectNothing(quiet: boolean): void {
+    this.#lookAhead = quiet
+  }
+
+  /** From memory, else the host: all questions of one tick travel together. */
+  ask<F extends FamilyName>(query: Query<F>, fresh = false): Promise<Facts[F]> {
+    const key = keyOf(query)
+    this.asked.set(key, query)
+    if (!fresh && this.#memo.has(key)) return Promise.resolve(this.#memo.get(key) as Facts[F])
+    return new Promise<Facts[F]>((resolve, reject) => {
+      const waiter = { query, resolve: resolve as (fact: unknown) => void, reject }
+      if (this.#waiting.push(waiter) === 1) setImmediate(() => void this.#flush())
+    })
+  }
+
+  /** Read everything again that was asked so far, in one round trip. */
+  async refresh(): Promise<void> {
+    this.forget()
+    await this.#fetch([...this.asked.values()].filter(q => q.family !== 'content'))
+  }
+
+  async #flush(): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    const wanted = new Map(waiting.map(w => [keyOf(w.query), w.query]))
+    if (this.#lookAhead) for (const [key, query] of this.asked) if (!this.#memo.has(key) && query.family !== 'content') wanted.set(key, query)
+    try {
+      await this.#fetch([...wanted.values()])
+      for (const w of waiting) w.resolve(this.#memo.get(keyOf(w.query)))
+    } catch (error) {
+      for (const w of waiting) w.reject(error)
+    }
+  }
+
+  async #fetch(queries: readonly Query[]): Promise<void> {
+    if (queries.length === 0) return
+    const questions = batch(queries)
+    const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
+    try {
+      this.learn(questions.parse(output))
+    } catch (error) {
+      if (error instanceof GarbledProbe) throw new TaskError(error.message, { cause: error })
+      throw error
+    }
+  }
+
+  /** Write. What runs keeps no lock descriptor; user text is evaluated inside, so that its syntax errors stay its own. */
+  async write(changes: readonly PlannedChange[], marks: string, describe: string | undefined): Promise<void> {
+    this.touched = true
+    this.forget()
+    for (const { upload } of changes) if (upload) await this.session.upload(upload.from, upload.to)
+    const parts = [...changes.map(c => reveal(c.prepare ?? '')), marks, ...changes.map(c => reveal(c.script ?? ''))]
+    const script = `set -e\n${parts.filter(p => p !== '').join('\n')}`
+    const timeoutMs = Math.max(600_000, ...changes.map(c => c.timeoutMs ?? 0))
+    const result = await this.session.run(`( exec 9>&-; eval ${quote(script)} )`, { timeoutMs })
+    if (result.code === 0) return
+    const output = `${result.stderr}${result.stdout}`.trim().slice(-4000)
+    throw new TaskError(`exit code ${result.code}${output === '' ? '' : `: ${output.split('\n').at(-1) ?? ''}`}`, { command: describe, output })
+  }
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { quote } from '../shell/quote.ts'
+
+/** The only thing that a dry run writes on a host: a lock file in a tmpfs. */
+export const LOCK_FILE = '/run/fmc.lock'
+
+/** Nobody else may work on the host now. The text names who does, since when, and the shell that holds the lock. */
+export class LockedError extends Error {
+  override name = 'LockedError'
+}
+
+/**
+ * Takes flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the session.
+ * An apply takes it exclusively, a plan shared. `command exec` keeps the shell alive when /run cannot be written.
+ */
+export function lockScript(kind: 'exclusive' | 'shared', who: string): { script: string; read(stdout: string): { error: Error | undefined; rest: string } } {
+  const mark = `\x1e${randomBytes(9).toString('hex')}:`
+  const sign = kind === 'exclusive' ? `printf '%s (shell pid %d)\\n' ${quote(who)} $$ >${LOCK_FILE}; ` : ''
+  const script = `if [ "$(id -u)" != 0 ]; then printf 'root${mark}'
+elif ! command -v flock >/dev/null; then printf 'flock${mark}'
+elif ! command exec 9<>${LOCK_FILE}; then printf 'open${mark}'
+elif flock -n ${kind === 'shared' ? '-s ' : ''}9; then ${sign}printf 'mine${mark}'
+else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
+  return {
+    script,
+    read(stdout) {
+      const cut = stdout.indexOf(mark)
+      if (cut < 0) return { error: new Error('the host did not answer to the request for its lock'), rest: '' }
+      return { error: verdict(stdout.slice(0, cut).trim()), rest: stdout.slice(cut + mark.length) }
+    },
+  }
+}
+
+function verdict(answer: string): Error | undefined {
+  if (answer === 'mine') return undefined
+  if (answer === 'root') return new Error('fmc must be root on the host: set `ssh: {sudo: true}` in the inventory, or log in as root')
+  if (answer === 'flock') return new Error('the host has no flock (util-linux)')
+  if (answer === 'open') return new Error(`the host cannot write ${LOCK_FILE}`)
+  return new LockedError(`another fmc run is at work on this host: ${answer.replace(/^locked ?/, '') || 'a dry run'}`)
+}

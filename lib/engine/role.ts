@@ -1,0 +1,88 @@
+import type { z } from 'zod'
+import type { Host } from '../inventory/types.ts'
+import { UsageError } from '../errors.ts'
+
+export interface RoleContext<V> {
+  /** The role's own variables for this host, checked and with defaults. */
+  readonly vars: V
+  readonly host: Host
+}
+
+export interface RoleDefinition<S extends z.ZodObject> {
+  readonly name: string
+  /** One line for `fmc doc`. */
+  readonly summary: string
+  /** zod object: its keys are the role's variables in the inventory, its descriptions are their documentation. */
+  readonly vars: S
+  /** Plain awaited resources, in order. Runs in every pass, so whatever it does itself must be free of side effects. */
+  tasks(context: RoleContext<z.output<S>>): Promise<void>
+  /** By name; run once at the end of the role when notified, in the order written here. */
+  readonly handlers?: Readonly<Record<string, (context: RoleContext<z.output<S>>) => Promise<unknown>>>
+}
+
+/** A role with its variables' type forgotten: what plays hold. */
+export interface Role {
+  readonly name: string
+  readonly summary: string
+  readonly vars: z.ZodObject
+  tasks(context: RoleContext<never>): Promise<void>
+  readonly handlers: Readonly<Record<string, (context: RoleContext<never>) => Promise<unknown>>>
+}
+
+/** Define a role (design: roles/<role>/index.ts exports it as default). */
+export function role<S extends z.ZodObject>(definition: RoleDefinition<S>): Role {
+  if (!/^[a-z][a-z0-9-]*$/.test(definition.name)) throw new UsageError(`${JSON.stringify(definition.name)} is not a role name (lower-case letters, digits, -)`)
+  return { ...definition, handlers: definition.handlers ?? {} } as unknown as Role
+}
+
+/** What must hold before and after each batch of a rolling play, from real state. */
+export interface Invariant {
+  readonly name: string
+  /**
+   * true, or what is wrong. Runs on one host of the play; look at others with `on`. `before`: asked once before a batch.
+   * `after`: asked until it holds, for `timeoutSeconds` (default 60).
+   */
+  check(when: 'before' | 'after', batch: readonly string[]): Promise<boolean | string>
+  readonly timeoutSeconds?: number
+}
+
+export interface PlayOptions {
+  /** Ansible pattern. */
+  readonly hosts: string
+  readonly roles: readonly Role[]
+  /** Hosts at a time: a number, a share such as '30%', or a list of these for successive batches. Default: all. */
+  readonly serial?: number | `${number}%` | readonly (number | `${number}%`)[]
+  /** Rank of a host, lowest first, asked on the host itself before the play: put the holder of an address last. */
+  readonly order?: () => Promise<number>
+  readonly invariant?: Invariant
+  /** Failed hosts that a rolling play endures before it stops; default 0. */
+  readonly maxFail?: number
+  readonly tags?: readonly string[]
+}
+
+export interface Play extends PlayOptions {
+  readonly name: string
+}
+
+export const play = (name: string, options: PlayOptions): Play => ({ name, ...options })
+
+/** Plays that do not depend on each other and run at the same time. */
+export interface Together {
+  readonly together: readonly Play[]
+}
+export const together = (...plays: readonly Play[]): Together => ({ together: plays })
+
+export interface Playbook {
+  readonly name: string
+  /** In order; each stage is one play or several that run together. */
+  readonly stages: readonly (readonly Play[])[]
+}
+
+/** An ordered list of plays (playbooks/<name>.ts exports it as default). Play names must be unique: they name tasks in reports. */
+export function playbook(name: string, plays: readonly (Play | Together)[]): Playbook {
+  const stages = plays.map(p => ('together' in p ? p.together : [p]))
+  const names = stages.flat().map(p => p.name)
+  const twice = names.find((n, i) => names.indexOf(n) !== i)
+  if (twice !== undefined) throw new UsageError(`playbook ${name}: two plays are called ${JSON.stringify(twice)}`)
+  return { name, stages }
+}

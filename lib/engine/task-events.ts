@@ -1,0 +1,84 @@
+import { TaskError } from '../errors.ts'
+import type { Change, Event, Failure } from './events.ts'
+import { Failed, isUnreachable, type Predicted, type TaskRecord } from './role-run.ts'
+
+type TaskEvent = Extract<Event, { type: 'task' }>
+interface Place {
+  readonly host: string
+  readonly play: string
+}
+
+/** An error for people: message, hint, command, output. */
+export function failureOf(error: Error): Failure {
+  let inner: Error = error
+  while (inner instanceof Failed) inner = inner.cause
+  const hint = 'hint' in inner && typeof inner.hint === 'string' ? inner.hint : undefined
+  return {
+    message: error.message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(inner instanceof TaskError && inner.command !== undefined ? { command: inner.command } : {}),
+    ...(inner instanceof TaskError && inner.output ? { output: inner.output } : {}),
+  }
+}
+
+const changesOf = (record: TaskRecord): Change[] =>
+  record.changes.map(c => ({ what: c.what, ...(c.diff === undefined ? {} : { diff: c.diff }) }))
+
+const base = ({ host, play }: Place, record: TaskRecord): Omit<TaskEvent, 'status' | 'predicted'> => ({
+  type: 'task',
+  host,
+  play,
+  role: record.role,
+  task: record.name,
+  changes: changesOf(record),
+  ms: Math.round(record.ms * 10) / 10,
+  ...(record.note === undefined ? {} : { note: record.note }),
+  ...(record.error === undefined ? {} : { failure: failureOf(record.error) }),
+})
+
+const failedStatus = (error: Error): 'failed' | 'unreachable' => (isUnreachable(error) ? 'unreachable' : 'failed')
+
+/** A task of the plan as it is shown: by a dry run, or because there was nothing to apply. */
+export function plannedEvent(place: Place, record: TaskRecord, changesElsewhere: boolean): TaskEvent {
+  const common = base(place, record)
+  if (record.error) return { ...common, status: failedStatus(record.error), predicted: false }
+  if (record.waiting !== undefined && changesElsewhere) return { ...common, status: 'ok', predicted: false, note: `will wait for it (${record.waiting})` }
+  if (record.waiting !== undefined) return { ...common, status: 'failed', predicted: false, failure: { message: `${record.name}: ${record.waiting}` } }
+  if (record.changes.length === 0) return { ...common, status: record.skipped ? 'skipped' : 'ok', predicted: false }
+  return { ...common, status: 'changed', predicted: true, ...(record.estimate ? { estimate: true } : {}) }
+}
+
+/** A task of the apply pass, held against what the plan said. */
+export function appliedEvent(place: Place, record: TaskRecord, predictions: Predicted): TaskEvent {
+  const common = base(place, record)
+  const predicted = predictions.has(record.name)
+  const did = record.changes.length > 0
+  if (record.error) return { ...common, status: failedStatus(record.error), predicted }
+  if (!did && predicted) return { ...common, status: 'changed', predicted, note: 'by another task' }
+  if (!did) return { ...common, status: record.skipped ? 'skipped' : 'ok', predicted }
+  return { ...common, status: 'changed', predicted, ...(predicted ? {} : { unpredicted: true }) }
+}
+
+/** A task that the plan named and that the run never came to, or found no reason for. */
+export const unneededEvent = (place: Place, role: string, task: string): TaskEvent => ({
+  type: 'task',
+  ...place,
+  role,
+  task,
+  status: 'ok',
+  predicted: true,
+  unneeded: true,
+  changes: [],
+  ms: 0,
+  note: 'predicted but not needed',
+})
+
+/** The verify pass found something left to do. */
+export const notIdempotentEvent = (place: Place, record: TaskRecord): TaskEvent => ({
+  ...base(place, record),
+  status: 'failed',
+  predicted: false,
+  failure: record.error
+    ? failureOf(record.error)
+    : { message: `${record.name}: not idempotent: right after the run it would change again (${record.changes.map(c => c.what).join(', ')})` },
+})

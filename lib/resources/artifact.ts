@@ -1,0 +1,97 @@
+import { dirname } from 'node:path/posix'
+import { fileURLToPath } from 'node:url'
+import { TaskError } from '../errors.ts'
+import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
+import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
+import { carryOut, checkPath, type Common, type Result } from './resource.ts'
+import { scope, type PlannedChange, type Scope } from './scope.ts'
+
+export interface ArtifactOptions extends Common, AccessOptions {
+  /** Shell command that must succeed on the candidate before it replaces the file; gets its quoted path. */
+  readonly validate?: ((candidate: string) => string) | undefined
+}
+
+/** The pins stand beside the library: files/artifacts.yaml. Both lib/resources and dist lie one folder below the root or two. */
+const pins = async () => {
+  const { loadArtifacts } = await import('../artifacts/load.ts')
+  return loadArtifacts(fileURLToPath(new URL(import.meta.url.includes('/dist/') ? '../files/artifacts.yaml' : '../../files/artifacts.yaml', import.meta.url)))
+}
+
+async function specOf(name: string, here: Scope) {
+  const { archOf, resolveArtifact } = await import('../artifacts/resolve.ts')
+  const machine = await here.read(ask('command', 'uname -m'))
+  return resolveArtifact(name, archOf(machine.stdout.trim()), await pins(), here.inventory.artifacts)
+}
+
+/**
+ * A program on a host with the checksum that files/artifacts.yaml pins, whatever its operating system. The controller
+ * downloads it once (or takes it from --artifacts DIR) and streams it; the host's file is replaced in one step.
+ */
+export async function artifact(name: string, path: string, options: ArtifactOptions = {}): Promise<Result> {
+  const here = scope()
+  return here.task(`artifact ${path}`, async task => {
+    checkPath(path)
+    const access = accessOf(options, '0755')
+    const { sha256Of } = await import('../artifacts/binary.ts')
+    const spec = await specOf(name, here)
+    const source = { artifactsDir: here.artifactsDir }
+    const want = await sha256Of(spec, source)
+    const owners = ownerNeeds(access)
+    const [self, sum, parent, owner, ownerGroup] = await Promise.all([
+      here.read(ask('path', path)),
+      here.read(ask('sha', path)),
+      here.read(ask('path', dirname(path))),
+      owners.owner ? here.read(owners.owner) : undefined,
+      owners.ownerGroup ? here.read(owners.ownerGroup) : undefined,
+    ])
+    const doubt = here.doubt !== undefined
+    if (parent?.type !== 'directory' && !doubt) throw new TaskError(`the directory ${dirname(path)} does not exist`)
+    if (self !== null && self.type !== 'file') throw new TaskError(`${path} is a ${self.type}, not a file`)
+    checkOwner(access, { owner, ownerGroup }, doubt)
+    if (self !== null && sum === want) {
+      const changes = accessChanges(path, self, access)
+      await carryOut(here, task, changes, options)
+      return { changes }
+    }
+    task.progress(`fetching ${name} ${spec.version}`)
+    const from = here.mode === 'apply' ? (await fetchBinary(spec, source)).path : ''
+    const changes = [install(path, `${name} ${spec.version}`, from, want, access, options.validate)]
+    await carryOut(here, task, changes, options)
+    return { changes }
+  })
+}
+
+async function fetchBinary(...args: Parameters<typeof import('../artifacts/binary.ts').binaryOf>): Promise<{ path: string }> {
+  const { binaryOf } = await import('../artifacts/binary.ts')
+  return binaryOf(...args)
+}
+
+function install(
+  path: string,
+  what: string,
+  from: string,
+  sum: string,
+  { mode, user, group }: ReturnType<typeof accessOf>,
+  validate: ArtifactOptions['validate'],
+): PlannedChange {
+  const candidate = quote(`${path}.fmc-new`)
+  const check = validate?.(candidate)
+  return {
+    what: `install ${what}`,
+    upload: { from, to: `${path}.fmc-new` },
+    prepare: [
+      `trap ${quote(`rm -f -- ${candidate}`)} EXIT`,
+      `printf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2`,
+      `chown -- ${quote(`${user}:${group}`)} ${candidate}; chmod -- ${mode} ${candidate}`,
+      ...(check === undefined ? [] : [`( set +e; eval ${quote(check)} ) </dev/null >&2`]),
+      `sync -- ${candidate}`,
+    ].join('\n'),
+    script: `mv -fT -- ${candidate} ${quote(path)}`,
+    leaves: [
+      [ask('path', path), { type: 'file', mode, owner: user, group }],
+      [ask('sha', path), sum],
+    ],
+    timeoutMs: 30 * 60_000,
+  }
+}
