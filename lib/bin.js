@@ -17,6 +17,7 @@ const newest = dir => {
 }
 
 const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
-if (newest(lib) > built) await (await import('../scripts/build.js')).build()
+const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
 const { main } = await import('../dist/cli.js')
 process.exitCode = await main(process.argv.slice(2))
