@@ -25,9 +25,20 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
   const { loadInventory } = await import('../inventory/load.ts')
   const extra = o.extraVars?.length ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars]) : {}
   const loaded = await loadInventory(resolve(o.inventory), { extraVars: { ...lab?.vars, ...extra } })
-  const inventory = lab ? { ...loaded, artifacts: { ...loaded.artifacts, ...lab.artifacts } } : loaded
+  const inventory = lab ? asInLab(loaded, lab) : loaded
   const password = askOnce(o.askBecomePass ?? false)
   return { inventory, lab, targetOf: host => (lab ? labTarget(host, lab) : target(host, password)) }
+}
+
+/** The lab's hosts are what their personalities are, and have what the lab has built. */
+const asInLab = (inventory: Inventory, lab: LabState): Inventory => {
+  const personality = new Map(lab.hosts.map(h => [h.name, h.personality]))
+  const debian = { name: 'debian', family: 'debian', version: '12' } as const
+  return {
+    ...inventory,
+    artifacts: { ...inventory.artifacts, ...lab.artifacts },
+    hosts: new Map([...inventory.hosts].map(([name, host]) => [name, personality.get(name) === 'debian' ? { ...host, os: debian } : host])),
+  }
 }
 
 const target = (host: Host, sudoPassword: Target['sudoPassword']): Target => ({
