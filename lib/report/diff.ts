@@ -4,8 +4,8 @@ import type { Style } from './style.ts'
 
 /** Larger texts are compared by size only: a diff of them helps nobody and costs seconds. */
 const LARGEST = 512 * 1024
-/** Lines that may differ before a diff is given up. */
-const MOST_EDITS = 5000
+/** Changed lines after which a comparison is given up: its time grows with their square. */
+const MOST_EDITS = 2000
 
 type DiffPackage = typeof import('diff')
 let loaded: DiffPackage | undefined
@@ -68,7 +68,7 @@ export const unifiedDiff = (
     next,
     undefined,
     undefined,
-    { context, maxEditLength: MOST_EDITS },
+    { context, maxEditLength: old === '' || next === '' ? Infinity : MOST_EDITS },
   )
   return patch ? formatPatch(patch, FILE_HEADERS_ONLY) : `files differ too much to show ${sizes}\n`
 }

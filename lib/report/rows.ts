@@ -106,7 +106,8 @@ const doing = (row: Row, look: Look): string => {
 export const hostLine = (row: Row, look: Look): string => {
   const { column } = look
   const running = row.state === 'running'
-  const time = running ? look.now - row.since : row.spent
+  const idle = row.state === 'waiting' || row.state === 'skipped'
+  const time = running ? look.now - row.since : idle ? 0 : row.spent
   const right = [
     ...(running && look.columns >= 70 ? counts(row, look).slice(0, 1) : []),
     ...(time >= 100 ? [elapsed(time)] : []),

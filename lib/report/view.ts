@@ -15,8 +15,9 @@ export interface Frame {
   readonly spinner: string
 }
 
+/** Drawn only when it is sure to be shown: a frame must stay cheap with a hundred hosts. */
 interface Line {
-  readonly text: string
+  readonly draw: () => string
   /** The state of a host's line; undefined for headings. */
   readonly state?: RowState
 }
@@ -70,21 +71,21 @@ const heading = ({ title, rows }: Play, allShown: boolean, look: Look): Line => 
   const state = playState(rows)
   const name = state === 'waiting' ? style.dim(title) : style.bold(title)
   const said = allShown ? style.dim(count(rows.length, 'host')) : summary(rows, look)
-  return { text: fitted(`${mark(state, look)} ${name}  ${said}`, look) }
+  return { draw: () => fitted(`${mark(state, look)} ${name}  ${said}`, look) }
 }
 
 /** Neighbouring plays in which nothing is to be seen: "✓ 5 plays  12 ok". */
 const merged = (plays: readonly Play[], look: Look): Line => {
   const rows = plays.flatMap(play => play.rows)
   const text = `${mark(playState(rows), look)} ${count(plays.length, 'play')}  ${summary(rows, look)}`
-  return { text: fitted(text, look) }
+  return { draw: () => fitted(text, look) }
 }
 
 const playLines = (play: Play, fold: readonly RowState[], look: Look): Line[] => {
   const visible = play.rows.filter(({ state }) => !fold.includes(state))
   return [
     heading(play, visible.length === play.rows.length, look),
-    ...visible.map(row => ({ text: hostLine(row, look), state: row.state })),
+    ...visible.map(row => ({ draw: () => hostLine(row, look), state: row.state })),
   ]
 }
 
@@ -105,14 +106,17 @@ const tightBody = (plays: readonly Play[], look: Look): Line[] => {
 }
 
 /** The last resort: drops running hosts, then headings, then the rest, from the bottom, and says how many hosts. */
-const cut = (lines: readonly Line[], room: number, { style }: Look): Line[] => {
+const cut = (lines: readonly Line[], room: number, look: Look): Line[] => {
   const kept = new Set(lines)
   const order = [(l: Line) => l.state === 'running', (l: Line) => !l.state, () => true]
   for (const droppable of order)
     for (const line of lines.toReversed())
       if (kept.size >= room && droppable(line)) kept.delete(line)
   const hidden = lines.filter(line => line.state && !kept.has(line)).length
-  return [...kept, { text: style.dim(`  … and ${count(hidden, 'more host')}`) }]
+  return [
+    ...kept,
+    { draw: () => fitted(look.style.dim(`  … and ${count(hidden, 'more host')}`), look) },
+  ]
 }
 
 const fit = (plays: readonly Play[], room: number, look: Look): Line[] => {
@@ -148,12 +152,12 @@ export const liveView = (tree: Tree, frame: Frame, style: Style): string[] => {
   const head = spread(left, elapsed(frame.now - tree.begun), look)
   const message = tree.message === '' ? [] : [fitted(style.dim(cleanLine(tree.message)), look)]
   const lines = fit(plays, frame.rows - 1 - message.length, look)
-  return [head, ...lines.map(({ text }) => text), ...message].slice(0, frame.rows)
+  return [head, ...lines.map(({ draw }) => draw()), ...message].slice(0, frame.rows)
 }
 
 /** The tree as it stays on the screen: a line per play, and the hosts that failed. */
 export const finalView = (tree: Tree, frame: Frame, style: Style): string[] => {
   const plays = playsOf(tree, frame.now)
   const look = lookOf(tree, plays, frame, style)
-  return body(plays, FOLDS[TIGHTEST] ?? [], look).map(({ text }) => text)
+  return body(plays, FOLDS[TIGHTEST] ?? [], look).map(({ draw }) => draw())
 }

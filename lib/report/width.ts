@@ -1,7 +1,8 @@
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 const COLOUR = /\u001b\[[0-9;]*m/g
-const ASCII = /^[ -~]*$/
+/** ASCII and the signs of our own: one cell each, and the whole text of most lines. */
+const NARROW = /^[ -~·›…→✓✗⠀-⣿]*$/
 const ZERO = /^[\p{Mark}\p{Default_Ignorable_Code_Point}]/u
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u
 
@@ -29,7 +30,7 @@ const cells = (grapheme: string): number => {
 /** How many terminal cells a line takes; colour codes take none. */
 export const width = (text: string): number => {
   const bare = text.replace(COLOUR, '')
-  if (ASCII.test(bare)) return bare.length
+  if (NARROW.test(bare)) return bare.length
   let sum = 0
   for (const { segment } of graphemes.segment(bare)) sum += cells(segment)
   return sum
@@ -37,7 +38,7 @@ export const width = (text: string): number => {
 
 /** The beginning of a plain text that fits into `room` cells. */
 const head = (text: string, room: number): string => {
-  if (ASCII.test(text)) return text.slice(0, Math.max(0, room))
+  if (NARROW.test(text)) return text.slice(0, Math.max(0, room))
   let kept = ''
   let used = 0
   for (const { segment } of graphemes.segment(text)) {
