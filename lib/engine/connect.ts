@@ -33,7 +33,7 @@ export async function connect(host: Host, roles: readonly string[], lock: 'exclu
     const { error, rest } = read(output.stdout)
     if (error) throw error
     const run = new HostRun(host, session)
-    run.learn(questions.parse({ ...output, stdout: rest }))
+    run.learnIfSound(() => questions.parse({ ...output, stdout: rest }))
     return { run, save: () => memory.save([...run.asked.values()], remembered) }
   } catch (error) {
     session.close()

@@ -39,6 +39,15 @@ export class HostRun {
     for (const [key, fact] of facts) this.#memo.set(key, fact)
   }
 
+  /** Answers to questions that no task of this run has asked yet: if they make no sense, the tasks ask for themselves. */
+  learnIfSound(parse: () => ReadonlyMap<string, unknown>): void {
+    try {
+      this.learn(parse())
+    } catch (error) {
+      if (!(error instanceof GarbledProbe)) throw error
+    }
+  }
+
   /** Nothing that was read before may be trusted. */
   forget(): void {
     this.#memo.clear()
@@ -63,16 +72,22 @@ export class HostRun {
   /** Read everything again that was asked so far, in one round trip. */
   async refresh(): Promise<void> {
     this.forget()
-    await this.#fetch([...this.asked.values()].filter(q => q.family !== 'content'))
+    await this.#ahead([...this.asked.values()])
+  }
+
+  async #ahead(queries: readonly Query[]): Promise<void> {
+    const questions = batch(queries.filter(q => q.family !== 'content'))
+    const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
+    this.learnIfSound(() => questions.parse(output))
   }
 
   async #flush(): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
     const wanted = new Map(waiting.map(w => [keyOf(w.query), w.query]))
-    if (this.#lookAhead) for (const [key, query] of this.asked) if (!this.#memo.has(key) && query.family !== 'content') wanted.set(key, query)
     try {
-      await this.#fetch([...wanted.values()])
+      if (this.#lookAhead) await this.#ahead([...this.asked.values()].filter(q => !this.#memo.has(keyOf(q))))
+      await this.#fetch([...wanted.values()].filter(q => !this.#lookAhead || !this.#memo.has(keyOf(q))))
       for (const w of waiting) w.resolve(this.#memo.get(keyOf(w.query)))
     } catch (error) {
       for (const w of waiting) w.reject(error)
