@@ -70,6 +70,7 @@ class Shell implements Session {
   #current: Job | undefined
   #dead: UnreachableError | undefined
   #n = 1
+  #signals = 0
 
   constructor(
     link: Link,
@@ -115,6 +116,18 @@ class Shell implements Session {
 
   async interrupt(signal: 'TERM' | 'KILL' = 'TERM'): Promise<void> {
     if (!this.#current || this.#dead) return
+    this.#signals++ // nothing new may start, or the signal could hit it
+    try {
+      await this.#signal(signal)
+    } catch (error) {
+      if (this.#alive()) throw error // else it did what it should
+    } finally {
+      this.#signals--
+      this.#next()
+    }
+  }
+
+  async #signal(signal: 'TERM' | 'KILL'): Promise<void> {
     const how = entry(this.target, () => `kill -s ${signal} -- -${this.#pgid}`)
     const { pipe } = await start(this.#link, this.target, how, this.#limits)
     pipe.stdout.resume()
@@ -141,7 +154,7 @@ class Shell implements Session {
   }
 
   #next(): void {
-    if (this.#current || this.#dead) return
+    if (this.#current || this.#dead || this.#signals > 0) return
     const job = this.#queue.shift()
     if (!job) return
     this.#start(job)
@@ -194,10 +207,14 @@ class Shell implements Session {
     for (const signal of rounds) {
       if (!still()) return
       const sent = this.interrupt(signal).catch(() => undefined)
-      await Promise.race([sent, this.#wait(this.#limits.graceMs)])
+      await Promise.race([sent, this.#wait(this.#limits.enterMs)])
       for (let i = 0; i < 20 && still(); i++) await this.#wait(this.#limits.graceMs / 60)
     }
     if (still()) this.#link.close() // it does not even take our KILL: nothing more can be done from here
+  }
+
+  #alive(): boolean {
+    return this.#dead === undefined
   }
 
   #wait(ms: number): Promise<void> {

@@ -76,7 +76,7 @@ export const startSshd = async (
     file,
     `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${hostKey}\nAuthorizedKeysFile ${join(dir, 'keys')}\n` +
       `StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n` +
-      `MaxStartups 200\nLogLevel ERROR\n${config}\n`,
+      `MaxStartups 200\nLogLevel FATAL\n${config}\n`,
   )
   const knownHosts = join(dir, 'known_hosts')
   writeFileSync(knownHosts, `[127.0.0.1]:${port} ${publicKey(hostKey)}\n`)
@@ -109,5 +109,14 @@ export const startSshd = async (
         child.once('exit', () => resolve())
         child.kill('SIGTERM')
       }),
+  }
+}
+
+/** Waits for something that must become true soon; throws if it does not within 10 s. */
+export const until = async (condition: () => boolean): Promise<void> => {
+  const deadline = Date.now() + 10_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`not within 10 s: ${condition.toString()}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
   }
 }

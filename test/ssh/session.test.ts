@@ -1,20 +1,296 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
-import { openSession } from '../../lib/ssh/index.ts'
-import { startSshd } from './rig.ts'
+import { TaskError, UnreachableError } from '../../lib/errors.ts'
+import { openSession, openWith } from '../../lib/ssh/index.ts'
+import { LIMITS } from '../../lib/ssh/link.ts'
+import { quote } from '../../lib/shell/quote.ts'
+import { startSshd, until } from './rig.ts'
 
-void t.test('the persistent shell', async t => {
+const MB = 1024 * 1024
+const alive = (pid: number): boolean => spawnSync('kill', ['-0', String(pid)]).status === 0
+
+/** The command lines of all processes on this machine, which is the host too. */
+const argvs = (): string =>
+  readdirSync('/proc')
+    .filter(p => /^\d+$/.test(p))
+    .map(p => {
+      try {
+        return readFileSync(`/proc/${p}/cmdline`, 'latin1')
+      } catch {
+        return ''
+      }
+    })
+    .join('\n')
+
+// Everything a session promises, over both transports.
+for (const transport of ['ssh2', 'openssh'] as const) {
+  void t.test(transport, async t => {
+    const dir = t.testdir()
+    const sshd = await startSshd(dir)
+    t.teardown(() => sshd.stop())
+    const target = sshd.target({ transport })
+    const open = async (boot?: string, limits = {}) => {
+      const opened = await openWith({ ...LIMITS, ...limits }, target, boot)
+      t.teardown(() => opened.session.close())
+      return opened
+    }
+    const { session } = await open()
+
+    await t.test('the boot script costs no trip of its own', async t => {
+      const { session, first } = await open('printf hello; printf oops >&2; ( exit 3 )')
+      t.same(await first, { code: 3, stdout: 'hello', stderr: 'oops' })
+      t.equal(session.trips, 1)
+      t.equal((await session.run('echo $$')).stdout, `${session.shellPid}\n`)
+      t.equal(session.trips, 2)
+    })
+
+    await t.test(
+      'a boot script of 300 KB, and one with quotes and every printable character',
+      async t => {
+        const big = await open(`: ${'x'.repeat(300_000)}\nexec 9>/dev/null; printf big`)
+        t.equal((await big.first)?.stdout, 'big')
+        const text =
+          Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).join('') + '\n\t€'
+        const { first, session } = await open(`exec 9>&1; printf %s ${quote(text)}`)
+        t.equal((await first)?.stdout, text)
+        t.equal(
+          (await session.run('printf x >&9')).stdout,
+          'x',
+          'descriptors that boot opened stay open',
+        )
+      },
+    )
+
+    await t.test('environment', async t => {
+      const { stdout } = await session.run('echo "$HOME|$PATH|$LC_ALL|$(umask)|$PWD"')
+      t.equal(
+        stdout,
+        '/root|/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin|C|0022|/\n',
+      )
+    })
+
+    await t.test('exit codes, signals, streams apart, no fork', async t => {
+      for (const code of [0, 1, 2, 127, 255])
+        t.equal((await session.run(`( exit ${code} )`)).code, code)
+      t.equal((await session.run("sh -c 'kill -9 $$'")).code, 137)
+      t.same(await session.run('echo a; echo b >&2'), { code: 0, stdout: 'a\n', stderr: 'b\n' })
+      await session.run('kept=yes')
+      t.equal((await session.run('printf %s "$kept"')).stdout, 'yes')
+    })
+
+    await t.test('a syntax error and an exit inside ( eval … ) harm nobody', async t => {
+      t.equal((await session.run(`( eval ${quote('if then')} )`)).code, 2)
+      t.equal((await session.run(`( eval ${quote('exit 7')} )`)).code, 7)
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+    })
+
+    await t.test('scripts queue in order', async t => {
+      const outputs = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => session.run(`sleep 0.0${i % 3}; echo ${i}`)),
+      )
+      t.same(
+        outputs.map(o => o.stdout),
+        Array.from({ length: 20 }, (_, i) => `${i}\n`),
+      )
+    })
+
+    await t.test('a script of 300 KB', async t => {
+      const text = randomBytes(150_000).toString('hex')
+      t.equal((await session.run(`printf %s '${text}'`)).stdout, text)
+    })
+
+    await t.test('output that looks like marks, escapes, and a background process', async t => {
+      const seen = (await session.run("cat /proc/$$/cmdline | tr '\\0' ' '")).stdout
+      t.match(seen, 'sh')
+      const noise = '\x1eabc:1:000;\x1e\x1e:;\x1b[2J\x1b]0;title\x07\r\n\x00\x7f'
+      t.equal((await session.run('cat', { input: noise })).stdout, noise)
+      await session.run('( sleep 0.2; echo late; echo late >&2 ) &')
+      t.equal((await session.run('sleep 0.4; echo mine')).stdout.replace('late\n', ''), 'mine\n')
+    })
+
+    await t.test('input: every byte, text, nothing, unread, in no argv', async t => {
+      const bytes = Buffer.from(Array.from({ length: 512 }, (_, i) => i % 256))
+      const hash = createHash('sha256').update(bytes).digest('hex')
+      t.match((await session.run('sha256sum', { input: bytes })).stdout, hash)
+      const noNul = bytes.filter(b => b !== 0)
+      const noNulHash = createHash('sha256').update(noNul).digest('hex')
+      t.match((await session.run('sha256sum', { input: Buffer.from(noNul) })).stdout, noNulHash)
+      t.equal(
+        (await session.run('cat', { input: "it's $HOME `x`\n€" })).stdout,
+        "it's $HOME `x`\n€",
+      )
+      t.equal((await session.run('wc -c', { input: '' })).stdout.trim(), '0')
+      t.equal((await session.run('cat; echo end')).stdout, 'end\n', 'stdin is /dev/null')
+      t.equal((await session.run('echo no; exit 4', { input: 'x'.repeat(MB) })).code, 4)
+      const marker = randomBytes(8).toString('hex')
+      const slow = session.run('sleep 0.5; wc -c', { input: `${marker}\0` })
+      await until(() => argvs().includes('sleep\x000.5'))
+      t.notOk(argvs().includes(marker))
+      t.equal((await slow).stdout.trim(), '17')
+    })
+
+    await t.test('64 MB of output; more is an error and the session lives', async t => {
+      const { stdout } = await session.run(`head -c ${64 * MB} /dev/zero | tr '\\0' x`)
+      t.equal(stdout.length, 64 * MB)
+      t.match(await session.run('yes').catch((e: unknown) => e), {
+        name: 'TaskError',
+        message: /more than 64 MB/,
+      })
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+    })
+
+    await t.test('NUL in a command is refused', async t => {
+      await t.rejects(session.run('echo \0'), { name: 'TaskError', message: /NUL/ })
+      await t.rejects(open('echo \0'), { name: 'TaskError' })
+    })
+
+    await t.test('a time limit ends the remote process, the session lives', async t => {
+      const file = join(dir, `pid-${transport}`)
+      const slow = session.run(`sh -c 'echo $$ >${file}; exec sleep 60'; sleep 60`, {
+        timeoutMs: 500,
+      })
+      const after = session.run('echo on')
+      await t.rejects(slow, {
+        name: 'TaskError',
+        message: /took longer than 0.5 s/,
+        command: /sleep 60/,
+      })
+      t.notOk(alive(Number(readFileSync(file, 'utf8'))), 'the remote process is dead')
+      t.equal((await after).stdout, 'on\n')
+    })
+
+    await t.test('a loop in a shell function ends as well', async t => {
+      const { session } = await open(undefined, { graceMs: 1000 })
+      const loop = session.run('f() { while :; do sleep 5; done; }; f', { timeoutMs: 300 })
+      await t.rejects(loop, { message: /took longer/ })
+    })
+
+    await t.test('what ignores TERM is killed, and the session with it', async t => {
+      const { session } = await open(undefined, { graceMs: 300 })
+      const file = join(dir, `stubborn-${transport}`)
+      const stubborn = session.run(
+        `sh -c 'trap "" TERM; echo $$ >${file}; while :; do sleep 1; done'`,
+        { timeoutMs: 300 },
+      )
+      const queued = session.run('echo never').catch((e: unknown) => e)
+      await t.rejects(stubborn, { name: 'TaskError', message: /took longer than 0.3 s/ })
+      t.type(await queued, UnreachableError)
+      const pid = Number(readFileSync(file, 'utf8'))
+      await until(() => !alive(pid))
+    })
+
+    await t.test('interrupt', async t => {
+      const { session } = await open()
+      const running = session.run('sleep 60; echo not reached')
+      await session.interrupt('TERM')
+      t.match(await running, { code: 143, stdout: '' })
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+      const last = session.run('sleep 60').catch((e: unknown) => e)
+      await session.interrupt('KILL')
+      t.ok((await last) instanceof Error)
+      await t.rejects(session.run('echo x'), { name: 'UnreachableError' })
+    })
+
+    await t.test('a script that ends the shell fails; those behind it are told', async t => {
+      for (const script of ['exit 5', 'if then', 'kill -9 $$']) {
+        const { session } = await open()
+        const bad = session.run(script).catch((e: unknown) => e)
+        const next = session.run('echo x').catch((e: unknown) => e)
+        // OpenSSH's client reports a death by signal as 255, like a lost connection.
+        t.type(
+          await bad,
+          transport === 'openssh' && script.startsWith('kill') ? UnreachableError : TaskError,
+        )
+        t.type(await next, UnreachableError)
+        await t.rejects(session.run('echo y'), { name: 'UnreachableError' })
+      }
+    })
+
+    await t.test('the connection dies: running and queued commands are unreachable', async t => {
+      const { session } = await open()
+      const { stdout } = await session.run(
+        'read -r s </proc/$$/stat; s=${s##*) }; set -- $s; echo $2',
+      )
+      const running = session.run('sleep 60').catch((e: unknown) => e)
+      const queued = session.run('echo x').catch((e: unknown) => e)
+      process.kill(Number(stdout), 'SIGKILL')
+      t.match(await running, { name: 'UnreachableError', message: /node1/ })
+      t.match(await queued, { name: 'UnreachableError' })
+    })
+
+    await t.test('a host that stops answering is noticed', async t => {
+      const { session } = await open(undefined, { keepaliveMs: 1000, keepaliveCount: 2 })
+      const { stdout } = await session.run(
+        'read -r s </proc/$$/stat; s=${s##*) }; set -- $s; echo $2',
+      )
+      const started = Date.now()
+      const running = session.run('sleep 60').catch((e: unknown) => e)
+      process.kill(Number(stdout), 'SIGSTOP')
+      t.teardown(() => process.kill(Number(stdout), 'SIGKILL'))
+      t.match(await running, { name: 'UnreachableError' })
+      t.ok(Date.now() - started < 8000)
+    })
+
+    await t.test('close rejects what runs', async t => {
+      const { session } = await open()
+      const running = session.run('sleep 1').catch((e: unknown) => e)
+      session.close()
+      t.match(await running, { name: 'UnreachableError', message: /closed/ })
+    })
+
+    await t.test('upload', async t => {
+      const local = join(dir, `local-${transport}`)
+      const remote = join(dir, `remote '$(x)-${transport}`)
+      const bytes = randomBytes(transport === 'ssh2' ? 10 * MB : 2 * MB)
+      writeFileSync(local, bytes)
+      writeFileSync(remote, 'old', { mode: 0o644 })
+      await session.upload(local, remote)
+      t.ok(readFileSync(remote).equals(bytes), 'the same bytes')
+      t.equal(statSync(remote).mode & 0o777, 0o600)
+      await Promise.all(
+        Array.from({ length: 6 }, (_, i) => session.upload(local, join(dir, `many-${i}`))),
+      )
+      t.equal(
+        execFileSync(
+          'sh',
+          ['-c', `sha256sum ${join(dir, 'many-')}* | cut -c1-64 | sort -u | wc -l`],
+          { encoding: 'utf8' },
+        ),
+        '1\n',
+      )
+      await t.rejects(session.upload(join(dir, 'none'), remote), {
+        name: 'TaskError',
+        message: /ENOENT/,
+      })
+      await t.rejects(session.upload(local, '/proc/none/x'), {
+        name: 'TaskError',
+        message: /\/proc\/none\/x/,
+      })
+      await t.rejects(session.upload(local, '/dev/full/x'), { name: 'TaskError' })
+    })
+
+    await t.test('an upload whose connection drops leaves nothing', async t => {
+      const { session } = await open()
+      const local = join(dir, `big-${transport}`)
+      const remote = join(dir, `cut-${transport}`)
+      execFileSync('truncate', ['-s', '3G', local])
+      const cut = session.upload(local, remote).catch((e: unknown) => e)
+      await until(() => existsSync(remote) && statSync(remote).size > MB)
+      session.close()
+      t.ok((await cut) instanceof Error)
+      await until(() => !existsSync(remote))
+    })
+  })
+}
+
+void t.test('openSession with its own limits', async t => {
   const sshd = await startSshd(t.testdir())
   t.teardown(() => sshd.stop())
-  const { session, first } = await openSession(
-    sshd.target(),
-    'printf hello; printf oops >&2; ( exit 3 )',
-  )
-  t.teardown(() => session.close())
-  t.same(await first, { code: 3, stdout: 'hello', stderr: 'oops' })
-  t.equal(
-    (await session.run('echo "$HOME $PATH $LC_ALL $(umask) $PWD $$"')).stdout,
-    `/root /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin C 0022 / ${session.shellPid}\n`,
-  )
-  t.same(await session.run('cat', { input: 'x' }), { code: 0, stdout: 'x', stderr: '' })
-  t.equal(session.trips, 3)
+  const { session, first } = await openSession(sshd.target())
+  t.equal(first, undefined)
+  t.equal((await session.run('echo x')).stdout, 'x\n')
+  session.close()
 })
