@@ -1,4 +1,4 @@
-import { quote } from '../shell/quote.ts'
+import { quote, quoteAll } from '../shell/quote.ts'
 import { GarbledProbe, linePerArgument, type Family } from './family.ts'
 
 /** Is the text a whole line of the file? The argument is path NUL line. A missing file has no lines. */
@@ -17,17 +17,25 @@ export const line: Family<boolean> = {
     }),
 }
 
-/** A kernel parameter as /proc/sys has it (tabs as blanks); null when the kernel does not have it. */
+const procFile = (key: string): string => `/proc/sys/${key.replaceAll('.', '/')}`
+
+/**
+ * A kernel parameter as /proc/sys has it (tabs as blanks); null when the kernel does not have it. Not by the shell's
+ * `read`: dash reads byte by byte, and the kernel answers only the first read of such a file.
+ */
 export const sysctl: Family<string | null> = {
-  script: args =>
-    args
-      .map(key => {
-        const file = quote(`/proc/sys/${key.replaceAll('.', '/')}`)
-        return `v=-; [ ! -e ${file} ] || read -r v <${file} || v=; printf '%s\\n' "$v"`
-      })
-      .join('\n'),
-  parse: ({ out }, args) =>
-    linePerArgument('sysctl', out, args, v => (v === '-' ? null : v.trim().split(/\s+/).join(' '))),
+  script: args => `grep -sH '' -- ${quoteAll([...args.map(procFile), '/dev/null'])} || [ $? -le 2 ]`,
+  parse({ out, code }, args) {
+    if (code !== 0) throw new GarbledProbe('sysctl', `exit ${code}`)
+    const values = new Map<string, string>()
+    for (const line of out.split('\n').filter(Boolean)) {
+      const cut = line.indexOf(':')
+      if (!line.startsWith('/proc/sys/') || cut < 0) throw new GarbledProbe('sysctl', line)
+      const file = line.slice(0, cut)
+      if (!values.has(file)) values.set(file, line.slice(cut + 1).trim().split(/\s+/).join(' '))
+    }
+    return args.map(key => values.get(procFile(key)) ?? null)
+  },
 }
 
 /** Is a kernel module loaded or built in? */
