@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
 import { authError, hostKeyError, unreachable, where } from './errors.ts'
-import { judge, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
+import { hostKeyOrder, judge, keyType, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 
 /** OpenSSH's exit code for troubles of its own; a remote command that exits so cannot be told from it (ssh(1)). */
@@ -123,12 +123,13 @@ const keyError = async (route: Route, said: string): Promise<UnreachableError> =
     const [, , blob] = line.startsWith('#') ? [] : line.split(' ')
     return blob === undefined ? [] : [Buffer.from(blob, 'base64')]
   })
+  const order: string[] = hostKeyOrder(mine).map(a => (a.startsWith('rsa-') ? 'ssh-rsa' : a))
   const shown = keys
+    .sort((x, y) => order.indexOf(keyType(x)) - order.indexOf(keyType(y)))
     .map(key => ({ key, verdict: judge(mine, key) }))
-    .filter(k => k.verdict.kind !== 'known')
-  const [worst] = ['revoked', 'changed', 'unknown'].flatMap(kind =>
-    shown.filter(k => k.verdict.kind === kind),
-  )
+  const worst = ['revoked', 'changed', 'unknown'].flatMap(
+    kind => shown.find(k => k.verdict.kind === kind) ?? [],
+  )[0]
   if (worst) return hostKeyError(route, worst.key, worst.verdict)
   return new UnreachableError(
     `the host key of ${where(route)} is not trusted: ${said.trim().replace(/\s*\n\s*/g, ' ')}`,

@@ -1,0 +1,224 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { openSession, openWith } from '../../lib/ssh/index.ts'
+import { LIMITS } from '../../lib/ssh/link.ts'
+import type { Target } from '../../lib/ssh/types.ts'
+import { keygen, publicKey, startSshd, until } from './rig.ts'
+
+const failure = (target: Target): Promise<Error & { hint?: string }> =>
+  openSession(target).then(
+    ({ session }) => {
+      session.close()
+      throw new Error('it opened')
+    },
+    (error: unknown) => error as Error,
+  )
+
+const works = async (target: Target, limits = LIMITS): Promise<string> => {
+  const { session } = await openWith(limits, target)
+  const { stdout } = await session.run('printf %s "$HOME"')
+  session.close()
+  return stdout
+}
+
+for (const transport of ['ssh2', 'openssh'] as const) {
+  void t.test(`${transport}: whom we trust and who trusts us`, async t => {
+    const dir = t.testdir()
+    const rsa = keygen(join(dir, 'rsa'), 'rsa')
+    const sshd = await startSshd(dir, { config: `HostKey ${rsa}` })
+    t.teardown(() => sshd.stop())
+    const name = `[127.0.0.1]:${sshd.port}`
+    const ed = publicKey(join(dir, 'host'))
+    const shown =
+      execFileSync('ssh-keygen', ['-lf', join(dir, 'host')], { encoding: 'utf8' }).split(' ')[1] ??
+      '?'
+    const other = keygen(join(dir, 'other'))
+    let n = 0
+    const known = (text: string, more: Partial<Target> = {}): Target => {
+      const file = join(dir, `known-${transport}-${n++}`)
+      writeFileSync(file, text)
+      return sshd.target({ transport, knownHostsFiles: [file], ...more })
+    }
+
+    await t.test('known in every way of writing', async t => {
+      const hashed = join(dir, `hashed-${transport}`)
+      writeFileSync(hashed, `${name} ${ed}\n`)
+      execFileSync('ssh-keygen', ['-q', '-H', '-f', hashed], { stdio: 'ignore' })
+      t.equal(await works(sshd.target({ transport, knownHostsFiles: [hashed] })), '/root')
+      t.equal(await works(known(`[127.*]:* ${ed}\n`)), '/root')
+      t.equal(await works(known(`${name} ${publicKey(rsa)}\n`)), '/root', 'by its RSA key alone')
+    })
+
+    await t.test('unknown: says the fingerprint and the line to add', async t => {
+      const error = await failure(known(''))
+      t.match(error, { name: 'UnreachableError', exitCode: 4 })
+      t.match(error.message, /not known: /)
+      t.match(error.message, shown)
+      t.match(error.hint, `${name} ${ed}`)
+      t.match(await failure(known('', { knownHostsFiles: [join(dir, 'none')] })), {
+        message: /not known/,
+      })
+    })
+
+    await t.test('changed: says where the known key stands', async t => {
+      const target = known(`# first\n${name} ${publicKey(other)}\n`)
+      const error = await failure(target)
+      t.match(error, { name: 'UnreachableError' })
+      t.match(error.message, /HAS CHANGED/)
+      t.match(error.message, `${target.knownHostsFiles?.[0] ?? ''}:2`)
+      t.match(error.hint, /ssh-keygen .*-R/)
+    })
+
+    await t.test('revoked', async t => {
+      t.match(await failure(known(`@revoked * ${ed}\n${name} ${ed}\n`)), { message: /revoked/ })
+    })
+
+    await t.test('login refused: says what was tried', async t => {
+      const error = await failure(sshd.target({ transport, identityFiles: [other] }))
+      t.match(error, { name: 'UnreachableError' })
+      t.match(error.message, /refused the login of root: tried /)
+      t.match(error.message, other)
+    })
+
+    await t.test('refused, silent, closing ports', async t => {
+      t.match(await failure(sshd.target({ transport, port: 1 })), {
+        name: 'UnreachableError',
+        message: /127\.0\.0\.1:1.*refused/i,
+      })
+      const silent = net.createServer(s => s.on('error', () => undefined)).listen(0, '127.0.0.1')
+      await until(() => silent.listening)
+      t.teardown(() => silent.close())
+      const { port } = silent.address() as net.AddressInfo
+      const started = Date.now()
+      t.match(await failure(sshd.target({ transport, port, connectTimeoutMs: 1000 })), {
+        name: 'UnreachableError',
+        message: new RegExp(String(port)),
+      })
+      t.ok(Date.now() - started < 5000)
+      const closing = net.createServer(s => s.destroy()).listen(0, '127.0.0.1')
+      await until(() => closing.listening)
+      t.teardown(() => closing.close())
+      t.match(
+        await failure(
+          sshd.target({ transport, port: (closing.address() as net.AddressInfo).port }),
+        ),
+        { name: 'UnreachableError' },
+      )
+    })
+  })
+}
+
+void t.test('what the configuration asks for', async t => {
+  const dir = t.testdir()
+  const ca = keygen(join(dir, 'ca'))
+  const sshd = await startSshd(dir, {
+    config: `TrustedUserCAKeys ${ca}.pub\nAllowTcpForwarding yes\nListenAddress 127.0.0.2\nListenAddress 127.0.0.3`,
+  })
+  t.teardown(() => sshd.stop())
+  const config = (text: string): typeof LIMITS => {
+    const file = join(dir, `config-${Math.random()}`)
+    writeFileSync(
+      file,
+      `${text}\nHost *\n  UserKnownHostsFile ${sshd.knownHosts}\n  IdentityFile ${sshd.key}\n`,
+    )
+    return { ...LIMITS, sshConfig: file }
+  }
+  const { port } = sshd
+  const bare: Target = { name: 'n', address: '127.0.0.1', port, user: 'root', sudo: false }
+
+  await t.test('identity and known hosts from it', async t => {
+    t.equal(await works(bare, config('')), '/root')
+    t.equal(
+      await works({ ...bare, address: 'alias' }, config('Host alias\n  HostName 127.0.0.1')),
+      '/root',
+    )
+  })
+
+  await t.test('ProxyJump, one and two hops, several at once', async t => {
+    const host = publicKey(join(dir, 'host'))
+    writeFileSync(sshd.knownHosts, [1, 2, 3].map(i => `[127.0.0.${i}]:${port} ${host}\n`).join(''))
+    const one = config(`Host alias\n  HostName 127.0.0.1\n  ProxyJump root@127.0.0.2:${port}`)
+    const two = config(
+      `Host alias\n  HostName 127.0.0.1\n  ProxyJump root@127.0.0.2:${port},hop\nHost hop\n  HostName 127.0.0.3\n  User root\n  Port ${port}`,
+    )
+    for (const transport of ['ssh2', 'openssh'] as const) {
+      const target: Target = { ...bare, address: 'alias', transport }
+      t.same(
+        await Promise.all([1, 2, 3].map(() => works(target, one))),
+        ['/root', '/root', '/root'],
+        transport,
+      )
+      t.equal(await works(target, two), '/root', `${transport}, two hops`)
+      await t.rejects(openWith(one, { ...target, port: 1 }), { name: 'UnreachableError' })
+    }
+  })
+
+  await t.test('ProxyCommand goes over OpenSSH by itself', async t => {
+    const proxy =
+      config('Host alias\n  HostName 127.0.0.1\n  ProxyCommand ssh-proxy-test %h %p').sshConfig ??
+      ''
+    const script = join(dir, 'proxy')
+    writeFileSync(
+      script,
+      `#!/usr/bin/env node\nconst s=require('net').connect(process.argv[3],process.argv[2]);process.stdin.pipe(s).pipe(process.stdout)\n`,
+      { mode: 0o755 },
+    )
+    writeFileSync(
+      proxy,
+      `Host alias\n  HostName 127.0.0.1\n  ProxyCommand ${script} %h %p\nHost *\n  UserKnownHostsFile ${sshd.knownHosts}\n  IdentityFile ${sshd.key}\n`,
+    )
+    const target: Target = { ...bare, address: 'alias' }
+    t.equal(await works(target, { ...LIMITS, sshConfig: proxy }), '/root')
+    await t.rejects(openWith({ ...LIMITS, sshConfig: proxy }, { ...target, transport: 'ssh2' }), {
+      message: /ProxyCommand/,
+    })
+  })
+
+  await t.test('a user certificate goes over OpenSSH by itself', async t => {
+    const id = keygen(join(dir, 'certified'))
+    execFileSync('ssh-keygen', ['-q', '-s', ca, '-I', 'test', '-n', 'root', `${id}.pub`], {
+      stdio: 'ignore',
+    })
+    const target = sshd.target({ identityFiles: [id] })
+    t.equal(await works(target), '/root')
+    await t.rejects(openSession({ ...target, transport: 'ssh2' }), { message: /certificate/ })
+  })
+
+  await t.test('an agent, and keys that only it can use', async t => {
+    const agentDir = join(dir, 'agent')
+    mkdirSync(agentDir)
+    const socket = join(agentDir, 's')
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+    t.teardown(() => void agent.kill())
+    await until(() => {
+      try {
+        execFileSync('ssh-add', ['-q', sshd.key], {
+          env: { ...process.env, SSH_AUTH_SOCK: socket },
+          stdio: 'ignore',
+        })
+        return true
+      } catch {
+        return false
+      }
+    })
+    const locked = keygen(join(dir, 'locked'), 'ed25519')
+    execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'geheim', '-f', locked], {
+      stdio: 'ignore',
+    })
+    t.match(await failure(sshd.target({ identityFiles: [locked] })), {
+      message: /locked \(encrypted/,
+    })
+    process.env.SSH_AUTH_SOCK = socket
+    t.teardown(() => delete process.env.SSH_AUTH_SOCK)
+    t.equal(await works(sshd.target({ identityFiles: [locked] })), '/root')
+    const only = config(`IdentitiesOnly yes\nIdentityFile ${locked}`)
+    writeFileSync(
+      only.sshConfig ?? '',
+      `Host *\n  IdentitiesOnly yes\n  IdentityFile ${locked}\n  UserKnownHostsFile ${sshd.knownHosts}\n`,
+    )
+    await t.rejects(openWith(only, bare), { message: /refused the login/ })
+  })
+})

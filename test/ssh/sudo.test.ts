@@ -1,0 +1,126 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import t from 'tap'
+import { openWith } from '../../lib/ssh/index.ts'
+import { LIMITS } from '../../lib/ssh/link.ts'
+import { startSshd } from './rig.ts'
+
+const PASSWORD = 'pass \'word" $x ü'
+const hash = (password: string): string =>
+  execFileSync('openssl', ['passwd', '-6', '-stdin'], { input: password, encoding: 'utf8' }).trim()
+
+// Users exist only in sshd's own mount namespace.
+const USERS = {
+  asks: 'ALL=(ALL) ALL',
+  pty: 'ALL=(ALL) ALL',
+  free: 'ALL=(ALL) NOPASSWD: ALL',
+  once: 'ALL=(ALL) ALL',
+  tty: 'ALL=(ALL) NOPASSWD: ALL',
+  nobody2: undefined,
+}
+
+void t.test('becoming root', async t => {
+  const dir = t.testdir()
+  const etc = join(dir, 'etc')
+  mkdirSync(etc)
+  const shadow = hash(PASSWORD)
+  const names = Object.keys(USERS)
+  const file = (name: string, text: string, mode = 0o644): void =>
+    writeFileSync(join(etc, name), text, { mode })
+  file(
+    'passwd',
+    readFileSync('/etc/passwd', 'utf8') +
+      names.map((u, i) => `${u}:x:${4000 + i}:4000::/tmp:/bin/sh\n`).join(''),
+  )
+  file(
+    'shadow',
+    readFileSync('/etc/shadow', 'utf8') +
+      names.map(u => `${u}:${shadow}:19000:0:99999:7:::\n`).join(''),
+    0o600,
+  )
+  file(
+    'sudoers',
+    'Defaults env_reset\nDefaults:pty use_pty\nDefaults:once passwd_tries=1\nDefaults:tty requiretty\nDefaults !syslog\n' +
+      Object.entries(USERS)
+        .map(([u, rule]) => (rule === undefined ? '' : `${u} ${rule}\n`))
+        .join(''),
+    0o440,
+  )
+  const prepare = ['passwd', 'shadow', 'sudoers']
+    .map(f => `mount --bind ${join(etc, f)} /etc/${f}`)
+    .join('\n')
+  execFileSync('chmod', ['-R', 'a+rX', '--', join(dir)])
+  const sshd = await startSshd(dir, { prepare })
+  t.teardown(() => sshd.stop())
+
+  for (const transport of ['ssh2', 'openssh'] as const) {
+    await t.test(transport, async t => {
+      let asked = 0
+      const open = (user: string, password: string | undefined = PASSWORD, boot?: string) =>
+        openWith(
+          { ...LIMITS, graceMs: 600 },
+          sshd.target({
+            transport,
+            user,
+            sudo: true,
+            sudoPassword: password === '' ? undefined : () => (asked++, Promise.resolve(password)),
+          }),
+          boot,
+        )
+
+      for (const user of ['asks', 'pty', 'free', 'once']) {
+        await t.test(`${user}: root, boot, input, upload, interrupt`, async t => {
+          asked = 0
+          const { session, first } = await open(user, PASSWORD, 'id -u; echo e >&2')
+          t.teardown(() => session.close())
+          t.same(await first, { code: 0, stdout: '0\n', stderr: 'e\n' })
+          t.equal(asked, user === 'free' ? 0 : 1)
+          t.equal(
+            (await session.run('printf "%s|%s|%s" "$HOME" "$LC_ALL" "$(umask)"')).stdout,
+            '/root|C|0022',
+          )
+          const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+          t.equal(
+            (
+              await session.run('od -An -v -tu1 | tr -s " \\n" " "', { input: bytes })
+            ).stdout.trim(),
+            [...bytes].join(' '),
+          )
+          const remote = join(dir, `up-${user}-${transport}`)
+          await session.upload('/etc/os-release', remote)
+          t.match(statSync(remote), { uid: 0, mode: 0o100600 })
+          await t.rejects(session.run('sleep 60; sleep 60', { timeoutMs: 200 }), {
+            name: 'TaskError',
+            message: /took longer/,
+          })
+          t.equal((await session.run('echo on')).stdout, 'on\n', 'the session lives on')
+          const argv = (
+            await session.run("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' ' '")
+          ).stdout
+          t.match(argv, 'sshd')
+          t.notOk(argv.includes(PASSWORD))
+        })
+      }
+
+      await t.test('what goes wrong', async t => {
+        const rows: [user: string, password: string, message: RegExp][] = [
+          ['asks', 'wrong', /sudo for asks: the password was not accepted/],
+          ['once', 'wrong', /sudo for once: the password was not accepted/],
+          ['pty', 'wrong', /the password was not accepted/],
+          ['asks', '', /asks for a password and none was given/],
+          ['tty', PASSWORD, /demands a terminal/],
+          ['nobody2', PASSWORD, /may not run a shell as root/],
+        ]
+        for (const [user, password, message] of rows) {
+          const error: unknown = await open(user, password).then(
+            () => 'it opened',
+            (e: unknown) => e,
+          )
+          t.match(error, { name: 'UnreachableError', message }, `${user} with ${password}`)
+          t.notMatch(JSON.stringify(error) + String(error), PASSWORD)
+        }
+      })
+    })
+  }
+})
