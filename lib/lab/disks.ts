@@ -17,7 +17,8 @@ export const attachDisks = async (dir: string, disks: readonly Disk[]): Promise<
   for (const disk of disks) {
     const file = diskFile(dir, disk)
     const attached = (await loopsUnder(dir)).find(loop => loop.file === file)?.name
-    const loop = attached ?? (await exec(['losetup', '--find', '--show', file])).stdout.trim()
+    const loop =
+      attached ?? (await exec(['losetup', '--find', '--show', '--partscan', file])).stdout.trim()
     result.push({ file, device: disk.device, loop })
   }
   return result

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { exec } from './exec.ts'
+import { whenUnlocked } from './lock.ts'
 import { cacheDir, labFiles } from './paths.ts'
 import type { Personality } from './state.ts'
 
@@ -13,13 +14,18 @@ export interface Images {
 }
 
 const SUITE = 'bookworm'
+/** To be raised when this module makes something else of the same files. */
+const FORMAT = '1'
 const PERSONALITIES = ['debian', 'flatcar'] as const
 const LEFT_OUT = ['doc', 'man', 'locale', 'info', 'lintian']
 
-/** Files below files/lab that `matches`, hashed: an image is made anew when its definition changes. */
+/** Where the result of a step is cached: made anew when a file below files/lab that it uses changes. */
+const at = (step: string, matches: RegExp): string =>
+  join(cacheDir(), 'lab', `${step}-${definition(matches)}`)
+
 const definition = (matches: RegExp): string => {
   const root = labFiles()
-  const hash = createHash('sha256').update(SUITE)
+  const hash = createHash('sha256').update(SUITE + FORMAT)
   const names = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name).slice(root.length + 1))
@@ -34,40 +40,40 @@ const definition = (matches: RegExp): string => {
  * a temporary directory and appears under its final name only when it is whole.
  */
 export const images = async (log: (text: string) => void): Promise<Images> => {
-  const packages = join(
-    cacheDir(),
-    'lab',
-    `packages-${definition(/(^|\/)packages\.txt$|mirror\.sh$/)}`,
-  )
-  const finished = join(cacheDir(), 'lab', `images-${definition(/./)}`)
-  const mirror = join(packages, 'mirror')
-  const result = {
-    roots: { debian: join(finished, 'debian'), flatcar: join(finished, 'flatcar') },
-    mirror,
-  }
-  await once(packages, async dir => {
-    log('downloading the packages of the lab (once; a minute or two)')
-    await all(PERSONALITIES.map(personality => bootstrap(personality, dir)))
-    await index(join(dir, 'mirror'))
-  })
+  const packages = at('packages', /^((debian|flatcar)\/)?packages\.txt$|mirror\.sh$/)
+  const client = at('nfs-client', /^nfs-client\//)
+  const finished = at('images', /./)
+  const downloads = [
+    once(packages, async dir => {
+      log('downloading the packages of the lab (once; a minute or two)')
+      await all(PERSONALITIES.map(personality => bootstrap(personality, dir)))
+      await index(join(dir, 'mirror'))
+    }),
+    once(client, buildNfsClient),
+  ]
+  await all(downloads)
   await once(finished, async dir => {
     log('making the lab images')
-    await all(PERSONALITIES.map(personality => finish(personality, packages, dir)))
+    await all(PERSONALITIES.map(p => finish(p, packages, join(client, 'nfs-client'), dir)))
   })
-  return result
+  return {
+    roots: { debian: join(finished, 'debian'), flatcar: join(finished, 'flatcar') },
+    mirror: join(packages, 'mirror'),
+  }
 }
 
-/** Makes a directory through a temporary one, unless it is there. */
+/** Makes a directory through a temporary one, unless it is there; one process at a time. */
 const once = async (path: string, make: (dir: string) => Promise<void>): Promise<void> => {
   if (existsSync(path)) return
-  const dir = `${path}.new-${process.pid}`
-  try {
-    mkdirSync(dir, { recursive: true })
+  mkdirSync(dirname(path), { recursive: true })
+  await whenUnlocked(`${path}.lock`, async () => {
+    if (existsSync(path)) return
+    const dir = `${path}.new`
+    rmSync(dir, { recursive: true, force: true })
+    mkdirSync(dir)
     await make(dir)
     renameSync(dir, path)
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
+  })
 }
 
 /** Like Promise.all, but nothing goes on in the background after a failure. */
@@ -76,11 +82,30 @@ const all = async (work: readonly Promise<void>[]): Promise<void> => {
   if (failed) throw failed.reason
 }
 
-const bootstrap = async (personality: Personality, dir: string): Promise<void> => {
-  const files = labFiles()
-  const packages = readFileSync(join(files, personality, 'packages.txt'), 'utf8')
-    .trim()
-    .split('\n')
+const bootstrap = (personality: Personality, dir: string): Promise<void> => {
+  const files = join(labFiles(), personality)
+  const hook = `--customize-hook=${join(files, 'mirror.sh')} "$1"`
+  return mmdebstrap(join(files, 'packages.txt'), join(dir, personality), {
+    options: personality === 'debian' ? [hook] : [],
+    env: { FMC_MIRROR: join(dir, 'mirror'), TMPDIR: dir },
+  })
+}
+
+const buildNfsClient = (dir: string): Promise<void> => {
+  const files = join(labFiles(), 'nfs-client')
+  return mmdebstrap(join(files, 'packages.txt'), '/dev/null', {
+    options: ['--format=null', `--customize-hook=${join(files, 'build.sh')} "$1"`],
+    env: { FMC_NFS_CLIENT: join(dir, 'nfs-client'), TMPDIR: dir },
+  })
+}
+
+/** A Debian root with the packages of a list; FMC_LAB_APT_MIRROR names another source than Debian's. */
+const mmdebstrap = async (
+  list: string,
+  target: string,
+  extra: { readonly options: readonly string[]; readonly env: Readonly<Record<string, string>> },
+): Promise<void> => {
+  const packages = readFileSync(list, 'utf8').trim().split('\n')
   const mirror = process.env.FMC_LAB_APT_MIRROR
   await exec(
     [
@@ -90,14 +115,12 @@ const bootstrap = async (personality: Personality, dir: string): Promise<void> =
       `--include=${packages.join(',')}`,
       '--dpkgopt=force-unsafe-io',
       ...LEFT_OUT.map(name => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
-      ...(personality === 'debian'
-        ? [`--customize-hook=${join(files, 'debian/mirror.sh')} "$1"`]
-        : []),
+      ...extra.options,
       SUITE,
-      join(dir, personality),
+      target,
       ...(mirror === undefined ? [] : [mirror]),
     ],
-    { env: { FMC_MIRROR: join(dir, 'mirror'), TMPDIR: dir } },
+    { env: extra.env },
   )
 }
 
@@ -108,20 +131,34 @@ const index = async (mirror: string): Promise<void> => {
   await exec(['sh', '-ec', script], { cwd: mirror })
 }
 
-/** A copy of the bootstrapped tree becomes the image; its scripts may mount, in a namespace of their own. */
-const finish = async (personality: Personality, packages: string, dir: string): Promise<void> => {
+/**
+ * A copy of the bootstrapped tree becomes the image: what nspawn machines need instead of a kernel of
+ * their own, then what both kinds share. The scripts may mount, in a namespace of their own.
+ */
+const finish = async (
+  personality: Personality,
+  packages: string,
+  nfsClient: string,
+  dir: string,
+): Promise<void> => {
   const root = join(dir, personality)
+  const mirror = join(packages, 'mirror')
   await exec(['cp', '-a', '--reflink=auto', join(packages, personality), root])
-  for (const layer of ['common', personality]) {
-    const tree = join(labFiles(), layer, 'root')
-    if (existsSync(tree)) await exec(['cp', '-a', '--no-preserve=ownership', `${tree}/.`, root])
-  }
+  for (const layer of ['common', personality])
+    await addLayer(join(labFiles(), layer), ['nspawn', 'nspawn.sh'], root, mirror)
+  await exec(['cp', nfsClient, join(root, 'usr/lib/fmc-lab/nfs-client')])
   for (const layer of [personality, 'common'])
-    await exec([
-      'unshare',
-      '-m',
-      join(labFiles(), layer, 'setup.sh'),
-      root,
-      join(packages, 'mirror'),
-    ])
+    await addLayer(join(labFiles(), layer), ['root', 'setup.sh'], root, mirror)
+}
+
+/** Copies a tree into a root and runs a script on it; either may be missing. */
+const addLayer = async (
+  layer: string,
+  names: readonly [tree: string, script: string],
+  root: string,
+  mirror: string,
+): Promise<void> => {
+  const [tree, script] = names.map(name => join(layer, name)) as [string, string]
+  if (existsSync(tree)) await exec(['cp', '-a', '--no-preserve=ownership', `${tree}/.`, root])
+  if (existsSync(script)) await exec(['unshare', '-m', script, root, mirror])
 }

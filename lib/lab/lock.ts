@@ -11,16 +11,19 @@ import { labRoot } from './paths.ts'
 export const withLock = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
   mkdirSync(labRoot(), { recursive: true, mode: 0o700 })
   const file = join(labRoot(), `.${name}.lock`)
-  const mine = `${process.pid} ${startTime(process.pid) ?? ''}`
-  for (let tries = 0; ; tries++) {
-    try {
-      writeFileSync(file, mine, { flag: 'wx' })
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || tries > 1) throw error
-      refuseIfHeld(file, name)
-    }
-  }
+  const holder = take(file)
+  if (holder !== undefined)
+    throw new FmcError(`lab ${name} is being brought up or down by process ${holder}`)
+  return holding(file, work)
+}
+
+/** The same for work that another process does for us as well: waits for it. */
+export const whenUnlocked = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
+  while (take(file) !== undefined) await new Promise(resolve => setTimeout(resolve, 200))
+  return holding(file, work)
+}
+
+const holding = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
   try {
     return await work()
   } finally {
@@ -28,9 +31,25 @@ export const withLock = async <T>(name: string, work: () => Promise<T>): Promise
   }
 }
 
-const refuseIfHeld = (file: string, name: string): void => {
-  const [pid = '', since = ''] = readFileSync(file, 'utf8').split(' ')
-  if (startTime(Number(pid)) === since)
-    throw new FmcError(`lab ${name} is being brought up or down by process ${pid}`)
-  rmSync(file, { force: true })
+/** Takes the lock, or returns the process id of its living holder. */
+const take = (file: string): string | undefined => {
+  for (;;) {
+    try {
+      writeFileSync(file, `${process.pid} ${startTime(process.pid) ?? ''}`, { flag: 'wx' })
+      return undefined
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const [pid = '', since = ''] = read(file).split(' ')
+    if (pid !== '' && startTime(Number(pid)) === since) return pid
+    rmSync(file, { force: true })
+  }
+}
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }

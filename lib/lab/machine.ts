@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { FmcError } from '../errors.ts'
 import { endGroups, makeGroups, startTime } from './cgroups.ts'
@@ -119,10 +127,37 @@ const prepareRoot = (spec: MachineSpec): void => {
   const etc = join(upper, 'etc')
   writeFileSync(join(etc, 'hostname'), `${spec.name}\n`)
   writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${spec.name}\n::1 localhost\n`)
-  if (spec.disks.length > 0) {
-    mkdirSync(join(etc, 'tmpfiles.d'), { recursive: true })
-    const links = spec.disks.map((disk, n) => `L+ ${disk.device} - - - - ${diskNode(n)}\n`)
-    writeFileSync(join(etc, 'tmpfiles.d', 'lab-disks.conf'), links.join(''))
-  }
+  if (spec.disks.length > 0) prepareDisks(etc, spec.disks)
   writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
+}
+
+/** Units that keep the links below /dev/disk as udev would, at boot and whenever a disk was written. */
+const prepareDisks = (etc: string, disks: readonly DiskFile[]): void => {
+  const units = join(etc, 'systemd', 'system')
+  const wanted = (target: string, unit: string) => {
+    mkdirSync(join(units, `${target}.wants`), { recursive: true })
+    symlinkSync(`../${unit}`, join(units, `${target}.wants`, unit))
+  }
+  mkdirSync(join(etc, 'fmc-lab'), { recursive: true })
+  const list = disks.map((disk, n) => `${diskNode(n)} ${disk.device}\n`)
+  writeFileSync(join(etc, 'fmc-lab', 'disks'), list.join(''))
+  wanted('local-fs-pre.target', 'fmc-lab-disks.service')
+  wanted('multi-user.target', 'fmc-lab-disks.path')
+  const changed = disks.map((_, n) => `PathChanged=${diskNode(n)}\n`).join('')
+  writeFileSync(
+    join(units, 'fmc-lab-disks.path'),
+    `[Unit]\nDescription=Data disks of a lab machine\n[Path]\n${changed}`,
+  )
+  writeFileSync(
+    join(units, 'fmc-lab-disks.service'),
+    `[Unit]
+Description=Links to the data disks of a lab machine
+DefaultDependencies=no
+Before=local-fs-pre.target
+StartLimitIntervalSec=0
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/fmc-lab/disk-links
+`,
+  )
 }
