@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import { UnreachableError } from '../errors.ts'
@@ -67,6 +67,9 @@ const ask = (name: string, args: readonly string[]): Promise<Answers> => {
   return found
 }
 
+/** As OpenSSH does, whatever HOME says. */
+const homedir = (): string => userInfo().homedir
+
 const PLACEHOLDER = 'any-host.invalid'
 let plain: Promise<boolean> | undefined
 
@@ -85,7 +88,7 @@ const isPlain = async (): Promise<boolean> => {
     .join('\n')
     .replace(/^\s*include\s+\/etc\/ssh\/ssh_config\.d\/\*\.conf\s*$/im, '')
   return (
-    !/^\s*(match|include)\b/im.test(all) &&
+    !/^\s*(match|include|hostname|canonical\w*)\b/im.test(all) &&
     !/^\s*host[\s=]+(?!\*\s*$)/im.test(all) &&
     !all.includes('%')
   )

@@ -218,6 +218,8 @@ class Ssh2Link implements Link {
 
   close(): void {
     this.#client.end()
+    const client = this.#client
+    setTimeout(() => client.destroy(), 1000).unref() // a host that does not answer must not keep us here
   }
 }
 

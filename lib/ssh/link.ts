@@ -51,7 +51,7 @@ export const LIMITS: Limits = {
   keepaliveMs: 5_000,
   keepaliveCount: 3,
   connectMs: 10_000,
-  enterMs: 20_000,
+  enterMs: 60_000,
   graceMs: 3_000,
   commandMs: 600_000,
   idleMs: 60_000,

@@ -51,6 +51,8 @@ const brief = (script: string): string => {
   return text.length > 300 ? `${text.slice(0, 300)} …` : text
 }
 
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
+
 const seconds = (ms: number): string =>
   ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1000} s`
 
@@ -232,7 +234,9 @@ class Shell implements Session {
   #ended({ code, signal }: Ending): void {
     const { name } = this.target
     if (code === undefined && signal === undefined) {
-      void this.#link.explain(this.#err.text().slice(-2000)).then(error => this.#die(error))
+      void this.#link
+        .explain(this.#current ? lastLine(this.#err.text()) : '')
+        .then(error => this.#die(error))
     } else {
       const how = signal === undefined ? `exit ${code ?? 0}` : `killed by ${signal}`
       this.#die(new UnreachableError(`${name}: the session's shell has ended (${how})`), how)
