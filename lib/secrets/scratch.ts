@@ -10,13 +10,16 @@ type Env = Readonly<Record<string, string | undefined>>
 /** f_type of statfs(2) for file systems that live in memory: tmpfs, ramfs (linux/magic.h). */
 const IN_MEMORY = new Set([0x01021994, 0x858458f6])
 const PREFIX = 'fmc-secrets-'
+/** How long an editor may take to end when fmc is told to. */
+const EDITOR_MS = 2000
 
 /** The first directory in memory; UsageError when there is none, for a disk remembers. */
-export const memoryDirectory = async (env: Env): Promise<string> => {
-  const candidates = [env.XDG_RUNTIME_DIR, '/dev/shm', '/run'].filter(
-    d => d !== undefined && d !== '',
-  )
-  for (const directory of candidates as string[]) {
+export const memoryDirectory = async (
+  env: Env,
+  usual: readonly string[] = ['/dev/shm', '/run'],
+): Promise<string> => {
+  const candidates = [...(env.XDG_RUNTIME_DIR ? [env.XDG_RUNTIME_DIR] : []), ...usual]
+  for (const directory of candidates) {
     const type = await statfs(directory).then(
       s => s.type >>> 0,
       () => 0,
@@ -62,9 +65,11 @@ export const withScratch = async <T>(
   let child: ChildProcess | undefined
   const wipe = () => rmSync(directory, { recursive: true, force: true })
   const stop = (signal: NodeJS.Signals) => {
-    child?.kill(signal)
     wipe()
-    process.exit(128 + constants.signals[signal])
+    const end = () => process.exit(128 + constants.signals[signal])
+    if (child?.kill(signal) !== true) end()
+    child?.once('exit', end)
+    setTimeout(end, EDITOR_MS)
   }
   const ignore = () => undefined
   const deadly = ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
@@ -81,14 +86,17 @@ export const withScratch = async <T>(
   }
 }
 
-/** Runs $VISUAL, $EDITOR or vi on a file, as git does (it may have arguments), and gives the new text. */
+/** Runs $VISUAL, $EDITOR or vi on a file, which may have arguments and VAR=x before it, and gives the new text. */
 export const editFile = async (
   path: string,
   env: Env,
   started: (child: ChildProcess) => void,
 ): Promise<string> => {
   const editor = env.VISUAL || env.EDITOR || 'vi'
-  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, editor, path], { stdio: 'inherit', env })
+  const child = spawn('/bin/sh', ['-c', `exec env ${editor} "$1"`, editor, path], {
+    stdio: 'inherit',
+    env,
+  })
   started(child)
   const code = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.once('error', reject)

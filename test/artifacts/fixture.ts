@@ -28,7 +28,7 @@ export const releases = async (
   t.teardown(close)
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const viaLoopback: typeof fetch = (url, init) =>
-    fetch(String(url).replace('https://releases.test', origin), init)
+    fetch(new Request(url).url.replace('https://releases.test', origin), init)
   return { requests, origin, fetch: viaLoopback, close }
 }
 

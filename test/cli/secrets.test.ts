@@ -1,0 +1,207 @@
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import { secrets, type SecretsIo } from '../../lib/cli/secrets.ts'
+import { openSecrets } from '../../lib/secrets/store.ts'
+import { newKey } from '../secrets/keys.ts'
+
+/** `fmc secrets` in a directory of its own, where nobody has an identity yet. */
+const rig = (t: { testdir: () => string }) => {
+  const dir = t.testdir()
+  const file = join(dir, 'secrets.age')
+  const said: string[] = []
+  const printed: string[] = []
+  const run = (
+    argv: string[],
+    { input = '', env, ...more }: Partial<SecretsIo> & { input?: string } = {},
+  ) =>
+    secrets(argv, {
+      secretsFile: () => file,
+      stdin: Readable.from([Buffer.from(input)]),
+      out: line => printed.push(line),
+      say: line => said.push(line),
+      askHidden: () => Promise.reject(new Error('asked')),
+      confirm: () => Promise.resolve(false),
+      ...more,
+      env: { PATH: process.env.PATH, HOME: dir, ...env },
+    })
+  const values = async () =>
+    Object.fromEntries(
+      [...(await openSecrets(file, { env: { HOME: dir } }))].map(([n, s]) => [n, s.reveal()]),
+    )
+  return { dir, file, said, printed, run, values }
+}
+
+t.test('init makes an identity and an empty file', async t => {
+  const { dir, file, run, said, values } = rig(t)
+  t.equal(await run(['init']), 0)
+  const identity = join(dir, '.config/fmc/identity.txt')
+  t.equal(statSync(identity).mode & 0o777, 0o600)
+  t.equal(statSync(join(dir, '.config/fmc')).mode & 0o777, 0o700)
+  const text = readFileSync(identity, 'utf8')
+  const recipient = /# public key: (age1\w+)\n/.exec(text)?.[1]
+  t.ok(said.includes(`your recipient: ${recipient ?? '?'}`))
+  t.notMatch(said.join('\n'), 'AGE-SECRET-KEY')
+  t.same(await values(), {})
+
+  await t.rejects(run(['init']), { name: 'UsageError', message: `${file} exists already` })
+  t.equal(await run(['init', '--file', join(dir, 'second.age')]), 0)
+  t.equal(readFileSync(identity, 'utf8'), text, 'an identity that is there is kept')
+})
+
+t.test('set takes the value from stdin or the terminal, never from argv', async t => {
+  const { run, said, values } = rig(t)
+  await run(['init'])
+  await run(['set', 'one'], { input: 'hunter22\n' })
+  await run(['set', 'two'], { input: 'first\nsecond\n' })
+  await run(['set', 'three'], { input: 'crlf\r\n' })
+  await run(['set', 'four'], { input: 'no newline' })
+  const terminal = Object.assign(Readable.from([]), { isTTY: true })
+  const questions: string[] = []
+  const askHidden = (question: string) => {
+    questions.push(question)
+    return Promise.resolve('typed')
+  }
+  await run(['set', 'five'], { stdin: terminal, askHidden })
+  await run(['set', 'one'], { input: 'changed' })
+  t.same(await values(), {
+    one: 'changed',
+    two: 'first\nsecond\n',
+    three: 'crlf',
+    four: 'no newline',
+    five: 'typed',
+  })
+  t.same(questions, ['five: '])
+  t.match(said.at(-1), /^changed one in /)
+  t.notMatch(said.join('\n'), /hunter22|typed|no newline/)
+
+  const refused: readonly [argv: string[], input: Buffer | string, message: RegExp][] = [
+    [['set', 'x', 'hunter22'], '', /set: too many arguments/],
+    [['set'], 'hunter22', /needs a NAME/],
+    [['set', 'x y'], 'hunter22', /"x y" cannot be the name of a secret/],
+    [['set', 'x'], '', /no value for x/],
+    [['set', 'x'], '\n', /no value for x/],
+    [['set', 'x'], Buffer.from([0xff, 0xfe]), /no UTF-8 text/],
+  ]
+  for (const [argv, input, message] of refused) {
+    const error: unknown = await run(argv, { stdin: Readable.from([Buffer.from(input)]) }).catch(
+      (e: unknown) => e,
+    )
+    t.match(error, { name: 'UsageError', message })
+    t.notMatch(String(error), 'hunter22')
+  }
+  await run(['set', 'short'], { input: 'abc' })
+  t.ok(said.some(line => line.startsWith('warning: short is too short')))
+})
+
+t.test('list shows names only', async t => {
+  const { run, printed } = rig(t)
+  await run(['init'])
+  await run(['set', 'b'], { input: 'hunter22' })
+  await run(['set', 'a'], { input: 'hunter23' })
+  await run(['list'])
+  t.same(printed, ['b', 'a'])
+})
+
+t.test('edit', async t => {
+  const { dir, file, run, said, values } = rig(t)
+  await run(['init'])
+  await run(['set', 'one'], { input: 'hunter22' })
+  const editor = join(dir, 'editor')
+  const withEditor = (script: string, more: Partial<SecretsIo> = {}) => {
+    writeFileSync(editor, `#!/bin/sh\n${script}\n`)
+    chmodSync(editor, 0o755)
+    return run(['edit'], { ...more, env: { EDITOR: editor } })
+  }
+  await withEditor('case $1 in /dev/shm/*) sed -i s/hunter22/hunter23/ "$1";; esac')
+  t.same(await values(), { one: 'hunter23' })
+
+  const sealed = readFileSync(file)
+  await withEditor('true')
+  t.equal(said.at(-1), 'nothing changed')
+  t.same(readFileSync(file), sealed, 'and then nothing is written')
+
+  await t.rejects(withEditor('echo "  one: again" >>"$1"'), { message: 'nothing was saved' })
+  t.match(said.join('\n'), /secrets\.yaml:\d+:3: one is there twice/)
+  await t.rejects(withEditor('exit 3'), { message: /ended with 3; nothing was saved/ })
+  t.same(readFileSync(file), sealed)
+
+  let times = 0
+  const confirm = () => Promise.resolve(++times === 1)
+  const repair =
+    'if grep -q broken "$1"; then sed -i s/broken:$/two:\\ x/ "$1"; else echo "  broken:" >>"$1"; fi'
+  await withEditor(repair, { confirm })
+  t.same(await values(), { one: 'hunter23', two: 'x' }, 'a mistake can be mended')
+  t.notMatch(said.join('\n'), 'hunter2')
+  t.same(
+    readdirSync('/dev/shm').filter(name => name.startsWith('fmc-secrets-')),
+    [],
+  )
+})
+
+t.test('rekey', async t => {
+  const { dir, file, run, values } = rig(t)
+  await run(['init'])
+  await run(['set', 'one'], { input: 'hunter22' })
+  const mine =
+    /age1\w+/.exec(readFileSync(join(dir, '.config/fmc/identity.txt'), 'utf8'))?.[0] ?? ''
+  const other = await newKey()
+  writeFileSync(join(dir, 'other'), other.identity.reveal(), { mode: 0o600 })
+  const openOther = () => openSecrets(file, { identity: join(dir, 'other') })
+
+  await t.rejects(run(['rekey']), { message: /needs --recipient/ })
+  await t.rejects(run(['rekey', '-r', other.recipient]), { message: /your own identity could not/ })
+  await t.rejects(openOther(), { message: /does not open/ })
+  await run(['rekey', '-r', mine, '-r', other.recipient])
+  t.equal((await openOther()).get('one')?.reveal(), 'hunter22')
+  t.same(await values(), { one: 'hunter22' })
+
+  // A later change is for both as well.
+  await run(['set', 'two'], { input: 'x' })
+  t.equal((await openOther()).size, 2)
+
+  await run(['rekey', '-r', other.recipient, '--force'])
+  await t.rejects(values(), { message: /does not open/ })
+})
+
+t.test('a passphrase instead of an identity', async t => {
+  const { dir, file, run } = rig(t)
+  const pass = join(dir, 'pass')
+  writeFileSync(pass, 'correct horse\n', { mode: 0o600 })
+  const env = { FMC_AGE_PASSPHRASE_FILE: pass }
+  await run(['init', '--passphrase'], { env })
+  t.notOk(readdirSync(dir).includes('.config'), 'needs no identity')
+  await run(['set', 'one'], { env, input: 'hunter22' })
+  t.equal((await openSecrets(file, { env })).get('one')?.reveal(), 'hunter22')
+
+  const answers = ['new one', 'new two']
+  const askHidden = () => Promise.resolve(answers.shift() ?? '')
+  await t.rejects(run(['rekey', '--passphrase'], { env, askHidden }), {
+    message: 'the passphrases differ',
+  })
+  answers.push('new one', 'new one')
+  await run(['rekey', '--passphrase'], { env, askHidden })
+  await t.rejects(openSecrets(file, { env }), { message: /wrong passphrase/ })
+  const { recipient } = await newKey()
+  await t.rejects(run(['init', '--passphrase', '-r', recipient, '--file', join(dir, 'x')]), {
+    message: /cannot do both/,
+  })
+})
+
+t.test('wrong calls', async t => {
+  const { run, printed } = rig(t)
+  t.equal(await run([]), 1)
+  t.equal(await run(['--help']), 0)
+  t.match(printed[0], /fmc secrets rekey/)
+  const table: readonly [argv: string[], message: RegExp, hint?: string][] = [
+    [['edti'], /unknown command: fmc secrets edti/, 'did you mean edit?'],
+    [['list', '--frce'], /Unknown option '--frce'/],
+    [['list', 'x'], /list: too many arguments/],
+    [['list'], /there is no secrets file/, 'fmc secrets init'],
+  ]
+  for (const [argv, message, hint] of table) {
+    const error: unknown = await run(argv).catch((e: unknown) => e)
+    t.match(error, { name: 'UsageError', message, ...(hint === undefined ? {} : { hint }) })
+  }
+})
