@@ -5,7 +5,16 @@ export { TaskError } from './errors.ts'
 export type { Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
 export { Secret, secret, reveal } from './secrets/secret.ts'
 export { quote, quoteAll } from './shell/quote.ts'
-export { play, playbook, role, together, type Invariant, type Play, type Playbook, type Role } from './engine/role.ts'
+export {
+  play,
+  playbook,
+  role,
+  together,
+  type Invariant,
+  type Play,
+  type Playbook,
+  type Role,
+} from './engine/role.ts'
 export { absent } from './resources/absent.ts'
 export { group, user } from './resources/account.ts'
 export { artifact } from './resources/artifact.ts'

@@ -28,7 +28,9 @@ export async function build() {
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
     external: ['esbuild', 'cpu-features'],
     define: { FMC_VERSION: JSON.stringify(version) },
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename;" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename;",
+    },
     logLevel: 'error',
   })
   writeFileSync(join(out, 'package.json'), '{"type":"module"}\n')

@@ -23,8 +23,12 @@ export interface Context {
 /** The inventory, and with --lab the twin that this process is inside of. */
 export async function openContext(o: CommonOptions, lab: LabState | undefined): Promise<Context> {
   const { loadInventory } = await import('../inventory/load.ts')
-  const extra = o.extraVars?.length ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars]) : {}
-  const loaded = await loadInventory(resolve(o.inventory), { extraVars: { ...lab?.vars, ...extra } })
+  const extra = o.extraVars?.length
+    ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars])
+    : {}
+  const loaded = await loadInventory(resolve(o.inventory), {
+    extraVars: { ...lab?.vars, ...extra },
+  })
   const inventory = lab ? asInLab(loaded, lab) : loaded
   const password = askOnce(o.askBecomePass ?? false)
   return { inventory, lab, targetOf: host => (lab ? labTarget(host, lab) : target(host, password)) }
@@ -37,7 +41,12 @@ const asInLab = (inventory: Inventory, lab: LabState): Inventory => {
   return {
     ...inventory,
     artifacts: { ...inventory.artifacts, ...lab.artifacts },
-    hosts: new Map([...inventory.hosts].map(([name, host]) => [name, personality.get(name) === 'debian' ? { ...host, os: debian } : host])),
+    hosts: new Map(
+      [...inventory.hosts].map(([name, host]) => [
+        name,
+        personality.get(name) === 'debian' ? { ...host, os: debian } : host,
+      ]),
+    ),
   }
 }
 
@@ -71,39 +80,76 @@ function askOnce(allowed: boolean): Target['sudoPassword'] {
 }
 
 /** The inventory with the secrets that these hosts' variables refer to, and those secrets for redaction. */
-export async function withSecrets(context: Context, hosts: ReadonlySet<string>, keys: ReadonlySet<string>, o: CommonOptions): Promise<{ inventory: Inventory; secrets: readonly Secret[] }> {
+export async function withSecrets(
+  context: Context,
+  hosts: ReadonlySet<string>,
+  keys: ReadonlySet<string>,
+  o: CommonOptions,
+): Promise<{ inventory: Inventory; secrets: readonly Secret[] }> {
   const { secretRefs, resolveSecrets } = await import('../inventory/secrets.ts')
   const needed = onlyVars(context.inventory, hosts, keys)
   const refs = secretRefs(needed)
   if (refs.length === 0) return { inventory: context.inventory, secrets: [] }
-  const values = context.lab ? await labSecrets(context.lab, refs.map(r => r.name)) : await storedSecrets(context.inventory, o)
+  const values = context.lab
+    ? await labSecrets(
+        context.lab,
+        refs.map(r => r.name),
+      )
+    : await storedSecrets(context.inventory, o)
   const { secretNamed } = await import('../secrets/store.ts')
   const used = new Map<string, Secret>()
-  const resolved = resolveSecrets(needed, ref => {
-    const found = secretNamed(values, ref.name, context.inventory.secretsFile, `${ref.file}:${ref.line}:${ref.column}`)
-    used.set(ref.name, found)
-    return found
-  }, hosts)
+  const resolved = resolveSecrets(
+    needed,
+    ref => {
+      const found = secretNamed(
+        values,
+        ref.name,
+        context.inventory.secretsFile,
+        `${ref.file}:${ref.line}:${ref.column}`,
+      )
+      used.set(ref.name, found)
+      return found
+    },
+    hosts,
+  )
   return { inventory: resolved, secrets: [...used.values()] }
 }
 
 /** The inventory in which hosts have only the variables that count: nobody is asked for a secret that is not used. */
-const onlyVars = (inventory: Inventory, hosts: ReadonlySet<string>, keys: ReadonlySet<string>): Inventory => ({
+const onlyVars = (
+  inventory: Inventory,
+  hosts: ReadonlySet<string>,
+  keys: ReadonlySet<string>,
+): Inventory => ({
   ...inventory,
   hosts: new Map(
     [...inventory.hosts].map(([name, host]) => [
       name,
-      hosts.has(name) ? { ...host, vars: Object.fromEntries(Object.entries(host.vars).filter(([key]) => keys.has(key))) } : { ...host, vars: {} },
+      hosts.has(name)
+        ? {
+            ...host,
+            vars: Object.fromEntries(Object.entries(host.vars).filter(([key]) => keys.has(key))),
+          }
+        : { ...host, vars: {} },
     ]),
   ),
 })
 
-async function storedSecrets(inventory: Inventory, o: CommonOptions): Promise<ReadonlyMap<string, Secret>> {
+async function storedSecrets(
+  inventory: Inventory,
+  o: CommonOptions,
+): Promise<ReadonlyMap<string, Secret>> {
   const { openSecrets } = await import('../secrets/store.ts')
-  return openSecrets(inventory.secretsFile, o.identity === undefined ? {} : { identity: o.identity })
+  return openSecrets(
+    inventory.secretsFile,
+    o.identity === undefined ? {} : { identity: o.identity },
+  )
 }
 
-async function labSecrets(lab: LabState, names: readonly string[]): Promise<ReadonlyMap<string, Secret>> {
+async function labSecrets(
+  lab: LabState,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Secret>> {
   const { labSecret } = await import('../lab/secrets.ts')
   const { Secret } = await import('../secrets/secret.ts')
   return new Map(names.map(name => [name, new Secret(labSecret(lab.dir, name), name)]))
@@ -112,6 +158,7 @@ async function labSecrets(lab: LabState, names: readonly string[]): Promise<Read
 /** A whole number of at least one, as an option's value. */
 export function positive(option: string, text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${option} ${text}: expected a whole number of at least 1`)
+  if (!Number.isInteger(value) || value < 1)
+    throw new UsageError(`${option} ${text}: expected a whole number of at least 1`)
   return value
 }

@@ -28,7 +28,9 @@ export async function docCommand(name: string | undefined, inventory: string): P
     '',
     'Variables',
     ...properties(schema, '  '),
-    ...(Object.keys(role.handlers).length > 0 ? ['', 'Handlers', ...Object.keys(role.handlers).map(h => `  ${h}`)] : []),
+    ...(Object.keys(role.handlers).length > 0
+      ? ['', 'Handlers', ...Object.keys(role.handlers).map(h => `  ${h}`)]
+      : []),
     ...(existsSync(readme) ? ['', readFileSync(readme, 'utf8').trimEnd()] : []),
   ].join('\n')
 }

@@ -28,8 +28,17 @@ export async function enterLab(o: LabEntry): Promise<number> {
   const lab = await import('../lab/index.ts')
   const { loadInventory } = await import('../inventory/load.ts')
   const name = process.env['FMC_LAB'] ?? 'default'
-  const state = await lab.up(await loadInventory(resolve(o.inventory)), { name, yes: o.yes, log: o.say, ...(o.vm ? { vm: [...o.vm] } : {}) })
-  const [command = '', ...args] = lab.enterLab(state, [process.execPath, ...process.execArgv, ...process.argv.slice(1)])
+  const state = await lab.up(await loadInventory(resolve(o.inventory)), {
+    name,
+    yes: o.yes,
+    log: o.say,
+    ...(o.vm ? { vm: [...o.vm] } : {}),
+  })
+  const [command = '', ...args] = lab.enterLab(state, [
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ])
   // The child shares the terminal and its process group: it gets Ctrl-C itself, and we only wait for it.
   const ignore = (): void => undefined
   process.on('SIGINT', ignore)

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { UsageError } from '../errors.ts'
@@ -56,7 +64,10 @@ async function compile(entry: string, bundle: string, dir: string, output: strin
         name: 'fmc',
         setup(b) {
           // One instance of the library, whoever imports it and however.
-          b.onResolve({ filter: /(^fmc$|\/lib\/index\.(ts|js)$)/ }, () => ({ path: pathToFileURL(bundle).href, external: true }))
+          b.onResolve({ filter: /(^fmc$|\/lib\/index\.(ts|js)$)/ }, () => ({
+            path: pathToFileURL(bundle).href,
+            external: true,
+          }))
         },
       },
     ],
@@ -69,43 +80,72 @@ async function compile(entry: string, bundle: string, dir: string, output: strin
     return [file, mtimeMs, size]
   })
   renameSync(candidate, output)
-  writeFileSync(`${output}.json`, JSON.stringify([...inputs, [bundle, statSync(bundle).mtimeMs, statSync(bundle).size]]))
+  writeFileSync(
+    `${output}.json`,
+    JSON.stringify([...inputs, [bundle, statSync(bundle).mtimeMs, statSync(bundle).size]]),
+  )
 }
 
 function compileError(entry: string, error: unknown): Error {
-  const found = (error as { errors?: readonly { text: string; location: { file: string; line: number; column: number } | null }[] }).errors
+  const found = (
+    error as {
+      errors?: readonly {
+        text: string
+        location: { file: string; line: number; column: number } | null
+      }[]
+    }
+  ).errors
   if (!found) return error instanceof Error ? error : new Error(String(error))
-  return new UsageError(found.map(e => (e.location ? `/${e.location.file}:${e.location.line}:${e.location.column + 1}: ${e.text}` : `${entry}: ${e.text}`)).join('\n'))
+  return new UsageError(
+    found
+      .map(e =>
+        e.location
+          ? `/${e.location.file}:${e.location.line}:${e.location.column + 1}: ${e.text}`
+          : `${entry}: ${e.text}`,
+      )
+      .join('\n'),
+  )
 }
 
-const names = (dirs: readonly string[], of: (dir: string, name: string) => string | undefined): Map<string, string> => {
+const names = (
+  dirs: readonly string[],
+  of: (dir: string, name: string) => string | undefined,
+): Map<string, string> => {
   const found = new Map<string, string>()
   for (const dir of dirs)
     for (const name of existsSync(dir) ? readdirSync(dir).sort() : []) {
       const file = of(dir, name)
-      if (file !== undefined && !found.has(basename(name, '.ts'))) found.set(basename(name, '.ts'), file)
+      if (file !== undefined && !found.has(basename(name, '.ts')))
+        found.set(basename(name, '.ts'), file)
     }
   return found
 }
 
 const playbookFiles = (inventoryFile: string): Map<string, string> =>
-  names(searchDirs(inventoryFile, 'playbooks'), (dir, name) => (name.endsWith('.ts') ? join(dir, name) : undefined))
+  names(searchDirs(inventoryFile, 'playbooks'), (dir, name) =>
+    name.endsWith('.ts') ? join(dir, name) : undefined,
+  )
 
 /** Role names and their index.ts, from roles/ beside the inventory, here, and of fmc itself. */
 export const roleFiles = (inventoryFile: string): Map<string, string> =>
-  names(searchDirs(inventoryFile, 'roles'), (dir, name) => (existsSync(join(dir, name, 'index.ts')) ? join(dir, name, 'index.ts') : undefined))
+  names(searchDirs(inventoryFile, 'roles'), (dir, name) =>
+    existsSync(join(dir, name, 'index.ts')) ? join(dir, name, 'index.ts') : undefined,
+  )
 
 function pick(kind: string, name: string, files: ReadonlyMap<string, string>): string {
   const direct = name.endsWith('.ts') && existsSync(name) ? name : files.get(name)
   if (direct !== undefined) return direct
-  throw new UsageError(`there is no ${kind} ${name}`, { hint: suggestion(name, files.keys()) ?? `${kind}s: ${[...files.keys()].join(', ') || 'none'}` })
+  throw new UsageError(`there is no ${kind} ${name}`, {
+    hint: suggestion(name, files.keys()) ?? `${kind}s: ${[...files.keys()].join(', ') || 'none'}`,
+  })
 }
 
 /** A playbook by name or path. Throws UsageError. */
 export async function loadPlaybook(name: string, inventoryFile: string): Promise<Playbook> {
   const file = pick('playbook', name, playbookFiles(inventoryFile))
   const found = (await importTs(file)) as Playbook | undefined
-  if (!Array.isArray(found?.stages)) throw new UsageError(`${file}: its default export is not a playbook(…)`)
+  if (!Array.isArray(found?.stages))
+    throw new UsageError(`${file}: its default export is not a playbook(…)`)
   return found
 }
 
@@ -113,7 +153,8 @@ export async function loadPlaybook(name: string, inventoryFile: string): Promise
 export async function loadRole(name: string, inventoryFile: string): Promise<Role> {
   const file = pick('role', name, roleFiles(inventoryFile))
   const found = (await importTs(file)) as Role | undefined
-  if (typeof found?.tasks !== 'function') throw new UsageError(`${file}: its default export is not a role({…})`)
+  if (typeof found?.tasks !== 'function')
+    throw new UsageError(`${file}: its default export is not a role({…})`)
   return found
 }
 
@@ -121,4 +162,6 @@ export async function loadRole(name: string, inventoryFile: string): Promise<Rol
 export const loadRoles = async (inventoryFile: string): Promise<Role[]> =>
   Promise.all([...roleFiles(inventoryFile).keys()].map(name => loadRole(name, inventoryFile)))
 
-export const playbookNames = (inventoryFile: string): string[] => [...playbookFiles(inventoryFile).keys()]
+export const playbookNames = (inventoryFile: string): string[] => [
+  ...playbookFiles(inventoryFile).keys(),
+]

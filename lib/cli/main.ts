@@ -5,11 +5,21 @@ import type { AdHocOptions } from './run.ts'
 
 declare const FMC_VERSION: string
 
-const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+const print = (text: string): void =>
+  void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 
-const inventoryOption = (): Option => new Option('-i, --inventory <file>', 'inventory file').default('inventory.yaml')
-const extraVars = (): Option => new Option('-e, --extra-vars <k=v>', 'set a variable; @file.yaml reads a file (repeatable)').argParser((value: string, all: string[] | undefined) => [...(all ?? []), value])
-const words = (value: string): string[] => value.split(',').map(w => w.trim()).filter(Boolean)
+const inventoryOption = (): Option =>
+  new Option('-i, --inventory <file>', 'inventory file').default('inventory.yaml')
+const extraVars = (): Option =>
+  new Option(
+    '-e, --extra-vars <k=v>',
+    'set a variable; @file.yaml reads a file (repeatable)',
+  ).argParser((value: string, all: string[] | undefined) => [...(all ?? []), value])
+const words = (value: string): string[] =>
+  value
+    .split(',')
+    .map(w => w.trim())
+    .filter(Boolean)
 
 interface LabFlags {
   readonly inventory: string
@@ -25,9 +35,18 @@ const withHosts = (command: Command): Command =>
     .option('--forks <n>', 'hosts worked on at the same time', '50')
     .option('-K, --ask-become-pass', 'ask for the sudo password, once')
     .option('--identity <file>', 'age identity that opens the secrets file')
-    .addOption(new Option('--output <format>', 'tty, plain, or json (NDJSON); default: tty on a terminal').choices(['tty', 'plain', 'json']))
+    .addOption(
+      new Option(
+        '--output <format>',
+        'tty, plain, or json (NDJSON); default: tty on a terminal',
+      ).choices(['tty', 'plain', 'json']),
+    )
     .option('--lab', "run against the lab: a twin of the inventory on this machine (see 'fmc lab')")
-    .option('--vm <hosts>', 'with --lab: boot these hosts as QEMU machines with a kernel of their own', words)
+    .option(
+      '--vm <hosts>',
+      'with --lab: boot these hosts as QEMU machines with a kernel of their own',
+      words,
+    )
     .option('--yes', 'with --lab: install what the lab needs without asking')
 
 const withPlay = (command: Command): Command =>
@@ -36,14 +55,22 @@ const withPlay = (command: Command): Command =>
     .option('-C, --check', 'the same as --dry-run')
     .option('--diff', 'show what changes in files')
     .option('--exit-code', 'with --dry-run: exit 3 when changes are pending')
-    .option('--artifacts <dir>', 'take downloads from a directory, for sites without Internet (FMC_ARTIFACTS)')
+    .option(
+      '--artifacts <dir>',
+      'take downloads from a directory, for sites without Internet (FMC_ARTIFACTS)',
+    )
     .option('-v, --verbose', 'show tasks that are ok, too')
 
 /** Runs the command inside the lab's network when --lab asks for it and it is not there yet. */
 async function maybeInLab(o: LabFlags, work: () => Promise<number>): Promise<number> {
   if (!o.lab || process.env['FMC_INSIDE_LAB'] !== undefined) return work()
   const { enterLab } = await import('./enter-lab.ts')
-  return enterLab({ inventory: o.inventory, vm: o.vm, yes: o.yes ?? false, say: text => process.stderr.write(`${text}\n`) })
+  return enterLab({
+    inventory: o.inventory,
+    vm: o.vm,
+    yes: o.yes ?? false,
+    say: text => process.stderr.write(`${text}\n`),
+  })
 }
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
@@ -64,34 +91,57 @@ export async function main(argv: readonly string[]): Promise<number> {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof FmcError) {
-    process.stderr.write(`fmc: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`)
+    process.stderr.write(
+      `fmc: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`,
+    )
     return error.exitCode
   }
-  process.stderr.write(`fmc: this is a bug in fmc\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.stderr.write(
+    `fmc: this is a bug in fmc\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  )
   return EXIT.failed
 }
 
 function build(set: (result: Promise<number>) => Promise<void>): Command {
   const program = new Command('fmc')
-    .description('Brings hosts to a declared state over SSH, and says beforehand exactly what would change.')
+    .description(
+      'Brings hosts to a declared state over SSH, and says beforehand exactly what would change.',
+    )
     .version(FMC_VERSION)
     .exitOverride()
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
-    .addHelpText('after', '\nExit codes: 0 fine, 1 usage or inventory error, 2 a task failed, 3 changes pending (--dry-run --exit-code), 4 a host was unreachable, 130 interrupted.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 fine, 1 usage or inventory error, 2 a task failed, 3 changes pending (--dry-run --exit-code), 4 a host was unreachable, 130 interrupted.',
+    )
 
   withPlay(program.command('play <playbook>').description('run a playbook: playbooks/<name>.ts'))
     .option('-l, --limit <pattern>', 'only these hosts')
     .option('-t, --tags <tags>', 'only plays or roles with one of these tags', words)
     .option('--role <role>', 'only this role')
-    .action((name: string, o: PlayOptions & LabFlags) => set(maybeInLab(o, async () => (await import('./play.ts')).playCommand(name, o))))
-  withPlay(program.command('role <role> <pattern>').description('run one role on the hosts of a pattern'))
-    .action((name: string, pattern: string, o: PlayOptions & LabFlags) => set(maybeInLab(o, async () => (await import('./play.ts')).roleCommand(name, pattern, o))))
-  withHosts(program.command('run <pattern> [command...]').description('run one command on many hosts: fmc run PATTERN -- COMMAND').passThroughOptions())
-    .action((pattern: string, command: string[], o: AdHocOptions & LabFlags) => set(maybeInLab(o, async () => (await import('./run.ts')).runCommand(pattern, command, o))))
-  withHosts(program.command('facts <pattern>').description('what the hosts say about themselves'))
-    .action((pattern: string, o: AdHocOptions & LabFlags) => set(maybeInLab(o, async () => (await import('./run.ts')).factsCommand(pattern, o))))
+    .action((name: string, o: PlayOptions & LabFlags) =>
+      set(maybeInLab(o, async () => (await import('./play.ts')).playCommand(name, o))),
+    )
+  withPlay(
+    program.command('role <role> <pattern>').description('run one role on the hosts of a pattern'),
+  ).action((name: string, pattern: string, o: PlayOptions & LabFlags) =>
+    set(maybeInLab(o, async () => (await import('./play.ts')).roleCommand(name, pattern, o))),
+  )
+  withHosts(
+    program
+      .command('run <pattern> [command...]')
+      .description('run one command on many hosts: fmc run PATTERN -- COMMAND')
+      .passThroughOptions(),
+  ).action((pattern: string, command: string[], o: AdHocOptions & LabFlags) =>
+    set(maybeInLab(o, async () => (await import('./run.ts')).runCommand(pattern, command, o))),
+  )
+  withHosts(
+    program.command('facts <pattern>').description('what the hosts say about themselves'),
+  ).action((pattern: string, o: AdHocOptions & LabFlags) =>
+    set(maybeInLab(o, async () => (await import('./run.ts')).factsCommand(pattern, o))),
+  )
   program
     .command('hosts [pattern]')
     .description('hosts of a pattern; of one host everything the inventory says')
@@ -99,7 +149,12 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .addOption(extraVars())
     .option('--json', 'as JSON')
     .option('--lab', 'accepted like everywhere; the lab has the same hosts')
-    .action((pattern: string | undefined, o: { inventory: string; extraVars?: string[]; json?: boolean }) => set(hostsCommand(pattern ?? 'all', o)))
+    .action(
+      (
+        pattern: string | undefined,
+        o: { inventory: string; extraVars?: string[]; json?: boolean },
+      ) => set(hostsCommand(pattern ?? 'all', o)),
+    )
   program
     .command('lint')
     .description('check the inventory and the variables of the roles')
@@ -108,7 +163,9 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .option('--schema', "print the inventory's JSON Schema for editors")
     .option('--playbook <name>', 'whose roles and hosts to check', 'site')
     .option('--lab', 'accepted like everywhere; the lab has the same inventory')
-    .action((o: { inventory: string; json?: boolean; schema?: boolean; playbook: string }) => set(lintInventory(o)))
+    .action((o: { inventory: string; json?: boolean; schema?: boolean; playbook: string }) =>
+      set(lintInventory(o)),
+    )
   program
     .command('doc [role]')
     .description('the roles, or the variables and the manual of one')
@@ -131,20 +188,38 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
   return program
 }
 
-async function hostsCommand(pattern: string, o: { inventory: string; extraVars?: string[]; json?: boolean }): Promise<number> {
-  const [{ openContext }, { hosts }] = await Promise.all([import('./context.ts'), import('./hosts.ts')])
+async function hostsCommand(
+  pattern: string,
+  o: { inventory: string; extraVars?: string[]; json?: boolean },
+): Promise<number> {
+  const [{ openContext }, { hosts }] = await Promise.all([
+    import('./context.ts'),
+    import('./hosts.ts'),
+  ])
   const { inventory } = await openContext(o, undefined)
   print(hosts({ inventory, pattern, json: o.json ?? false }))
   return EXIT.ok
 }
 
-async function lintInventory(o: { inventory: string; json?: boolean; schema?: boolean; playbook: string }): Promise<number> {
-  const [{ lintCommand, lintSchema }, { roleHosts }] = await Promise.all([import('./lint.ts'), import('./role-hosts.ts')])
+async function lintInventory(o: {
+  inventory: string
+  json?: boolean
+  schema?: boolean
+  playbook: string
+}): Promise<number> {
+  const [{ lintCommand, lintSchema }, { roleHosts }] = await Promise.all([
+    import('./lint.ts'),
+    import('./role-hosts.ts'),
+  ])
   if (o.schema) {
     print(await lintSchema(await roleHosts(o.inventory, undefined)))
     return EXIT.ok
   }
-  const { text, exitCode } = await lintCommand({ file: o.inventory, json: o.json ?? false, roles: inventory => roleHosts(o.inventory, inventory, o.playbook) })
+  const { text, exitCode } = await lintCommand({
+    file: o.inventory,
+    json: o.json ?? false,
+    roles: inventory => roleHosts(o.inventory, inventory, o.playbook),
+  })
   print(text)
   return exitCode
 }
@@ -156,6 +231,7 @@ async function docs(name: string | undefined, inventory: string): Promise<number
 
 async function secretsCommand(args: readonly string[]): Promise<number> {
   const { processIo, secrets } = await import('./secrets.ts')
-  const file = async (): Promise<string> => (await (await import('../inventory/load.ts')).loadInventory('inventory.yaml')).secretsFile
+  const file = async (): Promise<string> =>
+    (await (await import('../inventory/load.ts')).loadInventory('inventory.yaml')).secretsFile
   return secrets(args, processIo(file))
 }

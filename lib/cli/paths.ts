@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 
 /** What fmc keeps between runs on the controller: $FMC_CACHE, else under the user's cache directory. */
 export const cacheDir = (): string =>
-  process.env['FMC_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'fmc')
+  process.env['FMC_CACHE'] ??
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'fmc')
 
 /** The project's root, from the bundle (dist) and from the sources (lib/cli). */
 export const packageRoot = (): string => {
@@ -15,9 +16,13 @@ export const packageRoot = (): string => {
 
 /** The first directory that has the file: the inventory's, the current one, fmc's own. */
 export const findFile = (inventoryFile: string, relative: string): string | undefined =>
-  [dirname(resolve(inventoryFile)), process.cwd(), packageRoot()].map(dir => join(dir, relative)).find(path => existsSync(path))
+  [dirname(resolve(inventoryFile)), process.cwd(), packageRoot()]
+    .map(dir => join(dir, relative))
+    .find(path => existsSync(path))
 
 /** Directories in which playbooks and roles are looked for. */
 export const searchDirs = (inventoryFile: string, kind: 'playbooks' | 'roles'): string[] => [
-  ...new Set([dirname(resolve(inventoryFile)), process.cwd(), packageRoot()].map(dir => join(dir, kind))),
+  ...new Set(
+    [dirname(resolve(inventoryFile)), process.cwd(), packageRoot()].map(dir => join(dir, kind)),
+  ),
 ]

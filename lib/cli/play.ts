@@ -29,30 +29,43 @@ export async function playCommand(name: string, o: PlayOptions): Promise<number>
 
 /** `fmc role ROLE PATTERN`: the role as the playbook `site` would run it (serial, order, invariant), on these hosts. */
 export async function roleCommand(name: string, pattern: string, o: PlayOptions): Promise<number> {
-  const role = await loadRole(name, o.inventory)
   const site = await loadPlaybook('site', o.inventory).catch((error: unknown) => {
     if (error instanceof UsageError) return undefined
     throw error
   })
   const home = site?.stages.flat().find(p => p.roles.some(r => r.name === name))
-  const { roles: _, hosts: __, ...how } = home ?? { roles: [], hosts: '', name }
-  return perform(playbook(`role ${name}`, [definePlay(home?.name ?? name, { ...how, hosts: pattern, roles: [role] })]), `role ${name} ${pattern}`, o)
+  const role = home?.roles.find(r => r.name === name) ?? (await loadRole(name, o.inventory))
+  return perform(
+    playbook(`role ${name}`, [
+      definePlay(home?.name ?? name, { ...home, hosts: pattern, roles: [role] }),
+    ]),
+    `role ${name} ${pattern}`,
+    o,
+  )
 }
 
 async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
   const forks = positive('--forks', o.forks)
-  const [{ select, checkVars }, { run }, { openSession }, { requireRoleVars }, lab] = await Promise.all([
-    import('../engine/select.ts'),
-    import('../engine/runner.ts'),
-    import('../ssh/index.ts'),
-    import('../inventory/role-vars.ts'),
-    insideLab(),
-  ])
+  const [{ select, checkVars }, { run }, { openSession }, { requireRoleVars }, lab] =
+    await Promise.all([
+      import('../engine/select.ts'),
+      import('../engine/runner.ts'),
+      import('../ssh/index.ts'),
+      import('../inventory/role-vars.ts'),
+      insideLab(),
+    ])
   const context = await openContext(o, lab)
   const skip = new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? [])
   const selection = { limit: o.limit, tags: o.tags, role: o.role, skip }
   const first = select(context.inventory, book, selection)
-  await requireRoleVars(context.inventory, first.flat().flatMap(p => p.roles.map(r => ({ role: r.name, hosts: p.hosts.map(h => h.name), vars: r.vars }))))
+  await requireRoleVars(
+    context.inventory,
+    first
+      .flat()
+      .flatMap(p =>
+        p.roles.map(r => ({ role: r.name, hosts: p.hosts.map(h => h.name), vars: r.vars })),
+      ),
+  )
   const names = new Set(first.flat().flatMap(p => p.hosts.map(h => h.name)))
   const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
   const { inventory, secrets } = await withSecrets(context, names, keys, o)
@@ -60,8 +73,11 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   const report = await openReport(o)
   const signals = listen()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
-  if (lab) for (const text of lab.standIns) report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
-  for (const [role, why] of skip) report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
+  if (lab)
+    for (const text of lab.standIns)
+      report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
+  for (const [role, why] of skip)
+    report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
   try {
     return await run({
       inventory,
@@ -104,7 +120,7 @@ async function openReport(o: PlayOptions) {
 }
 
 /** Ctrl-C once: finish the running tasks and stop. Twice: end the remote processes too. */
-function listen(): { stop: AbortSignal; kill: AbortSignal; off(): void } {
+function listen(): { stop: AbortSignal; kill: AbortSignal; off: () => void } {
   const stop = new AbortController()
   const kill = new AbortController()
   const onSignal = (): void => {
@@ -114,6 +130,14 @@ function listen(): { stop: AbortSignal; kill: AbortSignal; off(): void } {
       stop.abort()
     }
   }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  return { stop: stop.signal, kill: kill.signal, off: () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal) }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return {
+    stop: stop.signal,
+    kill: kill.signal,
+    off: () => {
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
+    },
+  }
 }

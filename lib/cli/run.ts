@@ -12,8 +12,17 @@ export interface AdHocOptions extends CommonOptions {
 }
 
 /** Sessions to the hosts of a pattern; `work` runs on each, failures are told by `fail`. */
-async function onHosts(pattern: string, o: AdHocOptions, work: (host: Host, session: Session) => Promise<void>, fail: (host: Host, error: Error) => void): Promise<void> {
-  const [{ matchHosts }, { openSession }, lab] = await Promise.all([import('../inventory/patterns.ts'), import('../ssh/index.ts'), insideLab()])
+async function onHosts(
+  pattern: string,
+  o: AdHocOptions,
+  work: (host: Host, session: Session) => Promise<void>,
+  fail: (host: Host, error: Error) => void,
+): Promise<void> {
+  const [{ matchHosts }, { openSession }, lab] = await Promise.all([
+    import('../inventory/patterns.ts'),
+    import('../ssh/index.ts'),
+    insideLab(),
+  ])
   const context = await openContext(o, lab)
   const hosts = matchHosts(context.inventory, pattern)
   if (hosts.length === 0) throw new UsageError(`${pattern} matches no host`)
@@ -36,23 +45,33 @@ async function onHosts(pattern: string, o: AdHocOptions, work: (host: Host, sess
 }
 
 /** `fmc run PATTERN -- CMD`: one command on many hosts. It is neither locked nor predicted. */
-export async function runCommand(pattern: string, words: readonly string[], o: AdHocOptions): Promise<number> {
-  if (words.length === 0) throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
+export async function runCommand(
+  pattern: string,
+  words: readonly string[],
+  o: AdHocOptions,
+): Promise<number> {
+  if (words.length === 0)
+    throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
   const { cleanBlock } = await import('../report/sanitise.ts')
   const command = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
   let worst: number = EXIT.ok
   const show = (host: Host, { code, stdout, stderr }: Output): void => {
     if (code !== 0) worst = EXIT.failed
-    if (o.output === 'json') return void process.stdout.write(`${JSON.stringify({ host: host.name, code, stdout, stderr })}\n`)
+    if (o.output === 'json')
+      return void process.stdout.write(
+        `${JSON.stringify({ host: host.name, code, stdout, stderr })}\n`,
+      )
     process.stdout.write(`${host.name} | exit ${code}\n`)
-    for (const text of [stdout, stderr]) if (text !== '') process.stdout.write(`${cleanBlock(text).replace(/\n?$/, '\n')}`)
+    for (const text of [stdout, stderr])
+      if (text !== '') process.stdout.write(cleanBlock(text).replace(/\n?$/, '\n'))
   }
   await onHosts(
     pattern,
     o,
     async (host, session) => show(host, await session.run(`( eval ${quote(command)} )`)),
     (host, error) => {
-      worst = error instanceof UnreachableError && worst !== EXIT.failed ? EXIT.unreachable : EXIT.failed
+      worst =
+        error instanceof UnreachableError && worst !== EXIT.failed ? EXIT.unreachable : EXIT.failed
       process.stderr.write(`${host.name}: ${error.message}\n`)
     },
   )
@@ -72,7 +91,10 @@ export async function factsCommand(pattern: string, o: AdHocOptions): Promise<nu
       const facts = questions.parse(await session.run(questions.script))
       const system = facts.get('system:') as import('../facts/index.ts').SystemFact
       const identity = facts.get('identity:') as import('../facts/index.ts').IdentityFact
-      if (o.output === 'json') return void process.stdout.write(`${JSON.stringify({ host: host.name, ...identity, ...system })}\n`)
+      if (o.output === 'json')
+        return void process.stdout.write(
+          `${JSON.stringify({ host: host.name, ...identity, ...system })}\n`,
+        )
       const line = `${host.name.padEnd(16)} ${system.os['PRETTY_NAME'] ?? system.os['ID'] ?? '?'}, Linux ${system.kernel} ${system.machine}, ${system.cpus} CPU, ${system.memoryMb} MB, ${identity.timezone || 'no time zone'}, ${system.addresses.join(' ')}`
       process.stdout.write(`${cleanBlock(line)}\n`)
     },

@@ -4,7 +4,9 @@ import type { Play } from './role.ts'
 /** Splits hosts as Ansible's `serial` does: numbers or shares, the last one repeated; a share is at least one host. */
 export function batches<T>(hosts: readonly T[], serial: Play['serial']): T[][] {
   if (serial === undefined) return hosts.length === 0 ? [] : [[...hosts]]
-  const sizes = (Array.isArray(serial) ? serial : [serial]).map(s => sizeOf(s as number | string, hosts.length))
+  const sizes = (Array.isArray(serial) ? serial : [serial]).map(s =>
+    sizeOf(s as number | string, hosts.length),
+  )
   const result: T[][] = []
   for (let at = 0, i = 0; at < hosts.length; i++) {
     const size = sizes[Math.min(i, sizes.length - 1)] ?? 1
@@ -17,6 +19,9 @@ export function batches<T>(hosts: readonly T[], serial: Play['serial']): T[][] {
 function sizeOf(serial: number | string, total: number): number {
   const share = /^(\d+(?:\.\d+)?)%$/.exec(String(serial))
   const size = share ? Math.max(1, Math.floor((total * Number(share[1])) / 100)) : Number(serial)
-  if (!Number.isInteger(size) || size < 1) throw new UsageError(`serial: ${JSON.stringify(serial)} is not a number of hosts or a share such as '30%'`)
+  if (!Number.isInteger(size) || size < 1)
+    throw new UsageError(
+      `serial: ${JSON.stringify(serial)} is not a number of hosts or a share such as '30%'`,
+    )
   return size
 }

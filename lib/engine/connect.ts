@@ -20,13 +20,24 @@ export interface ConnectOptions {
  * Connects, takes the lock and asks last time's questions: one handshake and one round trip.
  * Throws UnreachableError, LockedError, TaskError.
  */
-export async function connect(host: Host, roles: readonly string[], lock: 'exclusive' | 'shared', o: ConnectOptions): Promise<{ run: HostRun; save(): void }> {
+export async function connect(
+  host: Host,
+  roles: readonly string[],
+  lock: 'exclusive' | 'shared',
+  o: ConnectOptions,
+): Promise<{ run: HostRun; save: () => void }> {
   const memory = new Questions(o.cacheDir, o.inventoryFile, o.command, host.name)
   const remembered = memory.load()
   const first: Query[] = [...roles.map(r => ask('pending', marksOf(r))), ...remembered]
   const questions = batch([...new Map(first.map(q => [keyOf(q), q])).values()])
-  const { script, read } = lockScript(lock, `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${o.command})`)
-  const { session, first: answer } = await o.openSession(o.targetOf(host), `${script}\n${questions.script}`)
+  const { script, read } = lockScript(
+    lock,
+    `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${o.command})`,
+  )
+  const { session, first: answer } = await o.openSession(
+    o.targetOf(host),
+    `${script}\n${questions.script}`,
+  )
   try {
     const output = await answer
     if (!output) throw new Error('the host did not answer')

@@ -34,14 +34,39 @@ export type Event =
       readonly command: string
       readonly dryRun: boolean
       readonly lab: boolean
-      readonly plays: readonly { readonly play: string; readonly hosts: readonly string[]; readonly roles: readonly string[] }[]
+      readonly plays: readonly {
+        readonly play: string
+        readonly hosts: readonly string[]
+        readonly roles: readonly string[]
+      }[]
       readonly hosts: readonly string[]
     }
-  | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly text: string; readonly host?: string }
-  | { readonly type: 'pass'; readonly pass: 'plan' | 'apply' | 'verify'; readonly state: 'start' | 'end' }
-  | { readonly type: 'play'; readonly play: string; readonly state: 'start' | 'end'; readonly hosts: readonly string[] }
+  | {
+      readonly type: 'note'
+      readonly level: 'info' | 'warning'
+      readonly text: string
+      readonly host?: string
+    }
+  | {
+      readonly type: 'pass'
+      readonly pass: 'plan' | 'apply' | 'verify'
+      readonly state: 'start' | 'end'
+    }
+  | {
+      readonly type: 'play'
+      readonly play: string
+      readonly state: 'start' | 'end'
+      readonly hosts: readonly string[]
+    }
   /** For live output: what a host is doing now. */
-  | { readonly type: 'working'; readonly host: string; readonly play: string; readonly role: string; readonly task: string; readonly text?: string }
+  | {
+      readonly type: 'working'
+      readonly host: string
+      readonly play: string
+      readonly role: string
+      readonly task: string
+      readonly text?: string
+    }
   | {
       readonly type: 'task'
       readonly host: string
@@ -61,6 +86,21 @@ export type Event =
       readonly estimate?: true
       readonly failure?: Failure
     }
-  | { readonly type: 'host'; readonly host: string; readonly state: 'connecting' | 'connected' | 'done' }
-  | { readonly type: 'host'; readonly host: string; readonly state: 'unreachable' | 'failed'; readonly failure: Failure }
-  | ({ readonly type: 'recap'; readonly dryRun: boolean; readonly seconds: number; readonly hosts: Readonly<Record<string, Counts>>; readonly exitCode: number } & Counts)
+  | {
+      readonly type: 'host'
+      readonly host: string
+      readonly state: 'connecting' | 'connected' | 'done'
+    }
+  | {
+      readonly type: 'host'
+      readonly host: string
+      readonly state: 'unreachable' | 'failed'
+      readonly failure: Failure
+    }
+  | ({
+      readonly type: 'recap'
+      readonly dryRun: boolean
+      readonly seconds: number
+      readonly hosts: Readonly<Record<string, Counts>>
+      readonly exitCode: number
+    } & Counts)

@@ -26,7 +26,9 @@ export class Forecast {
   /** A newly mounted file system hides what was planned or found below its mount point. */
   #cover(dir: string): void {
     this.#mounts.add(dir)
-    for (const key of this.#facts.keys()) if (/^(path|sha|link):/.test(key) && below(key.slice(key.indexOf(':') + 1), dir)) this.#facts.delete(key)
+    for (const key of this.#facts.keys())
+      if (/^(path|sha|link):/.test(key) && below(key.slice(key.indexOf(':') + 1), dir))
+        this.#facts.delete(key)
   }
 
   /** The forecast fact, or undefined: ask the host. `ask` reads the host for facts that a derivation starts from. */
@@ -48,13 +50,19 @@ export class Forecast {
         const now = fact as UnitFact
         if (now.load === 'loaded') return { ...now, reload: false }
         const text = this.#texts.get(UNIT_DIR + file) ?? ''
-        return { ...now, load: 'loaded', reload: false, enabled: text.includes('[Install]') ? 'disabled' : 'static' }
+        return {
+          ...now,
+          load: 'loaded',
+          reload: false,
+          enabled: text.includes('[Install]') ? 'disabled' : 'static',
+        }
       })
     }
     if (family === 'path' || family === 'sha' || family === 'link') {
       for (const dir of this.#mounts) if (below(arg, dir)) return null
       // The root of a file system just made belongs to root with mode 0755 (mke2fs(8), mkfs.xfs(8)).
-      if (family === 'path' && this.#mounts.has(arg)) return { type: 'directory', mode: '0755', owner: 'root', group: 'root' }
+      if (family === 'path' && this.#mounts.has(arg))
+        return { type: 'directory', mode: '0755', owner: 'root', group: 'root' }
     }
     return undefined
   }

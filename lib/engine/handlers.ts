@@ -5,7 +5,8 @@ const PENDING = '/var/lib/fmc/pending'
 /** Directory of the marks of handlers that a role owes on a host. It survives a killed runner and a power cut. */
 export const marksOf = (role: string): string => `${PENDING}/${encodeURIComponent(role)}`
 
-export const markOf = (role: string, handler: string): string => `${marksOf(role)}/${encodeURIComponent(handler).replaceAll('*', '%2A')}`
+export const markOf = (role: string, handler: string): string =>
+  `${marksOf(role)}/${encodeURIComponent(handler).replaceAll('*', '%2A')}`
 
 /** Shell text that marks handlers as owed. It runs in the same script as the change that notifies them, and before it. */
 export const markScript = (role: string, handlers: readonly string[]): string =>
@@ -14,4 +15,5 @@ export const markScript = (role: string, handlers: readonly string[]): string =>
     : `mkdir -p -m 0755 -- ${quote(marksOf(role))}; ${handlers.map(h => `: >${quote(markOf(role, h))}`).join('; ')}; sync -- ${quote(marksOf(role))}`
 
 /** Shell text that a handler which has succeeded is owed no more. */
-export const unmarkScript = (role: string, handler: string): string => `rm -f -- ${quote(markOf(role, handler))}`
+export const unmarkScript = (role: string, handler: string): string =>
+  `rm -f -- ${quote(markOf(role, handler))}`

@@ -86,8 +86,11 @@ export class HostRun {
     this.#waiting = []
     const wanted = new Map(waiting.map(w => [keyOf(w.query), w.query]))
     try {
-      if (this.#lookAhead) await this.#ahead([...this.asked.values()].filter(q => !this.#memo.has(keyOf(q))))
-      await this.#fetch([...wanted.values()].filter(q => !this.#lookAhead || !this.#memo.has(keyOf(q))))
+      if (this.#lookAhead)
+        await this.#ahead([...this.asked.values()].filter(q => !this.#memo.has(keyOf(q))))
+      await this.#fetch(
+        [...wanted.values()].filter(q => !this.#lookAhead || !this.#memo.has(keyOf(q))),
+      )
       for (const w of waiting) w.resolve(this.#memo.get(keyOf(w.query)))
     } catch (error) {
       for (const w of waiting) w.reject(error)
@@ -107,16 +110,23 @@ export class HostRun {
   }
 
   /** Write. What runs keeps no lock descriptor; user text is evaluated inside, so that its syntax errors stay its own. */
-  async write(changes: readonly PlannedChange[], marks: string, describe: string | undefined): Promise<void> {
+  async write(changes: readonly PlannedChange[], marks: string): Promise<void> {
     this.touched = true
     this.forget()
     for (const { upload } of changes) if (upload) await this.session.upload(upload.from, upload.to)
-    const parts = [...changes.map(c => reveal(c.prepare ?? '')), marks, ...changes.map(c => reveal(c.script ?? ''))]
+    const parts = [
+      ...changes.map(c => reveal(c.prepare ?? '')),
+      marks,
+      ...changes.map(c => reveal(c.script ?? '')),
+    ]
     const script = `set -e\n${parts.filter(p => p !== '').join('\n')}`
     const timeoutMs = Math.max(600_000, ...changes.map(c => c.timeoutMs ?? 0))
     const result = await this.session.run(`( exec 9>&-; eval ${quote(script)} )`, { timeoutMs })
     if (result.code === 0) return
     const output = `${result.stderr}${result.stdout}`.trim().slice(-4000)
-    throw new TaskError(`exit code ${result.code}${output === '' ? '' : `: ${output.split('\n').at(-1) ?? ''}`}`, { command: describe, output })
+    throw new TaskError(
+      `exit code ${result.code}${output === '' ? '' : `: ${output.split('\n').at(-1) ?? ''}`}`,
+      { output },
+    )
   }
 }

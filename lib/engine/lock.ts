@@ -13,9 +13,13 @@ export class LockedError extends Error {
  * Takes flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the session.
  * An apply takes it exclusively, a plan shared. `command exec` keeps the shell alive when /run cannot be written.
  */
-export function lockScript(kind: 'exclusive' | 'shared', who: string): { script: string; read(stdout: string): { error: Error | undefined; rest: string } } {
+export function lockScript(
+  kind: 'exclusive' | 'shared',
+  who: string,
+): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
   const mark = `\x1e${randomBytes(9).toString('hex')}:`
-  const sign = kind === 'exclusive' ? `printf '%s (shell pid %d)\\n' ${quote(who)} $$ >${LOCK_FILE}; ` : ''
+  const sign =
+    kind === 'exclusive' ? `printf '%s (shell pid %d)\\n' ${quote(who)} $$ >${LOCK_FILE}; ` : ''
   const script = `if [ "$(id -u)" != 0 ]; then printf 'root${mark}'
 elif ! command -v flock >/dev/null; then printf 'flock${mark}'
 elif ! command exec 9<>${LOCK_FILE}; then printf 'open${mark}'
@@ -25,7 +29,8 @@ else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
     script,
     read(stdout) {
       const cut = stdout.indexOf(mark)
-      if (cut < 0) return { error: new Error('the host did not answer to the request for its lock'), rest: '' }
+      if (cut < 0)
+        return { error: new Error('the host did not answer to the request for its lock'), rest: '' }
       return { error: verdict(stdout.slice(0, cut).trim()), rest: stdout.slice(cut + mark.length) }
     },
   }
@@ -33,8 +38,13 @@ else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
 
 function verdict(answer: string): Error | undefined {
   if (answer === 'mine') return undefined
-  if (answer === 'root') return new Error('fmc must be root on the host: set `ssh: {sudo: true}` in the inventory, or log in as root')
+  if (answer === 'root')
+    return new Error(
+      'fmc must be root on the host: set `ssh: {sudo: true}` in the inventory, or log in as root',
+    )
   if (answer === 'flock') return new Error('the host has no flock (util-linux)')
   if (answer === 'open') return new Error(`the host cannot write ${LOCK_FILE}`)
-  return new LockedError(`another fmc run is at work on this host: ${answer.replace(/^locked ?/, '') || 'a dry run'}`)
+  return new LockedError(
+    `another fmc run is at work on this host: ${answer.replace(/^locked ?/, '') || 'a dry run'}`,
+  )
 }

@@ -11,7 +11,10 @@ import { isFamily, keyOf, type Query } from '../facts/index.ts'
 export class Questions {
   readonly #file: string
   constructor(cacheDir: string, inventoryFile: string, what: string, host: string) {
-    const id = createHash('sha256').update(`${inventoryFile}\0${what}\0${host}`).digest('hex').slice(0, 24)
+    const id = createHash('sha256')
+      .update(`${inventoryFile}\0${what}\0${host}`)
+      .digest('hex')
+      .slice(0, 24)
     this.#file = join(cacheDir, 'questions', `${id}.json`)
   }
 
@@ -20,7 +23,14 @@ export class Questions {
       const found: unknown = JSON.parse(readFileSync(this.#file, 'utf8'))
       if (!Array.isArray(found)) return []
       return (found as unknown[]).filter(
-        (q): q is Query => typeof q === 'object' && q !== null && 'family' in q && 'arg' in q && typeof q.arg === 'string' && typeof q.family === 'string' && isFamily(q.family),
+        (q): q is Query =>
+          typeof q === 'object' &&
+          q !== null &&
+          'family' in q &&
+          'arg' in q &&
+          typeof q.arg === 'string' &&
+          typeof q.family === 'string' &&
+          isFamily(q.family),
       )
     } catch {
       return []
@@ -30,7 +40,9 @@ export class Questions {
   /** `remembered` is what load() gave; nothing is written when nothing is new. */
   save(asked: readonly Query[], remembered: readonly Query[]): void {
     const keep = asked.filter(q => q.family !== 'content' && q.family !== 'system')
-    const same = keep.length === remembered.length && new Set([...keep, ...remembered].map(keyOf)).size === keep.length
+    const same =
+      keep.length === remembered.length &&
+      new Set([...keep, ...remembered].map(keyOf)).size === keep.length
     if (same) return
     try {
       mkdirSync(join(this.#file, '..'), { recursive: true, mode: 0o700 })

@@ -2,18 +2,28 @@ import { EXIT } from '../errors.ts'
 import type { Counts, Event } from './events.ts'
 
 type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
-const zero = (): Mutable => ({ ok: 0, changed: 0, skipped: 0, failed: 0, unreachable: 0, unpredicted: 0, unneeded: 0 })
+const zero = (): Mutable => ({
+  ok: 0,
+  changed: 0,
+  skipped: 0,
+  failed: 0,
+  unreachable: 0,
+  unpredicted: 0,
+  unneeded: 0,
+})
 
 /** Counts what the events tell. */
 export class Recap {
   readonly #hosts = new Map<string, Mutable>()
 
-  constructor(hosts: readonly string[]) {
-    for (const host of hosts) this.#hosts.set(host, zero())
+  /** Hosts are shown in the order in which they were added. */
+  add(host: string): void {
+    this.#of(host)
   }
 
   count(event: Event): void {
-    if (event.type === 'host' && (event.state === 'failed' || event.state === 'unreachable')) this.#of(event.host)[event.state]++
+    if (event.type === 'host' && (event.state === 'failed' || event.state === 'unreachable'))
+      this.#of(event.host)[event.state]++
     if (event.type !== 'task') return
     const counts = this.#of(event.host)
     counts[event.status]++
@@ -29,11 +39,17 @@ export class Recap {
 
   total(): Counts {
     const sum = zero()
-    for (const counts of this.#hosts.values()) for (const key of Object.keys(sum) as (keyof Counts)[]) sum[key] += counts[key]
+    for (const counts of this.#hosts.values())
+      for (const key of Object.keys(sum) as (keyof Counts)[]) sum[key] += counts[key]
     return sum
   }
 
-  event(o: { dryRun: boolean; seconds: number; interrupted: boolean; pendingIsError: boolean }): Extract<Event, { type: 'recap' }> {
+  event(o: {
+    dryRun: boolean
+    seconds: number
+    interrupted: boolean
+    pendingIsError: boolean
+  }): Extract<Event, { type: 'recap' }> {
     const total = this.total()
     const exitCode = o.interrupted
       ? EXIT.interrupted
@@ -44,6 +60,13 @@ export class Recap {
           : o.dryRun && o.pendingIsError && total.changed > 0
             ? EXIT.pending
             : EXIT.ok
-    return { type: 'recap', ...total, dryRun: o.dryRun, seconds: o.seconds, hosts: Object.fromEntries(this.#hosts), exitCode }
+    return {
+      type: 'recap',
+      ...total,
+      dryRun: o.dryRun,
+      seconds: o.seconds,
+      hosts: Object.fromEntries(this.#hosts),
+      exitCode,
+    }
   }
 }

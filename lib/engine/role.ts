@@ -17,7 +17,9 @@ export interface RoleDefinition<S extends z.ZodObject> {
   /** Plain awaited resources, in order. Runs in every pass, so whatever it does itself must be free of side effects. */
   tasks(context: RoleContext<z.output<S>>): Promise<void>
   /** By name; run once at the end of the role when notified, in the order written here. */
-  readonly handlers?: Readonly<Record<string, (context: RoleContext<z.output<S>>) => Promise<unknown>>>
+  readonly handlers?: Readonly<
+    Record<string, (context: RoleContext<z.output<S>>) => Promise<unknown>>
+  >
 }
 
 /** A role with its variables' type forgotten: what plays hold. */
@@ -31,8 +33,11 @@ export interface Role {
 
 /** Define a role (design: roles/<role>/index.ts exports it as default). */
 export function role<S extends z.ZodObject>(definition: RoleDefinition<S>): Role {
-  if (!/^[a-z][a-z0-9-]*$/.test(definition.name)) throw new UsageError(`${JSON.stringify(definition.name)} is not a role name (lower-case letters, digits, -)`)
-  return { ...definition, handlers: definition.handlers ?? {} } as unknown as Role
+  if (!/^[a-z][a-z0-9-]*$/.test(definition.name))
+    throw new UsageError(
+      `${JSON.stringify(definition.name)} is not a role name (lower-case letters, digits, -)`,
+    )
+  return { ...definition, handlers: definition.handlers ?? {} }
 }
 
 /** What must hold before and after each batch of a rolling play, from real state. */
@@ -83,6 +88,7 @@ export function playbook(name: string, plays: readonly (Play | Together)[]): Pla
   const stages = plays.map(p => ('together' in p ? p.together : [p]))
   const names = stages.flat().map(p => p.name)
   const twice = names.find((n, i) => names.indexOf(n) !== i)
-  if (twice !== undefined) throw new UsageError(`playbook ${name}: two plays are called ${JSON.stringify(twice)}`)
+  if (twice !== undefined)
+    throw new UsageError(`playbook ${name}: two plays are called ${JSON.stringify(twice)}`)
   return { name, stages }
 }

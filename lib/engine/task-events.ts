@@ -1,12 +1,9 @@
 import { TaskError } from '../errors.ts'
 import type { Change, Event, Failure } from './events.ts'
-import { Failed, isUnreachable, type Predicted, type TaskRecord } from './role-run.ts'
+import { Failed, isUnreachable } from './failed.ts'
+import { recordKey, type Predicted, type TaskRecord } from './role-run.ts'
 
 type TaskEvent = Extract<Event, { type: 'task' }>
-interface Place {
-  readonly host: string
-  readonly play: string
-}
 
 /** An error for people: message, hint, command, output. */
 export function failureOf(error: Error): Failure {
@@ -16,7 +13,9 @@ export function failureOf(error: Error): Failure {
   return {
     message: error.message,
     ...(hint === undefined ? {} : { hint }),
-    ...(inner instanceof TaskError && inner.command !== undefined ? { command: inner.command } : {}),
+    ...(inner instanceof TaskError && inner.command !== undefined
+      ? { command: inner.command }
+      : {}),
     ...(inner instanceof TaskError && inner.output ? { output: inner.output } : {}),
   }
 }
@@ -24,9 +23,9 @@ export function failureOf(error: Error): Failure {
 const changesOf = (record: TaskRecord): Change[] =>
   record.changes.map(c => ({ what: c.what, ...(c.diff === undefined ? {} : { diff: c.diff }) }))
 
-const base = ({ host, play }: Place, record: TaskRecord): Omit<TaskEvent, 'status' | 'predicted'> => ({
+const base = (play: string, record: TaskRecord): Omit<TaskEvent, 'status' | 'predicted'> => ({
   type: 'task',
-  host,
+  host: record.host,
   play,
   role: record.role,
   task: record.name,
@@ -36,22 +35,45 @@ const base = ({ host, play }: Place, record: TaskRecord): Omit<TaskEvent, 'statu
   ...(record.error === undefined ? {} : { failure: failureOf(record.error) }),
 })
 
-const failedStatus = (error: Error): 'failed' | 'unreachable' => (isUnreachable(error) ? 'unreachable' : 'failed')
+const failedStatus = (error: Error): 'failed' | 'unreachable' =>
+  isUnreachable(error) ? 'unreachable' : 'failed'
 
 /** A task of the plan as it is shown: by a dry run, or because there was nothing to apply. */
-export function plannedEvent(place: Place, record: TaskRecord, changesElsewhere: boolean): TaskEvent {
-  const common = base(place, record)
+export function plannedEvent(
+  play: string,
+  record: TaskRecord,
+  changesElsewhere: boolean,
+): TaskEvent {
+  const common = base(play, record)
   if (record.error) return { ...common, status: failedStatus(record.error), predicted: false }
-  if (record.waiting !== undefined && changesElsewhere) return { ...common, status: 'ok', predicted: false, note: `will wait for it (${record.waiting})` }
-  if (record.waiting !== undefined) return { ...common, status: 'failed', predicted: false, failure: { message: `${record.name}: ${record.waiting}` } }
-  if (record.changes.length === 0) return { ...common, status: record.skipped ? 'skipped' : 'ok', predicted: false }
-  return { ...common, status: 'changed', predicted: true, ...(record.estimate ? { estimate: true } : {}) }
+  if (record.waiting !== undefined && changesElsewhere)
+    return {
+      ...common,
+      status: 'ok',
+      predicted: false,
+      note: `will wait for it (${record.waiting})`,
+    }
+  if (record.waiting !== undefined)
+    return {
+      ...common,
+      status: 'failed',
+      predicted: false,
+      failure: { message: `${record.name}: ${record.waiting}` },
+    }
+  if (record.changes.length === 0)
+    return { ...common, status: record.skipped ? 'skipped' : 'ok', predicted: false }
+  return {
+    ...common,
+    status: 'changed',
+    predicted: true,
+    ...(record.estimate ? { estimate: true } : {}),
+  }
 }
 
 /** A task of the apply pass, held against what the plan said. */
-export function appliedEvent(place: Place, record: TaskRecord, predictions: Predicted): TaskEvent {
-  const common = base(place, record)
-  const predicted = predictions.has(record.name)
+export function appliedEvent(play: string, record: TaskRecord, predictions: Predicted): TaskEvent {
+  const common = base(play, record)
+  const predicted = predictions.has(recordKey(record))
   const did = record.changes.length > 0
   if (record.error) return { ...common, status: failedStatus(record.error), predicted }
   if (!did && predicted) return { ...common, status: 'changed', predicted, note: 'by another task' }
@@ -60,11 +82,12 @@ export function appliedEvent(place: Place, record: TaskRecord, predictions: Pred
 }
 
 /** A task that the plan named and that the run never came to, or found no reason for. */
-export const unneededEvent = (place: Place, role: string, task: string): TaskEvent => ({
+export const unneededEvent = (play: string, { host, role, name }: TaskRecord): TaskEvent => ({
   type: 'task',
-  ...place,
+  host,
+  play,
   role,
-  task,
+  task: name,
   status: 'ok',
   predicted: true,
   unneeded: true,
@@ -74,11 +97,13 @@ export const unneededEvent = (place: Place, role: string, task: string): TaskEve
 })
 
 /** The verify pass found something left to do. */
-export const notIdempotentEvent = (place: Place, record: TaskRecord): TaskEvent => ({
-  ...base(place, record),
+export const notIdempotentEvent = (play: string, record: TaskRecord): TaskEvent => ({
+  ...base(play, record),
   status: 'failed',
   predicted: false,
   failure: record.error
     ? failureOf(record.error)
-    : { message: `${record.name}: not idempotent: right after the run it would change again (${record.changes.map(c => c.what).join(', ')})` },
+    : {
+        message: `${record.name}: not idempotent: right after the run it would change again (${record.changes.map(c => c.what).join(', ')})`,
+      },
 })

@@ -9,7 +9,8 @@ const define = resource({
   needs: o => ({ self: ask('path', o.path) }),
   plan(o, { self }) {
     if (self === null) return []
-    if (self.type === 'directory') throw new TaskError(`${o.path} is a directory; absent() removes single files and links`)
+    if (self.type === 'directory')
+      throw new TaskError(`${o.path} is a directory; absent() removes single files and links`)
     return [
       {
         what: 'remove',
@@ -25,4 +26,5 @@ const define = resource({
 })
 
 /** No file or link at this path. Directories are never removed. */
-export const absent = (path: string, options: Common = {}): Promise<Result> => define({ path, ...options })
+export const absent = (path: string, options: Common = {}): Promise<Result> =>
+  define({ path, ...options })

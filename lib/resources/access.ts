@@ -21,25 +21,39 @@ export function accessOf(options: AccessOptions, defaultMode: string): Access {
   const mode = (options.mode ?? defaultMode).padStart(4, '0')
   expect(/^[0-7]{4}$/.test(mode), `mode ${JSON.stringify(options.mode)} is not octal, such as 0644`)
   const [user = '', group = 'root'] = (options.owner ?? 'root').split(':')
-  expect(user !== '' && group !== '', `owner ${JSON.stringify(options.owner)} is not user or user:group`)
+  expect(
+    user !== '' && group !== '',
+    `owner ${JSON.stringify(options.owner)} is not user or user:group`,
+  )
   return { mode, user, group }
 }
 
 /** Questions about the user and group that shall own something; root needs none. */
-export const ownerNeeds = ({ user, group }: Access): { owner?: Query<'user'>; ownerGroup?: Query<'group'> } => ({
+export const ownerNeeds = ({
+  user,
+  group,
+}: Access): { owner?: Query<'user'>; ownerGroup?: Query<'group'> } => ({
   ...(user === 'root' || /^\d+$/.test(user) ? {} : { owner: ask('user', user) }),
   ...(group === 'root' || /^\d+$/.test(group) ? {} : { ownerGroup: ask('group', group) }),
 })
 
 /** Throws unless the owner exists, or may come to exist by an earlier planned change. */
-export function checkOwner({ user, group }: Access, now: Readonly<Record<string, unknown>>, doubt: boolean): void {
+export function checkOwner(
+  { user, group }: Access,
+  now: Readonly<Record<string, unknown>>,
+  doubt: boolean,
+): void {
   if (doubt) return
   expect(now['owner'] !== null, `there is no user ${user}`)
   expect(now['ownerGroup'] !== null, `there is no group ${group}`)
 }
 
 /** Changes that bring mode and owner of something that exists to what they shall be. */
-export function accessChanges(path: string, now: PathFact, { mode, user, group }: Access): PlannedChange[] {
+export function accessChanges(
+  path: string,
+  now: PathFact,
+  { mode, user, group }: Access,
+): PlannedChange[] {
   const changes: PlannedChange[] = []
   const leaves = [[ask('path', path), { ...now, mode, owner: user, group }]] as const
   const word = quote(path)

@@ -6,7 +6,10 @@ import type { Left } from './scope.ts'
 
 /** useradd(8) and groupadd(8): what both accept on Debian, EL and Flatcar. */
 const checkName = (name: string): void =>
-  expect(/^[a-z_][a-z0-9_-]{0,31}$/.test(name), `${JSON.stringify(name)} is not a user or group name`)
+  expect(
+    /^[a-z_][a-z0-9_-]{0,31}$/.test(name),
+    `${JSON.stringify(name)} is not a user or group name`,
+  )
 
 export interface GroupOptions extends Common {
   readonly system?: boolean | undefined
@@ -19,15 +22,24 @@ const defineGroup = resource({
   needs: o => ({ now: ask('group', o.name) }),
   plan(o, { now }) {
     if (now !== null && o.gid !== undefined && now.gid !== o.gid)
-      throw new TaskError(`group ${o.name} has the gid ${now.gid}, not ${o.gid}`, { hint: 'fmc does not renumber groups: files would lose their group' })
+      throw new TaskError(`group ${o.name} has the gid ${now.gid}, not ${o.gid}`, {
+        hint: 'fmc does not renumber groups: files would lose their group',
+      })
     if (now !== null) return []
     const flags = `${o.system ? '--system ' : ''}${o.gid === undefined ? '' : `--gid ${o.gid} `}`
-    return [{ what: 'create', script: `groupadd ${flags}-- ${quote(o.name)}`, leaves: [[ask('group', o.name), { gid: o.gid ?? -1, members: [] }]] }]
+    return [
+      {
+        what: 'create',
+        script: `groupadd ${flags}-- ${quote(o.name)}`,
+        leaves: [[ask('group', o.name), { gid: o.gid ?? -1, members: [] }]],
+      },
+    ]
   },
 })
 
 /** A group. An existing one is never renumbered. */
-export const group = (name: string, options: GroupOptions = {}): Promise<Result> => defineGroup({ name, ...options })
+export const group = (name: string, options: GroupOptions = {}): Promise<Result> =>
+  defineGroup({ name, ...options })
 
 export interface UserOptions extends Common {
   /** Primary group; default: a group of the user's name, which must exist. */
@@ -51,9 +63,13 @@ const defineUser = resource({
     const shell = o.shell ?? '/usr/sbin/nologin'
     if (g === null && !doubt) throw new TaskError(`there is no group ${groupName}`)
     if (now !== null && o.uid !== undefined && now.uid !== o.uid)
-      throw new TaskError(`user ${o.name} has the uid ${now.uid}, not ${o.uid}`, { hint: 'fmc does not renumber users: files would lose their owner' })
+      throw new TaskError(`user ${o.name} has the uid ${now.uid}, not ${o.uid}`, {
+        hint: 'fmc does not renumber users: files would lose their owner',
+      })
     const home = o.home ?? now?.home ?? `/home/${o.name}`
-    const leaves: Left[] = [[ask('user', o.name), { uid: now?.uid ?? o.uid ?? -1, gid: g?.gid ?? -1, home, shell }]]
+    const leaves: Left[] = [
+      [ask('user', o.name), { uid: now?.uid ?? o.uid ?? -1, gid: g?.gid ?? -1, home, shell }],
+    ]
     if (now === null) {
       const flags = [
         ...(o.system ? ['--system'] : []),
@@ -80,4 +96,5 @@ const defineUser = resource({
 })
 
 /** A local user, without login and home directory unless asked for. An existing one is never renumbered. */
-export const user = (name: string, options: UserOptions = {}): Promise<Result> => defineUser({ name, ...options })
+export const user = (name: string, options: UserOptions = {}): Promise<Result> =>
+  defineUser({ name, ...options })

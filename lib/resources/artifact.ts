@@ -15,20 +15,38 @@ export interface ArtifactOptions extends Common, AccessOptions {
 /** The pins stand beside the library: files/artifacts.yaml. Both lib/resources and dist lie one folder below the root or two. */
 const pins = async () => {
   const { loadArtifacts } = await import('../artifacts/load.ts')
-  return loadArtifacts(fileURLToPath(new URL(import.meta.url.includes('/dist/') ? '../files/artifacts.yaml' : '../../files/artifacts.yaml', import.meta.url)))
+  return loadArtifacts(
+    fileURLToPath(
+      new URL(
+        import.meta.url.includes('/dist/')
+          ? '../files/artifacts.yaml'
+          : '../../files/artifacts.yaml',
+        import.meta.url,
+      ),
+    ),
+  )
 }
 
 async function specOf(name: string, here: Scope) {
   const { archOf, resolveArtifact } = await import('../artifacts/resolve.ts')
   const machine = await here.read(ask('command', 'uname -m'))
-  return resolveArtifact(name, archOf(machine.stdout.trim()), await pins(), here.inventory.artifacts)
+  return resolveArtifact(
+    name,
+    archOf(machine.stdout.trim()),
+    await pins(),
+    here.inventory.artifacts,
+  )
 }
 
 /**
  * A program on a host with the checksum that files/artifacts.yaml pins, whatever its operating system. The controller
  * downloads it once (or takes it from --artifacts DIR) and streams it; the host's file is replaced in one step.
  */
-export async function artifact(name: string, path: string, options: ArtifactOptions = {}): Promise<Result> {
+export async function artifact(
+  name: string,
+  path: string,
+  options: ArtifactOptions = {},
+): Promise<Result> {
   const here = scope()
   return here.task(`artifact ${path}`, async task => {
     checkPath(path)
@@ -46,8 +64,10 @@ export async function artifact(name: string, path: string, options: ArtifactOpti
       owners.ownerGroup ? here.read(owners.ownerGroup) : undefined,
     ])
     const doubt = here.doubt !== undefined
-    if (parent?.type !== 'directory' && !doubt) throw new TaskError(`the directory ${dirname(path)} does not exist`)
-    if (self !== null && self.type !== 'file') throw new TaskError(`${path} is a ${self.type}, not a file`)
+    if (parent?.type !== 'directory' && !doubt)
+      throw new TaskError(`the directory ${dirname(path)} does not exist`)
+    if (self !== null && self.type !== 'file')
+      throw new TaskError(`${path} is a ${self.type}, not a file`)
     checkOwner(access, { owner, ownerGroup }, doubt)
     if (self !== null && sum === want) {
       const changes = accessChanges(path, self, access)
@@ -62,7 +82,9 @@ export async function artifact(name: string, path: string, options: ArtifactOpti
   })
 }
 
-async function fetchBinary(...args: Parameters<typeof import('../artifacts/binary.ts').binaryOf>): Promise<{ path: string }> {
+async function fetchBinary(
+  ...args: Parameters<typeof import('../artifacts/binary.ts').binaryOf>
+): Promise<{ path: string }> {
   const { binaryOf } = await import('../artifacts/binary.ts')
   return binaryOf(...args)
 }

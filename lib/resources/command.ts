@@ -30,9 +30,15 @@ const run = resource({
   plan(o, now: { creates?: unknown; unless?: { code: number } }) {
     if (o.creates !== undefined && now.creates !== null) return []
     if (o.unless !== undefined && now.unless?.code === 0) return []
-    const feed = o.stdin === undefined ? '' : `printf %s ${quote(o.stdin instanceof Secret ? o.stdin.reveal() : o.stdin)} | `
+    const feed =
+      o.stdin === undefined
+        ? ''
+        : `printf %s ${quote(o.stdin instanceof Secret ? o.stdin.reveal() : o.stdin)} | `
     const script = `${feed}eval ${quote(o.command)}`
-    const leaves: Left[] = o.creates === undefined ? [] : [[ask('path', o.creates), { type: 'file', mode: '0644', owner: 'root', group: 'root' }]]
+    const leaves: Left[] =
+      o.creates === undefined
+        ? []
+        : [[ask('path', o.creates), { type: 'file', mode: '0644', owner: 'root', group: 'root' }]]
     return [
       {
         what: o.command,
@@ -64,7 +70,10 @@ function template(options: CommandOptions): Template {
  */
 export function $(options: CommandOptions): Template
 export function $(pieces: TemplateStringsArray, ...args: readonly unknown[]): Promise<void>
-export function $(first: CommandOptions | TemplateStringsArray, ...args: readonly unknown[]): Template | Promise<void> {
+export function $(
+  first: CommandOptions | TemplateStringsArray,
+  ...args: readonly unknown[]
+): Template | Promise<void> {
   return 'raw' in first ? template({})(first, ...args) : template(first)
 }
 

@@ -17,7 +17,12 @@ const ancestors = (path: string): string[] => {
 const define = resource({
   name: (o: DirectoryOptions & { readonly path: string }) => `directory ${o.path}`,
   check: o => checkPath(o.path),
-  needs: (o): { readonly [key: string]: Query<'path'> | Query<'user'> | Query<'group'>; readonly self: Query<'path'> } => ({
+  needs: (
+    o,
+  ): {
+    readonly [key: string]: Query<'path'> | Query<'user'> | Query<'group'>
+    readonly self: Query<'path'>
+  } => ({
     self: ask('path', o.path),
     ...ownerNeeds(accessOf(o, '0755')),
     ...Object.fromEntries(ancestors(o.path).map(dir => [dir, ask('path', dir)])),
@@ -25,20 +30,34 @@ const define = resource({
   plan(o, now, { doubt }) {
     const access = accessOf(o, '0755')
     checkOwner(access, now, doubt)
-    if (now.self !== null && now.self.type !== 'directory') throw new TaskError(`${o.path} is a ${now.self.type}, not a directory`)
+    if (now.self !== null && now.self.type !== 'directory')
+      throw new TaskError(`${o.path} is a ${now.self.type}, not a directory`)
     if (now.self !== null) return accessChanges(o.path, now.self, access)
     const word = quote(o.path)
     const made = ancestors(o.path).filter(dir => now[dir] === null)
     const plain = { type: 'directory', mode: '0755', owner: 'root', group: 'root' } as const
     const leaves: Left[] = [
       ...made.map((dir): Left => [ask('path', dir), plain]),
-      [ask('path', o.path), { type: 'directory', mode: access.mode, owner: access.user, group: access.group }],
+      [
+        ask('path', o.path),
+        { type: 'directory', mode: access.mode, owner: access.user, group: access.group },
+      ],
     ]
-    const owner = access.user === 'root' && access.group === 'root' ? '' : `chown -- ${quote(`${access.user}:${access.group}`)} ${word}\n`
+    const owner =
+      access.user === 'root' && access.group === 'root'
+        ? ''
+        : `chown -- ${quote(`${access.user}:${access.group}`)} ${word}\n`
     // chmod after chown: chown clears setuid and setgid.
-    return [{ what: 'create', script: `mkdir -p -- ${word}\n${owner}chmod -- ${access.mode} ${word}`, leaves }]
+    return [
+      {
+        what: 'create',
+        script: `mkdir -p -- ${word}\n${owner}chmod -- ${access.mode} ${word}`,
+        leaves,
+      },
+    ]
   },
 })
 
 /** A directory with this owner (root:root) and mode (0755). Missing parents are made as root:root 0755. */
-export const directory = (path: string, options: DirectoryOptions = {}): Promise<Result> => define({ path, ...options })
+export const directory = (path: string, options: DirectoryOptions = {}): Promise<Result> =>
+  define({ path, ...options })

@@ -18,7 +18,9 @@ export interface FileOptions extends Common, AccessOptions {
 }
 
 const bytesOf = (content: string | Buffer | Secret): Buffer =>
-  Buffer.isBuffer(content) ? content : Buffer.from(content instanceof Secret ? content.reveal() : content)
+  Buffer.isBuffer(content)
+    ? content
+    : Buffer.from(content instanceof Secret ? content.reveal() : content)
 
 /** `printf` is a builtin of every sh here: content never appears in an argv. */
 const printed = (bytes: Buffer): string => {
@@ -41,7 +43,10 @@ export const writeFile = resource({
   name: (o: WriteOptions) => `file ${o.path}`,
   check(o) {
     checkPath(o.path)
-    expect(bytesOf(o.content).length <= MAX_BYTES, `the content has more than ${MAX_BYTES} bytes: use artifact()`)
+    expect(
+      bytesOf(o.content).length <= MAX_BYTES,
+      `the content has more than ${MAX_BYTES} bytes: use artifact()`,
+    )
   },
   needs: o => ({
     self: ask('path', o.path),
@@ -51,13 +56,17 @@ export const writeFile = resource({
   }),
   plan(o, now, { doubt }) {
     const access = accessOf(o, '0644')
-    if (!doubt && now.parent === null) throw new TaskError(`the directory ${dirname(o.path)} does not exist`)
-    if (now.parent !== null && now.parent.type === 'file') throw new TaskError(`${dirname(o.path)} is a file`)
+    if (!doubt && now.parent === null)
+      throw new TaskError(`the directory ${dirname(o.path)} does not exist`)
+    if (now.parent !== null && now.parent.type === 'file')
+      throw new TaskError(`${dirname(o.path)} is a file`)
     checkOwner(access, now, doubt)
-    if (now.self !== null && now.self.type !== 'file') throw new TaskError(`${o.path} is a ${now.self.type}, not a file`)
+    if (now.self !== null && now.self.type !== 'file')
+      throw new TaskError(`${o.path} is a ${now.self.type}, not a file`)
     const bytes = bytesOf(o.content)
     const sum = createHash('sha256').update(bytes).digest('hex')
-    if (now.self !== null && (now.sum === sum || o.once)) return accessChanges(o.path, now.self, access)
+    if (now.self !== null && (now.sum === sum || o.once))
+      return accessChanges(o.path, now.self, access)
     return [replace(o, bytes, sum)]
   },
   diff: o => ({ path: o.path, after: o.content }),
@@ -74,11 +83,15 @@ function replace(o: WriteOptions, bytes: Buffer, sum: string): PlannedChange {
     `rm -f -- ${candidate}; umask 077; set -C`,
     `${printed(bytes)} >${candidate}; set +C; umask 022`,
     `[ "$(stat -c %s -- ${candidate})" = ${bytes.length} ] || { echo 'short write' >&2; exit 74; }`,
-    ...(user === 'root' && group === 'root' ? [] : [`chown -- ${quote(`${user}:${group}`)} ${candidate}`]),
+    ...(user === 'root' && group === 'root'
+      ? []
+      : [`chown -- ${quote(`${user}:${group}`)} ${candidate}`]),
     `chmod -- ${mode} ${candidate}`,
     ...(validate === undefined
       ? []
-      : [`( set +e; eval ${quote(validate)} ) </dev/null || { c=$?; printf '%s\\n' ${quote(`validation failed (exit code follows): ${validate}`)} $c >&2; exit 65; }`]),
+      : [
+          `( set +e; eval ${quote(validate)} ) </dev/null || { c=$?; printf '%s\\n' ${quote(`validation failed (exit code follows): ${validate}`)} $c >&2; exit 65; }`,
+        ]),
     `sync -- ${candidate}`,
   ].join('\n')
   const text = o.content instanceof Secret || Buffer.isBuffer(o.content) ? undefined : o.content
@@ -103,4 +116,5 @@ export function file(path: string, options: FileOptions): Promise<Result> {
   return writeFile({ path, ...options })
 }
 
-const UNIT_FILE = /^\/etc\/systemd\/system\/([^/]+\.(service|timer|socket|mount|automount|path|target|slice)$|[^/]+\.d\/)/
+const UNIT_FILE =
+  /^\/etc\/systemd\/system\/([^/]+\.(service|timer|socket|mount|automount|path|target|slice)$|[^/]+\.d\/)/

@@ -11,7 +11,8 @@ export interface GateOptions {
 /** true, or what is still missing. */
 export type Check = () => Promise<boolean | string>
 
-const missing = (answer: boolean | string): string => (typeof answer === 'string' ? answer : 'it does not hold')
+const missing = (answer: boolean | string): string =>
+  typeof answer === 'string' ? answer : 'it does not hold'
 
 /**
  * Waits until a condition holds; the role goes no further before. Changes nothing. In a plan it is asked once,
@@ -30,7 +31,10 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
     for (;;) {
       const answer = await within(here, check, true)
       if (answer === true) return { changes: [] }
-      if (performance.now() > end) throw new TaskError(`the gate "${name}" did not open within ${timeoutSeconds} s: ${missing(answer)}`)
+      if (performance.now() > end)
+        throw new TaskError(
+          `the gate "${name}" did not open within ${timeoutSeconds} s: ${missing(answer)}`,
+        )
       task.progress(missing(answer))
       await here.pause(everySeconds * 1000)
     }

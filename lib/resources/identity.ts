@@ -6,7 +6,13 @@ import { expect, resource, type Common, type Result } from './resource.ts'
 const defineHostname = resource({
   name: (o: Common & { readonly hostname: string }) => `hostname ${o.hostname}`,
   // hostname(7): labels of letters, digits and hyphens, at most 63 characters each.
-  check: o => expect(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i.test(o.hostname), `${JSON.stringify(o.hostname)} is not a host name`),
+  check: o =>
+    expect(
+      /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i.test(
+        o.hostname,
+      ),
+      `${JSON.stringify(o.hostname)} is not a host name`,
+    ),
   needs: () => ({ now: ask('identity', '') }),
   plan({ hostname: name }, { now }) {
     if (now.hostname === name && now.staticHostname === name) return []
@@ -21,15 +27,21 @@ const defineHostname = resource({
 })
 
 /** The host's name, now and at boot. */
-export const hostname = (name: string, options: Common = {}): Promise<Result> => defineHostname({ hostname: name, ...options })
+export const hostname = (name: string, options: Common = {}): Promise<Result> =>
+  defineHostname({ hostname: name, ...options })
 
 const defineTimezone = resource({
   name: (o: Common & { readonly zone: string }) => `timezone ${o.zone}`,
-  check: o => expect(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/.test(o.zone), `${JSON.stringify(o.zone)} is not a time zone such as Europe/Madrid`),
+  check: o =>
+    expect(
+      /^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/.test(o.zone),
+      `${JSON.stringify(o.zone)} is not a time zone such as Europe/Madrid`,
+    ),
   needs: o => ({ now: ask('identity', ''), file: ask('path', `/usr/share/zoneinfo/${o.zone}`) }),
   plan({ zone }, { now, file }, { doubt }) {
     if (now.timezone === zone) return []
-    if (file === null && !doubt) throw new TaskError(`this host has no time zone ${zone} (/usr/share/zoneinfo/${zone})`)
+    if (file === null && !doubt)
+      throw new TaskError(`this host has no time zone ${zone} (/usr/share/zoneinfo/${zone})`)
     return [
       {
         what: `${now.timezone || 'unset'} → ${zone}`,
@@ -41,4 +53,5 @@ const defineTimezone = resource({
 })
 
 /** The host's time zone (localtime(5)). */
-export const timezone = (zone: string, options: Common = {}): Promise<Result> => defineTimezone({ zone, ...options })
+export const timezone = (zone: string, options: Common = {}): Promise<Result> =>
+  defineTimezone({ zone, ...options })

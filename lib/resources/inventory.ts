@@ -13,7 +13,9 @@ export const host = (): Host => scope().host
 
 /** All virtual addresses, or those that a host may hold. */
 export const vips = (balancer?: Host): readonly Vip[] =>
-  [...scope().inventory.vips.values()].filter(v => !balancer || hosts(v.balancers).some(h => h.name === balancer.name))
+  [...scope().inventory.vips.values()].filter(
+    v => !balancer || hosts(v.balancers).some(h => h.name === balancer.name),
+  )
 
 /** Run a part of the role on another host, with that host's facts; its tasks are shown under that host. */
 export async function on<T>(other: Host, fn: () => Promise<T>): Promise<T> {
@@ -21,4 +23,5 @@ export async function on<T>(other: Host, fn: () => Promise<T>): Promise<T> {
 }
 
 /** Text from the inventory's point of view of this host: its address in a network; undefined when it has none there. */
-export const addressIn = (h: Host, network: string): string | undefined => h.nics.find(n => n.network === network)?.address
+export const addressIn = (h: Host, network: string): string | undefined =>
+  h.nics.find(n => n.network === network)?.address

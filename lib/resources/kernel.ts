@@ -5,7 +5,8 @@ import { expect, resource, type Common, type Result } from './resource.ts'
 
 const defineSysctl = resource({
   name: (o: Common & { readonly key: string; readonly value: string }) => `sysctl ${o.key}`,
-  check: o => expect(/^[\w.\-/]+$/.test(o.key), `${JSON.stringify(o.key)} is not a kernel parameter`),
+  check: o =>
+    expect(/^[\w.\-/]+$/.test(o.key), `${JSON.stringify(o.key)} is not a kernel parameter`),
   needs: o => ({ now: ask('sysctl', o.key) }),
   plan({ key, value }, { now }, { doubt }) {
     if (now === value) return []
@@ -21,9 +22,16 @@ const defineSysctl = resource({
 })
 
 /** A kernel parameter, now and (in /etc/sysctl.d/90-fmc-KEY.conf) after a reboot (sysctl.d(5)). */
-export async function sysctl(key: string, value: string | number, options: Common = {}): Promise<Result> {
+export async function sysctl(
+  key: string,
+  value: string | number,
+  options: Common = {},
+): Promise<Result> {
   const text = String(value)
-  const kept = await file(`/etc/sysctl.d/90-fmc-${key.replaceAll('/', '.')}.conf`, { ...options, content: `${key} = ${text}\n` })
+  const kept = await file(`/etc/sysctl.d/90-fmc-${key.replaceAll('/', '.')}.conf`, {
+    ...options,
+    content: `${key} = ${text}\n`,
+  })
   const now = await defineSysctl({ key, value: text, ...options })
   return { changed: kept.changed || now.changed }
 }
@@ -33,12 +41,23 @@ const defineModule = resource({
   check: o => expect(/^[\w-]+$/.test(o.module), `${JSON.stringify(o.module)} is not a module name`),
   needs: o => ({ loaded: ask('module', o.module) }),
   plan: (o, { loaded }) =>
-    loaded ? [] : [{ what: 'load', script: `modprobe -- ${quote(o.module)}`, leaves: [[ask('module', o.module), true]] }],
+    loaded
+      ? []
+      : [
+          {
+            what: 'load',
+            script: `modprobe -- ${quote(o.module)}`,
+            leaves: [[ask('module', o.module), true]],
+          },
+        ],
 })
 
 /** A kernel module, now and (in /etc/modules-load.d/fmc-NAME.conf) after a reboot (modules-load.d(5)). */
 export async function kernelModule(name: string, options: Common = {}): Promise<Result> {
-  const kept = await file(`/etc/modules-load.d/fmc-${name}.conf`, { ...options, content: `${name}\n` })
+  const kept = await file(`/etc/modules-load.d/fmc-${name}.conf`, {
+    ...options,
+    content: `${name}\n`,
+  })
   const now = await defineModule({ module: name, ...options })
   return { changed: kept.changed || now.changed }
 }

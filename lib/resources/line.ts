@@ -4,7 +4,8 @@ import { checkPath, expect, resource, type Common, type Result } from './resourc
 import type { Left } from './scope.ts'
 
 const define = resource({
-  name: (o: Common & { readonly path: string; readonly line: string }) => `line ${o.path} ${o.line}`,
+  name: (o: Common & { readonly path: string; readonly line: string }) =>
+    `line ${o.path} ${o.line}`,
   check(o) {
     checkPath(o.path)
     expect(o.line !== '' && !/[\n\0]/.test(o.line), `${JSON.stringify(o.line)} is not one line`)
@@ -18,12 +19,19 @@ const define = resource({
     const script = `${self === null ? `: >${candidate}` : `cp -p -- ${file} ${candidate}`}
 [ ! -s ${candidate} ] || [ -z "$(tail -c1 -- ${candidate})" ] || echo >>${candidate}
 printf '%s\\n' ${quote(text)} >>${candidate}; sync -- ${candidate}; mv -fT -- ${candidate} ${file}`
-    const created: Left = [ask('path', path), { type: 'file', mode: '0644', owner: 'root', group: 'root' }]
+    const created: Left = [
+      ask('path', path),
+      { type: 'file', mode: '0644', owner: 'root', group: 'root' },
+    ]
     return [
       {
         what: `append ${text}`,
         script,
-        leaves: [[ask('line', `${path}\0${text}`), true], [ask('sha', path), 'unknown'], ...(self === null ? [created] : [])],
+        leaves: [
+          [ask('line', `${path}\0${text}`), true],
+          [ask('sha', path), 'unknown'],
+          ...(self === null ? [created] : []),
+        ],
       },
     ]
   },

@@ -8,7 +8,8 @@ const define = resource({
   check: o => checkPath(o.path),
   needs: o => ({ self: ask('path', o.path), target: ask('link', o.path) }),
   plan(o, now) {
-    if (now.self !== null && now.self.type !== 'link') throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
+    if (now.self !== null && now.self.type !== 'link')
+      throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
     if (now.target === o.target) return []
     const candidate = quote(`${o.path}.fmc-new`)
     return [

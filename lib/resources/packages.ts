@@ -54,7 +54,8 @@ const define = resource({
   name: (o: Common & { readonly names: readonly string[] }) => `packages ${o.names.join(' ')}`,
   opaque: true,
   check(o) {
-    for (const name of o.names) expect(/^[A-Za-z0-9][\w.+-]*$/.test(name), `${JSON.stringify(name)} is not a package name`)
+    for (const name of o.names)
+      expect(/^[A-Za-z0-9][\w.+-]*$/.test(name), `${JSON.stringify(name)} is not a package name`)
   },
   needs: (o, os): Needs => Object.fromEntries(o.names.map(name => [name, managerOf(os).ask(name)])),
   plan(o, now, { os }) {

@@ -1,5 +1,5 @@
 import { TaskError } from '../errors.ts'
-import type { Facts, FamilyName, Query } from '../facts/index.ts'
+import type { Facts, Query } from '../facts/index.ts'
 import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
 import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
@@ -58,16 +58,23 @@ export function resource<O extends Common, const Q extends Needs>(
       const now = await readAll(here, definition.needs(options, here.host.os))
       const context = { doubt: here.doubt !== undefined, os: here.host.os }
       let changes = definition.plan(options, now, context)
-      if (changes.length > 0 && here.wantDiff) changes = await withDiff(here, changes, definition.diff?.(options))
+      if (changes.length > 0 && here.wantDiff)
+        changes = await withDiff(here, changes, definition.diff?.(options))
       await carryOut(here, task, changes, options)
-      if (changes.length > 0 && definition.opaque && here.mode !== 'apply') here.castDoubt(definition.name(options))
+      if (changes.length > 0 && definition.opaque && here.mode !== 'apply')
+        here.castDoubt(definition.name(options))
       return { changes }
     })
   }
 }
 
 /** In the apply pass make the changes, else remember them in the forecast. */
-export async function carryOut(here: Scope, task: TaskRun, changes: readonly PlannedChange[], { notify }: Common): Promise<void> {
+export async function carryOut(
+  here: Scope,
+  task: TaskRun,
+  changes: readonly PlannedChange[],
+  { notify }: Common,
+): Promise<void> {
   if (changes.length === 0) return
   if (here.mode === 'apply') await task.execute(changes, list(notify))
   else here.forecast(changes)
@@ -76,7 +83,9 @@ export async function carryOut(here: Scope, task: TaskRun, changes: readonly Pla
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {
   const entries = await Promise.all(
-    Object.entries(needs).map(async ([name, query]) => [name, await here.read(query as Query<FamilyName>)] as const),
+    Object.entries(needs).map(
+      async ([name, query]) => [name, await here.read(query)] as const,
+    ),
   )
   return Object.fromEntries(entries) as Current<Q>
 }
@@ -86,13 +95,19 @@ async function withDiff(
   changes: readonly PlannedChange[],
   what: { path: string; after: string | Buffer | Secret } | undefined,
 ): Promise<readonly PlannedChange[]> {
-  const textual = changes.findIndex(c => c.text !== undefined || c.what === 'content' || c.what === 'create')
+  const textual = changes.findIndex(
+    c => c.text !== undefined || c.what === 'content' || c.what === 'create',
+  )
   if (!what || textual < 0) return changes
   const { unifiedDiff } = await import('../report/diff.ts')
   const diff =
     what.after instanceof Secret
       ? `--- ${what.path}\n+++ ${what.path}\n(secret content differs)\n`
-      : unifiedDiff(what.path, (await here.read({ family: 'content', arg: what.path })) ?? '', Buffer.from(what.after))
+      : unifiedDiff(
+          what.path,
+          (await here.read({ family: 'content', arg: what.path })) ?? '',
+          Buffer.from(what.after),
+        )
   return changes.map((c, i) => (i === textual ? { ...c, diff } : c))
 }
 
@@ -105,5 +120,8 @@ export function expect(ok: boolean, message: string): asserts ok {
 export function checkPath(path: string): void {
   expect(path.startsWith('/'), `${JSON.stringify(path)} is not an absolute path`)
   expect(!path.includes('\0'), `${JSON.stringify(path)} contains a NUL byte`)
-  expect(path === '/' || !/\/(\.{1,2})?(\/|$)/.test(path), `${JSON.stringify(path)} is not a normal path (no //, /./, /../ or trailing /)`)
+  expect(
+    path === '/' || !/\/(\.{1,2})?(\/|$)/.test(path),
+    `${JSON.stringify(path)} is not a normal path (no //, /./, /../ or trailing /)`,
+  )
 }

@@ -7,7 +7,9 @@ import type { Secret } from '../secrets/secret.ts'
 export type Mode = 'plan' | 'apply' | 'verify'
 
 /** A fact that a change leaves behind, for the forecast. */
-export type Left = { [F in FamilyName]: readonly [query: Query<F>, fact: Facts[F] | Unknowable] }[FamilyName]
+export type Left = {
+  [F in FamilyName]: readonly [query: Query<F>, fact: Facts[F] | Unknowable]
+}[FamilyName]
 
 /** A fact of which only is known that it will not be what it was. */
 export type Unknowable = 'unknown'
@@ -42,7 +44,7 @@ export interface TaskResult {
 /** How a task writes. Only the engine implements it; it does nothing but in the apply pass. */
 export interface TaskRun {
   /** Make the changes; marks the handlers as owed before the first write. Throws TaskError. */
-  execute(changes: readonly PlannedChange[], notify: readonly string[], describe?: string): Promise<void>
+  execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
   /** Progress text of a task that takes time. */
   progress(text: string): void
 }
@@ -65,11 +67,17 @@ export interface Scope {
   /** Did an earlier task of this pass change (or plan to change) this host? */
   readonly dirty: boolean
   /** Forecast (plan, verify), then memory, then the host: everything asked in one tick is one round trip. */
-  read<F extends FamilyName>(query: Query<F>, options?: { readonly fresh?: boolean }): Promise<Facts[F]>
+  read<F extends FamilyName>(
+    query: Query<F>,
+    options?: { readonly fresh?: boolean },
+  ): Promise<Facts[F]>
   /** Put what changes leave behind into the forecast. */
   forecast(changes: readonly PlannedChange[]): void
   /** One line of progress. Errors are recorded and thrown on. */
-  task(name: string, body: (task: TaskRun) => Promise<TaskResult>): Promise<{ readonly changed: boolean }>
+  task(
+    name: string,
+    body: (task: TaskRun) => Promise<TaskResult>,
+  ): Promise<{ readonly changed: boolean }>
   notify(handlers: readonly string[]): void
   /** Run the notified handlers now. */
   flush(): Promise<void>
@@ -92,4 +100,5 @@ export function scope(): Scope {
 export const isFresh = (): boolean => storage.getStore()?.fresh ?? false
 
 /** Run a function within a role's scope. `fresh`: probes ask the host each time. */
-export const within = <T>(s: Scope, fn: () => Promise<T>, fresh = false): Promise<T> => storage.run({ scope: s, fresh }, fn)
+export const within = <T>(s: Scope, fn: () => Promise<T>, fresh = false): Promise<T> =>
+  storage.run({ scope: s, fresh }, fn)

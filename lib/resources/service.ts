@@ -15,14 +15,22 @@ const NOT_INSTALLABLE = new Set(['static', 'indirect', 'generated', 'alias', 'tr
 
 const define = resource({
   name: (o: ServiceOptions & { readonly name: string }) => `service ${o.name}`,
-  check: o => expect(/^[\w@.:\\-]+$/.test(o.name) && !o.name.startsWith('-'), `${JSON.stringify(o.name)} is not a unit name`),
+  check: o =>
+    expect(
+      /^[\w@.:\\-]+$/.test(o.name) && !o.name.startsWith('-'),
+      `${JSON.stringify(o.name)} is not a unit name`,
+    ),
   needs: o => ({ unit: ask('unit', o.name) }),
   plan({ name, state = 'started', enabled = true }, { unit }, { doubt }) {
     const wanted = enabled || state === 'started'
     if (unit.load === 'not-found' && !wanted) return []
     if (unit.load === 'not-found' && !doubt) throw new TaskError(`there is no unit ${name}`)
-    if (unit.load === 'masked' && wanted) throw new TaskError(`the unit ${name} is masked`, { hint: `systemctl unmask ${name}` })
-    if (unit.load === 'error' || unit.load === 'bad-setting') throw new TaskError(`systemd cannot load ${name} (${unit.load})`, { hint: `systemctl status ${name}` })
+    if (unit.load === 'masked' && wanted)
+      throw new TaskError(`the unit ${name} is masked`, { hint: `systemctl unmask ${name}` })
+    if (unit.load === 'error' || unit.load === 'bad-setting')
+      throw new TaskError(`systemd cannot load ${name} (${unit.load})`, {
+        hint: `systemctl status ${name}`,
+      })
     const changes: PlannedChange[] = []
     let now: UnitFact = unit
     const add = (what: string, script: string, left: Partial<UnitFact>): void => {
@@ -32,10 +40,16 @@ const define = resource({
     const word = quote(name)
     if (unit.reload) add('daemon-reload', 'systemctl daemon-reload', { reload: false })
     if (!NOT_INSTALLABLE.has(now.enabled) && (now.enabled === 'enabled') !== enabled)
-      add(enabled ? 'enable' : 'disable', `systemctl -q ${enabled ? 'enable' : 'disable'} -- ${word}`, { enabled: enabled ? 'enabled' : 'disabled' })
+      add(
+        enabled ? 'enable' : 'disable',
+        `systemctl -q ${enabled ? 'enable' : 'disable'} -- ${word}`,
+        { enabled: enabled ? 'enabled' : 'disabled' },
+      )
     const up = ['active', 'reloading', 'activating', 'refreshing'].includes(now.active)
     if (up !== (state === 'started'))
-      add(state === 'started' ? 'start' : 'stop', startOrStop(word, state), { active: state === 'started' ? 'active' : 'inactive' })
+      add(state === 'started' ? 'start' : 'stop', startOrStop(word, state), {
+        active: state === 'started' ? 'active' : 'inactive',
+      })
     return changes
   },
 })
@@ -47,4 +61,5 @@ const startOrStop = (word: string, state: 'started' | 'stopped'): string =>
     : `systemctl start -- ${word} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${word} >&2; exit $c; }`
 
 /** A systemd unit that runs (or not) now and at boot. Restarts and reloads are a handler's business. */
-export const service = (name: string, options: ServiceOptions = {}): Promise<Result> => define({ name, ...options })
+export const service = (name: string, options: ServiceOptions = {}): Promise<Result> =>
+  define({ name, ...options })

@@ -15,16 +15,25 @@ const defineFilesystem = resource({
   check(o) {
     checkPath(o.device)
     const max = o.type === 'xfs' ? 12 : 16
-    expect(/^[\w.-]+$/.test(o.label) && o.label.length <= max, `label ${JSON.stringify(o.label)} is not a word of at most ${max} characters`)
+    expect(
+      /^[\w.-]+$/.test(o.label) && o.label.length <= max,
+      `label ${JSON.stringify(o.label)} is not a word of at most ${max} characters`,
+    )
   },
   needs: o => ({ now: ask('block', o.device) }),
   plan({ device, label, type = 'ext4' }, { now }, { doubt }) {
-    if (now === null && !doubt) throw new TaskError(`there is no block device ${device}`, { hint: 'check the host’s `disks` in the inventory' })
+    if (now === null && !doubt)
+      throw new TaskError(`there is no block device ${device}`, {
+        hint: 'check the host’s `disks` in the inventory',
+      })
     if (now?.type === type && now.label === label) return []
     if (now !== null && now.type !== null)
-      throw new TaskError(`${device} already carries ${now.type}${now.label === null ? '' : ` labelled ${now.label}`}, not ${type} labelled ${label}`, {
-        hint: `fmc never formats a disk that is not blank. To give it up: wipefs -a ${device}`,
-      })
+      throw new TaskError(
+        `${device} already carries ${now.type}${now.label === null ? '' : ` labelled ${now.label}`}, not ${type} labelled ${label}`,
+        {
+          hint: `fmc never formats a disk that is not blank. To give it up: wipefs -a ${device}`,
+        },
+      )
     const again = `[ -z "$(blkid -p -o value -s TYPE -- ${quote(device)})" ]`
     return [
       {
@@ -57,7 +66,9 @@ export const mountUnitName = (path: string): string =>
     .map((byte, i) => {
       const c = String.fromCharCode(byte)
       if (c === '/') return '-'
-      return /[A-Za-z0-9:_]/.test(c) || (c === '.' && i > 0) ? c : `\\x${byte.toString(16).padStart(2, '0')}`
+      return /[A-Za-z0-9:_]/.test(c) || (c === '.' && i > 0)
+        ? c
+        : `\\x${byte.toString(16).padStart(2, '0')}`
     })
     .join('')}.mount`
 
@@ -65,7 +76,18 @@ const defineMounted = resource({
   name: (o: Common & { readonly path: string; readonly unit: string }) => `mount ${o.path}`,
   needs: o => ({ now: ask('mount', o.path), unit: ask('unit', o.unit) }),
   plan(o, { now, unit: u }) {
-    const enable = u.enabled === 'enabled' ? [] : [{ what: 'enable', script: `systemctl -q enable -- ${quote(o.unit)}`, leaves: [[ask('unit', o.unit), { ...u, load: 'loaded', enabled: 'enabled' }]] as const }]
+    const enable =
+      u.enabled === 'enabled'
+        ? []
+        : [
+            {
+              what: 'enable',
+              script: `systemctl -q enable -- ${quote(o.unit)}`,
+              leaves: [
+                [ask('unit', o.unit), { ...u, load: 'loaded', enabled: 'enabled' }],
+              ] as const,
+            },
+          ]
     if (now !== null) return enable
     const start = `systemctl start -- ${quote(o.unit)} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${quote(o.unit)} >&2; exit $c; }`
     return [
@@ -75,7 +97,10 @@ const defineMounted = resource({
         script: start,
         leaves: [
           [ask('mount', o.path), { source: 'planned', type: 'planned', options: [] }],
-          [ask('unit', o.unit), { load: 'loaded', active: 'active', enabled: 'enabled', reload: false }],
+          [
+            ask('unit', o.unit),
+            { load: 'loaded', active: 'active', enabled: 'enabled', reload: false },
+          ],
         ],
       },
     ]
@@ -90,7 +115,12 @@ export async function mount(path: string, o: MountOptions): Promise<Result> {
   checkPath(path)
   const network = /^(nfs|nfs4|cifs)$/.test(o.type)
   const name = mountUnitName(path)
-  const what = /^(LABEL|UUID|PARTUUID|PARTLABEL)=/.test(o.source) ? o.source.replace(/^(\w+)=(.*)$/, (_, kind: string, v: string) => `/dev/disk/by-${kind.toLowerCase()}/${v}`) : o.source
+  const what = /^(LABEL|UUID|PARTUUID|PARTLABEL)=/.test(o.source)
+    ? o.source.replace(
+        /^(\w+)=(.*)$/,
+        (_, kind: string, v: string) => `/dev/disk/by-${kind.toLowerCase()}/${v}`,
+      )
+    : o.source
   const text = [
     '# Managed by fmc',
     '[Unit]',

@@ -10,11 +10,16 @@ export interface UnitOptions extends Omit<FileOptions, 'validate' | 'mode' | 'ow
 /** A unit file of our own in /etc/systemd/system, or a drop-in; systemd reads it again as part of the same change. */
 export async function unit(name: string, options: UnitOptions): Promise<Result> {
   expect(
-    /^[\w@.:\\-]+\.(service|timer|socket|mount|automount|path|target|slice)$/.test(name) && !name.startsWith('-'),
+    /^[\w@.:\\-]+\.(service|timer|socket|mount|automount|path|target|slice)$/.test(name) &&
+      !name.startsWith('-'),
     `${JSON.stringify(name)} is not a unit file name such as foo.service`,
   )
   const { dropIn, ...rest } = options
   const dir = `/etc/systemd/system${dropIn ? `/${name}.d` : ''}`
   if (dropIn) await directory(dir)
-  return writeFile({ ...rest, path: `${dir}/${dropIn ? 'fmc.conf' : name}`, after: 'systemctl daemon-reload' })
+  return writeFile({
+    ...rest,
+    path: `${dir}/${dropIn ? 'fmc.conf' : name}`,
+    after: 'systemctl daemon-reload',
+  })
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
-import type { ProcessPromise, Shell } from 'zx/core'
+import type { Options, ProcessPromise, Shell } from 'zx/core'
 import { quote } from './quote.ts'
 
 export type { ProcessOutput, ProcessPromise } from 'zx/core'
@@ -37,13 +37,15 @@ export const commandText = (pieces: TemplateStringsArray, args: readonly unknown
  * and .ok, .stdout, .text(), .lines(), .json() are zx's. Nothing runs on the controller: zx's spawn,
  * quote and prefix are replaced (stock zx would use the local bash).
  */
-export function bindZx(answer: (command: string) => Promise<Answer>): (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise {
+export function bindZx(
+  answer: (command: string) => Promise<Answer>,
+): (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise {
   if (!zx) throw new Error('loadZx() first')
-  const bound = zx({
-    spawn: ((command: string) => child(answer(command))) as never,
-    spawnSync: (() => {
+  const options: unknown = {
+    spawn: (command: string) => child(answer(command)),
+    spawnSync: () => {
       throw new Error('a probe cannot run synchronously')
-    }) as never,
+    },
     quote,
     prefix: '',
     postfix: '',
@@ -54,11 +56,15 @@ export function bindZx(answer: (command: string) => Promise<Answer>): (pieces: T
     env: {},
     preferLocal: false,
     detached: false,
-  }) as unknown as Shell
+  }
+  const bound = zx(options as Options)
   return (pieces, ...args) => bound(pieces, ...(args.map(a => checked(a)) as string[]))
 }
 
-const checked = (value: unknown): unknown => (toWord(value), Array.isArray(value) ? value : String(value as string))
+const checked = (value: unknown): unknown => (
+  toWord(value),
+  Array.isArray(value) ? value : String(value)
+)
 
 let sequence = 0
 
@@ -77,7 +83,8 @@ function child(answer: Promise<Answer>): EventEmitter {
       process.exitCode = code
       process.emit('exit', code, null)
       let open = 2
-      for (const stream of [process.stdout, process.stderr]) stream.once('close', () => --open === 0 && process.emit('close', code, null))
+      for (const stream of [process.stdout, process.stderr])
+        stream.once('close', () => --open === 0 && process.emit('close', code, null))
       process.stdout.end(stdout)
       process.stderr.end(stderr)
     },

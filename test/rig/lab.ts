@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { down, enterHostNetwork, enterLab, sshCommand, up, type LabState } from '../../lib/lab/index.ts'
+import {
+  down,
+  enterHostNetwork,
+  enterLab,
+  sshCommand,
+  up,
+  type LabState,
+} from '../../lib/lab/index.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 
@@ -28,15 +35,27 @@ export interface FmcRun extends Ran {
 }
 
 /** A process to its end; `input` is its stdin. */
-export function run(argv: readonly string[], o: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<Ran> {
+export function run(
+  argv: readonly string[],
+  o: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(argv[0] ?? '', argv.slice(1), { cwd: o.cwd ?? ROOT, env: { ...process.env, NO_COLOR: '1', ...o.env } })
+    const child = spawn(argv[0] ?? '', argv.slice(1), {
+      cwd: o.cwd ?? ROOT,
+      env: { ...process.env, NO_COLOR: '1', ...o.env },
+    })
     const out: Buffer[] = []
     const err: Buffer[] = []
     child.stdout.on('data', (d: Buffer) => out.push(d))
     child.stderr.on('data', (d: Buffer) => err.push(d))
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 128), stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }))
+    child.on('close', (code, signal) =>
+      resolve({
+        code: code ?? (signal === 'SIGKILL' ? 137 : 128),
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+      }),
+    )
     child.stdin.on('error', () => undefined).end(o.input ?? '')
   })
 }
@@ -58,7 +77,19 @@ export class Rig {
   }
 
   async fmcWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<FmcRun> {
-    const ran = await run([process.execPath, join(ROOT, 'lib/bin.js'), ...args, '-i', this.inventory, '--lab', '--output', 'json'], { env: { FMC_LAB: this.name, ...env } })
+    const ran = await run(
+      [
+        process.execPath,
+        join(ROOT, 'lib/bin.js'),
+        ...args,
+        '-i',
+        this.inventory,
+        '--lab',
+        '--output',
+        'json',
+      ],
+      { env: { FMC_LAB: this.name, ...env } },
+    )
     return { ...ran, ...read(ran.stdout) }
   }
 
@@ -94,20 +125,37 @@ function read(stdout: string): Omit<FmcRun, keyof Ran> {
     events,
     tasks,
     recap,
-    changed: tasks.filter(e => e.status === 'changed').map(e => `${e.host} ${e.role}/${e.task}`).sort(),
+    changed: tasks
+      .filter(e => e.status === 'changed')
+      .map(e => `${e.host} ${e.role}/${e.task}`)
+      .sort(),
     failures: [
-      ...tasks.flatMap(e => (e.failure ? [`${e.host} ${e.role}: ${e.failure.message}\n${e.failure.output ?? ''}`] : [])),
-      ...events.flatMap(e => (e.type === 'host' && 'failure' in e ? [`${e.host}: ${e.failure.message}`] : [])),
+      ...tasks.flatMap(e =>
+        e.failure ? [`${e.host} ${e.role}: ${e.failure.message}\n${e.failure.output ?? ''}`] : [],
+      ),
+      ...events.flatMap(e =>
+        e.type === 'host' && 'failure' in e ? [`${e.host}: ${e.failure.message}`] : [],
+      ),
     ],
   }
 }
 
 /** Boots a lab; `name` must be the test file's own. Root is needed, and what `fmc lab up` needs. */
-export async function rig(t: Test, name: string, o: { inventory?: string; vm?: string[]; hosts?: string[] } = {}): Promise<Rig> {
+export async function rig(
+  t: Test,
+  name: string,
+  o: { inventory?: string; vm?: string[]; hosts?: string[] } = {},
+): Promise<Rig> {
   const inventory = o.inventory ?? join(ROOT, 'inventory.yaml')
   await down(name)
   t.teardown(() => down(name))
-  const state = await up(await loadInventory(inventory), { name, yes: true, log: text => t.comment(text), ...(o.vm ? { vm: o.vm } : {}), ...(o.hosts ? { hosts: o.hosts } : {}) })
+  const state = await up(await loadInventory(inventory), {
+    name,
+    yes: true,
+    log: text => t.comment(text),
+    ...(o.vm ? { vm: o.vm } : {}),
+    ...(o.hosts ? { hosts: o.hosts } : {}),
+  })
   return new Rig(state, name, inventory)
 }
 
@@ -117,9 +165,17 @@ export async function rig(t: Test, name: string, o: { inventory?: string; vm?: s
  */
 export async function proveRole(t: Test, r: Rig, ...args: readonly string[]): Promise<FmcRun> {
   const planned = await r.fmc(...args, '--dry-run')
-  t.equal(planned.code, 0, `the dry run is fine ${planned.failures.join('\n')} ${planned.code === 0 ? '' : planned.stderr}`)
+  t.equal(
+    planned.code,
+    0,
+    `the dry run is fine ${planned.failures.join('\n')} ${planned.code === 0 ? '' : planned.stderr}`,
+  )
   const done = await r.fmc(...args)
-  t.equal(done.code, 0, `the run is fine ${done.failures.join('\n')} ${done.code === 0 ? '' : done.stderr}`)
+  t.equal(
+    done.code,
+    0,
+    `the run is fine ${done.failures.join('\n')} ${done.code === 0 ? '' : done.stderr}`,
+  )
   t.strictSame(done.changed, planned.changed, 'what changed is what was predicted')
   t.match(done.recap, { failed: 0, unreachable: 0, unpredicted: 0, unneeded: 0 })
   const again = await r.fmc(...args)

@@ -1,0 +1,221 @@
+import { TaskError } from '../errors.ts'
+import type { Host } from '../inventory/types.ts'
+import { batches } from './batches.ts'
+import { isAbort } from './failed.ts'
+import type { Fleet } from './fleet.ts'
+import type { Emit, RunOptions } from './options.ts'
+import { Pass } from './pass.ts'
+import { hasWork, type Planner } from './planner.ts'
+import type { Role } from './role.ts'
+import { recordKey, type TaskRecord } from './role-run.ts'
+import type { SelectedPlay } from './select.ts'
+import { appliedEvent, unneededEvent } from './task-events.ts'
+
+const INVARIANT_SECONDS = 60
+const INVARIANT_EVERY_MS = 500
+
+/** Code of a play itself (order, invariant) runs in the scope of a role without tasks. */
+const PLAY: Role = {
+  name: 'play',
+  summary: '',
+  vars: undefined as never,
+  tasks: () => Promise.resolve(),
+  handlers: {},
+}
+
+/** Makes what was planned: stage by stage, in batches, with the plays' invariants. */
+export class Applier {
+  readonly #o: RunOptions
+  readonly #fleet: Fleet
+  readonly #planner: Planner
+  readonly #emit: Emit
+  readonly #pass = new Pass('apply')
+  #stopped = false
+
+  constructor(o: RunOptions, fleet: Fleet, planner: Planner, emit: Emit) {
+    this.#o = o
+    this.#fleet = fleet
+    this.#planner = planner
+    this.#emit = emit
+  }
+
+  async applyAll(): Promise<void> {
+    for (const stage of this.#o.stages) {
+      if (this.#over) return
+      await Promise.all(stage.map(selected => this.#play(selected)))
+    }
+  }
+
+  get #over(): boolean {
+    return this.#stopped || this.#o.stop.aborted
+  }
+
+  #stop(text: string): void {
+    this.#stopped = true
+    this.#emit({ type: 'note', level: 'warning', text })
+  }
+
+  async #play(selected: SelectedPlay): Promise<void> {
+    const { play, hosts } = selected
+    const names = hosts.map(h => h.name)
+    this.#emit({ type: 'play', play: play.name, state: 'start', hosts: names })
+    await this.#planner.planAgain(selected)
+    const dead = hosts.filter(h => this.#fleet.isDead(h))
+    const atWork = hosts.filter(h => !dead.includes(h) && this.#hasWork(selected, h))
+    for (const host of hosts) if (!atWork.includes(host)) this.#planner.show(selected, host)
+    if (atWork.length > 0 && dead.length > 0 && isRolling(selected))
+      this.#stop(
+        `${play.name}: not begun, because ${dead.map(h => h.name).join(', ')} failed or could not be reached`,
+      )
+    else if (atWork.length > 0)
+      await this.#inBatches(selected, await this.#ordered(selected, atWork))
+    this.#emit({ type: 'play', play: play.name, state: 'end', hosts: names })
+  }
+
+  #hasWork(selected: SelectedPlay, host: Host): boolean {
+    return this.#fleet.get(host).touched || this.#planner.hasWork(selected, host)
+  }
+
+  async #ordered(selected: SelectedPlay, hosts: readonly Host[]): Promise<readonly Host[]> {
+    const { order } = selected.play
+    if (!order) return hosts
+    const ranks = new Map<string, number>()
+    await this.#fleet.each(
+      hosts,
+      async host => void ranks.set(host.name, await this.#inside(selected, host, order)),
+    )
+    return hosts
+      .filter(h => ranks.has(h.name))
+      .sort((a, b) => (ranks.get(a.name) ?? 0) - (ranks.get(b.name) ?? 0))
+  }
+
+  #inside<T>(selected: SelectedPlay, host: Host, fn: () => Promise<T>): Promise<T> {
+    return this.#planner
+      .roleRun(PLAY, this.#pass, this.#fleet.get(host), selected, new Set())
+      .inside(fn)
+  }
+
+  async #inBatches(selected: SelectedPlay, hosts: readonly Host[]): Promise<void> {
+    const { play } = selected
+    let failures = 0
+    for (const batch of batches(hosts, play.serial)) {
+      if (this.#over || !(await this.#holds(selected, 'before', batch))) return
+      await this.#fleet.each(batch, host => this.#host(selected, host))
+      if (this.#o.stop.aborted) return
+      failures += batch.filter(h => this.#fleet.isDead(h)).length
+      if (isRolling(selected) && failures > (play.maxFail ?? 0))
+        return this.#stop(
+          `${play.name}: stopped after ${batch.map(h => h.name).join(', ')}; the hosts after it were not touched`,
+        )
+      if (!(await this.#holds(selected, 'after', batch))) return
+    }
+  }
+
+  async #host(selected: SelectedPlay, host: Host): Promise<void> {
+    for (const role of selected.roles) {
+      const planned = this.#planner.of(selected, host).get(role.name) ?? []
+      // On a host that has been touched even an empty plan may have been overtaken.
+      if (!this.#fleet.get(host).touched && !hasWork(planned))
+        this.#planner.showRecords(selected, host, planned)
+      else if (!(await this.#role(selected, role, host, planned))) return
+    }
+    this.#emit({ type: 'host', host: host.name, state: 'done' })
+  }
+
+  /** False when the host goes no further. */
+  async #role(
+    selected: SelectedPlay,
+    role: Role,
+    host: Host,
+    planned: readonly TaskRecord[],
+  ): Promise<boolean> {
+    const expected = planned.filter(r => r.changes.length > 0)
+    const roleRun = this.#planner.roleRun(
+      role,
+      this.#pass,
+      this.#fleet.get(host),
+      selected,
+      new Set(expected.map(recordKey)),
+    )
+    try {
+      await roleRun.perform()
+    } catch (error) {
+      if (isAbort(error)) return false
+      if (!roleRun.records.some(r => r.error)) throw error
+      this.#fleet.bury(host)
+      return false
+    }
+    const seen = new Set(roleRun.records.map(recordKey))
+    for (const record of expected)
+      if (!seen.has(recordKey(record))) this.#emit(unneededEvent(selected.play.name, record))
+    return true
+  }
+
+  /** A broken invariant is a failed task of the batch's first host, and ends the run. */
+  async #holds(
+    selected: SelectedPlay,
+    when: 'before' | 'after',
+    batch: readonly Host[],
+  ): Promise<boolean> {
+    const { play } = selected
+    const host = batch.find(h => !this.#fleet.isDead(h))
+    if (!play.invariant || !host) return true
+    const name = `invariant ${play.invariant.name} ${when} ${batch.map(h => h.name).join(', ')}`
+    const start = performance.now()
+    const error = await this.#broken(selected, when, batch, host, name)
+    this.#emit(
+      appliedEvent(
+        play.name,
+        { host: host.name, role: 'play', name, changes: [], ms: performance.now() - start, error },
+        new Set(),
+      ),
+    )
+    if (error)
+      this.#stop(
+        `${play.name}: stopped ${when} ${batch.map(h => h.name).join(', ')}; the other hosts were not touched`,
+      )
+    return !error
+  }
+
+  async #broken(
+    selected: SelectedPlay,
+    when: 'before' | 'after',
+    batch: readonly Host[],
+    host: Host,
+    name: string,
+  ): Promise<Error | undefined> {
+    const { invariant } = selected.play
+    if (!invariant) return undefined
+    const seconds = when === 'before' ? 0 : (invariant.timeoutSeconds ?? INVARIANT_SECONDS)
+    const end = performance.now() + seconds * 1000
+    try {
+      for (;;) {
+        const answer = await this.#inside(selected, host, () =>
+          invariant.check(
+            when,
+            batch.map(h => h.name),
+          ),
+        )
+        if (answer === true) return undefined
+        const wrong = answer === false ? 'it does not hold' : answer
+        if (performance.now() >= end || this.#o.stop.aborted)
+          return new TaskError(`${name}: ${wrong}`)
+        this.#emit({
+          type: 'working',
+          host: host.name,
+          play: selected.play.name,
+          role: 'play',
+          task: name,
+          text: wrong,
+        })
+        await new Promise(resolve => setTimeout(resolve, INVARIANT_EVERY_MS))
+      }
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+}
+
+/** A play that must not go on over a failure. */
+const isRolling = ({ play }: SelectedPlay): boolean =>
+  play.serial !== undefined || play.invariant !== undefined

@@ -1,0 +1,125 @@
+import pLimit from 'p-limit'
+import { FmcError, TaskError } from '../errors.ts'
+import type { Host } from '../inventory/types.ts'
+import { connect } from './connect.ts'
+import { isAbort, isUnreachable } from './failed.ts'
+import type { HostRun } from './host-run.ts'
+import { LockedError } from './lock.ts'
+import type { Emit, RunOptions } from './options.ts'
+import { failureOf } from './task-events.ts'
+
+/** The hosts of a run: their connections, and which of them take no further part. */
+export class Fleet {
+  /** In inventory order. */
+  readonly hosts: readonly Host[]
+  /** Somebody else works on a host: nothing may be changed anywhere. */
+  locked = false
+  readonly #o: RunOptions
+  readonly #emit: Emit
+  readonly #opening = new Map<string, Promise<HostRun>>()
+  readonly #open = new Map<string, HostRun>()
+  readonly #dead = new Set<string>()
+  readonly #saves: (() => void)[] = []
+  readonly #limit: <T>(fn: () => Promise<T>) => Promise<T>
+
+  constructor(o: RunOptions, emit: Emit) {
+    this.#o = o
+    this.#emit = emit
+    this.#limit = pLimit(o.forks)
+    const names = new Set(o.stages.flat().flatMap(p => p.hosts.map(h => h.name)))
+    this.hosts = [...o.inventory.hosts.values()].filter(h => names.has(h.name))
+    o.kill.addEventListener('abort', () => this.#killAll(), { once: true })
+  }
+
+  /** Connected hosts that this run has written to. */
+  get touched(): readonly HostRun[] {
+    return [...this.#open.values()].filter(r => r.touched)
+  }
+
+  isDead(host: Host): boolean {
+    return this.#dead.has(host.name)
+  }
+
+  bury(host: Host): void {
+    this.#dead.add(host.name)
+  }
+
+  /** The connected host. Throws TaskError when it is not. */
+  get(host: Host): HostRun {
+    const run = this.#open.get(host.name)
+    if (!run) throw new TaskError(`${host.name} is not connected`)
+    return run
+  }
+
+  /** Some work for each host that is still alive, `forks` at a time. A failure outside of any task is told and buries the host. */
+  async each(hosts: readonly Host[], work: (host: Host) => Promise<void>): Promise<void> {
+    await Promise.all(
+      hosts.map(host =>
+        this.#limit(async () => {
+          if (this.isDead(host) || this.#o.stop.aborted) return
+          try {
+            await work(host)
+          } catch (error) {
+            this.#failed(host, error)
+          }
+        }),
+      ),
+    )
+  }
+
+  connect(host: Host): Promise<HostRun> {
+    const lock = this.#o.dryRun || !this.hosts.includes(host) ? 'shared' : 'exclusive'
+    let opening = this.#opening.get(host.name)
+    if (!opening) {
+      const roles = this.#o.stages
+        .flat()
+        .filter(p => p.hosts.includes(host))
+        .flatMap(p => p.roles.map(r => r.name))
+      opening = connect(host, [...new Set(roles)], lock, this.#o).then(({ run, save }) => {
+        this.#open.set(host.name, run)
+        this.#saves.push(save)
+        return run
+      })
+      this.#opening.set(host.name, opening)
+    }
+    return opening
+  }
+
+  /** Another host that a role or an invariant looks at; connected when first needed. */
+  async reach(name: string): Promise<HostRun> {
+    const host = this.#o.inventory.hosts.get(name)
+    if (!host) throw new TaskError(`the inventory has no host ${name}`)
+    return this.connect(host)
+  }
+
+  close(): void {
+    for (const save of this.#saves) save()
+    for (const run of this.#open.values()) run.session.close()
+  }
+
+  #failed(host: Host, error: unknown): void {
+    this.bury(host)
+    if (error instanceof LockedError) this.locked = true
+    if (this.#o.stop.aborted && isAbort(error)) return
+    const cause = error instanceof Error ? error : new Error(String(error))
+    const known = cause instanceof FmcError || cause instanceof LockedError
+    this.#emit({
+      type: 'host',
+      host: host.name,
+      state: isUnreachable(cause) ? 'unreachable' : 'failed',
+      failure: {
+        ...failureOf(cause),
+        ...(known || cause.stack === undefined ? {} : { output: cause.stack }),
+      },
+    })
+  }
+
+  /** The second Ctrl-C: end what is running on the hosts. */
+  #killAll(): void {
+    for (const { session } of this.#open.values())
+      void session
+        .interrupt('TERM')
+        .catch(() => undefined)
+        .finally(() => session.close())
+  }
+}

@@ -1,0 +1,154 @@
+import type { Host } from '../inventory/types.ts'
+import { loadZx } from '../shell/zx.ts'
+import { isAbort } from './failed.ts'
+import type { Fleet } from './fleet.ts'
+import type { HostRun } from './host-run.ts'
+import type { Emit, RunOptions } from './options.ts'
+import { Pass } from './pass.ts'
+import type { Role } from './role.ts'
+import { RoleRun, type Predicted, type TaskRecord } from './role-run.ts'
+import { varsKey, type SelectedPlay } from './select.ts'
+import { appliedEvent, plannedEvent } from './task-events.ts'
+
+/** What one play on one host came to, role by role. */
+export type Records = Map<string, readonly TaskRecord[]>
+
+const NONE: Predicted = new Set()
+
+/** Would the role have something to do: a change, or a gate to wait for? */
+export const hasWork = (records: readonly TaskRecord[]): boolean =>
+  records.some(r => r.changes.length > 0 || r.waiting !== undefined)
+
+/** Sweeps over hosts without writing, and keeps what they found. */
+export class Planner {
+  readonly #o: RunOptions
+  readonly #fleet: Fleet
+  readonly #emit: Emit
+  readonly #plans = new Map<string, Records>()
+
+  constructor(o: RunOptions, fleet: Fleet, emit: Emit) {
+    this.#o = o
+    this.#fleet = fleet
+    this.#emit = emit
+  }
+
+  /** Connects to all hosts and plans all their plays, at once. */
+  async planAll(): Promise<void> {
+    const pass = new Pass('plan')
+    const zx = loadZx()
+    await this.#fleet.each(this.#fleet.hosts, async host => {
+      this.#emit({ type: 'host', host: host.name, state: 'connecting' })
+      const run = await this.#fleet.connect(host)
+      await zx
+      this.#emit({ type: 'host', host: host.name, state: 'connected' })
+      for (const selected of this.#o.stages.flat())
+        if (
+          selected.hosts.includes(host) &&
+          !(await this.sweep(pass, selected, run, this.of(selected, host)))
+        )
+          return
+    })
+  }
+
+  /** What this run has changed elsewhere may give a host work that its first plan did not see. */
+  async planAgain(selected: SelectedPlay): Promise<void> {
+    if (this.#fleet.touched.length === 0) return
+    const idle = selected.hosts.filter(
+      h => !this.#fleet.isDead(h) && !this.#fleet.get(h).touched && !this.hasWork(selected, h),
+    )
+    const pass = new Pass('plan')
+    await this.#fleet.each(idle, async host => {
+      const run = this.#fleet.get(host)
+      await run.refresh()
+      await this.sweep(pass, selected, run, this.of(selected, host))
+    })
+  }
+
+  of(selected: SelectedPlay, host: Host): Records {
+    const key = `${selected.play.name}\0${host.name}`
+    let records = this.#plans.get(key)
+    if (!records) this.#plans.set(key, (records = new Map<string, readonly TaskRecord[]>()))
+    return records
+  }
+
+  hasWork(selected: SelectedPlay, host: Host): boolean {
+    return [...this.of(selected, host).values()].some(hasWork)
+  }
+
+  /** One play's roles on one host. False when a task failed: it is in the records, and the host is buried. */
+  async sweep(pass: Pass, selected: SelectedPlay, run: HostRun, into: Records): Promise<boolean> {
+    for (const role of selected.roles) {
+      const roleRun = this.roleRun(role, pass, run, selected, NONE)
+      try {
+        await roleRun.perform()
+      } catch (error) {
+        if (isAbort(error)) return false
+        if (!roleRun.records.some(r => r.error)) throw error
+        this.#fleet.bury(run.host)
+        return false
+      } finally {
+        into.set(role.name, roleRun.records)
+      }
+    }
+    return true
+  }
+
+  roleRun(
+    role: Role,
+    pass: Pass,
+    run: HostRun,
+    { play }: SelectedPlay,
+    predicted: Predicted,
+  ): RoleRun {
+    const around = {
+      inventory: this.#o.inventory,
+      wantDiff: this.#o.diff,
+      artifactsDir: this.#o.artifactsDir,
+      signal: this.#o.stop,
+      reach: (name: string) => this.#fleet.reach(name),
+      working: (host: string, roleName: string, task: string, text?: string) =>
+        this.#emit({
+          type: 'working',
+          host,
+          play: play.name,
+          role: roleName,
+          task,
+          ...(text === undefined ? {} : { text }),
+        }),
+      finished: (record: TaskRecord) => this.#emit(appliedEvent(play.name, record, predicted)),
+    }
+    return new RoleRun({
+      role,
+      vars: this.#o.vars.get(varsKey(role, run.host)),
+      pass,
+      run,
+      predicted,
+      around,
+    })
+  }
+
+  /** The plan as events, play by play and host by host. */
+  showAll(): void {
+    for (const selected of this.#o.stages.flat())
+      for (const host of selected.hosts) this.show(selected, host)
+  }
+
+  show(selected: SelectedPlay, host: Host): void {
+    for (const records of this.of(selected, host).values())
+      this.showRecords(selected, host, records)
+  }
+
+  showRecords(selected: SelectedPlay, host: Host, records: readonly TaskRecord[]): void {
+    const elsewhere = this.#changesOutside(host)
+    for (const record of records) this.#emit(plannedEvent(selected.play.name, record, elsewhere))
+  }
+
+  /** A gate that is closed now may open by what other hosts are about to change. */
+  #changesOutside(host: Host): boolean {
+    for (const [key, planned] of this.#plans)
+      if (!key.endsWith(`\0${host.name}`))
+        for (const records of planned.values())
+          if (records.some(r => r.changes.length > 0)) return true
+    return false
+  }
+}

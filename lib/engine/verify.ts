@@ -1,0 +1,31 @@
+import type { Fleet } from './fleet.ts'
+import type { Emit, RunOptions } from './options.ts'
+import { Pass } from './pass.ts'
+import type { Planner, Records } from './planner.ts'
+import { notIdempotentEvent } from './task-events.ts'
+
+/** Plans every host again that was written to: whatever is left to do is a role that is not idempotent. */
+export async function verify(
+  o: RunOptions,
+  fleet: Fleet,
+  planner: Planner,
+  emit: Emit,
+): Promise<void> {
+  const pass = new Pass('verify')
+  await fleet.each(
+    fleet.touched.map(r => r.host),
+    async host => {
+      const run = fleet.get(host)
+      await run.refresh()
+      for (const selected of o.stages.flat()) {
+        if (!selected.hosts.includes(host)) continue
+        const found: Records = new Map()
+        const fine = await planner.sweep(pass, selected, run, found)
+        for (const record of [...found.values()].flat())
+          if (record.changes.length > 0 || record.error)
+            emit(notIdempotentEvent(selected.play.name, record))
+        if (!fine) return
+      }
+    },
+  )
+}
