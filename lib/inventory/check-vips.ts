@@ -45,7 +45,7 @@ function balancerFindings(
   balancers: ReadonlySet<string> | undefined,
   found: Finding[],
 ): void {
-  if (balancers === undefined) return
+  if (balancers === undefined || !Object.hasOwn(raw.networks, vip.network)) return
   for (const balancer of balancers)
     if (raw.hosts[balancer]?.nics?.some(nic => nic.network === vip.network) !== true)
       found.push(

@@ -25,10 +25,12 @@ export function distance(a: string, b: string): number {
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3))
   let found: string | undefined
-  let best = limit + 1
+  let best = limit + 0.5
   for (const candidate of known) {
-    if (Math.abs(candidate.length - name.length) >= best) continue
-    const edits = distance(name.toLowerCase(), candidate.toLowerCase())
+    if (Math.abs(candidate.length - name.length) > limit) continue
+    // Of equally near ones the one that starts alike.
+    const edits =
+      distance(name.toLowerCase(), candidate.toLowerCase()) - (candidate[0] === name[0] ? 0.5 : 0)
     if (edits < best) [found, best] = [candidate, edits]
   }
   return found

@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts'
 import { suggestion } from './nearest.ts'
 import { problemsError, type Finding, type Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
-import type { Inventory } from './types.ts'
+import type { Host, Inventory } from './types.ts'
 import { zodFindings } from './zod-findings.ts'
 
 /** A role, the hosts that it will run on, and the variables that it declares. */
@@ -73,7 +73,7 @@ function hostFindings(
     const missing = variable === undefined
     const place = missing
       ? ['hosts', name]
-      : (locateVar(raw, host.groups, name, String(variable)) ?? ['-e', String(variable)])
+      : (placeOf(raw, host, String(variable)) ?? ['-e', String(variable)])
     return {
       ...finding,
       path: [...place, ...inner],
@@ -81,6 +81,16 @@ function hostFindings(
       hint: missing ? describe(vars, finding) : finding.hint,
     }
   })
+}
+
+/** Undefined if the host's value is another one than the file's: `-e` set it. */
+function placeOf(raw: RawInventory, host: Host, variable: string): Path | undefined {
+  const place = locateVar(raw, host.groups, host.name, variable)
+  const inFile = place?.reduce<unknown>(
+    (value, step) => (value as Record<string | number, unknown>)[step],
+    raw,
+  )
+  return JSON.stringify(inFile) === JSON.stringify(host.vars[variable]) ? place : undefined
 }
 
 function issuesOf(vars: z.ZodObject, own: Readonly<Record<string, unknown>>): z.core.$ZodIssue[] {
@@ -109,7 +119,9 @@ function commonPlace(
   if (path[0] !== 'hosts' || path.length > 2 || hosts.length < 2) return path
   const group = [...inventory.groups].find(
     ([name, members]) =>
-      raw.groups?.[name] !== undefined && new Set([...members, ...hosts]).size === hosts.length,
+      raw.groups?.[name] !== undefined &&
+      members.length === hosts.length &&
+      hosts.every(host => members.includes(host)),
   )
   return group === undefined ? path : ['groups', group[0]]
 }

@@ -101,7 +101,7 @@ const article = (type: string): string => ARTICLES[type] ?? `a ${type}`
 
 /** Where a secret belongs, a plain text is most likely one: it must not be printed. */
 const wantsSecret = (issue: Issue): boolean =>
-  (issue.code === 'invalid_type' && (issue.expected as string) === 'Secret') ||
+  (issue.code === 'invalid_type' && issue.expected === 'Secret') ||
   (issue.code === 'invalid_union' && issue.errors.flat().some(wantsSecret))
 
 function kindOf(value: unknown): string {

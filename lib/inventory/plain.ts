@@ -1,0 +1,135 @@
+import { isAlias, isMap, isScalar, isSeq, visit, type Document, type Node } from 'yaml'
+import type { Position } from './problem.ts'
+import type { RawValue } from './raw.ts'
+import { SecretRef } from './secret-ref.ts'
+
+export const SECRET_TAG = '!secret'
+
+/** Aliases may not blow a small file up to more than this many values. */
+const MAX_VALUES = 200_000
+
+export type Report = (offset: number, message: string, hint?: string) => void
+
+/** The plain data of a document. Reports what an inventory may not use. */
+export class Plain {
+  readonly #document: Document
+  readonly #text: string
+  readonly #file: string
+  readonly #place: (offset: number) => Position
+  readonly #report: Report
+  readonly #open = new Set<Node>()
+  readonly #anchors = new Map<string, Node>()
+  #left = MAX_VALUES
+
+  constructor(
+    document: Document,
+    text: string,
+    file: string,
+    place: (offset: number) => Position,
+    report: Report,
+  ) {
+    this.#document = document
+    this.#text = text
+    this.#file = file
+    this.#place = place
+    this.#report = report
+  }
+
+  value(): RawValue {
+    this.#readAnchors()
+    try {
+      return this.#plain(this.#document.contents)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      this.#report(0, 'the YAML is nested too deeply')
+      return null
+    }
+  }
+
+  #readAnchors(): void {
+    visit(this.#document, {
+      Node: (_, node) => {
+        if (isAlias(node) || node.anchor === undefined) return
+        if (this.#anchors.has(node.anchor))
+          this.#report(offsetOf(node), `the anchor &${node.anchor} is there twice`, 'rename one')
+        this.#anchors.set(node.anchor, node)
+      },
+    })
+  }
+
+  #plain(node: unknown): RawValue {
+    if (this.#left-- === 0)
+      this.#report(
+        offsetOf(node),
+        `the file holds more than ${MAX_VALUES} values, aliases counted at every use`,
+      )
+    if (this.#left < 0) return null
+    if (isAlias(node)) return this.#alias(node.source, offsetOf(node))
+    if (isScalar(node)) return this.#scalar(node.value, node.tag, offsetOf(node))
+    if (isSeq(node)) return node.items.map(item => this.#plain(item))
+    if (!isMap(node)) return null
+    const map: Record<string, RawValue> = {}
+    for (const { key, value } of node.items) {
+      const name = this.#key(key)
+      if (name !== undefined) map[name] = this.#plain(value)
+    }
+    return map
+  }
+
+  #alias(anchor: string, offset: number): RawValue {
+    const target = this.#anchors.get(anchor)
+    if (target === undefined || this.#open.has(target)) {
+      this.#report(
+        offset,
+        target === undefined
+          ? `there is no &${anchor} for *${anchor}`
+          : `*${anchor} contains itself`,
+      )
+      return null
+    }
+    this.#open.add(target)
+    const value = this.#plain(target)
+    this.#open.delete(target)
+    return value
+  }
+
+  #scalar(value: unknown, tag: string | undefined, offset: number): RawValue {
+    if (tag === SECRET_TAG) {
+      const name = String(value)
+      const start = this.#text.lastIndexOf(SECRET_TAG, offset)
+      if (!/^[\w.-]+$/.test(name))
+        this.#report(
+          start,
+          `${SECRET_TAG} needs a name of letters, digits, "_", "-" and "."`,
+          `write ${SECRET_TAG} postgresql_password`,
+        )
+      const { line, column } = this.#place(start)
+      return new SecretRef(name, this.#file, line, column)
+    }
+    if (typeof value === 'number' && !Number.isFinite(value))
+      this.#report(offset, 'not a finite number')
+    if (typeof value === 'string' && value.includes('\0'))
+      this.#report(offset, 'a text with a NUL character', 'no command and no file name can hold it')
+    return value === undefined ? null : (value as RawValue)
+  }
+
+  #key(key: unknown): string | undefined {
+    const value = isScalar(key) ? key.value : undefined
+    if (value === '<<' || value === '__proto__') {
+      this.#report(
+        offsetOf(key),
+        `the key ${value} is not allowed`,
+        value === '<<' ? 'share values through the vars of a group' : undefined,
+      )
+      return undefined
+    }
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+      return String(value)
+    this.#report(offsetOf(key), 'a key must be a plain text')
+    return undefined
+  }
+}
+
+/** Where a node starts in the text. */
+export const offsetOf = (node: unknown): number =>
+  (isAlias(node) || isScalar(node) || isMap(node) || isSeq(node) ? node.range?.[0] : undefined) ?? 0

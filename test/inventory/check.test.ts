@@ -1,0 +1,401 @@
+import t from 'tap'
+import { lint } from '../../lib/inventory/lint.ts'
+import { fileWith, marked, small, SMALL } from './helpers.ts'
+
+type Row = readonly [
+  title: string,
+  replacements: readonly (readonly [from: string, to: string])[],
+  message: RegExp | string,
+  hint?: RegExp | string | undefined,
+]
+
+const API = '    address: 192.168.0.32'
+const LB2 = 'nics: [{ network: lan, address: 192.168.0.31 }]'
+
+// ‸ marks where the problem must be reported.
+const ERRORS: readonly Row[] = [
+  [
+    'unknown key',
+    [['all: {}', '‸timezon: x\nall: {}']],
+    'unknown key timezon',
+    'did you mean timezone?',
+  ],
+  [
+    'unknown key of a host',
+    [['hv: { os', 'hv: { ‸memroy: 1GB, os']],
+    'unknown key memroy',
+    'did you mean memory?',
+  ],
+  [
+    'unknown key of a nic',
+    [['{ network: lan, address: 192.168.0.31', '{ network: lan, ‸macc: x, address: 192.168.0.31']],
+    'unknown key macc',
+    'did you mean mac?',
+  ],
+  [
+    'unknown key, nothing near',
+    [['all: {}', 'all: { ‸colour: red }']],
+    'unknown key colour',
+    'known: ssh, vars',
+  ],
+  [
+    'key missing',
+    [
+      ['timezone: Europe/Madrid\n', ''],
+      ['domain', '‸domain'],
+    ],
+    'timezone is missing',
+    /expected/,
+  ],
+  [
+    'key of a host missing',
+    [['  hv: { os: rocky 9.5, ', '  ‸hv: { ']],
+    'os is missing',
+    /expected a text/,
+  ],
+  ['wrong type', [['vcpu: 4', 'vcpu: ‸four']], 'hosts.hv.vcpu: expected a number, got "four"'],
+  [
+    'a number where text belongs',
+    [['domain: cloud.internal', 'domain: ‸5']],
+    'domain: expected a text, got 5',
+    'put it in quotes: "5"',
+  ],
+  [
+    'yes for true',
+    [['all: {}', 'all: { ssh: { sudo: ‸yes } }']],
+    'all.ssh.sudo: expected true or false, got "yes"',
+    /only true and false/,
+  ],
+  ['nothing', [['hosts: [db1]', '‸hosts: ']], 'groups.db.hosts: expected a list, got nothing'],
+  ['memory without unit', [['memory: 4GB', 'memory: ‸"4"']], /expected a size such as 512MB/],
+  ['no such mode', [['mode: open', 'mode: ‸route']], /expected bridge or open or nat, got "route"/],
+  ['no such OS', [['os: rocky 9.5', 'os: ‸windows']], /expected debian, ubuntu/],
+  [
+    'bad host name',
+    [
+      ['  hv: {', '  ‸h_v: {'],
+      ['router: hv', 'router: h_v'],
+    ],
+    'bad name h_v',
+    /a host name/,
+  ],
+  [
+    'bad variable name',
+    [['all: {}', 'all: { vars: { ‸my-var: 1 } }']],
+    'bad name my-var',
+    /a variable name/,
+  ],
+  ['bad domain', [['cloud.internal', '‸Cloud']], /expected a DNS domain/],
+  [
+    'port out of range',
+    [['[6443]', '[‸70000]']],
+    'vips.api.ports[0]: expected at most 65535, got 70000',
+  ],
+  ['port zero', [['[6443]', '[‸0]']], /expected at least 1, got 0/],
+  ['no ports', [['[6443]', '‸[]']], /expected at least 1 items, got a list/],
+  ['vrid out of range', [['vrid: 51', 'vrid: ‸256']], /expected at most 255/],
+  [
+    'bad MAC',
+    [
+      [
+        '{ network: lan, address: 192.168.0.31',
+        '{ mac: ‸52:54:00:12:34, network: lan, address: 192.168.0.31',
+      ],
+    ],
+    /expected a MAC address/,
+  ],
+  [
+    'bad checksum',
+    [['all: {}', 'artifacts: { k3s: { sha256: ‸abc } }']],
+    /expected 64 hexadecimal digits/,
+  ],
+
+  [
+    'bad network',
+    [['cidr: 10.17.3.0/24', 'cidr: ‸10.17.3.0/33']],
+    '10.17.3.0/33 is no IPv4 network',
+  ],
+  [
+    'host bits in a network',
+    [['cidr: 10.17.3.0/24', 'cidr: ‸10.17.3.7/24']],
+    /host bits set; the network is 10\.17\.3\.0\/24/,
+  ],
+  [
+    'overlapping networks',
+    [
+      ['cidr: 10.17.3.0/24', 'cidr: ‸192.168.0.0/16'],
+      ['gateway: 10.17.3.1', 'gateway: 192.168.3.1'],
+      ['address: 10.17.3.14', 'address: 192.168.3.14'],
+    ],
+    'inner overlaps lan (192.168.0.0/24)',
+  ],
+  [
+    'gateway outside of its network',
+    [['gateway: 10.17.3.1', 'gateway: ‸10.17.4.1']],
+    '10.17.4.1 is outside of inner (10.17.3.0/24)',
+  ],
+  [
+    'router without gateway',
+    [['gateway: 10.17.3.1, router', '‸router']],
+    'inner has a router and no gateway',
+  ],
+  ['no such router', [['router: hv', 'router: ‸hw']], 'no host is called hw', 'did you mean hv?'],
+
+  [
+    'no such address',
+    [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.300 }]']],
+    '192.168.0.300 is no IPv4 address',
+  ],
+  [
+    'address outside of its network',
+    [[LB2, 'nics: [{ network: lan, address: ‸10.17.3.31 }]']],
+    '10.17.3.31 is outside of lan (192.168.0.0/24)',
+    'it belongs to inner',
+  ],
+  [
+    'broadcast address',
+    [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.255 }]']],
+    '192.168.0.255 is the broadcast address of lan',
+  ],
+  [
+    'network address',
+    [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.0 }]']],
+    '192.168.0.0 is the network address of lan',
+  ],
+  [
+    'address of another host',
+    [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.30 }]']],
+    '192.168.0.30 belongs to lb1 too',
+  ],
+  [
+    'address of a VIP',
+    [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.32 }]']],
+    '192.168.0.32 belongs to the VIP api too',
+  ],
+  [
+    'address of the gateway',
+    [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.1 }]']],
+    '192.168.0.1 belongs to the gateway of lan too',
+  ],
+  [
+    'MAC twice',
+    [
+      [
+        '{ network: lan, address: 192.168.0.30',
+        '{ mac: "52:54:00:00:00:01", network: lan, address: 192.168.0.30',
+      ],
+      [
+        '{ network: lan, address: 192.168.0.31',
+        '{ mac: ‸"52:54:00:00:00:01", network: lan, address: 192.168.0.31',
+      ],
+    ],
+    '52:54:00:00:00:01 belongs to lb1 too',
+  ],
+  [
+    'device twice',
+    [
+      [
+        LB2,
+        'nics: [{ network: lan, address: 192.168.0.31 }, { network: inner, address: 10.17.3.31, device: ‸eth0 }]',
+      ],
+    ],
+    'eth0 belongs to another nic of lb2 too',
+  ],
+  [
+    'disk twice',
+    [
+      [
+        'os: almalinux 9.5',
+        'os: almalinux 9.5, disks: [{ name: d, size: 1GB }, ‸{ name: d, size: 2GB }]',
+      ],
+    ],
+    'd is there twice',
+  ],
+  [
+    'no address at all',
+    [
+      [
+        '  db1: { os: almalinux 9.5, vm_on: hv, memory: 1GB, vcpu: 2, nics: [{ network: inner, address: 10.17.3.14 }] }',
+        '  ‸db1: { os: almalinux 9.5 }',
+      ],
+    ],
+    'db1 has no address',
+    /give it nics/,
+  ],
+  [
+    'no such network',
+    [['network: inner, address', 'network: ‸iner, address']],
+    'no network is called iner',
+    'did you mean inner?',
+  ],
+  [
+    'no such hypervisor',
+    [['os: almalinux 9.5, vm_on: hv', 'os: almalinux 9.5, vm_on: ‸hvv']],
+    'no host is called hvv',
+    'did you mean hv?',
+  ],
+  [
+    'VM of itself',
+    [['os: almalinux 9.5, vm_on: hv', 'os: almalinux 9.5, vm_on: ‸db1']],
+    'db1 is a VM of itself',
+  ],
+
+  [
+    'no such host in a group',
+    [['hosts: [db1]', 'hosts: [db1, ‸db2]']],
+    'no host is called db2',
+    'did you mean db1?',
+  ],
+  ['host twice in a group', [['hosts: [db1]', 'hosts: [db1, ‸db1]']], 'db1 is there twice'],
+  [
+    'no such child',
+    [['groups:\n', 'groups:\n  top: { children: [lb, ‸dbs] }\n']],
+    'no group is called dbs',
+    'did you mean db?',
+  ],
+  [
+    'cycle of groups',
+    [['groups:\n', 'groups:\n  a: { ‸children: [b] }\n  b: { children: [a] }\n']],
+    'the group a contains itself: a → b → a',
+  ],
+  [
+    'a group called all',
+    [['groups:\n', 'groups:\n  ‸all: { hosts: [hv] }\n']],
+    'no group may be called all',
+  ],
+  [
+    'a group called like a host',
+    [['groups:\n', 'groups:\n  ‸hv: { hosts: [hv] }\n']],
+    'hv is the name of a host too',
+  ],
+
+  [
+    'VIP outside of its network',
+    [[API, '    address: ‸10.17.3.32']],
+    '10.17.3.32 is outside of lan (192.168.0.0/24)',
+    'it belongs to inner',
+  ],
+  [
+    'VIP with the address of a gateway',
+    [[API, '    address: ‸192.168.0.1']],
+    '192.168.0.1 belongs to the gateway of lan too',
+  ],
+  [
+    'VIP where a balancer has no nic',
+    [
+      [API, '    address: 10.17.3.32'],
+      ['    network: lan', '    network: ‸inner'],
+      ['hosts: [lb1, lb2]', 'hosts: [lb1]'],
+    ],
+    'the balancer lb1 has no nic in inner, it could not hold the VIP api',
+    /give lb1 a nic in inner/,
+  ],
+  [
+    'no such network of a VIP',
+    [['    network: lan', '    network: ‸lann']],
+    'no network is called lann',
+    'did you mean lan?',
+  ],
+  [
+    'vrid twice',
+    [
+      [
+        'vips:\n',
+        'vips:\n  web: { address: 192.168.0.33, network: lan, vrid: 51, ports: [80], backends: db, balancers: lb }\n',
+      ],
+      ['    vrid: 51', '    vrid: ‸51'],
+    ],
+    'vrid 51 is that of the VIP web in lan too',
+  ],
+  [
+    'no such backends',
+    [['backends: db', 'backends: ‸dbs']],
+    'no host or group is called dbs',
+    'did you mean db?',
+  ],
+  [
+    'no such balancers',
+    [['balancers: lb', 'balancers: ‸lbs']],
+    'no host or group is called lbs',
+    'did you mean lb?',
+  ],
+  [
+    'preferred is no balancer',
+    [['balancers: lb', 'balancers: lb\n    preferred: ‸db1']],
+    'db1 is none of the balancers of the VIP api',
+  ],
+]
+for (const [title, replacements, message, hint] of ERRORS)
+  void t.test(title, async t => {
+    const { text, line, column } = marked(small(...replacements))
+    const problems = await lint(fileWith(t, text))
+    const errors = problems.filter(problem => problem.severity === 'error')
+    t.equal(errors.length, 1, `one error: ${errors.map(error => error.message).join('; ')}`)
+    const [first] = errors
+    if (typeof message === 'string') t.equal(first?.message, message)
+    else t.match(first?.message, message)
+    if (typeof hint === 'string') t.equal(first?.hint, hint)
+    else if (hint !== undefined) t.match(first?.hint, hint)
+    t.equal(`${first?.line}:${first?.column}`, `${line}:${column}`, 'the place')
+  })
+
+const WARNINGS: readonly Row[] = [
+  [
+    'memory',
+    [['memory: 4GB', 'memory: ‸2.5GB']],
+    'the 3 VMs of hv have 3 GB of memory together, 0.5 GB more than its 2.5 GB',
+  ],
+  [
+    'processors',
+    [['vcpu: 4', 'vcpu: ‸3']],
+    'the 3 VMs of hv have 4 vCPUs together, 1 more than its 3',
+  ],
+  [
+    'a pattern without hosts',
+    [['backends: db', 'backends: ‸db:!db1']],
+    'the pattern db:!db1 matches no host',
+  ],
+]
+for (const [title, replacements, message] of WARNINGS)
+  void t.test(`warning: ${title}`, async t => {
+    const { text, line, column } = marked(small(...replacements))
+    const problems = await lint(fileWith(t, text))
+    t.equal(problems.length, 1)
+    t.match(problems[0], { severity: 'warning', message, line, column })
+  })
+
+void t.test('no problem where there is none', async t => {
+  t.same(await lint(fileWith(t, SMALL)), [])
+  const asRouter = small([
+    'address: 192.168.0.40 }]',
+    'address: 192.168.0.40 }, { network: inner, address: 10.17.3.1 }]',
+  ])
+  t.same(await lint(fileWith(t, asRouter)), [], 'the router may list the gateway as its nic')
+  const vrids = small([
+    'vips:\n',
+    'vips:\n  int: { address: 10.17.3.33, network: inner, vrid: 51, ports: [80], backends: db, balancers: db }\n',
+  ])
+  t.same(await lint(fileWith(t, vrids)), [], 'one vrid in two networks')
+  const unknownSize = small(['memory: 4GB, vcpu: 4, ', ''])
+  t.same(await lint(fileWith(t, unknownSize)), [], 'a hypervisor whose size is not stated')
+})
+
+void t.test('every problem is reported, in the order of the file', async t => {
+  const text = small(
+    ['mode: open', 'mode: open, modes: 1'],
+    ['hosts: [db1]', 'hosts: [db2]'],
+    ['vcpu: 2', 'vcpu: 2, ram: 2'],
+    ['address: 192.168.0.31', 'address: 192.168.0.30'],
+  )
+  const problems = await lint(fileWith(t, text))
+  t.same(
+    problems.map(problem => problem.message),
+    [
+      'unknown key modes',
+      'the pattern db matches no host',
+      'no host is called db2',
+      '192.168.0.30 belongs to lb1 too',
+      'unknown key ram',
+    ],
+  )
+})

@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parseExtraVars } from '../../lib/inventory/extra-vars.ts'
+import { SecretRef } from '../../lib/inventory/secret-ref.ts'
+
+const directory = t.testdir({
+  'vars.yaml': 'a: 1\nb: [x, y]\n',
+  'list.yaml': '- a\n',
+  'bad.yaml': 'a:\n\tb: 1\n',
+})
+const inDirectory = (name: string): string => join(directory, name)
+
+const VALUES: readonly [readonly string[], Readonly<Record<string, unknown>>][] = [
+  [[], {}],
+  [['a=1'], { a: 1 }],
+  [['a="1"'], { a: '1' }],
+  [['a=true', 'b=null', 'c='], { a: true, b: null, c: '' }],
+  [['a=yes'], { a: 'yes' }],
+  [['a=x=y'], { a: 'x=y' }],
+  [['a=hello world'], { a: 'hello world' }],
+  [['a=b: c'], { a: 'b: c' }],
+  [['a=- x'], { a: '- x' }],
+  [['a=@home'], { a: '@home' }],
+  [['a=[1, x]'], { a: [1, 'x'] }],
+  [['a={b: 2}'], { a: { b: 2 } }],
+  [['{a: 1, b: [2]}'], { a: 1, b: [2] }],
+  [['a=1', 'a=2'], { a: 2 }],
+  [[`@${inDirectory('vars.yaml')}`, 'a=2'], { a: 2, b: ['x', 'y'] }],
+]
+void t.test('values', async t => {
+  for (const [options, wanted] of VALUES)
+    t.same(await parseExtraVars(options), wanted, options.join(' ') || 'none')
+  const { pw } = await parseExtraVars(['pw=!secret x'])
+  t.ok(pw instanceof SecretRef)
+})
+
+const REFUSED: readonly [string, RegExp][] = [
+  ['a', /-e a: "" is no variable name/],
+  ['=1', /"" is no variable name/],
+  ['my-var=1', /"my-var" is no variable name/],
+  ['{a: ', /-e:.*error: bad YAML/],
+  ['{my-var: 1}', /"my-var" is no variable name/],
+  [`@${inDirectory('list.yaml')}`, /expected a map of variables/],
+  [`@${inDirectory('bad.yaml')}`, /bad\.yaml:2:1: error: a tab/],
+  [`@${inDirectory('none.yaml')}`, /cannot read .*none\.yaml: ENOENT/],
+]
+void t.test('refused, and the value is not printed', async t => {
+  for (const [option, message] of REFUSED)
+    await t.rejects(parseExtraVars([option]), { name: 'UsageError', message }, option)
+  writeFileSync(inDirectory('x'), '')
+  await t.rejects(parseExtraVars(['bad-name=hunter2']), { message: /^(?!.*hunter2)/s })
+})
