@@ -67,7 +67,8 @@ export const withScratch = async <T>(
   const stop = (signal: NodeJS.Signals) => {
     wipe()
     const end = () => process.exit(128 + constants.signals[signal])
-    if (child?.kill(signal) !== true) end()
+    // SIGQUIT would make it leave a core with the text on a disk.
+    if (child?.kill(signal === 'SIGQUIT' ? 'SIGTERM' : signal) !== true) end()
     child?.once('exit', end)
     setTimeout(end, EDITOR_MS)
   }
