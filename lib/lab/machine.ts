@@ -93,6 +93,8 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   `--uuid=${machineId(spec)}`,
   `--directory=${join(spec.dir, 'root')}`,
   `--network-namespace-path=${netnsPath(spec.netns)}`,
+  // NFS-Ganesha opens files by handle.
+  '--system-call-filter=name_to_handle_at open_by_handle_at',
   '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_DAC_READ_SEARCH',
   ...['/dev/net/tun', '/dev/fuse'].filter(existsSync).map(device => `--bind=${device}`),
   ...spec.disks.map((disk, n) => `--bind=${disk.loop}:${diskNode(n)}`),

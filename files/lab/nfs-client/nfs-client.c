@@ -8,27 +8,178 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <nfsc/libnfs.h>
+#include <nfsc/libnfs-raw.h>
 #include <nfsc/libnfs-raw-nfs4.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct nfs_context *nfs;
-
-/* Speaks as the calling user from here on. */
-static struct nfs_context *as_caller(void) {
-  struct fuse_context *who = fuse_get_context();
-  nfs_set_uid(nfs, (int)who->uid);
-  nfs_set_gid(nfs, (int)who->gid);
-  return nfs;
+/*
+ * libnfs 4.0 encodes an NFSv4 request into a buffer of some 4 kB, however long the data it carries
+ * (linked with --wrap=rpc_allocate_pdu): a PART and its envelope have to fit.
+ */
+#define PART ((size_t)32 * 1024)
+struct rpc_pdu *rpc_allocate_pdu2(struct rpc_context *rpc, int program, int version, int procedure,
+                                  rpc_cb callback, void *data, void *decode, int size, size_t hint);
+struct rpc_pdu *__wrap_rpc_allocate_pdu(struct rpc_context *rpc, int program, int version, int procedure,
+                                        rpc_cb callback, void *data, void *decode, int size) {
+  return rpc_allocate_pdu2(rpc, program, version, procedure, callback, data, decode, size, 2 * PART);
 }
 
-#define FH(info) ((struct nfsfh *)(uintptr_t)(info)->fh)
+static struct nfs_context *nfs;
+static char *server, *export;
+
+static struct nfs_context *as(struct nfs_context *context, int uid, int gid) {
+  nfs_set_uid(context, uid);
+  nfs_set_gid(context, gid);
+  return context;
+}
+
+/* The mount's own connection, speaking as the calling user from here on. */
+static struct nfs_context *as_caller(void) {
+  struct fuse_context *who = fuse_get_context();
+  return as(nfs, (int)who->uid, (int)who->gid);
+}
+
+/* A connection with an identity of its own; *failed says whether the server let us mount. */
+static struct nfs_context *connection(int milliseconds, int *failed) {
+  static unsigned count;
+  char text[64];
+  struct nfs_context *made = nfs_init_context();
+  nfs_set_version(made, NFS_V4);
+  snprintf(text, sizeof text, "fmc-lab %d %u %ld", getpid(), ++count, (long)time(NULL));
+  nfs4_set_client_name(made, text);
+  snprintf(text, sizeof text, "%08x", (unsigned)getpid() << 12 ^ count);
+  nfs4_set_verifier(made, text);
+  nfs_set_timeout(made, milliseconds);
+  *failed = nfs_mount(made, server, export);
+  nfs_set_timeout(made, -1);
+  nfs_set_autoreconnect(made, -1);
+  return made;
+}
+
+/*
+ * An open file has a connection of its own: libnfs counts the sequence of opens wrongly after one that
+ * failed, and every later open of that connection would fail too. It belongs to who opened the file.
+ */
+struct file {
+  struct nfs_context *nfs;
+  struct nfsfh *handle;
+};
+
+#define FILE_OF(info) ((struct file *)(uintptr_t)(info)->fh)
+
+static int open_file(const char *path, int flags, int mode, struct fuse_file_info *info) {
+  struct fuse_context *who = fuse_get_context();
+  struct file *file = calloc(1, sizeof *file);
+  int rc;
+  file->nfs = as(connection(-1, &rc), (int)who->uid, (int)who->gid);
+  if (rc == 0) rc = nfs_open2(file->nfs, path, flags, mode, &file->handle);
+  if (rc) {
+    nfs_destroy_context(file->nfs);
+    free(file);
+    return rc;
+  }
+  info->fh = (uintptr_t)file;
+  return 0;
+}
+
+/*
+ * SETATTR by path with the anonymous stateid. libnfs's own chmod, chown and utimes open the file first,
+ * which a directory does not allow and the sequence of opens does not survive.
+ */
+struct attributes {
+  uint32_t mask[2];
+  char values[512];
+  unsigned length;
+};
+
+static void put_u32(struct attributes *a, uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) a->values[a->length++] = (char)(value >> shift);
+}
+
+static void put_attribute(struct attributes *a, int number) { a->mask[number / 32] |= 1u << number % 32; }
+
+static void put_id(struct attributes *a, int number, unsigned id) {
+  char text[16];
+  unsigned length = (unsigned)snprintf(text, sizeof text, "%u", id);
+  put_attribute(a, number);
+  put_u32(a, length);
+  for (unsigned i = 0; i < (length + 3) / 4 * 4; i++) a->values[a->length++] = i < length ? text[i] : 0;
+}
+
+static void put_time(struct attributes *a, int number, const struct timespec *t) {
+  if (t->tv_nsec == UTIME_OMIT) return;
+  put_attribute(a, number);
+  put_u32(a, t->tv_nsec != UTIME_NOW); /* 0: the server's clock, 1: the client's */
+  if (t->tv_nsec == UTIME_NOW) return;
+  put_u32(a, (uint32_t)((uint64_t)t->tv_sec >> 32));
+  put_u32(a, (uint32_t)t->tv_sec);
+  put_u32(a, (uint32_t)t->tv_nsec);
+}
+
+struct answer {
+  int done, error;
+};
+
+static void answered(struct rpc_context *rpc, int status, void *data, void *private_data) {
+  (void)rpc;
+  struct answer *answer = private_data;
+  nfsstat4 code = status == RPC_STATUS_SUCCESS ? ((COMPOUND4res *)data)->status : NFS4ERR_IO;
+  answer->done = 1;
+  switch (code) {
+  case NFS4_OK: answer->error = 0; break;
+  case NFS4ERR_PERM: answer->error = -EPERM; break;
+  case NFS4ERR_NOENT: answer->error = -ENOENT; break;
+  case NFS4ERR_ACCESS: answer->error = -EACCES; break;
+  case NFS4ERR_ROFS: answer->error = -EROFS; break;
+  case NFS4ERR_NOSPC: answer->error = -ENOSPC; break;
+  case NFS4ERR_DQUOT: answer->error = -EDQUOT; break;
+  case NFS4ERR_ISDIR: answer->error = -EISDIR; break;
+  case NFS4ERR_INVAL: case NFS4ERR_BADOWNER: answer->error = -EINVAL; break;
+  case NFS4ERR_STALE: answer->error = -ESTALE; break;
+  default: answer->error = -EIO;
+  }
+}
+
+static int set_attributes(const char *path, struct attributes *a) {
+  char whole[8192];
+  nfs_argop4 ops[256];
+  COMPOUND4args args;
+  struct answer answer = {0, 0};
+  unsigned n = 0;
+  memset(ops, 0, sizeof ops);
+  memset(&args, 0, sizeof args);
+  snprintf(whole, sizeof whole, "%s/%s", export, path);
+  ops[n++].argop = OP_PUTROOTFH;
+  for (char *rest = NULL, *name = strtok_r(whole, "/", &rest); name; name = strtok_r(NULL, "/", &rest)) {
+    if (n == sizeof ops / sizeof *ops - 1) return -ENAMETOOLONG;
+    ops[n].argop = OP_LOOKUP;
+    ops[n].nfs_argop4_u.oplookup.objname.utf8string_len = (unsigned)strlen(name);
+    ops[n++].nfs_argop4_u.oplookup.objname.utf8string_val = name;
+  }
+  ops[n].argop = OP_SETATTR;
+  fattr4 *set = &ops[n++].nfs_argop4_u.opsetattr.obj_attributes;
+  set->attrmask.bitmap4_len = 2;
+  set->attrmask.bitmap4_val = a->mask;
+  set->attr_vals.attrlist4_len = a->length;
+  set->attr_vals.attrlist4_val = a->values;
+  args.argarray.argarray_len = n;
+  args.argarray.argarray_val = ops;
+  if (rpc_nfs4_compound_async(nfs_get_rpc_context(as_caller()), answered, &args, &answer)) return -EIO;
+  while (!answer.done) {
+    struct pollfd fd = {nfs_get_fd(nfs), (short)nfs_which_events(nfs), 0};
+    if (poll(&fd, 1, 100) < 0 && errno != EINTR) return -EIO;
+    if (nfs_service(nfs, fd.revents) < 0) return -EIO;
+  }
+  return answer.error;
+}
 
 static void to_stat(const struct nfs_stat_64 *from, struct stat *to) {
   memset(to, 0, sizeof *to);
@@ -49,7 +200,7 @@ static void to_stat(const struct nfs_stat_64 *from, struct stat *to) {
 
 static int op_getattr(const char *path, struct stat *st, struct fuse_file_info *info) {
   struct nfs_stat_64 found;
-  int rc = info ? nfs_fstat64(as_caller(), FH(info), &found) : nfs_lstat64(as_caller(), path, &found);
+  int rc = info ? nfs_fstat64(FILE_OF(info)->nfs, FILE_OF(info)->handle, &found) : nfs_lstat64(as_caller(), path, &found);
   if (rc == 0) to_stat(&found, st);
   return rc;
 }
@@ -73,62 +224,67 @@ static int op_rename(const char *from, const char *to, unsigned flags) {
 }
 
 static int op_chmod(const char *path, mode_t mode, struct fuse_file_info *info) {
-  return info ? nfs_fchmod(as_caller(), FH(info), (int)mode) : nfs_chmod(as_caller(), path, (int)mode);
+  (void)info;
+  struct attributes a = {{0, 0}, "", 0};
+  put_attribute(&a, FATTR4_MODE);
+  put_u32(&a, mode & 07777);
+  return set_attributes(path, &a);
 }
 
 static int op_chown(const char *path, uid_t uid, gid_t gid, struct fuse_file_info *info) {
   (void)info;
-  struct nfs_stat_64 now;
-  int rc = nfs_lstat64(as_caller(), path, &now);
-  if (rc) return rc;
-  if (uid == (uid_t)-1) uid = (uid_t)now.nfs_uid;
-  if (gid == (gid_t)-1) gid = (gid_t)now.nfs_gid;
-  return nfs_lchown(nfs, path, (int)uid, (int)gid);
+  struct attributes a = {{0, 0}, "", 0};
+  if (uid != (uid_t)-1) put_id(&a, FATTR4_OWNER, uid);
+  if (gid != (gid_t)-1) put_id(&a, FATTR4_OWNER_GROUP, gid);
+  return set_attributes(path, &a);
 }
 
 static int op_truncate(const char *path, off_t size, struct fuse_file_info *info) {
-  return info ? nfs_ftruncate(as_caller(), FH(info), (uint64_t)size) : nfs_truncate(as_caller(), path, (uint64_t)size);
+  if (info) return nfs_ftruncate(FILE_OF(info)->nfs, FILE_OF(info)->handle, (uint64_t)size);
+  struct attributes a = {{0, 0}, "", 0};
+  put_attribute(&a, FATTR4_SIZE);
+  put_u32(&a, (uint32_t)((uint64_t)size >> 32));
+  put_u32(&a, (uint32_t)size);
+  return set_attributes(path, &a);
 }
 
 static int op_utimens(const char *path, const struct timespec times[2], struct fuse_file_info *info) {
   (void)info;
-  struct timeval set[2];
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  struct nfs_stat_64 found;
-  int rc = nfs_lstat64(as_caller(), path, &found);
-  if (rc) return rc;
-  for (int i = 0; i < 2; i++) {
-    struct timespec t = times[i];
-    if (t.tv_nsec == UTIME_NOW) t = now;
-    if (t.tv_nsec == UTIME_OMIT)
-      t = i ? (struct timespec){(time_t)found.nfs_mtime, (long)found.nfs_mtime_nsec}
-            : (struct timespec){(time_t)found.nfs_atime, (long)found.nfs_atime_nsec};
-    set[i] = (struct timeval){t.tv_sec, t.tv_nsec / 1000};
-  }
-  return nfs_utimes(nfs, path, set);
+  struct attributes a = {{0, 0}, "", 0};
+  put_time(&a, FATTR4_TIME_ACCESS_SET, &times[0]);
+  put_time(&a, FATTR4_TIME_MODIFY_SET, &times[1]);
+  return a.length ? set_attributes(path, &a) : 0;
 }
 
 static int op_open(const char *path, struct fuse_file_info *info) {
-  struct nfsfh *fh;
-  int rc = nfs_open(as_caller(), path, info->flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_SYNC), &fh);
-  if (rc == 0) info->fh = (uintptr_t)fh;
-  return rc;
+  int flags = info->flags & (O_ACCMODE | O_APPEND | O_SYNC);
+  if (info->flags & O_TRUNC) {
+    int rc = op_truncate(path, 0, NULL);
+    if (rc) return rc;
+  }
+  return open_file(path, flags, 0, info);
 }
 
+/* libnfs leaves a new file with mode 0600 and the times of an exclusive create's verifier. */
 static int op_create(const char *path, mode_t mode, struct fuse_file_info *info) {
-  struct nfsfh *fh;
-  int flags = (info->flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_SYNC | O_EXCL)) | O_CREAT;
-  int rc = nfs_open2(as_caller(), path, flags, (int)(mode & 07777), &fh);
-  if (rc == 0) info->fh = (uintptr_t)fh;
-  return rc;
+  const struct timespec now = {0, UTIME_NOW};
+  struct attributes a = {{0, 0}, "", 0};
+  int flags = info->flags & (O_ACCMODE | O_APPEND | O_SYNC | O_EXCL);
+  int rc = open_file(path, flags | O_CREAT, (int)(mode & 07777), info);
+  if (rc) return rc;
+  put_attribute(&a, FATTR4_MODE);
+  put_u32(&a, mode & 07777);
+  put_time(&a, FATTR4_TIME_ACCESS_SET, &now);
+  put_time(&a, FATTR4_TIME_MODIFY_SET, &now);
+  return set_attributes(path, &a);
 }
 
 static int op_read(const char *path, char *data, size_t size, off_t offset, struct fuse_file_info *info) {
   (void)path;
   size_t done = 0;
   while (done < size) {
-    int n = nfs_pread(as_caller(), FH(info), (uint64_t)offset + done, size - done, data + done);
+    size_t part = size - done < PART ? size - done : PART;
+    int n = nfs_pread(FILE_OF(info)->nfs, FILE_OF(info)->handle, (uint64_t)offset + done, part, data + done);
     if (n < 0) return n;
     if (n == 0) break;
     done += (size_t)n;
@@ -140,7 +296,8 @@ static int op_write(const char *path, const char *data, size_t size, off_t offse
   (void)path;
   size_t done = 0;
   while (done < size) {
-    int n = nfs_pwrite(as_caller(), FH(info), (uint64_t)offset + done, size - done, data + done);
+    size_t part = size - done < PART ? size - done : PART;
+    int n = nfs_pwrite(FILE_OF(info)->nfs, FILE_OF(info)->handle, (uint64_t)offset + done, part, data + done);
     if (n <= 0) return n ? n : -EIO;
     done += (size_t)n;
   }
@@ -149,12 +306,16 @@ static int op_write(const char *path, const char *data, size_t size, off_t offse
 
 static int op_fsync(const char *path, int data_only, struct fuse_file_info *info) {
   (void)path, (void)data_only;
-  return nfs_fsync(as_caller(), FH(info));
+  return nfs_fsync(FILE_OF(info)->nfs, FILE_OF(info)->handle);
 }
 
 static int op_release(const char *path, struct fuse_file_info *info) {
   (void)path;
-  return nfs_close(as_caller(), FH(info));
+  struct file *file = FILE_OF(info);
+  int rc = nfs_close(file->nfs, file->handle);
+  nfs_destroy_context(file->nfs);
+  free(file);
+  return rc;
 }
 
 static int op_statfs(const char *path, struct statvfs *st) { return nfs_statvfs(as_caller(), path, st); }
@@ -214,18 +375,16 @@ int main(int argc, char **argv) {
   if (!colon || !dir) return fprintf(stderr, "usage: mount.nfs server:/path dir [-o options]\n"), 1;
   if (!supported(given)) return fprintf(stderr, "mount.nfs: the lab's NFS client speaks version 4 only\n"), 32;
 
-  char *server = strndup(source, (size_t)(colon - source));
-  nfs = nfs_init_context();
-  nfs_set_version(nfs, NFS_V4);
-  nfs_set_timeout(nfs, 20000);
-  if (nfs_mount(nfs, server, colon + 1)) {
+  server = strndup(source, (size_t)(colon - source));
+  export = colon + 1;
+  int failed;
+  nfs = connection(20000, &failed);
+  if (failed) {
     const char *why = nfs_get_error(nfs);
-    if (strstr(why, "NFS4ERR_NOENT")) why = "No such file or directory";
-    else if (strstr(why, "NFS4ERR_ACCES") || strstr(why, "NFS4ERR_PERM")) why = "access denied by server";
+    if (strstr(why, "NOENT")) why = "No such file or directory";
+    else if (strstr(why, "ACCES") || strstr(why, "PERM")) why = "access denied by server";
     return fprintf(stderr, "mount.nfs: mounting %s failed: %s\n", source, why), 32;
   }
-  nfs_set_timeout(nfs, -1);
-  nfs_set_autoreconnect(nfs, -1);
 
   snprintf(options, sizeof options, "allow_other,fsname=%s,subtype=nfs4", source);
   fuse_options(given, options, sizeof options);
