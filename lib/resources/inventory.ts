@@ -1,6 +1,6 @@
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory, Vip } from '../inventory/types.ts'
-import { scope, within } from './scope.ts'
+import { isFresh, scope, within } from './scope.ts'
 
 /** The whole inventory, whatever --limit leaves of it. */
 export const inventory = (): Inventory => scope().inventory
@@ -17,9 +17,12 @@ export const vips = (balancer?: Host): readonly Vip[] =>
     v => !balancer || hosts(v.balancers).some(h => h.name === balancer.name),
   )
 
-/** Run a part of the role on another host, with that host's facts; its tasks are shown under that host. */
+/**
+ * Run a part of the role on another host, with that host's facts; its tasks are shown under that host.
+ * Inside a gate, an order or an invariant that host is asked afresh, too.
+ */
 export async function on<T>(other: Host, fn: () => Promise<T>): Promise<T> {
-  return within(await scope().reach(other.name), fn)
+  return within(await scope().reach(other.name), fn, isFresh())
 }
 
 /** Text from the inventory's point of view of this host: its address in a network; undefined when it has none there. */

@@ -1,0 +1,124 @@
+import {
+  $,
+  directory,
+  file,
+  flush,
+  gate,
+  hosts,
+  on,
+  packages,
+  probe,
+  role,
+  service,
+  sysctl,
+  vips,
+  type Host,
+} from '../../lib/index.ts'
+import { balancedBy } from './balancing.ts'
+import { oneHolderEach } from './holder.ts'
+import { platformOf } from './os.ts'
+import { selinuxBoolean } from './selinux.ts'
+import { holdersOf, survey } from './survey.ts'
+import {
+  CHECK_SCRIPT,
+  checkScript,
+  haproxyCfg,
+  keepalivedConf,
+  type HaproxyCfg,
+} from './templates.ts'
+import { vars, type BalancerVars } from './vars.ts'
+
+export { holdersLast, oneVipHolder } from './holder.ts'
+
+const SCRIPTS = '/usr/libexec/keepalived'
+
+export default role({
+  name: 'haproxy-keepalived',
+  summary:
+    'Load balancers: haproxy serves every VIP of the inventory, keepalived lets one balancer hold it',
+  vars,
+  async tasks({ vars, host }) {
+    const platform = platformOf(host.os)
+    const balanced = balancedBy(host, vips(host), hosts)
+    const cfg = haproxyCfg(balanced, vars)
+
+    await packages(...platform.packages)
+    // haproxy binds VIPs that another balancer holds; `haproxy -c` would not notice if it could not.
+    await sysctl('net.ipv4.ip_nonlocal_bind', 1)
+    if (platform.selinux) await selinuxBoolean('haproxy_connect_any')
+
+    await file('/etc/haproxy/haproxy.cfg', {
+      content: cfg.text,
+      mode: '0640',
+      validate: checkHaproxy,
+      notify: 'reload haproxy',
+    })
+    await directory(SCRIPTS)
+    await file(CHECK_SCRIPT, {
+      content: checkScript(vars),
+      mode: '0755',
+      notify: platform.selinux ? 'label the check' : [],
+    })
+    await file('/etc/keepalived/keepalived.conf', {
+      content: keepalivedConf(host.name, balanced, vars),
+      mode: '0600',
+      validate: checkKeepalived,
+      notify: 'reload keepalived',
+    })
+    await flush()
+    await service('haproxy')
+    await service('keepalived')
+
+    await gate('haproxy runs this configuration', () => runs(cfg, vars))
+    await gate('exactly one balancer holds each VIP', async () =>
+      oneHolderEach(vips(host), await survey(vips(host))),
+    )
+    await gate('haproxy answers on every VIP', () => vipsAnswer(host))
+  },
+  handlers: {
+    'label the check': () => $`restorecon -RF ${SCRIPTS}`,
+    'reload haproxy': () => $`systemctl try-reload-or-restart haproxy`,
+    'reload keepalived': () => $`systemctl try-reload-or-restart keepalived`,
+  },
+})
+
+/** A warning, such as of a missing timeout, is an error here; haproxy's exit code is not. */
+const checkHaproxy = (candidate: string): string =>
+  `o=$(haproxy -c -f ${candidate} 2>&1); c=$?; printf '%s\\n' "$o"; [ $c = 0 ] && ! printf '%s' "$o" | grep -qi warning`
+
+/** keepalived(8) -t finds nothing wrong with a file that is missing or empty. */
+const checkKeepalived = (candidate: string): string =>
+  `test -s ${candidate} && keepalived -t -f ${candidate}`
+
+/** After a failed reload haproxy's old process keeps serving: only its answer tells. */
+async function runs(cfg: HaproxyCfg, vars: BalancerVars): Promise<boolean | string> {
+  const port = vars.haproxy_health_port
+  const answer = await probe`curl -fsS -m 1 http://127.0.0.1:${port}/config`
+  if (answer.stdout.trim() === cfg.digest) return true
+  if (answer.exitCode !== 0)
+    return `haproxy does not answer on 127.0.0.1:${port}; see journalctl -u haproxy`
+  return 'haproxy still runs an older configuration: its reload failed; see journalctl -u haproxy'
+}
+
+/** Is a connection to every port accepted on the balancer that holds the VIP? Whether a backend serves it is not asked. */
+async function vipsAnswer(balancer: Host): Promise<boolean | string> {
+  const mine = vips(balancer)
+  const found = await survey(mine)
+  const silent = await Promise.all(
+    mine.map(async vip => {
+      const holder = hosts(vip.balancers).find(h => holdersOf(vip, found).includes(h.name))
+      if (!holder) return [`${vip.name}: no holder`]
+      const closed = await on(holder, () => closedPorts(vip.address, vip.ports))
+      return closed.map(
+        port => `${vip.name}: ${holder.name} does not accept connections on ${vip.address}:${port}`,
+      )
+    }),
+  )
+  return silent.flat().length === 0 || silent.flat().join('; ')
+}
+
+async function closedPorts(address: string, ports: readonly number[]): Promise<readonly string[]> {
+  const { stdout } =
+    await probe`for p in ${ports}; do timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/$1"' ${address} "$p" 2>/dev/null || echo "$p"; done`
+  return stdout.split('\n').filter(Boolean)
+}

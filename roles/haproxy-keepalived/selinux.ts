@@ -1,0 +1,20 @@
+import { ask, resource, type Common, type Result } from '../../lib/index.ts'
+
+const define = resource({
+  name: (o: Common & { readonly name: string }) => `SELinux boolean ${o.name}`,
+  needs: o => ({ now: ask('command', `getsebool ${o.name}`) }),
+  plan({ name }, { now }) {
+    if (now.stdout.trim() !== `${name} --> off`) return []
+    const on = { code: 0, stdout: `${name} --> on\n`, stderr: '' }
+    return [
+      {
+        what: 'off → on',
+        script: `setsebool -P ${name} on`,
+        leaves: [[ask('command', `getsebool ${name}`), on]],
+      },
+    ]
+  },
+})
+
+/** Switched on, if there is such a boolean and SELinux is in use (getsebool(8) says "disabled" and fails otherwise). */
+export const selinuxBoolean = (name: 'haproxy_connect_any'): Promise<Result> => define({ name })

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import type { Balanced } from './balancing.ts'
+import type { BalancerVars } from './vars.ts'
+
+/** keepalived runs it as root, so nobody else may be able to write it or a directory above it. */
+export const CHECK_SCRIPT = '/usr/libexec/keepalived/chk_haproxy'
+
+export interface HaproxyCfg {
+  readonly text: string
+  /** What the running haproxy answers under /config once it runs this text. */
+  readonly digest: string
+}
+
+const DIGEST = '@digest@'
+
+/** haproxy.cfg: one frontend and one backend for every port of every VIP, health and statistics on loopback. */
+export function haproxyCfg(vips: readonly Balanced[], vars: BalancerVars): HaproxyCfg {
+  const sections = [
+    ...[head(vars), health(vars)],
+    ...vips.flatMap(vip => vip.ports.map(port => forwarding(vip, port, vars))),
+  ]
+  const text = sections.join('\n')
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  return { text: text.replace(DIGEST, digest), digest }
+}
+
+const head = (vars: BalancerVars): string => `# Managed by fmc, role haproxy-keepalived.
+global
+    log stderr format raw daemon info
+    chroot /var/lib/haproxy
+    user haproxy
+    group haproxy
+    maxconn ${vars.haproxy_maxconn}
+
+defaults
+    mode tcp
+    log global
+    option redispatch
+    retries 2
+    timeout connect ${vars.haproxy_connect_timeout}
+    timeout client ${vars.haproxy_tcp_idle_timeout}
+    timeout server ${vars.haproxy_tcp_idle_timeout}
+    timeout client-fin 30s
+    timeout server-fin 30s
+    timeout queue 30s
+    timeout check 2s
+`
+
+// No `monitor fail`: were /healthz to count backends, a dead cluster would make every balancer drop its VIPs.
+const health = (vars: BalancerVars): string => `frontend health
+    mode http
+    no log
+    bind 127.0.0.1:${vars.haproxy_health_port}
+    timeout client 5s
+    monitor-uri /healthz
+    http-request return status 200 content-type text/plain string ${DIGEST} if { path /config }
+    stats enable
+    stats uri /stats
+    stats refresh 10s
+`
+
+function forwarding(vip: Balanced, port: number, vars: BalancerVars): string {
+  const k3s = vip.check === 'k3s'
+  const idle = k3s ? vars.haproxy_k3s_idle_timeout : vars.haproxy_tcp_idle_timeout
+  const name = `${vip.name}_${port}`
+  const every = `inter ${vars.haproxy_check_seconds}s fall 3 rise 2 on-marked-down shutdown-sessions`
+  return [
+    `frontend ${name}`,
+    `    bind ${vip.address}:${port}`,
+    '    option tcplog',
+    '    option dontlognull',
+    `    timeout client ${idle}`,
+    `    default_backend ${name}`,
+    '',
+    `backend ${name}`,
+    `    balance ${k3s ? 'leastconn' : 'roundrobin'}`,
+    `    timeout server ${idle}`,
+    ...(k3s ? K3S_CHECK : []),
+    `    default-server check ${k3s ? 'check-ssl verify none ' : ''}${every}`,
+    ...vip.servers.map(s => `    server ${s.name} ${s.address}:${port}`),
+    '',
+  ].join('\n')
+}
+
+// K3s answers 503 before its apiserver is up, afterwards 401 to whoever has no token; /ping says "pong" in both cases.
+const K3S_CHECK = ['    option httpchk GET /readyz', '    http-check expect rstatus ^(200|401)$']
+
+/** keepalived.conf: every VIP an instance of its own, found by unicast; alone there is nobody to write to. */
+export const keepalivedConf = (
+  router: string,
+  vips: readonly Balanced[],
+  vars: BalancerVars,
+): string => [globalDefs(router), ...vips.map(vip => instance(vip, vars))].join('\n')
+
+// VRRP 3: intervals below a second, and backups learn the holder's, so that a rolling change of it disturbs nobody.
+const globalDefs = (router: string): string => `# Managed by fmc, role haproxy-keepalived.
+global_defs {
+    router_id ${router}
+    vrrp_version 3
+    enable_script_security
+    script_user root
+}
+
+vrrp_script chk_haproxy {
+    script "${CHECK_SCRIPT}"
+    interval 1
+    timeout 1
+    fall 2
+    rise 2
+}
+`
+
+// state BACKUP everywhere and nopreempt: a balancer that comes back does not take its VIPs back.
+const instance = (vip: Balanced, vars: BalancerVars): string => `vrrp_instance ${vip.name} {
+    state BACKUP
+    nopreempt
+    interface ${vip.device}
+    virtual_router_id ${vip.vrid}
+    priority ${vip.priority}
+    advert_int ${vars.keepalived_advert_seconds}
+${unicast(vip)}    virtual_ipaddress {
+        ${vip.address}/${vip.prefix}
+    }
+    track_script {
+        chk_haproxy
+    }
+}
+`
+
+const unicast = ({ source, peers }: Balanced): string =>
+  peers.length === 0
+    ? ''
+    : `    unicast_src_ip ${source}
+    unicast_peer {
+${peers.map(p => `        ${p}\n`).join('')}    }
+`
+
+/** Does this host's haproxy answer? Not: are its backends up. */
+export const checkScript = (vars: BalancerVars): string => `#!/bin/sh
+# Managed by fmc: keepalived lets go of the virtual addresses while this fails.
+exec /usr/bin/curl -fsS -o /dev/null -m 1 http://127.0.0.1:${vars.haproxy_health_port}/healthz
+`
