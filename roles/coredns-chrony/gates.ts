@@ -1,0 +1,31 @@
+import { probe } from '../../lib/index.ts'
+import { asked, judge, parseDig, type Question } from './dig.ts'
+
+/** The DNS server answers these as the authority, on an address that clients use. */
+export async function dnsAnswers(
+  address: string,
+  questions: readonly Question[],
+): Promise<true | string> {
+  const { stdout } =
+    await probe`dig @${address} +norecurse +time=2 +tries=1 +noall +comments +answer ${asked(questions)}`
+  return judge(questions, parseDig(stdout))
+}
+
+/** An NTP client's question, in one datagram, and the answer's first two octets (RFC 5905, 7.3). */
+const ASK_NTP = String.raw`exec 3<>/dev/udp/"$0"/123 && { printf '\043'; head -c 47 /dev/zero; } | dd bs=48 count=1 iflag=fullblock status=none >&3 && timeout 2 head -c 48 <&3 | od -An -tu1 -N2`
+
+/** The time server answers a client on this address, as one that knows the time. */
+export async function timeIsServed(address: string): Promise<true | string> {
+  const { stdout } = await probe`bash -c ${ASK_NTP} ${address}`
+  return judgeNtp(stdout)
+}
+
+export function judgeNtp(octets: string): true | string {
+  const [first, stratum] = octets.trim().split(/\s+/).map(Number)
+  if (first === undefined || stratum === undefined || Number.isNaN(first))
+    return 'no answer over NTP'
+  if ((first & 7) !== 4) return `the answer is not a server's (mode ${first & 7})`
+  if (first >> 6 === 3 || stratum === 0 || stratum > 15)
+    return 'the server does not know the time yet'
+  return true
+}

@@ -1,0 +1,157 @@
+import {
+  $,
+  artifact,
+  directory,
+  file,
+  flush,
+  gate,
+  group,
+  hosts,
+  inventory,
+  packages,
+  probe,
+  role,
+  service,
+  TaskError,
+  unit,
+  user,
+  type Host,
+} from '../../lib/index.ts'
+import { checkBinary, checkCorefile, checkZone, takeFiles } from './check.ts'
+import { questionsOf, type Question } from './dig.ts'
+import { dnsAnswers, timeIsServed } from './gates.ts'
+import { platformOf, type Platform } from './platform.ts'
+import { portsAreFree } from './port.ts'
+import { parseSerials, serialFor, serialsScript } from './serial.ts'
+import { chronyConf, corednsUnit, COREFILE, corefile, zoneFile, zonePath } from './templates.ts'
+import { vars as schema, type Vars } from './vars.ts'
+import { cloudOf, zonesOf, type Zone } from './zones.ts'
+
+interface Context {
+  readonly vars: Vars
+  readonly host: Host
+}
+
+const networks = (): string[] => [...inventory().networks.values()].map(n => n.cidr)
+
+/** Everything that follows from the inventory alone. */
+function plan({ vars, host }: Context): {
+  zones: readonly Zone[]
+  corefile: string
+  address: string
+} {
+  const nameservers = vars.dns_nameservers === undefined ? [host] : hosts(vars.dns_nameservers)
+  const zones = zonesOf(cloudOf(inventory(), nameservers), vars)
+  const addresses = host.nics.map(n => n.address)
+  const [address] = addresses
+  if (address === undefined)
+    throw new TaskError(`${host.name} has no nics in the inventory to answer on`)
+  const clients = [...networks(), ...vars.dns_clients]
+  return {
+    zones,
+    address,
+    corefile: corefile({ zones: zones.map(z => z.name), addresses, clients, vars }),
+  }
+}
+
+/** The serial that each zone shall have, from what the host has now. Asked first of all, before anything changes. */
+async function serialsOf(zones: readonly Zone[], ttl: number): Promise<Map<string, number>> {
+  const files = zones.map(z => ({ name: z.name, path: zonePath(z.name) }))
+  const { stdout } = await probe`sh -c ${serialsScript(files)}`
+  const known = parseSerials(stdout, files)
+  return new Map(
+    zones.map(z => [z.name, serialFor(known.get(z.name), serial => zoneFile(z, serial, ttl))]),
+  )
+}
+
+export default role({
+  name: 'coredns-chrony',
+  summary:
+    'Authoritative DNS for every host and VIP, forwarding for the rest, and NTP for the internal networks',
+  vars: schema,
+  async tasks(context) {
+    const { vars, host } = context
+    const platform = platformOf(host)
+    const { zones, address, corefile: text } = plan(context)
+    const serials = await serialsOf(zones, vars.dns_ttl)
+    const soa = zones.map((z): Question => ({
+      name: z.name,
+      type: 'SOA',
+      answer: String(serials.get(z.name)),
+    }))
+
+    await portsAreFree(host.nics.map(n => n.address))
+    await packages(...platform.packages)
+    await program(platform, zones)
+    await directory('/etc/coredns/zones')
+    for (const zone of zones)
+      await file(zonePath(zone.name), {
+        content: zoneFile(zone, serials.get(zone.name) ?? 0, vars.dns_ttl),
+        validate: checkZone(platform.coredns, zone.name, questionsOf(zone)),
+        notify: 'reload coredns',
+      })
+    await file(COREFILE, {
+      content: text,
+      validate: checkCorefile(platform.coredns, inventory().domain, zones.flatMap(questionsOf)),
+      notify: 'reload coredns',
+    })
+    await unit('coredns.service', {
+      content: corednsUnit(platform.coredns),
+      notify: 'restart coredns',
+    })
+    await service('coredns')
+
+    await file(platform.chronyConf, {
+      content: chronyConf({ platform, clients: [...networks(), ...vars.ntp_clients], vars }),
+      validate: candidate => `chronyd -p -f ${candidate} >/dev/null`,
+      notify: 'restart chrony',
+    })
+    await service(platform.chronyUnit)
+
+    await flush()
+    await gate('the names of the cloud are answered', () =>
+      dnsAnswers(address, [...soa, ...sample(zones, host, address)]),
+    )
+    await gate('the time is served', () => timeIsServed(address), { timeoutSeconds: 30 })
+  },
+  handlers: {
+    'restart coredns': context => take(context, 'restart'),
+    'reload coredns': context => take(context, 'reload'),
+    'restart chrony': ({ host }) => $`systemctl restart ${platformOf(host).chronyUnit}`,
+  },
+})
+
+/** The program, with a user of its own. */
+async function program(platform: Platform, zones: readonly Zone[]): Promise<void> {
+  await group('coredns', { system: true })
+  await user('coredns', { system: true, home: '/nonexistent' })
+  await artifact('coredns', platform.coredns, {
+    validate: checkBinary(zones[0]?.name ?? '.'),
+    notify: 'restart coredns',
+  })
+}
+
+const take = (context: Context, how: 'reload' | 'restart'): Promise<void> => {
+  const { zones, corefile: text } = plan(context)
+  return $`sh -c ${takeFiles(
+    zones.map(z => z.name),
+    text,
+    how,
+  )}`
+}
+
+/** This host and a VIP, forward and reverse: what the gate asks besides the serials. */
+function sample(zones: readonly Zone[], host: Host, address: string): Question[] {
+  const all = zones.flatMap(questionsOf)
+  const addresses = [address, [...inventory().vips.values()][0]?.address]
+  return addresses.flatMap(one => {
+    const forward = all.find(
+      q =>
+        q.type === 'A' &&
+        q.answer === one &&
+        (one !== address || q.name.startsWith(`${host.name}.`)),
+    )
+    const reverse = forward && all.find(q => q.type === 'PTR' && q.answer === `${forward.name}.`)
+    return [...(forward ? [forward] : []), ...(reverse ? [reverse] : [])]
+  })
+}

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto'
+import type { Platform } from './platform.ts'
+import type { Vars } from './vars.ts'
+import type { Rr, Zone } from './zones.ts'
+
+export const COREFILE = '/etc/coredns/Corefile'
+export const zonePath = (zone: string): string => `/etc/coredns/zones/db.${zone}`
+
+/** Where the DNS server tells that it lives and is ready, on loopback. */
+export const HEALTH = '127.0.0.1:8080'
+export const READY = '127.0.0.1:8181'
+
+/** Seconds for which a name may be remembered as missing (RFC 2308). */
+const NEGATIVE_TTL = 60
+
+const byName = (a: Rr, b: Rr): number => {
+  const key = (r: Rr): string =>
+    `${r.name
+      .split('.')
+      .reverse()
+      .map(l => l.padStart(3, '0'))
+      .join('.')} ${r.type} ${r.value}`
+  return key(a) < key(b) ? -1 : 1
+}
+
+/** A master file (RFC 1035, 5). Records are sorted: their order in the inventory is no content. */
+export function zoneFile(zone: Zone, serial: number, ttl: number): string {
+  const owner = (name: string): string =>
+    name === zone.name ? '@' : name.slice(0, -zone.name.length - 1)
+  const line = (r: Rr): string =>
+    [owner(r.name), ...(r.ttl === undefined ? [] : [r.ttl]), 'IN', r.type, r.value].join(' ')
+  const servers = zone.records.filter(r => r.type === 'NS')
+  const others = zone.records.filter(r => r.type !== 'NS').sort(byName)
+  return [
+    '; Managed by fmc. The serial rises when the content changes, and only then.',
+    `$ORIGIN ${zone.name}.`,
+    `$TTL ${ttl}`,
+    `@ IN SOA ${zone.primary}. hostmaster.${domainOf(zone)}. (`,
+    `  ${serial} ; serial`,
+    `  7200 900 1209600 ${NEGATIVE_TTL} )`,
+    ...servers.map(line),
+    ...others.map(line),
+    '',
+  ].join('\n')
+}
+
+const domainOf = (zone: Zone): string => zone.primary.slice(zone.primary.indexOf('.') + 1)
+
+export interface CorefileOptions {
+  readonly zones: readonly string[]
+  /** Addresses to answer on besides loopback: named one by one, so that resolvers on other addresses are left alone. */
+  readonly addresses: readonly string[]
+  /** Networks that may ask. */
+  readonly clients: readonly string[]
+  readonly vars: Pick<Vars, 'dns_upstreams' | 'dns_cache_seconds' | 'dns_corefile_extra'>
+}
+
+/**
+ * The Corefile. Zones are read when the server is told to reload, not when their files change, so nothing
+ * takes effect before it was validated. `chaos` makes the server say which configuration it runs (version.bind).
+ */
+export function corefile(o: CorefileOptions): string {
+  const text = (version: string): string =>
+    [
+      '# Managed by fmc',
+      '(guard) {',
+      `    bind 127.0.0.1 ${o.addresses.join(' ')}`,
+      '    errors',
+      '    acl {',
+      `        allow net ${['127.0.0.0/8', ...o.clients].join(' ')}`,
+      '        block',
+      '    }',
+      '}',
+      ...o.zones.flatMap(zone => [
+        `${zone} {`,
+        '    import guard',
+        `    file ${zonePath(zone)} {`,
+        '        reload 0',
+        '    }',
+        '}',
+      ]),
+      '. {',
+      '    import guard',
+      `    chaos ${version}`,
+      `    health ${HEALTH}`,
+      `    ready ${READY}`,
+      `    cache ${o.vars.dns_cache_seconds}`,
+      `    forward . ${o.vars.dns_upstreams.join(' ')}`,
+      '}',
+      ...(o.vars.dns_corefile_extra === '' ? [] : [o.vars.dns_corefile_extra.trimEnd()]),
+      '',
+    ].join('\n')
+  return text(`fmc-${createHash('sha256').update(text('')).digest('hex').slice(0, 12)}`)
+}
+
+/** What a Corefile makes the server answer to version.bind. */
+export const versionOf = (text: string): string => /^ {4}chaos (\S+)$/m.exec(text)?.[1] ?? ''
+
+/** The DNS server's unit: its own user, and of root's powers only the one to bind port 53. */
+export const corednsUnit = (binary: string): string => `# Managed by fmc
+[Unit]
+Description=CoreDNS: names of the cloud
+Documentation=https://coredns.io/manual/toc/
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+User=coredns
+Group=coredns
+ExecStart=${binary} -conf ${COREFILE}
+ExecReload=/bin/kill -USR1 $MAINPID
+Restart=on-failure
+RestartSec=2
+LimitNOFILE=1048576
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+`
+
+export interface ChronyOptions {
+  readonly platform: Pick<Platform, 'chronyKeys' | 'chronyDrift'>
+  /** Networks that are served. */
+  readonly clients: readonly string[]
+  readonly vars: Pick<Vars, 'ntp_pools' | 'ntp_servers' | 'ntp_local_stratum'>
+}
+
+/** chrony.conf(5), whole. */
+export const chronyConf = ({ platform, clients, vars }: ChronyOptions): string =>
+  [
+    '# Managed by fmc',
+    ...vars.ntp_servers.map(s => `server ${s} iburst`),
+    ...vars.ntp_pools.map(p => `pool ${p} iburst`),
+    ...clients.map(c => `allow ${c}`),
+    `local stratum ${vars.ntp_local_stratum}`,
+    'makestep 1.0 3',
+    'maxupdateskew 100.0',
+    'rtcsync',
+    `keyfile ${platform.chronyKeys}`,
+    `driftfile ${platform.chronyDrift}`,
+    'ntsdumpdir /var/lib/chrony',
+    'logdir /var/log/chrony',
+    '',
+  ].join('\n')

@@ -1,0 +1,80 @@
+import { z } from '../../lib/index.ts'
+
+const CIDR = /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/
+const ADDRESS = /^[\da-fA-F:.]+$/
+const SERVER = /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+/** A name within the domain: labels, perhaps with a leading * or _ (SRV, TXT); @ is the domain itself. */
+const OWNER =
+  /^(@|(\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*)$/
+
+const seconds = (max: number) => z.int().min(1).max(max)
+const text = (pattern: RegExp, expected: string) =>
+  z.string().regex(pattern, { error: `expected ${expected}` })
+
+export const record = z.strictObject({
+  name: text(OWNER, 'a name within the domain, such as git or *.apps, or @'),
+  type: z.enum(['A', 'AAAA', 'CAA', 'CNAME', 'MX', 'SRV', 'TXT']),
+  value: text(/^[\x20-\x7e]+$/, 'printable ASCII on one line').describe(
+    'As in a zone file; a TXT as plain text',
+  ),
+  ttl: seconds(604_800).optional(),
+})
+
+export const vars = z.object({
+  dns_upstreams: z
+    .array(text(ADDRESS, 'an IP address'))
+    .min(1)
+    .default(['1.1.1.1', '9.9.9.9'])
+    .describe('Resolvers that answer for every name outside the cloud'),
+  dns_clients: z
+    .array(text(CIDR, 'a network such as 10.8.0.0/24'))
+    .default([])
+    .describe(
+      "Networks that may ask besides the inventory's own, such as a VPN's; everybody else is refused",
+    ),
+  dns_nameservers: z
+    .string()
+    .optional()
+    .describe('Pattern of the hosts that serve the zones, for their NS records; default this host'),
+  dns_records: z
+    .array(record)
+    .default([])
+    .describe('Further records of the domain: name, type, value and perhaps ttl'),
+  dns_vip_names: z
+    .record(z.string(), text(LABEL, 'a name of a-z, 0-9 and -'))
+    .default({})
+    .describe(
+      'Names of VIPs in the domain where they shall not be called as in the inventory: {api: k8s}',
+    ),
+  dns_ttl: seconds(604_800).default(300).describe('Seconds that resolvers may remember a record'),
+  dns_cache_seconds: seconds(86_400)
+    .default(30)
+    .describe('Longest time in the cache of forwarded answers'),
+  dns_corefile_extra: z
+    .string()
+    .default('')
+    .describe(
+      'Further server blocks of the Corefile, as they are; `import guard` gives them our addresses and access list',
+    ),
+  ntp_pools: z
+    .array(text(SERVER, 'a host name'))
+    .default(['pool.ntp.org'])
+    .describe('Pools of NTP servers that this host follows'),
+  ntp_servers: z
+    .array(text(SERVER, 'a host name or address'))
+    .default([])
+    .describe('Single NTP servers that it follows'),
+  ntp_clients: z
+    .array(text(CIDR, 'a network such as 10.8.0.0/24'))
+    .default([])
+    .describe("Networks that are served besides the inventory's own"),
+  ntp_local_stratum: z
+    .int()
+    .min(1)
+    .max(15)
+    .default(10)
+    .describe('Stratum that it serves with while no source can be reached'),
+})
+
+export type Vars = z.output<typeof vars>
