@@ -62,7 +62,9 @@ export class HostRun {
   ask<F extends FamilyName>(query: Query<F>, fresh = false): Promise<Facts[F]> {
     const key = keyOf(query)
     this.asked.set(key, query)
-    if (!fresh && this.#memo.has(key)) return Promise.resolve(this.#memo.get(key) as Facts[F])
+    // A gate asks again what it has just heard: forgotten, lest looking ahead should find it known.
+    if (fresh) this.#memo.delete(key)
+    if (this.#memo.has(key)) return Promise.resolve(this.#memo.get(key) as Facts[F])
     return new Promise<Facts[F]>((resolve, reject) => {
       const waiter = { query, resolve: resolve as (fact: unknown) => void, reject }
       if (this.#waiting.push(waiter) === 1) setImmediate(() => void this.#flush())
