@@ -117,7 +117,7 @@ const build = async (
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const files = await images(plan.log)
   const artifact = plan.state ?? (await coredns(inventory, plan.log))
-  raiseLimits(inventory.hosts.size)
+  raiseLimits()
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
   const wiring = topology(inventory, key)
@@ -154,7 +154,7 @@ const build = async (
   state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
   state = { ...state, standIns: standIns(inventory, state.hosts) }
   writeState(state)
-  await waitForSsh(state.controllerNetns, booted, 60)
+  await waitForSsh(state.controllerNetns, booted, 120)
   await Promise.all(booted.map(host => waitForBoot(leaderOf(host.pid) ?? host.pid)))
   plan.log(
     `lab ${plan.name}: ${booted.length} hosts booted in ${((Date.now() - started) / 1000).toFixed(1)} s`,

@@ -1,0 +1,64 @@
+import t from 'tap'
+import { loadInventory } from '../../lib/inventory/load.ts'
+import { topology } from '../../lib/lab/topology.ts'
+import { ROOT } from '../rig/lab.ts'
+
+const plan = topology(await loadInventory(`${ROOT}/inventory.yaml`), 'key')
+const host = (name: string) => plan.hosts.find(h => h.name === name)
+
+void t.test('fmc stands on the LAN as the physical router and knows the way to the rest', t => {
+  t.equal(plan.controllerNetns, 'fmc-key-lan')
+  t.strictSame(
+    plan.switches.map(s => [s.network, s.netns, s.address]),
+    [
+      ['lan', 'fmc-key-lan', '192.168.0.1/24'],
+      ['kube_network_02', 'fmc-key-net.kube_network_02', undefined],
+      ['kube_network_03', 'fmc-key-net.kube_network_03', undefined],
+    ],
+  )
+  t.strictSame(plan.controllerRoutes, [
+    { to: '10.17.3.0/24', via: '192.168.0.40' },
+    { to: '10.17.4.0/24', via: '192.168.0.40' },
+  ])
+  t.end()
+})
+
+void t.test('the router has a cable into each network it routes, with the gateway’s address', t => {
+  const router = host('hypervisor')
+  t.equal(router?.forwards, true)
+  t.strictSame(
+    router?.links.map(l => [l.network, l.device, l.addresses]),
+    [
+      ['lan', 'br0', ['192.168.0.40/24']],
+      ['kube_network_02', 'eth1', ['10.17.3.1/24']],
+      ['kube_network_03', 'eth2', ['10.17.4.1/24']],
+    ],
+  )
+  t.strictSame(router?.routes, [{ to: 'default', via: '192.168.0.1' }])
+  t.end()
+})
+
+void t.test('a host has its own address and the routes of its network', t => {
+  t.strictSame(host('storage1')?.routes, [{ to: 'default', via: '10.17.4.1' }])
+  t.strictSame(host('loadbalancer1')?.routes, [
+    { to: '10.17.3.0/24', via: '192.168.0.40' },
+    { to: '10.17.4.0/24', via: '192.168.0.40' },
+    { to: 'default', via: '192.168.0.1' },
+  ])
+  t.end()
+})
+
+void t.test('names fit the kernel and are unique where they meet', t => {
+  const ports = plan.hosts.flatMap(h => h.links.map(l => `${l.switchNetns} ${l.port}`))
+  t.equal(new Set(ports).size, ports.length)
+  for (const link of plan.hosts.flatMap(h => h.links)) t.ok(link.port.length <= 15, link.port)
+  const macs = plan.hosts.flatMap(h => h.links.map(l => l.mac))
+  t.equal(new Set(macs).size, macs.length)
+  t.end()
+})
+
+void t.test('without a network of its own fmc has no place to stand', async t => {
+  const inventory = await loadInventory(`${ROOT}/inventory.yaml`)
+  const networks = new Map([...inventory.networks].filter(([name]) => name !== 'lan'))
+  t.throws(() => topology({ ...inventory, networks }, 'key'), /router is not in the inventory/)
+})
