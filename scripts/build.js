@@ -7,6 +7,15 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
+/** zod carries its messages in fifty languages; each start would pay for them. */
+const englishOnly = {
+  name: 'zod in English',
+  setup: build =>
+    build.onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'",
+    })),
+}
+
 export async function build() {
   const out = join(root, `dist.${process.pid}`)
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -31,6 +40,7 @@ export async function build() {
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename;",
     },
+    plugins: [englishOnly],
     logLevel: 'error',
   })
   writeFileSync(join(out, 'package.json'), '{"type":"module"}\n')
