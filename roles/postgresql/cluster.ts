@@ -1,0 +1,69 @@
+import { ask, quote, resource, TaskError, type Common } from '../../lib/index.ts'
+import type { Platform } from './platforms.ts'
+
+interface Cluster extends Common {
+  readonly platform: Platform
+  readonly version: number
+}
+
+const markOf = ({ data }: Platform): string => `${data}.fmc-creating`
+
+/** Prints `VERSION PATH` of every cluster, and `interrupted` when making ours was. */
+const question = (p: Platform): string =>
+  `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f"; printf '%s %s\\n' "$v" "$f"; fi; done; if [ -e ${quote(markOf(p))} ]; then echo interrupted; fi`
+
+/** What was found of clusters on a host. Throws TaskError for one of another version: its data must be upgraded by a person. */
+export function readClusters(
+  stdout: string,
+  version: number,
+): { readonly exists: boolean; readonly interrupted: boolean } {
+  const lines = stdout.split('\n').filter(Boolean)
+  for (const line of lines.filter(l => l !== 'interrupted')) {
+    const [found = '', path = ''] = line.split(' ')
+    if (found !== String(version))
+      throw new TaskError(
+        `${path} says PostgreSQL ${found}, but postgresql_version is ${version}`,
+        {
+          hint: 'fmc never upgrades or replaces data: set postgresql_version, or upgrade by hand (README)',
+        },
+      )
+  }
+  const interrupted = lines.includes('interrupted')
+  return { exists: lines.some(l => l !== 'interrupted') && !interrupted, interrupted }
+}
+
+/** Marked while it is being made, so that a half-made cluster is known; what is in the way then is moved aside, never deleted. */
+function create(p: Platform): string {
+  const mark = quote(markOf(p))
+  const aside = [...new Set([p.data, p.conf])].map(
+    dir =>
+      `[ ! -e ${quote(dir)} ] || mv -T -- ${quote(dir)} ${quote(dir)}.fmc-interrupted-"$(date +%s)"`,
+  )
+  return `if [ -e ${mark} ]; then
+${aside.join('\n')}
+fi
+mkdir -p -- "$(dirname -- ${mark})"
+: >${mark}
+sync -- ${mark}
+${p.initdb} >&2
+sync
+rm -f -- ${mark}
+systemctl daemon-reload`
+}
+
+/** The database cluster, made once. One that is there is never touched. */
+export const cluster = resource({
+  name: (o: Cluster) => `cluster ${o.platform.data}`,
+  opaque: true,
+  needs: o => ({ found: ask('command', question(o.platform)) }),
+  plan(o, { found }) {
+    const { exists, interrupted } = readClusters(found.stdout, o.version)
+    if (exists) return []
+    return [
+      {
+        what: interrupted ? 'create again (the first time was interrupted)' : 'create',
+        script: create(o.platform),
+      },
+    ]
+  },
+})

@@ -1,0 +1,236 @@
+import {
+  $,
+  directory,
+  file,
+  flush,
+  gate,
+  inventory,
+  line,
+  mount,
+  packages,
+  probe,
+  role,
+  secret,
+  service,
+  timezone,
+  TaskError,
+  unit,
+  type Host,
+} from '../../lib/index.ts'
+import { backupScript } from './backup.ts'
+import { checkScript, pemCheck } from './check.ts'
+import { cluster } from './cluster.ts'
+import { pgDatabase, pgRole } from './objects.ts'
+import { addressRange, nfsSource, platformOf, type Platform } from './platforms.ts'
+import {
+  accepts,
+  loaded,
+  loginScript,
+  passLine,
+  reloadScript,
+  speaksTls,
+  type Login,
+} from './server.ts'
+import type { Server } from './sql.ts'
+import {
+  autoConf,
+  backupService,
+  backupTimer,
+  createClusterConf,
+  hbaFile,
+  networkDropIn,
+  serverConf,
+} from './templates.ts'
+import { certificate } from './tls.ts'
+import { vars, type Vars } from './vars.ts'
+
+const RELOAD = 'reload postgresql, restart if it must'
+const LOG_IN = 'log in as every role'
+const POSTGRES = { owner: 'postgres:postgres' } as const
+
+const pemFile = (p: Platform): string => `${p.tls}/server.pem`
+const platform = (v: Vars, host: Host): Platform =>
+  platformOf(host, v.postgresql_version, v.postgresql_port)
+
+/** Addresses besides loopback. Throws TaskError for a network that the host is not in. */
+function listenAddresses(v: Vars, host: Host): readonly string[] {
+  const networks = v.postgresql_listen ?? host.nics.map(n => n.network)
+  return networks.map(network => {
+    const nic = host.nics.find(n => n.network === network)
+    if (!nic) throw new TaskError(`postgresql_listen: ${host.name} is not in a network ${network}`)
+    return nic.address
+  })
+}
+
+async function install(p: Platform, v: Vars, host: Host): Promise<boolean> {
+  if (p.stream !== undefined) {
+    const [module = '', stream = ''] = p.stream.split(':')
+    await $({
+      unless: `grep -qx 'stream=${stream}' /etc/dnf/modules.d/${module}.module`,
+    })`dnf -qy module enable ${p.stream}`
+  }
+  if (host.os.family === 'debian') {
+    await directory('/etc/postgresql-common')
+    await file('/etc/postgresql-common/createcluster.conf', { content: createClusterConf })
+  }
+  await packages(...p.packages)
+  return (await cluster({ platform: p, version: v.postgresql_version })).changed
+}
+
+async function makeCertificate(p: Platform, v: Vars, host: Host): Promise<void> {
+  await directory(p.tls, { ...POSTGRES, mode: '0700' })
+  const { postgresql_tls_certificate: pem, postgresql_tls_key: key } = v
+  if ((pem === undefined) !== (key === undefined))
+    throw new TaskError(
+      'postgresql_tls_certificate and postgresql_tls_key belong together: set both or none',
+    )
+  if (pem !== undefined && key !== undefined) {
+    await file(pemFile(p), {
+      content: secret`${pem.trimEnd()}\n${key.reveal().trimEnd()}\n`,
+      ...POSTGRES,
+      mode: '0600',
+      validate: pemCheck,
+      notify: [RELOAD, LOG_IN],
+    })
+    return
+  }
+  await certificate({
+    path: pemFile(p),
+    names: [`${host.name}.${inventory().domain}`, host.name, 'localhost'],
+    addresses: [...host.nics.map(n => n.address), '127.0.0.1'],
+    notify: [RELOAD, LOG_IN],
+  })
+}
+
+async function configure(p: Platform, v: Vars, host: Host): Promise<void> {
+  const notify = [RELOAD, LOG_IN]
+  const mode = { ...POSTGRES, mode: '0640', notify } as const
+  const content = serverConf({
+    port: v.postgresql_port,
+    listen: listenAddresses(v, host),
+    timezone: inventory().timezone,
+    hbaFile: `${p.conf}/pg_hba.conf`,
+    pemFile: pemFile(p),
+    memoryMb: host.memoryMb,
+    settings: v.postgresql_settings,
+  })
+  await directory(`${p.conf}/conf.d`, { ...POSTGRES, mode: '0750' })
+  // The last line of postgresql.conf, so that nothing before it outranks ours.
+  await line(`${p.conf}/postgresql.conf`, "include_dir 'conf.d' # fmc", { notify })
+  await file(`${p.conf}/conf.d/fmc.conf`, {
+    ...mode,
+    content,
+    validate: c => checkScript(p, 'conf', c),
+  })
+  await file(`${p.data}/postgresql.auto.conf`, { ...mode, mode: '0600', content: autoConf })
+  const rules = hbaFile(v.postgresql_hba, address => addressRange(address, inventory()))
+  await file(`${p.conf}/pg_hba.conf`, {
+    ...mode,
+    content: rules,
+    validate: c => checkScript(p, 'hba', c),
+  })
+}
+
+async function start(p: Platform, made: boolean): Promise<Server> {
+  await unit(p.unit, { dropIn: true, content: networkDropIn })
+  const started = await service(p.unit)
+  if (made) return 'new'
+  if (!started.changed) return 'running'
+  // What a server that is down holds cannot be asked: from here on the plan is an estimate, and says so.
+  await probe`:`
+  return 'starting'
+}
+
+async function backups(p: Platform, v: Vars): Promise<void> {
+  const { postgresql_backup_nfs: nfs, postgresql_backup_dir: dir } = v
+  if (nfs) {
+    await packages(...p.nfsPackages)
+    await mount(dir, {
+      source: nfsSource(nfs.source, inventory()),
+      type: 'nfs',
+      options: nfs.options,
+    })
+  } else await directory(dir, { ...POSTGRES, mode: '0700' })
+  const script = '/usr/local/libexec/fmc-postgresql-backup'
+  await directory('/usr/local/libexec')
+  await file(script, {
+    content: backupScript({
+      bin: p.bin,
+      data: p.data,
+      dir,
+      mounted: nfs !== null,
+      days: v.postgresql_backup_retention_days,
+    }),
+    mode: '0755',
+    validate: candidate => `sh -n ${candidate}`,
+  })
+  await unit('fmc-postgresql-backup.service', { content: backupService(script, dir) })
+  await unit('fmc-postgresql-backup.timer', {
+    content: backupTimer(v.postgresql_backup_schedule, inventory().timezone),
+    notify: 'restart the backup timer',
+  })
+  await service('fmc-postgresql-backup.timer')
+}
+
+/** Roles that can be tried: with a password, and a database to log in to. */
+const logins = (v: Vars): readonly Login[] =>
+  v.postgresql_roles.flatMap(({ name, password, options }) =>
+    password && !options.includes('nologin')
+      ? [
+          {
+            user: name,
+            password,
+            database: v.postgresql_databases.find(d => d.owner === name)?.name ?? 'postgres',
+          },
+        ]
+      : [],
+  )
+
+function checkVars(v: Vars): void {
+  const roles = new Set(['postgres', ...v.postgresql_roles.map(r => r.name)])
+  for (const { name, owner } of v.postgresql_databases)
+    if (!roles.has(owner))
+      throw new TaskError(
+        `postgresql_databases: ${name} belongs to ${owner}, which is not in postgresql_roles`,
+      )
+}
+
+export default role({
+  name: 'postgresql',
+  summary: 'One PostgreSQL server: cluster, settings, TLS, roles and databases, nightly dumps',
+  vars,
+  async tasks({ vars: v, host }) {
+    const p = platform(v, host)
+    checkVars(v)
+    await timezone(inventory().timezone)
+    const made = await install(p, v, host)
+    await makeCertificate(p, v, host)
+    await configure(p, v, host)
+    const server = await start(p, made)
+    for (const spec of v.postgresql_roles)
+      await pgRole({ platform: p, server, spec, notify: LOG_IN })
+    for (const spec of v.postgresql_databases)
+      await pgDatabase({ platform: p, server, spec, notify: LOG_IN })
+    await flush()
+    const addresses = ['127.0.0.1', ...listenAddresses(v, host)]
+    await gate('PostgreSQL accepts connections', accepts(p, addresses, v.postgresql_port))
+    await gate('PostgreSQL has loaded its files', loaded(p))
+    await gate('PostgreSQL speaks TLS', speaksTls('127.0.0.1', v.postgresql_port, pemFile(p)))
+    await backups(p, v)
+  },
+  handlers: {
+    [RELOAD]: ({ vars: v, host }) => $`eval ${reloadScript(platform(v, host))}`,
+    async [LOG_IN]({ vars: v, host }) {
+      const p = platform(v, host)
+      const at = {
+        port: v.postgresql_port,
+        pem: pemFile(p),
+        host: host.name,
+        selfSigned: v.postgresql_tls_certificate === undefined,
+      }
+      for (const login of logins(v))
+        await $({ stdin: passLine(login), timeoutSeconds: 60 })`eval ${loginScript(p, at, login)}`
+    },
+    'restart the backup timer': () => $`systemctl restart fmc-postgresql-backup.timer`,
+  },
+})

@@ -1,0 +1,87 @@
+import { ask, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
+import type { Platform } from './platforms.ts'
+
+export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** psql as postgres, over the socket of the server that runs now: its pid file has port and directory (lines 4 and 5). */
+const psql = (p: Platform): string =>
+  `cd / && p=${quote(`${p.data}/postmaster.pid`)} && [ -r "$p" ] && PGCONNECT_TIMEOUT=5 timeout 30 runuser -u postgres -- ${p.bin}/psql -XAtqw -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p "$p")" -p "$(sed -n 4p "$p")" -d postgres`
+
+/** Shell text that prints a query's rows. For reading, without secrets. */
+export const query = (p: Platform, sql: string): string => `${psql(p)} -c ${quote(sql)}`
+
+/** Shell text that runs statements from standard input, not logged by the server whatever it is told to log. */
+export function statements(p: Platform, sql: string | Secret): string | Secret {
+  const text = sql instanceof Secret ? sql.reveal() : sql
+  const quiet =
+    "set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';"
+  const script = `printf '%s\\n' ${quote(`${quiet}\n${text}`)} | ( ${psql(p)} )`
+  return sql instanceof Secret ? new Secret(script, sql.name) : script
+}
+
+const STATE = `select json_build_object(
+'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
+'replication', rolreplication, 'bypassrls', rolbypassrls, 'login', rolcanlogin, 'inherit', rolinherit, 'limit', rolconnlimit, 'until', rolvaliduntil,
+'salt', substring(rolpassword from '^SCRAM-SHA-256[$]([^$]*)[$]'), 'digest', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'))), '[]') from pg_authid where rolname !~ '^pg_'),
+'databases', (select json_agg(json_build_object('name', datname, 'owner', pg_get_userbyid(datdba), 'connectable', datallowconn, 'limit', datconnlimit)) from pg_database))`
+
+const State = z.strictObject({
+  roles: z.array(
+    z.strictObject({
+      name: z.string(),
+      superuser: z.boolean(),
+      createdb: z.boolean(),
+      createrole: z.boolean(),
+      replication: z.boolean(),
+      bypassrls: z.boolean(),
+      login: z.boolean(),
+      inherit: z.boolean(),
+      limit: z.int(),
+      until: z.string().nullable(),
+      salt: z.string().nullable(),
+      digest: z.string().nullable(),
+    }),
+  ),
+  databases: z.array(
+    z.strictObject({
+      name: z.string(),
+      owner: z.string(),
+      connectable: z.boolean(),
+      limit: z.int(),
+    }),
+  ),
+})
+export type State = z.output<typeof State>
+export type RoleState = State['roles'][number]
+export type DatabaseState = State['databases'][number]
+
+/** All roles and databases, in one question. Of passwords only salt and a digest leave the host. */
+export const stateQuestion = (p: Platform) => ask('command', query(p, STATE.replaceAll('\n', ' ')))
+
+/** new: the cluster is made in this run; starting: it was down, and the run starts it; running: it must answer. */
+export type Server = 'new' | 'starting' | 'running'
+
+/** Roles and databases; undefined when they cannot be known yet. Throws TaskError when a running server does not answer. */
+export function readState(fact: Facts['command'], server: Server): State | undefined {
+  if (fact.code === 0) {
+    const parsed = State.safeParse(json(fact.stdout))
+    if (parsed.success) return parsed.data
+    throw new TaskError(
+      'PostgreSQL answered something unexpected to the question for its roles and databases',
+    )
+  }
+  if (server === 'new') return { roles: [], databases: [] }
+  if (server === 'starting') return undefined
+  throw new TaskError(
+    `PostgreSQL does not answer: ${fact.stderr.trim().split('\n').at(-1) || `psql ended with ${fact.code}`}`,
+  )
+}
+
+const json = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
