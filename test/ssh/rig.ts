@@ -55,6 +55,10 @@ const listening = async (port: number, child: ChildProcess): Promise<void> => {
   throw new Error('sshd does not listen')
 }
 
+/** This machine's users, but root with sh: what a .bashrc here does is no matter of ours. */
+export const passwd = (): string =>
+  readFileSync('/etc/passwd', 'utf8').replace(/^(root:.*:)[^:]*$/m, '$1/bin/sh')
+
 export interface SshdOptions {
   /** More lines for sshd_config. */
   readonly config?: string
@@ -64,7 +68,7 @@ export interface SshdOptions {
 
 export const startSshd = async (
   dir: string,
-  { config = '', prepare }: SshdOptions = {},
+  { config = '', prepare = '' }: SshdOptions = {},
 ): Promise<Sshd> => {
   mkdirSync('/run/sshd', { recursive: true })
   const port = await freePort()
@@ -81,11 +85,12 @@ export const startSshd = async (
   const knownHosts = join(dir, 'known_hosts')
   writeFileSync(knownHosts, `[127.0.0.1]:${port} ${publicKey(hostKey)}\n`)
   const sshd = `exec /usr/sbin/sshd -D -e -f ${file}`
-  const child = prepare
-    ? spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-ec', `${prepare}\n${sshd}`], {
-        stdio: ['ignore', 'inherit', 'inherit'],
-      })
-    : spawn('sh', ['-c', sshd], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const users = join(dir, 'passwd')
+  writeFileSync(users, passwd(), { mode: 0o644 })
+  const script = `mount --bind ${users} /etc/passwd\n${prepare}\n${sshd}`
+  const child = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-ec', script], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   await listening(port, child)
   return {
     port,

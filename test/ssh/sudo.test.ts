@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openWith } from '../../lib/ssh/index.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
-import { startSshd } from './rig.ts'
+import { passwd, startSshd } from './rig.ts'
 
 const PASSWORD = 'pass \'word" $x ü'
 const hash = (password: string): string =>
@@ -28,11 +28,7 @@ void t.test('becoming root', async t => {
   const names = Object.keys(USERS)
   const file = (name: string, text: string, mode = 0o644): void =>
     writeFileSync(join(etc, name), text, { mode })
-  file(
-    'passwd',
-    readFileSync('/etc/passwd', 'utf8') +
-      names.map((u, i) => `${u}:x:${4000 + i}:4000::/tmp:/bin/sh\n`).join(''),
-  )
+  file('passwd', passwd() + names.map((u, i) => `${u}:x:${4000 + i}:4000::/tmp:/bin/sh\n`).join(''))
   file(
     'shadow',
     readFileSync('/etc/shadow', 'utf8') +
