@@ -1,0 +1,104 @@
+import { TaskError, type Host, type Inventory } from '../../lib/index.ts'
+import type { Share } from './vars.ts'
+
+/** One client of one directory: a line of exports(5). */
+export interface Export {
+  readonly path: string
+  readonly client: string
+  readonly options: readonly string[]
+}
+
+const BLOCK = /^(\d{1,3}\.){3}\d{1,3}(\/\d{1,2})?$/
+
+/** The addresses that a client host comes from: those in the server's networks, else all of its own. */
+function addressesOf(client: Host, server: Host): string[] {
+  const near = client.nics.filter(n => server.nics.some(s => s.network === n.network))
+  return (near.length > 0 ? near : client.nics).map(n => n.address)
+}
+
+export interface Around {
+  readonly server: Host
+  readonly networks: Inventory['networks']
+  readonly hosts: (pattern: string) => readonly Host[]
+}
+
+/** What the shares' clients are as addresses and blocks. Throws TaskError for one that is nobody, or everybody. */
+export function exportsOf(shares: readonly Share[], root: string, around: Around): Export[] {
+  const found = shares.flatMap(share => {
+    if (!share.path.startsWith(`${root}/`))
+      throw new TaskError(
+        `nfs_exports: ${share.path} is not below ${root}, where the data disk is mounted`,
+      )
+    return [...new Set(share.clients.flatMap(c => addresses(c, around)))]
+      .sort()
+      .map(client => ({ path: share.path, client, options: optionsOf(share, root) }))
+  })
+  const twice = found.find(
+    (e, i) => found.findIndex(o => o.path === e.path && o.client === e.client) !== i,
+  )
+  if (twice) throw new TaskError(`nfs_exports: ${twice.path} is exported to ${twice.client} twice`)
+  return found
+}
+
+function addresses(client: string, { server, networks, hosts }: Around): string[] {
+  if (/^0\.0\.0\.0(\/|$)|\/0$/.test(client))
+    throw new TaskError(`nfs_exports: the client ${client} is everybody; name networks or hosts`)
+  if (BLOCK.test(client)) return [client]
+  const network = networks.get(client)
+  if (network) return [network.cidr]
+  const found = hosts(client).flatMap(h => addressesOf(h, server))
+  if (found.length === 0)
+    throw new TaskError(`nfs_exports: the client ${client} is no host with an address`)
+  return found
+}
+
+/** `mountpoint`: nothing is exported while the data disk is not mounted (exports(5)). */
+const optionsOf = ({ access, squash, owner }: Share, root: string): string[] => [
+  access,
+  'sync',
+  'no_subtree_check',
+  { root: 'root_squash', all: 'all_squash', none: 'no_root_squash' }[squash],
+  ...(owner && squash !== 'none' ? [`anonuid=${owner.id}`, `anongid=${owner.id}`] : []),
+  `mountpoint=${root}`,
+]
+
+/** The text of /etc/exports.d/fmc.exports: no blank between client and options, or everybody may write. */
+export const exportsFile = (exports: readonly Export[]): string =>
+  [
+    '# Managed by fmc',
+    ...exports.map(e => `${e.path} ${e.client}(${e.options.join(',')})`),
+    '',
+  ].join('\n')
+
+/** Parses `exportfs -s`; throws TaskError for a line that it does not print. */
+export function parseExports(text: string): Export[] {
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => {
+      const found = /^(\S+)\s+([^\s(]+)\(([^)]*)\)$/.exec(line)
+      if (!found) throw new TaskError(`exportfs -s answered something unexpected: ${line}`)
+      const [, path = '', client = '', options = ''] = found
+      return { path, client, options: options.split(',') }
+    })
+}
+
+const keyOf = (e: Export): string => `${e.path} ${e.client}`
+
+/** true, or how what the server exports differs from what it shall: no more, no less, with the options asked for. */
+export function compareExports(want: readonly Export[], got: readonly Export[]): true | string {
+  const wrong = [
+    ...want.flatMap(w => {
+      const found = got.find(g => keyOf(g) === keyOf(w))
+      if (!found) return [`${w.path} is not exported to ${w.client}`]
+      const missing = w.options.filter(o => !found.options.includes(o))
+      return missing.length > 0
+        ? [`${w.path} is exported to ${w.client} without ${missing.join(',')}`]
+        : []
+    }),
+    ...got
+      .filter(g => !want.some(w => keyOf(w) === keyOf(g)))
+      .map(g => `${g.path} is exported to ${g.client}, which nobody asked for`),
+  ]
+  return wrong.length === 0 || wrong.join('; ')
+}
