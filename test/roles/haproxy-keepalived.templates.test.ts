@@ -62,7 +62,7 @@ const groups =
 
 const defaults = vars.parse({})
 
-t.test('priorities fall from the preferred balancer on', async t => {
+t.test('priorities fall from the preferred balancer on', t => {
   for (const [count, preferred, expected] of [
     [1, undefined, [100]],
     [2, undefined, [110, 100]],
@@ -83,9 +83,10 @@ t.test('priorities fall from the preferred balancer on', async t => {
     Math.max(...all) <= 254 && Math.min(...all) >= 1 && new Set(all).size === 60,
     'and stay within VRRP with many',
   )
+  t.end()
 })
 
-t.test('a balancer finds its NIC, its peers and the backends nearest to it', async t => {
+t.test('a balancer finds its NIC, its peers and the backends nearest to it', t => {
   const [plan] = balancedBy(balancers[0]!, [api], groups(3))
   t.match(plan, {
     device: 'eth0',
@@ -113,9 +114,10 @@ t.test('a balancer finds its NIC, its peers and the backends nearest to it', asy
       ),
     /bare has no address/,
   )
+  t.end()
 })
 
-t.test('haproxy.cfg', async t => {
+t.test('haproxy.cfg', t => {
   const { text, digest } = haproxyCfg(balancedBy(balancers[0]!, [api, web], groups(2)), defaults)
   t.ok(
     text.endsWith('\n') && !text.endsWith('\n\n'),
@@ -154,9 +156,10 @@ t.test('haproxy.cfg', async t => {
     'backend web_80',
     'a VIP without backends is served, by nobody',
   )
+  t.end()
 })
 
-t.test('keepalived.conf with one, two and three balancers', async t => {
+t.test('keepalived.conf with one, two and three balancers', t => {
   for (const [count, peers] of [
     [1, []],
     [2, ['192.168.0.31']],
@@ -185,9 +188,10 @@ t.test('keepalived.conf with one, two and three balancers', async t => {
     t.equal(text.split('{').length, text.split('}').length, 'every block is closed')
   }
   t.match(checkScript({ ...defaults, haproxy_health_port: 9000 }), '127.0.0.1:9000/healthz\n')
+  t.end()
 })
 
-t.test('what a balancer says of itself is parsed strictly', async t => {
+t.test('what a balancer says of itself is parsed strictly', t => {
   const addresses =
     '1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n2: eth0    inet 192.168.0.32/24 scope global secondary eth0\\ valid\n'
   t.strictSame(parseState(`active\n0\n${addresses}`), {
@@ -205,6 +209,7 @@ t.test('what a balancer says of itself is parsed strictly', async t => {
     `active\nx\n${addresses}`,
   ])
     t.throws(() => parseState(garbage), /not the state of a balancer/, JSON.stringify(garbage))
+  t.end()
 })
 
 const sound = (...addresses: string[]): BalancerState => ({
@@ -214,7 +219,7 @@ const sound = (...addresses: string[]): BalancerState => ({
 })
 const fresh: BalancerState = { keepalived: false, haproxy: false, addresses: [] }
 
-t.test('the invariant', async t => {
+t.test('the invariant', t => {
   const names = () => ['lb1', 'lb2']
   const holder = sound(api.address, web.address)
   const after = (a: BalancerState | string, b: BalancerState | string) =>
@@ -275,9 +280,10 @@ t.test('the invariant', async t => {
   t.match(before(holder, 'no route to host', ['lb1']), /lb2: no route to host/)
   t.match(before(holder, sound(api.address), ['lb2']), /both hold api.*systemctl stop keepalived/)
   t.match(before(holder, sound(), ['lb1', 'lb2']), /together with lb2: the play needs serial: 1/)
+  t.end()
 })
 
-t.test('operating systems', async t => {
+t.test('operating systems', t => {
   t.match(platformOf({ name: 'almalinux', family: 'el', version: '9.5' }), {
     selinux: true,
     packages: ['haproxy', 'keepalived'],
@@ -287,4 +293,5 @@ t.test('operating systems', async t => {
     () => platformOf({ name: 'flatcar', family: 'flatcar', version: undefined }),
     /cannot run on flatcar/,
   )
+  t.end()
 })
