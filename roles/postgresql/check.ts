@@ -1,4 +1,3 @@
-import { quote } from '../../lib/index.ts'
 import type { Platform } from './platforms.ts'
 
 /** What would be ruinous or pointless in the throw-away server: anything that reaches outside its directory, or takes memory. */
@@ -16,30 +15,36 @@ const HARMLESS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Shell text that succeeds if PostgreSQL would start with the candidate in the place of conf.d/fmc.conf or pg_hba.conf.
- * First `postgres -C` reads the whole configuration with it (names, values, ranges). `postgres -C` ignores pg_hba.conf
- * and certificates, so then a throw-away server really starts with both: an empty cluster in /run, on a socket of its
- * own, without network, as postgres. The running server is not touched and not asked.
+ * Part of the script on the host: succeeds if PostgreSQL would start with the file $2 in the place of conf.d/fmc.conf
+ * (check-conf) or pg_hba.conf (check-hba). First `postgres -C` reads the whole configuration with it (names, values,
+ * ranges). `postgres -C` ignores pg_hba.conf and certificates, so then a throw-away server really starts with both: an
+ * empty cluster in /run, on a socket of its own, without network, as postgres. The running server is not touched.
  */
-export function checkScript(p: Platform, kind: 'conf' | 'hba', candidate: string): string {
+export function checkCommand(p: Platform): string {
   const as = 'runuser -u postgres --'
   const options = Object.entries(HARMLESS)
     .map(([k, v]) => `-c ${k}=${v === '' ? "''" : v}`)
     .join(' ')
-  return `set -eu
-t=$(mktemp -d /run/fmc-postgresql.XXXXXX)
+  return `t=$(mktemp -d /run/fmc-postgresql.XXXXXX)
 trap '[ ! -e "$t/data/postmaster.pid" ] || ${as} ${p.bin}/pg_ctl -s -D "$t/data" -m immediate stop || :; rm -rf -- "$t"' EXIT
 mkdir "$t/conf.d"
-for f in ${quote(p.conf)}/conf.d/*.conf; do [ ! -f "$f" ] || cp -- "$f" "$t/conf.d/"; done
-cp -- ${quote(`${p.conf}/postgresql.conf`)} "$t/postgresql.conf"
-[ ! -f ${quote(`${p.conf}/pg_hba.conf`)} ] || cp -- ${quote(`${p.conf}/pg_hba.conf`)} "$t/pg_hba.conf"
-cp -- ${candidate} "$t/${kind === 'conf' ? 'conf.d/fmc.conf' : 'pg_hba.conf'}"
-${kind === 'conf' ? `echo 'local all all peer' >"$t/pg_hba.conf"` : ''}
+for f in ${p.conf}/conf.d/*.conf; do [ ! -f "$f" ] || cp -- "$f" "$t/conf.d/"; done
+cp -- ${p.conf}/postgresql.conf "$t/postgresql.conf"
+case $1 in
+  check-conf)
+    cp -- "$2" "$t/conf.d/fmc.conf"
+    echo 'local all all peer' >"$t/pg_hba.conf"
+    ;;
+  check-hba) cp -- "$2" "$t/pg_hba.conf" ;;
+esac
 chown -R postgres: "$t"
 cd "$t"
-${as} ${p.bin}/postgres -D ${quote(p.data)} -c config_file="$t/postgresql.conf" -C port >/dev/null
+${as} ${p.bin}/postgres -D ${p.data} -c config_file="$t/postgresql.conf" -C port >/dev/null
 ${as} ${p.bin}/initdb -N --wal-segsize=1 --auth=peer -D "$t/data" >/dev/null
-${as} ${p.bin}/pg_ctl -s -w -t 30 -D "$t/data" -l "$t/log" -o "-c config_file=$t/postgresql.conf -c data_directory=$t/data -c hba_file=$t/pg_hba.conf -c unix_socket_directories=$t ${options}" start || { cat "$t/log" >&2; exit 1; }`
+${as} ${p.bin}/pg_ctl -s -w -t 30 -D "$t/data" -l "$t/log" -o "-c config_file=$t/postgresql.conf -c data_directory=$t/data -c hba_file=$t/pg_hba.conf -c unix_socket_directories=$t ${options}" start >&2 || {
+  cat "$t/log" >&2
+  exit 1
+}`
 }
 
 /** Shell text that succeeds if a PEM file holds a certificate and its own private key. */

@@ -18,16 +18,17 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { backupScript } from './backup.ts'
-import { checkScript, pemCheck } from './check.ts'
+import { pemCheck } from './check.ts'
 import { cluster } from './cluster.ts'
 import { pgDatabase, pgRole } from './objects.ts'
 import { addressRange, nfsSource, platformOf, type Platform } from './platforms.ts'
 import {
   accepts,
   loaded,
-  loginScript,
+  connection,
   passLine,
-  reloadScript,
+  hostScript,
+  SCRIPT,
   speaksTls,
   type Login,
 } from './server.ts'
@@ -46,6 +47,8 @@ import { vars, type Vars } from './vars.ts'
 
 const RELOAD = 'reload postgresql, restart if it must'
 const LOG_IN = 'log in as every role'
+/** systemd and the handler return when the server serves: nothing is left to wait for but a busy host. */
+const SOON = { timeoutSeconds: 30 } as const
 const POSTGRES = { owner: 'postgres:postgres' } as const
 
 const pemFile = (p: Platform): string => `${p.tls}/server.pem`
@@ -74,6 +77,8 @@ async function install(p: Platform, v: Vars, host: Host): Promise<boolean> {
     await file('/etc/postgresql-common/createcluster.conf', { content: createClusterConf })
   }
   await packages(...p.packages)
+  await directory('/usr/local/libexec')
+  await file(SCRIPT, { content: hostScript(p), mode: '0755', validate: c => `sh -n ${c}` })
   return (await cluster({ platform: p, version: v.postgresql_version })).changed
 }
 
@@ -120,14 +125,14 @@ async function configure(p: Platform, v: Vars, host: Host): Promise<void> {
   await file(`${p.conf}/conf.d/fmc.conf`, {
     ...mode,
     content,
-    validate: c => checkScript(p, 'conf', c),
+    validate: c => `${SCRIPT} check-conf ${c}`,
   })
   await file(`${p.data}/postgresql.auto.conf`, { ...mode, mode: '0600', content: autoConf })
   const rules = hbaFile(v.postgresql_hba, address => addressRange(address, inventory()))
   await file(`${p.conf}/pg_hba.conf`, {
     ...mode,
     content: rules,
-    validate: c => checkScript(p, 'hba', c),
+    validate: c => `${SCRIPT} check-hba ${c}`,
   })
 }
 
@@ -152,7 +157,6 @@ async function backups(p: Platform, v: Vars): Promise<void> {
     })
   } else await directory(dir, { ...POSTGRES, mode: '0700' })
   const script = '/usr/local/libexec/fmc-postgresql-backup'
-  await directory('/usr/local/libexec')
   await file(script, {
     content: backupScript({
       bin: p.bin,
@@ -212,24 +216,27 @@ export default role({
     for (const spec of v.postgresql_databases)
       await pgDatabase({ platform: p, server, spec, notify: LOG_IN })
     await flush()
+    const port = v.postgresql_port
     const addresses = ['127.0.0.1', ...listenAddresses(v, host)]
-    await gate('PostgreSQL accepts connections', accepts(p, addresses, v.postgresql_port))
-    await gate('PostgreSQL has loaded its files', loaded(p))
-    await gate('PostgreSQL speaks TLS', speaksTls('127.0.0.1', v.postgresql_port, pemFile(p)))
+    await gate('PostgreSQL accepts connections', accepts(p, port), SOON)
+    await gate('PostgreSQL has loaded its files', loaded(p), SOON)
+    await gate('PostgreSQL speaks TLS', speaksTls(addresses, port, pemFile(p)), SOON)
     await backups(p, v)
   },
   handlers: {
-    [RELOAD]: ({ vars: v, host }) => $`eval ${reloadScript(platform(v, host))}`,
+    [RELOAD]: () => $`${SCRIPT} reload`,
     async [LOG_IN]({ vars: v, host }) {
-      const p = platform(v, host)
       const at = {
         port: v.postgresql_port,
-        pem: pemFile(p),
+        pem: pemFile(platform(v, host)),
         host: host.name,
         selfSigned: v.postgresql_tls_certificate === undefined,
       }
       for (const login of logins(v))
-        await $({ stdin: passLine(login), timeoutSeconds: 60 })`eval ${loginScript(p, at, login)}`
+        await $({
+          stdin: passLine(login),
+          timeoutSeconds: 60,
+        })`${SCRIPT} login ${connection(at, login)}`
     },
     'restart the backup timer': () => $`systemctl restart fmc-postgresql-backup.timer`,
   },

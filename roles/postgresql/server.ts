@@ -1,6 +1,7 @@
 import { probe, quote, secret, type Check, type Secret } from '../../lib/index.ts'
 import type { Platform } from './platforms.ts'
-import { query } from './sql.ts'
+import { checkCommand } from './check.ts'
+import { psql, query } from './sql.ts'
 
 /** Errors in the files as they are now; both views read the files and not what is loaded. */
 const fileErrors = (alsoRestart: boolean): string =>
@@ -9,22 +10,22 @@ const fileErrors = (alsoRestart: boolean): string =>
 const PENDING = "select string_agg(name, ', ' order by name) from pg_settings where pending_restart"
 
 /**
- * Shell text: reload, and restart only if PostgreSQL itself then says that a setting waits for one. It refuses before
- * the reload when a file has an error (pg_reload_conf() would say yes and apply nothing).
+ * Part of the script on the host: reload, and restart only if PostgreSQL itself then says that a setting waits for one.
+ * It refuses before the reload when a file has an error (pg_reload_conf() would say yes and apply nothing).
  */
-export const reloadScript = (p: Platform): string => `set -eu
-errors=$(${query(p, fileErrors(false))})
+const reloadCommand = (p: Platform): string => `errors=$(sql ${quote(fileErrors(false))})
 [ -z "$errors" ] || { printf 'not reloaded:\\n%s\\n' "$errors" >&2; exit 1; }
-before=$(${query(p, 'select pg_conf_load_time()')})
+before=$(sql 'select pg_conf_load_time()')
 systemctl reload -- ${quote(p.unit)}
 n=0
-while [ "$(${query(p, 'select pg_conf_load_time()')})" = "$before" ]; do
-  n=$((n + 1)); [ $n -le 100 ] || { echo 'PostgreSQL does not reload' >&2; exit 1; }
+while [ "$(sql 'select pg_conf_load_time()')" = "$before" ]; do
+  n=$((n + 1))
+  [ $n -le 100 ] || { echo 'PostgreSQL does not reload' >&2; exit 1; }
   sleep 0.1
 done
-pending=$(${query(p, PENDING)})
+pending=$(sql ${quote(PENDING)})
 [ -n "$pending" ] || exit 0
-echo "restarting for $pending" >&2
+echo "restarting for $pending"
 systemctl restart -- ${quote(p.unit)} || { journalctl -q --no-pager -n 20 -o cat -u ${quote(p.unit)} >&2; exit 1; }`
 
 export interface Login {
@@ -37,9 +38,19 @@ export interface Login {
 export const passLine = ({ user, password }: Login): Secret =>
   secret`*:*:*:${user}:${password.reveal().replaceAll('\\', '\\\\').replaceAll(':', '\\:')}\n`
 
-/** Shell text that logs in over TCP and TLS with the password file on its standard input, which lies in /run meanwhile. */
-export const loginScript = (
-  p: Platform,
+/**
+ * Part of the script on the host: logs in over TCP and TLS by the connection string $2, with the password file on
+ * standard input, which lies in /run meanwhile.
+ */
+const loginCommand = (p: Platform): string => `umask 077
+f=$(mktemp /run/fmc-pgpass.XXXXXX)
+trap 'rm -f -- "$f"' EXIT
+cat >"$f"
+cd /
+[ "$(PGPASSFILE=$f ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
+
+/** How a role logs in on the host itself; a certificate of our own making is checked whole. */
+export const connection = (
   o: {
     readonly port: number
     readonly pem: string
@@ -47,27 +58,54 @@ export const loginScript = (
     readonly selfSigned: boolean
   },
   { user, database }: Login,
-): string => {
-  const tls = o.selfSigned ? `sslmode=verify-full sslrootcert=${o.pem}` : 'sslmode=require'
-  return `set -eu; umask 077; f=$(mktemp /run/fmc-pgpass.XXXXXX); trap 'rm -f -- "$f"' EXIT; cat >"$f"
-got=$(PGPASSFILE=$f ${p.bin}/psql -XAtqw -c 'select 1' ${quote(`host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 ${tls}`)})
-[ "$got" = 1 ]`
+): string =>
+  `host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 ${o.selfSigned ? `sslmode=verify-full sslrootcert=${o.pem}` : 'sslmode=require'}`
+
+/** Where the script below lies on the host. */
+export const SCRIPT = '/usr/local/libexec/fmc-postgresql'
+
+/** The one script that the role's validations and handlers call, and people too. */
+export const hostScript = (p: Platform): string => `#!/bin/sh
+# Managed by fmc. Changes made here are undone by its next run.
+# fmc-postgresql check-conf FILE | check-hba FILE | reload | login CONNECTION <password-file
+set -eu
+export LC_ALL=C
+sql() {
+  ${psql(p)} -c "$1"
 }
+case \${1:-} in
+  check-conf | check-hba) ;;
+  reload)
+${indent(reloadCommand(p))}
+    exit 0
+    ;;
+  login)
+${indent(loginCommand(p))}
+    exit 0
+    ;;
+  *) sed -n 3p "$0" >&2; exit 64 ;;
+esac
+${checkCommand(p)}
+`
+
+const indent = (text: string): string =>
+  text
+    .split('\n')
+    .map(line => `    ${line}`)
+    .join('\n')
 
 /** What is wrong with the running server, one problem a line: files with errors, settings that wait for a restart, TLS off. */
 const PROBLEMS = `${fileErrors(true)} union all select name || ' waits for a restart' from pg_settings where pending_restart union all select 'ssl is off' from pg_settings where name = 'ssl' and setting <> 'on' union all select 'it is in recovery' where pg_is_in_recovery()`
 
-/** It accepts connections on every address, and has loaded its files whole. */
+/** It accepts connections. Asked on loopback, where pg_hba.conf always has a rule: elsewhere each question would be a FATAL in its log. */
 export const accepts =
-  (p: Platform, addresses: readonly string[], port: number): Check =>
+  (p: Platform, port: number): Check =>
   async () => {
-    for (const address of addresses) {
-      const ready = await probe`${p.bin}/pg_isready -t 5 -h ${address} -p ${port}`
-      if (!ready.ok) return ready.stdout.trim() || `${address}:${port} does not answer`
-    }
-    return true
+    const ready = await probe`${p.bin}/pg_isready -t 5 -h 127.0.0.1 -p ${port}`
+    return ready.ok || ready.stdout.trim() || `127.0.0.1:${port} does not answer`
   }
 
+/** It has loaded its files whole. */
 export const loaded =
   (p: Platform): Check =>
   async () => {
@@ -77,14 +115,15 @@ export const loaded =
     return problems.stdout.trim() || true
   }
 
-/** TLS with our certificate is really spoken (not only switched on). */
+/** It speaks TLS with our certificate on every address (and is not only told to). */
 export const speaksTls =
-  (address: string, port: number, pem: string): Check =>
+  (addresses: readonly string[], port: number, pem: string): Check =>
   async () => {
-    const shown =
-      await probe`timeout 10 openssl s_client -starttls postgres -connect ${`${address}:${port}`} -CAfile ${pem} -verify_return_error -brief </dev/null`
-    return (
-      shown.ok ||
-      `no TLS on ${address}:${port}: ${(shown.stderr + shown.stdout).trim().split('\n').at(-1) ?? ''}`
-    )
+    for (const address of addresses) {
+      const shown =
+        await probe`timeout 10 openssl s_client -starttls postgres -connect ${`${address}:${port}`} -CAfile ${pem} -verify_return_error -brief </dev/null`
+      if (!shown.ok)
+        return `no TLS on ${address}:${port}: ${(shown.stderr + shown.stdout).trim().split('\n').at(-1) ?? ''}`
+    }
+    return true
   }

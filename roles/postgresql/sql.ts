@@ -4,8 +4,8 @@ import type { Platform } from './platforms.ts'
 export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-/** psql as postgres, over the socket of the server that runs now: its pid file has port and directory (lines 4 and 5). */
-const psql = (p: Platform): string =>
+/** Shell text of psql as postgres, over the socket of the server that runs now: its pid file has port and directory (lines 4 and 5). */
+export const psql = (p: Platform): string =>
   `cd / && p=${quote(`${p.data}/postmaster.pid`)} && [ -r "$p" ] && PGCONNECT_TIMEOUT=5 timeout 30 runuser -u postgres -- ${p.bin}/psql -XAtqw -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p "$p")" -p "$(sed -n 4p "$p")" -d postgres`
 
 /** Shell text that prints a query's rows. For reading, without secrets. */

@@ -10,7 +10,7 @@ const name = z
 const names = z.union([name, z.array(name).min(1)])
 const absolute = z
   .string()
-  .regex(/^(\/[A-Za-z0-9_.-]+)+$/, 'an absolute path of letters, digits, _ . -')
+  .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$/, 'an absolute path of letters, digits, _ . -')
 
 const ROLE_OPTIONS = [
   'superuser',

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { Secret, TaskError, reveal } from '../../lib/index.ts'
+import { loadInventory } from '../../lib/inventory/load.ts'
+import { readClusters } from '../../roles/postgresql/cluster.ts'
+import { createRole, databaseDifferences, roleDifferences } from '../../roles/postgresql/objects.ts'
+import { addressRange, nfsSource } from '../../roles/postgresql/platforms.ts'
+import { matches, verifier } from '../../roles/postgresql/scram.ts'
+import { passLine } from '../../roles/postgresql/server.ts'
+import { readState } from '../../roles/postgresql/sql.ts'
+import { hbaFile, serverConf } from '../../roles/postgresql/templates.ts'
+import { vars, type RoleSpec } from '../../roles/postgresql/vars.ts'
+
+const inventory = await loadInventory(new URL('../../inventory.yaml', import.meta.url).pathname)
+const base = {
+  port: 5432,
+  listen: ['10.17.3.14'],
+  timezone: 'Europe/Madrid',
+  hbaFile: '/h',
+  pemFile: '/p',
+  memoryMb: 1024,
+}
+
+t.test('fmc.conf', t => {
+  const text = serverConf({ ...base, settings: {} })
+  t.match(text, /^listen_addresses = '127\.0\.0\.1,10\.17\.3\.14'$/m)
+  t.match(text, /^shared_buffers = '256MB'$/m)
+  t.match(text, /^ssl = on$/m)
+  t.ok(text.endsWith('\n'))
+  t.notMatch(serverConf({ ...base, memoryMb: undefined, settings: {} }), /shared_buffers/)
+  for (const [value, line] of [
+    [8, 'x = 8'],
+    [true, 'x = on'],
+    ["it's \\ $(x)", "x = 'it''s \\\\ $(x)'"],
+  ] as const)
+    t.ok(serverConf({ ...base, settings: { x: value } }).includes(`\n${line}\n`), line)
+  const own = serverConf({ ...base, settings: { shared_buffers: '1GB' } })
+  t.equal(own.match(/shared_buffers/g)?.length, 1, 'a setting of the inventory replaces ours')
+  t.end()
+})
+
+t.test('pg_hba.conf', t => {
+  const rules = vars.parse({
+    postgresql_hba: [
+      { database: 'app', user: ['app', 'other'], address: 'kube_network_03' },
+      { database: 'all', user: 'all', address: 'lan', method: 'reject' },
+      { type: 'local', database: 'sameuser', user: 'all', method: 'peer' },
+    ],
+  }).postgresql_hba
+  const lines = hbaFile(rules, a => addressRange(a, inventory))
+    .split('\n')
+    .filter(l => l !== '' && !l.startsWith('#'))
+  t.strictSame(lines, [
+    'local all postgres peer',
+    'hostssl all all 127.0.0.1/32 scram-sha-256',
+    'hostssl "app" "app","other" 10.17.4.0/24 scram-sha-256',
+    'hostssl all all 192.168.0.0/24 reject',
+    'local sameuser all peer',
+  ])
+  t.end()
+})
+
+t.test('addresses come from the inventory', t => {
+  t.equal(addressRange('worker1', inventory), '10.17.4.24/32')
+  t.equal(addressRange('10.0.0.0/8', inventory), '10.0.0.0/8')
+  t.throws(() => addressRange('nowhere', inventory), TaskError)
+  t.equal(nfsSource('storage1:/srv/x', inventory), '10.17.4.27:/srv/x')
+  t.equal(nfsSource('nas.example.com:/srv/x', inventory), 'nas.example.com:/srv/x')
+  t.end()
+})
+
+t.test('variables that are refused', t => {
+  const bad: Record<string, unknown>[] = [
+    { postgresql_settings: { port: 1 } },
+    { postgresql_settings: { work_mem: "1MB'\nport = 1" } },
+    { postgresql_settings: { 'Work Mem': 1 } },
+    { postgresql_roles: [{ name: 'a"; drop role x' }] },
+    { postgresql_roles: [{ name: 'postgres' }] },
+    { postgresql_roles: [{ name: 'app', password: 'in the clear' }] },
+    { postgresql_roles: [{ name: 'app', options: ['super'] }] },
+    { postgresql_hba: [{ database: 'a', user: 'a' }] },
+    { postgresql_hba: [{ type: 'host', database: 'a', user: 'a', address: 'lan' }] },
+    { postgresql_hba: [{ database: 'a', user: 'a', address: 'lan', method: 'trust' }] },
+    { postgresql_hba: [{ database: 'a', user: 'a', address: 'lan', method: 'md5' }] },
+    { postgresql_backup_dir: '/srv/../etc' },
+    { postgresql_backup_nfs: { source: 'storage1' } },
+  ]
+  for (const values of bad) t.notOk(vars.safeParse(values).success, JSON.stringify(values))
+  t.ok(vars.safeParse({}).success)
+  t.end()
+})
+
+t.test('SCRAM verifiers', t => {
+  // The exchange of RFC 7677 section 3: user "user", password "pencil".
+  const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64')
+  const made = verifier(new Secret('pencil'), 4096, salt)
+  t.equal(
+    made.reveal(),
+    'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
+  )
+  t.notMatch(String(made), /SCRAM/)
+  const stored = {
+    salt: '4096:W22ZaJ0SNY7soEsUEjb6gQ==',
+    digest: createHash('sha256').update(made.reveal()).digest('hex'),
+  }
+  t.ok(matches(new Secret('pencil'), stored))
+  t.notOk(matches(new Secret('pencils'), stored))
+  t.notOk(matches(new Secret('pencil'), { salt: null, digest: null }))
+  t.notOk(matches(new Secret('pencil'), { ...stored, salt: '1; drop:x' }))
+  t.not(
+    verifier(new Secret('a')).reveal(),
+    verifier(new Secret('a')).reveal(),
+    'a salt of its own each time',
+  )
+  for (const text of ['', 'a\n', 'ñandú']) t.throws(() => verifier(new Secret(text)), TaskError)
+  t.end()
+})
+
+const spec: RoleSpec = {
+  name: 'app',
+  password: new Secret('pencil'),
+  options: [],
+  connection_limit: -1,
+}
+const asDeclared = () => {
+  const text = verifier(new Secret('pencil')).reveal()
+  return {
+    name: 'app',
+    superuser: false,
+    createdb: false,
+    createrole: false,
+    replication: false,
+    bypassrls: false,
+    login: true,
+    inherit: true,
+    limit: -1,
+    until: null,
+    salt: text.split('$')[1] ?? '',
+    digest: createHash('sha256').update(text).digest('hex'),
+  }
+}
+
+t.test('differences of roles and databases', t => {
+  const what = (now: object, s: RoleSpec = spec) =>
+    roleDifferences(s, { ...asDeclared(), ...now }).map(d => d.what)
+  t.strictSame(what({}), [])
+  t.strictSame(what({ until: 'infinity' }), [])
+  t.strictSame(what({ superuser: true, login: false }), ['superuser on → off', 'login off → on'])
+  t.strictSame(what({ limit: 3, until: '2020-01-01' }), [
+    'connection limit 3 → -1',
+    'valid until 2020-01-01 → for ever',
+  ])
+  t.strictSame(what({ salt: null, digest: 'md5…' }), ['password'])
+  t.strictSame(
+    what({}, { ...spec, password: undefined }),
+    ['password'],
+    'none is declared, one is set',
+  )
+  const sql = reveal(createRole({ ...spec, options: ['createdb', 'nologin'] }))
+  t.match(
+    sql,
+    /^CREATE ROLE "app" WITH NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOLOGIN INHERIT CONNECTION LIMIT -1 PASSWORD 'SCRAM-SHA-256\$4096:[^']+';$/,
+  )
+  t.notMatch(sql, /pencil/)
+  const database = { name: 'app', owner: 'app', connectable: true, limit: -1 }
+  t.strictSame(databaseDifferences({ name: 'app', owner: 'app' }, database), [])
+  t.strictSame(
+    databaseDifferences(
+      { name: 'app', owner: 'app' },
+      { ...database, owner: 'postgres', limit: 0 },
+    ).map(d => d.sql),
+    ['ALTER DATABASE "app" OWNER TO "app";', 'ALTER DATABASE "app" WITH CONNECTION LIMIT -1;'],
+  )
+  t.end()
+})
+
+t.test('what a host says is parsed strictly', t => {
+  t.strictSame(readClusters('', 15), { exists: false, interrupted: false })
+  t.strictSame(readClusters('15 /d/PG_VERSION\n', 15), { exists: true, interrupted: false })
+  t.strictSame(readClusters('15 /d/PG_VERSION\ninterrupted\n', 15), {
+    exists: false,
+    interrupted: true,
+  })
+  t.throws(() => readClusters('14 /d/PG_VERSION\n', 15), {
+    message: /PostgreSQL 14, but postgresql_version is 15/,
+  })
+  const failed = { code: 2, stdout: '', stderr: 'psql: no server\n' }
+  t.strictSame(readState(failed, 'new'), { roles: [], databases: [] })
+  t.equal(readState(failed, 'starting'), undefined)
+  t.throws(() => readState(failed, 'running'), { message: /does not answer: psql: no server/ })
+  for (const stdout of ['', 'garbage', '{}', '{"roles":[{"name":1}],"databases":[]}'])
+    t.throws(() => readState({ code: 0, stdout, stderr: '' }, 'running'), TaskError, stdout)
+  t.end()
+})
+
+t.test('password files', t => {
+  t.equal(
+    reveal(passLine({ user: 'app', database: 'app', password: new Secret('a:b\\c') })),
+    '*:*:*:app:a\\:b\\\\c\n',
+  )
+  t.end()
+})
