@@ -1,0 +1,255 @@
+import { existsSync, rmSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { fmcFidelity, peerFidelity, type Fidelity } from './fidelity.ts'
+import * as fmc from './fmc.ts'
+import { addPython, downAll, farLab, freshLab, type Lab } from './lab.ts'
+import { endAll, good, rounds, stats, TIME, type Contender, type Run } from './measure.ts'
+import { apt, installPeers, peers, type Peer } from './peers.ts'
+import { makeProject } from './project.ts'
+import { figure, text, type Figure, type Report, type Section } from './report.ts'
+import * as shell from './shell.ts'
+
+/**
+ * npm run bench [-- --quick] [-- --json] [-- --hosts N] [-- --scale N]
+ * fmc, Ansible, Mitogen, pyinfra and a hand-written ssh loop do the same 15 tasks on equal lab hosts, in turns.
+ */
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    hosts: { type: 'string', default: '14' },
+    scale: { type: 'string', default: '100' },
+    rounds: { type: 'string' },
+  },
+})
+const COUNT = Number(options.hosts)
+const SCALE = options.quick ? 0 : Number(options.scale)
+const ROUNDS = Number(options.rounds ?? (options.quick ? 3 : 9))
+const SLOW_ROUNDS = 2
+const APPLIES = options.quick ? 1 : 3
+const HALF_MS = 15
+
+const say = (what: string): void => void process.stderr.write(`bench: ${what}\n`)
+
+const sections: Section[] = []
+const fidelity: ({ name: string } & Fidelity)[] = []
+const figures: Figure[] = []
+
+const addSection = (
+  name: string,
+  reference: string,
+  measured: ReadonlyMap<string, readonly Run[]>,
+): void => {
+  const contenders = [...measured].filter(([, runs]) => runs.length > 0)
+  sections.push({
+    name,
+    reference,
+    contenders: contenders.map(([who, runs]) => ({ name: who, stats: stats(runs) })),
+  })
+}
+
+const medianOf = (section: string, who: string): number => {
+  const found = sections.find(s => s.name === section)?.contenders.find(c => c.name === who)
+  return found?.stats.median ?? NaN
+}
+const ratio = (section: string, a: string, b: string): number =>
+  medianOf(section, a) / medianOf(section, b)
+
+const DRY = `dry run, ${COUNT} fresh hosts`
+const APPLY = `first apply, ${COUNT} hosts`
+const SAME = `no change, ${COUNT} hosts`
+const SLOW = `no change with the peers, ${COUNT} hosts`
+const FAR = `no change, ${COUNT} hosts, 30 ms away`
+const SCALED = `no change, ${SCALE} hosts`
+const START = 'start'
+const HOST_WORK = "the slowest host's own work"
+
+const project = makeProject()
+
+/** Dry run and apply on fresh hosts. Every apply has hosts of its own; they are left configured. */
+async function firstApply(others: readonly Peer[]): Promise<Lab> {
+  const dry = new Map<string, Run[]>()
+  const applied = new Map<string, Run[]>()
+  const note = (map: Map<string, Run[]>, name: string, run: Run): Run => {
+    map.set(name, [...(map.get(name) ?? []), run])
+    return run
+  }
+  const fresh = (): Promise<Lab> => freshLab(project, 'bench', COUNT, say)
+  for (const peer of others) {
+    const lab = await fresh()
+    if (peer.needsPython) await addPython(lab)
+    say(`${peer.name}: dry run, apply`)
+    const predicted = peer.read(note(dry, peer.name, await peer.dry(lab)))
+    const done = peer.read(note(applied, peer.name, good(peer.name, await peer.apply(lab))))
+    fidelity.push({ name: peer.name, ...peerFidelity(predicted, done) })
+  }
+  let last: Lab | undefined
+  for (let i = 0; i < APPLIES; i++) {
+    say('by hand: apply')
+    const { run, slowestHostMs } = await shell.applyByHand(project, await fresh())
+    note(applied, 'ssh loop with one script', run)
+    note(applied, HOST_WORK, { ...run, ms: slowestHostMs, cpuMs: 0, rssMb: 0 })
+    last = await fresh()
+    say('fmc: dry run, apply')
+    const predicted = fmc.told(
+      'fmc --dry-run',
+      note(dry, 'fmc', await fmc.fmc(project, last, '--dry-run', '--output', 'json')),
+    )
+    const done = fmc.told(
+      'fmc',
+      note(applied, 'fmc', await fmc.fmc(project, last, '--output', 'json')),
+    )
+    if (i === APPLIES - 1) fidelity.unshift({ name: 'fmc', ...fmcFidelity(predicted, done) })
+  }
+  addSection(DRY, 'fmc', dry)
+  addSection(APPLY, HOST_WORK, applied)
+  if (last === undefined) throw new Error('no lab')
+  return last
+}
+
+async function noChange(lab: Lab, others: readonly Peer[]): Promise<void> {
+  say('no change')
+  await fmc.fmc(project, lab)
+  const fast: Contender[] = [
+    fmc.unchanged(project, lab),
+    shell.floor(project, lab),
+    fmc.firstEver(project, lab),
+    fmc.emptyCache(project, lab),
+  ]
+  addSection(SAME, 'ssh loop', await rounds(fast, ROUNDS))
+  say('no change, 30 ms away')
+  const far = await farLab(project, lab, HALF_MS)
+  try {
+    const contenders = [
+      fmc.farUnchanged(project, far),
+      shell.farFloor(project, lab, far),
+      fmc.farFirstEver(project, far),
+    ]
+    addSection(FAR, 'ssh loop', await rounds(contenders, ROUNDS))
+  } finally {
+    await far.stop()
+  }
+  if (others.length === 0) return
+  say('no change, with the peers')
+  await addPython(lab)
+  const slow = others.map((peer): Contender => ({
+    name: peer.name,
+    run: async () =>
+      good(peer.name, await peer.apply(lab), r =>
+        peer.read(r).changed.size > 0 ? 'it changed something' : undefined,
+      ),
+  }))
+  addSection(
+    SLOW,
+    'fmc',
+    await rounds(
+      [fmc.unchanged(project, lab), shell.floor(project, lab), ...slow],
+      SLOW_ROUNDS,
+      false,
+    ),
+  )
+}
+
+async function scaled(): Promise<void> {
+  const lab = await freshLab(project, 'bench100', SCALE, say)
+  say(`${SCALE} hosts: apply`)
+  good('fmc', await fmc.fmc(project, lab))
+  say(`${SCALE} hosts: no change`)
+  addSection(
+    SCALED,
+    'ssh loop',
+    await rounds([fmc.unchanged(project, lab), shell.floor(project, lab)], Math.min(ROUNDS, 5)),
+  )
+  const rss = sections.at(-1)?.contenders.find(c => c.name === 'fmc')?.stats.rssMb ?? NaN
+  figures.push(
+    figure(`${SCALED}: fmc / ssh loop`, ratio(SCALED, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 }),
+  )
+  figures.push(figure(`${SCALED}: memory of fmc`, rss, 'MB', { atMost: 200 }))
+}
+
+function judge(others: readonly Peer[]): void {
+  figures.push(
+    figure(`${SAME}: fmc / ssh loop`, ratio(SAME, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 }),
+  )
+  figures.push(
+    figure(
+      `${SAME}: fmc's first run ever / ssh loop`,
+      ratio(SAME, 'fmc, first run ever', 'ssh loop'),
+      'x',
+      { atMost: 1 },
+    ),
+  )
+  for (const { name } of others)
+    figures.push(
+      figure(
+        `${SAME}: ${name} / fmc`,
+        ratio(SLOW, name, 'fmc'),
+        'x',
+        name.startsWith('ansible') ? { atLeast: 50 } : {},
+      ),
+    )
+  figures.push(
+    figure(`${APPLY}: fmc / ${HOST_WORK}`, ratio(APPLY, 'fmc', HOST_WORK), 'x', { atMost: 1.15 }),
+  )
+  figures.push(
+    figure(`${FAR}: fmc / ssh loop`, ratio(FAR, 'fmc', 'ssh loop'), 'x', { atMost: 0.8 }),
+  )
+  figures.push(
+    figure('fmc --help / node -e 0', ratio(START, 'fmc --help', 'node -e 0'), 'x', { atMost: 2 }),
+  )
+  const own = fidelity.find(f => f.name === 'fmc')
+  if (own === undefined) return
+  figures.push(
+    figure('fmc: predictions that came true', (100 * own.cameTrue) / own.predicted, '%', {
+      atLeast: 100,
+    }),
+  )
+  figures.push(figure('fmc: unpredicted changes', own.unpredicted, '', { atMost: 0 }))
+  figures.push(figure('fmc: predicted but not needed', own.notNeeded, '', { atMost: 0 }))
+}
+
+const notes = (): string[] => [
+  'Wall times, process start included; CPU is of the controller’s processes (ControlPersist masters not counted); runs alternate.',
+  'Ansible: pipelining on, forks = hosts, no facts gathered, cold ControlMasters. Python is put on the hosts beforehand, unmeasured.',
+  `${HOST_WORK}: one script without a question, on all hosts at once, by the host’s own clock.`,
+  'first run ever: no remembered questions; empty cache: the playbook is compiled and the inventory parsed, too.',
+  ...(options.quick ? ['--quick: no peers, no 100 hosts, few rounds'] : []),
+]
+
+async function bench(): Promise<Report> {
+  if (!existsSync(TIME)) {
+    say('installing GNU time')
+    good('apt-get', await apt('time'))
+  }
+  const others = options.quick ? [] : peers(project, await installPeers(say))
+  addSection(START, 'node -e 0', await rounds([fmc.help, fmc.bareNode], options.quick ? 9 : 15))
+  const lab = await firstApply(others)
+  await noChange(lab, others)
+  await downAll()
+  judge(others)
+  if (SCALE > 0) await scaled()
+  return { figures, sections, fidelity, notes: notes() }
+}
+
+async function clean(): Promise<void> {
+  endAll()
+  await downAll()
+  rmSync(project, { recursive: true, force: true })
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    say('stopping')
+    void clean().finally(() => process.exit(130))
+  })
+
+try {
+  const report = await bench()
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${text(report)}\n`)
+  if (report.figures.some(f => !f.reached)) process.exitCode = 2
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+} finally {
+  await clean()
+}
