@@ -83,6 +83,7 @@ export interface RawInventory {
             readonly url?: string | undefined
             readonly sha256?: string | undefined
             readonly version?: string | undefined
+            readonly path?: string | undefined
           }
         >
       >

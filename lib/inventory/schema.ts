@@ -103,6 +103,9 @@ const artifact = z.strictObject({
   url: z.url().optional(),
   sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits').optional(),
   version: z.string().optional(),
+  path: text(/^\//, 'an absolute path')
+    .optional()
+    .describe('The finished binary on this machine, instead of a download'),
 })
 
 /** inventory.yaml as it is written. Unknown keys are errors. References are checked in check.ts. */

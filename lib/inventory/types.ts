@@ -104,8 +104,16 @@ export interface Inventory {
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** Where the secrets file is, absolute. */
   readonly secretsFile: string
-  /** Overrides of files/artifacts.yaml. */
+  /** Overrides of files/artifacts.yaml. `path`: a finished binary on this machine, absolute. */
   readonly artifacts: Readonly<
-    Record<string, { readonly url?: string; readonly sha256?: string; readonly version?: string }>
+    Record<
+      string,
+      {
+        readonly url?: string
+        readonly sha256?: string
+        readonly version?: string
+        readonly path?: string
+      }
+    >
   >
 }
