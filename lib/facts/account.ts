@@ -1,5 +1,5 @@
 import { quoteAll } from '../shell/quote.ts'
-import { GarbledProbe, type Answer, type Family } from './family.ts'
+import { GarbledProbe, wholeLines, type Answer, type Family } from './family.ts'
 
 export interface UserFact {
   readonly uid: number
@@ -11,19 +11,21 @@ export interface UserFact {
 /** getent exits 2 when a key is missing (getent(1)); its lines have as many colons as the database's format. */
 function entries<T>(
   family: string,
-  { out, code }: Answer,
+  { out, err, code }: Answer,
   args: readonly string[],
   fields: number,
   read: (f: readonly string[]) => T,
 ): (T | null)[] {
-  if (code !== 0 && code !== 2) throw new GarbledProbe(family, `getent exit ${code}: ${out}`)
+  if (code !== 0 && code !== 2) throw new GarbledProbe(family, `getent exit ${code}: ${err || out}`)
   const found = new Map<string, T>()
-  for (const line of out.split('\n')) {
-    if (line === '') continue
+  for (const line of wholeLines(family, out)) {
     const f = line.split(':')
     if (f.length !== fields || !/^\d+$/.test(f[2] ?? '')) throw new GarbledProbe(family, line)
+    if (!args.includes(f[0] ?? '')) throw new GarbledProbe(family, `nobody asked for ${line}`)
     found.set(f[0] ?? '', read(f))
   }
+  const all = args.every(name => found.has(name))
+  if (all !== (code === 0)) throw new GarbledProbe(family, `getent exit ${code}: ${out}`)
   return args.map(name => found.get(name) ?? null)
 }
 

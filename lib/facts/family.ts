@@ -13,8 +13,11 @@ export interface Answer {
  * with as few processes as possible: a process costs 0.7 ms on the host, its arguments almost nothing.
  */
 export interface Family<T> {
-  /** Read-only shell text that answers all `args`. `mark` is unguessable and separates records where needed. */
-  script(args: readonly string[], mark: string): string
+  /**
+   * Read-only shell text that answers all `args`. `mark` is unguessable and separates records where needed; `spelled`
+   * is the same mark as printf(1) wants it, so that no listing of processes shows it.
+   */
+  script(args: readonly string[], spelled: string): string
   /**
    * One fact per argument, in order. Strict: throws when the answer is not exactly what the script prints,
    * so that a broken probe is an error and never "absent".
@@ -32,31 +35,40 @@ export class GarbledProbe extends Error {
   }
 }
 
-/** Runs `then` on the paths for which `test` holds; says "absent PATH" for the others. Records end with NUL. */
+/** Runs `then` with the paths for which `test` holds as "$@"; says "absent PATH" for the others. Records end with NUL. */
 export const forExisting = (test: string, args: readonly string[], then: string): string =>
-  `set --; for p in ${quoteAll(args)}; do if ${test}; then set -- "$@" "$p"; else printf 'absent %s\\0' "$p"; fi; done; [ $# -eq 0 ] || ${then} "$@"`
+  `set --; for p in ${quoteAll(args)}; do if ${test}; then set -- "$@" "$p"; else printf 'absent %s\\0' "$p"; fi; done; [ $# -eq 0 ] || ${then}`
 
 /** Parses "HEAD /absolute/path" records of forExisting; null where absent. */
 export function pathRecords<T>(
   family: string,
-  { out, code }: Answer,
+  { out, err, code }: Answer,
   args: readonly string[],
   read: (head: string) => T,
 ): (T | null)[] {
-  if (code !== 0) throw new GarbledProbe(family, `exit ${code}: ${out}`)
+  if (code !== 0) throw new GarbledProbe(family, `exit ${code}: ${err || out}`)
   const seen = new Map<string, T | null>()
-  for (const record of out.split('\0')) {
-    if (record === '') continue
+  const records = out.split('\0')
+  if (records.pop() !== '') throw new GarbledProbe(family, out.slice(-200))
+  for (const record of records) {
     const cut = record.indexOf('/')
-    if (cut < 0) throw new GarbledProbe(family, record)
+    const path = record.slice(cut)
+    if (cut < 0 || seen.has(path) || !args.includes(path)) throw new GarbledProbe(family, record)
     const head = record.slice(0, cut).trim()
-    seen.set(record.slice(cut), head === 'absent' ? null : read(head))
+    seen.set(path, head === 'absent' ? null : read(head))
   }
   return args.map(path => {
     const fact = seen.get(path)
     if (fact === undefined) throw new GarbledProbe(family, `no answer for ${path}`)
     return fact
   })
+}
+
+/** The lines of an answer that must end with a line end, or be empty. */
+export function wholeLines(family: string, out: string): string[] {
+  const lines = out.split('\n')
+  if (lines.pop() !== '') throw new GarbledProbe(family, out.slice(-200))
+  return lines
 }
 
 /** One line of the answer per argument. */
@@ -66,7 +78,7 @@ export function linePerArgument<T>(
   args: readonly string[],
   read: (line: string, arg: string) => T,
 ): T[] {
-  const lines = out.split('\n')
-  if (lines.length !== args.length + 1 || lines.at(-1) !== '') throw new GarbledProbe(family, out)
+  const lines = wholeLines(family, out)
+  if (lines.length !== args.length) throw new GarbledProbe(family, out)
   return args.map((arg, i) => read(lines[i] ?? '', arg))
 }

@@ -1,25 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Output } from '../ssh/types.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
+import { command, type CommandFact } from './command.ts'
 import { GarbledProbe, type Family } from './family.ts'
+import { module, sysctl } from './kernel.ts'
+import { line } from './line.ts'
 import { deb, rpm } from './package.ts'
 import { content, link, path, sha, type PathFact } from './path.ts'
-import {
-  block,
-  command,
-  identity,
-  line,
-  module,
-  mount,
-  pending,
-  sysctl,
-  system,
-  type BlockFact,
-  type CommandFact,
-  type IdentityFact,
-  type MountFact,
-  type SystemFact,
-} from './system.ts'
+import { block, mount, type BlockFact, type MountFact } from './storage.ts'
+import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
 import { unit, type UnitFact } from './unit.ts'
 
 export type {
@@ -90,19 +79,19 @@ export const ask = <F extends FamilyName>(family: F, arg: string): Query<F> => (
 /** Identity of a question, for maps. */
 export const keyOf = (q: Query): string => `${q.family}:${q.arg}`
 
-export const isFamily = (name: string): name is FamilyName => name in FAMILIES
+export const isFamily = (name: string): name is FamilyName => Object.hasOwn(FAMILIES, name)
 
 /** One script for any set of questions, one section per family, and the strict parser of its answer. */
 export interface Batch {
   readonly script: string
   /** Facts by keyOf. Throws GarbledProbe. */
-  parse(output: Output): Map<string, unknown>
+  readonly parse: (output: Output) => Map<string, unknown>
 }
 
 export function batch(queries: readonly Query[]): Batch {
-  // Two marks that nothing on the host can guess: one ends a section, one separates records within a section.
-  const section = `\x1e${randomBytes(9).toString('hex')}:`
-  const record = `\x1e${randomBytes(9).toString('hex')}:`
+  // Two marks that nothing on the host can guess: one ends a section, one separates records within a section. The
+  // script only spells them, so that a question which lists processes does not find them.
+  const [section, record] = [randomBytes(9).toString('hex'), randomBytes(9).toString('hex')]
   const byFamily = new Map<FamilyName, string[]>()
   for (const { family, arg } of queries) {
     const args = byFamily.get(family)
@@ -110,14 +99,16 @@ export function batch(queries: readonly Query[]): Batch {
     else if (!args.includes(arg)) args.push(arg)
   }
   const sections = [...byFamily]
-  const script = [
-    `M='${record}'`,
-    ...sections.map(
+  const script = sections
+    .map(
       ([family, args]) =>
-        `${FAMILIES[family].script(args, '"$M"')}\nprintf '${section}%d;' $?; printf '${section}' >&2`,
-    ),
-  ].join('\n')
-  return { script, parse: output => parseSections(output, sections, section, record) }
+        `${FAMILIES[family].script(args, `\\036${record}:`)}\nprintf '\\036${section}:%d;' $?; printf '\\036${section}:' >&2`,
+    )
+    .join('\n')
+  return {
+    script,
+    parse: output => parseSections(output, sections, `\x1e${section}:`, `\x1e${record}:`),
+  }
 }
 
 function parseSections(

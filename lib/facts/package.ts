@@ -1,31 +1,47 @@
 import { quoteAll } from '../shell/quote.ts'
-import { GarbledProbe, type Answer, type Family } from './family.ts'
+import { GarbledProbe, wholeLines, type Family } from './family.ts'
 
-const installed = (
-  family: string,
-  { out, code }: Answer,
-  args: readonly string[],
-  worst: number,
-): (string | null)[] => {
-  if (code > worst) throw new GarbledProbe(family, `exit ${code}: ${out}`)
-  const versions = new Map<string, string>()
-  for (const line of out.split('\n')) {
-    const [name = '', status, version = ''] = line.split(' ')
-    if (status === 'ii') versions.set(name, version)
-  }
-  return args.map(name => versions.get(name) ?? null)
-}
-
-/** Version of an installed Debian package; null when it is not installed (dpkg-query exits 1 for unknown names, 2 when broken). */
+/**
+ * Version of an installed Debian package; null when it is not installed (dpkg-query exits 1 for unknown names, 2 when
+ * broken). The second letter of the status is what is, the first what is wanted: a package on hold is `hi`
+ * (dpkg-query(1), db:Status-Abbrev).
+ */
 export const deb: Family<string | null> = {
   script: args =>
     `dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\${Version}\\n' -- ${quoteAll(args)} 2>/dev/null`,
-  parse: (answer, args) => installed('deb', answer, args, 1),
+  parse({ out, code }, args) {
+    if (code > 1) throw new GarbledProbe('deb', `dpkg-query exit ${code}: ${out}`)
+    const versions = new Map<string, string | null>()
+    for (const line of wholeLines('deb', out)) {
+      const [, name = '', status = '', version = ''] =
+        /^(\S+) [a-z]([a-zA-Z])[ R](\S*)$/.exec(line) ?? []
+      if (name === '' || !args.includes(name)) throw new GarbledProbe('deb', line)
+      if (status === 'i' || !versions.has(name)) versions.set(name, status === 'i' ? version : null)
+    }
+    if (code === 0 && !args.every(name => versions.has(name))) throw new GarbledProbe('deb', out)
+    return args.map(name => versions.get(name) ?? null)
+  },
 }
 
-/** Version of an installed RPM; null when it is not installed (rpm's exit status counts the missing ones). */
+/**
+ * Version of an installed RPM; null when it is not installed. rpm's exit status counts the missing ones, and it says of
+ * each that it "is not installed"; a broken database says so too, but complains first (rpm(8)).
+ */
 export const rpm: Family<string | null> = {
-  script: args =>
-    `rpm -q --qf '%{NAME} ii %{VERSION}-%{RELEASE}\\n' -- ${quoteAll(args)} 2>/dev/null`,
-  parse: (answer, args) => installed('rpm', answer, args, args.length),
+  script: args => `rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${quoteAll(args)}`,
+  parse({ out, err, code }, args) {
+    if (/^error:/m.test(err)) throw new GarbledProbe('rpm', err)
+    const versions = new Map<string, string | null>()
+    for (const line of wholeLines('rpm', out)) {
+      const missing = /^package (\S+) is not installed$/.exec(line)?.[1]
+      const [, name = missing ?? '', version = null] =
+        missing === undefined ? (/^(\S+) (\S+)$/.exec(line) ?? []) : []
+      if (!args.includes(name)) throw new GarbledProbe('rpm', line)
+      versions.set(name, version)
+    }
+    const missing = [...versions.values()].filter(v => v === null).length
+    if (versions.size !== args.length || code !== missing)
+      throw new GarbledProbe('rpm', `rpm exit ${code}: ${err || out}`)
+    return args.map(name => versions.get(name) ?? null)
+  },
 }

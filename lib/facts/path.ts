@@ -1,4 +1,5 @@
-import { forExisting, GarbledProbe, pathRecords, type Family } from './family.ts'
+import { quoteAll } from '../shell/quote.ts'
+import { forExisting, GarbledProbe, linePerArgument, pathRecords, type Family } from './family.ts'
 
 export interface PathFact {
   readonly type: 'file' | 'directory' | 'link' | 'other'
@@ -17,15 +18,17 @@ export const path: Family<PathFact | null> = {
     forExisting(
       '[ -e "$p" ] || [ -L "$p" ]',
       args,
-      String.raw`stat --printf '%f %U %G %u %g %n\0' --`,
+      String.raw`stat --printf '%f %u %g %U:%G %n\0' -- "$@"`,
     ),
   parse: (answer, args) =>
     pathRecords('path', answer, args, head => {
-      const [hex = '', owner = '', group = '', uid = '', gid = ''] = head.split(' ')
+      // Names from other sources than /etc/passwd may have blanks in them.
+      const [, hex = '', uid = '', gid = '', owner = '', group = ''] =
+        /^([0-9a-f]+) (\d+) (\d+) ([^:]+):([^:]+)$/.exec(head) ?? []
       const raw = Number.parseInt(hex, 16)
-      if (!raw || !gid) throw new GarbledProbe('path', head)
+      if (!raw) throw new GarbledProbe('path', head)
       return {
-        type: TYPES[hex[0] ?? ''] ?? 'other',
+        type: TYPES[(raw >> 12).toString(16)] ?? 'other',
         mode: (raw & 0o7777).toString(8).padStart(4, '0'),
         owner: owner === 'UNKNOWN' ? uid : owner,
         group: group === 'UNKNOWN' ? gid : group,
@@ -35,7 +38,7 @@ export const path: Family<PathFact | null> = {
 
 /** SHA-256 of a regular file (links followed), lower-case hex; null when there is none. */
 export const sha: Family<string | null> = {
-  script: args => forExisting('[ -f "$p" ]', args, 'sha256sum -z --'),
+  script: args => forExisting('[ -f "$p" ]', args, 'sha256sum -z -- "$@"'),
   parse: (answer, args) =>
     pathRecords('sha', answer, args, head => {
       if (!/^[0-9a-f]{64}$/.test(head)) throw new GarbledProbe('sha', head)
@@ -45,32 +48,34 @@ export const sha: Family<string | null> = {
 
 /** Where a symbolic link points, as written; null when the path is no link. */
 export const link: Family<string | null> = {
-  script: args => forExisting('[ -L "$p" ]', args, 'readlink -z --'),
-  parse({ out, code }, args) {
-    if (code !== 0) throw new GarbledProbe('link', `exit ${code}: ${out}`)
+  // Those that are absent come first, then how many links there are, then where they point.
+  script: args => forExisting('[ -L "$p" ]', args, `{ printf '%d\\0' $#; readlink -z -- "$@"; }`),
+  parse({ out, err, code }, args) {
+    if (code !== 0) throw new GarbledProbe('link', `exit ${code}: ${err || out}`)
     const records = out.split('\0').slice(0, -1)
-    const absent = new Set(records.filter(r => r.startsWith('absent /')).map(r => r.slice(7)))
-    const targets = records.filter(r => !r.startsWith('absent /'))
-    if (targets.length + absent.size !== new Set(args).size) throw new GarbledProbe('link', out)
-    let next = 0
-    const found = new Map<string, string>()
-    for (const arg of new Set(args)) if (!absent.has(arg)) found.set(arg, targets[next++] ?? '')
-    return args.map(arg => found.get(arg) ?? null)
+    const count = records.findIndex(r => !r.startsWith('absent /'))
+    const absent = new Set(records.slice(0, count < 0 ? undefined : count).map(r => r.slice(7)))
+    const targets = count < 0 ? [] : records.slice(count + 1)
+    const linked = args.filter(arg => !absent.has(arg))
+    if (
+      (count >= 0 && records[count] !== String(targets.length)) ||
+      targets.length !== linked.length ||
+      absent.size + linked.length !== args.length
+    )
+      throw new GarbledProbe('link', out)
+    return args.map(arg => targets[linked.indexOf(arg)] ?? null)
   },
 }
 
 /** The bytes of a regular file up to 256 KiB, base64 in transit; null when absent or larger. Asked only for diffs. */
 export const content: Family<Buffer | null> = {
   script: args =>
-    `for p in ${args.map(a => `'${a.replaceAll("'", `'\\''`)}'`).join(' ')}; do if [ -f "$p" ] && [ "$(stat -Lc %s -- "$p")" -le 262144 ]; then base64 -w0 -- "$p"; printf '\\n'; else echo -; fi; done`,
-  parse({ out, code }, args) {
-    const lines = out.split('\n')
-    if (code !== 0 || lines.length !== args.length + 1) throw new GarbledProbe('content', out)
-    return args.map((_, i) => {
-      const line = lines[i] ?? ''
+    `for p in ${quoteAll(args)}; do if [ -f "$p" ] && [ "$(stat -Lc %s -- "$p")" -le 262144 ]; then base64 -w0 -- "$p"; printf '\\n'; else echo -; fi; done`,
+  parse: ({ out }, args) =>
+    linePerArgument('content', out, args, line => {
       if (line === '-') return null
-      if (!/^[A-Za-z0-9+/=]*$/.test(line)) throw new GarbledProbe('content', line)
+      if (!/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(line))
+        throw new GarbledProbe('content', line)
       return Buffer.from(line, 'base64')
-    })
-  },
+    }),
 }

@@ -16,11 +16,11 @@ export interface UnitFact {
 export const unit: Family<UnitFact> = {
   script: args =>
     `systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${quoteAll(args)}`,
-  parse({ out, code }, args) {
+  parse({ out, err, code }, args) {
     // Blocks come in the order asked. They are counted and not matched by Id, which differs for aliases.
     const blocks = out.trim().split('\n\n')
     if (code !== 0 || blocks.length !== args.length)
-      throw new GarbledProbe('unit', `exit ${code}: ${out}`)
+      throw new GarbledProbe('unit', `exit ${code}: ${err || out}`)
     return blocks.map(block => {
       const fields = new Map(
         block.split('\n').map(l => [l.slice(0, l.indexOf('=')), l.slice(l.indexOf('=') + 1)]),

@@ -1,0 +1,35 @@
+import { quote } from '../shell/quote.ts'
+import { GarbledProbe, type Family } from './family.ts'
+
+/** An author's own read-only command: each in its own subshell, stdin empty. */
+export interface CommandFact {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+export const command: Family<CommandFact> = {
+  script: (args, spelled) =>
+    args
+      .map(
+        c =>
+          `( exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
+      )
+      .join('\n'),
+  parse({ out, err }, args, mark) {
+    const outs = out.split(mark)
+    const errs = err.split(mark)
+    if (outs.length !== args.length + 1 || errs.length !== args.length + 1)
+      throw new GarbledProbe('command', out)
+    return args.map((_, i) => {
+      const tail = outs[i + 1] ?? ''
+      const code = /^(\d+)\x1d/.exec(tail)?.[1]
+      if (code === undefined) throw new GarbledProbe('command', tail)
+      const own = outs[i] ?? ''
+      return {
+        code: Number(code),
+        stdout: i === 0 ? own : own.slice(own.indexOf('\x1d') + 1),
+        stderr: errs[i] ?? '',
+      }
+    })
+  },
+}

@@ -1,0 +1,72 @@
+import { quote } from '../shell/quote.ts'
+import { GarbledProbe, linePerArgument, wholeLines, type Family } from './family.ts'
+
+export interface MountFact {
+  readonly source: string
+  readonly type: string
+  readonly options: readonly string[]
+}
+
+const unescape = (s: string): string =>
+  s.replace(/\\([0-7]{3})/g, (_, o: string) => String.fromCharCode(Number.parseInt(o, 8)))
+
+/** What is mounted at a directory (the last mount there), from /proc/self/mountinfo (proc(5)); null when nothing is. */
+export const mount: Family<MountFact | null> = {
+  script: () => 'cat /proc/self/mountinfo',
+  parse({ out, err, code }, args) {
+    if (code !== 0) throw new GarbledProbe('mount', `exit ${code}: ${err || out}`)
+    const found = new Map<string, MountFact>()
+    for (const record of wholeLines('mount', out)) {
+      const [head = '', tail = ''] = record.split(' - ')
+      const [, , , , target, options] = head.split(' ')
+      const [type, source] = tail.split(' ')
+      if (!target?.startsWith('/') || !options || !type) throw new GarbledProbe('mount', record)
+      found.set(unescape(target), {
+        source: unescape(source ?? ''),
+        type,
+        options: options.split(','),
+      })
+    }
+    return args.map(dir => found.get(dir) ?? null)
+  },
+}
+
+export interface BlockFact {
+  /** File system or other signature; null: blank. */
+  readonly type: string | null
+  readonly label: string | null
+}
+
+/** What blkid(8) says of the place of a blank partition, not of what is in it. */
+const PLACE = /^(DEVNAME|PART_ENTRY_\w+)$/
+
+/**
+ * What a low-level probe finds on a block device; null when there is no such device. blkid(8): exit 2 is nothing, 8
+ * is several things at once, which is an error here: such a disk is not to be touched.
+ */
+export const block: Family<BlockFact | null> = {
+  script: args =>
+    args
+      .map(
+        dev =>
+          `if [ -b ${quote(dev)} ]; then o=$(blkid -p -o export -- ${quote(dev)}); c=$?; printf '%s %s\\n' $c "$(printf %s "$o" | tr '\\n' '\\t')"; else echo absent; fi`,
+      )
+      .join('\n'),
+  parse: ({ out, err }, args) =>
+    linePerArgument('block', out, args, text => {
+      if (text === 'absent') return null
+      const code = text.split(' ', 1)[0] ?? ''
+      if (code === '2') return { type: null, label: null }
+      if (code !== '0') throw new GarbledProbe('block', `blkid exit ${code}: ${err}`)
+      const words = text.slice(code.length + 1).split('\t')
+      if (!words.every(f => /^[A-Z_0-9]+=/.test(f))) throw new GarbledProbe('block', text)
+      const fields = new Map(
+        words.map(f => [f.slice(0, f.indexOf('=')), f.slice(f.indexOf('=') + 1)]),
+      )
+      if ([...fields.keys()].every(key => PLACE.test(key))) return { type: null, label: null }
+      return {
+        type: fields.get('TYPE') ?? fields.get('PTTYPE') ?? 'unknown',
+        label: fields.get('LABEL') ?? null,
+      }
+    }),
+}
