@@ -1,0 +1,103 @@
+// What the README promises of `npx fmc play site --lab`, on the whole twin: issue-level acceptance.
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { proveRole, rig, ROOT, run, type Rig } from './rig/lab.ts'
+
+/** What a running system writes by itself: logs, its own run-time state, ssh's and the package cache's time stamps. */
+const NOISE =
+  /^\/(var\/log|var\/lib\/systemd|var\/lib\/chrony|var\/lib\/dbus|var\/lib\/postgresql|var\/cache|run|tmp|root\/\.ssh)(\/|$)/
+
+/** Every file that a host has changed against its image, with a digest of its content. */
+function disk(r: Rig, host: string): Record<string, string> {
+  const upper = join(r.state.dir, 'hosts', host, 'upper')
+  const found: Record<string, string> = {}
+  const walk = (dir: string): void => {
+    for (const entry of readdirSync(join(upper, dir), { withFileTypes: true })) {
+      const path = `${dir}/${entry.name}`
+      if (NOISE.test(path)) continue
+      if (entry.isDirectory()) walk(path)
+      else if (entry.isSymbolicLink()) found[path] = readlinkSync(join(upper, path))
+      else if (entry.isFile())
+        found[path] = createHash('sha256')
+          .update(readFileSync(join(upper, path)))
+          .digest('hex')
+    }
+  }
+  walk('')
+  return found
+}
+
+const SERVICE_HOSTS = ['infra-cluster', 'storage1', 'postgresql1', 'loadbalancer1', 'loadbalancer2']
+
+void t.test('the site, from nothing to a second run that changes nothing', async t => {
+  const r = await rig(t, 'site')
+
+  await t.test('a dry run on fresh hosts writes nothing', async t => {
+    const before = SERVICE_HOSTS.map(h => disk(r, h))
+    const planned = await r.fmc('play', 'site', '--dry-run')
+    t.equal(planned.code, 0, planned.failures.join('\n'))
+    t.strictSame(
+      SERVICE_HOSTS.map(h => disk(r, h)),
+      before,
+      'the disks are as they were',
+    )
+    t.ok(planned.changed.length > 50, 'and it has named a lot')
+    const pending = await r.fmc('play', 'site', '--dry-run', '--exit-code')
+    t.equal(pending.code, 3, 'changes are pending')
+  })
+
+  await t.test('the run does what the dry run said, and the next has nothing to do', async t => {
+    await proveRole(t, r, 'play', 'site')
+    t.equal((await r.fmc('play', 'site', '--dry-run', '--exit-code')).code, 0, 'nothing is pending')
+  })
+
+  await t.test(
+    'drift made by hand in every role is predicted exactly, shown, and mended',
+    async t => {
+      await r.text(
+        'infra-cluster',
+        'echo "# by hand" >>/etc/coredns/Corefile; systemctl stop chrony; chmod 600 /etc/chrony/chrony.conf',
+      )
+      await r.text('storage1', 'echo "/srv/nfs/shared *(rw)" >>/etc/exports.d/fmc.exports')
+      await r.text(
+        'postgresql1',
+        'echo "work_mem = 1MB" >>/etc/postgresql/15/main/conf.d/fmc.conf; systemctl disable -q --now fmc-postgresql-backup.timer',
+      )
+      await r.text('loadbalancer1', 'sed -i "s/maxconn.*/maxconn 17/" /etc/haproxy/haproxy.cfg')
+      await r.text('loadbalancer2', 'rm /etc/keepalived/keepalived.conf')
+      const shown = await r.fmc(
+        'role',
+        'haproxy-keepalived',
+        'loadbalancer1',
+        '--dry-run',
+        '--diff',
+        '--exit-code',
+      )
+      t.equal(shown.code, 3)
+      const diff = shown.tasks.flatMap(e => e.changes.flatMap(c => c.diff ?? [])).join('\n')
+      t.match(diff, /^-.*maxconn 17$/m)
+      const done = await proveRole(t, r, 'play', 'site')
+      for (const host of SERVICE_HOSTS)
+        t.ok(
+          done.changed.some(c => c.startsWith(`${host} `)),
+          `${host} was mended`,
+        )
+    },
+  )
+
+  await t.test('the lab says what it is', async t => {
+    const { code, stdout } = await run([
+      process.execPath,
+      join(ROOT, 'lib/bin.js'),
+      'lab',
+      'status',
+      '--name',
+      r.name,
+    ])
+    t.equal(code, 0)
+    t.match(stdout, /storage1 .* flatcar/)
+    t.match(stdout, /What is not the real thing/)
+  })
+})
