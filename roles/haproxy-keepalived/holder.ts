@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { host, hosts, vips, type Invariant, type Vip } from '../../lib/index.ts'
-import { holdersOf, stateHere, survey, type BalancerState, type Survey } from './survey.ts'
+import { holdersOf, survey, type BalancerState, type Survey } from './survey.ts'
 
 /**
- * Rank of this host in a rolling play: 1 = holds a VIP, and so comes last. 0 = holds none. Between them 0.5: never
- * configured and preferred for no VIP, so that in a new cloud the preferred balancer comes first and gets its VIPs
- * (with nopreempt the first one up keeps them).
+ * Rank of this host in a rolling play. 0: holds no VIP. 1: holds one, so it comes after the others. 2: new beside
+ * a holder, which must know it first (else it would hear nobody and take the VIPs, too). In a new cloud, where nobody
+ * holds anything, the preferred balancer has 0 and the others 0.5: the first one up gets the VIPs and keeps them.
  */
 export async function holdersLast(): Promise<number> {
   const mine = vips(host())
-  const state = await stateHere()
-  if (mine.some(v => state.addresses.includes(v.address))) return 1
-  if (state.keepalived) return 0
+  const found = await survey(mine)
+  const state = found.get(host().name)
+  const held = mine.flatMap(vip => holdersOf(vip, found))
+  if (held.includes(host().name)) return 1
+  if (typeof state === 'object' && state.configured) return 0
+  if (held.length > 0) return 2
   return mine.some(v => (v.preferred ?? hosts(v.balancers)[0]?.name) === host().name) ? 0 : 0.5
 }
 
@@ -38,6 +41,9 @@ const balancersOf = (vip: Vip): readonly string[] => hosts(vip.balancers).map(h 
 
 const isSound = (state: BalancerState | string | undefined): boolean =>
   typeof state === 'object' && state.keepalived && state.haproxy
+
+const isNew = (state: BalancerState | string | undefined): boolean =>
+  typeof state === 'object' && !state.configured
 
 /** No failover is under way: a VIP without a holder has nobody who would take it. */
 function settled(all: readonly Vip[], found: Survey): boolean {
@@ -66,7 +72,8 @@ const twoHold = (vip: Vip, holders: readonly string[]): string =>
 
 /**
  * Before a batch: true, or why it must not be touched. A VIP that nobody holds cannot be lost, so hosts may be
- * repaired then; a VIP with two holders needs a person; the only holder needs every other balancer in good health.
+ * repaired then; a VIP with two holders needs a person; the only holder needs every other balancer in good health,
+ * but for those that are new: they wait for it.
  */
 export function mayTouch(
   all: readonly Vip[],
@@ -83,7 +90,7 @@ export function mayTouch(
     const together = others.filter(name => batch.includes(name))
     if (together.length > 0)
       return `${holder} holds ${vip.name} and would be changed together with ${together.join(', ')}: the play needs serial: 1`
-    const sick = others.filter(name => !isSound(found.get(name)))
+    const sick = others.filter(name => !isSound(found.get(name)) && !isNew(found.get(name)))
     if (sick.length > 0)
       return `${holder} holds ${vip.name} (${vip.address}) and could not be replaced: ${sick.map(n => `${n}: ${ailment(found.get(n))}`).join('; ')}. Repair ${sick.join(', ')} first (fmc play site --limit ${sick.join(',')}), or take it out of the VIP's balancers in the inventory`
   }

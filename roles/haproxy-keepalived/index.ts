@@ -18,9 +18,10 @@ import { balancedBy } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
 import { platformOf } from './os.ts'
 import { selinuxBoolean } from './selinux.ts'
-import { holdersOf, survey } from './survey.ts'
+import { deafTo, holdersOf, survey } from './survey.ts'
 import {
   CHECK_SCRIPT,
+  KEEPALIVED_CONF,
   checkScript,
   haproxyCfg,
   keepalivedConf,
@@ -59,7 +60,10 @@ export default role({
       mode: '0755',
       notify: platform.selinux ? 'label the check' : [],
     })
-    await file('/etc/keepalived/keepalived.conf', {
+    await gate('the holder of each VIP knows this balancer', () => isKnown(host), {
+      timeoutSeconds: 10,
+    })
+    await file(KEEPALIVED_CONF, {
       content: keepalivedConf(host.name, balanced, vars),
       mode: '0600',
       validate: checkKeepalived,
@@ -69,7 +73,7 @@ export default role({
     await service('haproxy')
     await service('keepalived')
 
-    await gate('haproxy runs this configuration', () => runs(cfg, vars))
+    await gate('haproxy runs this configuration', () => runs(cfg, vars), { timeoutSeconds: 30 })
     await gate('exactly one balancer holds each VIP', async () =>
       oneHolderEach(vips(host), await survey(vips(host))),
     )
@@ -81,6 +85,14 @@ export default role({
     'reload keepalived': () => $`systemctl try-reload-or-restart keepalived`,
   },
 })
+
+/** Without it two balancers would hold the same address. */
+async function isKnown(balancer: Host): Promise<boolean | string> {
+  const deaf = await deafTo(balancer, vips(balancer))
+  if (deaf.length === 0) return true
+  const names = deaf.join(', ')
+  return `${names} does not send its advertisements to ${balancer.name} yet: run the play for all balancers, or for ${names} first`
+}
 
 /** A warning, such as of a missing timeout, is an error here; haproxy's exit code is not. */
 const checkHaproxy = (candidate: string): string =>

@@ -1,8 +1,10 @@
-import { hosts, on, probe, TaskError, type Host, type Vip } from '../../lib/index.ts'
-import { CHECK_SCRIPT } from './templates.ts'
+import { addressIn, hosts, on, probe, TaskError, type Host, type Vip } from '../../lib/index.ts'
+import { CHECK_SCRIPT, KEEPALIVED_CONF as CONF, MANAGED } from './templates.ts'
 
 /** What a balancer does now. */
 export interface BalancerState {
+  /** Has the role got as far as keepalived here? If not, nobody counts on this balancer yet. */
+  readonly configured: boolean
   readonly keepalived: boolean
   readonly haproxy: boolean
   /** IPv4 addresses on its interfaces. */
@@ -30,18 +32,18 @@ const ask = (balancer: Host): Promise<BalancerState | string> =>
 /** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
 export async function stateHere(): Promise<BalancerState> {
   const { stdout } =
-    await probe`systemctl is-active keepalived; ${CHECK_SCRIPT} >/dev/null 2>&1; echo $?; ip -4 -o addr show`
+    await probe`systemctl is-active keepalived; ${CHECK_SCRIPT} >/dev/null 2>&1; echo $?; grep -qsF ${MANAGED} ${CONF}; echo $?; ip -4 -o addr show`
   return parseState(stdout)
 }
 
-/** Lines: keepalived's ActiveState, the check's exit code, then one per address as `ip -o` prints them. */
+/** Lines: keepalived's ActiveState, the check's exit code, 0 for a keepalived.conf of ours, then one per address as `ip -o` prints them. */
 export function parseState(text: string): BalancerState {
-  const [active = '', check = '', ...rest] = text.split('\n')
+  const [active = '', check = '', ours = '', ...rest] = text.split('\n')
   const end = rest.pop()
   const addresses = rest.map(l => /^\d+: \S+ +inet (\d+(?:\.\d+){3})(?:\/\d+)? /.exec(l)?.[1])
   if (
     !/^[a-z]+$/.test(active) ||
-    !/^\d+$/.test(check) ||
+    !/^\d+ \d+$/.test(`${check} ${ours}`) ||
     end !== '' ||
     addresses.includes(undefined)
   )
@@ -49,6 +51,7 @@ export function parseState(text: string): BalancerState {
       `this is not the state of a balancer: ${JSON.stringify(text.slice(0, 200))}`,
     )
   return {
+    configured: ours === '0',
     keepalived: active === 'active',
     haproxy: check === '0',
     addresses: addresses.filter(a => a !== undefined),
@@ -60,3 +63,24 @@ export const holdersOf = (vip: Vip, found: Survey): readonly string[] =>
   [...found]
     .filter(([, s]) => typeof s !== 'string' && s.addresses.includes(vip.address))
     .map(([name]) => name)
+
+/** Which balancers hold a VIP of this one without sending it their advertisements; it would take the VIP, too. */
+export async function deafTo(own: Host, all: readonly Vip[]): Promise<readonly string[]> {
+  const found = await survey(all)
+  const deaf = await Promise.all(
+    all.flatMap(vip => {
+      const address = addressIn(own, vip.network) ?? ''
+      const others = hosts(vip.balancers).filter(
+        h => h.name !== own.name && holdersOf(vip, found).includes(h.name),
+      )
+      return others.map(async holder => {
+        const knows = await on(
+          holder,
+          async () => (await probe`grep -qwF -- ${address} ${CONF}`).ok,
+        )
+        return knows ? [] : [holder.name]
+      })
+    }),
+  )
+  return [...new Set(deaf.flat())]
+}

@@ -5,6 +5,11 @@ import type { BalancerVars } from './vars.ts'
 /** keepalived runs it as root, so nobody else may be able to write it or a directory above it. */
 export const CHECK_SCRIPT = '/usr/libexec/keepalived/chk_haproxy'
 
+export const KEEPALIVED_CONF = '/etc/keepalived/keepalived.conf'
+
+/** Every file of the role says whose it is: EL's packages bring samples under the same names. */
+export const MANAGED = '# Managed by fmc, role haproxy-keepalived.'
+
 export interface HaproxyCfg {
   readonly text: string
   /** What the running haproxy answers under /config once it runs this text. */
@@ -24,7 +29,7 @@ export function haproxyCfg(vips: readonly Balanced[], vars: BalancerVars): Hapro
   return { text: text.replace(DIGEST, digest), digest }
 }
 
-const head = (vars: BalancerVars): string => `# Managed by fmc, role haproxy-keepalived.
+const head = (vars: BalancerVars): string => `${MANAGED}
 global
     log stderr format raw daemon info
     chroot /var/lib/haproxy
@@ -59,11 +64,12 @@ const health = (vars: BalancerVars): string => `frontend health
     stats refresh 10s
 `
 
+// fastinter: a new process takes every backend for alive until its first check, which comes within this time.
 function forwarding(vip: Balanced, port: number, vars: BalancerVars): string {
   const k3s = vip.check === 'k3s'
   const idle = k3s ? vars.haproxy_k3s_idle_timeout : vars.haproxy_tcp_idle_timeout
   const name = `${vip.name}_${port}`
-  const every = `inter ${vars.haproxy_check_seconds}s fall 3 rise 2 on-marked-down shutdown-sessions`
+  const every = `inter ${vars.haproxy_check_seconds}s fastinter 1s fall 3 rise 2 on-marked-down shutdown-sessions`
   return [
     `frontend ${name}`,
     `    bind ${vip.address}:${port}`,
@@ -93,7 +99,7 @@ export const keepalivedConf = (
 ): string => [globalDefs(router), ...vips.map(vip => instance(vip, vars))].join('\n')
 
 // VRRP 3: intervals below a second, and backups learn the holder's, so that a rolling change of it disturbs nobody.
-const globalDefs = (router: string): string => `# Managed by fmc, role haproxy-keepalived.
+const globalDefs = (router: string): string => `${MANAGED}
 global_defs {
     router_id ${router}
     vrrp_version 3
@@ -137,6 +143,7 @@ ${peers.map(p => `        ${p}\n`).join('')}    }
 
 /** Does this host's haproxy answer? Not: are its backends up. */
 export const checkScript = (vars: BalancerVars): string => `#!/bin/sh
-# Managed by fmc: keepalived lets go of the virtual addresses while this fails.
+${MANAGED}
+# keepalived lets go of the virtual addresses while this fails.
 exec /usr/bin/curl -fsS -o /dev/null -m 1 http://127.0.0.1:${vars.haproxy_health_port}/healthz
 `

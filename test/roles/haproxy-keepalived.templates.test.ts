@@ -134,7 +134,7 @@ t.test('haproxy.cfg', t => {
     text.split('\n\n').find(s => s.startsWith(name)) ?? text.slice(text.indexOf(name))
   t.match(
     section('backend api_6443'),
-    /option httpchk GET \/readyz\n +http-check expect rstatus \^\(200\|401\)\$\n +default-server check check-ssl verify none inter 3s fall 3 rise 2 on-marked-down shutdown-sessions\n +server m1 10\.17\.4\.21:6443/,
+    /option httpchk GET \/readyz\n +http-check expect rstatus \^\(200\|401\)\$\n +default-server check check-ssl verify none inter 3s fastinter 1s fall 3 rise 2 on-marked-down shutdown-sessions\n +server m1 10\.17\.4\.21:6443/,
   )
   t.match(
     section('backend web_443'),
@@ -194,30 +194,40 @@ t.test('keepalived.conf with one, two and three balancers', t => {
 t.test('what a balancer says of itself is parsed strictly', t => {
   const addresses =
     '1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n2: eth0    inet 192.168.0.32/24 scope global secondary eth0\\ valid\n'
-  t.strictSame(parseState(`active\n0\n${addresses}`), {
+  t.strictSame(parseState(`active\n0\n0\n${addresses}`), {
+    configured: true,
     keepalived: true,
     haproxy: true,
     addresses: ['127.0.0.1', '192.168.0.32'],
   })
-  t.strictSame(parseState('inactive\n127\n'), { keepalived: false, haproxy: false, addresses: [] })
+  t.match(parseState('inactive\n7\n0\n'), { configured: true, haproxy: false })
+  t.strictSame(parseState('inactive\n127\n1\n'), {
+    configured: false,
+    keepalived: false,
+    haproxy: false,
+    addresses: [],
+  })
   for (const garbage of [
     '',
     'active\n',
     'active\n0',
     'active\n0\nhello\n',
+    'active\n0\n0\nhello\n',
     'active 0\n0\n',
-    `active\nx\n${addresses}`,
+    `active\nx\n0\n${addresses}`,
   ])
     t.throws(() => parseState(garbage), /not the state of a balancer/, JSON.stringify(garbage))
   t.end()
 })
 
 const sound = (...addresses: string[]): BalancerState => ({
+  configured: true,
   keepalived: true,
   haproxy: true,
   addresses,
 })
-const fresh: BalancerState = { keepalived: false, haproxy: false, addresses: [] }
+const fresh: BalancerState = { configured: false, keepalived: false, haproxy: false, addresses: [] }
+const stopped: BalancerState = { ...fresh, configured: true }
 
 t.test('the invariant', t => {
   const names = () => ['lb1', 'lb2']
@@ -255,7 +265,7 @@ t.test('the invariant', t => {
   t.equal(after(holder, 'no route to host'), true, 'one that cannot be asked is not counted')
   t.match(after(holder, sound(api.address)), /lb1 and lb2 both hold api/)
   t.match(
-    after(sound(), fresh),
+    after(sound(), stopped),
     /no balancer holds api \(192\.168\.0\.32\): lb1: in good health; lb2: keepalived does not run/,
   )
 
@@ -268,12 +278,13 @@ t.test('the invariant', t => {
   t.equal(before(holder, fresh, ['lb2']), true, 'the backup may be touched at any time')
   t.equal(before(holder, sound(), ['lb1']), true)
   t.equal(
-    before(holder, fresh, ['lb1'], () => ['lb1']),
+    before(holder, stopped, ['lb1'], () => ['lb1']),
     true,
     'the only balancer there is',
   )
+  t.equal(before(holder, fresh, ['lb1']), true, 'a new balancer waits for the holder')
   t.match(
-    before(holder, fresh, ['lb1']),
+    before(holder, stopped, ['lb1']),
     /lb1 holds api .*could not be replaced: lb2: keepalived does not run, haproxy does not answer. Repair lb2 first \(fmc play site --limit lb2\)/,
   )
   t.match(before(holder, { ...sound(), haproxy: false }, ['lb1']), /lb2: haproxy does not answer/)

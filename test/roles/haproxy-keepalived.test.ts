@@ -1,0 +1,473 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { cut, enterHostNetwork, heal } from '../../lib/lab/index.ts'
+import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from '../rig/lab.ts'
+
+const ROLE = 'haproxy-keepalived'
+const API = '192.168.0.32'
+const WEB = '192.168.0.33'
+const CFG = '/etc/haproxy/haproxy.cfg'
+
+/** Asks until the answer is true; gives the milliseconds it took, and fails after the limit. */
+async function until(what: () => Promise<boolean>, seconds: number, name: string): Promise<number> {
+  const start = performance.now()
+  while (!(await what())) {
+    if (performance.now() - start > seconds * 1000)
+      throw new Error(`${name}: not within ${seconds} s`)
+    await sleep(50)
+  }
+  return performance.now() - start
+}
+
+/** Names of the balancers that hold an address, from the balancers themselves. */
+async function holders(
+  r: Rig,
+  address: string,
+  names = ['loadbalancer1', 'loadbalancer2'],
+): Promise<string[]> {
+  const held = await Promise.all(names.map(n => r.text(n, 'ip -4 -o addr show')))
+  return names.filter((_, i) => held[i]?.includes(` ${address}/`))
+}
+
+const status = async (r: Rig, url: string, ...how: string[]): Promise<string> =>
+  (await r.inLan('curl', '-sk', '-m', '1', '-o', '/dev/null', '-w', '%{http_code}', ...how, url))
+    .stdout
+
+/** A server in a host's network: TLS where the answer is for the API. Ends with the test. */
+async function backend(
+  t: Test,
+  r: Rig,
+  host: string,
+  script: string,
+): Promise<{ stop(): Promise<void> }> {
+  const [command = '', ...args] = enterHostNetwork(r.state, host, [process.execPath, '-e', script])
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise<void>(resolve => child.on('close', () => resolve()))
+  const stop = (): Promise<void> => (child.kill('SIGKILL'), ended)
+  t.teardown(stop)
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once('data', () => resolve())
+    child.once('close', () => reject(new Error(`the server on ${host} ended`)))
+  })
+  return { stop }
+}
+
+/** As K3s answers whoever has no token (401 on /readyz), or before its apiserver is up (503). */
+const apiServer = (dir: string, name: string, code: number): string => `
+  const tls = { key: fs.readFileSync('${dir}/key.pem'), cert: fs.readFileSync('${dir}/cert.pem') }
+  https.createServer(tls, (q, a) => { a.statusCode = q.url === '/readyz' ? ${code} : 200; a.end('${name}') })
+    .listen(6443, () => console.log('up'))`
+
+const webServer = (name: string): string =>
+  `http.createServer((q, a) => a.end('${name}')).listen(80, () => console.log('up'))`
+
+/** Names of the servers of a backend that haproxy takes for alive. */
+async function alive(r: Rig, balancer: string, proxy: string): Promise<string[]> {
+  const csv = await r.text(balancer, "curl -fsS 'http://127.0.0.1:8404/stats;csv'")
+  const rows = csv.split('\n').map(l => l.split(','))
+  const state = rows[0]?.indexOf('status') ?? -1
+  return rows
+    .filter(c => c[0] === proxy && c[1] !== 'BACKEND' && c[1] !== 'FRONTEND' && c[state] === 'UP')
+    .map(c => c[1] ?? '')
+}
+
+/** fmc inside of a running lab, without booting what an inventory has more. */
+async function inside(
+  r: Rig,
+  inventory: string,
+  ...args: string[]
+): Promise<FmcRun & { text: string }> {
+  const env = [`FMC_INSIDE_LAB=${r.name}`, `FMC_LAB=${r.name}`, 'NO_COLOR=1']
+  const argv = [
+    'env',
+    ...env,
+    process.execPath,
+    join(ROOT, 'lib/bin.js'),
+    ...args,
+    '-i',
+    inventory,
+    '--lab',
+    '--output',
+    'json',
+  ]
+  const ran = await r.inLan(...argv)
+  return { ...(ran as unknown as FmcRun), text: ran.stdout + ran.stderr }
+}
+
+t.test('two balancers of the cloud', async t => {
+  const r = await rig(t, 'test-lb')
+  const fmc = (...args: string[]) => r.fmc('role', ROLE, ...args)
+
+  await t.test('from nothing, without a single backend', async t => {
+    const done = await proveRole(t, r, 'role', ROLE, 'loadbalancers')
+    t.ok(
+      done.tasks.some(e => e.task.startsWith('invariant one holder of each VIP after')),
+      'the invariant was asked',
+    )
+    for (const vip of [API, WEB])
+      t.strictSame(await holders(r, vip), ['loadbalancer1'], `the preferred balancer holds ${vip}`)
+    for (const lb of ['loadbalancer1', 'loadbalancer2']) {
+      t.equal(
+        await r.text(lb, 'curl -fsS -o /dev/null -w %{http_code} http://127.0.0.1:8404/healthz'),
+        '200',
+      )
+      t.notMatch(
+        await r.text(
+          lb,
+          "ss -Hltn sport = :8404 | tr -s ' ' | cut -d' ' -f4 | grep -v '^127.0.0.1:8404$' || true",
+        ),
+        /./,
+        'health listens on loopback only',
+      )
+      t.equal(
+        await r.text(
+          lb,
+          'stat -c "%a %U:%G" /usr/libexec/keepalived /usr/libexec/keepalived/chk_haproxy',
+        ),
+        '755 root:root\n755 root:root',
+      )
+      t.notMatch(
+        await r.text(lb, 'journalctl -q -u keepalived -o cat'),
+        /insecure|SECURITY|unsafe/i,
+        'keepalived trusts the script',
+      )
+    }
+    for (const port of [6443, 80, 443])
+      t.match(
+        (await r.inLan('curl', '-sv', '-m', '2', `telnet://${port === 6443 ? API : WEB}:${port}`))
+          .stderr,
+        /Connected to/,
+        `port ${port} is open`,
+      )
+  })
+
+  const certs = t.testdir()
+  await run([
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=k3s',
+    '-days',
+    '2',
+    '-keyout',
+    join(certs, 'key.pem'),
+    '-out',
+    join(certs, 'cert.pem'),
+  ])
+  await backend(t, r, 'master1', apiServer(certs, 'master1', 401))
+  const second = await backend(t, r, 'master2', apiServer(certs, 'master2', 200))
+  const notReady = await backend(t, r, 'master3', apiServer(certs, 'master3', 503))
+  await backend(t, r, 'worker1', webServer('worker1'))
+
+  await t.test('each VIP answers from outside the balancers', async t => {
+    await until(
+      async () => (await alive(r, 'loadbalancer1', 'api_6443')).length === 2,
+      20,
+      'two API servers are found alive',
+    )
+    t.strictSame(
+      await alive(r, 'loadbalancer1', 'api_6443'),
+      ['master1', 'master2'],
+      '401 and 200 are alive, 503 is not',
+    )
+    await until(
+      async () => (await alive(r, 'loadbalancer1', 'web_80')).length === 1,
+      20,
+      'the web server is found alive',
+    )
+    const bodies = new Set<string>()
+    for (let i = 0; i < 6; i++)
+      bodies.add((await r.inLan('curl', '-sk', '-m', '2', `https://${API}:6443/`)).stdout)
+    t.strictSame([...bodies].sort(), ['master1', 'master2'], 'the LAN reaches both API servers')
+    t.equal(
+      (await r.inLan('curl', '-s', '-m', '2', `http://${WEB}/`)).stdout,
+      'worker1',
+      'the LAN reaches the web',
+    )
+    t.equal(
+      await r
+        .text('storage1', `curl -sk -m 2 https://${API}:6443/`)
+        .then(b => b.startsWith('master')),
+      true,
+      'another network does, too',
+    )
+    await second.stop()
+    await until(
+      async () => (await alive(r, 'loadbalancer1', 'api_6443')).length === 1,
+      20,
+      'a dead API server is taken out',
+    )
+    t.equal((await r.inLan('curl', '-sk', '-m', '2', `https://${API}:6443/`)).stdout, 'master1')
+  })
+
+  await t.test('the holder is cut off', async t => {
+    // The other balancer has the same view of the backends.
+    await until(
+      async () => (await alive(r, 'loadbalancer2', 'api_6443')).length === 1,
+      20,
+      'loadbalancer2 sees the API server',
+    )
+    t.equal(await status(r, `https://${API}:6443/readyz`), '401')
+    const start = performance.now()
+    await cut(r.state, 'loadbalancer1')
+    t.teardown(() => heal(r.state, 'loadbalancer1'))
+    const quick = ['--connect-timeout', '0.2']
+    await until(
+      async () => (await status(r, `https://${API}:6443/readyz`, ...quick)) === '401',
+      10,
+      'the API answers again',
+    )
+    const api = performance.now() - start
+    await until(
+      async () => (await status(r, `http://${WEB}/`, ...quick)) === '200',
+      10,
+      'the web answers again',
+    )
+    const web = performance.now() - start
+    t.comment(`answered again after ${Math.round(api)} ms (API) and ${Math.round(web)} ms (web)`)
+    t.ok(
+      api < 4000 && web < 4000,
+      `both answer again within 4 s: ${Math.round(api)}, ${Math.round(web)} ms`,
+    )
+    t.strictSame(await holders(r, API, ['loadbalancer2']), ['loadbalancer2'])
+
+    const refused = await fmc('loadbalancer2', '-e', 'haproxy_maxconn=3000')
+    t.equal(refused.code, 2, 'the holder is not touched while its peer cannot be reached')
+    t.match(
+      refused.failures.join('\n'),
+      /loadbalancer2 holds api .*could not be replaced: loadbalancer1: .*Repair loadbalancer1 first/,
+    )
+    t.strictSame(refused.changed, [])
+
+    await heal(r.state, 'loadbalancer1')
+    await until(
+      async () => (await r.on('loadbalancer1', 'true')).code === 0,
+      30,
+      'loadbalancer1 is back',
+    )
+    for (const vip of [API, WEB]) {
+      await until(async () => (await holders(r, vip)).length === 1, 15, `one holder of ${vip}`)
+      t.strictSame(await holders(r, vip), ['loadbalancer2'], 'who came back takes nothing away')
+    }
+  })
+
+  await t.test('changes made by hand are shown, predicted and undone', async t => {
+    await r.text('loadbalancer1', `sed -i 's/maxconn 4000/maxconn 12/' ${CFG}`)
+    const shown = await fmc('loadbalancer1', '--dry-run', '--diff', '--exit-code')
+    t.equal(shown.code, 3)
+    const diff = shown.tasks
+      .find(e => e.task === `file ${CFG}`)
+      ?.changes.map(c => c.diff ?? '')
+      .join('\n')
+    t.match(diff, /^-\s+maxconn 12$/m)
+    t.match(diff, /^\+\s+maxconn 4000$/m)
+    t.equal(
+      shown.tasks.filter(e => e.status === 'changed').length,
+      2,
+      'the file and its handler, nothing else',
+    )
+
+    await r.text(
+      'loadbalancer1',
+      'sysctl -qw net.ipv4.ip_nonlocal_bind=0; chmod 0777 /usr/libexec/keepalived/chk_haproxy; systemctl -q disable keepalived',
+    )
+    await r.text(
+      'loadbalancer2',
+      "sed -i 's/priority 100/priority 99/' /etc/keepalived/keepalived.conf; rm /etc/sysctl.d/90-fmc-net.ipv4.ip_nonlocal_bind.conf",
+    )
+    const done = await proveRole(t, r, 'role', ROLE, 'loadbalancers')
+    t.equal(done.changed.length, 8, done.changed.join(', '))
+    t.equal(await r.text('loadbalancer1', 'cat /proc/sys/net/ipv4/ip_nonlocal_bind'), '1')
+  })
+
+  await t.test('backups first, the holder last, and nobody notices', async t => {
+    t.strictSame(await holders(r, API), ['loadbalancer2'])
+    // A new haproxy takes every backend for alive for a second: one that is dead is retried elsewhere, one that answers 503 is not.
+    await notReady.stop()
+    let asked = 0
+    const wrong: string[] = []
+    const over = new AbortController()
+    const watch = (async () => {
+      while (!over.signal.aborted) {
+        const code = await status(r, `https://${API}:6443/readyz`)
+        asked++
+        if (code !== '401') wrong.push(code)
+      }
+    })()
+    const done = await fmc(
+      'loadbalancers',
+      '-e',
+      'haproxy_maxconn=3000',
+      '-e',
+      'keepalived_advert_seconds=0.6',
+    )
+    over.abort()
+    await watch
+    t.equal(done.code, 0, done.failures.join('\n'))
+    const order = [...new Set(done.tasks.filter(e => e.status === 'changed').map(e => e.host))]
+    t.strictSame(order, ['loadbalancer1', 'loadbalancer2'], 'the holder came last')
+    t.ok(asked > 10, `the API was asked ${asked} times meanwhile`)
+    t.strictSame(wrong, [], 'and always answered')
+    t.strictSame(await holders(r, API), ['loadbalancer2'], 'the VIP stayed where it was')
+    t.equal((await fmc('loadbalancers')).code, 0)
+  })
+
+  await t.test('haproxy stopped by hand', async t => {
+    await r.text('loadbalancer2', 'systemctl stop haproxy')
+    const took = await until(
+      async () => (await holders(r, API)).join() === 'loadbalancer1',
+      10,
+      'the VIP moves',
+    )
+    t.comment(`the VIP moved after ${Math.round(took)} ms`)
+    t.equal(await status(r, `https://${API}:6443/readyz`), '401')
+    const planned = await fmc('loadbalancers', '--dry-run')
+    t.match(
+      planned.tasks.find(e => e.host === 'loadbalancer2' && e.task === 'service haproxy'),
+      { status: 'changed', changes: [{ what: 'start' }] },
+    )
+    await proveRole(t, r, 'role', ROLE, 'loadbalancers')
+    t.strictSame(await holders(r, API), ['loadbalancer1'])
+  })
+
+  await t.test('the holder of a VIP is not touched while nobody could take over', async t => {
+    await r.text('loadbalancer2', 'systemctl stop keepalived')
+    const refused = await fmc('loadbalancer1', '-e', 'haproxy_maxconn=3000')
+    t.equal(refused.code, 2)
+    t.match(refused.failures.join('\n'), /loadbalancer2: keepalived does not run/)
+    t.strictSame(refused.changed, [])
+    const repaired = await fmc('loadbalancers')
+    t.equal(repaired.code, 0, repaired.failures.join('\n'))
+    t.strictSame(repaired.changed, [`loadbalancer2 ${ROLE}/service keepalived`])
+  })
+
+  await t.test('two holders are an error that a person looks at', async t => {
+    await r.text('loadbalancer2', `ip addr add ${WEB}/24 dev eth0`)
+    const refused = await fmc('loadbalancer2', '-e', 'haproxy_maxconn=3000')
+    await r.text('loadbalancer2', `ip addr del ${WEB}/24 dev eth0`)
+    t.equal(refused.code, 2)
+    t.match(
+      refused.failures.join('\n'),
+      /loadbalancer1 and loadbalancer2 both hold web .*systemctl stop keepalived/,
+    )
+    t.strictSame(refused.changed, [])
+  })
+
+  await t.test('a wrong configuration is refused and what runs is untouched', async t => {
+    const look = () =>
+      r.text(
+        'loadbalancer2',
+        `sha256sum ${CFG} /etc/keepalived/keepalived.conf; systemctl show -p MainPID -p ActiveState haproxy keepalived; ls /etc/haproxy /etc/keepalived /var/lib/fmc/pending/*`,
+      )
+    const before = await look()
+    const haproxy = await fmc('loadbalancer2', '-e', 'haproxy_connect_timeout=999999999h')
+    t.equal(haproxy.code, 2)
+    t.match(haproxy.failures.join('\n'), /validation failed[^]*timer overflow/)
+    t.equal(await look(), before, 'haproxy goes on as it was')
+
+    // keepalived finds out on the host that there is no such interface.
+    const inventory = join(
+      t.testdir({
+        'inventory.yaml': readFileSync(join(ROOT, 'inventory.yaml'), 'utf8').replace(
+          'address: 192.168.0.31 }',
+          'address: 192.168.0.31, device: eth9 }',
+        ),
+      }),
+      'inventory.yaml',
+    )
+    const keepalived = await inside(r, inventory, 'role', ROLE, 'loadbalancer2')
+    t.equal(keepalived.code, 2)
+    t.match(keepalived.text, /eth9/)
+    t.match(keepalived.text, /keepalived -t/)
+    t.equal(await look(), before, 'keepalived goes on as it was')
+  })
+
+  await t.test('the gate fails when haproxy does not run what was written', async t => {
+    // haproxy -c does not bind: a port that is taken is found only by its answer.
+    await backend(
+      t,
+      r,
+      'loadbalancer2',
+      `http.createServer((q, a) => { a.statusCode = 404; a.end() }).listen(9404, '127.0.0.1', () => console.log('up'))`,
+    )
+    const failed = await fmc('loadbalancer2', '-e', 'haproxy_health_port=9404')
+    t.equal(failed.code, 2)
+    t.match(failed.failures.join('\n'), /haproxy runs this configuration/)
+    t.equal(await status(r, `https://${API}:6443/readyz`), '401', 'the API still answers')
+    const repaired = await fmc('loadbalancers')
+    t.equal(repaired.code, 0, repaired.failures.join('\n'))
+    t.strictSame((await fmc('loadbalancers')).changed, [])
+  })
+})
+
+const THREE = `
+timezone: UTC
+domain: lb.internal
+networks:
+  lan: { cidr: 192.168.0.0/24, mode: bridge, bridge: br0 }
+vips:
+  api: { address: ${API}, network: lan, vrid: 51, ports: [6443], backends: server, check: k3s, balancers: loadbalancers }
+  web: { address: ${WEB}, network: lan, vrid: 52, ports: [80], backends: server, check: tcp, balancers: loadbalancers, preferred: lb2 }
+groups:
+  loadbalancers: { hosts: [lb1, lb2, lb3] }
+hosts:
+  lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
+  lb2: { os: debian 12, nics: [{ network: lan, address: 192.168.0.31 }] }
+  lb3: { os: debian 12, nics: [{ network: lan, address: 192.168.0.34 }] }
+  server: { os: debian 12, nics: [{ network: lan, address: 192.168.0.50 }] }
+`
+/** The play as the site has it, and nothing else. */
+const PLAYBOOK = `
+import { play, playbook } from '${ROOT}/lib/index.ts'
+import role, { holdersLast, oneVipHolder } from '${ROOT}/roles/${ROLE}/index.ts'
+export default playbook('site', [
+  play('Load balancers', { hosts: 'loadbalancers', roles: [role], serial: 1, order: holdersLast, invariant: oneVipHolder }),
+])
+`
+
+t.test('one balancer becomes three', async t => {
+  const shared = { playbooks: { 'site.ts': PLAYBOOK } }
+  const dir = t.testdir({
+    three: { 'inventory.yaml': THREE, ...shared },
+    one: {
+      'inventory.yaml': THREE.replace('[lb1, lb2, lb3]', '[lb1]').replace(', preferred: lb2', ''),
+      ...shared,
+    },
+  })
+  const inventory = join(dir, 'three/inventory.yaml')
+  const names = ['lb1', 'lb2', 'lb3']
+  const r = await rig(t, 'test-lb3', { inventory })
+
+  const one = await inside(r, join(dir, 'one/inventory.yaml'), 'play', 'site')
+  t.equal(one.code, 0, one.text)
+  t.strictSame(await holders(r, API, names), ['lb1'], 'one alone holds its VIPs')
+
+  const alone = await r.fmc('play', 'site', '--limit', 'lb3')
+  t.equal(alone.code, 2, 'a new balancer does not begin before the holder knows it')
+  t.match(alone.failures.join('\n'), /lb1 does not send its advertisements to lb3 yet/)
+  t.strictSame(await holders(r, API, names), ['lb1'])
+
+  const grown = await proveRole(t, r, 'play', 'site')
+  const order = [...new Set(grown.tasks.filter(e => e.status === 'changed').map(e => e.host))]
+  t.strictSame(order, ['lb1', 'lb2', 'lb3'], 'the holder first: it must know who is new')
+  for (const vip of [API, WEB]) t.strictSame(await holders(r, vip, names), ['lb1'])
+
+  await cut(r.state, 'lb1')
+  await until(
+    async () => (await holders(r, API, ['lb2', 'lb3'])).length === 1,
+    4,
+    'one of two takes over',
+  )
+  t.strictSame(await holders(r, API, ['lb2', 'lb3']), ['lb2'], 'the one of higher priority')
+  await heal(r.state, 'lb1')
+  await until(async () => (await r.on('lb1', 'true')).code === 0, 30, 'lb1 is back')
+  await until(async () => (await holders(r, API, names)).length === 1, 10, 'one holder')
+  t.strictSame((await r.fmc('play', 'site')).changed, [])
+})
