@@ -10,7 +10,7 @@ export interface Backup {
 }
 
 /**
- * The dump script, run by a timer as postgres. Every dump is a directory DIR/YYYYMMDDTHHMMSSZ that appears complete or
+ * The dump script, run by a timer as postgres; systemd never starts a unit twice, so it needs no lock of its own. Every dump is a directory DIR/YYYYMMDDTHHMMSSZ that appears complete or
  * not at all: globals.sql (roles with their verifiers), one pg_dump -Fc file per database, SHA256SUMS.
  */
 export const backupScript = (o: Backup): string => `#!/bin/sh
@@ -21,9 +21,6 @@ export LC_ALL=C PATH=${quote(o.bin)}:/usr/bin:/bin
 dir=${quote(o.dir)}
 cd "$dir"
 ${o.mounted ? `mountpoint -q -- "$dir" || { echo "$dir is not mounted: no dump is written" >&2; exit 75; }` : '# a local directory: no mount is needed'}
-exec 9<"$dir"
-flock -n 9 2>/dev/null || { echo 'another dump is running' >&2; exit 75; }
-
 PGHOST=$(sed -n 5p ${quote(`${o.data}/postmaster.pid`)})
 PGPORT=$(sed -n 4p ${quote(`${o.data}/postmaster.pid`)})
 export PGHOST PGPORT
