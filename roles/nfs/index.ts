@@ -69,7 +69,7 @@ export default role({
     })
     await service(platform.unit)
     await flush()
-    await gate('the shares are exported', () => sharesAreExported(exports), { timeoutSeconds: 30 })
+    await gate('the shares are exported', () => sharesAreExported(exports), { timeoutSeconds: 15 })
   },
   handlers: {
     'export the shares': () => $`exportfs -ra`,

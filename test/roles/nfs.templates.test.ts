@@ -1,0 +1,117 @@
+import t from 'tap'
+import type { Host, Network } from '../../lib/index.ts'
+import {
+  compareExports,
+  exportsFile,
+  exportsOf,
+  parseExports,
+  type Around,
+} from '../../roles/nfs/exports.ts'
+import { platformOf } from '../../roles/nfs/platform.ts'
+import { vars } from '../../roles/nfs/vars.ts'
+
+const host = (name: string, ...nics: readonly (readonly [string, string])[]): Host =>
+  ({ name, nics: nics.map(([network, address]) => ({ network, address })) }) as unknown as Host
+
+const around: Around = {
+  server: host('storage1', ['kube', '10.17.4.27']),
+  networks: new Map([['kube', { name: 'kube', cidr: '10.17.4.0/24' } as Network]]),
+  hosts: pattern => {
+    if (pattern === 'databases') return [host('pg1', ['infra', '10.17.3.14'])]
+    if (pattern === 'near') return [host('n1', ['lan', '192.168.0.9'], ['kube', '10.17.4.9'])]
+    return pattern === 'nobody' ? [] : [host('bare')]
+  },
+}
+const owner = { name: 'nfs-db', id: 5432 }
+const shares = (...nfs_exports: readonly object[]) => vars.parse({ nfs_exports }).nfs_exports
+const lines = (...some: readonly object[]) =>
+  exportsFile(exportsOf(shares(...some), '/srv/nfs', around))
+
+t.test('exports(5)', t => {
+  t.equal(
+    lines(
+      { path: '/srv/nfs/db', clients: ['databases'], squash: 'all', owner },
+      { path: '/srv/nfs/shared', clients: ['kube', '10.8.0.0/24'] },
+      { path: '/srv/nfs/media', clients: ['near'], access: 'ro', squash: 'none', owner },
+    ),
+    `# Managed by fmc
+/srv/nfs/db 10.17.3.14(rw,sync,no_subtree_check,all_squash,anonuid=5432,anongid=5432,mountpoint=/srv/nfs)
+/srv/nfs/shared 10.17.4.0/24(rw,sync,no_subtree_check,root_squash,mountpoint=/srv/nfs)
+/srv/nfs/shared 10.8.0.0/24(rw,sync,no_subtree_check,root_squash,mountpoint=/srv/nfs)
+/srv/nfs/media 10.17.4.9(ro,sync,no_subtree_check,no_root_squash,mountpoint=/srv/nfs)
+`,
+  )
+  const refused =
+    (clients: readonly string[], path = '/srv/nfs/a') =>
+    () =>
+      lines({ path, clients })
+  t.throws(refused(['0.0.0.0/0']), /everybody/)
+  t.throws(refused(['10.0.0.0/0']), /everybody/)
+  t.throws(refused(['nobody']), /nobody is no host with an address/)
+  t.throws(refused(['bare']), /no host with an address/)
+  t.throws(refused(['kube', 'kube'], '/srv/other'), /not below \/srv\/nfs/)
+  t.throws(
+    () =>
+      lines({ path: '/srv/nfs/a', clients: ['kube'] }, { path: '/srv/nfs/a', clients: ['kube'] }),
+    /exported to 10\.17\.4\.0\/24 twice/,
+  )
+  t.end()
+})
+
+t.test('vars refuse what cannot work', t => {
+  const share = { path: '/srv/nfs/a', clients: ['kube'] }
+  t.ok(vars.safeParse({ nfs_exports: [share] }).success)
+  for (const bad of [
+    { nfs_exports: [] },
+    { nfs_exports: [{ ...share, path: '/srv/a b' }] },
+    { nfs_exports: [{ ...share, path: '/srv/../etc' }] },
+    { nfs_exports: [{ ...share, clients: [] }] },
+    { nfs_exports: [{ ...share, squash: 'all' }] },
+    { nfs_exports: [{ ...share, owner: { name: 'x', id: 0 } }] },
+    { nfs_exports: [{ ...share, mode: 755 }] },
+    { nfs_exports: [share], nfs_label: 'more than sixteen' },
+  ])
+    t.notOk(vars.safeParse(bad).success, JSON.stringify(bad))
+  t.end()
+})
+
+t.test('what the server exports is compared as a set', t => {
+  const want = exportsOf(
+    shares(
+      { path: '/srv/nfs/db', clients: ['databases'], squash: 'all', owner },
+      { path: '/srv/nfs/shared', clients: ['kube'] },
+    ),
+    '/srv/nfs',
+    around,
+  )
+  const db =
+    '/srv/nfs/db  10.17.3.14(sync,wdelay,hide,no_subtree_check,mountpoint=/srv/nfs,anonuid=5432,anongid=5432,sec=sys,rw,root_squash,all_squash)\n'
+  const shared =
+    '/srv/nfs/shared  10.17.4.0/24(sync,wdelay,hide,no_subtree_check,mountpoint=/srv/nfs,sec=sys,rw,root_squash,no_all_squash)\n'
+  for (const [text, verdict] of [
+    [db + shared, true],
+    [shared + db, true],
+    [db, '/srv/nfs/shared is not exported to 10.17.4.0/24'],
+    [
+      '',
+      '/srv/nfs/db is not exported to 10.17.3.14; /srv/nfs/shared is not exported to 10.17.4.0/24',
+    ],
+    [
+      `${db}${shared}/srv/x  <world>(ro,sync)\n`,
+      '/srv/x is exported to <world>, which nobody asked for',
+    ],
+    [db + shared.replace('rw', 'ro'), '/srv/nfs/shared is exported to 10.17.4.0/24 without rw'],
+  ] as const)
+    t.equal(compareExports(want, parseExports(text)), verdict)
+  t.throws(() => parseExports('exportfs: no such thing\n'), /unexpected/)
+  t.end()
+})
+
+t.test('operating systems', t => {
+  t.strictSame(platformOf({ os: { name: 'flatcar', family: 'flatcar', version: undefined } }), {
+    packages: [],
+    unit: 'nfs-server',
+  })
+  t.throws(() => platformOf({ os: { name: 'x', family: 'x' } as never }), /does not know/)
+  t.end()
+})
