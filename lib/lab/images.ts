@@ -20,7 +20,7 @@ const PERSONALITIES = ['debian', 'flatcar'] as const
 const LEFT_OUT = ['doc', 'man', 'locale', 'info', 'lintian']
 
 /** Where the result of a step is cached: made anew when a file below files/lab that it uses changes. */
-const at = (step: string, matches: RegExp): string =>
+export const at = (step: string, matches: RegExp): string =>
   join(cacheDir(), 'lab', `${step}-${definition(matches)}`)
 
 const definition = (matches: RegExp): string => {
@@ -42,7 +42,7 @@ const definition = (matches: RegExp): string => {
 export const images = async (log: (text: string) => void): Promise<Images> => {
   const packages = at('packages', /^((debian|flatcar)\/)?packages\.txt$|mirror\.sh$/)
   const client = at('nfs-client', /^nfs-client\//)
-  const finished = at('images', /./)
+  const finished = at('images', /^(common|debian|flatcar|nfs-client|packages)/)
   const downloads = [
     once(packages, async dir => {
       log('downloading the packages of the lab (once; a minute or two)')
@@ -63,7 +63,7 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
 }
 
 /** Makes a directory through a temporary one, unless it is there; one process at a time. */
-const once = async (path: string, make: (dir: string) => Promise<void>): Promise<void> => {
+export const once = async (path: string, make: (dir: string) => Promise<void>): Promise<void> => {
   if (existsSync(path)) return
   mkdirSync(dirname(path), { recursive: true })
   await whenUnlocked(`${path}.lock`, async () => {
@@ -85,7 +85,7 @@ const all = async (work: readonly Promise<void>[]): Promise<void> => {
 const bootstrap = (personality: Personality, dir: string): Promise<void> => {
   const files = join(labFiles(), personality)
   const hook = `--customize-hook=${join(files, 'mirror.sh')} "$1"`
-  return mmdebstrap(join(files, 'packages.txt'), join(dir, personality), {
+  return mmdebstrap([join(files, 'packages.txt')], join(dir, personality), {
     options: personality === 'debian' ? [hook] : [],
     env: { FMC_MIRROR: join(dir, 'mirror'), TMPDIR: dir },
   })
@@ -93,19 +93,19 @@ const bootstrap = (personality: Personality, dir: string): Promise<void> => {
 
 const buildNfsClient = (dir: string): Promise<void> => {
   const files = join(labFiles(), 'nfs-client')
-  return mmdebstrap(join(files, 'packages.txt'), '/dev/null', {
+  return mmdebstrap([join(files, 'packages.txt')], '/dev/null', {
     options: ['--format=null', `--customize-hook=${join(files, 'build.sh')} "$1"`],
     env: { FMC_NFS_CLIENT: join(dir, 'nfs-client'), TMPDIR: dir },
   })
 }
 
-/** A Debian root with the packages of a list; FMC_LAB_APT_MIRROR names another source than Debian's. */
-const mmdebstrap = async (
-  list: string,
+/** A Debian root with the packages of some lists; FMC_LAB_APT_MIRROR names another source than Debian's. */
+export const mmdebstrap = async (
+  lists: readonly string[],
   target: string,
   extra: { readonly options: readonly string[]; readonly env: Readonly<Record<string, string>> },
 ): Promise<void> => {
-  const packages = readFileSync(list, 'utf8').trim().split('\n')
+  const packages = lists.flatMap(list => readFileSync(list, 'utf8').trim().split('\n'))
   const mirror = process.env.FMC_LAB_APT_MIRROR
   await exec(
     [
@@ -152,13 +152,14 @@ const finish = async (
 }
 
 /** Copies a tree into a root and runs a script on it; either may be missing. */
-const addLayer = async (
+export const addLayer = async (
   layer: string,
   names: readonly [tree: string, script: string],
   root: string,
   mirror: string,
+  ...more: readonly string[]
 ): Promise<void> => {
   const [tree, script] = names.map(name => join(layer, name)) as [string, string]
   if (existsSync(tree)) await exec(['cp', '-a', '--no-preserve=ownership', `${tree}/.`, root])
-  if (existsSync(script)) await exec(['unshare', '-m', script, root, mirror])
+  if (existsSync(script)) await exec(['unshare', '-m', script, root, mirror, ...more])
 }

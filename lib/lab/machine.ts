@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { FmcError } from '../errors.ts'
-import { endGroups, makeGroups, startTime } from './cgroups.ts'
+import { makeGroups, startTime } from './cgroups.ts'
 import type { DiskFile } from './disks.ts'
 import type { Images } from './images.ts'
 import { installKeys } from './keys.ts'
@@ -52,7 +52,6 @@ exec systemd-nspawn "$@"
 export const startMachine = async (
   spec: MachineSpec,
 ): Promise<{ pid: number; startTime: string }> => {
-  await endGroups(spec.key, spec.name)
   prepareRoot(spec)
   const console = join(spec.dir, 'console.log')
   const fd = openSync(console, 'w', 0o600)

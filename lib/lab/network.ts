@@ -89,6 +89,24 @@ export const setCables = async (
   for (const port of ports) await ip([`link set ${port.device} ${up ? 'up' : 'down'}`], port.netns)
 }
 
+/** A fresh namespace for a virtual machine, with one tap device per cable for QEMU to open. */
+export const plugInTaps = async (host: HostPlan): Promise<void> => {
+  if (existsSync(netnsPath(host.netns))) await unplug(host)
+  await ip([`netns add ${host.netns}`])
+  await ip(
+    host.links.map(link => `tuntap add dev ${link.port} mode tap`),
+    host.netns,
+  )
+}
+
+/** Moves the tap devices that QEMU holds open into the networks. */
+export const connectTaps = async (host: HostPlan): Promise<void> => {
+  for (const link of host.links) {
+    await ip([`link set ${link.port} netns ${link.switchNetns}`], host.netns)
+    await ip([`link set ${link.port} master ${link.bridge} up`], link.switchNetns)
+  }
+}
+
 /** Whether all of a host's cables are pulled. */
 export const cablesAreCut = async (
   ports: readonly { readonly netns: string; readonly device: string }[],

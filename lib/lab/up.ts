@@ -1,26 +1,23 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
-import { startTime } from './cgroups.ts'
+import { alive, boot } from './boot.ts'
 import { coredns } from './coredns.ts'
-import { attachDisks } from './disks.ts'
 import { down } from './down.ts'
+import { enterLab, sshCommand } from './enter.ts'
 import { images } from './images.ts'
-import type { Images } from './images.ts'
 import { clientKey, hostKey, writeKnownHosts } from './keys.ts'
 import { raiseLimits } from './limits.ts'
 import { withLock } from './lock.ts'
-import { leaderOf, startMachine } from './machine.ts'
-import { makeSwitches, plugIn } from './network.ts'
+import { leaderOf } from './machine.ts'
+import { makeSwitches } from './network.ts'
 import { labDir, labKey, netnsPath } from './paths.ts'
 import { prerequisites } from './prerequisites.ts'
 import { standIns } from './standins.ts'
 import { readState, writeState } from './state.ts'
-import type { LabHost, LabState, Personality } from './state.ts'
+import type { LabHost, LabState } from './state.ts'
 import { topology } from './topology.ts'
-import type { HostPlan } from './topology.ts'
 import { waitForBoot, waitForSsh } from './wait.ts'
 
 /** How a lab is brought up. */
@@ -37,10 +34,6 @@ export interface UpOptions {
   readonly log: (text: string) => void
 }
 
-/** A machine that has been started, or found running. */
-export const alive = (host: LabHost): boolean =>
-  startTime(host.pid) === host.startTime && (host.vm || leaderOf(host.pid) !== undefined)
-
 /**
  * Brings up the twin of the inventory and returns its state. What already runs is left alone, hosts
  * that are missing or dead are booted; a lab of another inventory is taken down first.
@@ -48,7 +41,7 @@ export const alive = (host: LabHost): boolean =>
  */
 export const up = async (inventory: Inventory, options: UpOptions): Promise<LabState> => {
   const name = options.name ?? 'default'
-  const wanted = wantedHosts(inventory, options.hosts)
+  const wanted = wantedHosts(inventory, options)
   const before = readState(name)
   const hash = inventoryHash(inventory)
   if (before?.inventoryHash === hash && isComplete(before, wanted, options.vm)) return before
@@ -81,9 +74,12 @@ const isComplete = (
     )
   })
 
-const wantedHosts = (inventory: Inventory, names: readonly string[] | undefined): Host[] => {
+const wantedHosts = (
+  inventory: Inventory,
+  { hosts: names, vm }: Pick<UpOptions, 'hosts' | 'vm'>,
+): Host[] => {
   const all = [...inventory.hosts.values()]
-  for (const name of names ?? [])
+  for (const name of [...(names ?? []), ...(vm ?? [])])
     if (!inventory.hosts.has(name)) throw new UsageError(`the inventory has no host ${name}`)
   return names === undefined ? all : all.filter(host => names.includes(host.name))
 }
@@ -136,26 +132,29 @@ const build = async (
     vars: {},
     artifacts: artifact.artifacts,
   }
-  writeState(state)
+  // An interruption before this line leaves no state: the next `up` clears all and starts afresh.
   if (plan.state === undefined) await makeSwitches(wiring)
+  writeState(state)
   const missing = wanted.filter(host => !state.hosts.some(h => h.name === host.name))
   const booted = await Promise.all(
-    missing.map(async host => {
+    missing.map(host => {
       const place = wiring.hosts.find(h => h.name === host.name)
       if (place === undefined) throw new Error(`no place for ${host.name}`)
-      return boot(host, place, {
-        dir,
-        key,
-        images: files,
-        fresh: plan.vm?.includes(host.name) ?? false,
-      })
+      const before = plan.state?.hosts.find(h => h.name === host.name)
+      const vm = plan.vm?.includes(host.name) ?? before?.vm ?? false
+      return boot(host, place, { dir, key, images: files, vm, before, log: plan.log })
     }),
   )
   state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
   state = { ...state, standIns: standIns(inventory, state.hosts) }
   writeState(state)
-  await waitForSsh(state.controllerNetns, booted, 120)
-  await Promise.all(booted.map(host => waitForBoot(leaderOf(host.pid) ?? host.pid)))
+  await waitForSsh(state.controllerNetns, booted, booted.some(host => host.vm) ? 600 : 120)
+  const there = state
+  await Promise.all(
+    booted.map(host =>
+      waitForBoot(leaderOf(host.pid) ?? enterLab(there, sshCommand(there, host.name, []))),
+    ),
+  )
   plan.log(
     `lab ${plan.name}: ${booted.length} hosts booted in ${((Date.now() - started) / 1000).toFixed(1)} s`,
   )
@@ -167,38 +166,3 @@ const keeps = (host: LabHost, vm: readonly string[] | undefined): boolean =>
 
 const inOrder = (inventory: Inventory, hosts: readonly LabHost[]): LabHost[] =>
   [...inventory.hosts.keys()].flatMap(name => hosts.filter(host => host.name === name))
-
-interface BootOptions {
-  readonly dir: string
-  readonly key: string
-  readonly images: Images
-  readonly fresh: boolean
-}
-
-const boot = async (host: Host, place: HostPlan, options: BootOptions): Promise<LabHost> => {
-  const personality: Personality = host.os.family === 'flatcar' ? 'flatcar' : 'debian'
-  const dir = join(options.dir, 'hosts', host.name)
-  if (options.fresh) rmSync(dir, { recursive: true, force: true })
-  const disks = await attachDisks(join(options.dir, 'disks', host.name), host.disks)
-  await plugIn(place)
-  const started = await startMachine({
-    name: host.name,
-    key: options.key,
-    labDir: options.dir,
-    dir,
-    netns: place.netns,
-    personality,
-    images: options.images,
-    disks,
-  })
-  return {
-    name: host.name,
-    address: host.address,
-    netns: place.netns,
-    personality,
-    vm: false,
-    ...started,
-    ports: place.links.map(link => ({ netns: link.switchNetns, device: link.port })),
-    disks: disks.map(({ file, device }) => ({ file, device })),
-  }
-}

@@ -39,10 +39,12 @@ export const waitForSsh = async (
     )
 }
 
-/** Waits until the machine's own init has finished booting (or says that a unit failed). */
-export const waitForBoot = async (leader: number): Promise<void> => {
-  await exec(
-    ['nsenter', '-t', String(leader), '-m', '-p', '-r', 'systemctl', 'is-system-running', '--wait'],
-    { allowFailure: true },
-  )
+/**
+ * Waits until a machine's init has finished booting (or says that a unit failed): from this machine by
+ * the id of that process, else by a command line that runs a command on the machine.
+ */
+export const waitForBoot = async (machine: number | readonly string[]): Promise<void> => {
+  const inside =
+    typeof machine === 'number' ? ['nsenter', '-t', String(machine), '-m', '-p', '-r'] : machine
+  await exec([...inside, 'systemctl', 'is-system-running', '--wait'], { allowFailure: true })
 }

@@ -1,0 +1,44 @@
+import { UsageError } from '../errors.ts'
+import { netnsPath } from './paths.ts'
+import { readState } from './state.ts'
+import type { LabHost, LabState } from './state.ts'
+
+/** The lab's state; a UsageError when it is not up. */
+export const stateOf = (name = 'default'): LabState => {
+  const state = readState(name)
+  if (state === undefined) throw new UsageError(`lab ${name} is not up`, { hint: 'fmc lab up' })
+  return state
+}
+
+/** A host of a lab; a UsageError when it has none of that name. */
+export const hostOf = (state: LabState, host: string): LabHost => {
+  const found = state.hosts.find(h => h.name === host)
+  if (found === undefined) throw new UsageError(`lab ${state.name} has no host ${host}`)
+  return found
+}
+
+/** A command line that runs `argv` where fmc stands in the lab: only there its addresses exist. */
+export const enterLab = (state: LabState, argv: readonly string[]): string[] => [
+  'nsenter',
+  `--net=${netnsPath(state.controllerNetns)}`,
+  '--',
+  ...argv,
+]
+
+/** A command line that runs `argv` in a host's network, as a process of this machine. */
+export const enterHostNetwork = (
+  state: LabState,
+  host: string,
+  argv: readonly string[],
+): string[] => ['nsenter', `--net=${netnsPath(hostOf(state, host).netns)}`, '--', ...argv]
+
+/** The ssh command line of a host, keys and strict host keys included; run it through enterLab. */
+export const sshCommand = (state: LabState, host: string, argv: readonly string[]): string[] => [
+  'ssh',
+  ...['-F', 'none', '-i', state.ssh.identityFile],
+  ...['-o', `UserKnownHostsFile=${state.ssh.knownHostsFile}`],
+  ...['-o', 'GlobalKnownHostsFile=none', '-o', 'StrictHostKeyChecking=yes'],
+  ...['-o', 'IdentitiesOnly=yes', '-o', 'LogLevel=ERROR'],
+  `${state.ssh.user}@${hostOf(state, host).address}`,
+  ...argv,
+]
