@@ -1,36 +1,12 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { cut, enterHostNetwork, heal } from '../../lib/lab/index.ts'
-import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from '../rig/lab.ts'
+import { API, holders, inside, ROLE, until, WEB } from '../rig/balancers.ts'
+import { proveRole, rig, ROOT, run, type Rig } from '../rig/lab.ts'
 
-const ROLE = 'haproxy-keepalived'
-const API = '192.168.0.32'
-const WEB = '192.168.0.33'
 const CFG = '/etc/haproxy/haproxy.cfg'
-
-/** Asks until the answer is true; gives the milliseconds it took, and fails after the limit. */
-async function until(what: () => Promise<boolean>, seconds: number, name: string): Promise<number> {
-  const start = performance.now()
-  while (!(await what())) {
-    if (performance.now() - start > seconds * 1000)
-      throw new Error(`${name}: not within ${seconds} s`)
-    await sleep(50)
-  }
-  return performance.now() - start
-}
-
-/** Names of the balancers that hold an address, from the balancers themselves. */
-async function holders(
-  r: Rig,
-  address: string,
-  names = ['loadbalancer1', 'loadbalancer2'],
-): Promise<string[]> {
-  const held = await Promise.all(names.map(n => r.text(n, 'ip -4 -o addr show')))
-  return names.filter((_, i) => held[i]?.includes(` ${address}/`))
-}
 
 const status = async (r: Rig, url: string, ...how: string[]): Promise<string> =>
   (await r.inLan('curl', '-sk', '-m', '1', '-o', '/dev/null', '-w', '%{http_code}', ...how, url))
@@ -72,29 +48,6 @@ async function alive(r: Rig, balancer: string, proxy: string): Promise<string[]>
   return rows
     .filter(c => c[0] === proxy && c[1] !== 'BACKEND' && c[1] !== 'FRONTEND' && c[state] === 'UP')
     .map(c => c[1] ?? '')
-}
-
-/** fmc inside of a running lab, without booting what an inventory has more. */
-async function inside(
-  r: Rig,
-  inventory: string,
-  ...args: string[]
-): Promise<FmcRun & { text: string }> {
-  const env = [`FMC_INSIDE_LAB=${r.name}`, `FMC_LAB=${r.name}`, 'NO_COLOR=1']
-  const argv = [
-    'env',
-    ...env,
-    process.execPath,
-    join(ROOT, 'lib/bin.js'),
-    ...args,
-    '-i',
-    inventory,
-    '--lab',
-    '--output',
-    'json',
-  ]
-  const ran = await r.inLan(...argv)
-  return { ...(ran as unknown as FmcRun), text: ran.stdout + ran.stderr }
 }
 
 t.test('two balancers of the cloud', async t => {
@@ -405,69 +358,4 @@ t.test('two balancers of the cloud', async t => {
     t.equal(repaired.code, 0, repaired.failures.join('\n'))
     t.strictSame((await fmc('loadbalancers')).changed, [])
   })
-})
-
-const THREE = `
-timezone: UTC
-domain: lb.internal
-networks:
-  lan: { cidr: 192.168.0.0/24, mode: bridge, bridge: br0 }
-vips:
-  api: { address: ${API}, network: lan, vrid: 51, ports: [6443], backends: server, check: k3s, balancers: loadbalancers }
-  web: { address: ${WEB}, network: lan, vrid: 52, ports: [80], backends: server, check: tcp, balancers: loadbalancers, preferred: lb2 }
-groups:
-  loadbalancers: { hosts: [lb1, lb2, lb3] }
-hosts:
-  lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
-  lb2: { os: debian 12, nics: [{ network: lan, address: 192.168.0.31 }] }
-  lb3: { os: debian 12, nics: [{ network: lan, address: 192.168.0.34 }] }
-  server: { os: debian 12, nics: [{ network: lan, address: 192.168.0.50 }] }
-`
-/** The play as the site has it, and nothing else. */
-const PLAYBOOK = `
-import { play, playbook } from '${ROOT}/lib/index.ts'
-import role, { holdersLast, oneVipHolder } from '${ROOT}/roles/${ROLE}/index.ts'
-export default playbook('site', [
-  play('Load balancers', { hosts: 'loadbalancers', roles: [role], serial: 1, order: holdersLast, invariant: oneVipHolder }),
-])
-`
-
-t.test('one balancer becomes three', async t => {
-  const shared = { playbooks: { 'site.ts': PLAYBOOK } }
-  const dir = t.testdir({
-    three: { 'inventory.yaml': THREE, ...shared },
-    one: {
-      'inventory.yaml': THREE.replace('[lb1, lb2, lb3]', '[lb1]').replace(', preferred: lb2', ''),
-      ...shared,
-    },
-  })
-  const inventory = join(dir, 'three/inventory.yaml')
-  const names = ['lb1', 'lb2', 'lb3']
-  const r = await rig(t, 'test-lb3', { inventory })
-
-  const one = await inside(r, join(dir, 'one/inventory.yaml'), 'play', 'site')
-  t.equal(one.code, 0, one.text)
-  t.strictSame(await holders(r, API, names), ['lb1'], 'one alone holds its VIPs')
-
-  const alone = await r.fmc('play', 'site', '--limit', 'lb3')
-  t.equal(alone.code, 2, 'a new balancer does not begin before the holder knows it')
-  t.match(alone.failures.join('\n'), /lb1 does not send its advertisements to lb3 yet/)
-  t.strictSame(await holders(r, API, names), ['lb1'])
-
-  const grown = await proveRole(t, r, 'play', 'site')
-  const order = [...new Set(grown.tasks.filter(e => e.status === 'changed').map(e => e.host))]
-  t.strictSame(order, ['lb1', 'lb2', 'lb3'], 'the holder first: it must know who is new')
-  for (const vip of [API, WEB]) t.strictSame(await holders(r, vip, names), ['lb1'])
-
-  await cut(r.state, 'lb1')
-  await until(
-    async () => (await holders(r, API, ['lb2', 'lb3'])).length === 1,
-    4,
-    'one of two takes over',
-  )
-  t.strictSame(await holders(r, API, ['lb2', 'lb3']), ['lb2'], 'the one of higher priority')
-  await heal(r.state, 'lb1')
-  await until(async () => (await r.on('lb1', 'true')).code === 0, 30, 'lb1 is back')
-  await until(async () => (await holders(r, API, names)).length === 1, 10, 'one holder')
-  t.strictSame((await r.fmc('play', 'site')).changed, [])
 })
