@@ -1,6 +1,8 @@
 import { z } from '../../lib/index.ts'
 
-const CIDR = /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/
+const OCTET = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)'
+/** Exact, because chronyd -p does not notice a wrong block; chronyd itself then refuses to start. */
+const CIDR = new RegExp(`^(${OCTET}\\.){3}${OCTET}/(3[0-2]|[12]?\\d)$`)
 const ADDRESS = /^[\da-fA-F:.]+$/
 const SERVER = /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/

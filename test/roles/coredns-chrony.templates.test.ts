@@ -215,6 +215,8 @@ t.test('unit and chrony.conf', t => {
 })
 
 t.test('vars refuse what cannot work', t => {
+  const cidrs = ['0.0.0.0/0', '10.17.3.0/24', '192.168.255.255/32', '172.16.0.0/9']
+  t.strictSame(vars.parse({ dns_clients: cidrs, ntp_clients: cidrs }).ntp_clients, cidrs)
   for (const bad of [
     { dns_upstreams: [] },
     { dns_upstreams: ['resolver.example'] },
@@ -222,6 +224,8 @@ t.test('vars refuse what cannot work', t => {
     { dns_records: [{ name: 'a b', type: 'A', value: '1' }] },
     { dns_records: [{ name: 'a', type: 'A', value: '1\nb IN A 2' }] },
     { dns_records: [{ name: 'a', type: 'SOA', value: '1' }] },
+    { ntp_clients: ['10.0.0.0/33'] },
+    { ntp_clients: ['10.0.0.256/24'] },
     { ntp_pools: ['-x'] },
     { ntp_servers: ['a b'] },
     { ntp_local_stratum: 16 },
