@@ -70,14 +70,14 @@ export const exportsFile = (exports: readonly Export[]): string =>
     '',
   ].join('\n')
 
-/** Parses `exportfs -s`; throws TaskError for a line that it does not print. */
+/** Parses /var/lib/nfs/etab (exportfs(8)), the table that mountd answers from; throws TaskError for any other line. */
 export function parseExports(text: string): Export[] {
   return text
     .split('\n')
     .filter(line => line !== '')
     .map(line => {
       const found = /^(\S+)\s+([^\s(]+)\(([^)]*)\)$/.exec(line)
-      if (!found) throw new TaskError(`exportfs -s answered something unexpected: ${line}`)
+      if (!found) throw new TaskError(`/var/lib/nfs/etab holds something unexpected: ${line}`)
       const [, path = '', client = '', options = ''] = found
       return { path, client, options: options.split(',') }
     })
