@@ -15,11 +15,17 @@ import { archOf, resolveArtifact } from '../artifacts/resolve.ts'
 import type { ArtifactSpec } from '../artifacts/types.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { exec } from './exec.ts'
+import { golang } from './golang.ts'
 import { cacheDir, labFiles } from './paths.ts'
-import { present } from './prerequisites.ts'
 import type { LabArtifact, LabState } from './state.ts'
 
 const NAME = 'coredns'
+
+export interface CorednsOptions {
+  /** Install Go without asking. */
+  readonly yes: boolean
+  readonly log: (text: string) => void
+}
 
 /**
  * Where the lab's CoreDNS comes from: the pinned release; where that cannot be had, the same version
@@ -27,7 +33,7 @@ const NAME = 'coredns'
  */
 export const coredns = async (
   inventory: Pick<Inventory, 'artifacts'>,
-  log: (text: string) => void,
+  options: CorednsOptions,
 ): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
   const file = join(labFiles(), '..', 'artifacts.yaml')
   const arch = archOf(process.arch === 'arm64' ? 'arm64' : 'amd64')
@@ -36,11 +42,12 @@ export const coredns = async (
   if (built !== undefined) return { artifacts: { [NAME]: built }, skippedRoles: [] }
   const release = await fetchArtifact(spec, { stallMs: 10_000 }).catch((error: unknown) => error)
   if (!(release instanceof Error)) return { artifacts: {}, skippedRoles: [] }
+  options.log(`CoreDNS ${spec.version} cannot be downloaded here: ${firstLines(release)}`)
   try {
-    return { artifacts: { [NAME]: await build(spec, log) }, skippedRoles: [] }
+    return { artifacts: { [NAME]: await build(spec, options) }, skippedRoles: [] }
   } catch (error) {
     const why = `CoreDNS ${spec.version} can neither be downloaded (${firstLines(release)}) nor built (${firstLines(error)})`
-    log(`role coredns-chrony is left out: ${why}`)
+    options.log(`role coredns-chrony is left out: ${why}`)
     return { artifacts: {}, skippedRoles: [{ role: 'coredns-chrony', why }] }
   }
 }
@@ -60,14 +67,13 @@ const readBuilt = (version: string): LabArtifact | undefined => {
   }
 }
 
-const build = async (spec: ArtifactSpec, log: (text: string) => void): Promise<LabArtifact> => {
-  const go = ['go', '/usr/local/go/bin/go', '/usr/lib/go/bin/go'].find(present)
-  if (go === undefined) throw new Error('there is no Go on this machine: apt-get install golang-go')
-  log(`CoreDNS ${spec.version} cannot be downloaded here: building it with Go (once; some minutes)`)
+const build = async (spec: ArtifactSpec, options: CorednsOptions): Promise<LabArtifact> => {
+  const { command, env } = await golang(options)
+  options.log(`building CoreDNS ${spec.version} with Go (once; some minutes)`)
   const bin = join(cacheDir(), 'lab', `${NAME}.building-${process.pid}`)
   try {
-    await exec([go, 'install', `github.com/coredns/coredns@v${spec.version}`], {
-      env: { GOBIN: bin, CGO_ENABLED: '0', GOFLAGS: '-trimpath -ldflags=-s', GOARCH: spec.arch },
+    await exec([command, 'install', `github.com/coredns/coredns@v${spec.version}`], {
+      env: { ...env, GOBIN: bin, CGO_ENABLED: '0', GOFLAGS: '-trimpath -ldflags=-s' },
     })
     return keep(join(bin, NAME), spec.version)
   } finally {

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { exec } from './exec.ts'
 import { whenUnlocked } from './lock.ts'
@@ -62,9 +71,22 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
   }
 }
 
+/** Results that nothing has used for so long go when a newer one is made. */
+const KEEP_DAYS = 7
+
+const removeOld = (path: string): void => {
+  const [step] = /^.*-/.exec(path) ?? []
+  for (const name of readdirSync(dirname(path))) {
+    const other = join(dirname(path), name)
+    if (step === undefined || !other.startsWith(step) || other === path) continue
+    if (Date.now() - statSync(other).mtimeMs > KEEP_DAYS * 86_400_000)
+      rmSync(other, { recursive: true, force: true })
+  }
+}
+
 /** Makes a directory through a temporary one, unless it is there; one process at a time. */
 export const once = async (path: string, make: (dir: string) => Promise<void>): Promise<void> => {
-  if (existsSync(path)) return
+  if (existsSync(path)) return utimesSync(path, new Date(), new Date())
   mkdirSync(dirname(path), { recursive: true })
   await whenUnlocked(`${path}.lock`, async () => {
     if (existsSync(path)) return
@@ -73,6 +95,7 @@ export const once = async (path: string, make: (dir: string) => Promise<void>): 
     mkdirSync(dir)
     await make(dir)
     renameSync(dir, path)
+    removeOld(path)
   })
 }
 

@@ -67,11 +67,23 @@ export const prerequisites = async (options: {
   const missing = [...NEEDS, ...(options.vm ? VM_NEEDS : [])].filter(need => !present(need.what))
   if (missing.length === 0) return
   const packages = [...new Set(missing.map(need => need.package))]
+  await installPackages(
+    packages,
+    options,
+    missing.map(need => need.what),
+  )
+}
+
+/** Installs packages as `prerequisites` does; a UsageError where this machine has no apt. */
+export const installPackages = async (
+  packages: readonly string[],
+  options: { readonly yes: boolean; readonly log: (text: string) => void },
+  what: readonly string[] = packages,
+): Promise<void> => {
   if (!isDebianLike() || !present('apt-get'))
-    throw new UsageError(
-      `the lab needs ${missing.map(need => need.what).join(', ')} on this machine`,
-      { hint: `on Debian and Ubuntu they are in the packages ${packages.join(' ')}` },
-    )
+    throw new UsageError(`the lab needs ${what.join(', ')} on this machine`, {
+      hint: `on Debian and Ubuntu: apt-get install ${packages.join(' ')}`,
+    })
   await install(packages, options)
 }
 

@@ -112,7 +112,8 @@ const build = async (
   const [dir, key, started] = [labDir(plan.name), labKey(plan.name), Date.now()]
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const files = await images(plan.log)
-  const artifact = plan.state ?? (await coredns(inventory, plan.log))
+  const artifact =
+    plan.state ?? (await coredns(inventory, { yes: plan.yes ?? false, log: plan.log }))
   raiseLimits()
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
