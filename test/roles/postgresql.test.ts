@@ -225,12 +225,12 @@ await t.test('reload where that does, restart once where PostgreSQL asks for it'
   t.equal(await sql('show work_mem'), '8MB')
   t.equal(await started(), first)
   const restart = ['-e', '{postgresql_settings: {work_mem: 8MB, max_connections: 60}}']
+  const starts = (): Promise<string> =>
+    r.text(DB, "cat /var/log/postgresql/*.log | grep -c 'starting PostgreSQL'")
+  const before = Number(await starts())
   await proveRole(t, r, ...ROLE, ...restart)
-  const second = await started()
-  t.not(second, first)
   t.equal(await sql('show max_connections'), '60')
-  t.strictSame((await r.fmc(...ROLE, ...restart)).changed, [])
-  t.equal(await started(), second, 'once')
+  t.equal(Number(await starts()), before + 1, 'once in three runs')
   t.equal((await r.fmc(...ROLE)).code, 0)
 })
 
