@@ -1,0 +1,42 @@
+// The README's role is a real one: it is written out, documented by fmc, and linted with an inventory that uses it.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ROOT, run } from './rig/lab.ts'
+
+const fmc = (cwd: string, ...args: string[]) =>
+  run([process.execPath, join(ROOT, 'lib/bin.js'), ...args], { cwd })
+
+void t.test('the example role of the README compiles and is documented', async t => {
+  const source =
+    /```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? ''
+  const dir = t.testdir({
+    'inventory.yaml':
+      'timezone: UTC\ndomain: example.internal\nnetworks:\n  lan: {cidr: 192.168.7.0/24, mode: bridge}\nhosts:\n  one: {os: debian 12, nics: [{network: lan, address: 192.168.7.2}], vars: {motd_text: 5}}\n',
+  })
+  for (const folder of ['roles/motd', 'playbooks'])
+    mkdirSync(join(dir, folder), { recursive: true })
+  writeFileSync(join(dir, 'roles/motd/index.ts'), source)
+  writeFileSync(
+    join(dir, 'playbooks/site.ts'),
+    "import { play, playbook } from 'fmc'\nimport motd from '../roles/motd/index.ts'\nexport default playbook('site', [play('Welcome', { hosts: 'all', roles: [motd] })])\n",
+  )
+  const doc = await fmc(dir, 'doc', 'motd')
+  t.equal(doc.code, 0, doc.stderr)
+  t.match(doc.stdout, /motd_text {2}\(string, required\)\n\s+What people see when they log in/)
+  const lint = await fmc(dir, 'lint')
+  t.equal(lint.code, 1)
+  t.match(lint.stdout, /inventory\.yaml:6:\d+: error: .*motd_text/)
+})
+
+void t.test('every option that the README names is in --help', async t => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const helps = await Promise.all(
+    [['play'], ['role'], ['run'], ['facts'], ['lint'], ['hosts'], ['doc'], []].map(
+      async c => (await fmc(ROOT, ...c, '--help')).stdout,
+    ),
+  )
+  const help = helps.join('\n')
+  for (const [, option = ''] of readme.matchAll(/`(--[a-z-]+)[ `]/g))
+    t.ok(help.includes(option), option)
+})
