@@ -90,7 +90,7 @@ function replace(o: WriteOptions, bytes: Buffer, sum: string): PlannedChange {
     ...(validate === undefined
       ? []
       : [
-          `( set +e; eval ${quote(validate)} ) </dev/null || { c=$?; printf '%s\\n' ${quote(`validation failed (exit code follows): ${validate}`)} $c >&2; exit 65; }`,
+          `( set +e; eval ${quote(validate)} ) </dev/null || { printf 'validation failed with exit code %s: %s\\n' $? ${quote(validate.trim().split('\n', 1)[0] ?? '')} >&2; exit 65; }`,
         ]),
     `sync -- ${candidate}`,
   ].join('\n')
