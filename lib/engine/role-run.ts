@@ -143,7 +143,9 @@ export class RoleRun implements Scope {
         await this.#o.role.tasks({ vars: this.#o.vars, host: this.host } as never)
         await this.flush()
       })
-      for (const there of this.#elsewhere.values()) await within(there, () => there.flush())
+      // Only where it had tasks: who merely looks at a host does not run what is owed there.
+      for (const there of this.#elsewhere.values())
+        if (there.#numbers.size > 0) await within(there, () => there.flush())
       if (this.#running.size > 0)
         throw new TaskError(`not awaited: ${[...this.#running].join(', ')}`, {
           hint: 'every resource, gate and $ needs an await',
