@@ -1,25 +1,26 @@
 import { randomBytes } from 'node:crypto'
+import { TaskError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 
 /** The only thing that a dry run writes on a host: a lock file in a tmpfs. */
 export const LOCK_FILE = '/run/fmc.lock'
 
 /** Nobody else may work on the host now. The text names who does, since when, and the shell that holds the lock. */
-export class LockedError extends Error {
+export class LockedError extends TaskError {
   override name = 'LockedError'
 }
 
 /**
  * Takes flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the session.
- * An apply takes it exclusively, a plan shared. `command exec` keeps the shell alive when /run cannot be written.
+ * An apply takes it exclusively, a plan shared; either signs it. `command exec` keeps the shell alive when /run cannot be written.
  */
 export function lockScript(
   kind: 'exclusive' | 'shared',
   who: string,
 ): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
   const mark = `\x1e${randomBytes(9).toString('hex')}:`
-  const sign =
-    kind === 'exclusive' ? `printf '%s (shell pid %d)\\n' ${quote(who)} $$ >${LOCK_FILE}; ` : ''
+  const what = kind === 'shared' ? ', a dry run' : ''
+  const sign = `printf '%s (shell pid %d)\\n' ${quote(`${who}${what}`)} $$ >${LOCK_FILE}; `
   const script = `if [ "$(id -u)" != 0 ]; then printf 'root${mark}'
 elif ! command -v flock >/dev/null; then printf 'flock${mark}'
 elif ! command exec 9<>${LOCK_FILE}; then printf 'open${mark}'
@@ -30,7 +31,10 @@ else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
     read(stdout) {
       const cut = stdout.indexOf(mark)
       if (cut < 0)
-        return { error: new Error('the host did not answer to the request for its lock'), rest: '' }
+        return {
+          error: new TaskError('the host did not answer to the request for its lock'),
+          rest: '',
+        }
       return { error: verdict(stdout.slice(0, cut).trim()), rest: stdout.slice(cut + mark.length) }
     },
   }
@@ -39,12 +43,18 @@ else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
 function verdict(answer: string): Error | undefined {
   if (answer === 'mine') return undefined
   if (answer === 'root')
-    return new Error(
+    return new TaskError(
       'fmc must be root on the host: set `ssh: {sudo: true}` in the inventory, or log in as root',
     )
-  if (answer === 'flock') return new Error('the host has no flock (util-linux)')
-  if (answer === 'open') return new Error(`the host cannot write ${LOCK_FILE}`)
-  return new LockedError(
-    `another fmc run is at work on this host: ${answer.replace(/^locked ?/, '') || 'a dry run'}`,
-  )
+  if (answer === 'flock') return new TaskError('the host has no flock (util-linux)')
+  if (answer === 'open') return new TaskError(`the host cannot write ${LOCK_FILE}`)
+  const holder = answer.replace(/^locked ?/, '')
+  const shell = /\(shell pid (\d+)\)$/.exec(holder)?.[1]
+  return new LockedError(`another fmc run is at work on this host: ${holder || 'unknown'}`, {
+    hint:
+      'wait for it' +
+      (shell === undefined
+        ? ''
+        : `; if it was cut off from the host and does not run any more, end its shell there: kill -HUP ${shell}`),
+  })
 }
