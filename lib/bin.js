@@ -21,3 +21,5 @@ const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: fals
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
 const { main } = await import('../dist/cli.js')
 process.exitCode = await main(process.argv.slice(2))
+// After Ctrl-C nobody waits for connections that are still being made.
+if (process.exitCode === 130) process.exit()

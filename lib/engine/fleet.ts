@@ -1,12 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { FmcError, TaskError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
+import type { Session } from '../ssh/types.ts'
 import { connect } from './connect.ts'
 import { isAbort, isUnreachable } from './failed.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError } from './lock.ts'
 import type { Emit, RunOptions } from './options.ts'
 import { failureOf } from './task-events.ts'
+
+/** Signals, and how long each may take on its way. */
+const END = [
+  ['TERM', 1500],
+  ['KILL', 3000],
+] as const
+/** Time to obey one. */
+const SETTLE_MS = 700
 
 /** The hosts of a run: their connections, and which of them take no further part. */
 export class Fleet {
@@ -20,6 +30,8 @@ export class Fleet {
   readonly #open = new Map<string, HostRun>()
   readonly #dead = new Set<string>()
   readonly #saves: (() => void)[] = []
+  /** Rejects when the second Ctrl-C has done what it can: nobody is waited for any more. */
+  readonly #killed: Promise<never>
   readonly #limit: <T>(fn: () => Promise<T>) => Promise<T>
 
   constructor(o: RunOptions, emit: Emit) {
@@ -28,7 +40,11 @@ export class Fleet {
     this.#limit = pLimit(o.forks)
     const names = new Set(o.stages.flat().flatMap(p => p.hosts.map(h => h.name)))
     this.hosts = [...o.inventory.hosts.values()].filter(h => names.has(h.name))
-    o.kill.addEventListener('abort', () => this.#killAll(), { once: true })
+    this.#killed = new Promise((_, reject) => {
+      const over = (): void => reject(new DOMException('ended by a second Ctrl-C', 'AbortError'))
+      o.kill.addEventListener('abort', () => void this.#killAll().then(over), { once: true })
+    })
+    this.#killed.catch(() => undefined)
   }
 
   /** Connected hosts that this run has written to. */
@@ -58,7 +74,7 @@ export class Fleet {
         this.#limit(async () => {
           if (this.isDead(host) || this.#o.stop.aborted) return
           try {
-            await work(host)
+            await Promise.race([work(host), this.#killed])
           } catch (error) {
             this.#failed(host, error)
           }
@@ -102,7 +118,7 @@ export class Fleet {
     if (error instanceof LockedError) this.locked = true
     if (this.#o.stop.aborted && isAbort(error)) return
     const cause = error instanceof Error ? error : new Error(String(error))
-    const known = cause instanceof FmcError || cause instanceof LockedError
+    const known = cause instanceof FmcError
     this.#emit({
       type: 'host',
       host: host.name,
@@ -115,11 +131,17 @@ export class Fleet {
   }
 
   /** The second Ctrl-C: end what is running on the hosts. */
-  #killAll(): void {
-    for (const { session } of this.#open.values())
-      void session
-        .interrupt('TERM')
-        .catch(() => undefined)
-        .finally(() => session.close())
+  async #killAll(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(run => end(run.session)))
   }
+}
+
+/** TERM, then KILL for what does not obey; nothing happens to a session that is idle. A host that does not answer is given up. */
+async function end(session: Session): Promise<void> {
+  for (const [signal, ms] of END) {
+    const sent = session.interrupt(signal).catch(() => undefined)
+    await Promise.race([sent, sleep(ms)])
+    await sleep(SETTLE_MS)
+  }
+  session.close()
 }
