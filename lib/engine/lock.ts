@@ -21,9 +21,9 @@ export function lockScript(
   const mark = `\x1e${randomBytes(9).toString('hex')}:`
   const what = kind === 'shared' ? ', a dry run' : ''
   const sign = `printf '%s (shell pid %d)\\n' ${quote(`${who}${what}`)} $$ >${LOCK_FILE}; `
-  const script = `if [ "$(id -u)" != 0 ]; then printf 'root${mark}'
-elif ! command -v flock >/dev/null; then printf 'flock${mark}'
-elif ! command exec 9<>${LOCK_FILE}; then printf 'open${mark}'
+  // Only root can open it for writing: a process is spent on asking who we are only when that has failed.
+  const script = `if ! command -v flock >/dev/null; then printf 'flock${mark}'
+elif ! command exec 9<>${LOCK_FILE}; then if [ "$(id -u)" = 0 ]; then printf 'open${mark}'; else printf 'root${mark}'; fi
 elif flock -n ${kind === 'shared' ? '-s ' : ''}9; then ${sign}printf 'mine${mark}'
 else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
   return {
