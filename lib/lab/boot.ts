@@ -52,6 +52,7 @@ export const boot = async (host: Host, place: HostPlan, options: BootOptions): P
     vm: options.vm,
     pid,
     startTime,
+    ready: false,
     ports: place.links.map(link => ({ netns: link.switchNetns, device: link.port })),
     disks: disks.map(({ file, device }) => ({ file, device })),
   }

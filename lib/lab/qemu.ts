@@ -74,7 +74,7 @@ const qemuArguments = (
     ...['-m', String(Math.max(512, Math.min(host.memoryMb ?? 1024, 1024)))],
     ...['-smp', String(Math.min(host.vcpu ?? 1, 2)), '-nodefaults', '-display', 'none'],
     ...['-kernel', image.kernel, '-initrd', image.initrd],
-    ...['-append', 'root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet panic=-1'],
+    ...['-append', 'root=/dev/vda rw console=ttyS0 net.ifnames=0 no_timer_check quiet panic=-1'],
     ...['-serial', `file:${join(spec.dir, 'console.log')}`, '-device', 'virtio-rng-pci'],
     ...drive(join(spec.dir, 'root.img'), 'root', ''),
     ...disks.flatMap(({ file }, n) => drive(file, `data${n}`, '', serialOf(host.disks[n]))),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Inventory } from '../inventory/types.ts'
-import type { LabHost } from './state.ts'
+import type { LabHost, Personality } from './state.ts'
 
 /** Whether the running kernel has a filesystem type (nfs4, nfsd). */
 export const kernelHas = (filesystem: string): boolean =>
@@ -27,23 +27,36 @@ export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): strin
     flatcar.length > 0,
     `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, no package manager, Python or Perl; proves nothing about versions, Ignition, updates or socket-activated sshd`,
   )
-  if (machines.length === 0) return result
-  const on = hosts.length === machines.length ? '' : ` (${machines.map(h => h.name).join(', ')})`
-  add(
+  const of = (...personalities: Personality[]) =>
+    machines.filter(host => personalities.includes(host.personality)).map(host => host.name)
+  const note = (names: readonly string[], needed: boolean, text: (on: string) => string) =>
+    add(
+      needed && names.length > 0,
+      text(names.length === hosts.length ? '' : ` (${names.join(', ')})`),
+    )
+  note(
+    of('debian', 'flatcar'),
     true,
-    `nspawn machines share this machine's kernel${on}: modules, non-network sysctls and the clock are not theirs to set`,
+    on =>
+      `nspawn machines share this machine's kernel${on}: modules, non-network sysctls and the clock are not theirs to set`,
   )
-  add(
+  note(
+    of('debian'),
     true,
-    `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
+    on =>
+      `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
   )
-  add(
-    !kernelHas('nfsd'),
-    `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
+  note(
+    of('flatcar'),
+    true,
+    on =>
+      `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
   )
-  add(
+  note(
+    of('debian', 'flatcar'),
     !kernelHas('nfs4'),
-    `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
+    on =>
+      `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
   )
   return result
 }

@@ -17,6 +17,8 @@ export interface LabHost {
   /** Process id of systemd-nspawn or of QEMU, and when it started (guards against reuse). */
   readonly pid: number
   readonly startTime: string
+  /** It has answered and finished booting since it was started. */
+  readonly ready: boolean
   /** Ends of its cables in the networks' namespaces. */
   readonly ports: readonly { readonly netns: string; readonly device: string }[]
   readonly disks: readonly { readonly file: string; readonly device: string }[]

@@ -70,6 +70,7 @@ const isComplete = (
     return (
       found !== undefined &&
       alive(found) &&
+      found.ready &&
       (vm === undefined || found.vm === vm.includes(host.name))
     )
   })
@@ -149,17 +150,21 @@ const build = async (
   state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
   state = { ...state, standIns: standIns(inventory, state.hosts) }
   writeState(state)
-  await waitForSsh(state.controllerNetns, booted, booted.some(host => host.vm) ? 600 : 120)
-  const there = state
-  await Promise.all(
-    booted.map(host =>
-      waitForBoot(leaderOf(host.pid) ?? enterLab(there, sshCommand(there, host.name, []))),
-    ),
-  )
+  await waitUntilReady(state)
+  state = { ...state, hosts: state.hosts.map(host => ({ ...host, ready: true })) }
+  writeState(state)
   plan.log(
     `lab ${plan.name}: ${booted.length} hosts booted in ${((Date.now() - started) / 1000).toFixed(1)} s`,
   )
   return state
+}
+
+const waitUntilReady = async (state: LabState): Promise<void> => {
+  const booting = state.hosts.filter(host => !host.ready)
+  const limit = booting.some(host => host.vm) ? 600 : 120
+  await waitForSsh(state.controllerNetns, booting, limit)
+  const onHost = (host: LabHost) => enterLab(state, sshCommand(state, host.name, []))
+  await Promise.all(booting.map(host => waitForBoot(leaderOf(host.pid) ?? onHost(host))))
 }
 
 const keeps = (host: LabHost, vm: readonly string[] | undefined): boolean =>
