@@ -40,7 +40,8 @@ export function run(
   o: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(argv[0] ?? '', argv.slice(1), {
+    // Without tap's loaders: what is tested is what a user runs.
+    const child = spawn('env', ['-u', 'NODE_OPTIONS', ...argv], {
       cwd: o.cwd ?? ROOT,
       env: { ...process.env, NO_COLOR: '1', ...o.env },
     })
