@@ -3,10 +3,11 @@ import { parseArgs } from 'node:util'
 import { fmcFidelity, peerFidelity, type Fidelity } from './fidelity.ts'
 import * as fmc from './fmc.ts'
 import { addPython, downAll, farLab, freshLab, type Lab } from './lab.ts'
-import { endAll, good, rounds, stats, TIME, type Contender, type Run } from './measure.ts'
+import { endAll, good, rounds, TIME, type Contender, type Run } from './measure.ts'
 import { apt, installPeers, peers, type Peer } from './peers.ts'
 import { makeProject } from './project.ts'
-import { figure, text, type Figure, type Report, type Section } from './report.ts'
+import { text, type Report } from './report.ts'
+import { addSection, figures, judge, ratio, sections } from './results.ts'
 import * as shell from './shell.ts'
 
 /**
@@ -18,12 +19,12 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     hosts: { type: 'string', default: '14' },
-    scale: { type: 'string', default: '100' },
+    scale: { type: 'string' },
     rounds: { type: 'string' },
   },
 })
 const COUNT = Number(options.hosts)
-const SCALE = options.quick ? 0 : Number(options.scale)
+const SCALE = Number(options.scale ?? (options.quick ? 0 : 100))
 const ROUNDS = Number(options.rounds ?? (options.quick ? 3 : 9))
 const SLOW_ROUNDS = 2
 const APPLIES = options.quick ? 1 : 3
@@ -31,29 +32,7 @@ const HALF_MS = 15
 
 const say = (what: string): void => void process.stderr.write(`bench: ${what}\n`)
 
-const sections: Section[] = []
 const fidelity: ({ name: string } & Fidelity)[] = []
-const figures: Figure[] = []
-
-const addSection = (
-  name: string,
-  reference: string,
-  measured: ReadonlyMap<string, readonly Run[]>,
-): void => {
-  const contenders = [...measured].filter(([, runs]) => runs.length > 0)
-  sections.push({
-    name,
-    reference,
-    contenders: contenders.map(([who, runs]) => ({ name: who, stats: stats(runs) })),
-  })
-}
-
-const medianOf = (section: string, who: string): number => {
-  const found = sections.find(s => s.name === section)?.contenders.find(c => c.name === who)
-  return found?.stats.median ?? NaN
-}
-const ratio = (section: string, a: string, b: string): number =>
-  medianOf(section, a) / medianOf(section, b)
 
 const DRY = `dry run, ${COUNT} fresh hosts`
 const APPLY = `first apply, ${COUNT} hosts`
@@ -65,6 +44,20 @@ const START = 'start'
 const HOST_WORK = "the slowest host's own work"
 
 const project = makeProject()
+
+const troubles: string[] = []
+
+/** A peer that fails does not end the bench; the report says so. */
+async function orSay<T>(peer: Peer, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    const [first = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    troubles.push(`FAILED: ${first.startsWith(peer.name) ? first : `${peer.name}: ${first}`}`)
+    say(troubles.at(-1) ?? '')
+    return undefined
+  }
+}
 
 /** Dry run and apply on fresh hosts. Every apply has hosts of its own; they are left configured. */
 async function firstApply(others: readonly Peer[]): Promise<Lab> {
@@ -79,9 +72,11 @@ async function firstApply(others: readonly Peer[]): Promise<Lab> {
     const lab = await fresh()
     if (peer.needsPython) await addPython(lab)
     say(`${peer.name}: dry run, apply`)
-    const predicted = peer.read(note(dry, peer.name, await peer.dry(lab)))
-    const done = peer.read(note(applied, peer.name, good(peer.name, await peer.apply(lab))))
-    fidelity.push({ name: peer.name, ...peerFidelity(predicted, done) })
+    await orSay(peer, async () => {
+      const predicted = peer.read(note(dry, peer.name, await peer.dry(lab)))
+      const done = peer.read(note(applied, peer.name, good(peer.name, await peer.apply(lab))))
+      fidelity.push({ name: peer.name, ...peerFidelity(predicted, done) })
+    })
   }
   let last: Lab | undefined
   for (let i = 0; i < APPLIES; i++) {
@@ -134,9 +129,11 @@ async function noChange(lab: Lab, others: readonly Peer[]): Promise<void> {
   await addPython(lab)
   const slow = others.map((peer): Contender => ({
     name: peer.name,
-    run: async () =>
-      good(peer.name, await peer.apply(lab), r =>
-        peer.read(r).changed.size > 0 ? 'it changed something' : undefined,
+    run: () =>
+      orSay(peer, async () =>
+        good(peer.name, await peer.apply(lab), r =>
+          peer.read(r).changed.size > 0 ? 'it changed something' : undefined,
+        ),
       ),
   }))
   addSection(
@@ -161,51 +158,31 @@ async function scaled(): Promise<void> {
     await rounds([fmc.unchanged(project, lab), shell.floor(project, lab)], Math.min(ROUNDS, 5)),
   )
   const rss = sections.at(-1)?.contenders.find(c => c.name === 'fmc')?.stats.rssMb ?? NaN
-  figures.push(
-    figure(`${SCALED}: fmc / ssh loop`, ratio(SCALED, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 }),
-  )
-  figures.push(figure(`${SCALED}: memory of fmc`, rss, 'MB', { atMost: 200 }))
+  judge(`${SCALED}: fmc / ssh loop`, ratio(SCALED, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 })
+  judge(`${SCALED}: memory of fmc`, rss, 'MB', { atMost: 200 })
 }
 
-function judge(others: readonly Peer[]): void {
-  figures.push(
-    figure(`${SAME}: fmc / ssh loop`, ratio(SAME, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 }),
-  )
-  figures.push(
-    figure(
-      `${SAME}: fmc's first run ever / ssh loop`,
-      ratio(SAME, 'fmc, first run ever', 'ssh loop'),
-      'x',
-      { atMost: 1 },
-    ),
-  )
+function judgeAll(others: readonly Peer[]): void {
+  const first = 'fmc, first run ever'
+  judge(`${SAME}: fmc / ssh loop`, ratio(SAME, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 })
+  judge(`${SAME}: ${first} / ssh loop`, ratio(SAME, first, 'ssh loop'), 'x', { atMost: 1 })
   for (const { name } of others)
-    figures.push(
-      figure(
-        `${SAME}: ${name} / fmc`,
-        ratio(SLOW, name, 'fmc'),
-        'x',
-        name.startsWith('ansible') ? { atLeast: 50 } : {},
-      ),
+    judge(
+      `${SAME}: ${name} / fmc`,
+      ratio(SLOW, name, 'fmc'),
+      'x',
+      name.startsWith('ansible') ? { atLeast: 50 } : {},
     )
-  figures.push(
-    figure(`${APPLY}: fmc / ${HOST_WORK}`, ratio(APPLY, 'fmc', HOST_WORK), 'x', { atMost: 1.15 }),
-  )
-  figures.push(
-    figure(`${FAR}: fmc / ssh loop`, ratio(FAR, 'fmc', 'ssh loop'), 'x', { atMost: 0.8 }),
-  )
-  figures.push(
-    figure('fmc --help / node -e 0', ratio(START, 'fmc --help', 'node -e 0'), 'x', { atMost: 2 }),
-  )
+  judge(`${APPLY}: fmc / ${HOST_WORK}`, ratio(APPLY, 'fmc', HOST_WORK), 'x', { atMost: 1.15 })
+  judge(`${FAR}: fmc / ssh loop`, ratio(FAR, 'fmc', 'ssh loop'), 'x', { atMost: 0.8 })
+  judge('fmc --help / node -e 0', ratio(START, 'fmc --help', 'node -e 0'), 'x', { atMost: 2 })
   const own = fidelity.find(f => f.name === 'fmc')
   if (own === undefined) return
-  figures.push(
-    figure('fmc: predictions that came true', (100 * own.cameTrue) / own.predicted, '%', {
-      atLeast: 100,
-    }),
-  )
-  figures.push(figure('fmc: unpredicted changes', own.unpredicted, '', { atMost: 0 }))
-  figures.push(figure('fmc: predicted but not needed', own.notNeeded, '', { atMost: 0 }))
+  judge('fmc: predictions that came true', (100 * own.cameTrue) / own.predicted, '%', {
+    atLeast: 100,
+  })
+  judge('fmc: unpredicted changes', own.unpredicted, '', { atMost: 0 })
+  judge('fmc: predicted but not needed', own.notNeeded, '', { atMost: 0 })
 }
 
 const notes = (): string[] => [
@@ -214,6 +191,7 @@ const notes = (): string[] => [
   `${HOST_WORK}: one script without a question, on all hosts at once, by the host’s own clock.`,
   'first run ever: no remembered questions; empty cache: the playbook is compiled and the inventory parsed, too.',
   ...(options.quick ? ['--quick: no peers, no 100 hosts, few rounds'] : []),
+  ...troubles,
 ]
 
 async function bench(): Promise<Report> {
@@ -226,7 +204,7 @@ async function bench(): Promise<Report> {
   const lab = await firstApply(others)
   await noChange(lab, others)
   await downAll()
-  judge(others)
+  judgeAll(others)
   if (SCALE > 0) await scaled()
   return { figures, sections, fidelity, notes: notes() }
 }

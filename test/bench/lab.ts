@@ -47,11 +47,14 @@ export async function downAll(): Promise<void> {
 export async function addPython(lab: Lab): Promise<void> {
   const install =
     'DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends python3 python3-apt >/dev/null'
-  for (const { name } of lab.places)
-    good(
-      `Python on ${name}`,
-      await run(enterLab(lab.state, sshCommand(lab.state, name, [install]))),
-    )
+  await Promise.all(
+    lab.places.map(async ({ name }) =>
+      good(
+        `Python on ${name}`,
+        await run(enterLab(lab.state, sshCommand(lab.state, name, [install]))),
+      ),
+    ),
+  )
 }
 
 /** The lab as it looks from far away: 30 ms for a round trip to every host. */

@@ -131,11 +131,14 @@ export const stats = (runs: readonly Run[]): Stats => ({
   rssMb: Math.max(...runs.map(r => r.rssMb)),
 })
 
-/** Something that is run again and again. `before` is not timed. Throws when a run does not do what it should. */
+/**
+ * Something that is run again and again. `before` is not timed. Throws when a run does not do what it should;
+ * undefined: it failed, and that does not matter to the others.
+ */
 export interface Contender {
   readonly name: string
   before?(): void | Promise<void>
-  run(): Promise<Run>
+  run(): Promise<Run | undefined>
 }
 
 /** Alternating rounds, so that what disturbs the machine disturbs all contenders. One more round comes first and is not counted. */
@@ -149,7 +152,7 @@ export async function rounds(
     for (const contender of contenders) {
       await contender.before?.()
       const result = await contender.run()
-      if (round >= 0) results.get(contender.name)?.push(result)
+      if (round >= 0 && result !== undefined) results.get(contender.name)?.push(result)
     }
   return results
 }

@@ -137,6 +137,7 @@ function ansible(
           cwd: dir,
           env: {
             ANSIBLE_PIPELINING: 'True',
+            ANSIBLE_TIMEOUT: '60',
             ANSIBLE_FORKS: String(lab.count),
             ANSIBLE_HOST_KEY_CHECKING: 'True',
             ANSIBLE_NOCOLOR: '1',
