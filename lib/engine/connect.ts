@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os'
 import { ask, batch, keyOf, type Query } from '../facts/index.ts'
 import type { Host } from '../inventory/types.ts'
+import type { Secret } from '../secrets/secret.ts'
 import type { OpenSession, Target } from '../ssh/types.ts'
 import { marksOf } from './handlers.ts'
 import { HostRun } from './host-run.ts'
@@ -10,6 +11,8 @@ import { Questions } from './questions.ts'
 export interface ConnectOptions {
   readonly openSession: OpenSession
   readonly targetOf: (host: Host) => Target
+  /** Never shown. */
+  readonly secrets: readonly Secret[]
   readonly cacheDir: string
   readonly inventoryFile: string
   /** What is run; questions are remembered for it. */
@@ -43,7 +46,7 @@ export async function connect(
     if (!output) throw new Error('the host did not answer')
     const { error, rest } = read(output.stdout)
     if (error) throw error
-    const run = new HostRun(host, session)
+    const run = new HostRun(host, session, o.secrets)
     run.learnIfSound(() => questions.parse({ ...output, stdout: rest }))
     return { run, save: () => memory.save([...run.asked.values()], remembered) }
   } catch (error) {

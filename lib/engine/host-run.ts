@@ -3,12 +3,17 @@ import { batch, keyOf, type Facts, type FamilyName, type Query } from '../facts/
 import { GarbledProbe } from '../facts/family.ts'
 import type { Host } from '../inventory/types.ts'
 import type { PlannedChange } from '../resources/scope.ts'
-import { reveal } from '../secrets/secret.ts'
+import { redact } from '../secrets/redact.ts'
+import { reveal, type Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import type { Session } from '../ssh/types.ts'
 
 /** A probe that takes longer is broken. */
 const PROBE_TIMEOUT_MS = 120_000
+/** Of a change that names none. */
+const DEFAULT_TIMEOUT_MS = 600_000
+/** Characters of a failed command's output that are told. */
+const SHOWN = 4000
 
 interface Waiter {
   readonly query: Query
@@ -26,11 +31,13 @@ export class HostRun {
   touched = false
   /** Why no further task is run here. */
   failed: Error | undefined
+  readonly #secrets: readonly Secret[]
   readonly #memo = new Map<string, unknown>()
   #waiting: Waiter[] = []
   #lookAhead = false
 
-  constructor(host: Host, session: Session) {
+  constructor(host: Host, session: Session, secrets: readonly Secret[] = []) {
+    this.#secrets = secrets
     this.host = host
     this.session = session
   }
@@ -122,13 +129,23 @@ export class HostRun {
       ...changes.map(c => reveal(c.script ?? '')),
     ]
     const script = `set -e\n${parts.filter(p => p !== '').join('\n')}`
-    const timeoutMs = Math.max(600_000, ...changes.map(c => c.timeoutMs ?? 0))
-    const result = await this.session.run(`( exec 9>&-; eval ${quote(script)} )`, { timeoutMs })
+    const timeoutMs = Math.max(...changes.map(c => c.timeoutMs ?? DEFAULT_TIMEOUT_MS))
+    const result = await this.session
+      .run(`( exec 9>&-; eval ${quote(script)} )`, { timeoutMs })
+      .catch((error: unknown) => {
+        if (!(error instanceof TaskError)) throw error
+        // Without its `command`: the script may have secrets in it, cut in two where it was shortened.
+        throw new TaskError(error.message, { output: this.#shown(error.output ?? '') })
+      })
     if (result.code === 0) return
-    const output = `${result.stderr}${result.stdout}`.trim().slice(-4000)
+    const output = this.#shown(`${result.stderr}${result.stdout}`)
     throw new TaskError(
       `exit code ${result.code}${output === '' ? '' : `: ${output.split('\n').at(-1) ?? ''}`}`,
       { output },
     )
+  }
+  /** The end of what a command printed. Secrets go before it is shortened: of half a secret nobody knows that it is one. */
+  #shown(output: string): string {
+    return redact(output, this.#secrets).trim().slice(-SHOWN)
   }
 }

@@ -1,5 +1,4 @@
 import type { Inventory } from '../inventory/types.ts'
-import type { Secret } from '../secrets/secret.ts'
 import type { ConnectOptions } from './connect.ts'
 import type { Event } from './events.ts'
 import type { CheckedVars, SelectedPlay } from './select.ts'
@@ -17,7 +16,6 @@ export interface RunOptions extends ConnectOptions {
   /** A dry run with changes pending exits 3. */
   readonly pendingIsError: boolean
   readonly artifactsDir: string | undefined
-  readonly secrets: readonly Secret[]
   /** Aborted: start no further task. */
   readonly stop: AbortSignal
   /** Aborted: end what is running on the hosts, too. */

@@ -223,10 +223,10 @@ class Shell implements Session {
     return new Promise(resolve => setTimeout(resolve, ms).unref())
   }
 
-  /** The end of what the running command printed, for an error. */
+  /** The end of what the running command printed, for an error: long, so that who shortens it can look for secrets first. */
   #said(): string {
     return [this.#out.text(), this.#err.text()]
-      .map(t => t.slice(-4000))
+      .map(t => t.slice(-64 * 1024))
       .join('')
       .trim()
   }
