@@ -196,12 +196,12 @@ export class Project {
   }
 
   /** The command line of fmc within the lab's network, without the process that `--lab` puts around it. */
-  argv(args: readonly string[]): string[] {
+  argv(args: readonly string[], output: 'json' | 'plain' | 'tty' = 'json'): string[] {
     return enterLab(this.rig.state, [
       process.execPath,
       BIN,
       ...args,
-      ...['-i', join(this.dir, 'inventory.yaml'), '--output', 'json'],
+      ...['-i', join(this.dir, 'inventory.yaml'), '--output', output],
     ])
   }
 
