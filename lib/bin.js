@@ -11,10 +11,7 @@ const newest = dir => {
   let time = 0
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name)
-    time = Math.max(
-      time,
-      entry.isDirectory() ? newest(path) : entry.name.endsWith('.ts') ? statSync(path).mtimeMs : 0,
-    )
+    time = Math.max(time, entry.isDirectory() ? newest(path) : entry.name.endsWith('.ts') ? statSync(path).mtimeMs : 0)
   }
   return time
 }
@@ -22,13 +19,7 @@ const newest = dir => {
 const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
-const args = process.argv.slice(2)
-if (['play', 'role'].includes(args[0])) {
-  const { cachedMain } = await import('./cached.js')
-  process.exitCode = await cachedMain(join(lib, '../dist/fmc.cjs'), args)
-} else {
-  const { main } = await import('../dist/cli.js')
-  process.exitCode = await main(args)
-}
+const { main } = await import('../dist/cli.js')
+process.exitCode = await main(process.argv.slice(2))
 // After Ctrl-C nobody waits for connections that are still being made.
 if (process.exitCode === 130) process.exit()

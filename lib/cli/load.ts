@@ -14,7 +14,6 @@ import { UsageError } from '../errors.ts'
 import type { Playbook, Role } from '../engine/role.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { cacheDir, packageRoot, searchDirs } from './paths.ts'
-import { startUp } from './start-up.ts'
 
 /** What a compiled file was made of: path, modification time and size of every source. */
 type Inputs = readonly (readonly [path: string, mtimeMs: number, size: number])[]
@@ -29,7 +28,7 @@ async function importTs(entry: string): Promise<unknown> {
   const dir = join(cacheDir(), 'compiled')
   const output = join(dir, `${id}.mjs`)
   if (!isCurrent(`${output}.json`) || !existsSync(output)) await compile(entry, bundle, dir, output)
-  const loaded = (await startUp.importFile(pathToFileURL(output).href)) as { default?: unknown }
+  const loaded = (await import(pathToFileURL(output).href)) as { default?: unknown }
   return loaded.default
 }
 

@@ -5,7 +5,6 @@ import { openContext, positive, withSecrets, type CommonOptions } from './contex
 import { insideLab } from './enter-lab.ts'
 import { loadPlaybook, loadRole } from './load.ts'
 import { cacheDir } from './paths.ts'
-import { startUp } from './start-up.ts'
 
 declare const FMC_VERSION: string
 
@@ -101,7 +100,6 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       emit: (event: Event) => report.on(event),
     })
   } finally {
-    startUp.ran = true
     signals.off()
     await report.end()
   }
