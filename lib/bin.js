@@ -11,7 +11,10 @@ const newest = dir => {
   let time = 0
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name)
-    time = Math.max(time, entry.isDirectory() ? newest(path) : entry.name.endsWith('.ts') ? statSync(path).mtimeMs : 0)
+    time = Math.max(
+      time,
+      entry.isDirectory() ? newest(path) : entry.name.endsWith('.ts') ? statSync(path).mtimeMs : 0,
+    )
   }
   return time
 }

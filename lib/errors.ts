@@ -1,5 +1,12 @@
 /** Exit codes of the command line (README, "Exit codes"). */
-export const EXIT = { ok: 0, usage: 1, failed: 2, pending: 3, unreachable: 4, interrupted: 130 } as const
+export const EXIT = {
+  ok: 0,
+  usage: 1,
+  failed: 2,
+  pending: 3,
+  unreachable: 4,
+  interrupted: 130,
+} as const
 
 /** An expected error: it is printed as its message alone, never with a stack. */
 export class FmcError extends Error {
@@ -7,7 +14,10 @@ export class FmcError extends Error {
   /** What the user can do about it; printed on a line of its own. */
   readonly hint: string | undefined
   readonly exitCode: number
-  constructor(message: string, options: { hint?: string | undefined; cause?: unknown; exitCode?: number } = {}) {
+  constructor(
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown; exitCode?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.hint = options.hint
     this.exitCode = options.exitCode ?? EXIT.usage
@@ -34,7 +44,12 @@ export class TaskError extends FmcError {
   readonly output: string | undefined
   constructor(
     message: string,
-    options: { hint?: string | undefined; cause?: unknown; command?: string | undefined; output?: string | undefined } = {},
+    options: {
+      hint?: string | undefined
+      cause?: unknown
+      command?: string | undefined
+      output?: string | undefined
+    } = {},
   ) {
     super(message, { ...options, exitCode: EXIT.failed })
     this.command = options.command

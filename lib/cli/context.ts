@@ -17,7 +17,7 @@ export interface CommonOptions {
 export interface Context {
   readonly inventory: Inventory
   readonly lab: LabState | undefined
-  targetOf(host: Host): Target
+  readonly targetOf: (host: Host) => Target
 }
 
 /** The inventory, and with --lab the twin that this process is inside of. */

@@ -28,11 +28,15 @@ export class Secret {
 }
 
 /** Text with secrets in it is a secret itself: secret`password=${password}\n`. */
-export const secret = (pieces: TemplateStringsArray, ...values: readonly (Secret | string | number)[]): Secret =>
+export const secret = (
+  pieces: TemplateStringsArray,
+  ...values: readonly (Secret | string | number)[]
+): Secret =>
   new Secret(
     String.raw({ raw: pieces }, ...values.map(v => (v instanceof Secret ? v.reveal() : String(v)))),
     values.find(v => v instanceof Secret)?.name ?? 'secret',
   )
 
 /** The text of a Secret or of a plain string. */
-export const reveal = (text: string | Secret): string => (text instanceof Secret ? text.reveal() : text)
+export const reveal = (text: string | Secret): string =>
+  text instanceof Secret ? text.reveal() : text
