@@ -41,8 +41,5 @@ await build({
   ],
 })
 process.argv = [process.execPath, resolve(file), ...args]
-try {
-  await import(pathToFileURL(output).href)
-} finally {
-  rmSync(output, { force: true })
-}
+process.on('exit', () => rmSync(output, { force: true }))
+await import(pathToFileURL(output).href)

@@ -209,15 +209,21 @@ async function bench(): Promise<Report> {
   return { figures, sections, fidelity, notes: notes() }
 }
 
-async function clean(): Promise<void> {
-  endAll()
-  await downAll()
-  rmSync(project, { recursive: true, force: true })
-}
+const end = { stopping: false }
+let cleaned: Promise<void> | undefined
+
+/** Once, whoever asks first. */
+const clean = (): Promise<void> =>
+  (cleaned ??= (async () => {
+    endAll()
+    await downAll()
+    rmSync(project, { recursive: true, force: true })
+  })())
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => {
-    say('stopping')
+  process.on(signal, () => {
+    if (!end.stopping) say('stopping')
+    end.stopping = true
     void clean().finally(() => process.exit(130))
   })
 
@@ -226,7 +232,8 @@ try {
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${text(report)}\n`)
   if (report.figures.some(f => !f.reached)) process.exitCode = 2
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  if (!end.stopping)
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1
 } finally {
   await clean()
