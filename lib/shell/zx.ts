@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
-import type { Options, ProcessPromise, Shell } from 'zx/core'
+import type { Options, ProcessOutput, ProcessPromise, Shell } from 'zx/core'
 import { quote } from './quote.ts'
 
 export type { ProcessOutput, ProcessPromise } from 'zx/core'
@@ -41,8 +41,9 @@ export function bindZx(
   answer: (command: string) => Promise<Answer>,
 ): (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise {
   if (!zx) throw new Error('loadZx() first')
+  let call: Call = {}
   const options: unknown = {
-    spawn: (command: string) => child(answer(command)),
+    spawn: (command: string) => child(answer(command), call),
     spawnSync: () => {
       throw new Error('a probe cannot run synchronously')
     },
@@ -58,7 +59,29 @@ export function bindZx(
     detached: false,
   }
   const bound = zx(options as Options)
-  return (pieces, ...args) => bound(pieces, ...(args.map(a => checked(a)) as string[]))
+  return (pieces, ...args) => {
+    const mine: Call = (call = {})
+    return orThrow(bound(pieces, ...(args.map(a => checked(a)) as string[])), mine)
+  }
+}
+
+/** What became of one command, besides its answer. */
+interface Call {
+  /** Why there is none: the host is gone, or the command was ended. */
+  error?: unknown
+}
+
+/** zx's nothrow is about exit codes. That a host gave no answer must never look like the answer no. */
+function orThrow(command: ProcessPromise, call: Call): ProcessPromise {
+  const then = command.then.bind(command)
+  command.then = ((ok?: (output: ProcessOutput) => unknown, bad?: (error: unknown) => unknown) =>
+    new Promise<ProcessOutput>((resolve, reject) => {
+      void then(
+        output => (call.error === undefined ? resolve(output) : reject(call.error as Error)),
+        reject,
+      )
+    }).then(ok, bad)) as typeof command.then
+  return command
 }
 
 const checked = (value: unknown): unknown => (
@@ -69,7 +92,7 @@ const checked = (value: unknown): unknown => (
 let sequence = 0
 
 /** Just enough of a ChildProcess for zx: only `close` settles its promise, so `error` is followed by it. */
-function child(answer: Promise<Answer>): EventEmitter {
+function child(answer: Promise<Answer>, call: Call): EventEmitter {
   const process = Object.assign(new EventEmitter(), {
     pid: `fmc:${++sequence}`,
     stdin: null,
@@ -89,6 +112,7 @@ function child(answer: Promise<Answer>): EventEmitter {
       process.stderr.end(stderr)
     },
     (error: unknown) => {
+      call.error = error
       process.emit('error', error)
       process.emit('close', null, null)
     },
