@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 import { ask, batch, keyOf, type Query } from '../facts/index.ts'
+import { TaskError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { OpenSession, Target } from '../ssh/types.ts'
@@ -31,8 +32,8 @@ export async function connect(
 ): Promise<{ run: HostRun; save: () => void }> {
   const memory = new Questions(o.cacheDir, o.inventoryFile, o.command, host.name)
   const remembered = memory.load()
-  const first: Query[] = [...roles.map(r => ask('pending', marksOf(r))), ...remembered]
-  const questions = batch([...new Map(first.map(q => [keyOf(q), q])).values()])
+  const owed = roles.map((r): Query => ask('pending', marksOf(r)))
+  const questions = batch([...new Map([...owed, ...remembered].map(q => [keyOf(q), q])).values()])
   const { script, read } = lockScript(
     lock,
     `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${o.command})`,
@@ -42,7 +43,11 @@ export async function connect(
     `${script}\n${questions.script}`,
   )
   try {
-    const output = await answer
+    // A remembered question that takes too long or says too much costs time, never a run.
+    const output = await answer?.catch((error: unknown) => {
+      if (error instanceof TaskError && remembered.length > 0) return session.run(script)
+      throw error
+    })
     if (!output) throw new Error('the host did not answer')
     const { error, rest } = read(output.stdout)
     if (error) throw error

@@ -86,8 +86,12 @@ export class HostRun {
 
   async #ahead(queries: readonly Query[]): Promise<void> {
     const questions = batch(queries.filter(q => q.family !== 'content'))
-    const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
-    this.learnIfSound(() => questions.parse(output))
+    try {
+      const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
+      this.learnIfSound(() => questions.parse(output))
+    } catch (error) {
+      if (!(error instanceof TaskError)) throw error // else whoever needs one of them asks again
+    }
   }
 
   async #flush(): Promise<void> {
@@ -109,11 +113,13 @@ export class HostRun {
   async #fetch(queries: readonly Query[]): Promise<void> {
     if (queries.length === 0) return
     const questions = batch(queries)
-    const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
     try {
-      this.learn(questions.parse(output))
+      this.learn(
+        questions.parse(await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })),
+      )
     } catch (error) {
       if (error instanceof GarbledProbe) throw new TaskError(error.message, { cause: error })
+      if (error instanceof TaskError) throw this.#unanswered(queries, error)
       throw error
     }
   }
@@ -144,6 +150,15 @@ export class HostRun {
       { output },
     )
   }
+  /** A probe that was ended: told by its questions, not by the script that they became. */
+  #unanswered(queries: readonly Query[], error: TaskError): TaskError {
+    const asked = queries.map(q => (q.family === 'command' ? q.arg : `${q.family} ${q.arg}`))
+    return new TaskError(error.message.replace(/^the command /, 'a probe '), {
+      command: redact(asked.join('\n'), this.#secrets).slice(0, SHOWN),
+      output: this.#shown(error.output ?? '').slice(-400),
+    })
+  }
+
   /** The end of what a command printed. Secrets go before it is shortened: of half a secret nobody knows that it is one. */
   #shown(output: string): string {
     return redact(output, this.#secrets).trim().slice(-SHOWN)
