@@ -75,6 +75,8 @@ async function maybeInLab(o: LabFlags, work: () => Promise<number>): Promise<num
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
 export async function main(argv: readonly string[]): Promise<number> {
+  // A reader that closes its end (`| head`) is no error of ours; reports stop writing by themselves.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   let code: number = EXIT.ok
   const set = async (result: Promise<number>): Promise<void> => {
     code = await result
@@ -132,8 +134,7 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
   withHosts(
     program
       .command('run <pattern> [command...]')
-      .description('run one command on many hosts: fmc run PATTERN -- COMMAND')
-      .passThroughOptions(),
+      .description('run one command on many hosts: fmc run PATTERN -- COMMAND'),
   ).action((pattern: string, command: string[], o: AdHocOptions & LabFlags) =>
     set(maybeInLab(o, async () => (await import('./run.ts')).runCommand(pattern, command, o))),
   )
