@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { UsageError } from '../errors.ts'
+import { FmcError, UsageError } from '../errors.ts'
 import type { Playbook, Role } from '../engine/role.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { cacheDir, packageRoot, searchDirs } from './paths.ts'
@@ -28,9 +28,19 @@ async function importTs(entry: string): Promise<unknown> {
   const dir = join(cacheDir(), 'compiled')
   const output = join(dir, `${id}.mjs`)
   if (!isCurrent(`${output}.json`) || !existsSync(output)) await compile(entry, bundle, dir, output)
-  const loaded = (await import(pathToFileURL(output).href)) as { default?: unknown }
+  const loaded = (await import(pathToFileURL(output).href).catch((error: unknown) => {
+    throw loadError(entry, error)
+  })) as { default?: unknown }
   return loaded.default
 }
+
+/** The file is the user's, and so is what it throws. */
+const loadError = (entry: string, error: unknown): Error =>
+  error instanceof FmcError
+    ? error
+    : new UsageError(
+        `${entry}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`,
+      )
 
 function isCurrent(file: string): boolean {
   try {
