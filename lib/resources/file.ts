@@ -81,7 +81,9 @@ function replace(o: WriteOptions, bytes: Buffer, sum: string): PlannedChange {
   const prepare = [
     `trap ${quote(`rm -f -- ${candidate}`)} EXIT`,
     `rm -f -- ${candidate}; umask 077; set -C`,
-    `${printed(bytes)} >${candidate}; set +C; umask 022`,
+    // dash's printf says "I/O error", whatever the reason.
+    `${printed(bytes)} >${candidate} || { [ "$(stat -f -c %f -- ${quote(dirname(o.path))})" != 0 ] || echo 'No space left on device' >&2; exit 74; }`,
+    'set +C; umask 022',
     `[ "$(stat -c %s -- ${candidate})" = ${bytes.length} ] || { echo 'short write' >&2; exit 74; }`,
     ...(user === 'root' && group === 'root'
       ? []
