@@ -213,6 +213,12 @@ export class Project {
     return this.start(...args).end
   }
 
+  /** `fmc run PATTERN -- WORDS`. */
+  adHoc(pattern: string, ...words: readonly string[]): Promise<Run> {
+    const argv = this.argv(['run'], 'plain').concat(pattern, '--', words)
+    return start(argv, { env: this.env, cwd: this.dir }).end
+  }
+
   /** The command line as a user types it: with --lab. */
   startWithLab(...args: readonly string[]): Running {
     const file = join(this.dir, 'inventory.yaml')
