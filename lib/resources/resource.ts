@@ -83,9 +83,7 @@ export async function carryOut(
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {
   const entries = await Promise.all(
-    Object.entries(needs).map(
-      async ([name, query]) => [name, await here.read(query)] as const,
-    ),
+    Object.entries(needs).map(async ([name, query]) => [name, await here.read(query)] as const),
   )
   return Object.fromEntries(entries) as Current<Q>
 }
