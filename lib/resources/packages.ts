@@ -13,30 +13,30 @@ interface PackageManager {
 /** How long another process may keep the package manager. */
 const LOCK_SECONDS = 120
 
-// fuser is not everywhere; /proc/locks names the holder of the lock file's inode (proc(5)).
-const holder = (lock: string): string =>
-  `i=$(stat -c %i -- ${lock} 2>/dev/null); p=$(grep -s ":$i " /proc/locks | sed 's/^.*WRITE *//; s/ .*//' | head -n 1); [ -z "$p" ] || printf 'held by pid %s: %s\\n' "$p" "$(tr '\\0' ' ' </proc/"$p"/cmdline)"`
+/**
+ * Shell text that waits until nobody holds the lock, and gives up naming who does. Package managers take POSIX locks,
+ * which flock(1) does not see and /proc/locks does, by the file's inode: TYPE ADVISORY WRITE PID DEV:INODE (proc(5)).
+ * Another file system may have that inode too, so the process must have the file open.
+ */
+const waitFor = (manager: string, lock: string): string => `n=0
+while i=$(stat -c %i -- ${lock} 2>/dev/null) && p=$(grep -E "WRITE [0-9]+ [^ ]*:$i " /proc/locks | sed 's/^.*WRITE *//; s/ .*//' | head -n 1) && [ -n "$p" ] && ls -l "/proc/$p/fd" 2>/dev/null | grep -q -- '-> ${lock}$'; do
+  n=$((n + 1))
+  [ $n -le ${LOCK_SECONDS} ] || { echo "${manager} has been locked for ${LOCK_SECONDS} s by pid $p: $(tr '\\0' ' ' <"/proc/$p/cmdline")" >&2; exit 75; }
+  sleep 1
+done`
 
 const MANAGERS: Readonly<Record<string, PackageManager>> = {
   debian: {
     ask: name => ask('deb', name),
     // DPkg::Lock::Timeout: apt.conf(5). --force-confold: a changed configuration file stays ours.
-    install: names => `n=0
-while ! flock -n /var/lib/dpkg/lock-frontend true; do
-  n=$((n + 1)); [ $n -le ${LOCK_SECONDS} ] || { echo 'apt is locked by another process for more than ${LOCK_SECONDS} s' >&2; ${holder('/var/lib/dpkg/lock-frontend')} >&2; exit 75; }
-  sleep 1
-done
+    install: names => `${waitFor('apt', '/var/lib/dpkg/lock-frontend')}
 export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
 apt='apt-get -q -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef install --no-install-recommends --'
 $apt ${quoteAll(names)} >/dev/null || { apt-get -q -o Acquire::Retries=2 update >/dev/null && $apt ${quoteAll(names)}; }`,
   },
   el: {
     ask: name => ask('rpm', name),
-    install: names => `n=0
-while [ -e /var/lib/rpm/.rpm.lock ] && ! flock -n /var/lib/rpm/.rpm.lock true; do
-  n=$((n + 1)); [ $n -le ${LOCK_SECONDS} ] || { echo 'rpm is locked by another process for more than ${LOCK_SECONDS} s' >&2; ${holder('/var/lib/rpm/.rpm.lock')} >&2; exit 75; }
-  sleep 1
-done
+    install: names => `${waitFor('rpm', '/var/lib/rpm/.rpm.lock')}
 dnf -q -y --setopt=install_weak_deps=False install -- ${quoteAll(names)}`,
   },
 }
