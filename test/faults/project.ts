@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -252,7 +253,9 @@ export async function project(
     },
     roles: {},
   })
-  const r = await rig(t, name, {
+  // Two checkouts may be tested at the same time on one machine.
+  const checkout = createHash('sha256').update(ROOT).digest('hex').slice(0, 4)
+  const r = await rig(t, `${name}-${checkout}`, {
     inventory: join(dir, 'inventory.yaml'),
     ...(o.hosts ? { hosts: o.hosts } : {}),
   })
