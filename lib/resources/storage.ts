@@ -38,13 +38,16 @@ const defineFilesystem = resource({
     return [
       {
         what: `format as ${type}, label ${label}`,
-        script: `${again} || { echo 'not blank any more' >&2; exit 73; }\nmkfs.${type} -q -L ${quote(label)} ${quote(device)}`,
+        script: `${again} || { echo 'not blank any more' >&2; exit 73; }\nmkfs.${type} -q -L ${quote(label)} ${quote(device)}\n${SETTLE}`,
         leaves: [[ask('block', device), { type, label }]],
         timeoutMs: 30 * 60_000,
       },
     ]
   },
 })
+
+/** udev makes the link by label after mkfs has ended (udevadm(8)); a mount by label must not come before it. */
+const SETTLE = 'if command -v udevadm >/dev/null; then udevadm settle --timeout=30; fi'
 
 /** A file system on a blank disk, made once. A disk that carries anything else is an error and is never touched. */
 export const filesystem = (device: string, options: FilesystemOptions): Promise<Result> =>
