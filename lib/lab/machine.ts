@@ -32,23 +32,31 @@ export interface MachineSpec {
 }
 
 /**
- * Enters the machine's groups, mounts its root in a mount namespace of its own (so that nothing is
- * left to unmount, however it ends) and becomes systemd-nspawn.
+ * Mounts the machine's root in a mount namespace of its own (so that nothing is left to unmount, however it ends) and
+ * runs systemd-nspawn in the machine's groups, again whenever it ends with 133: the machine has rebooted
+ * (systemd-nspawn(1), --keep-unit). The loop itself stays in a group below: cgroup2 wants no process beside a group.
  * $1 groups, $2 image, $3 directory, $4 personality, then nspawn's arguments.
  */
 const START = `
-for group in $1; do echo $$ >"$group"; done
-image=$2 dir=$3 personality=$4
+groups=$1 image=$2 dir=$3 personality=$4
 shift 4
+for group in $groups; do
+  mkdir -p "\${group%/*}/power"
+  echo $$ >"\${group%/*}/power/cgroup.procs"
+done
 mount -t overlay overlay -o "lowerdir=$image,upperdir=$dir/upper,workdir=$dir/work" "$dir/root"
 if [ "$personality" = flatcar ]; then
   mount --bind "$image/usr" "$dir/root/usr"
   mount -o remount,bind,ro "$dir/root/usr"
 fi
-exec systemd-nspawn "$@"
+code=133
+while [ $code = 133 ]; do
+  ( me=$(exec sh -c 'echo $PPID'); for group in $groups; do echo "$me" >"$group"; done; exec systemd-nspawn "$@" ) && code=0 || code=$?
+done
+exit $code
 `
 
-/** Starts a machine; returns nspawn's process id as soon as the machine's init runs. Throws with the end of its console. */
+/** Starts a machine; returns the id of the process that stands for its power as soon as the machine's init runs. Throws with the end of its console. */
 export const startMachine = async (
   spec: MachineSpec,
 ): Promise<{ pid: number; startTime: string }> => {
@@ -106,16 +114,19 @@ const diskNode = (n: number): string => `/dev/vd${String.fromCharCode(98 + n)}`
 const machineId = (spec: MachineSpec): string =>
   createHash('sha256').update(`${spec.labDir}/${spec.name}`).digest('hex').slice(0, 32)
 
-/** The machine's init, by the process id of its systemd-nspawn (whose first children are helpers). */
-export const leaderOf = (nspawn: number): number | undefined => {
+/** The machine's init, by the process id that startMachine gave; undefined while it is between two boots. */
+export const leaderOf = (started: number): number | undefined =>
+  childrenOf(started, 'systemd-nspawn').flatMap(nspawn => childrenOf(nspawn, 'systemd'))[0]
+
+const childrenOf = (pid: number, name: string): number[] => {
   try {
-    const children = readFileSync(`/proc/${nspawn}/task/${nspawn}/children`, 'utf8').trim()
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
     return children
       .split(' ')
       .map(Number)
-      .find(pid => pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd')
+      .filter(p => p > 0 && readFileSync(`/proc/${p}/comm`, 'utf8').trim() === name)
   } catch {
-    return undefined
+    return []
   }
 }
 
