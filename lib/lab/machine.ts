@@ -156,9 +156,11 @@ const prepareDisks = (etc: string, disks: readonly DiskFile[]): void => {
   wanted('local-fs-pre.target', 'fmc-lab-disks.service')
   wanted('multi-user.target', 'fmc-lab-disks.path')
   const changed = disks.map((_, n) => `PathChanged=${diskNode(n)}\n`).join('')
+  // It comes before the service that it triggers: with default dependencies, which put it after sysinit.target, that
+  // would be an ordering cycle, and systemd would drop one of the two (systemd.path(5)).
   writeFileSync(
     join(units, 'fmc-lab-disks.path'),
-    `[Unit]\nDescription=Data disks of a lab machine\n[Path]\n${changed}`,
+    `[Unit]\nDescription=Data disks of a lab machine\nDefaultDependencies=no\n[Path]\n${changed}`,
   )
   writeFileSync(
     join(units, 'fmc-lab-disks.service'),
