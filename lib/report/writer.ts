@@ -19,16 +19,17 @@ export const createWriter = (stream: NodeJS.WritableStream): Writer => {
     idle.forEach(done => done())
     idle = []
   }
-  const send = (text: string): void => {
+  /** False: the stream is full now. */
+  const send = (text: string): boolean => {
     full = !stream.write(text)
     if (full) stream.once('drain', drained)
+    return !full
   }
   const drained = (): void => {
     full = false
     const text = queue.join('')
     queue = []
-    if (text !== '') send(text)
-    else wake()
+    if (text === '' || send(text)) wake()
   }
   const lost = (): void => {
     gone = true
