@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -253,9 +252,7 @@ export async function project(
     },
     roles: {},
   })
-  // Two checkouts may be tested at the same time on one machine.
-  const checkout = createHash('sha256').update(ROOT).digest('hex').slice(0, 4)
-  const r = await rig(t, `${name}-${checkout}`, {
+  const r = await rig(t, name, {
     inventory: join(dir, 'inventory.yaml'),
     ...(o.hosts ? { hosts: o.hosts } : {}),
   })

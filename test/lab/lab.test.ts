@@ -12,9 +12,9 @@ import {
   status,
   up,
 } from '../../lib/lab/index.ts'
-import { ROOT, Rig, run } from '../rig/lab.ts'
+import { labName, ROOT, Rig, run } from '../rig/lab.ts'
 
-const NAME = 'test-lab'
+const NAME = labName('test-lab')
 const inventory = await loadInventory(`${ROOT}/inventory.yaml`)
 const log = (text: string) => t.comment(text)
 

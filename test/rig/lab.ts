@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
@@ -141,12 +142,17 @@ function read(stdout: string): Omit<FmcRun, keyof Ran> {
   }
 }
 
-/** Boots a lab; `name` must be the test file's own. Root is needed, and what `fmc lab up` needs. */
+/** The name of a test's lab on this machine: two checkouts may be tested at the same time. */
+export const labName = (name: string): string =>
+  `${name}-${createHash('sha256').update(ROOT).digest('hex').slice(0, 4)}`
+
+/** Boots a lab; `of` must be the test file's own. Root is needed, and what `fmc lab up` needs. */
 export async function rig(
   t: Test,
-  name: string,
+  of: string,
   o: { inventory?: string; vm?: string[]; hosts?: string[] } = {},
 ): Promise<Rig> {
+  const name = labName(of)
   const inventory = o.inventory ?? join(ROOT, 'inventory.yaml')
   await down(name)
   t.teardown(() => down(name))
