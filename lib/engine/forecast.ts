@@ -17,10 +17,32 @@ export class Forecast {
       for (const [query, fact] of change.leaves ?? []) {
         this.#facts.set(keyOf(query), fact)
         if (query.family === 'mount' && fact !== null) this.#cover(query.arg)
-        if (query.family === 'sha' && fact === 'unknown') this.#texts.delete(query.arg)
       }
-      if (change.text) this.#texts.set(...change.text)
+      this.#write(change)
     }
+  }
+
+  /** What is known of the text of the files that a change writes. */
+  #write({ leaves = [], text }: PlannedChange): void {
+    for (const [query, fact] of leaves) {
+      if (query.family !== 'sha') continue
+      const path = query.arg
+      const lines = leaves.flatMap(([q, f]) =>
+        q.family === 'line' && f === true && q.arg.startsWith(`${path}\0`)
+          ? [q.arg.slice(path.length + 1)]
+          : [],
+      )
+      const before = this.#texts.get(path)
+      if (lines.length > 0) {
+        if (before !== undefined) this.#texts.set(path, appended(before, lines))
+        continue
+      }
+      for (const key of this.#facts.keys())
+        if (key.startsWith(`line:${path}\0`)) this.#facts.delete(key)
+      if (fact === null) this.#texts.set(path, '')
+      else this.#texts.delete(path)
+    }
+    if (text) this.#texts.set(...text)
   }
 
   /** A newly mounted file system hides what was planned or found below its mount point. */
@@ -38,23 +60,35 @@ export class Forecast {
     return this.#derive(query, ask)
   }
 
+  #planned(path: string): boolean {
+    return (this.#facts.get(`sha:${path}`) ?? null) !== null
+  }
+
   #derive({ family, arg }: Query, ask: (query: Query) => Promise<unknown>): unknown {
     if (family === 'line') {
       const [path = '', line = ''] = arg.split('\0')
       return this.#texts.get(path)?.split('\n').includes(line)
     }
+    if (family === 'content') {
+      if (this.#facts.get(`sha:${arg}`) === null) return null
+      const text = this.#texts.get(arg)
+      return text === undefined ? undefined : Buffer.from(text)
+    }
     if (family === 'unit') {
-      const file = /\.[a-z]+$/.test(arg) ? arg : `${arg}.service`
-      if (this.#facts.get(`sha:${UNIT_DIR}${file}`) === undefined) return undefined
+      const own = /\.[a-z]+$/.test(arg) ? arg : `${arg}.service`
+      // An instance has its template's file (systemd.unit(5)).
+      const file = [own, own.replace(/@.*\./, '@.')].find(f => this.#planned(UNIT_DIR + f))
+      if (file === undefined) return undefined
       return ask({ family, arg }).then(fact => {
         const now = fact as UnitFact
-        if (now.load === 'loaded') return { ...now, reload: false }
-        const text = this.#texts.get(UNIT_DIR + file) ?? ''
+        const installable = this.#texts.get(UNIT_DIR + file)?.includes('[Install]')
+        const enabled = installable ? 'disabled' : 'static'
+        if (now.load !== 'loaded') return { ...now, load: 'loaded', reload: false, enabled }
+        const free = now.enabled === 'static' || now.enabled === 'disabled'
         return {
           ...now,
-          load: 'loaded',
           reload: false,
-          enabled: text.includes('[Install]') ? 'disabled' : 'static',
+          enabled: free && installable !== undefined ? enabled : now.enabled,
         }
       })
     }
@@ -67,5 +101,8 @@ export class Forecast {
     return undefined
   }
 }
+
+const appended = (text: string, lines: readonly string[]): string =>
+  `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`
 
 const below = (path: string, dir: string): boolean => path.startsWith(`${dir}/`)
