@@ -60,16 +60,25 @@ export class Applier {
     const names = hosts.map(h => h.name)
     this.#emit({ type: 'play', play: play.name, state: 'start', hosts: names })
     await this.#planner.planAgain(selected)
-    const dead = hosts.filter(h => this.#fleet.isDead(h))
-    const atWork = hosts.filter(h => !dead.includes(h) && this.#hasWork(selected, h))
+    const atWork = hosts.filter(h => !this.#fleet.isDead(h) && this.#hasWork(selected, h))
     for (const host of hosts) if (!atWork.includes(host)) this.#planner.show(selected, host)
-    if (atWork.length > 0 && dead.length > 0 && isRolling(selected))
-      this.#stop(
-        `${play.name}: not begun, because ${dead.map(h => h.name).join(', ')} failed or could not be reached`,
-      )
-    else if (atWork.length > 0)
-      await this.#inBatches(selected, await this.#ordered(selected, atWork))
+    if (atWork.length > 0) {
+      const ordered = await this.#ordered(selected, atWork)
+      const dead = this.#tooManyDead(selected)
+      if (dead)
+        this.#stop(`${play.name}: not begun, because ${dead} failed or could not be reached`)
+      else await this.#inBatches(selected, ordered)
+    }
     this.#emit({ type: 'play', play: play.name, state: 'end', hosts: names })
+  }
+
+  /** The hosts of a rolling play that failed or could not be reached, if they are more than it endures. */
+  #tooManyDead({ play, hosts }: SelectedPlay): string | undefined {
+    const dead = hosts.filter(h => this.#fleet.isDead(h))
+    const rolling = play.serial !== undefined || play.invariant !== undefined
+    return rolling && dead.length > (play.maxFail ?? 0)
+      ? dead.map(h => h.name).join(', ')
+      : undefined
   }
 
   #hasWork(selected: SelectedPlay, host: Host): boolean {
@@ -97,13 +106,11 @@ export class Applier {
 
   async #inBatches(selected: SelectedPlay, hosts: readonly Host[]): Promise<void> {
     const { play } = selected
-    let failures = 0
     for (const batch of batches(hosts, play.serial)) {
       if (this.#over || !(await this.#holds(selected, 'before', batch))) return
       await this.#fleet.each(batch, host => this.#host(selected, host))
       if (this.#o.stop.aborted) return
-      failures += batch.filter(h => this.#fleet.isDead(h)).length
-      if (isRolling(selected) && failures > (play.maxFail ?? 0))
+      if (this.#tooManyDead(selected))
         return this.#stop(
           `${play.name}: stopped after ${batch.map(h => h.name).join(', ')}; the hosts after it were not touched`,
         )
@@ -215,7 +222,3 @@ export class Applier {
     }
   }
 }
-
-/** A play that must not go on over a failure. */
-const isRolling = ({ play }: SelectedPlay): boolean =>
-  play.serial !== undefined || play.invariant !== undefined

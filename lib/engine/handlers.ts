@@ -6,7 +6,7 @@ const PENDING = '/var/lib/fmc/pending'
 export const marksOf = (role: string): string => `${PENDING}/${encodeURIComponent(role)}`
 
 export const markOf = (role: string, handler: string): string =>
-  `${marksOf(role)}/${encodeURIComponent(handler).replaceAll('*', '%2A')}`
+  `${marksOf(role)}/${encodeURIComponent(handler).replaceAll('*', '%2A').replace(/^\./, '%2E')}`
 
 /** Shell text that marks handlers as owed. It runs in the same script as the change that notifies them, and before it. */
 export const markScript = (role: string, handlers: readonly string[]): string =>

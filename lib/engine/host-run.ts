@@ -143,12 +143,15 @@ export class HostRun {
         // Without its `command`: the script may have secrets in it, cut in two where it was shortened.
         throw new TaskError(error.message, { output: this.#shown(error.output ?? '') })
       })
+      // What somebody else asked meanwhile saw the host as it was before.
+      .finally(() => this.forget())
     if (result.code === 0) return
-    const output = this.#shown(`${result.stderr}${result.stdout}`)
-    throw new TaskError(
-      `exit code ${result.code}${output === '' ? '' : `: ${output.split('\n').at(-1) ?? ''}`}`,
-      { output },
-    )
+    const last = this.#shown(result.stderr || result.stdout)
+      .split('\n')
+      .at(-1)
+    throw new TaskError(`exit code ${result.code}${last ? `: ${last}` : ''}`, {
+      output: this.#shown(`${result.stderr}${result.stdout}`),
+    })
   }
   /** A probe that was ended: told by its questions, not by the script that they became. */
   #unanswered(queries: readonly Query[], error: TaskError): TaskError {

@@ -49,11 +49,13 @@ export class Recap {
     seconds: number
     interrupted: boolean
     pendingIsError: boolean
+    /** Something went wrong that is no host's failure. */
+    failed: boolean
   }): Extract<Event, { type: 'recap' }> {
     const total = this.total()
     const exitCode = o.interrupted
       ? EXIT.interrupted
-      : total.failed > 0
+      : total.failed > 0 || o.failed
         ? EXIT.failed
         : total.unreachable > 0
           ? EXIT.unreachable

@@ -117,11 +117,15 @@ export class RoleRun implements Scope {
     this.#pass.forecast.add(changes)
   }
   notify(handlers: readonly string[]): void {
-    for (const name of handlers) {
-      if (!(name in this.#o.role.handlers))
-        throw new TaskError(`the role ${this.role} has no handler ${JSON.stringify(name)}`)
-      this.#notified.add(name)
-    }
+    this.checkHandlers(handlers)
+    for (const name of handlers) this.#notified.add(name)
+  }
+  checkHandlers(handlers: readonly string[]): void {
+    for (const name of handlers)
+      if (!Object.hasOwn(this.#o.role.handlers, name))
+        throw new TaskError(`the role ${this.role} has no handler ${JSON.stringify(name)}`, {
+          hint: `its handlers: ${Object.keys(this.#o.role.handlers).join(', ') || 'none'}`,
+        })
   }
 
   async read<F extends FamilyName>(
@@ -141,18 +145,23 @@ export class RoleRun implements Scope {
     try {
       await within(this, async () => {
         await this.#o.role.tasks({ vars: this.#o.vars, host: this.host } as never)
+        for (const run of [this, ...this.#elsewhere.values()]) run.#allAwaited(0)
         await this.flush()
       })
       // Only where it had tasks: who merely looks at a host does not run what is owed there.
       for (const there of this.#elsewhere.values())
         if (there.#numbers.size > 0) await within(there, () => there.flush())
-      if (this.#running.size > 0)
-        throw new TaskError(`not awaited: ${[...this.#running].join(', ')}`, {
-          hint: 'every resource, gate and $ needs an await',
-        })
     } finally {
-      this.#open = false
+      for (const run of [this, ...this.#elsewhere.values()]) run.#open = false
     }
+  }
+
+  /** Tasks of one host run one after another: whatever runs beside `most` others was not awaited. */
+  #allAwaited(most: number): void {
+    if (this.#running.size > most)
+      throw new TaskError(`not awaited: ${[...this.#running].slice(most).join(', ')}`, {
+        hint: 'every resource, gate and $ needs an await, and tasks of one host cannot run at once',
+      })
   }
 
   /** Code that belongs to a play and not to a role's tasks: its order and its invariant. Asks the host, not memory. */
@@ -169,6 +178,7 @@ export class RoleRun implements Scope {
         hint: 'an await is missing',
       })
     this.#o.around.signal.throwIfAborted()
+    this.#allAwaited(this.#quiet ? 1 : 0)
     const id = this.#identify(name)
     this.#running.add(id)
     if (!this.#quiet && this.mode === 'apply') this.#o.around.working(this.host.name, this.role, id)
@@ -180,7 +190,7 @@ export class RoleRun implements Scope {
     try {
       const result = await body({
         execute: (changes, notify) =>
-          this.#run.write(changes, this.#quiet ? '' : markScript(this.role, this.#known(notify))),
+          this.#run.write(changes, this.#quiet ? '' : markScript(this.role, notify)),
         progress: text => this.#o.around.working(this.host.name, this.role, id, text),
       })
       if (result.changes.length > 0) this.#pass.dirty = true
@@ -210,12 +220,6 @@ export class RoleRun implements Scope {
     }
   }
 
-  /** An unknown handler must be found before anything is written. */
-  #known(notify: readonly string[]): readonly string[] {
-    this.notify(notify)
-    return notify
-  }
-
   #named(id: string, cause: unknown): Error {
     if (cause instanceof FmcError) return new Failed(id, cause)
     return cause instanceof Error ? cause : new Error(String(cause))
@@ -237,7 +241,7 @@ export class RoleRun implements Scope {
   async flush(): Promise<void> {
     const owed = new Set(await this.read(ask('pending', marksOf(this.role))))
     for (const name of owed)
-      if (!(name in this.#o.role.handlers))
+      if (!Object.hasOwn(this.#o.role.handlers, name))
         throw new TaskError(
           `an interrupted run owes the handler ${JSON.stringify(name)}, which the role ${this.role} no longer has`,
           {
@@ -260,11 +264,12 @@ export class RoleRun implements Scope {
         this.#quiet = true
         try {
           await this.#o.role.handlers[name]?.({ vars: this.#o.vars, host: this.host } as never)
+          this.#allAwaited(1)
           await task.execute([{ what: 'done', script: unmarkScript(this.role, name) }], [])
         } finally {
           this.#quiet = false
         }
-      }
+      } else this.castDoubt(`handler ${name}`)
       return { changes: [{ what: 'run' }], ...(note === undefined ? {} : { note }) }
     })
   }

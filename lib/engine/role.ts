@@ -37,6 +37,9 @@ export function role<S extends z.ZodObject>(definition: RoleDefinition<S>): Role
     throw new UsageError(
       `${JSON.stringify(definition.name)} is not a role name (lower-case letters, digits, -)`,
     )
+  const odd = Object.keys(definition.handlers ?? {}).find(name => !/^\S(.*\S)?$/.test(name))
+  if (odd !== undefined)
+    throw new UsageError(`role ${definition.name}: ${JSON.stringify(odd)} is not a handler name`)
   return { ...definition, handlers: definition.handlers ?? {} }
 }
 
@@ -83,12 +86,26 @@ export interface Playbook {
   readonly stages: readonly (readonly Play[])[]
 }
 
-/** An ordered list of plays (playbooks/<name>.ts exports it as default). Play names must be unique: they name tasks in reports. */
+/**
+ * An ordered list of plays (playbooks/<name>.ts exports it as default). Play names must be unique, for they name tasks in
+ * reports, and so must role names: a role's variables, owed handlers and tasks are known by them.
+ */
 export function playbook(name: string, plays: readonly (Play | Together)[]): Playbook {
   const stages = plays.map(p => ('together' in p ? p.together : [p]))
   const names = stages.flat().map(p => p.name)
   const twice = names.find((n, i) => names.indexOf(n) !== i)
   if (twice !== undefined)
     throw new UsageError(`playbook ${name}: two plays are called ${JSON.stringify(twice)}`)
+  const roles = new Map<string, Role>()
+  for (const { name: where, roles: own } of stages.flat()) {
+    const again = own.find((r, i) => own.indexOf(r) !== i)
+    if (again)
+      throw new UsageError(`playbook ${name}: play ${where} has the role ${again.name} twice`)
+    for (const r of own) {
+      if ((roles.get(r.name) ?? r) !== r)
+        throw new UsageError(`playbook ${name}: two roles are called ${r.name}`)
+      roles.set(r.name, r)
+    }
+  }
   return { name, stages }
 }

@@ -1,7 +1,8 @@
-import { EXIT } from '../errors.ts'
+import { FmcError } from '../errors.ts'
 import { redactor } from '../secrets/redact.ts'
 import { Applier } from './applier.ts'
 import type { Event } from './events.ts'
+import { Failed, isAbort } from './failed.ts'
 import { Fleet } from './fleet.ts'
 import type { Emit, RunOptions } from './options.ts'
 import { Planner } from './planner.ts'
@@ -20,6 +21,7 @@ export async function run(o: RunOptions): Promise<number> {
   const planner = new Planner(o, fleet, emit)
   for (const host of fleet.hosts) recap.add(host.name)
   emit(startOf(o, fleet))
+  const strays = stray(emit)
   try {
     await pass('plan', emit, () => planner.planAll())
     if (o.dryRun) planner.showAll()
@@ -30,6 +32,7 @@ export async function run(o: RunOptions): Promise<number> {
     }
   } finally {
     fleet.close()
+    strays.off()
   }
   const seconds = Math.round(performance.now() - start) / 1000
   const last = recap.event({
@@ -37,9 +40,10 @@ export async function run(o: RunOptions): Promise<number> {
     seconds,
     interrupted: o.stop.aborted,
     pendingIsError: o.pendingIsError,
+    failed: fleet.locked || strays.any(),
   })
   o.emit(last)
-  return fleet.locked ? EXIT.failed : last.exitCode
+  return last.exitCode
 }
 
 async function pass(
@@ -50,6 +54,20 @@ async function pass(
   emit({ type: 'pass', pass: name, state: 'start' })
   await work()
   emit({ type: 'pass', pass: name, state: 'end' })
+}
+
+/** A promise that a role did not await may fail after everybody has gone: that must neither end fmc nor go unseen. */
+function stray(emit: Emit): { off: () => void; any: () => boolean } {
+  let any = false
+  const on = (error: unknown): void => {
+    // A task's own failure has been told, and an interrupted one is no news.
+    if (error instanceof Failed || isAbort(error)) return
+    any = true
+    const text = error instanceof FmcError ? error.message : String((error as Error).stack ?? error)
+    emit({ type: 'note', level: 'warning', text: `failed, and nobody awaited it: ${text}` })
+  }
+  process.on('unhandledRejection', on)
+  return { off: () => void process.off('unhandledRejection', on), any: () => any }
 }
 
 const startOf = (o: RunOptions, fleet: Fleet): Event => ({

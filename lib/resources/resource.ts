@@ -1,5 +1,5 @@
 import { TaskError } from '../errors.ts'
-import type { Facts, Query } from '../facts/index.ts'
+import { ask, type Facts, type Query } from '../facts/index.ts'
 import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
 import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
@@ -17,7 +17,9 @@ export interface Result {
 
 export type Needs = Readonly<Record<string, Query>>
 /** The answers to a resource's needs, by the same names. */
-export type Current<Q> = { readonly [K in keyof Q]: Q[K] extends Query<infer F> ? Facts[F] : never }
+export type Current<Q> = {
+  readonly [K in keyof Q]: NonNullable<Q[K]> extends Query<infer F> ? Facts[F] : never
+}
 
 export interface PlanContext {
   /** An earlier planned change may have altered what was read: missing preconditions are then no errors. */
@@ -75,6 +77,7 @@ export async function carryOut(
   changes: readonly PlannedChange[],
   { notify }: Common,
 ): Promise<void> {
+  here.checkHandlers(list(notify))
   if (changes.length === 0) return
   if (here.mode === 'apply') await task.execute(changes, list(notify))
   else here.forecast(changes)
@@ -98,20 +101,34 @@ async function withDiff(
   )
   if (!what || textual < 0) return changes
   const { unifiedDiff } = await import('../report/diff.ts')
-  const diff =
-    what.after instanceof Secret
-      ? `--- ${what.path}\n+++ ${what.path}\n(secret content differs)\n`
-      : unifiedDiff(
-          what.path,
-          (await here.read({ family: 'content', arg: what.path })) ?? '',
-          Buffer.from(what.after),
-        )
-  return changes.map((c, i) => (i === textual ? { ...c, diff } : c))
+  const only = (text: string): string => `--- ${what.path}\n+++ ${what.path}\n(${text})\n`
+  const diff = async (): Promise<string> => {
+    if (what.after instanceof Secret) return only('secret content differs')
+    const [now, sum] = await Promise.all([
+      here.read(ask('content', what.path)),
+      here.read(ask('sha', what.path)),
+    ])
+    return now === null && sum !== null
+      ? only('the content there is too large to show')
+      : unifiedDiff(what.path, now ?? undefined, Buffer.from(what.after))
+  }
+  const text = await diff()
+  return changes.map((c, i) => (i === textual ? { ...c, diff: text } : c))
 }
 
 /** Throws the TaskError of a wrong option value. */
 export function expect(ok: boolean, message: string): asserts ok {
   if (!ok) throw new TaskError(message)
+}
+
+/** For a function of several tasks: what the check of its options throws is the error of a task of this name. */
+export async function checkTask(task: string, check: () => void): Promise<void> {
+  try {
+    check()
+  } catch (cause) {
+    const error = cause as Error
+    await scope().task(task, () => Promise.reject(error))
+  }
 }
 
 /** Absolute, normalised, without NUL or a trailing slash: what path facts are keyed by. */

@@ -79,6 +79,8 @@ export interface Scope {
     body: (task: TaskRun) => Promise<TaskResult>,
   ): Promise<{ readonly changed: boolean }>
   notify(handlers: readonly string[]): void
+  /** Throws TaskError for a handler that the role does not have. */
+  checkHandlers(handlers: readonly string[]): void
   /** Run the notified handlers now. */
   flush(): Promise<void>
   /** The same role's view of another host. Throws when it cannot be reached. */
