@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix'
 import { ask, type PathFact, type Query } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
 import { expect } from './resource.ts'
@@ -27,6 +28,23 @@ export function accessOf(options: AccessOptions, defaultMode: string): Access {
   )
   return { mode, user, group }
 }
+
+/** Throws unless something can be made in a file's directory (a link to one will do), or may come to exist. */
+export function checkParent(path: string, parent: PathFact | null, doubt: boolean): void {
+  const dir = dirname(path)
+  expect(parent !== null || doubt, `the directory ${dir} does not exist`)
+  expect(
+    parent === null || parent.type === 'directory' || parent.type === 'link',
+    `${dir} is no directory`,
+  )
+}
+
+/**
+ * Shell text that runs an author's check of a candidate file: its failure says which command it was, after what the
+ * command printed. Under `set -e`.
+ */
+export const validation = (command: string): string =>
+  `( set +e; eval ${quote(command)} ) </dev/null >&2 || { printf 'validation failed with exit code %s: %s\\n' $? ${quote(command.trim().split('\n', 1)[0] ?? '')} >&2; exit 65; }`
 
 /** Questions about the user and group that shall own something; root needs none. */
 export const ownerNeeds = ({

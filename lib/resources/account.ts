@@ -60,7 +60,7 @@ const defineUser = resource({
   needs: o => ({ now: ask('user', o.name), group: ask('group', o.group ?? o.name) }),
   plan(o, { now, group: g }, { doubt }) {
     const groupName = o.group ?? o.name
-    const shell = o.shell ?? '/usr/sbin/nologin'
+    const shell = o.shell ?? now?.shell ?? '/usr/sbin/nologin'
     if (g === null && !doubt) throw new TaskError(`there is no group ${groupName}`)
     if (now !== null && o.uid !== undefined && now.uid !== o.uid)
       throw new TaskError(`user ${o.name} has the uid ${now.uid}, not ${o.uid}`, {
@@ -95,6 +95,9 @@ const defineUser = resource({
   },
 })
 
-/** A local user, without login and home directory unless asked for. An existing one is never renumbered. */
+/**
+ * A local user, without login and home directory unless asked for. Of an existing one only what is given is changed,
+ * and it is never renumbered.
+ */
 export const user = (name: string, options: UserOptions = {}): Promise<Result> =>
   defineUser({ name, ...options })

@@ -3,7 +3,15 @@ import { fileURLToPath } from 'node:url'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
-import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
+import {
+  accessChanges,
+  accessOf,
+  checkOwner,
+  checkParent,
+  ownerNeeds,
+  validation,
+  type AccessOptions,
+} from './access.ts'
 import { carryOut, checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
@@ -51,7 +59,7 @@ export async function artifact(
   return here.task(`artifact ${path}`, async task => {
     checkPath(path)
     const access = accessOf(options, '0755')
-    const { sha256Of } = await import('../artifacts/binary.ts')
+    const { binaryOf, sha256Of } = await import('../artifacts/binary.ts')
     const spec = await specOf(name, here)
     const source = { artifactsDir: here.artifactsDir }
     const want = await sha256Of(spec, source)
@@ -64,8 +72,7 @@ export async function artifact(
       owners.ownerGroup ? here.read(owners.ownerGroup) : undefined,
     ])
     const doubt = here.doubt !== undefined
-    if (parent?.type !== 'directory' && !doubt)
-      throw new TaskError(`the directory ${dirname(path)} does not exist`)
+    checkParent(path, parent, doubt)
     if (self !== null && self.type !== 'file')
       throw new TaskError(`${path} is a ${self.type}, not a file`)
     checkOwner(access, { owner, ownerGroup }, doubt)
@@ -75,18 +82,12 @@ export async function artifact(
       return { changes }
     }
     task.progress(`fetching ${name} ${spec.version}`)
-    const from = here.mode === 'apply' ? (await fetchBinary(spec, source)).path : ''
+    // In a plan, too: what cannot be had is known before anything is changed.
+    const { path: from } = await binaryOf(spec, source)
     const changes = [install(path, `${name} ${spec.version}`, from, want, access, options.validate)]
     await carryOut(here, task, changes, options)
     return { changes }
   })
-}
-
-async function fetchBinary(
-  ...args: Parameters<typeof import('../artifacts/binary.ts').binaryOf>
-): Promise<{ path: string }> {
-  const { binaryOf } = await import('../artifacts/binary.ts')
-  return binaryOf(...args)
 }
 
 function install(
@@ -106,7 +107,7 @@ function install(
       `trap ${quote(`rm -f -- ${candidate}`)} EXIT`,
       `printf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2`,
       `chown -- ${quote(`${user}:${group}`)} ${candidate}; chmod -- ${mode} ${candidate}`,
-      ...(check === undefined ? [] : [`( set +e; eval ${quote(check)} ) </dev/null >&2`]),
+      ...(check === undefined ? [] : [validation(check)]),
       `sync -- ${candidate}`,
     ].join('\n'),
     script: `mv -fT -- ${candidate} ${quote(path)}`,

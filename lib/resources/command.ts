@@ -1,9 +1,8 @@
-import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { bindZx, commandText, type ProcessPromise } from '../shell/zx.ts'
-import { resource, type Common, type Result } from './resource.ts'
+import { checkTask, expect, resource, type Common, type Result } from './resource.ts'
 import { isFresh, scope, type Left, type Scope } from './scope.ts'
 
 export interface CommandOptions extends Common {
@@ -54,8 +53,14 @@ type Template = (pieces: TemplateStringsArray, ...args: readonly unknown[]) => P
 
 function template(options: CommandOptions): Template {
   return async (pieces, ...args) => {
-    const command = commandText(pieces, args)
-    if (command.includes('\0')) throw new TaskError('a NUL byte cannot be part of a command')
+    let command = ''
+    await checkTask(`$ ${pieces.join('…').trim()}`, () => {
+      command = commandText(pieces, args)
+      expect(!command.includes('\0'), 'a NUL byte cannot be part of a command')
+    })
+    // Like a probe, it sees the host and not the forecast.
+    const here = scope()
+    if (options.unless !== undefined && here.mode !== 'apply' && here.dirty) here.markEstimate()
     await run({ ...options, command })
   }
 }

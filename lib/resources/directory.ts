@@ -1,9 +1,9 @@
 import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
-import { ask, type Query } from '../facts/index.ts'
+import { ask, type PathFact, type Query } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
 import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
-import { checkPath, resource, type Common, type Result } from './resource.ts'
+import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { Left } from './scope.ts'
 
 export interface DirectoryOptions extends Common, AccessOptions {}
@@ -33,6 +33,10 @@ const define = resource({
     if (now.self !== null && now.self.type !== 'directory')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a directory`)
     if (now.self !== null) return accessChanges(o.path, now.self, access)
+    for (const dir of ancestors(o.path)) {
+      const type = now[dir] == null ? 'directory' : (now[dir] as PathFact).type
+      expect(type === 'directory' || type === 'link', `${dir} is a ${type}, not a directory`)
+    }
     const word = quote(o.path)
     const made = ancestors(o.path).filter(dir => now[dir] === null)
     const plain = { type: 'directory', mode: '0755', owner: 'root', group: 'root' } as const

@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
-import { ask } from '../facts/index.ts'
+import { ask, type UnitFact } from '../facts/index.ts'
 import { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
-import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
+import {
+  accessChanges,
+  accessOf,
+  checkOwner,
+  checkParent,
+  ownerNeeds,
+  validation,
+  type AccessOptions,
+} from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
-import type { PlannedChange } from './scope.ts'
+import type { Left, PlannedChange } from './scope.ts'
 
 export interface FileOptions extends Common, AccessOptions {
   /** The whole content. A Secret is never shown and never compared but by hash. */
@@ -34,8 +42,9 @@ const MAX_BYTES = 8 * 1024 * 1024
 
 interface WriteOptions extends FileOptions {
   readonly path: string
-  /** Shell command that belongs to the change itself and follows the rename. */
-  readonly after?: string | undefined
+  readonly ofSystemd?: true | undefined
+  /** The unit that the file belongs to: systemd is told as part of the change. */
+  readonly unit?: string | undefined
 }
 
 /** What `file` and `unit` share. */
@@ -43,6 +52,10 @@ export const writeFile = resource({
   name: (o: WriteOptions) => `file ${o.path}`,
   check(o) {
     checkPath(o.path)
+    expect(
+      o.ofSystemd === true || !UNIT_FILE.test(o.path),
+      `${o.path} is a unit file: use unit(), which tells systemd`,
+    )
     expect(
       bytesOf(o.content).length <= MAX_BYTES,
       `the content has more than ${MAX_BYTES} bytes: use artifact()`,
@@ -52,28 +65,43 @@ export const writeFile = resource({
     self: ask('path', o.path),
     sum: ask('sha', o.path),
     parent: ask('path', dirname(o.path)),
+    ...(o.unit === undefined ? {} : { unit: ask('unit', o.unit) }),
     ...ownerNeeds(accessOf(o, '0644')),
   }),
   plan(o, now, { doubt }) {
     const access = accessOf(o, '0644')
-    if (!doubt && now.parent === null)
-      throw new TaskError(`the directory ${dirname(o.path)} does not exist`)
-    if (now.parent !== null && now.parent.type === 'file')
-      throw new TaskError(`${dirname(o.path)} is a file`)
+    checkParent(o.path, now.parent, doubt)
     checkOwner(access, now, doubt)
     if (now.self !== null && now.self.type !== 'file')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a file`)
     const bytes = bytesOf(o.content)
     const sum = createHash('sha256').update(bytes).digest('hex')
+    const stale = now.unit?.reload ? reloaded(o.unit ?? '', now.unit) : []
     if (now.self !== null && (now.sum === sum || o.once))
-      return accessChanges(o.path, now.self, access)
-    return [replace(o, bytes, sum)]
+      return [...accessChanges(o.path, now.self, access), ...stale]
+    return [replace(o, bytes, sum, stale[0]?.leaves ?? [])]
   },
   diff: o => ({ path: o.path, after: o.content }),
 })
 
+const RELOAD = 'systemctl daemon-reload'
+
+/** A run that was killed between writing the unit and telling systemd left this to do. */
+const reloaded = (unit: string, now: UnitFact): PlannedChange[] => [
+  {
+    what: 'daemon-reload',
+    script: RELOAD,
+    leaves: [[ask('unit', unit), { ...now, reload: false }]],
+  },
+]
+
 /** Write next to the target, check, validate, sync, rename: readers see the old or the new file, never a part. */
-function replace(o: WriteOptions, bytes: Buffer, sum: string): PlannedChange {
+function replace(
+  o: WriteOptions,
+  bytes: Buffer,
+  sum: string,
+  leaves: readonly Left[],
+): PlannedChange {
   const { mode, user, group } = accessOf(o, '0644')
   const candidate = quote(`${o.path}.fmc-new`)
   const validate = o.validate?.(candidate)
@@ -89,21 +117,18 @@ function replace(o: WriteOptions, bytes: Buffer, sum: string): PlannedChange {
       ? []
       : [`chown -- ${quote(`${user}:${group}`)} ${candidate}`]),
     `chmod -- ${mode} ${candidate}`,
-    ...(validate === undefined
-      ? []
-      : [
-          `( set +e; eval ${quote(validate)} ) </dev/null || { printf 'validation failed with exit code %s: %s\\n' $? ${quote(validate.trim().split('\n', 1)[0] ?? '')} >&2; exit 65; }`,
-        ]),
+    ...(validate === undefined ? [] : [validation(validate)]),
     `sync -- ${candidate}`,
   ].join('\n')
   const text = o.content instanceof Secret || Buffer.isBuffer(o.content) ? undefined : o.content
   return {
     what: 'content',
     prepare: o.content instanceof Secret ? new Secret(prepare, o.content.name) : prepare,
-    script: `mv -fT -- ${candidate} ${quote(o.path)}${o.after === undefined ? '' : `\n${o.after}`}`,
+    script: `mv -fT -- ${candidate} ${quote(o.path)}${o.ofSystemd ? `\n${RELOAD}` : ''}`,
     leaves: [
       [ask('path', o.path), { type: 'file', mode, owner: user, group }],
       [ask('sha', o.path), sum],
+      ...leaves,
     ],
     ...(text === undefined ? {} : { text: [o.path, text] as const }),
   }
@@ -113,10 +138,8 @@ function replace(o: WriteOptions, bytes: Buffer, sum: string): PlannedChange {
  * A regular file with exactly this content, owner (root:root) and mode (0644).
  * A failed validation leaves the file and its readers untouched and shows the command and its output.
  */
-export function file(path: string, options: FileOptions): Promise<Result> {
-  expect(!UNIT_FILE.test(path), `${path} is a unit file: use unit(), which tells systemd`)
-  return writeFile({ path, ...options })
-}
+export const file = (path: string, options: FileOptions): Promise<Result> =>
+  writeFile({ path, ...options })
 
 const UNIT_FILE =
   /^\/etc\/systemd\/system\/([^/]+\.(service|timer|socket|mount|automount|path|target|slice)$|[^/]+\.d\/)/

@@ -18,8 +18,9 @@ const defineHostname = resource({
     if (now.hostname === name && now.staticHostname === name) return []
     return [
       {
+        // hostname(1) needs no writable /proc/sys, which a container does not have.
         what: `${now.hostname} → ${name}`,
-        script: `printf '%s\\n' ${quote(name)} >/etc/hostname.fmc-new; mv -f /etc/hostname.fmc-new /etc/hostname; printf %s ${quote(name)} >/proc/sys/kernel/hostname`,
+        script: `printf '%s\\n' ${quote(name)} >/etc/hostname.fmc-new; mv -f /etc/hostname.fmc-new /etc/hostname; hostname ${quote(name)} 2>/dev/null || printf %s ${quote(name)} >/proc/sys/kernel/hostname`,
         leaves: [[ask('identity', ''), { ...now, hostname: name, staticHostname: name }]],
       },
     ]
@@ -45,7 +46,7 @@ const defineTimezone = resource({
     return [
       {
         what: `${now.timezone || 'unset'} → ${zone}`,
-        script: `ln -s -- ${quote(`/usr/share/zoneinfo/${zone}`)} /etc/localtime.fmc-new; mv -fT /etc/localtime.fmc-new /etc/localtime`,
+        script: `ln -sfT -- ${quote(`/usr/share/zoneinfo/${zone}`)} /etc/localtime.fmc-new; mv -fT /etc/localtime.fmc-new /etc/localtime`,
         leaves: [[ask('identity', ''), { ...now, timezone: zone }]],
       },
     ]

@@ -1,21 +1,20 @@
 import { ask } from '../facts/index.ts'
+import { blanks, procFile } from '../facts/kernel.ts'
 import { quote } from '../shell/quote.ts'
 import { file } from './file.ts'
-import { expect, resource, type Common, type Result } from './resource.ts'
+import { checkTask, expect, resource, type Common, type Result } from './resource.ts'
 
 const defineSysctl = resource({
   name: (o: Common & { readonly key: string; readonly value: string }) => `sysctl ${o.key}`,
-  check: o =>
-    expect(/^[\w.\-/]+$/.test(o.key), `${JSON.stringify(o.key)} is not a kernel parameter`),
   needs: o => ({ now: ask('sysctl', o.key) }),
   plan({ key, value }, { now }, { doubt }) {
-    if (now === value) return []
+    if (now === blanks(value)) return []
     expect(now !== null || doubt, `this kernel has no parameter ${key}`)
     return [
       {
         what: `${now ?? 'unset'} → ${value}`,
-        script: `printf %s ${quote(value)} >/proc/sys/${key.replaceAll('.', '/')}`,
-        leaves: [[ask('sysctl', key), value]],
+        script: `printf %s ${quote(value)} >${quote(procFile(key))}`,
+        leaves: [[ask('sysctl', key), blanks(value)]],
       },
     ]
   },
@@ -28,6 +27,13 @@ export async function sysctl(
   options: Common = {},
 ): Promise<Result> {
   const text = String(value)
+  await checkTask(`sysctl ${key}`, () => {
+    expect(
+      /^[\w-]+([./][\w:@-]+)+$/.test(key),
+      `${JSON.stringify(key)} is not a kernel parameter such as net.ipv4.ip_forward`,
+    )
+    expect(/^[^\n\0]+$/.test(text), `${JSON.stringify(text)} is not a value of a kernel parameter`)
+  })
   const kept = await file(`/etc/sysctl.d/90-fmc-${key.replaceAll('/', '.')}.conf`, {
     ...options,
     content: `${key} = ${text}\n`,
@@ -38,7 +44,6 @@ export async function sysctl(
 
 const defineModule = resource({
   name: (o: Common & { readonly module: string }) => `kernel module ${o.module}`,
-  check: o => expect(/^[\w-]+$/.test(o.module), `${JSON.stringify(o.module)} is not a module name`),
   needs: o => ({ loaded: ask('module', o.module) }),
   plan: (o, { loaded }) =>
     loaded
@@ -54,6 +59,9 @@ const defineModule = resource({
 
 /** A kernel module, now and (in /etc/modules-load.d/fmc-NAME.conf) after a reboot (modules-load.d(5)). */
 export async function kernelModule(name: string, options: Common = {}): Promise<Result> {
+  await checkTask(`kernel module ${name}`, () =>
+    expect(/^[\w-]+$/.test(name), `${JSON.stringify(name)} is not a module name`),
+  )
   const kept = await file(`/etc/modules-load.d/fmc-${name}.conf`, {
     ...options,
     content: `${name}\n`,

@@ -1,13 +1,26 @@
+import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
-import { checkPath, resource, type Common, type Result } from './resource.ts'
+import { checkParent } from './access.ts'
+import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 
 const define = resource({
   name: (o: Common & { readonly path: string; readonly target: string }) => `link ${o.path}`,
-  check: o => checkPath(o.path),
-  needs: o => ({ self: ask('path', o.path), target: ask('link', o.path) }),
-  plan(o, now) {
+  check(o) {
+    checkPath(o.path)
+    expect(
+      o.target !== '' && !o.target.includes('\0'),
+      `a link cannot point to ${JSON.stringify(o.target)}`,
+    )
+  },
+  needs: o => ({
+    self: ask('path', o.path),
+    target: ask('link', o.path),
+    parent: ask('path', dirname(o.path)),
+  }),
+  plan(o, now, { doubt }) {
+    checkParent(o.path, now.parent, doubt)
     if (now.self !== null && now.self.type !== 'link')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
     if (now.target === o.target) return []

@@ -23,7 +23,9 @@ const define = resource({
   needs: o => ({ unit: ask('unit', o.name) }),
   plan({ name, state = 'started', enabled = true }, { unit }, { doubt }) {
     const wanted = enabled || state === 'started'
-    if (unit.load === 'not-found' && !wanted) return []
+    if (unit.load === 'not-found' && !wanted)
+      // A package may bring the unit, and start it.
+      return doubt ? [{ what: 'stop and disable, should it come to be' }] : []
     if (unit.load === 'not-found' && !doubt) throw new TaskError(`there is no unit ${name}`)
     if (unit.load === 'masked' && wanted)
       throw new TaskError(`the unit ${name} is masked`, { hint: `systemctl unmask ${name}` })

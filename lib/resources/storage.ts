@@ -1,7 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
-import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
+import { checkPath, expect, checkTask, resource, type Common, type Result } from './resource.ts'
 import { unit } from './unit.ts'
 
 export interface FilesystemOptions extends Common {
@@ -34,17 +34,21 @@ const defineFilesystem = resource({
           hint: `fmc never formats a disk that is not blank. To give it up: wipefs -a ${device}`,
         },
       )
-    const again = `[ -z "$(blkid -p -o value -s TYPE -- ${quote(device)})" ]`
     return [
       {
         what: `format as ${type}, label ${label}`,
-        script: `${again} || { echo 'not blank any more' >&2; exit 73; }\nmkfs.${type} -q -L ${quote(label)} ${quote(device)}\n${SETTLE}`,
+        script: `${stillBlank(device)}\nmkfs.${type} -q -L ${quote(label)} ${quote(device)}\n${SETTLE}`,
         leaves: [[ask('block', device), { type, label }]],
         timeoutMs: 30 * 60_000,
       },
     ]
   },
 })
+
+/** Like the fact by which the plan decided (lib/facts/storage.ts), right before mkfs. blkid(8): exit 2 is nothing found. */
+const stillBlank = (device: string): string =>
+  `found=$(blkid -p -o export -- ${quote(device)}) || [ $? = 2 ] || found=unclear
+if printf '%s\\n' "$found" | grep -qvE '^($|DEVNAME=|PART_ENTRY_[A-Z_]+=)'; then echo 'not blank any more' >&2; exit 73; fi`
 
 /** udev makes the link by label after mkfs has ended (udevadm(8)); a mount by label must not come before it. */
 const SETTLE = 'if command -v udevadm >/dev/null; then udevadm settle --timeout=30; fi'
@@ -65,7 +69,7 @@ export interface MountOptions extends Common {
 
 /** The name of a path's mount unit (systemd.unit(5), "String escaping for inclusion in unit names"). */
 export const mountUnitName = (path: string): string =>
-  `${[...Buffer.from(path.replace(/^\//, ''))]
+  `${path === '/' ? '-' : ''}${[...Buffer.from(path.replace(/^\//, ''))]
     .map((byte, i) => {
       const c = String.fromCharCode(byte)
       if (c === '/') return '-'
@@ -115,7 +119,13 @@ const defineMounted = resource({
  * systemd makes the mount point. A changed unit takes effect with the next mount: fmc does not unmount what is in use.
  */
 export async function mount(path: string, o: MountOptions): Promise<Result> {
-  checkPath(path)
+  await checkTask(`mount ${path}`, () => {
+    checkPath(path)
+    expect(
+      !/[\n\0]/.test([path, o.source, o.type, o.options].join('')),
+      'path, source, type and options are one line each',
+    )
+  })
   const network = /^(nfs|nfs4|cifs)$/.test(o.type)
   const name = mountUnitName(path)
   const what = /^(LABEL|UUID|PARTUUID|PARTLABEL)=/.test(o.source)
@@ -133,7 +143,7 @@ export async function mount(path: string, o: MountOptions): Promise<Result> {
     `What=${what.replaceAll('%', '%%')}`,
     `Where=${path.replaceAll('%', '%%')}`,
     `Type=${o.type}`,
-    ...(o.options === undefined ? [] : [`Options=${o.options}`]),
+    ...(o.options === undefined ? [] : [`Options=${o.options.replaceAll('%', '%%')}`]),
     'TimeoutSec=60',
     '[Install]',
     `WantedBy=${network ? 'remote-fs.target' : 'local-fs.target'}`,

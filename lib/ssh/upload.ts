@@ -19,7 +19,7 @@ const CHUNK = 256 * 1024
 const receiver = (path: string, size: number): string => {
   const p = quote(path.startsWith('-') ? `./${path}` : path)
   return (
-    `umask 077; set -C; rm -f ${p} && cat >${p} || exit 1\n` +
+    `umask 077; set -C; rm -f ${p} && cat >${p} || { rm -f ${p}; exit 1; }\n` +
     `_fmc=$(wc -c <${p}); [ "$_fmc" -eq ${size} ] || { rm -f ${p}; printf 'got %d of ${size} bytes' "$_fmc" >&2; exit 65; }`
   )
 }
