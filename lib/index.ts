@@ -6,15 +6,19 @@ export type { Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.t
 export { Secret, secret, reveal } from './secrets/secret.ts'
 export { quote, quoteAll } from './shell/quote.ts'
 export {
+  all,
   play,
   playbook,
   role,
   together,
+  type Conclude,
+  type Findings,
   type Invariant,
   type Play,
   type Playbook,
   type Role,
 } from './engine/role.ts'
+export type { Finding, Page } from './engine/events.ts'
 export { absent } from './resources/absent.ts'
 export { group, user } from './resources/account.ts'
 export { artifact } from './resources/artifact.ts'
@@ -28,7 +32,9 @@ export { addressIn, host, hosts, inventory, on, vips } from './resources/invento
 export { kernelModule, sysctl } from './resources/kernel.ts'
 export { line } from './resources/line.ts'
 export { link } from './resources/link.ts'
+export { begun, observe } from './resources/observe.ts'
 export { packages } from './resources/packages.ts'
+export { reboot } from './resources/reboot.ts'
 export { resource, type Common, type Result } from './resources/resource.ts'
 export type { PlannedChange } from './resources/scope.ts'
 export { service } from './resources/service.ts'

@@ -1,10 +1,13 @@
+import { join } from 'node:path'
 import { play as definePlay, playbook, type Playbook } from '../engine/role.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT, UsageError } from '../errors.ts'
+import type { Host } from '../inventory/types.ts'
 import type { Event } from '../engine/events.ts'
 import { openContext, positive, withSecrets, type CommonOptions } from './context.ts'
 import { insideLab } from './enter-lab.ts'
+import { confirmed } from './confirm.ts'
 import { loadPlaybook, loadRole } from './load.ts'
-import { cacheDir } from './paths.ts'
+import { cacheDir, keepDir } from './paths.ts'
 
 declare const FMC_VERSION: string
 
@@ -46,8 +49,10 @@ export async function roleCommand(name: string, pattern: string, o: PlayOptions)
 
 async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
   const forks = positive('--forks', o.forks)
-  const [{ select, checkVars }, { run }, { openSession }, { requireRoleVars }, lab] =
+  const dryRun = (o.dryRun ?? false) || (o.check ?? false)
+  const [{ Journal }, { select, checkVars }, { run }, { openSession }, { requireRoleVars }, lab] =
     await Promise.all([
+      import('../engine/journal.ts'),
       import('../engine/select.ts'),
       import('../engine/runner.ts'),
       import('../ssh/index.ts'),
@@ -66,10 +71,23 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
         p.roles.map(r => ({ role: r.name, hosts: p.hosts.map(h => h.name), vars: r.vars })),
       ),
   )
+  const hosts = [...new Map(first.flat().flatMap(p => p.hosts.map(h => [h.name, h]))).values()]
+  checkHosts(book, hosts)
+  if (!dryRun) await confirmed(book, context.inventory, hosts)
   const names = new Set(first.flat().flatMap(p => p.hosts.map(h => h.name)))
   const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
   const { inventory, secrets } = await withSecrets(context, names, keys, o)
   const stages = select(inventory, book, selection)
+  const journal = new Journal(cacheDir(), [
+    inventory.file,
+    command,
+    o.limit,
+    o.tags,
+    o.role,
+    o.extraVars,
+    lab?.dir,
+  ])
+  const begun = journal.begun()
   const report = await openReport(o)
   const signals = listen()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
@@ -78,12 +96,19 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
   for (const [role, why] of skip)
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
+  const changes = !dryRun && book.readOnly !== true
+  if (changes) journal.begin(begun)
   try {
-    return await run({
+    const code = await run({
       inventory,
       stages,
       vars: checkVars(stages, () => inventory.file),
-      dryRun: (o.dryRun ?? false) || (o.check ?? false),
+      dryRun,
+      readOnly: book.readOnly ?? false,
+      conclude: book.conclude,
+      found: new Map(),
+      begun,
+      keepDir: lab ? join(lab.dir, 'kept') : keepDir(inventory.domain),
       diff: o.diff ?? false,
       forks,
       lab: lab !== undefined,
@@ -99,10 +124,20 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       command,
       emit: (event: Event) => report.on(event),
     })
+    if (changes && code === EXIT.ok) journal.end()
+    return code
   } finally {
     signals.off()
     await report.end()
   }
+}
+
+function checkHosts({ name, hosts: wanted }: Playbook, hosts: readonly Host[]): void {
+  if (wanted === undefined || hosts.length === 1) return
+  throw new UsageError(
+    `${name} works on one host, and these are ${hosts.length}: ${hosts.map(h => h.name).join(', ')}`,
+    { hint: `fmc play ${name} --limit HOST` },
+  )
 }
 
 async function openReport(o: PlayOptions) {

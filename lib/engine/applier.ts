@@ -119,6 +119,7 @@ export class Applier {
   }
 
   async #host(selected: SelectedPlay, host: Host): Promise<void> {
+    await this.#fleet.get(host).revive()
     for (const role of selected.roles) {
       const planned = this.#planner.of(selected, host).get(role.name) ?? []
       // On a host that has been touched even an empty plan may have been overtaken.

@@ -1,12 +1,12 @@
 import { hostname, userInfo } from 'node:os'
 import { ask, batch, keyOf, type Query } from '../facts/index.ts'
-import { TaskError } from '../errors.ts'
+import { TaskError, UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { OpenSession, Target } from '../ssh/types.ts'
 import { marksOf } from './handlers.ts'
-import { HostRun } from './host-run.ts'
-import { lockScript } from './lock.ts'
+import { HostRun, type Reopen } from './host-run.ts'
+import { lockScript, type LockKind } from './lock.ts'
 import { Questions } from './questions.ts'
 
 export interface ConnectOptions {
@@ -27,17 +27,15 @@ export interface ConnectOptions {
 export async function connect(
   host: Host,
   roles: readonly string[],
-  lock: 'exclusive' | 'shared',
+  lock: LockKind,
   o: ConnectOptions,
 ): Promise<{ run: HostRun; save: () => void }> {
   const memory = new Questions(o.cacheDir, o.inventoryFile, o.command, host.name)
   const remembered = memory.load()
   const owed = roles.map((r): Query => ask('pending', marksOf(r)))
   const questions = batch([...new Map([...owed, ...remembered].map(q => [keyOf(q), q])).values()])
-  const { script, read } = lockScript(
-    lock,
-    `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${o.command})`,
-  )
+  const signed = (): ReturnType<typeof lockScript> => lockScript(lock, signature(o.command))
+  const { script, read } = signed()
   const { session, first: answer } = await o.openSession(
     o.targetOf(host),
     `${script}\n${questions.script}`,
@@ -51,7 +49,12 @@ export async function connect(
     if (!output) throw new Error('the host did not answer')
     const { error, rest } = read(output.stdout)
     if (error) throw error
-    const run = new HostRun(host, session, o.secrets)
+    const run = new HostRun(
+      host,
+      session,
+      o.secrets,
+      reopener(o.openSession, o.targetOf(host), signed),
+    )
     run.learnIfSound(() => questions.parse({ ...output, stdout: rest }))
     return { run, save: () => memory.save([...run.asked.values()], remembered) }
   } catch (error) {
@@ -59,3 +62,28 @@ export async function connect(
     throw error
   }
 }
+
+const signature = (command: string): string =>
+  `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${command})`
+
+/** How long a host that is rebooting may take to answer one attempt. */
+const RETRY_MS = 5000
+
+const reopener =
+  (openSession: OpenSession, target: Target, signed: () => ReturnType<typeof lockScript>): Reopen =>
+  async notBoot => {
+    const { session } = await openSession({ ...target, connectTimeoutMs: RETRY_MS })
+    try {
+      // The lock comes last: the session that the old system has not ended yet may still hold it.
+      const { stdout: boot } = await session.run('cat /proc/sys/kernel/random/boot_id')
+      if (boot.trim() === notBoot)
+        throw new UnreachableError(`${target.name}: it has not shut down yet`)
+      const { script, read } = signed()
+      const { error } = read((await session.run(script)).stdout)
+      if (error) throw error
+      return session
+    } catch (error) {
+      session.close()
+      throw error
+    }
+  }

@@ -27,13 +27,34 @@ export interface Counts {
   readonly unneeded: number
 }
 
+/** What a check of the whole says about one thing. */
+export interface Finding {
+  /** broken: something does not work. degraded: it works, but the next failure breaks it. notice: this week is soon enough. */
+  readonly level: 'broken' | 'degraded' | 'notice' | 'fine'
+  /** One sentence. */
+  readonly text: string
+  /** What it rests on, a line each. */
+  readonly details?: readonly string[]
+  /** What to do. */
+  readonly hint?: string
+}
+
+/** Everything found on one page, the most important first. */
+export interface Page {
+  readonly title: string
+  readonly findings: readonly Finding[]
+}
+
 export type Event =
+  | ({ readonly type: 'page' } & Page)
   | { readonly type: 'version'; readonly fmc: string; readonly contract: 1 }
   | {
       readonly type: 'start'
       readonly command: string
       readonly dryRun: boolean
       readonly lab: boolean
+      /** A check: its page says it all. */
+      readonly readOnly?: true
       readonly plays: readonly {
         readonly play: string
         readonly hosts: readonly string[]

@@ -84,7 +84,11 @@ export class Fleet {
   }
 
   connect(host: Host): Promise<HostRun> {
-    const lock = this.#o.dryRun || !this.hosts.includes(host) ? 'shared' : 'exclusive'
+    const lock = this.#o.readOnly
+      ? 'none'
+      : this.#o.dryRun || !this.hosts.includes(host)
+        ? 'shared'
+        : 'exclusive'
     let opening = this.#opening.get(host.name)
     if (!opening) {
       const roles = this.#o.stages
@@ -97,15 +101,19 @@ export class Fleet {
         return run
       })
       this.#opening.set(host.name, opening)
+      // Who could not be reached may answer later: an invariant asks again.
+      opening.catch(() => this.#opening.delete(host.name))
     }
     return opening
   }
 
-  /** Another host that a role or an invariant looks at; connected when first needed. */
+  /** Another host that a role or an invariant looks at; connected when first needed, and again when its session was lost. */
   async reach(name: string): Promise<HostRun> {
     const host = this.#o.inventory.hosts.get(name)
     if (!host) throw new TaskError(`the inventory has no host ${name}`)
-    return this.connect(host)
+    const run = await this.connect(host)
+    await run.revive()
+    return run
   }
 
   close(): void {

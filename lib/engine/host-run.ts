@@ -1,4 +1,5 @@
-import { TaskError } from '../errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TaskError, UnreachableError } from '../errors.ts'
 import { batch, keyOf, type Facts, type FamilyName, type Query } from '../facts/index.ts'
 import { GarbledProbe } from '../facts/family.ts'
 import type { Host } from '../inventory/types.ts'
@@ -6,12 +7,15 @@ import type { PlannedChange } from '../resources/scope.ts'
 import { redact } from '../secrets/redact.ts'
 import { reveal, type Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
-import type { Session } from '../ssh/types.ts'
+import type { Output, Session } from '../ssh/types.ts'
 
 /** A probe that takes longer is broken. */
 const PROBE_TIMEOUT_MS = 120_000
 /** Of a change that names none. */
 const DEFAULT_TIMEOUT_MS = 600_000
+/** For the order to reboot, and between two attempts to connect again. */
+const ORDER_TIMEOUT_MS = 60_000
+const RETRY_MS = 500
 /** Characters of a failed command's output that are told. */
 const SHOWN = 4000
 
@@ -21,10 +25,12 @@ interface Waiter {
   reject(error: unknown): void
 }
 
+/** Opens the host's session anew, locked as before, unless it still is the boot with this id. Throws UnreachableError, LockedError. */
+export type Reopen = (notBoot?: string) => Promise<Session>
+
 /** One host during a run: its session, what has been read of it, and what has been asked. */
 export class HostRun {
   readonly host: Host
-  readonly session: Session
   /** Everything asked in this run, for the next run's first round trip. */
   readonly asked = new Map<string, Query>()
   /** Did this run write to the host? From then on later roles run even if their plan was empty. */
@@ -32,14 +38,28 @@ export class HostRun {
   /** Why no further task is run here. */
   failed: Error | undefined
   readonly #secrets: readonly Secret[]
+  readonly #reopen: Reopen | undefined
+  #session: Session
   readonly #memo = new Map<string, unknown>()
   #waiting: Waiter[] = []
   #lookAhead = false
 
-  constructor(host: Host, session: Session, secrets: readonly Secret[] = []) {
+  constructor(host: Host, session: Session, secrets: readonly Secret[] = [], reopen?: Reopen) {
     this.#secrets = secrets
     this.host = host
-    this.session = session
+    this.#session = session
+    this.#reopen = reopen
+  }
+
+  get session(): Session {
+    return this.#session
+  }
+
+  /** Connects again when the session was lost. Throws UnreachableError, LockedError. */
+  async revive(): Promise<void> {
+    if (!this.#session.lost || !this.#reopen) return
+    this.forget()
+    this.#session = await this.#reopen()
   }
 
   learn(facts: ReadonlyMap<string, unknown>): void {
@@ -136,12 +156,19 @@ export class HostRun {
     ]
     const script = `set -e\n${parts.filter(p => p !== '').join('\n')}`
     const timeoutMs = Math.max(...changes.map(c => c.timeoutMs ?? DEFAULT_TIMEOUT_MS))
-    const result = await this.session
-      .run(`( exec 9>&-; eval ${quote(script)} )`, { timeoutMs })
+    const how = `( exec 9>&-; eval ${quote(script)} )`
+    const result = await (
+      changes.some(c => c.reboots)
+        ? this.#reboot(how, timeoutMs)
+        : this.session.run(how, { timeoutMs })
+    )
       .catch((error: unknown) => {
         if (!(error instanceof TaskError)) throw error
         // Without its `command`: the script may have secrets in it, cut in two where it was shortened.
-        throw new TaskError(error.message, { output: this.#shown(error.output ?? '') })
+        throw new TaskError(error.message, {
+          output: this.#shown(error.output ?? ''),
+          hint: error.hint,
+        })
       })
       // What somebody else asked meanwhile saw the host as it was before.
       .finally(() => this.forget())
@@ -153,6 +180,38 @@ export class HostRun {
       output: this.#shown(`${result.stderr}${result.stdout}`),
     })
   }
+
+  /** The script's result if it fails; else waits until the host answers with another boot id. */
+  async #reboot(script: string, timeoutMs: number): Promise<Output> {
+    const { stdout: boot } = await this.session.run('cat /proc/sys/kernel/random/boot_id')
+    const done = { code: 0, stdout: '', stderr: '' }
+    const result = await this.session
+      .run(script, { timeoutMs: ORDER_TIMEOUT_MS })
+      .catch((error: unknown) => {
+        if (error instanceof UnreachableError) return done
+        throw error
+      })
+    if (result.code !== 0 || !this.#reopen) return result
+    this.session.close()
+    const end = performance.now() + timeoutMs
+    for (;;) {
+      try {
+        this.#session = await this.#reopen(boot.trim())
+        return done
+      } catch (error) {
+        if (!(error instanceof UnreachableError)) throw error
+        if (performance.now() > end)
+          throw new TaskError(
+            `it was told to reboot and did not come back within ${Math.round(timeoutMs / 60_000)} min: ${error.message}`,
+            {
+              hint: 'look at its console; once it is up, run the same command again: it goes on from here',
+            },
+          )
+      }
+      await sleep(RETRY_MS)
+    }
+  }
+
   /** A probe that was ended: told by its questions, not by the script that they became. */
   #unanswered(queries: readonly Query[], error: TaskError): TaskError {
     const asked = queries.map(q => (q.family === 'command' ? q.arg : `${q.family} ${q.arg}`))

@@ -10,19 +10,25 @@ export class LockedError extends TaskError {
   override name = 'LockedError'
 }
 
+/** `none`: whoever only looks disturbs nobody and is not kept out, least of all when a run hangs. */
+export type LockKind = 'exclusive' | 'shared' | 'none'
+
 /**
  * Takes flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the session.
  * An apply takes it exclusively, a plan shared; either signs it. `command exec` keeps the shell alive when /run cannot be written.
  */
 export function lockScript(
-  kind: 'exclusive' | 'shared',
+  kind: LockKind,
   who: string,
 ): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
   const mark = `\x1e${randomBytes(9).toString('hex')}:`
   const what = kind === 'shared' ? ', a dry run' : ''
   const sign = `printf '%s (shell pid %d)\\n' ${quote(`${who}${what}`)} $$ >${LOCK_FILE}; `
   // Only root can open it for writing: a process is spent on asking who we are only when that has failed.
-  const script = `if ! command -v flock >/dev/null; then printf 'flock${mark}'
+  const script =
+    kind === 'none'
+      ? `printf 'mine${mark}'`
+      : `if ! command -v flock >/dev/null; then printf 'flock${mark}'
 elif ! command exec 9<>${LOCK_FILE}; then if [ "$(id -u)" = 0 ]; then printf 'open${mark}'; else printf 'root${mark}'; fi
 elif flock -n ${kind === 'shared' ? '-s ' : ''}9; then ${sign}printf 'mine${mark}'
 else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`

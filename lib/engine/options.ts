@@ -1,6 +1,7 @@
 import type { Inventory } from '../inventory/types.ts'
 import type { ConnectOptions } from './connect.ts'
 import type { Event } from './events.ts'
+import type { Conclude } from './role.ts'
 import type { CheckedVars, SelectedPlay } from './select.ts'
 
 /** Everything a run needs to know. */
@@ -16,6 +17,15 @@ export interface RunOptions extends ConnectOptions {
   /** A dry run with changes pending exits 3. */
   readonly pendingIsError: boolean
   readonly artifactsDir: string | undefined
+  /** When the job began (lib/engine/journal.ts), in ms since 1970. */
+  readonly begun: number
+  /** Where the controller keeps what it takes from hosts. */
+  readonly keepDir: string
+  /** Only look: no lock is taken and the plan is all. */
+  readonly readOnly: boolean
+  readonly conclude: Conclude | undefined
+  /** What roles hand to `conclude`, by host NUL role. */
+  readonly found: Map<string, unknown>
   /** Aborted: start no further task. */
   readonly stop: AbortSignal
   /** Aborted: end what is running on the hosts, too. */

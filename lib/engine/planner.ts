@@ -104,6 +104,10 @@ export class Planner {
       inventory: this.#o.inventory,
       wantDiff: this.#o.diff,
       artifactsDir: this.#o.artifactsDir,
+      begun: this.#o.begun,
+      keepDir: this.#o.keepDir,
+      observe: (host: string, role: string, found: unknown) =>
+        void this.#o.found.set(`${host}\0${role}`, found),
       signal: this.#o.stop,
       reach: (name: string) => this.#fleet.reach(name),
       working: (host: string, roleName: string, task: string, text?: string) =>

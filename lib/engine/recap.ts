@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts'
-import type { Counts, Event } from './events.ts'
+import type { Counts, Event, Page } from './events.ts'
 
 type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
 const zero = (): Mutable => ({
@@ -51,13 +51,18 @@ export class Recap {
     pendingIsError: boolean
     /** Something went wrong that is no host's failure. */
     failed: boolean
+    /** Of a run that ends with a page. */
+    page?: Page | undefined
+    readOnly?: boolean
   }): Extract<Event, { type: 'recap' }> {
     const total = this.total()
+    const wrong =
+      o.page?.findings.some(f => f.level === 'broken' || f.level === 'degraded') ?? false
     const exitCode = o.interrupted
       ? EXIT.interrupted
-      : total.failed > 0 || o.failed
+      : (total.failed > 0 && !o.readOnly) || o.failed || wrong
         ? EXIT.failed
-        : total.unreachable > 0
+        : total.unreachable > 0 && !o.readOnly
           ? EXIT.unreachable
           : o.dryRun && o.pendingIsError && total.changed > 0
             ? EXIT.pending

@@ -43,13 +43,21 @@ export interface Surroundings {
   readonly inventory: Inventory
   readonly wantDiff: boolean
   readonly artifactsDir: string | undefined
+  readonly begun: number
+  readonly keepDir: string
   /** Aborted: start no further task. */
   readonly signal: AbortSignal
   reach(host: string): Promise<HostRun>
   /** Live output. */
   working(host: string, role: string, task: string, text?: string): void
+  observe(host: string, role: string, found: unknown): void
   /** A task of the apply pass has ended. */
   finished(record: TaskRecord): void
+}
+
+/** Has the role been told of Ctrl-C? What it still runs then are its `finally` blocks. */
+interface Interruption {
+  told: boolean
 }
 
 interface RoleRunOptions {
@@ -61,6 +69,7 @@ interface RoleRunOptions {
   readonly predicted: Predicted
   /** Of the role run that this one is a part of, on another host. */
   readonly records?: TaskRecord[]
+  readonly interruption?: Interruption
 }
 
 /** One role on one host in one pass. Closed when the role returns: a task that starts or still runs then was not awaited. */
@@ -76,6 +85,7 @@ export class RoleRun implements Scope {
   readonly #notified = new Set<string>()
   /** Other hosts that this role works on through `on`. */
   readonly #elsewhere = new Map<string, RoleRun>()
+  readonly #interruption: Interruption
   #open = true
   /** Inside a handler: what it runs are no tasks of their own. */
   #quiet = false
@@ -84,6 +94,7 @@ export class RoleRun implements Scope {
     this.role = o.role.name
     this.mode = o.pass.mode
     this.records = o.records ?? []
+    this.#interruption = o.interruption ?? { told: false }
     this.#o = o
     this.#run = o.run
     this.#pass = o.pass.of(o.run.host.name)
@@ -101,6 +112,12 @@ export class RoleRun implements Scope {
   get artifactsDir(): string | undefined {
     return this.#o.around.artifactsDir
   }
+  get begun(): number {
+    return this.#o.around.begun
+  }
+  get keepDir(): string {
+    return this.#o.around.keepDir
+  }
   get doubt(): string | undefined {
     return this.#pass.doubt
   }
@@ -115,6 +132,9 @@ export class RoleRun implements Scope {
   }
   forecast(changes: readonly PlannedChange[]): void {
     this.#pass.forecast.add(changes)
+  }
+  observe(found: unknown): void {
+    this.#o.around.observe(this.host.name, this.role, found)
   }
   notify(handlers: readonly string[]): void {
     this.checkHandlers(handlers)
@@ -177,7 +197,7 @@ export class RoleRun implements Scope {
       throw new TaskError(`${name} was started after the role ${this.role} had ended`, {
         hint: 'an await is missing',
       })
-    this.#o.around.signal.throwIfAborted()
+    this.#stopHere()
     this.#allAwaited(this.#quiet ? 1 : 0)
     const id = this.#identify(name)
     this.#running.add(id)
@@ -218,6 +238,19 @@ export class RoleRun implements Scope {
     } finally {
       this.#running.delete(id)
     }
+  }
+
+  /** After Ctrl-C no task starts; those of a `finally` do, after the first that was refused. */
+  #stopHere(): void {
+    const { signal } = this.#o.around
+    if (!signal.aborted || this.#interruption.told) return
+    this.#tell()
+    signal.throwIfAborted()
+  }
+
+  /** Not at once: other tasks of the same tick must be refused, too. */
+  #tell(): void {
+    queueMicrotask(() => (this.#interruption.told = true))
   }
 
   #named(id: string, cause: unknown): Error {
@@ -279,12 +312,21 @@ export class RoleRun implements Scope {
     const run = await this.#o.around.reach(name)
     const known = this.#elsewhere.get(name)
     if (known) return known
-    const there = new RoleRun({ ...this.#o, run, records: this.records })
+    const there = new RoleRun({
+      ...this.#o,
+      run,
+      records: this.records,
+      interruption: this.#interruption,
+    })
     this.#elsewhere.set(name, there)
     return there
   }
 
   async pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#o.around.signal })
+    if (this.#interruption.told) return sleep(ms)
+    await sleep(ms, undefined, { signal: this.#o.around.signal }).catch((error: unknown) => {
+      this.#tell()
+      throw error
+    })
   }
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
-import type { Host } from '../inventory/types.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
 import { UsageError } from '../errors.ts'
+import type { Page } from './events.ts'
 
 export interface RoleContext<V> {
   /** The role's own variables for this host, checked and with defaults. */
@@ -54,6 +55,20 @@ export interface Invariant {
   readonly timeoutSeconds?: number
 }
 
+/** Invariants that must hold together; the first that does not is told. */
+export const all = (...invariants: readonly Invariant[]): Invariant => ({
+  name: invariants.map(i => i.name).join(', '),
+  timeoutSeconds: Math.max(...invariants.map(i => i.timeoutSeconds ?? 60)),
+  async check(when, batch) {
+    for (const invariant of invariants) {
+      const answer = await invariant.check(when, batch)
+      if (answer !== true)
+        return `${invariant.name}: ${answer === false ? 'it does not hold' : answer}`
+    }
+    return true
+  },
+})
+
 export interface PlayOptions {
   /** Ansible pattern. */
   readonly hosts: string
@@ -80,7 +95,38 @@ export interface Together {
 }
 export const together = (...plays: readonly Play[]): Together => ({ together: plays })
 
-export interface Playbook {
+/** What a playbook's roles have found, for its last word. */
+export interface Findings {
+  readonly inventory: Inventory
+  /** The hosts that the selection left. */
+  readonly hosts: readonly Host[]
+  /** What a role handed to `observe` on a host. */
+  found(host: string, role: string): unknown
+  /** Hosts that could not be reached or where a task failed, and why. */
+  readonly lost: ReadonlyMap<string, string>
+}
+
+/** Makes one page of what was found: pure, so that it is tested without hosts. */
+export type Conclude = (findings: Findings) => Page
+
+export interface PlaybookOptions {
+  /** Only looks: takes no lock, is no dry run of anything, and a host that fails stops no other. */
+  readonly readOnly?: boolean
+  readonly conclude?: Conclude
+  /** `one host`: does nothing unless --limit (or the inventory) leaves exactly one. */
+  readonly hosts?: 'one host'
+  /** Must be typed before anything is changed, or given as `-e confirm=…`. A dry run does not ask. */
+  readonly confirm?: (about: {
+    readonly inventory: Inventory
+    readonly hosts: readonly Host[]
+  }) => {
+    /** What will be done, in a sentence or two. */
+    readonly question: string
+    readonly answer: string
+  }
+}
+
+export interface Playbook extends PlaybookOptions {
   readonly name: string
   /** In order; each stage is one play or several that run together. */
   readonly stages: readonly (readonly Play[])[]
@@ -90,7 +136,11 @@ export interface Playbook {
  * An ordered list of plays (playbooks/<name>.ts exports it as default). Play names must be unique, for they name tasks in
  * reports, and so must role names: a role's variables, owed handlers and tasks are known by them.
  */
-export function playbook(name: string, plays: readonly (Play | Together)[]): Playbook {
+export function playbook(
+  name: string,
+  plays: readonly (Play | Together)[],
+  options: PlaybookOptions = {},
+): Playbook {
   const stages = plays.map(p => ('together' in p ? p.together : [p]))
   const names = stages.flat().map(p => p.name)
   const twice = names.find((n, i) => names.indexOf(n) !== i)
@@ -107,5 +157,5 @@ export function playbook(name: string, plays: readonly (Play | Together)[]): Pla
       roles.set(r.name, r)
     }
   }
-  return { name, stages }
+  return { ...options, name, stages }
 }

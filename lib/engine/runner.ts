@@ -1,7 +1,7 @@
 import { FmcError } from '../errors.ts'
 import { redactor } from '../secrets/redact.ts'
 import { Applier } from './applier.ts'
-import type { Event } from './events.ts'
+import type { Event, Page } from './events.ts'
 import { Failed, isAbort } from './failed.ts'
 import { Fleet } from './fleet.ts'
 import type { Emit, RunOptions } from './options.ts'
@@ -16,7 +16,8 @@ export async function run(o: RunOptions): Promise<number> {
   const start = performance.now()
   const recap = new Recap()
   const interrupted = (): boolean => o.stop.aborted
-  const emit = countedAndRedacted(o, recap)
+  const lost = new Map<string, string>()
+  const emit = countedAndRedacted(o, recap, lost)
   const fleet = new Fleet(o, emit)
   const planner = new Planner(o, fleet, emit)
   for (const host of fleet.hosts) recap.add(host.name)
@@ -24,7 +25,7 @@ export async function run(o: RunOptions): Promise<number> {
   const strays = stray(emit)
   try {
     await pass('plan', emit, () => planner.planAll())
-    if (o.dryRun) planner.showAll()
+    if (o.dryRun || o.readOnly) planner.showAll()
     else if (!fleet.locked && !interrupted()) {
       await pass('apply', emit, () => new Applier(o, fleet, planner, emit).applyAll())
       if (fleet.touched.length > 0 && !interrupted())
@@ -34,6 +35,8 @@ export async function run(o: RunOptions): Promise<number> {
     fleet.close()
     strays.off()
   }
+  const page = interrupted() ? undefined : pageOf(o, fleet, lost)
+  if (page) emit({ type: 'page', ...page })
   const seconds = Math.round(performance.now() - start) / 1000
   const last = recap.event({
     dryRun: o.dryRun,
@@ -41,10 +44,20 @@ export async function run(o: RunOptions): Promise<number> {
     interrupted: o.stop.aborted,
     pendingIsError: o.pendingIsError,
     failed: fleet.locked || strays.any(),
+    page,
+    readOnly: o.readOnly && page !== undefined,
   })
   o.emit(last)
   return last.exitCode
 }
+
+const pageOf = (o: RunOptions, fleet: Fleet, lost: ReadonlyMap<string, string>): Page | undefined =>
+  o.conclude?.({
+    inventory: o.inventory,
+    hosts: fleet.hosts,
+    found: (host, role) => o.found.get(`${host}\0${role}`),
+    lost,
+  })
 
 async function pass(
   name: 'plan' | 'apply' | 'verify',
@@ -75,6 +88,7 @@ const startOf = (o: RunOptions, fleet: Fleet): Event => ({
   command: o.command,
   dryRun: o.dryRun,
   lab: o.lab,
+  ...(o.readOnly ? { readOnly: true as const } : {}),
   plays: o.stages.flat().map(p => ({
     play: p.play.name,
     hosts: p.hosts.map(h => h.name),
@@ -84,11 +98,12 @@ const startOf = (o: RunOptions, fleet: Fleet): Event => ({
 })
 
 /** The second line of defence: whatever slipped into a text, the secrets of this run do not leave in an event. */
-function countedAndRedacted(o: RunOptions, recap: Recap): Emit {
+function countedAndRedacted(o: RunOptions, recap: Recap, lost: Map<string, string>): Emit {
   const redact = redactor(o.secrets)
   return event => {
     const safe = o.secrets.length === 0 ? event : (withTexts(event, redact) as Event)
     recap.count(safe)
+    if ('failure' in safe) lost.set(safe.host, safe.failure.message)
     o.emit(safe)
   }
 }

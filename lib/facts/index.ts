@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Output } from '../ssh/types.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
+import { boot, type BootFact } from './boot.ts'
 import { command, type CommandFact } from './command.ts'
 import { GarbledProbe, type Family } from './family.ts'
 import { module, sysctl } from './kernel.ts'
@@ -13,6 +14,7 @@ import { unit, type UnitFact } from './unit.ts'
 
 export type {
   BlockFact,
+  BootFact,
   CommandFact,
   GroupFact,
   IdentityFact,
@@ -43,6 +45,7 @@ export interface Facts {
   pending: readonly string[]
   command: CommandFact
   system: SystemFact
+  boot: BootFact
 }
 export type FamilyName = keyof Facts
 
@@ -65,6 +68,7 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   pending,
   command,
   system,
+  boot,
 }
 
 /** A question. It says what is asked and never holds an answer. */

@@ -4,6 +4,7 @@ import type { Event } from '../engine/events.ts'
 import type { Failed, TaskEvent } from './blocks.ts'
 import { addFailure, failureBlock, failureOf, noteLine } from './blocks.ts'
 import { changeList } from './changes.ts'
+import { pageLines } from './page.ts'
 import type { RecapEvent } from './recap.ts'
 import { closing, recapTable } from './recap.ts'
 import { createStyle } from './style.ts'
@@ -13,6 +14,7 @@ import type { Frame } from './view.ts'
 import { finalView, liveView } from './view.ts'
 import { createWriter } from './writer.ts'
 
+type PageEvent = Extract<Event, { type: 'page' }>
 type Draw = (frame: Frame) => string[]
 
 interface PainterOptions {
@@ -95,6 +97,8 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
   const people = createWriter(options.stderr)
   let command = ''
   let recap: RecapEvent | undefined
+  let page: PageEvent | undefined
+  let readOnly = false
   let finish: (() => void) | undefined
   let running: Promise<unknown> | undefined
 
@@ -103,7 +107,7 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
     const report: PainterOptions = {
       report: options,
       live: frame => liveView(tree, frame, style),
-      final: frame => finalView(tree, frame, style),
+      final: frame => (readOnly && page ? [] : finalView(tree, frame, style)),
     }
     running = new Listr([{ title: command, task: () => finished }], {
       renderer: Painter,
@@ -113,7 +117,10 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
   }
   const keep = (event: Event): void => {
     addFailure(failures, failureOf(event))
-    if (event.type === 'start') command = event.command
+    if (event.type === 'start') {
+      command = event.command
+      readOnly = event.readOnly ?? false
+    } else if (event.type === 'page') page = event
     else if (event.type === 'recap') recap = event
     else if (event.type === 'pass' && event.pass === 'apply' && event.state === 'start')
       changed.length = 0
@@ -125,11 +132,14 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
   }
   const below = (): string[] => {
     const columns = (options.stdout as Partial<NodeJS.WriteStream>).columns ?? options.columns
+    const shown = page ? pageLines(page, style, columns) : []
+    if (page && readOnly) return ['', ...warnings.map(style.warning), ...shown]
     const list = tree.dryRun || options.diff || options.verbose
     const blocks = [
       warnings.map(style.warning),
       ...failures.map(failed => failureBlock(failed, style)),
       list ? changeList(changed, { diff: options.diff, columns }, style).slice(0, -1) : [],
+      shown,
       recap ? recapTable(recap, style, { fold: !options.verbose, columns }) : [],
       recap ? closing(recap, command, style) : [],
     ]

@@ -6,6 +6,7 @@ import { closing, recapTable } from './recap.ts'
 import { cleanLine } from './sanitise.ts'
 import type { Style } from './style.ts'
 import { createStyle } from './style.ts'
+import { pageLines } from './page.ts'
 import type { Report, ReportOptions } from './types.ts'
 import { count, elapsed } from './words.ts'
 import { createWriter } from './writer.ts'
@@ -38,6 +39,8 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   let command = ''
   let dryRun = false
   let planning = false
+  let readOnly = false
+  let hasPage = false
 
   const print = (lines: readonly string[]): void => {
     if (lines.length > 0) out.write(`${lines.join('\n')}\n`)
@@ -67,7 +70,13 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
     on(event) {
       if (event.type === 'note')
         (event.level === 'warning' ? people : out).write(`${noteLine(event)}\n`)
-      else if (event.type === 'start') ({ command, dryRun } = event)
+      else if (event.type === 'start') {
+        ;({ command, dryRun } = event)
+        readOnly = event.readOnly ?? false
+      } else if (event.type === 'page') {
+        hasPage = true
+        print(['', ...pageLines(event, style)])
+      } else if (readOnly && (hasPage || event.type !== 'recap')) return
       else if (event.type === 'pass') {
         planning = event.pass === 'plan' && event.state === 'start'
         if (event.state === 'start') print([`== ${event.pass}`])

@@ -220,6 +220,7 @@ export const note = (tree: Tree, event: Event, now: number): void => {
       conclude(tree, event.exitCode)
       return
     case 'version':
+    case 'page':
       return
   }
 }

@@ -28,6 +28,8 @@ export interface PlannedChange {
   readonly text?: readonly [path: string, content: string]
   /** Default 10 minutes. */
   readonly timeoutMs?: number
+  /** The script makes the host boot anew: the session is expected to die and is opened again within `timeoutMs`. */
+  readonly reboots?: true
   /** Unified diff for the report; filled in on demand. */
   readonly diff?: string
 }
@@ -58,6 +60,10 @@ export interface Scope {
   readonly wantDiff: boolean
   /** `--artifacts DIR`. */
   readonly artifactsDir: string | undefined
+  /** When this job began, in ms since 1970: this run, or the one that was interrupted and that this one goes on with. */
+  readonly begun: number
+  /** Where the controller keeps what it takes from hosts. */
+  readonly keepDir: string
   /** A planned change that may have altered what is read here; a missing precondition is then no error. */
   readonly doubt: string | undefined
   /** From here on the forecast cannot name everything. */
@@ -81,6 +87,8 @@ export interface Scope {
   notify(handlers: readonly string[]): void
   /** Throws TaskError for a handler that the role does not have. */
   checkHandlers(handlers: readonly string[]): void
+  /** Hand something found to the playbook's `conclude`; the role's last word on a host counts. */
+  observe(found: unknown): void
   /** Run the notified handlers now. */
   flush(): Promise<void>
   /** The same role's view of another host. Throws when it cannot be reached. */

@@ -105,6 +105,10 @@ class Shell implements Session {
     void pipe.ended.then(ending => this.#ended(ending))
   }
 
+  get lost(): boolean {
+    return this.#dead !== undefined
+  }
+
   /** The script that came with the exec request: it runs already. */
   booted(script: string): Promise<Output> {
     return this.#add(script, {}, false)

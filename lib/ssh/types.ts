@@ -39,6 +39,8 @@ export interface Session {
   readonly trips: number
   /** Process id of the remote shell (0 until known). */
   readonly shellPid: number
+  /** The session has ended, whatever ended it: nothing runs here any more. */
+  readonly lost: boolean
   /**
    * Run a script in the persistent shell itself (no fork). It must not `exit` or `set -e` outside a subshell.
    * Rejects with UnreachableError when the connection is lost or the session is closed; a non-zero exit is a result.

@@ -1,0 +1,33 @@
+import { createInterface } from 'node:readline/promises'
+import type { Playbook } from '../engine/role.ts'
+import { UsageError } from '../errors.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
+
+/** Asks for what a playbook wants typed, unless `-e confirm=…` has said it. Throws UsageError when it is anything else. */
+export async function confirmed(
+  book: Playbook,
+  inventory: Inventory,
+  hosts: readonly Host[],
+): Promise<void> {
+  if (!book.confirm) return
+  const { question, answer } = book.confirm({ inventory, hosts })
+  const given = hosts[0]?.vars['confirm'] as string | number | undefined
+  if (given === undefined && !process.stdin.isTTY)
+    throw new UsageError(`play ${book.name} wants to be confirmed: ${question}`, {
+      hint: `see it first with --dry-run; then add -e confirm=${answer}`,
+    })
+  const typed = given ?? (await ask(`${question}\nType ${answer} to go on: `))
+  if (String(typed).trim() === answer) return
+  throw new UsageError(
+    `play ${book.name} was not confirmed: expected ${answer}; nothing was touched`,
+  )
+}
+
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await lines.question(question)
+  } finally {
+    lines.close()
+  }
+}

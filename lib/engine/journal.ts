@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** An interrupted job is gone on with for so long; later the same command is a new job. */
+const KEPT_MS = 12 * 3600 * 1000
+
+/**
+ * When a job (a command with its options) was first begun and has not been finished since, on the controller. By it a
+ * run that is repeated after an interruption knows what is done already and cannot be seen on the host, such as a reboot.
+ */
+export class Journal {
+  readonly #file: string
+  constructor(cacheDir: string, job: readonly unknown[]) {
+    const id = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 24)
+    this.#file = join(cacheDir, 'jobs', id)
+  }
+
+  /** Milliseconds since 1970; now for a new job. */
+  begun(now = Date.now()): number {
+    try {
+      const time = Number(readFileSync(this.#file, 'utf8').trim())
+      if (time <= now && now - time < KEPT_MS) return time
+    } catch {
+      // No such job.
+    }
+    return now
+  }
+
+  begin(time: number): void {
+    mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 })
+    writeFileSync(this.#file, `${time}\n`, { mode: 0o600 })
+  }
+
+  end(): void {
+    rmSync(this.#file, { force: true })
+  }
+}
