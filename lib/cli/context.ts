@@ -29,18 +29,23 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
   const loaded = await loadInventory(resolve(o.inventory), {
     extraVars: { ...lab?.vars, ...extra },
   })
-  const inventory = lab ? asInLab(loaded, lab) : loaded
+  const inventory = lab ? await asInLab(loaded, lab) : loaded
   const password = askOnce(o.askBecomePass ?? false)
   return { inventory, lab, targetOf: host => (lab ? labTarget(host, lab) : target(host, password)) }
 }
 
 /** The lab's hosts are what their personalities are, and have what the lab has built. */
-const asInLab = (inventory: Inventory, lab: LabState): Inventory => {
+const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> => {
+  const { k3sVersions } = await import('../lab/k3s-double.ts')
   const personality = new Map(lab.hosts.map(h => [h.name, h.personality]))
   const debian = { name: 'debian', family: 'debian', version: '12' } as const
   return {
     ...inventory,
-    artifacts: { ...inventory.artifacts, ...lab.artifacts },
+    artifacts: {
+      ...inventory.artifacts,
+      ...lab.artifacts,
+      ...k3sVersions(inventory, lab.artifacts['k3s']),
+    },
     hosts: new Map(
       [...inventory.hosts].map(([name, host]) => [
         name,

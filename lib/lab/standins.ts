@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Inventory } from '../inventory/types.ts'
+import { runsK3s } from './k3s-double.ts'
 import type { LabHost, Personality } from './state.ts'
 
 /** Whether the running kernel has a filesystem type (nfs4, nfsd). */
@@ -7,6 +8,11 @@ export const kernelHas = (filesystem: string): boolean =>
   readFileSync('/proc/filesystems', 'utf8')
     .split('\n')
     .some(line => line.trim().split(/\s+/).at(-1) === filesystem)
+
+const runsHere = (inventory: Inventory, name: string): boolean => {
+  const host = inventory.hosts.get(name)
+  return host !== undefined && runsK3s(host)
+}
 
 /** What in this lab is not the real thing, and what it therefore does not prove. */
 export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): string[] => {
@@ -26,6 +32,11 @@ export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): strin
   add(
     flatcar.length > 0,
     `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, no package manager, Python or Perl; proves nothing about versions, Ignition, updates or socket-activated sshd`,
+  )
+  const k3s = hosts.map(host => host.name).filter(name => runsHere(inventory, name))
+  add(
+    k3s.length > 0,
+    `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (lib/lab/k3s-double/README.md)`,
   )
   const of = (...personalities: Personality[]) =>
     machines.filter(host => personalities.includes(host.personality)).map(host => host.name)

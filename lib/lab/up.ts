@@ -7,6 +7,7 @@ import { coredns } from './coredns.ts'
 import { down } from './down.ts'
 import { enterLab, sshCommand } from './enter.ts'
 import { images } from './images.ts'
+import { k3sDouble, runsK3s } from './k3s-double.ts'
 import { clientKey, hostKey, writeKnownHosts } from './keys.ts'
 import { raiseLimits } from './limits.ts'
 import { withLock } from './lock.ts'
@@ -113,8 +114,7 @@ const build = async (
   const [dir, key, started] = [labDir(plan.name), labKey(plan.name), Date.now()]
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const files = await images(plan.log)
-  const artifact =
-    plan.state ?? (await coredns(inventory, { yes: plan.yes ?? false, log: plan.log }))
+  const made = await programs(inventory, wanted, plan)
   raiseLimits()
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
@@ -130,9 +130,9 @@ const build = async (
     controllerNetns: wiring.controllerNetns,
     ssh: { user: 'root', identityFile, knownHostsFile },
     standIns: [],
-    skippedRoles: artifact.skippedRoles,
+    skippedRoles: made.skippedRoles,
     vars: {},
-    artifacts: artifact.artifacts,
+    artifacts: made.artifacts,
   }
   // An interruption before this line leaves no state: the next `up` clears all and starts afresh.
   if (plan.state === undefined) await makeSwitches(wiring)
@@ -157,6 +157,21 @@ const build = async (
     `lab ${plan.name}: ${booted.length} hosts booted in ${((Date.now() - started) / 1000).toFixed(1)} s`,
   )
   return state
+}
+
+/** What the lab builds itself, as far as these hosts and those that run need it. */
+const programs = async (
+  inventory: Inventory,
+  wanted: readonly Host[],
+  { state, yes = false, log }: Plan,
+): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
+  const made = state ?? (await coredns(inventory, { yes, log }))
+  if (!wanted.some(runsK3s) || 'k3s' in made.artifacts) return made
+  const double = await k3sDouble({ yes, log })
+  return {
+    artifacts: { ...made.artifacts, ...double.artifacts },
+    skippedRoles: [...made.skippedRoles, ...double.skippedRoles],
+  }
 }
 
 const waitUntilReady = async (state: LabState): Promise<void> => {

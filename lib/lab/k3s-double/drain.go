@@ -1,0 +1,3 @@
+package main
+
+func (k *kube) drain() error { return nil }
