@@ -10,19 +10,17 @@ import { text, type Report } from './report.ts'
 import { addSection, figures, judge, ratio, sections } from './results.ts'
 import * as shell from './shell.ts'
 
-/**
- * npm run bench [-- --quick] [-- --json] [-- --hosts N] [-- --scale N]
- * fmc, Ansible, Mitogen, pyinfra and a hand-written ssh loop do the same 15 tasks on equal lab hosts, in turns.
- */
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    hosts: { type: 'string', default: '14' },
-    scale: { type: 'string' },
-    rounds: { type: 'string' },
-  },
-})
+const USAGE = `npm run bench -- [options]
+fmc, Ansible, Mitogen, pyinfra and a hand-written ssh loop do the same 15 tasks on equal lab hosts, in turns.
+
+  --quick      without the peers and the large lab, few rounds
+  --json       the figures as JSON
+  --hosts N    hosts of the usual lab (14)
+  --scale N    hosts of the large lab (100; 0 leaves it out)
+  --rounds N   rounds of a no-change run (9)
+`
+
+const options = commandLine()
 const COUNT = Number(options.hosts)
 const SCALE = Number(options.scale ?? (options.quick ? 0 : 100))
 const ROUNDS = Number(options.rounds ?? (options.quick ? 3 : 9))
@@ -237,4 +235,24 @@ try {
   process.exitCode = 1
 } finally {
   await clean()
+}
+
+function commandLine() {
+  const options = {
+    help: { type: 'boolean', short: 'h', default: false },
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    hosts: { type: 'string', default: '14' },
+    scale: { type: 'string' },
+    rounds: { type: 'string' },
+  } as const
+  try {
+    const { values } = parseArgs({ options })
+    if (!values.help) return values
+    process.stdout.write(USAGE)
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(1)
+  }
 }
