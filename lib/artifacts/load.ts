@@ -5,7 +5,7 @@ import { suggestion } from '../inventory/nearest.ts'
 import { FORMATS, type Arch, type ArtifactEntry, type ByArch, type Format } from './types.ts'
 
 const ARCHS: readonly Arch[] = ['amd64', 'arm64']
-const KEYS = ['version', 'format', 'member', 'url', 'sha256', 'member_sha256']
+const KEYS = ['version', 'format', 'member', 'url', 'sha256', 'member_sha256', 'releases']
 const SHA256 = /^[0-9a-f]{64}$/
 export const isArchive = (format: Format): boolean => ['tgz', 'txz', 'tzst'].includes(format)
 
@@ -83,7 +83,16 @@ const entry = (name: string, raw: unknown, where: string, fail: Fail): ArtifactE
     url,
     sha256,
     memberSha256: 'member_sha256' in raw ? byArch(raw, 'member_sha256', fail, checkSha256) : {},
+    releases: releasesOf(raw['releases'] ?? {}, fail),
   }
+}
+
+const releasesOf = (raw: unknown, fail: Fail): ArtifactEntry['releases'] => {
+  if (!isRecord(raw)) throw fail('expected versions with their sha256', ['releases'])
+  const inside: Fail = (message, path = [], hint) => fail(message, ['releases', ...path], hint)
+  return Object.fromEntries(
+    Object.keys(raw).map(version => [version, byArch(raw, version, inside, checkSha256)]),
+  )
 }
 
 const byArch = (

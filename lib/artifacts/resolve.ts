@@ -21,25 +21,45 @@ export const archOf = (machine: string): Arch => {
 }
 
 /**
- * The artifact `name` for one architecture, with the inventory's overrides. UsageError: no such
- * artifact, none for that architecture, or an override that leaves the wrong checksum in place.
+ * The artifact `name` for one architecture, with the inventory's overrides; `version`: that one and no other.
+ * UsageError: no such artifact, none for that architecture or version, or an override that leaves the wrong
+ * checksum in place.
  */
 export const resolveArtifact = (
   name: string,
   arch: Arch,
   entries: ReadonlyMap<string, ArtifactEntry>,
   overrides: Readonly<Record<string, ArtifactOverride | undefined>> = {},
+  version?: string,
 ): ArtifactSpec => {
-  const entry = entries.get(name)
-  if (!entry)
+  const known = entries.get(name)
+  if (!known)
     throw new UsageError(`there is no artifact ${name}`, {
       hint: suggestion(name, entries.keys()) ?? 'artifacts stand in files/artifacts.yaml',
     })
-  const override = overrides[name] ?? {}
+  const [entry, override] = wanted(known, overrides, version)
   checkOverride(name, entry, override)
   return override.path === undefined
     ? published(entry, arch, override)
     : local(entry, arch, override.path, override)
+}
+
+/** `NAME@VERSION` overrides one version; what the inventory says of another version than the one wanted does not count. */
+const wanted = (
+  entry: ArtifactEntry,
+  overrides: Readonly<Record<string, ArtifactOverride | undefined>>,
+  version: string | undefined,
+): [ArtifactEntry, ArtifactOverride] => {
+  const general = overrides[entry.name] ?? {}
+  const own = version === undefined ? undefined : overrides[`${entry.name}@${version}`]
+  if (own) return [entry, { version, ...own }]
+  if (version === undefined || (general.version ?? entry.version) === version)
+    return [entry, general]
+  const sha256 = version === entry.version ? entry.sha256 : entry.releases[version]
+  if (sha256) return [{ ...entry, version, sha256, memberSha256: {} }, {}]
+  throw new UsageError(`${entry.where}: ${entry.name} ${version} is not pinned`, {
+    hint: `add its sha256, as the release publishes it, to ${entry.name}.releases there, or set artifacts.${entry.name} (version, sha256) in the inventory`,
+  })
 }
 
 const checkOverride = (name: string, entry: ArtifactEntry, o: ArtifactOverride): void => {
@@ -93,7 +113,7 @@ const published = (entry: ArtifactEntry, arch: Arch, o: ArtifactOverride): Artif
     version,
     format: entry.format,
     member: entry.member === undefined ? undefined : named(entry.member),
-    source: { url: named(url) },
+    source: { url: url.replaceAll('{version}', encodeURIComponent(version)) },
     sha256,
     memberSha256: sha256 === entry.sha256[arch] ? entry.memberSha256[arch] : undefined,
   }

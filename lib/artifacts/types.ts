@@ -16,6 +16,8 @@ export interface ArtifactEntry {
   readonly url: ByArch
   readonly sha256: ByArch
   readonly memberSha256: ByArch
+  /** sha256 of other versions that a role may ask for by name. */
+  readonly releases: Readonly<Record<string, ByArch>>
 }
 
 export type ByArch = { readonly [arch in Arch]?: string | undefined }

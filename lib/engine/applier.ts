@@ -108,6 +108,7 @@ export class Applier {
     const { play } = selected
     for (const batch of batches(hosts, play.serial)) {
       if (this.#over || !(await this.#holds(selected, 'before', batch))) return
+      if (this.#fleet.touched.length > 0) this.#fleet.forget()
       await this.#fleet.each(batch, host => this.#host(selected, host))
       if (this.#o.stop.aborted) return
       if (this.#tooManyDead(selected))

@@ -52,6 +52,11 @@ export class Fleet {
     return [...this.#open.values()].filter(r => r.touched)
   }
 
+  /** What hosts do to each other shows in facts of hosts that nobody wrote to: those of a cluster's members, say. */
+  forget(): void {
+    for (const run of this.#open.values()) run.forget()
+  }
+
   isDead(host: Host): boolean {
     return this.#dead.has(host.name)
   }

@@ -53,6 +53,7 @@ export class Planner {
   /** What this run has changed elsewhere may give a host work that its first plan did not see. */
   async planAgain(selected: SelectedPlay): Promise<void> {
     if (this.#fleet.touched.length === 0) return
+    this.#fleet.forget()
     const idle = selected.hosts.filter(
       h => !this.#fleet.isDead(h) && !this.#fleet.get(h).touched && !this.hasWork(selected, h),
     )

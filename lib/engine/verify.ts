@@ -12,6 +12,7 @@ export async function verify(
   emit: Emit,
 ): Promise<void> {
   const pass = new Pass('verify')
+  fleet.forget()
   await fleet.each(
     fleet.touched.map(r => r.host),
     async host => {

@@ -18,6 +18,8 @@ import { scope, type PlannedChange, type Scope } from './scope.ts'
 export interface ArtifactOptions extends Common, AccessOptions {
   /** Shell command that must succeed on the candidate before it replaces the file; gets its quoted path. */
   readonly validate?: ((candidate: string) => string) | undefined
+  /** Exactly this one, which files/artifacts.yaml or the inventory must pin; default: the one pinned there. */
+  readonly version?: string | undefined
 }
 
 /** The pins stand beside the library: files/artifacts.yaml. Both lib/resources and dist lie one folder below the root or two. */
@@ -35,7 +37,7 @@ const pins = async () => {
   )
 }
 
-async function specOf(name: string, here: Scope) {
+async function specOf(name: string, here: Scope, version?: string) {
   const { archOf, resolveArtifact } = await import('../artifacts/resolve.ts')
   const machine = await here.read(ask('command', 'uname -m'))
   return resolveArtifact(
@@ -43,6 +45,7 @@ async function specOf(name: string, here: Scope) {
     archOf(machine.stdout.trim()),
     await pins(),
     here.inventory.artifacts,
+    version,
   )
 }
 
@@ -60,7 +63,7 @@ export async function artifact(
     checkPath(path)
     const access = accessOf(options, '0755')
     const { binaryOf, sha256Of } = await import('../artifacts/binary.ts')
-    const spec = await specOf(name, here)
+    const spec = await specOf(name, here, options.version)
     const source = { artifactsDir: here.artifactsDir }
     const want = await sha256Of(spec, source)
     const owners = ownerNeeds(access)

@@ -92,8 +92,18 @@ const boundFresh = new WeakMap<Scope, ReturnType<typeof bindZx>>()
  */
 export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise {
   const here = scope()
-  const fresh = isFresh()
   if (here.mode !== 'apply' && here.dirty) here.markEstimate()
+  return peek(pieces, ...args)
+}
+
+/**
+ * `probe` for a role that decides by the state of a whole cluster, which it asks of many hosts whatever is planned
+ * on them. It does not mark the plan as an estimate: the role has to see to it that what it plans from the state of
+ * now is what it does when its turn comes.
+ */
+export function peek(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise {
+  const here = scope()
+  const fresh = isFresh()
   const map = fresh ? boundFresh : bound
   let zx = map.get(here)
   if (!zx) map.set(here, (zx = bindZx(command => here.read(ask('command', command), { fresh }))))

@@ -9,6 +9,8 @@ export interface ServiceOptions extends Common {
   readonly state?: 'started' | 'stopped' | undefined
   /** Start at boot; default true. Units that cannot be enabled (static, generated) are left as they are. */
   readonly enabled?: boolean | undefined
+  /** false: do not wait until it has started; a gate does that, and says how far it is. */
+  readonly wait?: boolean | undefined
 }
 
 const NOT_INSTALLABLE = new Set(['static', 'indirect', 'generated', 'alias', 'transient'])
@@ -21,7 +23,7 @@ const define = resource({
       `${JSON.stringify(o.name)} is not a unit name`,
     ),
   needs: o => ({ unit: ask('unit', o.name) }),
-  plan({ name, state = 'started', enabled = true }, { unit }, { doubt }) {
+  plan({ name, state = 'started', enabled = true, wait = true }, { unit }, { doubt }) {
     const wanted = enabled || state === 'started'
     if (unit.load === 'not-found' && !wanted)
       // A package may bring the unit, and start it.
@@ -49,7 +51,7 @@ const define = resource({
       )
     const up = ['active', 'reloading', 'activating', 'refreshing'].includes(now.active)
     if (up !== (state === 'started'))
-      add(state === 'started' ? 'start' : 'stop', startOrStop(word, state), {
+      add(state === 'started' ? 'start' : 'stop', startOrStop(word, state, wait), {
         active: state === 'started' ? 'active' : 'inactive',
       })
     return changes
@@ -57,10 +59,10 @@ const define = resource({
 })
 
 /** A unit that does not start says why: its last log lines come with the error. */
-const startOrStop = (word: string, state: 'started' | 'stopped'): string =>
+const startOrStop = (word: string, state: 'started' | 'stopped', wait: boolean): string =>
   state === 'stopped'
     ? `systemctl stop -- ${word}`
-    : `systemctl start -- ${word} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${word} >&2; exit $c; }`
+    : `systemctl ${wait ? '' : '--no-block '}start -- ${word} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${word} >&2; exit $c; }`
 
 /** A systemd unit that runs (or not) now and at boot. Restarts and reloads are a handler's business. */
 export const service = (name: string, options: ServiceOptions = {}): Promise<Result> =>

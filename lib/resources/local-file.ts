@@ -1,0 +1,104 @@
+import { chmod, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { TaskError } from '../errors.ts'
+import { Secret } from '../secrets/secret.ts'
+import { checkPath, expect, type Common, type Result } from './resource.ts'
+import { scope, type PlannedChange, type Scope } from './scope.ts'
+
+/** null: it will be known only when the play has come here; in a plan that is a change. */
+export type LocalContent = string | Secret | null
+
+export interface LocalFileOptions extends Omit<Common, 'notify'> {
+  /** The whole content, or what to make of the present one (undefined: there is no file). */
+  readonly content:
+    LocalContent | ((now: string | undefined) => LocalContent | Promise<LocalContent>)
+  /** Octal; default 0600. */
+  readonly mode?: string | undefined
+}
+
+interface Found {
+  /** Where the file really is, behind links. */
+  readonly path: string
+  readonly text: string | undefined
+  readonly mode: number
+}
+
+/**
+ * A file on the controller, written for the host that the role runs for. Readers see the old or the new one; a link
+ * is followed. Missing directories are made with mode 0700. A Secret is never shown.
+ */
+export async function localFile(path: string, o: LocalFileOptions): Promise<Result> {
+  const here = scope()
+  const mode = o.mode ?? '0600'
+  return here.task(`local file ${path}`, async () => {
+    checkPath(path)
+    expect(/^0?[0-7]{3}$/.test(mode), `mode ${JSON.stringify(mode)} is not octal, such as 0600`)
+    const now = await find(path)
+    const content = typeof o.content === 'function' ? await o.content(now.text) : o.content
+    const changes = await planned(here, now, content, Number.parseInt(mode, 8))
+    if (here.mode === 'apply' && changes.length > 0)
+      await write(now, content, Number.parseInt(mode, 8)).catch((error: unknown) => {
+        throw new TaskError(`${now.path} cannot be written here: ${codeOf(error)}`)
+      })
+    return { changes }
+  })
+}
+
+async function find(path: string): Promise<Found> {
+  try {
+    const real = await realpath(path)
+    return {
+      path: real,
+      text: await readFile(real, 'utf8'),
+      mode: (await stat(real)).mode & 0o7777,
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { path, text: undefined, mode: 0 }
+    throw new TaskError(`${path} cannot be read here: ${codeOf(error)}`)
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error)
+
+const textOf = (content: LocalContent): string | undefined =>
+  content instanceof Secret ? content.reveal() : (content ?? undefined)
+
+async function planned(
+  here: Scope,
+  now: Found,
+  content: LocalContent,
+  mode: number,
+): Promise<PlannedChange[]> {
+  if (content === null && here.mode !== 'plan')
+    throw new TaskError(`what belongs into ${now.path} is still not known`)
+  if (content !== null && textOf(content) === now.text)
+    return now.mode === mode ? [] : [{ what: `mode ${octal(now.mode)} → ${octal(mode)}` }]
+  return [{ what: 'content', ...(here.wantDiff ? { diff: await diffOf(now, content) } : {}) }]
+}
+
+const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
+
+async function diffOf(now: Found, content: LocalContent): Promise<string> {
+  if (content instanceof Secret || content === null)
+    return `--- ${now.path}\n+++ ${now.path}\n(secret content differs)\n`
+  const { unifiedDiff } = await import('../report/diff.ts')
+  return unifiedDiff(now.path, now.text ?? '', Buffer.from(content))
+}
+
+async function write(now: Found, content: LocalContent, mode: number): Promise<void> {
+  const text = textOf(content)
+  if (text === now.text) return chmod(now.path, mode)
+  await mkdir(dirname(now.path), { recursive: true, mode: 0o700 })
+  const candidate = `${now.path}.fmc-new`
+  await rm(candidate, { force: true })
+  const file = await open(candidate, 'wx', 0o600)
+  try {
+    await file.writeFile(text ?? '')
+    await file.chmod(mode)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(candidate, now.path)
+}

@@ -1,0 +1,22 @@
+import type { Secret } from '../../lib/index.ts'
+import { registeredLabels } from '../k3s-common/labels.ts'
+import { configYaml } from '../k3s-common/yaml.ts'
+import type { AgentVars } from './vars.ts'
+
+export interface AgentConfig {
+  readonly name: string
+  readonly address: string
+  /** Address of the server to register with; from then on the agent balances over all of them itself. */
+  readonly via: string
+}
+
+/** config.yaml of an agent (docs.k3s.io/cli/agent). It never holds the servers' token. */
+export const agentConfig = (c: AgentConfig, vars: AgentVars): Secret =>
+  configYaml({
+    'node-ip': c.address,
+    'node-label': registeredLabels(vars.k3s_node_labels),
+    'node-name': c.name,
+    'node-taint': [...vars.k3s_node_taints].sort(),
+    server: `https://${c.via}:6443`,
+    token: vars.k3s_agent_token,
+  })

@@ -1,0 +1,97 @@
+import {
+  $,
+  file,
+  flush,
+  gate,
+  hosts,
+  on,
+  role,
+  service,
+  TaskError,
+  type Check,
+  type Host,
+} from '../../lib/index.ts'
+import { install } from '../k3s-common/install.ts'
+import { nodeMarks } from '../k3s-common/labels.ts'
+import { CONFIG, platformOf } from '../k3s-common/platform.ts'
+import { crashWatch } from '../k3s-common/state.ts'
+import { addressOf, SERVERS, stateHere, survey, type Survey } from '../k3s-common/survey.ts'
+import { notReady } from '../k3s-server/gates.ts'
+import { noNode } from '../k3s-server/rebuild.ts'
+import { agentConfig } from './config.ts'
+import { agentHere } from './state.ts'
+import { plan, type AgentPlan } from './plan.ts'
+import { vars } from './vars.ts'
+
+const SOON = { timeoutSeconds: 30 }
+const LONG = { timeoutSeconds: 300 }
+
+export default role({
+  name: 'k3s-agent',
+  summary: 'A K3s agent: joins with the agents’ token, keeps its labels and taints',
+  vars,
+  async tasks({ vars, host }) {
+    const platform = platformOf(host.os)
+    let todo = await planHere(host, vars.k3s_version)
+    await gate(
+      'a server is there to join',
+      async () => {
+        todo = await planHere(host, vars.k3s_version)
+        return todo.waitsFor ?? true
+      },
+      SOON,
+    )
+    const server = serverNamed(todo.via.name)
+
+    if (todo.forget) await on(server, () => noNode({ node: host.name }))
+    const notify = todo.joined ? ['restart k3s-agent'] : []
+    await install({ kind: 'agent', platform, vars, notify })
+    await file(CONFIG, {
+      content: agentConfig({ name: host.name, address: addressOf(host), via: todo.seed }, vars),
+      mode: '0600',
+      notify,
+    })
+    await flush()
+    await service('k3s-agent', { wait: false })
+    await gate(
+      `the node runs ${vars.k3s_version} and is Ready`,
+      isReady(host, server, vars.k3s_version),
+      LONG,
+    )
+    await on(server, () =>
+      nodeMarks({ node: host.name, labels: vars.k3s_node_labels, taints: vars.k3s_node_taints }),
+    )
+  },
+  handlers: {
+    'restart k3s-agent': () =>
+      $`case $(systemctl is-active k3s-agent.service) in active|activating|reloading) systemctl stop k3s-agent.service && systemctl --no-block start k3s-agent.service ;; esac`,
+  },
+})
+
+const serverNamed = (name: string): Host => {
+  const server = hosts(SERVERS).find(h => h.name === name)
+  if (!server) throw new TaskError(`the inventory has no K3s server ${name}`)
+  return server
+}
+
+async function planHere(host: Host, version: string): Promise<AgentPlan> {
+  const [found, own] = await Promise.all([survey() as Promise<Survey>, agentHere()])
+  const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
+  const result = plan({ self: host.name, servers, found, own, version })
+  if (typeof result === 'string') throw new TaskError(result)
+  return result
+}
+
+/** The Node is as it shall be. An agent that keeps ending by itself ends the wait. */
+function isReady(host: Host, server: Host, version: string): Check {
+  const crashes = crashWatch()
+  return async () => {
+    const { unit, said } = await agentHere()
+    if (crashes(unit))
+      throw new TaskError(`k3s-agent.service does not stay up${said === '' ? '' : `: ${said}`}`, {
+        hint: 'journalctl -u k3s-agent says more; systemd starts it again every 5 s',
+      })
+    if (unit.active !== 'active') return `k3s-agent.service is ${unit.active}`
+    return notReady(await on(server, stateHere), host.name, version) ?? true
+  }
+}

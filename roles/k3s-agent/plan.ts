@@ -1,0 +1,58 @@
+import { healthyIn, type Survey } from '../k3s-common/survey.ts'
+import { compareVersions, refusedStep } from '../k3s-common/version.ts'
+import type { AgentState } from './state.ts'
+
+export interface AgentSituation {
+  readonly self: string
+  readonly servers: readonly { readonly name: string; readonly address: string }[]
+  readonly found: Survey
+  readonly own: AgentState
+  readonly version: string
+}
+
+export interface AgentPlan {
+  /** The server that is asked about this node. */
+  readonly via: { readonly name: string }
+  /** What its config.yaml names: the one that is there, as long as it is a server; else a healthy one. */
+  readonly seed: string
+  readonly joined: boolean
+  /** There is a Node of its name from an earlier life: its node password would be refused. */
+  readonly forget: boolean
+  readonly waitsFor?: string
+}
+
+/** What an agent does, or why it must not. */
+export function plan({ self, servers, found, own, version }: AgentSituation): AgentPlan | string {
+  const [healthy] = healthyIn(found)
+  const via = servers.find(s => s.name === healthy?.[0]) ?? servers[0]
+  if (!via) return 'the group k3s_servers is empty'
+  const seed = servers.find(s => s.address === own.seed)?.address ?? via.address
+  const base = { via, seed, joined: own.joined }
+  if (!healthy)
+    return {
+      ...base,
+      forget: false,
+      waitsFor: `no server is healthy: ${servers.map(s => `${s.name}: ${ailment(found, s.name)}`).join('; ')}`,
+    }
+  const { nodes } = healthy[1]
+  const node = nodes.find(n => n.name === self)
+  const refused = node && refusedStep(node.version, version)
+  if (refused) return `${self}: ${refused}`
+  const older = servers.find(s => {
+    const server = nodes.find(n => n.name === s.name)
+    return server && compareVersions(server.version, version) < 0
+  })
+  if (older && node?.version !== version)
+    return {
+      ...base,
+      forget: false,
+      waitsFor: `an agent must not be newer than a server, and ${older.name} is older than ${version}: run the play for the servers first`,
+    }
+  return { ...base, forget: node !== undefined && !own.joined }
+}
+
+function ailment(found: Survey, name: string): string {
+  const state = found.get(name)
+  if (state === undefined || typeof state === 'string') return state ?? 'was not asked'
+  return state.data ? state.ailment : 'has no etcd data yet'
+}

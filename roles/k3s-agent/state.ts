@@ -1,0 +1,43 @@
+import { observe, TaskError } from '../../lib/index.ts'
+import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
+import { messageOf, parseUnit, seedOf, type UnitState } from '../k3s-common/state.ts'
+
+export interface AgentState {
+  /** Has it been a node of a cluster? */
+  readonly joined: boolean
+  readonly unit: UnitState
+  /** Its last words, if it does not run. */
+  readonly said: string
+  /** Address of the server that its config.yaml names. */
+  readonly seed: string | undefined
+}
+
+const SCRIPT = `if [ -e ${DATA_DIR}/agent/client-kubelet.crt ] && [ -e /etc/rancher/node/password ]; then echo yes; else echo no; fi
+sed -n 's/^server: *//p' ${CONFIG} 2>/dev/null | head -n 1 | grep . || echo
+systemctl show -p ActiveState -p SubState -p NRestarts k3s-agent.service | tr '\\n' ' '; echo
+systemctl is-active -q k3s-agent.service ||
+  journalctl -q -u k3s-agent.service -o cat -n 60 2>/dev/null | grep -E 'level=(fatal|error)|^Error' | tail -n 1 || :`
+
+/** The state of the agent that this runs for. */
+export async function agentHere(): Promise<AgentState> {
+  const { stdout, stderr, exitCode } = await observe`sh -c ${SCRIPT}`
+  if (exitCode !== 0)
+    throw new TaskError(`the state of the K3s agent cannot be asked: ${stderr.trim()}`)
+  return parseAgent(stdout)
+}
+
+/** Throws TaskError when the answer makes no sense. */
+export function parseAgent(text: string): AgentState {
+  const [joined, seed = '', show = '', said = ''] = text.split('\n')
+  const unit = parseUnit(show)
+  if ((joined !== 'yes' && joined !== 'no') || !unit)
+    throw new TaskError(
+      `this is not the state of a K3s agent: ${JSON.stringify(text.slice(0, 200))}`,
+    )
+  return {
+    joined: joined === 'yes',
+    unit,
+    said: messageOf(said),
+    seed: seedOf(seed.trim()),
+  }
+}

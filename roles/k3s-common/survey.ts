@@ -1,0 +1,39 @@
+import { hosts, observe, on, TaskError, type Host } from '../../lib/index.ts'
+import { parseState, STATE_SCRIPT, type ServerState } from './state.ts'
+
+export const SERVERS = 'k3s_servers'
+export const AGENTS = 'k3s_agents'
+
+/** By server: its state, or why nobody knows. */
+export type Survey = ReadonlyMap<string, ServerState | string>
+
+/** Asks every server. One that cannot be asked is part of the answer. */
+export async function survey(servers: readonly Host[] = hosts(SERVERS)): Promise<Survey> {
+  const found = await Promise.all(servers.map(async h => [h.name, await stateOf(h)] as const))
+  return new Map(found)
+}
+
+const stateOf = (server: Host): Promise<ServerState | string> =>
+  on(server, stateHere).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'AbortError') throw error
+    return error instanceof Error ? error.message : String(error)
+  })
+
+/** The state of the server that this runs for. Throws TaskError when its answer makes no sense. */
+export async function stateHere(): Promise<ServerState> {
+  const { stdout, stderr, exitCode } = await observe`sh -c ${STATE_SCRIPT}`
+  if (exitCode !== 0) throw new TaskError(`the state of K3s cannot be asked: ${stderr.trim()}`)
+  return parseState(stdout)
+}
+
+export const healthyIn = (found: Survey): readonly [name: string, state: ServerState][] =>
+  [...found].flatMap(([name, s]) =>
+    typeof s === 'object' && s.healthy ? [[name, s] as const] : [],
+  ) as [string, ServerState][]
+
+/** The address by which servers and agents know a host: that of its first network. */
+export function addressOf(host: Host): string {
+  const [nic] = host.nics
+  if (nic) return nic.address
+  throw new TaskError(`${host.name} has no nics in the inventory`)
+}

@@ -1,0 +1,42 @@
+import { TaskError, type Check, type Host } from '../../lib/index.ts'
+import { crashWatch, type ServerState } from '../k3s-common/state.ts'
+import { stateHere } from '../k3s-common/survey.ts'
+
+/** etcd has a quorum and the API is ready. A server that keeps ending by itself ends the wait. */
+export function serves(): Check {
+  const crashes = crashWatch()
+  return async () => {
+    const state = await stateHere()
+    if (crashes(state.unit))
+      throw new TaskError(state.ailment, {
+        hint: 'journalctl -u k3s says more; systemd starts it again every 5 s',
+      })
+    return state.healthy || state.ailment
+  }
+}
+
+export const membersAreVoters = async (address: string): Promise<true | string> =>
+  incomplete(await stateHere(), address) ?? true
+
+/** Why the members are not complete; undefined: they are. */
+export function incomplete(state: ServerState, address: string): string | undefined {
+  if (!state.healthy) return state.ailment
+  if (!state.members.some(m => m.address === address)) return `${address} is no member yet`
+  const joining = state.members.filter(m => m.learner || !m.started)
+  if (joining.length === 0) return undefined
+  return joining
+    .map(m => `${m.name || m.address} ${m.started ? 'is still a learner' : 'has not started'}`)
+    .join(', ')
+}
+
+export const nodeIsReady = async ({ name }: Host, version: string): Promise<true | string> =>
+  notReady(await stateHere(), name, version) ?? true
+
+/** Why a Node is not as it shall be, as this server sees it; undefined: it is. */
+export function notReady(state: ServerState, name: string, version: string): string | undefined {
+  if (!state.healthy) return state.ailment
+  const node = state.nodes.find(n => n.name === name)
+  if (!node) return `there is no node ${name} yet`
+  if (!node.ready) return `${name} is not Ready`
+  return node.version === version ? undefined : `${name} runs ${node.version}, not ${version}`
+}

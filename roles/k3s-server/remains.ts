@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { hosts, observe, on, type Host } from '../../lib/index.ts'
+import { kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
+import { DATA_DIR } from '../k3s-common/platform.ts'
+import { AGENTS } from '../k3s-common/survey.ts'
+
+/**
+ * What says that there has been a cluster, from where a lost server cannot take it along: agents that have been nodes,
+ * and the kubeconfig on this machine. An agent that cannot be asked says nothing.
+ */
+export async function remainsOfCluster(path: string | undefined): Promise<string | undefined> {
+  const asked = await Promise.all(
+    hosts(AGENTS).map(async h => ((await hasBeenNode(h)) ? [h.name] : [])),
+  )
+  const agents = asked.flat()
+  const file = kubeconfigPath(path)
+  const found = [
+    ...(agents.length > 0 ? [`${agents.join(', ')} has been a node of one`] : []),
+    ...(existsSync(file) ? [`${file} on this machine is its kubeconfig`] : []),
+  ]
+  return found.length > 0 ? found.join('; ') : undefined
+}
+
+const hasBeenNode = (agent: Host): Promise<boolean> =>
+  on(
+    agent,
+    async () => (await observe`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`).ok,
+  ).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'AbortError') throw error
+    return false
+  })

@@ -1,0 +1,65 @@
+import { Secret, z } from '../../lib/index.ts'
+import { kubeconfigVars } from '../k3s-common/kubeconfig-path.ts'
+import { commonVars } from '../k3s-common/vars.ts'
+
+const cidr = z.string().regex(/^\d+(\.\d+){3}\/\d+$/, 'expected a range such as 10.42.0.0/16')
+
+/**
+ * What must be the same on all servers (docs.k3s.io/cli/server, "critical configuration values") is set for the group
+ * k3s_servers; K3s refuses a joining server that differs.
+ */
+export const vars = z.object({
+  ...commonVars,
+  ...kubeconfigVars,
+  k3s_token: z
+    .instanceof(Secret)
+    .describe(
+      'What a server joins with; a snapshot can only be restored with it. Make it once: fmc secrets set k3s_token --random',
+    ),
+  k3s_tls_san: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'More names and addresses for the API certificate; the servers, the VIPs before them are in it anyway, by address and name',
+    ),
+  k3s_cluster_cidr: cidr.default('10.42.0.0/16').describe('Pod addresses; never changed later'),
+  k3s_service_cidr: cidr.default('10.43.0.0/16').describe('Service addresses; never changed later'),
+  k3s_cluster_dns: z
+    .ipv4()
+    .default('10.43.0.10')
+    .describe('Address of the DNS in the cluster, within k3s_service_cidr'),
+  k3s_cluster_domain: z.string().default('cluster.local').describe('DNS domain of the services'),
+  k3s_flannel_backend: z
+    .enum(['vxlan', 'host-gw', 'wireguard-native', 'none'])
+    .default('vxlan')
+    .describe('How pods on different nodes reach each other'),
+  k3s_disable: z
+    .array(
+      z.enum(['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes']),
+    )
+    .default(['local-storage'])
+    .describe('Packaged components that K3s leaves out; Longhorn replaces local-storage'),
+  k3s_secrets_encryption: z
+    .boolean()
+    .default(true)
+    .describe('Kubernetes Secrets encrypted in etcd; never changed later'),
+  k3s_snapshot_cron: z
+    .string()
+    .regex(/^(\S+ ){4}\S+$/, 'expected five fields such as 0 */6 * * *')
+    .default('0 */6 * * *')
+    .describe('When each server takes a snapshot of etcd'),
+  k3s_snapshot_retention: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe('Snapshots kept on each server'),
+  k3s_new_cluster: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Found a new cluster although something says that there has been one: only for one run, as -e k3s_new_cluster=true',
+    ),
+})
+
+export type ServerVars = z.output<typeof vars>
