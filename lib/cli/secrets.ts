@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { suggestion } from '../inventory/nearest.ts'
@@ -53,10 +54,12 @@ interface Call extends KeyOptions {
   readonly recipients: readonly string[]
   readonly passphrase: boolean
   readonly force: boolean
+  readonly random: boolean
 }
 
 export const USAGE = `fmc secrets init             make an identity (if there is none) and an empty secrets file
 fmc secrets set NAME         set one secret: typed without echo, or from stdin
+fmc secrets set NAME --random   make one up that nobody needs to know (256 bits)
 fmc secrets edit             edit all of them in $EDITOR
 fmc secrets list             their names
 fmc secrets rekey            encrypt to other recipients, or to a passphrase
@@ -64,7 +67,9 @@ fmc secrets rekey            encrypt to other recipients, or to a passphrase
   --identity FILE      identity file (default: $FMC_AGE_IDENTITY, ~/.config/fmc/identity.txt)
   -r, --recipient AGE1 init: one more recipient; rekey: the new recipients, all of them (repeat it)
   --passphrase         init, rekey: lock with a passphrase (asked, or $FMC_AGE_PASSPHRASE_FILE)
-  --force              rekey: although your own identity could not open the file any more`
+  --random             set: a value from the system's random numbers; one that is there stays
+  --force              rekey: although your own identity could not open the file any more;
+                       set --random: replace the one that is there`
 
 const options = {
   file: { type: 'string' },
@@ -72,6 +77,7 @@ const options = {
   recipient: { type: 'string', short: 'r', multiple: true },
   passphrase: { type: 'boolean' },
   force: { type: 'boolean' },
+  random: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -102,6 +108,7 @@ export const secrets = async (argv: readonly string[], io: SecretsIo): Promise<n
     recipients: values.recipient ?? [],
     passphrase: values.passphrase ?? false,
     force: values.force ?? false,
+    random: values.random ?? false,
     identity: values.identity,
     prompt: io.askHidden,
     env: io.env,
@@ -164,12 +171,21 @@ const set = async (call: Call): Promise<void> => {
   if (name === undefined) throw new UsageError('fmc secrets set needs a NAME')
   checkName(name)
   const store = await openStore(file, call)
-  const value = io.stdin.isTTY === true ? await io.askHidden(`${name}: `) : await piped(io.stdin)
+  if (call.random && store.contents.secrets.has(name) && !call.force)
+    throw new UsageError(`${name} is set already in ${file}`, {
+      hint: 'whatever was made with it would be locked out; to replace it: --force',
+    })
+  const value = await newValue(name, call)
   if (value === '') throw new UsageError(`no value for ${name}`, { hint: 'nothing was saved' })
   if (value.length < 4)
     io.say(`warning: ${name} is too short to be hidden where it appears in output`)
   await saveStore(store, await withSecret(store.text, file, name, value))
   io.say(`${store.contents.secrets.has(name) ? 'changed' : 'set'} ${name} in ${file}`)
+}
+
+const newValue = (name: string, { io, random }: Call): Promise<string> => {
+  if (random) return Promise.resolve(randomBytes(32).toString('base64url'))
+  return io.stdin.isTTY === true ? io.askHidden(`${name}: `) : piped(io.stdin)
 }
 
 /** All of stdin; of a single line without its newline, so that `echo x |` sets x. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
@@ -131,7 +132,8 @@ const build = async (
     ssh: { user: 'root', identityFile, knownHostsFile },
     standIns: [],
     skippedRoles: made.skippedRoles,
-    vars: {},
+    // Not where the real cloud's is.
+    vars: { kubeconfig_path: join(dir, 'kubeconfig') },
     artifacts: made.artifacts,
   }
   // An interruption before this line leaves no state: the next `up` clears all and starts afresh.

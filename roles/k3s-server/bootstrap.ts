@@ -94,6 +94,11 @@ function besideCluster(
   const address = addressOfSelf(s)
   const member = voice.members.find(m => m.address === address)
   if (own.data && member) return { kind: 'run', via: seedOf(s, own), wake: [] }
+  if (own.healthy && !member)
+    return stop(
+      `${s.self} serves, but is no member of the cluster that ${name} serves`,
+      'find out which of them is the one to keep: etcdctl member list on both',
+    )
   const node = voice.nodes.some(n => n.name === s.self)
   const joining = voice.members.filter(m => m.address !== address && (m.learner || !m.started))
   const wait = joining.length === 0 ? {} : { waitsFor: stillJoining(s, joining) }

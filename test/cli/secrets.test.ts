@@ -95,6 +95,19 @@ t.test('set takes the value from stdin or the terminal, never from argv', async 
   t.ok(said.some(line => line.startsWith('warning: short is too short')))
 })
 
+t.test('set --random makes a secret once', async t => {
+  const { run, said, printed, values } = rig(t)
+  await run(['init'])
+  await run(['set', 'token', '--random'])
+  const { token = '' } = await values()
+  t.match(token, /^[\w-]{43}$/, '256 bits that no shell, URL or YAML minds')
+  t.notMatch([...said, ...printed].join('\n'), token)
+  await t.rejects(run(['set', 'token', '--random']), { message: /^token is set already in / })
+  t.equal((await values())['token'], token, 'it stays')
+  await run(['set', 'token', '--random', '--force'])
+  t.not((await values())['token'], token)
+})
+
 t.test('list shows names only', async t => {
   const { run, printed } = rig(t)
   await run(['init'])

@@ -1,0 +1,48 @@
+import {
+  gate,
+  hosts,
+  inventory,
+  localFile,
+  observe,
+  readSecret,
+  role,
+  vips,
+  type Host,
+} from '../../lib/index.ts'
+import { expandHome, kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
+import { CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
+import { addressOf } from '../k3s-common/survey.ts'
+import { mergedInto, pointedTo } from './kubeconfig.ts'
+import { vars } from './vars.ts'
+
+export default role({
+  name: 'kubeconfig',
+  summary:
+    'kubectl’s file on this machine, pointing to the VIP; on request in the user’s own file, too',
+  vars,
+  async tasks({ vars, host }) {
+    const server = `https://${vars.kubeconfig_server ?? apiAddress(host)}:6443`
+    const name = vars.kubeconfig_context ?? inventory().domain
+    await gate(`the API answers on ${server}`, () => answers(server), { timeoutSeconds: 60 })
+
+    const source = await readSecret(`${CONFIG_DIR}/k3s.yaml`)
+    const ours = source && (await pointedTo(source, server, name))
+    await localFile(kubeconfigPath(vars.kubeconfig_path), { content: ours })
+    if (!vars.kubeconfig_merge) return
+    const own = expandHome(vars.kubeconfig_merge_into)
+    await localFile(own, { content: now => ours && mergedInto(own, now, ours) })
+  },
+})
+
+/** The VIP before the servers; without one, this server itself. */
+const apiAddress = (host: Host): string =>
+  vips().find(v => v.check === 'k3s' && hosts(v.backends).some(h => h.name === host.name))
+    ?.address ?? addressOf(host)
+
+/** Asked from the server, so through the balancers; its certificate must hold that name. 401: the API serves, and wants to know who asks. */
+async function answers(server: string): Promise<true | string> {
+  const { stdout, stderr } =
+    await observe`curl -sS -m 5 -o /dev/null -w ${'%{http_code}'} --cacert ${`${DATA_DIR}/server/tls/server-ca.crt`} ${`${server}/readyz`}`
+  if (/^(200|401)$/.test(stdout)) return true
+  return stderr.trim() || `${server}/readyz answers ${stdout}`
+}

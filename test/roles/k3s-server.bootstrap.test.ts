@@ -1,0 +1,261 @@
+// The decision table of roles/k3s-server/bootstrap.ts: no host, every combination that counts.
+import t from 'tap'
+import { nextStep, type Step } from '../../roles/k3s-server/bootstrap.ts'
+import type { Member, NodeState, ServerState } from '../../roles/k3s-common/state.ts'
+
+const NAMES = ['master1', 'master2', 'master3'] as const
+type Name = (typeof NAMES)[number]
+const address = (name: string): string => `10.17.4.2${name.slice(-1)}`
+const servers = NAMES.map(name => ({ name, address: address(name) }))
+
+const member = (name: string, o: Partial<Member> = {}): Member => ({
+  id: `${name.slice(-1)}abc`,
+  name: `${name}-0a1b2c3d`,
+  started: true,
+  address: address(name),
+  learner: false,
+  ...o,
+})
+const node = (name: string): NodeState => ({
+  name,
+  ready: true,
+  version: 'v1.36.3+k3s1',
+  labels: {},
+  taints: [],
+})
+
+const unit = (active: string) => ({ active, sub: 'x', restarts: 0 })
+const fresh: ServerState = {
+  data: false,
+  joined: false,
+  unit: unit('inactive'),
+  seed: undefined,
+  healthy: false,
+  ailment: 'k3s.service is inactive',
+  members: [],
+  nodes: [],
+}
+const wiped: ServerState = { ...fresh, joined: true }
+const stopped: ServerState = { ...fresh, data: true, joined: true }
+const starting: ServerState = {
+  ...stopped,
+  unit: unit('activating'),
+  ailment: 'k3s.service is activating',
+}
+const sick: ServerState = {
+  ...stopped,
+  unit: unit('active'),
+  ailment: 'etcd is not healthy: no leader',
+}
+const healthy = (
+  members: readonly Member[],
+  nodes = members.map(m => m.name.slice(0, 7)),
+): ServerState => ({
+  ...sick,
+  healthy: true,
+  ailment: '',
+  members,
+  nodes: nodes.filter(n => n !== '').map(node),
+})
+const ALL = NAMES.map(n => member(n))
+const up = healthy(ALL)
+
+type Kind = Step['kind']
+/** What one server does, as a word or two: kind, whom it joins by, whether it waits. */
+const say = (step: Step): string =>
+  [
+    step.kind,
+    'via' in step && step.via && step.kind !== 'run' ? `via ${step.via.name}` : '',
+    step.kind === 'rebuild'
+      ? ['node', 'member', 'stale'].filter(k => step[k as 'node' | 'member' | 'stale']).join('+')
+      : '',
+    step.kind === 'run' && step.wake.length > 0 ? `wake ${step.wake.join('+')}` : '',
+    'waitsFor' in step && step.waitsFor !== undefined ? 'waits' : '',
+  ]
+    .filter(Boolean)
+    .join(' ')
+
+const step = (
+  states: readonly (ServerState | string)[],
+  self: Name,
+  o: { remains?: string; newCluster?: boolean } = {},
+): Step =>
+  nextStep({ self, servers, found: new Map(NAMES.map((n, i) => [n, states[i] ?? fresh])), ...o })
+
+const TABLE: readonly [
+  what: string,
+  states: readonly (ServerState | string)[],
+  steps: readonly string[],
+][] = [
+  [
+    'nothing anywhere',
+    [fresh, fresh, fresh],
+    ['bootstrap', 'join via master1 waits', 'join via master1 waits'],
+  ],
+  [
+    'a founded cluster',
+    [healthy([member('master1')]), fresh, fresh],
+    ['run', 'join via master1', 'join via master1'],
+  ],
+  [
+    'two of three',
+    [healthy(ALL.slice(0, 2)), healthy(ALL.slice(0, 2)), fresh],
+    ['run', 'run', 'join via master1'],
+  ],
+  ['all is well', [up, up, up], ['run', 'run', 'run']],
+  ['one stopped', [up, stopped, up], ['run', 'run', 'run']],
+  ['one cannot be reached', [up, 'unreachable', up], ['run', 'stop', 'run']],
+  ['the first lost its disk', [wiped, up, up], ['rebuild via master2 node+member', 'run', 'run']],
+  ['the last lost its disk', [up, up, wiped], ['run', 'run', 'rebuild via master1 node+member']],
+  [
+    'its member is gone already, its Node is not',
+    [up, healthy(ALL.slice(0, 2), [...NAMES]), fresh].map((s, i) =>
+      i === 0 ? healthy(ALL.slice(0, 2), [...NAMES]) : s,
+    ),
+    ['run', 'run', 'rebuild via master1 node'],
+  ],
+  [
+    'its Node is gone already, its member is not',
+    [healthy(ALL, ['master1', 'master2']), healthy(ALL, ['master1', 'master2']), fresh],
+    ['run', 'run', 'rebuild via master1 member'],
+  ],
+  [
+    'killed after it was added and before it wrote anything',
+    [
+      healthy([member('master1'), member('master2', { name: '', started: false })], ['master1']),
+      fresh,
+      fresh,
+    ],
+    ['run', 'rebuild via master1 member', 'join via master1 waits'],
+  ],
+  [
+    'killed as a learner with data',
+    [
+      healthy([member('master1'), member('master2', { learner: true })], ['master1']),
+      stopped,
+      fresh,
+    ],
+    ['run', 'run', 'join via master1 waits'],
+  ],
+  [
+    'taken out of the cluster, with its data',
+    [healthy(ALL.slice(0, 2)), healthy(ALL.slice(0, 2)), stopped],
+    ['run', 'run', 'rebuild via master1 stale'],
+  ],
+  [
+    'the founder was killed while founding',
+    [stopped, fresh, fresh],
+    ['run', 'join via master1 waits', 'join via master1 waits'],
+  ],
+  [
+    'all were stopped',
+    [stopped, stopped, stopped],
+    ['run wake master2+master3', 'run wake master1+master3', 'run wake master1+master2'],
+  ],
+  [
+    'quorum lost, one could be started',
+    [sick, stopped, wiped],
+    ['run wake master2', 'run', 'join via master1 waits'],
+  ],
+  [
+    'quorum lost for good',
+    [sick, wiped, wiped],
+    ['run waits', 'join via master1 waits', 'join via master1 waits'],
+  ],
+  ['all are starting', [starting, starting, starting], ['run waits', 'run waits', 'run waits']],
+  ['no data, one cannot be asked', [fresh, fresh, 'unreachable'], ['stop', 'stop', 'stop']],
+  ['no data, but one has been a node', [fresh, wiped, fresh], ['stop', 'stop', 'stop']],
+  ['every disk is lost', [wiped, wiped, wiped], ['stop', 'stop', 'stop']],
+  [
+    'two clusters',
+    [healthy([member('master1')]), healthy([member('master2', { id: 'ffff' })]), fresh],
+    ['stop', 'stop', 'stop'],
+  ],
+]
+
+void t.test('what each server does', t => {
+  for (const [what, states, steps] of TABLE)
+    NAMES.forEach((name, i) => t.equal(say(step(states, name)), steps[i], `${what}: ${name}`))
+  t.end()
+})
+
+void t.test('traces of a cluster stop the founding of another one, unless a person says so', t => {
+  const founded = (o: object): Kind => step([fresh, fresh, fresh], 'master1', o).kind
+  t.equal(founded({ remains: 'worker1 has been a node of one' }), 'stop')
+  t.equal(founded({ remains: 'worker1 has been a node of one', newCluster: true }), 'bootstrap')
+  t.equal(step([wiped, wiped, wiped], 'master1', { newCluster: true }).kind, 'bootstrap')
+  t.match(step([fresh, fresh, fresh], 'master1', { remains: 'worker1 has been a node of one' }), {
+    why: /there has been a cluster: worker1/,
+    hint: /etcd-restore.*k3s_new_cluster=true/,
+  })
+  t.end()
+})
+
+/** Every combination of what three servers can be in: the promises that no table row may break. */
+void t.test(
+  'in none of all combinations is a second cluster founded, or a server forgotten while it serves',
+  t => {
+    const partial = healthy(ALL.slice(0, 2))
+    const single = healthy([member('master1')])
+    const kinds = {
+      fresh,
+      wiped,
+      stopped,
+      starting,
+      sick,
+      up,
+      partial,
+      single,
+      unreachable: 'unreachable',
+    }
+    const all = Object.values(kinds)
+    const broken: string[] = []
+    for (const a of all)
+      for (const b of all)
+        for (const c of all)
+          for (const self of NAMES) {
+            const states = [a, b, c]
+            const result = step(states, self)
+            const own = states[NAMES.indexOf(self)]
+            const told = `${states.map(s => Object.entries(kinds).find(([, k]) => k === s)?.[0]).join(' ')}: ${self}: ${say(result)}`
+            const known = states.filter(s => typeof s === 'object')
+            if (
+              result.kind === 'bootstrap' &&
+              (self !== 'master1' || states.some(s => s !== fresh))
+            )
+              broken.push(`founds: ${told}`)
+            if (
+              result.kind === 'rebuild' &&
+              (typeof own !== 'object' || own.healthy || !known.some(s => s.healthy))
+            )
+              broken.push(`forgets: ${told}`)
+            if (
+              (result.kind === 'join' || result.kind === 'rebuild') &&
+              result.via.name === self &&
+              typeof own === 'object' &&
+              !own.data &&
+              known.some(s => s.data)
+            )
+              broken.push(`joins itself: ${told}`)
+            if (result.kind === 'join' && !('waitsFor' in result) && !known.some(s => s.healthy))
+              broken.push(`joins nothing: ${told}`)
+          }
+    t.strictSame(broken, [])
+    t.end()
+  },
+)
+
+void t.test(
+  'a server keeps the seed that its config names, as long as that is another server',
+  t => {
+    const via = (seed: string | undefined): string | undefined => {
+      const s = step([{ ...up, seed }, up, up], 'master1')
+      return s.kind === 'run' ? s.via?.name : undefined
+    }
+    t.equal(via('10.17.4.23'), 'master3')
+    t.equal(via('10.17.4.21'), 'master2', 'not itself')
+    t.equal(via('10.17.4.99'), 'master2', 'not one that is gone')
+    t.equal(via(undefined), 'master2', 'founded: the first other one')
+    t.end()
+  },
+)
