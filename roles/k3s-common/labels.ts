@@ -5,7 +5,8 @@ import { parseState, STATE_SCRIPT } from './state.ts'
  * What kubelet may set on itself below kubernetes.io and k8s.io (KEP 279, "NodeRestriction"); with any other label
  * there it does not start.
  */
-const KUBELET_MAY = /^((kubelet|node)\.kubernetes\.io|[^/]*\.(kubelet|node)\.kubernetes\.io)\//
+const KUBELET_MAY =
+  /^(([^/]*\.)?(kubelet|node)\.kubernetes\.io\/|topology\.kubernetes\.io\/(region|zone)$)/
 
 export const registeredLabels = (labels: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(labels)

@@ -1,0 +1,532 @@
+// Everything of the K3s roles that needs no host: texts, parsers, versions, what an agent does, the invariants.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { Secret } from '../../lib/index.ts'
+import { agentConfig } from '../../roles/k3s-agent/config.ts'
+import { plan } from '../../roles/k3s-agent/plan.ts'
+import { parseAgent } from '../../roles/k3s-agent/state.ts'
+import { registeredLabels } from '../../roles/k3s-common/labels.ts'
+import {
+  crashWatch,
+  messageOf,
+  parseMembers,
+  parseNodes,
+  parseState,
+  type Member,
+  type NodeState,
+  type ServerState,
+} from '../../roles/k3s-common/state.ts'
+import { k3sUnit } from '../../roles/k3s-common/unit.ts'
+import { refusedStep } from '../../roles/k3s-common/version.ts'
+import { registriesYaml } from '../../roles/k3s-common/yaml.ts'
+import { serverConfig } from '../../roles/k3s-server/config.ts'
+import { incomplete, notReady } from '../../roles/k3s-server/gates.ts'
+import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/k3s-server/invariants.ts'
+import { refusedVersion } from '../../roles/k3s-server/upgrade.ts'
+import { vars as serverVars } from '../../roles/k3s-server/vars.ts'
+import { vars as agentVars } from '../../roles/k3s-agent/vars.ts'
+import { mergedInto, pointedTo } from '../../roles/kubeconfig/kubeconfig.ts'
+
+const V = 'v1.36.3+k3s1'
+const TOKENS = { k3s_token: new Secret('tok"en'), k3s_agent_token: new Secret('agent') }
+
+void t.test('config.yaml of a server', t => {
+  const vars = serverVars.parse({
+    ...TOKENS,
+    k3s_disable: ['traefik', 'local-storage'],
+    k3s_node_labels: { b: '1', a: '2', 'node-role.kubernetes.io/x': 'y' },
+  })
+  const server = {
+    name: 'master1',
+    address: '10.17.4.21',
+    sans: ['192.168.0.32', 'a', 'a'],
+    via: '10.17.4.22',
+  }
+  const text = serverConfig({ ...server, clusterInit: false }, vars)
+  t.equal(String(text), '‹secret›')
+  const keys = text
+    .reveal()
+    .split('\n')
+    .slice(1, -1)
+    .map(line => line.split(':')[0])
+  t.strictSame(keys, [...keys].sort(), 'sorted')
+  t.match(parse(text.reveal()), {
+    token: 'tok"en',
+    'agent-token': 'agent',
+    server: 'https://10.17.4.22:6443',
+    'tls-san': ['192.168.0.32', 'a'],
+    disable: ['local-storage', 'traefik'],
+    'node-label': ['a=2', 'b=1'],
+    'secrets-encryption': true,
+    'write-kubeconfig-mode': '0600',
+  })
+  t.notMatch(text.reveal(), /cluster-init|node-taint/)
+  const founding = parse(serverConfig({ ...server, clusterInit: true }, vars).reveal()) as object
+  t.match(founding, { 'cluster-init': true })
+  t.notOk('server' in founding, 'the founder joins nobody')
+  t.end()
+})
+
+void t.test('config.yaml of an agent knows nothing of the servers’ token', t => {
+  const vars = agentVars.parse({
+    k3s_agent_token: TOKENS.k3s_agent_token,
+    k3s_node_taints: ['dedicated=storage:NoSchedule'],
+  })
+  t.strictSame(
+    parse(
+      agentConfig({ name: 'storage1', address: '10.17.4.27', via: '10.17.4.21' }, vars).reveal(),
+    ),
+    {
+      'node-ip': '10.17.4.27',
+      'node-name': 'storage1',
+      'node-taint': ['dedicated=storage:NoSchedule'],
+      server: 'https://10.17.4.21:6443',
+      token: 'agent',
+    },
+  )
+  t.end()
+})
+
+void t.test('variables that K3s or Kubernetes would refuse', t => {
+  const wrong: readonly Record<string, unknown>[] = [
+    { k3s_version: '1.36.3' },
+    { k3s_version: 'latest' },
+    { k3s_node_taints: ['dedicated'] },
+    { k3s_node_labels: { 'a b': 'c' } },
+    { k3s_node_labels: { a: 'b c' } },
+    { k3s_cluster_cidr: '10.42.0.0' },
+    { k3s_disable: ['treafik'] },
+    { k3s_token: 'in plain text' },
+  ]
+  for (const vars of wrong)
+    t.notOk(serverVars.safeParse({ ...TOKENS, ...vars }).success, JSON.stringify(vars))
+  t.end()
+})
+
+void t.test('labels that kubelet may not set on itself are left to the API', t => {
+  t.strictSame(
+    registeredLabels({
+      'svccontroller.k3s.cattle.io/enablelb': 'true',
+      'node-role.kubernetes.io/worker': 'true',
+      'node.kubernetes.io/pool': 'a',
+      'example.k8s.io/x': 'y',
+      plain: '',
+    }),
+    ['node.kubernetes.io/pool=a', 'plain=', 'svccontroller.k3s.cattle.io/enablelb=true'],
+  )
+  t.end()
+})
+
+void t.test('units and registries', t => {
+  t.match(
+    k3sUnit('server', '/opt/bin/k3s'),
+    /Type=notify\n[^]*ExecStart=\/opt\/bin\/k3s server\n[^]*KillMode=process/,
+  )
+  t.match(k3sUnit('agent', '/opt/bin/k3s'), /Type=exec\n[^]*ExecStart=\/opt\/bin\/k3s agent\n/)
+  const registries = {
+    mirrors: {},
+    configs: { 'r.example': { auth: { password: new Secret('pw') } } },
+  }
+  t.match(parse(registriesYaml(registries).reveal()), {
+    configs: { 'r.example': { auth: { password: 'pw' } } },
+  })
+  t.end()
+})
+
+const NODES = JSON.stringify({
+  items: [
+    {
+      metadata: { name: 'master1', labels: { a: 'b' } },
+      spec: {
+        taints: [
+          { key: 'k', value: 'v', effect: 'NoSchedule' },
+          { key: 'x', effect: 'NoExecute' },
+        ],
+      },
+      status: { conditions: [{ type: 'Ready', status: 'True' }], nodeInfo: { kubeletVersion: V } },
+    },
+    {
+      metadata: { name: 'master2' },
+      status: { conditions: [{ type: 'Ready', status: 'Unknown' }] },
+    },
+  ],
+})
+const MEMBERS =
+  '8e9e05c52164694d, started, master1-0a1b2c3d, https://10.17.4.21:2380, https://10.17.4.21:2379, false;' +
+  '91bc3c398fb3c146, unstarted, , https://10.17.4.22:2380, , true;'
+const ANSWER = [
+  'data yes',
+  'joined yes',
+  'unit NRestarts=0 ActiveState=active SubState=running ',
+  'seed "https://10.17.4.22:6443"',
+  'health {"health":"true","reason":""} ',
+  'ready ok',
+  `members ${MEMBERS}`,
+  `nodes ${NODES}`,
+  '',
+].join('\n')
+
+void t.test('the state of a server', t => {
+  t.match(parseState(ANSWER), {
+    data: true,
+    joined: true,
+    seed: '10.17.4.22',
+    healthy: true,
+    members: [
+      {
+        id: '8e9e05c52164694d',
+        name: 'master1-0a1b2c3d',
+        started: true,
+        address: '10.17.4.21',
+        learner: false,
+      },
+      { name: '', started: false, address: '10.17.4.22', learner: true },
+    ],
+    nodes: [
+      { name: 'master1', ready: true, version: V, taints: ['k=v:NoSchedule', 'x:NoExecute'] },
+      { name: 'master2', ready: false, version: '' },
+    ],
+  })
+  const ailing = (from: string | RegExp, to: string): string =>
+    parseState(ANSWER.replace(from, to)).ailment
+  t.equal(ailing('"true"', '"false"'), 'etcd is not healthy: {"health":"false","reason":""}')
+  t.equal(ailing('ready ok', 'ready Error from server'), 'the API is not ready: Error from server')
+  t.equal(ailing(/members .*/, 'members '), 'etcdctl does not list the members')
+  t.match(
+    parseState('data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0\nseed \n'),
+    {
+      data: false,
+      healthy: false,
+      seed: undefined,
+      ailment: 'k3s.service is inactive',
+    },
+  )
+  const looping = `data yes\njoined no\nunit ActiveState=activating SubState=auto-restart NRestarts=3\nseed \nsaid time="2026" level=fatal msg="bad \\"token\\""\n`
+  t.equal(parseState(looping).ailment, 'k3s.service is activating: bad "token"')
+  t.end()
+})
+
+void t.test('an answer that makes no sense is refused, never half believed', t => {
+  const wrong: readonly string[] = [
+    '',
+    'data maybe\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0\nseed \n',
+    'data no\njoined no\nunit inactive\nseed \n',
+    ANSWER.replace('data yes', 'data yes\ndata no'),
+    ANSWER.replace('seed', 'sead'),
+    ANSWER.replace('8e9e05c52164694d, started', '8e9e05c52164694d; rm -rf /, started'),
+    ANSWER.replace('https://10.17.4.21:2380', 'nonsense'),
+    ANSWER.replace('{"items"', '{items'),
+    ANSWER.replace('"name":"master1"', '"name":7'),
+  ]
+  for (const text of wrong)
+    t.throws(() => parseState(text), { name: 'TaskError' }, JSON.stringify(text.slice(0, 60)))
+  t.throws(() => parseMembers('x'), { name: 'TaskError' })
+  t.throws(() => parseNodes('[]'), { name: 'TaskError' })
+  t.throws(() => parseAgent('yes\n'), { name: 'TaskError' })
+  t.equal(messageOf('no logrus'), 'no logrus')
+  t.end()
+})
+
+void t.test(
+  'a server that ends by itself once more is given up; one that did so before is not',
+  t => {
+    const at = (sub: string, restarts: number) => ({ active: 'activating', sub, restarts })
+    const crashes = crashWatch()
+    t.strictSame(
+      [at('start', 7), at('auto-restart', 7), at('start', 8)].map(crashes),
+      [false, false, false],
+      'the first time may be one that passes',
+    )
+    t.ok(crashes(at('auto-restart', 8)))
+    t.ok(crashWatch()({ active: 'failed', sub: 'failed', restarts: 0 }))
+    t.end()
+  },
+)
+
+void t.test('which release may follow which', t => {
+  const table: readonly [from: string, to: string, refused: RegExp | undefined][] = [
+    ['v1.36.3+k3s1', 'v1.36.3+k3s1', undefined],
+    ['v1.36.3+k3s1', 'v1.36.4+k3s1', undefined],
+    ['v1.36.3+k3s1', 'v1.36.3+k3s2', undefined],
+    ['v1.36.9+k3s1', 'v1.37.0+k3s1', undefined],
+    ['v1.36.3+k3s1', 'v1.38.0+k3s1', /skips minor versions: go by v1\.37 first/],
+    ['v1.36.3+k3s1', 'v2.0.0+k3s1', /skips/],
+    ['v1.36.3+k3s1', 'v1.36.2+k3s1', /downgrade/],
+    ['v1.36.3+k3s2', 'v1.36.3+k3s1', /downgrade/],
+    ['v1.36.10+k3s1', 'v1.36.9+k3s1', /downgrade/],
+    ['', 'v1.36.3+k3s1', /is not a K3s release/],
+  ]
+  for (const [from, to, refused] of table)
+    if (refused) t.match(refusedStep(from, to), refused, `${from} → ${to}`)
+    else t.equal(refusedStep(from, to), undefined, `${from} → ${to}`)
+  t.end()
+})
+
+const SERVERS = ['master1', 'master2', 'master3'].map((name, i) => ({
+  name,
+  address: `10.17.4.2${i + 1}`,
+}))
+const member = (i: number, o: Partial<Member> = {}): Member => ({
+  id: `a${i}`,
+  name: `master${i}-x`,
+  started: true,
+  address: `10.17.4.2${i}`,
+  learner: false,
+  ...o,
+})
+const node = (name: string, o: Partial<NodeState> = {}): NodeState => ({
+  name,
+  ready: true,
+  version: V,
+  labels: {},
+  taints: [],
+  ...o,
+})
+const down: ServerState = {
+  data: true,
+  joined: true,
+  unit: { active: 'inactive', sub: 'dead', restarts: 0 },
+  seed: undefined,
+  healthy: false,
+  ailment: 'k3s.service is inactive',
+  members: [],
+  nodes: [],
+}
+const up = (members: readonly Member[], nodes: readonly NodeState[]): ServerState => ({
+  ...down,
+  healthy: true,
+  ailment: '',
+  members,
+  nodes,
+})
+const three = up(
+  [member(1), member(2), member(3)],
+  [node('master1'), node('master2'), node('master3'), node('worker1')],
+)
+const found = (...states: readonly (ServerState | string)[]) =>
+  new Map(SERVERS.map((s, i) => [s.name, states[i] ?? 'unreachable']))
+
+void t.test('etcdQuorum', t => {
+  const before: readonly [
+    what: string,
+    states: readonly (ServerState | string)[],
+    batch: string[],
+    wrong: RegExp | undefined,
+  ][] = [
+    ['all is well', [three, three, three], ['master1'], undefined],
+    ['two at once', [three, three, three], ['master1', 'master2'], /needs serial: 1/],
+    [
+      'another one is down',
+      [three, three, down],
+      ['master1'],
+      /lose its quorum \(2 of 3.*master3: k3s.service is inactive.*--limit master3/,
+    ],
+    ['the one that is down', [three, three, down], ['master3'], undefined],
+    ['another one is gone', [three, three, 'unreachable'], ['master2'], /master3: unreachable/],
+    ['no cluster yet', [down, down, down], ['master1'], undefined],
+    ['a host that is no server', [three, three, down], ['worker1'], undefined],
+    ['one voter', [up([member(1)], [])], ['master1'], undefined],
+    [
+      'two voters',
+      [up([member(1), member(2)], []), up([member(1), member(2)], [])],
+      ['master1'],
+      undefined,
+    ],
+    ['two voters, one down', [up([member(1), member(2)], []), down], ['master1'], /master2/],
+    [
+      'another one joins',
+      [up([member(1), member(2), member(3, { learner: true })], []), three],
+      ['master1'],
+      /master3 has not joined yet/,
+    ],
+    [
+      'the one that joins',
+      [up([member(1), member(2, { learner: true })], []), down],
+      ['master2'],
+      undefined,
+    ],
+    [
+      'a member of no server',
+      [up([member(1), member(2), member(9)], []), three, down],
+      ['master1'],
+      /10\.17\.4\.29: it is not in the inventory/,
+    ],
+  ]
+  for (const [what, states, batch, wrong] of before) {
+    const answer = quorumAtRisk(SERVERS, found(...states), batch)
+    if (wrong) t.match(answer, wrong, what)
+    else t.equal(answer, undefined, what)
+  }
+  t.equal(quorumBroken(SERVERS, found(three, three, three), ['master1']), undefined)
+  t.equal(
+    quorumBroken(SERVERS, found(three, three, down), ['master1']),
+    undefined,
+    'another one’s turn comes',
+  )
+  t.match(
+    quorumBroken(SERVERS, found(three, three, down), ['master3']),
+    /master3: k3s.service is inactive/,
+  )
+  t.match(quorumBroken(SERVERS, found(up([member(1)], [])), ['master2']), /master2 is no member/)
+  t.match(
+    quorumBroken(SERVERS, found(up([member(1), member(2, { learner: true })], [])), ['master2']),
+    /does not vote yet/,
+  )
+  t.match(quorumBroken(SERVERS, found(down, down, down), ['master1']), /no server is healthy/)
+  t.end()
+})
+
+void t.test('nodesReady', t => {
+  const sick = up(
+    [member(1)],
+    [node('master1'), node('worker1', { ready: false }), node('worker2')],
+  )
+  t.equal(nodesAtRisk(found(three), ['worker1']), undefined)
+  t.match(
+    nodesAtRisk(found(sick), ['worker2']),
+    /worker2 must not be touched while worker1 is not Ready/,
+  )
+  t.equal(nodesAtRisk(found(sick), ['worker1']), undefined, 'what is not Ready may be repaired')
+  t.equal(nodesAtRisk(found(sick), ['worker3']), undefined, 'so may a new one come')
+  t.equal(nodesAtRisk(found(down, down, down), ['worker1']), undefined)
+  t.end()
+})
+
+void t.test('gates say what is missing', t => {
+  t.equal(incomplete(three, '10.17.4.21'), undefined)
+  t.equal(incomplete(three, '10.17.4.29'), '10.17.4.29 is no member yet')
+  t.equal(incomplete(down, '10.17.4.21'), 'k3s.service is inactive')
+  const joining = up(
+    [member(1), member(2, { name: '', started: false }), member(3, { learner: true })],
+    [],
+  )
+  t.equal(
+    incomplete(joining, '10.17.4.21'),
+    '10.17.4.22 has not started, master3-x is still a learner',
+  )
+  t.equal(notReady(three, 'worker1', V), undefined)
+  t.equal(notReady(three, 'worker1', 'v1.36.4+k3s1'), `worker1 runs ${V}, not v1.36.4+k3s1`)
+  t.equal(notReady(three, 'worker9', V), 'there is no node worker9 yet')
+  t.end()
+})
+
+void t.test('versions of servers that are refused', t => {
+  t.equal(refusedVersion('master1', found(three), 'v1.36.4+k3s1'), undefined)
+  t.match(refusedVersion('master1', found(three), 'v1.36.2+k3s1'), /master1: .*downgrade/)
+  t.equal(
+    refusedVersion('master1', found(down, down, down), 'v1.36.2+k3s1'),
+    undefined,
+    'nobody knows',
+  )
+  const alone = up([member(1)], [node('master1')])
+  t.equal(refusedVersion('master2', found(alone), 'v1.37.0+k3s1'), undefined)
+  t.match(refusedVersion('master2', found(alone), 'v1.38.0+k3s1'), /one minor version apart/)
+  t.end()
+})
+
+void t.test('what an agent does', t => {
+  const own = parseAgent(
+    'yes\n"https://10.17.4.22:6443"\nActiveState=active SubState=running NRestarts=0 \n',
+  )
+  const fresh = parseAgent('no\n\nActiveState=inactive SubState=dead NRestarts=0 \n')
+  const at = { self: 'worker1', servers: SERVERS, version: V }
+  t.match(plan({ ...at, own, found: found(three) }), {
+    seed: '10.17.4.22',
+    joined: true,
+    forget: false,
+  })
+  t.match(
+    plan({ ...at, own: fresh, found: found(down, three) }),
+    { via: { name: 'master2' }, seed: '10.17.4.22', forget: true },
+    'a Node of an earlier life',
+  )
+  t.match(plan({ ...at, self: 'worker9', own: fresh, found: found(three) }), {
+    seed: '10.17.4.21',
+    forget: false,
+  })
+  t.match(plan({ ...at, own: fresh, found: found(down, down, down) }), {
+    seed: '10.17.4.21',
+    waitsFor: /no server is healthy: master1: k3s/,
+  })
+  t.match(
+    plan({ ...at, own, found: found(three), version: 'v1.36.2+k3s1' }),
+    /worker1: .*downgrade/,
+  )
+  t.match(plan({ ...at, own, found: found(three), version: 'v1.36.4+k3s1' }), {
+    waitsFor: /must not be newer than a server/,
+  })
+  t.match(plan({ ...at, servers: [], own, found: new Map() }), /k3s_servers is empty/)
+  t.end()
+})
+
+const K3S_YAML = new Secret(
+  JSON.stringify({
+    apiVersion: 'v1',
+    clusters: [
+      {
+        cluster: { 'certificate-authority-data': 'Q0E=', server: 'https://127.0.0.1:6443' },
+        name: 'default',
+      },
+    ],
+    contexts: [{ context: { cluster: 'default', user: 'default' }, name: 'default' }],
+    'current-context': 'default',
+    kind: 'Config',
+    users: [{ name: 'default', user: { 'client-key-data': 'S0VZ' } }],
+  }),
+  '/etc/rancher/k3s/k3s.yaml',
+)
+
+void t.test('the kubeconfig points to the VIP under one name', async t => {
+  const ours = await pointedTo(K3S_YAML, 'https://192.168.0.32:6443', 'cloud.internal')
+  t.equal(String(ours), '‹secret›')
+  t.strictSame(parse(ours.reveal()), {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name: 'cloud.internal',
+        cluster: { 'certificate-authority-data': 'Q0E=', server: 'https://192.168.0.32:6443' },
+      },
+    ],
+    users: [{ name: 'cloud.internal', user: { 'client-key-data': 'S0VZ' } }],
+    contexts: [
+      { name: 'cloud.internal', context: { cluster: 'cloud.internal', user: 'cloud.internal' } },
+    ],
+    'current-context': 'cloud.internal',
+  })
+  for (const text of ['', 'a: [', '{}', '{"clusters":[],"users":[]}']) {
+    const error: unknown = await pointedTo(new Secret(text, 'k3s.yaml'), 'x', 'y').catch(
+      (e: unknown) => e,
+    )
+    t.match(error, { name: 'TaskError', message: /^k3s\.yaml / }, JSON.stringify(text))
+  }
+
+  await t.test('merging touches nothing of anybody else', async t => {
+    const theirs = readFileSync(join(import.meta.dirname, '../fixtures/kubeconfig.yaml'), 'utf8')
+    const merged = (await mergedInto('config', theirs, ours)).reveal()
+    t.match(merged, '# work: ask before you touch it')
+    const [before, after] = [parse(theirs), parse(merged)] as { [k: string]: { name: string }[] }[]
+    t.equal(after?.['current-context'], before?.['current-context'], 'the current context stays')
+    for (const key of ['clusters', 'users', 'contexts'] as const) {
+      t.strictSame(after?.[key]?.slice(0, -1), before?.[key])
+      t.equal(after?.[key]?.at(-1)?.name, 'cloud.internal')
+    }
+    t.equal((await mergedInto('config', merged, ours)).reveal(), merged, 'again: nothing changes')
+    const renewed = await pointedTo(
+      new Secret(K3S_YAML.reveal().replace('S0VZ', 'TkVX')),
+      'https://192.168.0.32:6443',
+      'cloud.internal',
+    )
+    const twice = (await mergedInto('config', merged, renewed)).reveal()
+    t.match(twice, 'TkVX')
+    t.notMatch(twice, 'S0VZ')
+    t.equal((await mergedInto('config', undefined, ours)).reveal(), ours.reveal())
+    const taken = await pointedTo(K3S_YAML, 'https://192.168.0.32:6443', 'work')
+    await t.rejects(mergedInto('config', theirs, taken), {
+      message: 'config has a cluster work already, at https://10.0.0.1:6443',
+    })
+    await t.rejects(mergedInto('config', 'a: [', ours), { name: 'TaskError' })
+  })
+})
