@@ -15,7 +15,7 @@ import { install } from '../k3s-common/install.ts'
 import { nodeMarks } from '../k3s-common/labels.ts'
 import { CONFIG, platformOf } from '../k3s-common/platform.ts'
 import { crashWatch } from '../k3s-common/state.ts'
-import { addressOf, SERVERS, stateHere, survey, type Survey } from '../k3s-common/survey.ts'
+import { addressOf, SERVERS, stateHere, survey } from '../k3s-common/survey.ts'
 import { notReady } from '../k3s-server/gates.ts'
 import { noNode } from '../k3s-server/rebuild.ts'
 import { agentConfig } from './config.ts'
@@ -75,7 +75,7 @@ const serverNamed = (name: string): Host => {
 }
 
 async function planHere(host: Host, version: string): Promise<AgentPlan> {
-  const [found, own] = await Promise.all([survey() as Promise<Survey>, agentHere()])
+  const [found, own] = await Promise.all([survey(), agentHere()])
   const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
   const result = plan({ self: host.name, servers, found, own, version })
   if (typeof result === 'string') throw new TaskError(result)

@@ -221,7 +221,7 @@ export function parseNodes(text: string): NodeState[] {
       ready: status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
       version: text_(status?.nodeInfo?.kubeletVersion),
       labels: Object.fromEntries(
-        Object.entries((metadata.labels ?? {}) as object).map(([k, v]) => [k, text_(v)]),
+        Object.entries(metadata.labels ?? {}).map(([k, v]) => [k, text_(v)]),
       ),
       taints: (spec?.taints ?? []).map(
         t => `${text_(t.key)}${t.value ? `=${text_(t.value)}` : ''}:${text_(t.effect)}`,

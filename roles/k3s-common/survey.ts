@@ -26,10 +26,13 @@ export async function stateHere(): Promise<ServerState> {
   return parseState(stdout)
 }
 
-export const healthyIn = (found: Survey): readonly [name: string, state: ServerState][] =>
-  [...found].flatMap(([name, s]) =>
-    typeof s === 'object' && s.healthy ? [[name, s] as const] : [],
-  ) as [string, ServerState][]
+/** The servers that serve, with what they say. */
+export function healthyIn(found: Survey): readonly (readonly [name: string, state: ServerState])[] {
+  const healthy: [string, ServerState][] = []
+  for (const [name, state] of found)
+    if (typeof state === 'object' && state.healthy) healthy.push([name, state])
+  return healthy
+}
 
 /** The address by which servers and agents know a host: that of its first network. */
 export function addressOf(host: Host): string {

@@ -117,11 +117,13 @@ const seedOf = (s: Situation, own: ServerState): Via | undefined => {
 }
 
 function fromNothing(s: Situation): Step {
-  const silent = [...s.found].filter(([, state]) => typeof state === 'string')
+  const silent = [...s.found].flatMap(([name, why]) =>
+    typeof why === 'string' ? [{ name, why }] : [],
+  )
   if (silent.length > 0)
     return stop(
-      `no server that answers has etcd data, but ${silent.map(([name, why]) => `${name} may have (${String(why)})`).join(', ')}`,
-      `repair ${silent.map(([name]) => name).join(', ')}, or take it out of the inventory; founding a cluster beside an existing one would split it`,
+      `no server that answers has etcd data, but ${silent.map(({ name, why }) => `${name} may have (${why})`).join(', ')}`,
+      `repair ${silent.map(({ name }) => name).join(', ')}, or take it out of the inventory; founding a cluster beside an existing one would split it`,
     )
   const joined = known(s).filter(([, state]) => state.joined)
   const remains =

@@ -65,7 +65,7 @@ type Kind = Step['kind']
 const say = (step: Step): string =>
   [
     step.kind,
-    'via' in step && step.via && step.kind !== 'run' ? `via ${step.via.name}` : '',
+    step.kind === 'join' || step.kind === 'rebuild' ? `via ${step.via.name}` : '',
     step.kind === 'rebuild'
       ? ['node', 'member', 'stale'].filter(k => step[k as 'node' | 'member' | 'stale']).join('+')
       : '',
