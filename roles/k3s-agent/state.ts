@@ -1,4 +1,4 @@
-import { observe, TaskError } from '../../lib/index.ts'
+import { peek, TaskError } from '../../lib/index.ts'
 import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
 import { messageOf, parseUnit, seedOf, type UnitState } from '../k3s-common/state.ts'
 
@@ -20,7 +20,7 @@ systemctl is-active -q k3s-agent.service ||
 
 /** The state of the agent that this runs for. */
 export async function agentHere(): Promise<AgentState> {
-  const { stdout, stderr, exitCode } = await observe`sh -c ${SCRIPT}`
+  const { stdout, stderr, exitCode } = await peek`sh -c ${SCRIPT}`
   if (exitCode !== 0)
     throw new TaskError(`the state of the K3s agent cannot be asked: ${stderr.trim()}`)
   return parseAgent(stdout)

@@ -1,4 +1,4 @@
-import { hosts, observe, on, TaskError, type Host } from '../../lib/index.ts'
+import { hosts, peek, on, TaskError, type Host } from '../../lib/index.ts'
 import { parseState, STATE_SCRIPT, type ServerState } from './state.ts'
 
 export const SERVERS = 'k3s_servers'
@@ -21,7 +21,7 @@ const stateOf = (server: Host): Promise<ServerState | string> =>
 
 /** The state of the server that this runs for. Throws TaskError when its answer makes no sense. */
 export async function stateHere(): Promise<ServerState> {
-  const { stdout, stderr, exitCode } = await observe`sh -c ${STATE_SCRIPT}`
+  const { stdout, stderr, exitCode } = await peek`sh -c ${STATE_SCRIPT}`
   if (exitCode !== 0) throw new TaskError(`the state of K3s cannot be asked: ${stderr.trim()}`)
   return parseState(stdout)
 }

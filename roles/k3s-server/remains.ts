@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { hosts, observe, on, type Host } from '../../lib/index.ts'
+import { hosts, peek, on, type Host } from '../../lib/index.ts'
 import { kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
 import { DATA_DIR } from '../k3s-common/platform.ts'
 import { AGENTS } from '../k3s-common/survey.ts'
@@ -22,10 +22,9 @@ export async function remainsOfCluster(path: string | undefined): Promise<string
 }
 
 const hasBeenNode = (agent: Host): Promise<boolean> =>
-  on(
-    agent,
-    async () => (await observe`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`).ok,
-  ).catch((error: unknown) => {
-    if (error instanceof Error && error.name === 'AbortError') throw error
-    return false
-  })
+  on(agent, async () => (await peek`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`).ok).catch(
+    (error: unknown) => {
+      if (error instanceof Error && error.name === 'AbortError') throw error
+      return false
+    },
+  )
