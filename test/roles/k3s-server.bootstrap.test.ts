@@ -70,7 +70,7 @@ const say = (step: Step): string =>
       ? ['node', 'member', 'stale'].filter(k => step[k as 'node' | 'member' | 'stale']).join('+')
       : '',
     step.kind === 'run' && step.wake.length > 0 ? `wake ${step.wake.join('+')}` : '',
-    'waitsFor' in step && step.waitsFor !== undefined ? 'waits' : '',
+    'waitsFor' in step ? 'waits' : '',
   ]
     .filter(Boolean)
     .join(' ')
