@@ -1,8 +1,9 @@
 import { TaskError } from '../errors.ts'
+import { expect } from './resource.ts'
 import { scope, within } from './scope.ts'
 
 export interface GateOptions {
-  /** Give up after so many seconds; default 60. */
+  /** Give up after so many seconds; default 60. $FMC_GATE_SECONDS on the controller overrides it for all gates. */
   readonly timeoutSeconds?: number
   /** Ask every so many seconds; default 1. */
   readonly everySeconds?: number
@@ -10,6 +11,15 @@ export interface GateOptions {
 
 /** true, or what is still missing. */
 export type Check = () => Promise<boolean | string>
+
+const limitOf = (seconds: number): number => {
+  const all = process.env['FMC_GATE_SECONDS']
+  expect(
+    all === undefined || /^\d{1,5}$/.test(all),
+    `FMC_GATE_SECONDS=${all} is not a number of seconds`,
+  )
+  return Number(all ?? seconds)
+}
 
 const missing = (answer: boolean | string): string =>
   typeof answer === 'string' ? answer : 'it does not hold'
@@ -27,13 +37,14 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
       const answer = await check()
       return answer === true ? { changes: [] } : { changes: [], waiting: missing(answer) }
     }
-    const end = performance.now() + timeoutSeconds * 1000
+    const limit = limitOf(timeoutSeconds)
+    const end = performance.now() + limit * 1000
     for (;;) {
       const answer = await within(here, check, true)
       if (answer === true) return { changes: [] }
       if (performance.now() > end)
         throw new TaskError(
-          `the gate "${name}" did not open within ${timeoutSeconds} s: ${missing(answer)}`,
+          `the gate "${name}" did not open within ${limit} s: ${missing(answer)}`,
         )
       task.progress(missing(answer))
       await here.pause(everySeconds * 1000)

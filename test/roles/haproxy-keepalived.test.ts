@@ -350,7 +350,8 @@ t.test('two balancers of the cloud', async t => {
       'loadbalancer2',
       `http.createServer((q, a) => { a.statusCode = 404; a.end() }).listen(9404, '127.0.0.1', () => console.log('up'))`,
     )
-    const failed = await fmc('loadbalancer2', '-e', 'haproxy_health_port=9404')
+    const port = ['-e', 'haproxy_health_port=9404']
+    const failed = await r.fmcInVain('role', ROLE, 'loadbalancer2', ...port)
     t.equal(failed.code, 2)
     t.match(failed.failures.join('\n'), /haproxy runs this configuration/)
     t.equal(await status(r, `https://${API}:6443/readyz`), '401', 'the API still answers')

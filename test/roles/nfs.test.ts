@@ -129,14 +129,14 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
 
   await t.test('the gate fails when the shares are not exported', async t => {
     await storage('exportfs -au')
-    const run = await r.fmc(...ROLE)
+    const run = await r.fmcInVain(...ROLE)
     t.equal(run.code, 2)
     t.match(run.failures.join('\n'), /is not exported to 10\.17\.3\.14/)
     await storage('exportfs -ra')
     await storage(
       "echo '/srv/nfs/shared 10.8.0.0/24(rw)' >/etc/exports.d/other.exports; exportfs -ra 2>/dev/null",
     )
-    const more = await r.fmc(...ROLE)
+    const more = await r.fmcInVain(...ROLE)
     t.match(more.failures.join('\n'), /to 10\.8\.0\.0\/24, which nobody asked for/)
     await storage('rm /etc/exports.d/other.exports; exportfs -ra')
     t.equal((await r.fmc(...ROLE)).code, 0)
