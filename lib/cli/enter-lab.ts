@@ -1,9 +1,16 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
+import { EXIT } from '../errors.ts'
 import type { LabState } from '../lab/state.ts'
 
 /** Set in the process that runs inside the lab's network: the name of that lab. */
 const INSIDE = 'FMC_INSIDE_LAB'
+
+/**
+ * How the process outside hands on its SIGINT or SIGTERM. The one inside shares its terminal and process group and may
+ * have got the same Ctrl-C itself; by another signal it knows that this is not a second one.
+ */
+export const PASSED_ON = 'SIGUSR2'
 
 /** The lab that this process is inside of, if it is. */
 export async function insideLab(): Promise<LabState | undefined> {
@@ -39,18 +46,14 @@ export async function enterLab(o: LabEntry): Promise<number> {
     ...process.execArgv,
     ...process.argv.slice(1),
   ])
-  // The child shares the terminal and its process group: it gets Ctrl-C itself, and we only wait for it.
-  const ignore = (): void => undefined
-  process.on('SIGINT', ignore)
   const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: name } })
-  const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-  process.on('SIGTERM', pass)
+  const pass = (): void => void child.kill(PASSED_ON)
+  process.on('SIGINT', pass).on('SIGTERM', pass)
   return new Promise((done, fail) => {
     child.on('error', fail)
     child.on('close', (code, signal) => {
-      process.off('SIGINT', ignore)
-      process.off('SIGTERM', pass)
-      done(code ?? (signal === 'SIGINT' ? 130 : 128))
+      process.off('SIGINT', pass).off('SIGTERM', pass)
+      done(code ?? (signal === 'SIGINT' || signal === PASSED_ON ? EXIT.interrupted : 128))
     })
   })
 }

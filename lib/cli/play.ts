@@ -4,7 +4,7 @@ import { EXIT, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Event } from '../engine/events.ts'
 import { openContext, positive, withSecrets, type CommonOptions } from './context.ts'
-import { insideLab } from './enter-lab.ts'
+import { insideLab, PASSED_ON } from './enter-lab.ts'
 import { confirmed } from './confirm.ts'
 import { loadPlaybook, loadRole } from './load.ts'
 import { cacheDir, keepDir } from './paths.ts'
@@ -158,21 +158,24 @@ async function openReport(o: PlayOptions) {
 function listen(): { stop: AbortSignal; kill: AbortSignal; off: () => void } {
   const stop = new AbortController()
   const kill = new AbortController()
-  const onSignal = (): void => {
-    if (stop.signal.aborted) kill.abort()
-    else {
+  let own = 0
+  let passedOn = 0
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signal === PASSED_ON) passedOn++
+    else own++
+    if (Math.max(own, passedOn) > 1) kill.abort()
+    else if (!stop.signal.aborted) {
       process.stderr.write('\nstopping after the running tasks; press Ctrl-C again to end them\n')
       stop.abort()
     }
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  const signals = ['SIGINT', 'SIGTERM', PASSED_ON] as const
+  for (const signal of signals) process.on(signal, onSignal)
   return {
     stop: stop.signal,
     kill: kill.signal,
     off: () => {
-      process.off('SIGINT', onSignal)
-      process.off('SIGTERM', onSignal)
+      for (const signal of signals) process.off(signal, onSignal)
     },
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { cut, heal } from '../../lib/lab/index.ts'
-import { project, soon, type Name, type Project } from './project.ts'
+import { project, soon, type Name, type Project, type Running } from './project.ts'
 
 /** Nine tasks and two handlers; everything that is done can be counted afterwards. */
 const STEPS = `
@@ -142,15 +142,22 @@ void t.test('runs that are interrupted or meet', { timeout: 400_000 }, async t =
     await file('/run/p3', { content: 'x\\n' })`,
       { handlers },
     )
-    const once = p.startWithLab('role', 'polite', 'a')
-    t.ok(await soon(() => p.holds('a', 'test -e /run/p1')))
-    once.kill('SIGINT')
-    const polite = await once.end
-    t.equal(polite.code, 130)
-    t.match(polite.stderr, /stopping after the running tasks; press Ctrl-C again to end them/)
-    t.match(polite.events.at(-1), { type: 'recap', exitCode: 130, changed: 2, failed: 0 })
-    t.ok(await p.holds('a', 'test -e /run/p2'), 'the running task has ended well')
-    t.notOk(await p.holds('a', 'test -e /run/p3'), 'and none was begun after it')
+    const once = async (host: Name, interrupt: (running: Running) => void) => {
+      const running = p.startWithLab('role', 'polite', host)
+      t.ok(await soon(() => p.holds(host, 'test -e /run/p1')))
+      interrupt(running)
+      const polite = await running.end
+      t.equal(polite.code, 130)
+      t.match(polite.stderr, /stopping after the running tasks; press Ctrl-C again to end them/)
+      t.match(polite.events.at(-1), { type: 'recap', exitCode: 130, changed: 2, failed: 0 })
+      t.ok(await p.holds(host, 'test -e /run/p2'), 'the running task has ended well')
+      t.notOk(await p.holds(host, 'test -e /run/p3'), 'and none was begun after it')
+    }
+    await Promise.all([
+      // A terminal sends it to all of its foreground processes, a supervisor to the one that it started.
+      once('a', running => running.kill('SIGINT')),
+      once('b', running => process.kill(running.pid, 'SIGINT')),
+    ])
     const on = await p.fmc('role', 'polite', 'a')
     t.match(on, { code: 0, changed: ['a file /run/p3', 'a handler note'] })
 
