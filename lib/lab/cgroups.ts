@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { FmcError } from '../errors.ts'
 
 /**
  * Roots of the hierarchies systemd uses: cgroup2 and, on hybrid systems, name=systemd.
@@ -43,11 +44,18 @@ export const groupPids = (key: string, machine?: string): number[] => {
   return [...pids]
 }
 
-/** Ends all processes of a machine (or of the lab) at once and removes the groups. */
+/** A hundred machines on a busy computer take longer than one would think. */
+const END_SECONDS = 60
+
+/** Ends all processes of a machine (or of the lab) at once and removes the groups. Throws when one does not end. */
 export const endGroups = async (key: string, machine?: string): Promise<void> => {
-  for (let tries = 0; tries < 200; tries++) {
+  const end = Date.now() + END_SECONDS * 1000
+  while (!removeGroups(key, machine)) {
     const pids = groupPids(key, machine)
-    if (pids.length === 0) break
+    if (Date.now() > end)
+      throw new FmcError(
+        `the lab's processes do not end: ${pids.join(', ') || 'their groups are busy'}`,
+      )
     for (const pid of pids) {
       try {
         process.kill(pid, 'SIGKILL')
@@ -57,8 +65,6 @@ export const endGroups = async (key: string, machine?: string): Promise<void> =>
     }
     await new Promise(resolve => setTimeout(resolve, 25))
   }
-  for (let tries = 0; tries < 80 && !removeGroups(key, machine); tries++)
-    await new Promise(resolve => setTimeout(resolve, 25))
 }
 
 /** True when nothing is left; a group can stay busy for a moment after its last process. */

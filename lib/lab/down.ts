@@ -2,20 +2,26 @@ import { readdirSync, rmSync, rmdirSync } from 'node:fs'
 import { endGroups } from './cgroups.ts'
 import { detachDisks } from './disks.ts'
 import { restoreLimits } from './limits.ts'
+import { withLock } from './lock.ts'
 import { labNamespaces, removeNamespaces } from './network.ts'
 import { labDir, labKey, labRoot } from './paths.ts'
 import { labNames } from './state.ts'
 
-/**
- * Ends a lab and removes everything of it but the cache: machines, namespaces, loop devices, files.
- * It needs no state, so it also clears what an interrupted `up` left; twice is as good as once.
- */
-export const down = async (name = 'default'): Promise<void> => {
+/** Ends a lab: machines, namespaces, loop devices, files. For who holds its lock. */
+export const clear = async (name: string): Promise<void> => {
   const key = labKey(name)
   await endGroups(key)
   await removeNamespaces(labNamespaces(key))
   await detachDisks(labDir(name))
   rmSync(labDir(name), { recursive: true, force: true })
+}
+
+/**
+ * Ends a lab and removes everything of it but the cache. It needs no state, so it also clears what an interrupted `up`
+ * left; twice is as good as once. Throws FmcError when another process is bringing the lab up or down.
+ */
+export const down = async (name = 'default'): Promise<void> => {
+  await withLock(name, () => clear(name))
   if (labNames().length > 0) return
   restoreLimits()
   try {

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import { alive, boot } from './boot.ts'
 import { coredns } from './coredns.ts'
-import { down } from './down.ts'
+import { clear } from './down.ts'
 import { enterLab, sshCommand } from './enter.ts'
 import { images } from './images.ts'
 import { k3sDouble, runsK3s } from './k3s-double.ts'
@@ -57,7 +57,7 @@ export const up = async (inventory: Inventory, options: UpOptions): Promise<LabS
     if (state !== undefined && state.inventoryHash !== hash)
       options.log(`lab ${name} is of another inventory: it is built anew`)
     const kept = state?.inventoryHash === hash && existsSync(netnsPath(state.controllerNetns))
-    if (!kept) await down(name)
+    if (!kept) await clear(name)
     return build(inventory, wanted, { ...options, name, hash, state: kept ? state : undefined })
   })
 }

@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
+import { groupPids } from '../../lib/lab/cgroups.ts'
 import {
   cut,
   down,
@@ -12,6 +16,7 @@ import {
   status,
   up,
 } from '../../lib/lab/index.ts'
+import { labKey } from '../../lib/lab/paths.ts'
 import { labName, ROOT, Rig, run } from '../rig/lab.ts'
 
 const NAME = labName('test-lab')
@@ -20,7 +25,7 @@ const log = (text: string) => t.comment(text)
 
 /** Everything a lab could leave on this machine, other labs left out. */
 const traces = async (): Promise<Record<string, readonly string[]>> => {
-  const key = (await import('../../lib/lab/paths.ts')).labKey(NAME)
+  const key = labKey(NAME)
   const of = async (argv: readonly string[]) => (await run(argv)).stdout.split('\n').sort()
   const processes = readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
@@ -197,14 +202,30 @@ void t.test('a lab from its start to its end', async t => {
   t.equal(readState(NAME), undefined)
 })
 
-void t.test('an interrupted up is cleared by the next one', async t => {
-  const before = await traces()
-  t.teardown(() => down(NAME))
-  await up(inventory, { name: NAME, hosts: ['hypervisor', 'storage1'], log })
-  const { rmSync } = await import('node:fs')
-  rmSync(`/var/lib/fmc-lab/${NAME}/state.json`)
-  const state = await up(inventory, { name: NAME, hosts: ['hypervisor', 'storage1'], log })
-  t.equal(await new Rig(state, NAME, inventory.file).text('storage1', 'hostname'), 'storage1')
-  await down(NAME)
-  t.strictSame(await traces(), before)
-})
+void t.test(
+  'an up that is killed in the middle is cleared by down, and by the next up',
+  async t => {
+    const before = await traces()
+    t.teardown(() => down(NAME))
+    const hosts = ['hypervisor', 'storage1']
+    const killed = async () => {
+      const argv = ['lab', 'up', '--name', NAME, '--hosts', hosts.join(','), '-i', inventory.file]
+      const env = { ...process.env, NODE_OPTIONS: '' }
+      const child = spawn(process.execPath, [`${ROOT}/lib/bin.js`, ...argv], {
+        env,
+        stdio: 'ignore',
+      })
+      const closed = once(child, 'close')
+      while (groupPids(labKey(NAME)).length === 0) await sleep(10)
+      await t.rejects(down(NAME), { message: /is being brought up or down by process/ })
+      child.kill('SIGKILL')
+      await closed
+    }
+    await killed()
+    await down(NAME)
+    t.strictSame(await traces(), before, 'down leaves nothing')
+    await killed()
+    const state = await up(inventory, { name: NAME, hosts, log })
+    t.equal(await new Rig(state, NAME, inventory.file).text('storage1', 'hostname'), 'storage1')
+  },
+)
