@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { down, enterLab, sshCommand, up, type LabState } from '../../lib/lab/index.ts'
+import { labName } from '../rig/lab.ts'
 import { good, run, serve } from './measure.ts'
 import { farPlaces, inventoryYaml, places, put, ROOT, type Place } from './project.ts'
 
@@ -22,10 +23,11 @@ export interface Lab {
 /** Boots the bench's hosts anew. */
 export async function freshLab(
   dir: string,
-  name: string,
+  of: string,
   count: number,
   say: (text: string) => void,
 ): Promise<Lab> {
+  const name = labName(of)
   const hosts = places(count)
   const inventory = put(dir, `${name}.yaml`, inventoryYaml(hosts))
   await down(name)
