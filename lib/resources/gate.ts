@@ -43,9 +43,7 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
       const answer = await within(here, check, true)
       if (answer === true) return { changes: [] }
       if (performance.now() > end)
-        throw new TaskError(
-          `the gate "${name}" did not open within ${limit} s: ${missing(answer)}`,
-        )
+        throw new TaskError(`the gate "${name}" did not open within ${limit} s: ${missing(answer)}`)
       task.progress(missing(answer))
       await here.pause(everySeconds * 1000)
     }
