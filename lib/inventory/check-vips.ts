@@ -32,6 +32,14 @@ export function vipFindings(raw: RawInventory): Finding[] {
         ),
       )
     else vrids.set(vrid, name)
+    if (vip.check === 'k3s' && vip.proxy_protocol)
+      found.push(
+        error(
+          [...path, 'proxy_protocol'],
+          'the K3s API does not understand the PROXY protocol',
+          'leave proxy_protocol out',
+        ),
+      )
     match(vip.backends, [...path, 'backends'])
     balancerFindings(raw, name, vip, match(vip.balancers, [...path, 'balancers']), found)
   }

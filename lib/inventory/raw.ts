@@ -35,6 +35,7 @@ export interface RawVip {
   readonly ports: readonly number[]
   readonly backends: string
   readonly check?: 'k3s' | 'tcp' | undefined
+  readonly proxy_protocol?: boolean | undefined
   readonly balancers: string
   readonly preferred?: string | undefined
 }

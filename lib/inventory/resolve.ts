@@ -48,11 +48,12 @@ export function resolveInventory(
     domain: raw.domain,
     networks,
     vips: new Map(
-      Object.entries(raw.vips ?? {}).map(([name, vip]): [string, Vip] => [
+      Object.entries(raw.vips ?? {}).map(([name, { proxy_protocol, ...vip }]): [string, Vip] => [
         name,
         {
           ...vip,
           name,
+          proxyProtocol: proxy_protocol ?? false,
           prefix: networks.get(vip.network)?.prefix ?? 32,
           check: vip.check ?? 'tcp',
           preferred: vip.preferred,

@@ -51,6 +51,12 @@ const vip = z.strictObject({
     .enum(['k3s', 'tcp'])
     .optional()
     .describe('k3s: GET /readyz over TLS answers 200 or 401; tcp (default): the port answers'),
+  proxy_protocol: z
+    .boolean()
+    .optional()
+    .describe(
+      'Tell the backends the address of each client (PROXY protocol v2); they must understand it. Default: false',
+    ),
   balancers: pattern.describe('Pattern of the hosts that may hold it'),
   preferred: z.string().optional().describe('Holder on a fresh start; default the first balancer'),
 })

@@ -85,6 +85,8 @@ export interface Vip {
   readonly backends: string
   /** How a balancer knows that a backend serves: `k3s` = GET /readyz over TLS answers 200 or 401. */
   readonly check: 'k3s' | 'tcp'
+  /** Backends are told the client's address by the PROXY protocol (v2). */
+  readonly proxyProtocol: boolean
   /** Pattern of the balancers that may hold it. */
   readonly balancers: string
   /** The balancer that should hold it on a fresh start; default the first. */

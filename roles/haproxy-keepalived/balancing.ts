@@ -13,6 +13,7 @@ export interface Balanced {
   readonly vrid: number
   readonly ports: readonly number[]
   readonly check: Vip['check']
+  readonly proxyProtocol: boolean
   readonly servers: readonly Server[]
   /** NIC of this balancer in the VIP's network, and its own address there. */
   readonly device: string

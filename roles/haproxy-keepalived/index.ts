@@ -17,6 +17,7 @@ import {
 import { balancedBy } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
 import { platformOf } from './os.ts'
+import { understood } from './proxy.ts'
 import { selinuxBoolean } from './selinux.ts'
 import { deafTo, holdersOf, survey } from './survey.ts'
 import {
@@ -48,6 +49,10 @@ export default role({
     await sysctl('net.ipv4.ip_nonlocal_bind', 1)
     if (platform.selinux) await selinuxBoolean('haproxy_connect_any')
 
+    if (balanced.some(vip => vip.proxyProtocol))
+      await gate('the backends understand the PROXY protocol', () => understood(balanced), {
+        timeoutSeconds: 180,
+      })
     await file('/etc/haproxy/haproxy.cfg', {
       content: cfg.text,
       mode: '0640',

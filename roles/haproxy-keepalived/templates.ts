@@ -82,7 +82,7 @@ function forwarding(vip: Balanced, port: number, vars: BalancerVars): string {
     `    balance ${k3s ? 'leastconn' : 'roundrobin'}`,
     `    timeout server ${idle}`,
     ...(k3s ? K3S_CHECK : []),
-    `    default-server check ${k3s ? 'check-ssl verify none ' : ''}${every}`,
+    `    default-server check ${k3s ? 'check-ssl verify none ' : ''}${vip.proxyProtocol ? 'send-proxy-v2 check-send-proxy ' : ''}${every}`,
     ...vip.servers.map(s => `    server ${s.name} ${s.address}:${port}`),
     '',
   ].join('\n')

@@ -34,6 +34,7 @@ const api: Vip = {
   ports: [6443],
   backends: 'servers',
   check: 'k3s',
+  proxyProtocol: false,
   balancers: 'lbs',
   preferred: undefined,
 }

@@ -1,0 +1,176 @@
+import type { KubernetesObject } from '../../cluster/chart.ts'
+import { claim, defineAddOn, metadata, TLS_ANNOTATIONS } from '../add-on.ts'
+
+const NAMESPACE = 'logging'
+/** Elastic's own pairing: samples of cloud-on-k8s 3.5.0. */
+const STACK = '9.4.3'
+
+/** Elastic's operator instead of its charts for the single programs, which ended with version 8.5. */
+export default defineAddOn({
+  name: 'logging',
+  title: 'Elasticsearch, Kibana and Filebeat, kept by Elastic’s operator (ECK)',
+  namespace: NAMESPACE,
+  pods: {
+    elasticsearch: { count: 1, cpu: 500, memory: 2048, limit: 2048 },
+    kibana: { count: 1, cpu: 100, memory: 1024, limit: 1024 },
+    operator: { count: 1, cpu: 50, memory: 150, limit: 512 },
+    filebeat: { count: 'node', cpu: 50, memory: 200, limit: 300 },
+  },
+  volumes: { elasticsearch: { count: 1, gib: 10 } },
+  // github.com/elastic/cloud-on-k8s, v3.5.0
+  chart: { name: 'eck-operator', repo: 'https://helm.elastic.co', version: '3.5.0' },
+  values: ({ resources }) => ({ managedNamespaces: [NAMESPACE], resources: resources.operator }),
+  objects: ({ resources, storage, options: { host } }) => [
+    elasticsearch(resources.elasticsearch, storage.elasticsearch),
+    kibana(resources.kibana),
+    ...(host === undefined ? [] : page(host)),
+    filebeat(resources.filebeat),
+    ...FILEBEAT_RIGHTS,
+  ],
+})
+
+type Resources = Readonly<Record<string, never>> | object
+
+const container = (name: string, resources: Resources) =>
+  ({ spec: { containers: [{ name, resources }] } }) as never
+
+/** One node: its volume has copies of its own. Without mmap no kernel parameter of the workers has to change. */
+const elasticsearch = (resources: Resources, size: string): KubernetesObject => ({
+  apiVersion: 'elasticsearch.k8s.elastic.co/v1',
+  kind: 'Elasticsearch',
+  metadata: metadata('logs', NAMESPACE),
+  spec: {
+    version: STACK,
+    volumeClaimDeletePolicy: 'DeleteOnScaledownOnly',
+    nodeSets: [
+      {
+        name: 'default',
+        count: 1,
+        config: { 'node.store.allow_mmap': false },
+        podTemplate: container('elasticsearch', resources),
+        volumeClaimTemplates: [{ metadata: { name: 'elasticsearch-data' }, spec: claim(size) }],
+      },
+    ],
+  },
+})
+
+/** Plain HTTP inside of the cluster: Traefik, which speaks TLS to the outside, has no reason to trust its certificate. */
+const kibana = (resources: Resources): KubernetesObject => ({
+  apiVersion: 'kibana.k8s.elastic.co/v1',
+  kind: 'Kibana',
+  metadata: metadata('logs', NAMESPACE),
+  spec: {
+    version: STACK,
+    count: 1,
+    elasticsearchRef: { name: 'logs' },
+    http: { tls: { selfSignedCertificate: { disabled: true } } },
+    podTemplate: container('kibana', resources),
+  },
+})
+
+const page = (host: string): KubernetesObject[] => [
+  {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { ...metadata('kibana', NAMESPACE), annotations: TLS_ANNOTATIONS },
+    spec: {
+      rules: [
+        {
+          host,
+          http: {
+            paths: [
+              {
+                path: '/',
+                pathType: 'Prefix',
+                backend: { service: { name: 'logs-kb-http', port: { number: 5601 } } },
+              },
+            ],
+          },
+        },
+      ],
+    },
+  },
+]
+
+const filebeat = (resources: Resources): KubernetesObject => ({
+  apiVersion: 'beat.k8s.elastic.co/v1beta1',
+  kind: 'Beat',
+  metadata: metadata('logs', NAMESPACE),
+  spec: {
+    type: 'filebeat',
+    version: STACK,
+    elasticsearchRef: { name: 'logs' },
+    config: {
+      filebeat: {
+        inputs: [
+          {
+            type: 'filestream',
+            id: 'containers',
+            paths: ['/var/log/containers/*.log'],
+            parsers: [{ container: {} }],
+            prospector: { scanner: { symlinks: true, fingerprint: { enabled: true } } },
+            file_identity: { fingerprint: {} },
+            processors: [
+              {
+                add_kubernetes_metadata: {
+                  node: '${NODE_NAME}',
+                  matchers: [{ logs_path: { logs_path: '/var/log/containers/' } }],
+                },
+              },
+            ],
+          },
+        ],
+      },
+    },
+    daemonSet: {
+      podTemplate: {
+        spec: {
+          serviceAccountName: 'filebeat',
+          automountServiceAccountToken: true,
+          containers: [
+            {
+              name: 'filebeat',
+              resources: resources as never,
+              securityContext: { runAsUser: 0 },
+              env: [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }],
+              volumeMounts: [
+                { name: 'containers', mountPath: '/var/log/containers', readOnly: true },
+                { name: 'pods', mountPath: '/var/log/pods', readOnly: true },
+              ],
+            },
+          ],
+          volumes: [
+            { name: 'containers', hostPath: { path: '/var/log/containers' } },
+            { name: 'pods', hostPath: { path: '/var/log/pods' } },
+          ],
+        },
+      },
+    },
+  },
+})
+
+const RBAC = 'rbac.authorization.k8s.io'
+const FILEBEAT_RIGHTS: readonly KubernetesObject[] = [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('filebeat', NAMESPACE) },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRole',
+    metadata: metadata('fmc-filebeat'),
+    rules: [
+      {
+        apiGroups: [''],
+        resources: ['namespaces', 'pods', 'nodes'],
+        verbs: ['get', 'list', 'watch'],
+      },
+      { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch'] },
+    ],
+  },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: metadata('fmc-filebeat'),
+    subjects: [{ kind: 'ServiceAccount', name: 'filebeat', namespace: NAMESPACE }],
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'fmc-filebeat' },
+  },
+]

@@ -1,0 +1,72 @@
+import { z } from '../../lib/index.ts'
+import type { KubernetesObject } from '../cluster/chart.ts'
+import { chartsDeployed } from '../cluster/charts.ts'
+import { kubectl, noAnswer } from '../cluster/kubectl.ts'
+import { readWorkloads, unready, WORKLOADS } from '../cluster/workloads.ts'
+import type { AddOn } from './add-on.ts'
+import type { Options } from './vars.ts'
+
+/** Kinds that an operator serves, and how it says that they are well. */
+const SERVED: Readonly<Record<string, string>> = {
+  Elasticsearch: 'elasticsearches.elasticsearch.k8s.elastic.co',
+  Kibana: 'kibanas.kibana.k8s.elastic.co',
+  Beat: 'beats.beat.k8s.elastic.co',
+  Kafka: 'kafkas.kafka.strimzi.io',
+}
+
+const Served = z.looseObject({
+  items: z.array(
+    z.looseObject({
+      kind: z.string(),
+      metadata: z.looseObject({ name: z.string() }),
+      status: z
+        .looseObject({
+          health: z.string().optional(),
+          conditions: z
+            .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
+            .default([]),
+        })
+        .optional(),
+    }),
+  ),
+})
+type Item = z.output<typeof Served>['items'][number]
+
+/** Elastic's operator says green (or yellow: one node has no place for copies), Strimzi a condition Ready. */
+export function illness(object: KubernetesObject, items: readonly Item[]): string[] {
+  const { name } = object.metadata
+  const item = items.find(i => i.kind === object.kind && i.metadata.name === name)
+  if (!item) return [`${object.kind} ${name} is not in the cluster yet`]
+  const ready = item.status?.conditions.find(c => c.type === 'Ready')
+  const { health } = item.status ?? {}
+  if (ready?.status === 'True' || health === 'green' || health === 'yellow') return []
+  return [`${object.kind} ${name}: ${health ?? ready?.message ?? 'no word of its operator yet'}`]
+}
+
+/** true, or what an add-on still lacks: its chart, its workloads, what its operator keeps. */
+export async function isReady(entry: AddOn, options: Options): Promise<true | string> {
+  const chart = await chartsDeployed([entry.chart(options)])
+  if (chart !== true) return chart
+  const workloads = readWorkloads(
+    await kubectl('-n', entry.namespace, 'get', WORKLOADS, '-o', 'json').ask(),
+  )
+  if (typeof workloads === 'string') return workloads
+  const own = workloads.filter(w => entry.workloads?.includes(w.metadata.name) ?? true)
+  if (own.length === 0) return `${entry.namespace} has no workloads yet`
+  const wrong = [...unready(own), ...(await served(entry, options))]
+  return wrong.length === 0 || wrong.join('; ')
+}
+
+async function served(entry: AddOn, options: Options): Promise<string[]> {
+  const objects = entry.objects(options).filter(o => o.kind in SERVED)
+  if (objects.length === 0) return []
+  const kinds = objects.map(o => SERVED[o.kind]).join(',')
+  const answer = await kubectl('-n', entry.namespace, 'get', kinds, '-o', 'json').ask()
+  if (answer.code !== 0) return [noAnswer(answer)]
+  try {
+    const { items } = Served.parse(JSON.parse(answer.stdout))
+    return objects.flatMap(object => illness(object, items))
+  } catch {
+    return [`kubectl answered something unexpected to the question for ${kinds}`]
+  }
+}

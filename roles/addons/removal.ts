@@ -1,0 +1,75 @@
+import { quoteAll, resource, TaskError, type Common } from '../../lib/index.ts'
+import { CHARTS_NAMESPACE, type KubernetesObject } from '../cluster/chart.ts'
+import { CHARTS, readCharts, type Item } from '../cluster/charts.ts'
+import { isMissing } from '../cluster/kubectl.ts'
+import type { AddOn } from './add-on.ts'
+import { chartName } from './add-on.ts'
+
+const isInstalled = (entry: AddOn, state: readonly Item[]): boolean =>
+  state.some(
+    i =>
+      i.kind === 'HelmChart' &&
+      i.metadata.name === chartName(entry.name) &&
+      i.metadata.labels?.['app.kubernetes.io/managed-by'] === 'fmc',
+  )
+
+/** Refuses to leave something running that the inventory no longer knows: nobody would look after it. */
+export const nothingForgotten = resource({
+  name: (_: Common & { readonly unnamed: readonly AddOn[] }) => 'every add-on is in the inventory',
+  needs: () => ({ now: CHARTS.query }),
+  plan({ unnamed }, { now }, { doubt }) {
+    const state = readCharts(now)
+    if (typeof state === 'string') {
+      if (doubt || isMissing(now)) return []
+      throw new TaskError(state)
+    }
+    const forgotten = unnamed.filter(entry => isInstalled(entry, state)).map(e => e.name)
+    if (forgotten.length === 0) return []
+    throw new TaskError(`${forgotten.join(', ')}: installed, and no longer in addons`, {
+      hint: `to uninstall, keeping the volumes: addons: { ${forgotten.map(n => `${n}: { state: absent }`).join(', ')} }`,
+    })
+  },
+})
+
+interface Removal extends Common {
+  readonly entry: AddOn
+  readonly objects: readonly KubernetesObject[]
+}
+
+/** In the cluster: what its operator keeps first, while the operator is there to take it down, then the chart. */
+export const uninstalled = resource({
+  name: (o: Removal) => `add-on ${o.entry.name} uninstalled`,
+  needs: () => ({ now: CHARTS.query }),
+  plan({ entry, objects }, { now }, { doubt }) {
+    const state = readCharts(now)
+    if (typeof state === 'string') {
+      if (doubt || isMissing(now)) return []
+      throw new TaskError(state)
+    }
+    if (!isInstalled(entry, state)) return []
+    return [
+      {
+        what: `uninstall ${entry.title}; volumes stay`,
+        script: [...objects.toReversed().map(removal), chartRemoval(entry)].join('\n'),
+        timeoutMs: 15 * 60_000,
+      },
+    ]
+  },
+})
+
+const group = (apiVersion: string): string =>
+  apiVersion.includes('/') ? `.${apiVersion.replace(/\/.*/, '')}` : ''
+
+const removal = ({ kind, apiVersion, metadata }: KubernetesObject): string =>
+  quoteAll([
+    ...['k3s', 'kubectl', 'delete', '--ignore-not-found'],
+    ...(typeof metadata['namespace'] === 'string' ? ['-n', metadata['namespace']] : []),
+    `${kind.toLowerCase()}${group(apiVersion)}`,
+    metadata.name,
+  ])
+
+const chartRemoval = (entry: AddOn): string =>
+  quoteAll([
+    ...['k3s', 'kubectl', 'delete', '--ignore-not-found', '-n', CHARTS_NAMESPACE],
+    ...['helmchart.helm.cattle.io', chartName(entry.name)],
+  ])

@@ -1,0 +1,65 @@
+import { Secret, z } from '../../lib/index.ts'
+
+const values: z.ZodType<Record<string, unknown>> = z
+  .record(z.string(), z.unknown())
+  .describe('Values of its chart, laid over those of the catalogue')
+
+const common = {
+  state: z
+    .enum(['present', 'absent'])
+    .default('present')
+    .describe('absent: uninstalled; its volumes and its namespace stay'),
+  version: z.string().min(1).optional().describe('Of its chart, instead of the pinned one'),
+  values: values.optional(),
+}
+const addOn = z.strictObject(common).describe('See README.md of the role')
+const withPage = z.strictObject({
+  ...common,
+  host: z
+    .string()
+    .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'expected a host name such as grafana.cloud.internal')
+    .optional()
+    .describe('Name under which Traefik serves its page; default: not at all'),
+})
+
+export const vars = z.object({
+  addons: z
+    .strictObject({
+      monitoring: withPage.optional(),
+      logging: withPage.optional(),
+      redis: z
+        .strictObject({
+          ...common,
+          password: z.instanceof(Secret).describe('Of the user default: !secret name'),
+        })
+        .optional(),
+      kafka: addOn.optional(),
+      argocd: withPage.optional(),
+      jenkins: withPage.optional(),
+      sealed_secrets: z
+        .strictObject({
+          ...common,
+          key: z
+            .instanceof(Secret)
+            .describe('Private key and certificate (PEM, one after the other): !secret name'),
+        })
+        .optional(),
+      dashboard: withPage.optional(),
+    })
+    .default({})
+    .describe('What else runs in the cluster; default: nothing'),
+  addons_nodes: z
+    .string()
+    .min(1)
+    .default('workers')
+    .describe('Pattern of the hosts whose memory add-ons can have, for the warning of `fmc lint`'),
+})
+
+export type Vars = z.output<typeof vars>
+export type Name = keyof Vars['addons']
+/** What the inventory says of one add-on. */
+export type Options = NonNullable<Vars['addons'][Name]> & {
+  readonly host?: string | undefined
+  readonly password?: Secret | undefined
+  readonly key?: Secret | undefined
+}

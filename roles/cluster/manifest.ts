@@ -1,0 +1,71 @@
+import {
+  absent,
+  file,
+  quote,
+  resource,
+  Secret,
+  TaskError,
+  type Common,
+  type Host,
+  type Result,
+} from '../../lib/index.ts'
+import { differences, CHARTS, readCharts } from './charts.ts'
+import type { KubernetesObject } from './chart.ts'
+import { keeper } from './servers.ts'
+import { documents } from './yaml.ts'
+
+/** K3s applies what lies here (docs.k3s.io, "Auto-deploying manifests"). */
+export const MANIFESTS = '/var/lib/rancher/k3s/server/manifests'
+
+const pathOf = (name: string): string => `${MANIFESTS}/fmc-${name}.yaml`
+
+export const manifestText = (role: string, objects: readonly KubernetesObject[]): string =>
+  `# Managed by fmc, role ${role}.\n${documents(objects)}`
+
+const reapplied = resource({
+  name: (o: Common & { readonly name: string; readonly objects: readonly KubernetesObject[] }) =>
+    `manifest ${o.name} in the cluster`,
+  needs: () => ({ now: CHARTS.query }),
+  plan({ name, objects }, { now }, { doubt }) {
+    const state = readCharts(now)
+    if (typeof state === 'string') {
+      if (doubt) return []
+      throw new TaskError(state)
+    }
+    const wrong = objects.flatMap(object => differences(object, state))
+    if (wrong.length === 0) return []
+    return [
+      {
+        what: `apply again: ${wrong.join('; ')}`,
+        script: `k3s kubectl apply -f ${quote(pathOf(name))}`,
+      },
+    ]
+  },
+})
+
+/**
+ * A manifest that K3s keeps applied, on the keeper alone: K3s does not copy it between servers, and a server that was
+ * down would apply its old copy again when it starts. A file that is as it shall be while the cluster's charts are
+ * not (somebody edited them) is applied again: K3s itself looks at a file only when it changes.
+ */
+export async function manifest(
+  role: string,
+  name: string,
+  objects: readonly KubernetesObject[],
+): Promise<void> {
+  const written = await file(pathOf(name), { content: manifestText(role, objects), mode: '0600' })
+  if (!written.changed) await reapplied({ name, objects })
+}
+
+/** The same for objects with secrets in them: never shown, compared by their hash alone. */
+export const secretManifest = (
+  role: string,
+  name: string,
+  objects: readonly KubernetesObject[],
+): Promise<Result> =>
+  file(pathOf(name), { content: new Secret(manifestText(role, objects), name), mode: '0600' })
+
+/** Takes a manifest away; what it made stays in the cluster (K3s deletes nothing for a file that is gone). */
+export const noManifest = (name: string) => absent(pathOf(name))
+
+export const isKeeper = (host: Host): boolean => keeper().name === host.name

@@ -1,0 +1,154 @@
+import { z, type Invariant } from '../../lib/index.ts'
+import { kubectl, noAnswer, type Answer } from '../cluster/kubectl.ts'
+import { onServer } from '../cluster/servers.ts'
+import { DISK, NAMESPACE } from './templates.ts'
+
+const Condition = z.looseObject({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().optional(),
+})
+const Volume = z.looseObject({
+  kind: z.literal('Volume'),
+  metadata: z.looseObject({ name: z.string() }),
+  status: z.looseObject({
+    state: z.string().default(''),
+    robustness: z.string().default(''),
+    kubernetesStatus: z
+      .looseObject({ namespace: z.string().default(''), pvcName: z.string().default('') })
+      .optional(),
+  }),
+})
+const Node = z.looseObject({
+  kind: z.literal('Node'),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    allowScheduling: z.boolean().default(true),
+    disks: z
+      .record(
+        z.string(),
+        z.looseObject({ path: z.string(), allowScheduling: z.boolean().default(false) }),
+      )
+      .default({}),
+  }),
+  status: z.looseObject({
+    conditions: z.array(Condition).default([]),
+    diskStatus: z
+      .record(z.string(), z.looseObject({ conditions: z.array(Condition).default([]) }))
+      .nullish(),
+  }),
+})
+const List = z.looseObject({ items: z.array(z.discriminatedUnion('kind', [Volume, Node])) })
+
+export interface Longhorn {
+  readonly volumes: readonly z.output<typeof Volume>[]
+  readonly nodes: readonly z.output<typeof Node>[]
+}
+
+/** kubectl's answer as Longhorn's state; none: it is not installed; text: why nobody knows. */
+export function readLonghorn(answer: Answer): Longhorn | 'none' | { readonly problem: string } {
+  if (/the server doesn't have a resource type/.test(answer.stderr)) return 'none'
+  if (answer.code !== 0) return { problem: noAnswer(answer) }
+  try {
+    const { items } = List.parse(JSON.parse(answer.stdout))
+    return {
+      volumes: items.filter(i => i.kind === 'Volume'),
+      nodes: items.filter(i => i.kind === 'Node'),
+    }
+  } catch {
+    return { problem: 'kubectl answered something unexpected to the question for Longhorn’s state' }
+  }
+}
+
+/** Longhorn's state, asked on a K3s server. */
+export const askLonghorn = async () => readLonghorn(await STATE.ask())
+
+const STATE = kubectl('-n', NAMESPACE, 'get', 'volumes.longhorn.io,nodes.longhorn.io', '-o', 'json')
+
+/** What is wrong with volumes: a faulted one, or an attached one that has fewer copies than it shall. */
+export function sickVolumes({ volumes }: Longhorn): string[] {
+  return volumes.flatMap(({ metadata, status }) => {
+    const ill =
+      status.robustness === 'faulted' ||
+      (status.state !== 'detached' && status.robustness !== 'healthy')
+    if (!ill) return []
+    const claim = status.kubernetesStatus
+    const whose = claim?.pvcName ? ` of ${claim.namespace}/${claim.pvcName}` : ''
+    return [
+      `the volume ${metadata.name}${whose} is ${status.robustness || status.state || 'unknown'}`,
+    ]
+  })
+}
+
+const isTrue = (conditions: readonly z.output<typeof Condition>[], type: string): boolean =>
+  conditions.some(c => c.type === type && c.status === 'True')
+
+/** What is wrong with a node of Longhorn's and its disk. */
+export function sickNode(name: string, { nodes }: Longhorn): string[] {
+  const node = nodes.find(n => n.metadata.name === name)
+  if (!node) return [`Longhorn does not know the node ${name} yet`]
+  if (!isTrue(node.status.conditions, 'Ready')) return [`Longhorn's node ${name} is not Ready`]
+  if (!node.spec.allowScheduling || !isTrue(node.status.conditions, 'Schedulable'))
+    return [`Longhorn's node ${name} is not schedulable (cordoned?)`]
+  return sickDisk(name, node)
+}
+
+function sickDisk(name: string, node: Longhorn['nodes'][number]): string[] {
+  const disks = Object.entries(node.spec.disks)
+  const [id, disk] = disks.find(([, d]) => d.path.replace(/\/+$/, '') === DISK) ?? []
+  if (id === undefined || disk === undefined)
+    return disks.length === 0
+      ? [`${name} has no disk in Longhorn yet`]
+      : [
+          `drift: ${name} has the disks ${disks.map(([, d]) => d.path).join(', ')} in Longhorn and not ${DISK}; Longhorn makes a default disk only on a node without any (README, "Disks that differ")`,
+        ]
+  if (!disk.allowScheduling)
+    return [`drift: the disk ${DISK} of ${name} takes no volumes (allowScheduling is false)`]
+  const conditions = node.status.diskStatus?.[id]?.conditions ?? []
+  return (['Ready', 'Schedulable'] as const)
+    .filter(type => !isTrue(conditions, type))
+    .slice(0, 1)
+    .map(type => `the disk ${DISK} of ${name} is not ${type}${reasonOf(conditions, type)}`)
+}
+
+const reasonOf = (conditions: readonly z.output<typeof Condition>[], type: string): string => {
+  const reason = conditions.find(c => c.type === type)?.reason
+  return reason ? ` (${reason})` : ''
+}
+
+const isReady = (name: string, { nodes }: Longhorn): boolean =>
+  nodes.some(n => n.metadata.name === name && isTrue(n.status.conditions, 'Ready'))
+
+/**
+ * true, or why these hosts must not be touched now, or have not come back. Before: hosts that carry nothing (Longhorn
+ * does not know them, or has lost them) may be repaired whatever the volumes' state. A cluster without Longhorn has
+ * nothing to lose.
+ */
+export function holds(
+  state: ReturnType<typeof readLonghorn>,
+  when: 'before' | 'after',
+  batch: readonly string[],
+): true | string {
+  if (state === 'none') return true
+  if ('problem' in state) return state.problem
+  if (when === 'before' && !batch.some(name => isReady(name, state))) return true
+  const sick = [
+    ...sickVolumes(state),
+    ...(when === 'before'
+      ? []
+      : batch.filter(n => state.nodes.some(o => o.metadata.name === n))
+    ).flatMap(name => sickNode(name, state)),
+  ]
+  if (sick.length === 0) return true
+  return `${sick.join('; ')}: wait for the rebuild, or repair it first (k3s kubectl -n ${NAMESPACE} get volumes.longhorn.io,replicas.longhorn.io)`
+}
+
+/**
+ * Every attached volume has all its copies and none is lost, from the cluster's own state: only then may a node go.
+ * Asked on a server outside of the batch if one answers.
+ */
+export const longhornHealthy: Invariant = {
+  name: 'every Longhorn volume healthy',
+  timeoutSeconds: 1800,
+  check: async (when, batch) => holds(await onServer(askLonghorn, batch), when, batch),
+}

@@ -1,0 +1,34 @@
+import { resource, TaskError, type Common } from '../../lib/index.ts'
+import { CHARTS, readCharts } from '../cluster/charts.ts'
+import { isMissing } from '../cluster/kubectl.ts'
+
+/** true, or why Longhorn must not go from one version to another (longhorn.io, "Upgrade"). */
+export function mayGo(from: string | undefined, to: string): true | string {
+  if (from === undefined) return true
+  const [a = 0, b = 0, c = 0] = from.split('.').map(Number)
+  const [x = 0, y = 0, z = 0] = to.split('.').map(Number)
+  if (x !== a) return `Longhorn ${from} cannot become ${to}: another major version`
+  if (y < b || (y === b && z < c))
+    return `Longhorn ${from} cannot go back to ${to}: its data would not be understood`
+  if (y > b + 1)
+    return `Longhorn ${from} cannot become ${to}: one minor at a time, ${a}.${b + 1} comes first`
+  return true
+}
+
+/** Refuses a version that cannot follow the one in the cluster, before the manifest is written. */
+export const upgradeStep = resource({
+  name: (_: Common & { readonly version: string }) => 'Longhorn goes one minor at a time',
+  needs: () => ({ now: CHARTS.query }),
+  plan({ version }, { now }, { doubt }) {
+    const state = readCharts(now)
+    if (typeof state === 'string') {
+      if (doubt || isMissing(now)) return []
+      throw new TaskError(state)
+    }
+    const chart = state.find(i => i.kind === 'HelmChart' && i.metadata.name === 'longhorn')
+    const answer = mayGo(chart?.spec?.version, version)
+    if (answer !== true)
+      throw new TaskError(answer, { hint: 'set longhorn_version to a version of the next minor' })
+    return []
+  },
+})

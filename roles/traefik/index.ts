@@ -1,0 +1,105 @@
+import { gate, hosts, on, probe, role, TaskError, vips, type Vip } from '../../lib/index.ts'
+import type { KubernetesObject } from '../cluster/chart.ts'
+import { CHARTS, differences, readCharts, released } from '../cluster/charts.ts'
+import { kubectl } from '../cluster/kubectl.ts'
+import { isKeeper, manifest, noManifest } from '../cluster/manifest.ts'
+import { isReady, nodeMarks, NODES, readNodes, type Node } from '../cluster/nodes.ts'
+import { readWorkloads, unready, WORKLOADS } from '../cluster/workloads.ts'
+import { INGRESS_LABEL, traefikConfig } from './templates.ts'
+import { vars as schema } from './vars.ts'
+
+export default role({
+  name: 'traefik',
+  summary:
+    'Ingress on the workers, which learns the clients’ real addresses from the load balancers',
+  vars: schema,
+  async tasks({ vars, host }) {
+    const vip = vips().find(v => v.name === vars.traefik_vip)
+    if (!vip) throw new TaskError(`traefik_vip: the inventory has no VIP ${vars.traefik_vip}`)
+    if (!isKeeper(host)) {
+      await noManifest('traefik')
+      return
+    }
+    const config = traefikConfig(vip, hosts(vip.balancers), vars)
+    if (!vip.proxyProtocol)
+      await gate('no balancer speaks the PROXY protocol to it', () => silent(vip))
+    await nodeMarks({
+      title: 'ingress label of the nodes',
+      nodes: hosts(vip.backends).map(h => h.name),
+      labels: INGRESS_LABEL,
+      joining: 'left alone',
+    })
+    await manifest('traefik', 'traefik', [config])
+    await gate('Traefik runs with this configuration', () => runs(config), {
+      timeoutSeconds: 600,
+      everySeconds: 2,
+    })
+    await gate('Traefik answers on every worker that is ready', () => answers(vip))
+  },
+})
+
+/** Were Traefik to stop understanding what balancers still send, nobody would get through. One that is gone sends nothing. */
+async function silent(vip: Vip): Promise<true | string> {
+  const line = `^ *default-server .*send-proxy-v2`
+  const speaking = await Promise.all(
+    hosts(vip.balancers).map(balancer =>
+      on(balancer, async () => {
+        const { ok } =
+          await probe`sed -n ${`/^backend ${vip.name}_/,/^$/p`} /etc/haproxy/haproxy.cfg 2>/dev/null | grep -q ${line}`
+        return ok ? [balancer.name] : []
+      }).catch((error: unknown) => {
+        if (error instanceof Error && error.name === 'AbortError') throw error
+        return []
+      }),
+    ),
+  )
+  return (
+    speaking.flat().length === 0 ||
+    `${speaking.flat().join(', ')} still does: fmc play site --tags loadbalancers first`
+  )
+}
+
+/** Nodes that take ports 80 and 443, or why nobody knows. */
+async function ingressNodes(): Promise<readonly Node[] | string> {
+  const nodes = readNodes(await NODES.ask())
+  if (typeof nodes === 'string') return nodes
+  return nodes.filter(
+    n => Object.entries(INGRESS_LABEL).every(([k, v]) => n.metadata.labels[k] === v) && isReady(n),
+  )
+}
+
+/** Before the first worker has joined there is nobody whom a wrong configuration could hurt, and no node for helm's job. */
+async function runs(config: KubernetesObject): Promise<true | string> {
+  const nodes = await ingressNodes()
+  if (typeof nodes === 'string') return nodes
+  if (nodes.length === 0) return true
+  const state = readCharts(await CHARTS.ask())
+  if (typeof state === 'string') return state
+  const waiting = [...differences(config, state), ...released('traefik', state)]
+  if (waiting.length > 0) return waiting.join('; ')
+  const workloads = readWorkloads(await SYSTEM.ask())
+  if (typeof workloads === 'string') return workloads
+  const own = workloads.filter(w => w.metadata.name === 'traefik')
+  if (own.length === 0) return 'Traefik is not there yet'
+  const wrong = unready(own)
+  return wrong.length === 0 || wrong.join('; ')
+}
+
+const SYSTEM = kubectl('-n', 'kube-system', 'get', WORKLOADS, '-o', 'json')
+
+/** Any answer will do: without a route it is 404. */
+async function answers(vip: Vip): Promise<true | string> {
+  const nodes = await ingressNodes()
+  if (typeof nodes === 'string') return nodes
+  const names = new Set(nodes.map(n => n.metadata.name))
+  const urls = hosts(vip.backends)
+    .filter(h => names.has(h.name))
+    .flatMap(h =>
+      vip.ports.map(port => `${port === 443 ? 'https' : 'http'}://${h.address}:${port}/`),
+    )
+  if (urls.length === 0) return true
+  const { stdout } =
+    await probe`for u in ${urls}; do ( curl -sk -o /dev/null -m 5 "$u" || echo "$u" ) & done; wait`
+  const dead = stdout.split('\n').filter(Boolean).sort()
+  return dead.length === 0 || `nobody answers at ${dead.join(', ')}`
+}

@@ -1,0 +1,23 @@
+import { z } from '../../lib/index.ts'
+
+const block = z
+  .string()
+  .regex(
+    /^(\d{1,3}\.){3}\d{1,3}(\/\d{1,2})?$/,
+    'expected an address or a block such as 173.245.48.0/20',
+  )
+
+export const vars = z.object({
+  traefik_vip: z
+    .string()
+    .default('web')
+    .describe('The VIP that Traefik serves: its backends run Traefik, its balancers are trusted'),
+  traefik_trusted_proxies: z
+    .array(block)
+    .default([])
+    .describe(
+      'Whose X-Forwarded-For counts: proxies in front of the balancers, such as a CDN. Default: nobody’s',
+    ),
+})
+
+export type Vars = z.output<typeof vars>
