@@ -22,6 +22,7 @@ export async function roleHosts(
   return roles.map(r => ({
     role: r.name,
     vars: r.vars,
+    advise: r.advise,
     hosts: inventory
       ? matchHosts(inventory, 'all')
           .map(h => h.name)

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Advice, Advisor } from '../inventory/role-vars.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import { UsageError } from '../errors.ts'
 import type { Page } from './events.ts'
@@ -15,6 +16,8 @@ export interface RoleDefinition<S extends z.ZodObject> {
   readonly summary: string
   /** zod object: its keys are the role's variables in the inventory, its descriptions are their documentation. */
   readonly vars: S
+  /** What `fmc lint` warns of, from variables that are right by themselves. Pure; no host is asked. */
+  advise?(context: Advisor<z.output<S>>): readonly Advice[]
   /** Plain awaited resources, in order. Runs in every pass, so whatever it does itself must be free of side effects. */
   tasks(context: RoleContext<z.output<S>>): Promise<void>
   /** By name; run once at the end of the role when notified, in the order written here. */
@@ -28,6 +31,7 @@ export interface Role {
   readonly name: string
   readonly summary: string
   readonly vars: z.ZodObject
+  readonly advise?: ((context: Advisor<never>) => readonly Advice[]) | undefined
   tasks(context: RoleContext<never>): Promise<void>
   readonly handlers: Readonly<Record<string, (context: RoleContext<never>) => Promise<unknown>>>
 }

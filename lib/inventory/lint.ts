@@ -2,7 +2,12 @@ import { findCycle } from './groups.ts'
 import { readInventory } from './load.ts'
 import { byPlace, type Problem } from './problem.ts'
 import { resolveInventory } from './resolve.ts'
-import { roleVarFindings, unknownVarFindings, type RoleVarsInfo } from './role-vars.ts'
+import {
+  adviceFindings,
+  roleVarFindings,
+  unknownVarFindings,
+  type RoleVarsInfo,
+} from './role-vars.ts'
 import type { Inventory } from './types.ts'
 
 export type { Problem } from './problem.ts'
@@ -32,6 +37,7 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
     for (const finding of [
       ...roleVarFindings(raw, inventory, roles),
       ...unknownVarFindings(raw, roles),
+      ...adviceFindings(raw, inventory, roles),
     ])
       found.push(source.problem(finding))
   }

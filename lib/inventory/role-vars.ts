@@ -1,16 +1,32 @@
 import type { z } from 'zod'
 import { UsageError } from '../errors.ts'
 import { suggestion } from './nearest.ts'
+import { matchHosts } from './patterns.ts'
 import { problemsError, type Finding, type Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import type { Host, Inventory } from './types.ts'
 import { zodFindings } from './zod-findings.ts'
+
+/** A remark on one of a role's variables. */
+export interface Advice {
+  readonly variable: string
+  readonly message: string
+  readonly hint?: string | undefined
+}
+
+/** What a role's advice is made from. */
+export interface Advisor<V> {
+  readonly vars: V
+  /** Hosts of a pattern. */
+  readonly hosts: (pattern: string) => readonly Host[]
+}
 
 /** A role, the hosts that it will run on, and the variables that it declares. */
 export interface RoleVarsInfo {
   readonly role: string
   readonly hosts: readonly string[]
   readonly vars: z.ZodObject
+  readonly advise?: ((context: Advisor<never>) => readonly Advice[]) | undefined
 }
 
 /** The layer that a host takes a variable from; undefined: from none in the file (absent, or from `-e`). */
@@ -64,10 +80,8 @@ function hostFindings(
 ): Finding[] {
   const host = inventory.hosts.get(name)
   if (host === undefined) return []
-  const own = Object.fromEntries(
-    Object.keys(vars.shape).flatMap(key => (key in host.vars ? [[key, host.vars[key]]] : [])),
-  )
-  const issues = issuesOf(vars, own)
+  const own = ownVars(vars, host)
+  const issues = parse(vars, host)?.error?.issues ?? []
   return zodFindings(vars, own, issues).map(finding => {
     const [variable, ...inner] = finding.path
     const missing = variable === undefined
@@ -83,6 +97,34 @@ function hostFindings(
   })
 }
 
+/** Warnings that roles themselves have about their variables on the hosts they run on, each once. */
+export function adviceFindings(
+  raw: RawInventory,
+  inventory: Inventory,
+  roles: readonly RoleVarsInfo[],
+): Finding[] {
+  const found = new Map<string, Finding>()
+  for (const { role, hosts, vars, advise } of roles)
+    for (const name of advise ? hosts : []) {
+      const host = inventory.hosts.get(name)
+      const parsed = host && parse(vars, host)
+      if (!host || !parsed?.success) continue
+      const context = {
+        vars: parsed.data as never,
+        hosts: (pattern: string) => matchHosts(inventory, pattern),
+      }
+      for (const { variable, message, hint } of advise?.(context) ?? [])
+        found.set(`${role} ${message}`, {
+          severity: 'warning',
+          path: placeOf(raw, host, variable) ?? ['-e', variable],
+          key: true,
+          message: `role ${role}: ${message}`,
+          hint,
+        })
+    }
+  return [...found.values()]
+}
+
 /** Undefined if the host's value is another one than the file's: `-e` set it. */
 function placeOf(raw: RawInventory, host: Host, variable: string): Path | undefined {
   const place = locateVar(raw, host.groups, host.name, variable)
@@ -93,12 +135,17 @@ function placeOf(raw: RawInventory, host: Host, variable: string): Path | undefi
   return JSON.stringify(inFile) === JSON.stringify(host.vars[variable]) ? place : undefined
 }
 
-function issuesOf(vars: z.ZodObject, own: Readonly<Record<string, unknown>>): z.core.$ZodIssue[] {
+const ownVars = (vars: z.ZodObject, host: Host): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.keys(vars.shape).flatMap(key => (key in host.vars ? [[key, host.vars[key]]] : [])),
+  )
+
+/** Undefined when a check wants to see a secret, which nobody has read yet. */
+function parse(vars: z.ZodObject, host: Host): ReturnType<z.ZodObject['safeParse']> | undefined {
   try {
-    return vars.safeParse(own).error?.issues ?? []
+    return vars.safeParse(ownVars(vars, host))
   } catch (error) {
-    // A check that wants to see a secret, which nobody has read yet.
-    if (error instanceof UsageError) return []
+    if (error instanceof UsageError) return undefined
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { gate, hosts, role } from '../../lib/index.ts'
+import { gate, role } from '../../lib/index.ts'
 import { isKeeper, manifest, noManifest, secretManifest } from '../cluster/manifest.ts'
 import { chartName, type AddOn } from './add-on.ts'
 import { excess } from './budget.ts'
@@ -17,7 +17,7 @@ export default role({
   name: 'addons',
   summary: 'What else runs in the cluster: monitoring, logging, Redis, Kafka, Argo CD, Jenkins …',
   vars: schema,
-  advise: ({ vars }) =>
+  advise: ({ vars, hosts }) =>
     excess(vars, hosts(vars.addons_nodes)).map(found => ({ variable: 'addons', ...found })),
   async tasks({ vars, host }) {
     const all = entries(vars.addons)
@@ -30,8 +30,7 @@ export default role({
       if (options?.state === 'present') await declare(entry, options)
       else await forget(entry)
     for (const [entry, options] of all)
-      if (options?.state === 'absent')
-        await uninstalled({ entry, objects: entry.objects(options) })
+      if (options?.state === 'absent') await uninstalled({ entry, objects: entry.objects(options) })
     for (const [entry, options] of all)
       if (options?.state === 'present')
         await gate(`add-on ${entry.name} is ready`, () => isReady(entry, options), {

@@ -23,7 +23,13 @@ const Served = z.looseObject({
         .looseObject({
           health: z.string().optional(),
           conditions: z
-            .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
+            .array(
+              z.looseObject({
+                type: z.string(),
+                status: z.string(),
+                message: z.string().optional(),
+              }),
+            )
             .default([]),
         })
         .optional(),

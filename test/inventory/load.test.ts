@@ -81,6 +81,7 @@ void t.test('every field', async t => {
     ports: [6443],
     backends: 'db',
     check: 'tcp',
+    proxyProtocol: false,
     balancers: 'lb',
     preferred: undefined,
   })

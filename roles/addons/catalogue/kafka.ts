@@ -22,7 +22,10 @@ export default defineAddOn({
     {
       apiVersion: 'kafka.strimzi.io/v1',
       kind: 'KafkaNodePool',
-      metadata: { ...metadata('nodes', NAMESPACE), labels: { ...LABELS, 'strimzi.io/cluster': CLUSTER } },
+      metadata: {
+        ...metadata('nodes', NAMESPACE),
+        labels: { ...LABELS, 'strimzi.io/cluster': CLUSTER },
+      },
       spec: {
         replicas: 3,
         roles: ['controller', 'broker'],

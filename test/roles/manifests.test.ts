@@ -1,0 +1,120 @@
+// Issue-level: everything this project gives to Kubernetes is valid for the pinned versions of Kubernetes and of the charts' kinds.
+import t from 'tap'
+import { parse, parseAllDocuments } from 'yaml'
+import { Secret, type Host, type Vip } from '../../lib/index.ts'
+import { CATALOGUE } from '../../roles/addons/catalogue.ts'
+import type { Options } from '../../roles/addons/vars.ts'
+import type { KubernetesObject } from '../../roles/cluster/chart.ts'
+import { manifestText } from '../../roles/cluster/manifest.ts'
+import { longhorn, nfsClass, nfsDriver } from '../../roles/longhorn/templates.ts'
+import { vars as longhornVars } from '../../roles/longhorn/vars.ts'
+import { traefikConfig } from '../../roles/traefik/templates.ts'
+import { vars as traefikVars } from '../../roles/traefik/vars.ts'
+import { MODULES, validator } from './schemas.ts'
+
+const vip = { name: 'web', proxyProtocol: true } as Vip
+const balancers = [{ nics: [{ address: '192.168.0.30' }] }] as unknown as Host[]
+const pem = (label: string) => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`
+const secrets = {
+  password: new Secret('it\'s "hidden": yes\\'),
+  key: new Secret(pem('PRIVATE KEY') + pem('CERTIFICATE')),
+}
+const options = (more: object): Options => ({ state: 'present', ...secrets, ...more })
+
+/** Every manifest, in every form that variables give it. */
+const MANIFESTS: Readonly<Record<string, readonly KubernetesObject[]>> = {
+  longhorn: [longhorn(longhornVars.parse({}))],
+  nfs: [nfsDriver(longhornVars.parse({})), nfsClass('10.17.4.27', '/srv/nfs/shared')],
+  traefik: [
+    traefikConfig(vip, balancers, traefikVars.parse({ traefik_trusted_proxies: ['10.0.0.0/8'] })),
+  ],
+  'traefik without the PROXY protocol': [
+    traefikConfig({ ...vip, proxyProtocol: false }, balancers, traefikVars.parse({})),
+  ],
+  ...Object.fromEntries(
+    Object.values(CATALOGUE).flatMap(entry =>
+      [
+        {},
+        { host: 'page.cloud.internal', version: '9.9.9', values: { more: [1, { a: null }] } },
+      ].map((more, i) => [
+        `${entry.name} ${i === 0 ? 'by default' : 'with everything'}`,
+        [
+          ...entry.secrets(options(more)),
+          entry.chart(options(more)),
+          ...entry.objects(options(more)),
+        ],
+      ]),
+    ),
+  ),
+}
+
+t.test('every manifest is valid', t => {
+  const wrong = validator()
+  for (const [name, objects] of Object.entries(MANIFESTS)) {
+    t.strictSame(objects.flatMap(wrong), [], name)
+    t.strictSame(
+      parseAllDocuments(manifestText('test', objects)).map(d => d.toJS() as unknown),
+      JSON.parse(JSON.stringify(objects)),
+      `${name}: the file says the same`,
+    )
+  }
+  for (const chart of Object.values(MANIFESTS)
+    .flat()
+    .filter(o => o.kind.startsWith('HelmChart'))) {
+    const spec = chart['spec'] as { valuesContent: string; failurePolicy: string; version?: string }
+    t.type(parse(spec.valuesContent), 'object', `${chart.metadata.name}: its values are a map`)
+    t.equal(
+      spec.failurePolicy,
+      'abort',
+      `${chart.metadata.name}: a failed upgrade uninstalls nothing`,
+    )
+  }
+  t.end()
+})
+
+t.test('the validator finds what is wrong', t => {
+  const wrong = validator()
+  const [chart, storage] = [
+    longhorn(longhornVars.parse({})),
+    nfsClass('10.17.4.27', '/srv/nfs/shared'),
+  ]
+  const elastic = CATALOGUE.logging
+    .objects(options({}))
+    .find(o => o.kind === 'Elasticsearch') as KubernetesObject
+  const kafka = CATALOGUE.kafka
+    .objects(options({}))
+    .find(o => o.kind === 'Kafka') as KubernetesObject
+  const spec = chart['spec'] as object
+  for (const [name, object, expected] of [
+    ['an unknown field', { ...chart, spec: { ...spec, versoin: '1' } }, /versoin/],
+    [
+      'a wrong type',
+      { ...chart, spec: { ...spec, createNamespace: 'yes' } },
+      /createNamespace must be boolean/,
+    ],
+    [
+      'a wrong word',
+      { ...chart, spec: { ...spec, failurePolicy: 'panic' } },
+      /failurePolicy must be equal/,
+    ],
+    ['an unknown kind', { ...chart, kind: 'HelmCharts' }, /nobody knows/],
+    ['an old version', { ...storage, apiVersion: 'storage.k8s.io/v1beta1' }, /nobody knows/],
+    ['something missing', { ...storage, provisioner: undefined }, /provisioner/],
+    ['metadata', { ...storage, metadata: { name: 'x', label: {} } }, /label/],
+    [
+      'of Elastic',
+      { ...elastic, spec: { ...(elastic['spec'] as object), nodeSet: [] } },
+      /nodeSet/,
+    ],
+    ['of Strimzi', { ...kafka, spec: {} }, /kafka/],
+  ] as const)
+    t.match(wrong(object as unknown as KubernetesObject).join('\n'), expected, name)
+  t.end()
+})
+
+t.test('schemas and charts are of the same versions', t => {
+  const version = (name: keyof typeof CATALOGUE) =>
+    (CATALOGUE[name].chart(options({}))['spec'] as { version: string }).version
+  t.match(MODULES.elastic, `@v${version('logging')}`)
+  t.end()
+})
