@@ -6,7 +6,7 @@ import type { RawInventory, RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
 
 /** First digits of the sha256 of files/inventory.schema.json without roles: another schema, another cache. */
-export const SCHEMA = '61280b3bf560'
+export const SCHEMA = '2c2f02f9e472'
 
 type Stored = readonly [
   path: readonly (string | number)[],

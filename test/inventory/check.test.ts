@@ -297,6 +297,11 @@ const ERRORS: readonly Row[] = [
     'did you mean lan?',
   ],
   [
+    'the PROXY protocol to the K3s API',
+    [['    vrid: 51', '    vrid: 51\n    check: k3s\n    proxy_protocol: ‸true']],
+    'the K3s API does not understand the PROXY protocol',
+  ],
+  [
     'vrid twice',
     [
       [

@@ -148,3 +148,23 @@ void t.test('a wrong -e is not blamed on the file', async t => {
     message: '-e: error: role nfs: nfs_threads: expected a number, got "x" (db1)',
   })
 })
+
+void t.test('roles advise, once for all hosts that share it', async t => {
+  const advised: RoleVarsInfo = {
+    ...nfs('lb1', 'lb2', 'db1'),
+    advise: ({ vars, hosts }) =>
+      (vars as { nfs_threads: number }).nfs_threads > hosts('lb').length
+        ? [{ variable: 'nfs_threads', message: 'too many', hint: 'fewer' }]
+        : [],
+  }
+  const found = (text: string) => lint(fileWith(t, text), { roles: [advised] })
+  const { text, line, column } = marked(small(exports('‸nfs_threads: 3')))
+  const problems = await found(text)
+  t.match(problems, [
+    { severity: 'warning', message: 'role nfs: too many', hint: 'fewer', line, column },
+  ])
+  t.equal(problems.length, 1)
+  t.strictSame(await found(small(exports('nfs_threads: 2'))), [])
+  const wrong = await found(small(exports('nfs_threads: 3, nfs_owner: []')))
+  t.strictSame(wrong.length, 1, 'not from variables that are wrong')
+})

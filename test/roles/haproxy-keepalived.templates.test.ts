@@ -141,7 +141,16 @@ t.test('haproxy.cfg', t => {
     section('backend web_443'),
     /default-server check inter 3s.*\n +server w1 10\.17\.4\.24:443/,
   )
-  t.notMatch(section('backend web_443'), /ssl|httpchk/)
+  t.notMatch(section('backend web_443'), /ssl|httpchk|proxy/)
+  const proxied = balancedBy(balancers[0]!, [api, { ...web, proxyProtocol: true }], groups(1))
+  t.strictSame(
+    haproxyCfg(proxied, defaults)
+      .text.split('\n')
+      .filter(line => line.includes('send-proxy'))
+      .map(line => line.trim().slice(0, 52)),
+    Array<string>(2).fill('default-server check send-proxy-v2 check-send-proxy '),
+    'both ports of the one VIP',
+  )
   for (const timeout of ['connect', 'client', 'server', 'check', 'queue'])
     t.match(text, `\n    timeout ${timeout} `)
   t.match(text, `string ${digest} if { path /config }`)

@@ -108,7 +108,7 @@ t.test('the validator finds what is wrong', t => {
     ],
     ['of Strimzi', { ...kafka, spec: {} }, /kafka/],
   ] as const)
-    t.match(wrong(object as unknown as KubernetesObject).join('\n'), expected, name)
+    t.match(wrong(object).join('\n'), expected, name)
   t.end()
 })
 
