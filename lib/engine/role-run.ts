@@ -244,13 +244,8 @@ export class RoleRun implements Scope {
   #stopHere(): void {
     const { signal } = this.#o.around
     if (!signal.aborted || this.#interruption.told) return
-    this.#tell()
+    this.#interruption.told = true
     signal.throwIfAborted()
-  }
-
-  /** Not at once: other tasks of the same tick must be refused, too. */
-  #tell(): void {
-    queueMicrotask(() => (this.#interruption.told = true))
   }
 
   #named(id: string, cause: unknown): Error {
@@ -325,7 +320,7 @@ export class RoleRun implements Scope {
   async pause(ms: number): Promise<void> {
     if (this.#interruption.told) return sleep(ms)
     await sleep(ms, undefined, { signal: this.#o.around.signal }).catch((error: unknown) => {
-      this.#tell()
+      this.#interruption.told = true
       throw error
     })
   }

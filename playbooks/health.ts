@@ -1,0 +1,9 @@
+import { play, playbook } from '../lib/index.ts'
+import { page } from '../roles/health/diagnose.ts'
+import health from '../roles/health/index.ts'
+
+/** What is wrong, on one page, the most important first. Read-only; exits with 2 when something is. */
+export default playbook('health', [play('Look', { hosts: 'all', roles: [health] })], {
+  readOnly: true,
+  conclude: page,
+})

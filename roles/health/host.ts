@@ -1,0 +1,86 @@
+import { peek, TaskError } from '../../lib/index.ts'
+
+export interface Disk {
+  readonly mount: string
+  /** Of its space or of its inodes, whichever is nearer to its end. */
+  readonly percent: number
+}
+
+/** What any host says about itself. */
+export interface HostState {
+  readonly upSeconds: number
+  /** How far its clock is from the controller's, at least. */
+  readonly skewSeconds: number
+  readonly failedUnits: readonly string[]
+  /** Units asked for, with systemd's ActiveState. */
+  readonly units: Readonly<Record<string, string>>
+  readonly disks: readonly Disk[]
+  readonly memoryPercent: number
+  /** Installed, and waits for a reboot. */
+  readonly wantsReboot: boolean
+  /** Flatcar's own update manager may reboot the host whenever it likes. */
+  readonly rebootsItself: boolean
+  /** role/handler of interrupted runs. */
+  readonly owed: readonly string[]
+  /** Another fmc at work. */
+  readonly lockedBy: string | undefined
+}
+
+const SCRIPT = `
+read -r up _ </proc/uptime; echo "up $up"
+systemctl list-units --failed --no-legend --plain | while read -r u _; do echo "failed $u"; done
+for kind in k i; do
+  df -lP$kind -x tmpfs -x devtmpfs -x squashfs 2>/dev/null | tail -n +2 | while read -r _ _ _ _ full mount; do
+    case $mount in /run/*|/var/lib/kubelet/*|/var/lib/rancher/*/*|/proc/*|/sys/*) ;; *) echo "disk $full $mount" ;; esac
+  done
+done
+while read -r key value _; do case $key in MemTotal:) total=$value ;; MemAvailable:) echo "memory $(( 100 - 100 * value / total ))" ;; esac; done </proc/meminfo
+if [ -e /run/reboot-required ] || { command -v update_engine_client >/dev/null && update_engine_client -status 2>/dev/null | grep -q UPDATED_NEED_REBOOT; }; then echo reboot; fi
+if systemctl is-active -q locksmithd; then echo locksmith; fi
+for mark in /var/lib/fmc/pending/*/*; do [ ! -e "$mark" ] || echo "owed \${mark#/var/lib/fmc/pending/}"; done
+if [ -e /run/fmc.lock ] && ! flock -n -s /run/fmc.lock true; then echo "lock $(head -c 300 /run/fmc.lock | tr '\\n' ' ')"; fi
+for u in $units; do
+  if systemctl is-active -q "$u"; then echo "unit $u active"; else echo "unit $u $(systemctl is-active "$u" | head -n 1)"; fi
+done
+echo "time $(date +%s.%N)"`
+
+/** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
+export async function hostState(units: readonly string[]): Promise<HostState> {
+  const before = Date.now() / 1000
+  const { stdout } = await peek`units=${units.join(' ')}; eval ${SCRIPT}`
+  return parseHost(stdout, before, Date.now() / 1000)
+}
+
+/** `before` and `after`: the controller's clock around the question. */
+export function parseHost(text: string, before: number, after: number): HostState {
+  const lines = text
+    .split('\n')
+    .filter(Boolean)
+    .map(line => /^(\w+) ?(.*)$/.exec(line) ?? [line, '', ''])
+  const all = (key: string): string[] =>
+    lines.filter(l => l[1] === key).map(l => (l[2] ?? '').trim())
+  const number = (key: string): number => {
+    const value = Number(all(key)[0] ?? 'none')
+    if (Number.isNaN(value))
+      throw new TaskError(`${key} is missing: ${JSON.stringify(text.slice(0, 200))}`)
+    return value
+  }
+  const time = number('time')
+  const disks = new Map<string, number>()
+  for (const line of all('disk')) {
+    const [, full, mount] = /^(\d+)% (.+)$/.exec(line) ?? []
+    if (mount !== undefined) disks.set(mount, Math.max(disks.get(mount) ?? 0, Number(full)))
+  }
+  return {
+    upSeconds: number('up'),
+    skewSeconds: time > after ? time - after : time < before ? before - time : 0,
+    failedUnits: all('failed'),
+    units: Object.fromEntries(all('unit').map(u => u.split(' ', 2) as [string, string])),
+    disks: [...disks].map(([mount, percent]) => ({ mount, percent })),
+    memoryPercent: number('memory'),
+    wantsReboot: lines.some(l => l[1] === 'reboot'),
+    rebootsItself: lines.some(l => l[1] === 'locksmith'),
+    owed: all('owed').map(o => decodeURIComponent(o)),
+    lockedBy: all('lock')[0],
+  }
+}

@@ -1,0 +1,33 @@
+import { observe, role, vips } from '../../lib/index.ts'
+import { stateHere as balancerHere, type BalancerState } from '../haproxy-keepalived/survey.ts'
+import { serverHealth, type ServerHealth } from './cluster.ts'
+import { hostState, type HostState } from './host.ts'
+import { unitsOf, vipAnswers, type Answers } from './network.ts'
+import { vars, type HealthVars } from './vars.ts'
+
+/** All that one host says. */
+export interface Seen {
+  readonly host: HostState
+  readonly server: ServerHealth | undefined
+  readonly balancer: BalancerState | undefined
+  readonly answers: Answers
+  readonly vars: HealthVars
+}
+
+const OUTSIDE = ['infra', 'k3s_agents', 'databases']
+
+export default role({
+  name: 'health',
+  summary: 'Looks at everything and changes nothing; the playbook health makes a page of it',
+  vars,
+  async tasks({ vars, host }) {
+    const inGroup = (group: string): boolean => host.groups.includes(group)
+    const [state, server, balancer, answers] = await Promise.all([
+      hostState(unitsOf(host)),
+      inGroup('k3s_servers') ? serverHealth() : undefined,
+      vips(host).length > 0 ? balancerHere() : undefined,
+      OUTSIDE.some(inGroup) ? vipAnswers() : {},
+    ])
+    observe({ host: state, server, balancer, answers, vars } satisfies Seen)
+  },
+})

@@ -1,0 +1,39 @@
+import { peek, vips, type Host } from '../../lib/index.ts'
+
+/** HTTP status by "vip:port" as this host gets it through the balancers; 0: nobody answered. */
+export type Answers = Readonly<Record<string, number>>
+
+const ASK = `command -v curl >/dev/null || exit 0
+for v in $vips; do
+  port=\${v##*:}; scheme=https; [ "$port" != 80 ] || scheme=http
+  path=/; [ "$port" != 6443 ] || path=/readyz
+  echo "$v $(curl -sk -m 4 -o /dev/null -w '%{http_code}' "$scheme://$v$path")"
+done`
+
+/** Asks every VIP from outside of the balancers. */
+export async function vipAnswers(): Promise<Answers> {
+  const all = vips().flatMap(v => v.ports.map(p => `${v.address}:${p}`))
+  const { stdout } = await peek`vips=${all.join(' ')}; eval ${ASK}`
+  return parseAnswers(stdout)
+}
+
+export const parseAnswers = (text: string): Answers =>
+  Object.fromEntries(
+    [...text.matchAll(/^([\d.]+:\d+) (\d{3})$/gm)].map(([, where = '', code]) => [
+      where,
+      Number(code),
+    ]),
+  )
+
+/** Units that a host has by the groups it is in. */
+export const unitsOf = ({ groups }: Host): string[] =>
+  (
+    [
+      ['k3s_servers', ['k3s']],
+      ['k3s_agents', ['k3s-agent']],
+      ['loadbalancers', ['haproxy', 'keepalived']],
+      ['infra', ['coredns', 'chrony*']],
+      ['storage', ['nfs-server']],
+      ['databases', ['postgresql*']],
+    ] as const
+  ).flatMap(([group, units]) => (groups.includes(group) ? units : []))
