@@ -105,7 +105,7 @@ export interface Findings {
   /** The hosts that the selection left. */
   readonly hosts: readonly Host[]
   /** What a role handed to `observe` on a host. */
-  found(host: string, role: string): unknown
+  readonly found: (host: string, role: string) => unknown
   /** Hosts that could not be reached or where a task failed, and why. */
   readonly lost: ReadonlyMap<string, string>
 }

@@ -75,9 +75,9 @@ interface RawPod {
   }
 }
 
-const items = <T>(json: string): readonly T[] => {
+const items = (json: string): readonly unknown[] => {
   try {
-    return (JSON.parse(json) as { items?: readonly T[] }).items ?? []
+    return (JSON.parse(json) as { items?: readonly unknown[] }).items ?? []
   } catch {
     return []
   }
@@ -85,7 +85,7 @@ const items = <T>(json: string): readonly T[] => {
 
 /** Pods that wait, fail or are not ready, with the reason that kubectl shows. */
 export function parsePods(json: string): Pick<ServerHealth, 'sickPods' | 'pods'> {
-  const pods = items<RawPod>(json)
+  const pods = items(json) as readonly RawPod[]
   const sick = pods.flatMap(({ metadata, spec, status }) => {
     const waiting = status?.containerStatuses?.find(c => c.state?.waiting?.reason)?.state?.waiting
       ?.reason
@@ -105,9 +105,7 @@ interface RawNode {
 }
 
 export const parseCordoned = (json: string): string[] =>
-  items<RawNode>(json)
-    .filter(n => n.spec?.unschedulable)
-    .map(n => n.metadata.name)
+  (items(json) as readonly RawNode[]).filter(n => n.spec?.unschedulable).map(n => n.metadata.name)
 
 interface RawVolume {
   readonly metadata: { readonly name: string }
@@ -120,7 +118,7 @@ interface RawVolume {
 
 /** A volume that is faulted, or attached with fewer copies than it shall have. */
 export function parseVolumes(json: string): Pick<ServerHealth, 'sickVolumes' | 'volumes'> {
-  const volumes = items<RawVolume>(json)
+  const volumes = items(json) as readonly RawVolume[]
   const sick = volumes.flatMap(({ metadata, status = {} }) => {
     const { state, robustness = 'unknown', kubernetesStatus: claim } = status
     if (robustness === 'healthy' || (state === 'detached' && robustness !== 'faulted')) return []
