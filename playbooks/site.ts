@@ -1,6 +1,9 @@
 import { play, playbook, together } from '../lib/index.ts'
 import corednsChrony from '../roles/coredns-chrony/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
+import k3sAgent from '../roles/k3s-agent/index.ts'
+import k3sServer, { etcdQuorum, nodesReady, repairFirst } from '../roles/k3s-server/index.ts'
+import kubeconfig from '../roles/kubeconfig/index.ts'
 import nfs from '../roles/nfs/index.ts'
 import postgresql from '../roles/postgresql/index.ts'
 
@@ -11,6 +14,15 @@ export default playbook('site', [
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),
   ),
   play('Database', { hosts: 'databases', roles: [postgresql], tags: ['database'] }),
+  // By their real addresses: the VIP comes after them.
+  play('K3s servers', {
+    hosts: 'k3s_servers',
+    roles: [k3sServer],
+    serial: 1,
+    order: repairFirst,
+    invariant: etcdQuorum,
+    tags: ['k3s'],
+  }),
   play('Load balancers', {
     hosts: 'loadbalancers',
     roles: [haproxyKeepalived],
@@ -18,5 +30,13 @@ export default playbook('site', [
     order: holdersLast,
     invariant: oneVipHolder,
     tags: ['loadbalancers'],
+  }),
+  play('Kubeconfig', { hosts: 'k3s_servers[0]', roles: [kubeconfig], tags: ['k3s'] }),
+  play('K3s agents', {
+    hosts: 'k3s_agents',
+    roles: [k3sAgent],
+    serial: 1,
+    invariant: nodesReady,
+    tags: ['k3s'],
   }),
 ])

@@ -105,7 +105,9 @@ export class HostRun {
   }
 
   async #ahead(queries: readonly Query[]): Promise<void> {
-    const questions = batch(queries.filter(q => q.family !== 'content'))
+    const likely = queries.filter(q => q.family !== 'content')
+    if (likely.length === 0) return
+    const questions = batch(likely)
     try {
       const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
       this.learnIfSound(() => questions.parse(output))
