@@ -1,0 +1,178 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Test } from 'tap'
+import type { Event } from '../../lib/engine/events.ts'
+import { run } from '../../lib/engine/runner.ts'
+import { checkVars, select } from '../../lib/engine/select.ts'
+import { UnreachableError } from '../../lib/errors.ts'
+import { playbook, role, z, type Play, type Role } from '../../lib/index.ts'
+import { loadInventory } from '../../lib/inventory/load.ts'
+import type { OpenSession, Output } from '../../lib/ssh/types.ts'
+
+type TaskEvent = Extract<Event, { type: 'task' }>
+type RecapEvent = Extract<Event, { type: 'recap' }>
+
+export interface Ran {
+  readonly code: number
+  readonly events: readonly Event[]
+  readonly tasks: readonly TaskEvent[]
+  readonly recap: RecapEvent
+  /** `host task` of every task with status changed. */
+  readonly changed: readonly string[]
+  /** `host: message` of everything that failed. */
+  readonly failures: readonly string[]
+  /** Warnings. */
+  readonly notes: readonly string[]
+}
+
+type Plays = Parameters<typeof playbook>[1]
+
+/** A script sees the host's own /run, /srv and /var/lib, and this machine's programs. */
+const ENTER = `for d in run srv var/lib; do mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; done; exec sh "$2" </dev/null`
+
+function shell(dir: string, script: string): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const file = join(dir, 'script')
+    writeFileSync(file, script)
+    const child = spawn('unshare', ['-m', 'sh', '-ec', ENTER, 'sh', dir, file])
+    let [stdout, stderr] = ['', '']
+    child.stdout.on('data', (d: Buffer) => (stdout += d.toString()))
+    child.stderr.on('data', (d: Buffer) => (stderr += d.toString()))
+    child.on('error', reject)
+    child.on('close', code => resolve({ code: code ?? 128, stdout, stderr }))
+  })
+}
+
+/**
+ * The whole engine in this process, on hosts a, b, c and d that are directories of this machine. Every exchange is a
+ * process of its own, so that the lock does not outlive one: what a real session adds is tested on real hosts.
+ */
+export class Hosts {
+  readonly #dir: string
+  /** Hosts that do not answer. */
+  readonly down = new Set<string>()
+
+  constructor(t: Test) {
+    this.#dir = mkdtempSync(join(tmpdir(), 'fmc-engine-'))
+    t.teardown(() => rmSync(this.#dir, { recursive: true, force: true }))
+    const hosts = ['a', 'b', 'c', 'd'].map(
+      (h, i) => `  ${h}: { os: debian 12, nics: [{ network: lan, address: 10.0.0.1${i} }] }\n`,
+    )
+    writeFileSync(
+      join(this.#dir, 'inventory.yaml'),
+      `timezone: UTC
+domain: test.internal
+networks: { lan: { cidr: 10.0.0.0/24, mode: bridge, gateway: 10.0.0.1 } }
+hosts:
+${hosts.join('')}`,
+    )
+  }
+
+  /** The text of a file of a host, undefined when there is none. */
+  read(host: string, path: string): string | undefined {
+    try {
+      return readFileSync(join(this.#dir, host, path), 'utf8')
+    } catch {
+      return undefined
+    }
+  }
+
+  write(host: string, path: string, text: string): void {
+    const file = join(this.#dir, host, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+
+  readonly #openSession: OpenSession = async ({ name }, boot) => {
+    if (this.down.has(name)) throw new UnreachableError(`nobody answers for ${name}`)
+    const dir = join(this.#dir, name)
+    mkdirSync(dir, { recursive: true })
+    let last: Promise<unknown> = Promise.resolve()
+    const one = (script: string): Promise<Output> => {
+      const answer = last.then(() => shell(dir, script))
+      last = answer
+      return answer
+    }
+    return Promise.resolve({
+      session: {
+        target: { name, address: name, port: 22, user: 'root', sudo: false },
+        trips: 0,
+        shellPid: 0,
+        lost: false,
+        run: one,
+        upload: () => Promise.reject(new Error('not here')),
+        interrupt: () => Promise.resolve(),
+        close: () => undefined,
+      },
+      first: boot === undefined ? undefined : one(boot),
+    })
+  }
+
+  async run(plays: Plays, o: { dryRun?: boolean } = {}): Promise<Ran> {
+    const inventory = await loadInventory(join(this.#dir, 'inventory.yaml'))
+    const stages = select(inventory, playbook('test', plays), {})
+    const events: Event[] = []
+    const code = await run({
+      inventory,
+      stages,
+      vars: checkVars(stages, () => ''),
+      dryRun: o.dryRun ?? false,
+      readOnly: false,
+      conclude: undefined,
+      found: new Map(),
+      begun: Date.now(),
+      keepDir: join(this.#dir, 'kept'),
+      diff: false,
+      forks: 10,
+      lab: false,
+      pendingIsError: false,
+      artifactsDir: undefined,
+      secrets: [],
+      stop: new AbortController().signal,
+      kill: new AbortController().signal,
+      openSession: this.#openSession,
+      targetOf: ({ name }) => ({ name, address: name, port: 22, user: 'root', sudo: false }),
+      cacheDir: join(this.#dir, 'cache'),
+      inventoryFile: inventory.file,
+      command: 'test',
+      emit: event => void events.push(event),
+    })
+    const tasks = events.filter(e => e.type === 'task')
+    return {
+      code,
+      events,
+      tasks,
+      recap: events.at(-1) as RecapEvent,
+      changed: tasks.filter(e => e.status === 'changed').map(e => `${e.host} ${e.task}`),
+      failures: events.flatMap(e => ('failure' in e ? [`${e.host}: ${e.failure.message}`] : [])),
+      notes: events.flatMap(e => (e.type === 'note' && e.level === 'warning' ? [e.text] : [])),
+    }
+  }
+}
+
+let count = 0
+
+/** A role of these tasks. */
+export const tasks = (
+  body: (host: string) => Promise<unknown>,
+  handlers: Parameters<typeof role>[0]['handlers'] = {},
+): Role =>
+  role({
+    name: `role-${++count}`,
+    summary: 'for a test',
+    vars: z.object({}),
+    handlers,
+    async tasks({ host }) {
+      await body(host.name)
+    },
+  })
+
+/** A play of one role on all hosts, or on some. */
+export const one = (r: Role, more: Partial<Omit<Play, 'roles'>> = {}): Play => ({
+  name: `play of ${r.name}`,
+  hosts: 'all',
+  ...more,
+  roles: [r],
+})
