@@ -181,6 +181,13 @@ void t.test('what hosts and authors may hand over', { timeout: 300_000 }, async 
     )
     t.ok(await soon(() => p.holds('c', 'test -e /run/held')))
     p.role('apt', "    await packages('cron')")
+    // Where sleep takes no time, two minutes are over soon.
+    const fast = '/usr/local/bin/sleep'
+    await p.rig.text('c', `printf '#!/bin/sh\\n' >${fast} && chmod +x ${fast}`)
+    const given = await p.fmc('role', 'apt', 'c')
+    t.equal(given.code, 2)
+    t.match(given.failures['c'], /apt has been locked for 120 s by pid \d+: .*perl \/srv\/hold\.pl/)
+    await p.rig.text('c', `rm ${fast}`)
     const running = p.start('role', 'apt', 'c')
     t.ok(await soon(() => p.holds('c', 'pgrep -x sleep'), 30), 'it waits')
     await sleep(2000)
