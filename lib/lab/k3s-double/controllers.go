@@ -25,6 +25,7 @@ func (s *server) control() {
 			s.etcd.promote()
 			continue
 		case <-changed:
+			time.Sleep(50 * time.Millisecond)
 		case <-tick.C:
 		}
 		s.deployManifests()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -26,6 +27,8 @@ type member struct {
 	address string
 	etcd    *embed.Etcd
 	client  *clientv3.Client
+	// stopping is set when this process ends on purpose.
+	stopping atomic.Bool
 }
 
 func (m *member) dir() string       { return m.cfg.server("db", "etcd") }
@@ -101,6 +104,9 @@ func (m *member) watchEnd() {
 	case err := <-m.etcd.Err():
 		errorf("etcd exited: %v", err)
 	}
+	if m.stopping.Load() {
+		return
+	}
 	if !memberRemoved.Load() && !m.etcd.Server.IsIDRemoved(uint64(m.etcd.Server.MemberID())) {
 		fatalf("etcd stopped")
 	}
@@ -108,6 +114,17 @@ func (m *member) watchEnd() {
 	infof("This node has been removed from the cluster - please restart k3s to rejoin the cluster")
 	time.Sleep(2 * time.Second)
 	fatalf("leaderelection lost for k3s-etcd")
+}
+
+// stop hands the leadership over, as etcd does when it ends in good order.
+func (m *member) stop() {
+	m.stopping.Store(true)
+	if m.etcd == nil {
+		return
+	}
+	infof("Stopping etcd server...")
+	_ = m.etcd.Server.TryTransferLeadershipOnShutdown()
+	m.etcd.Server.HardStop()
 }
 
 // buryTombstone puts the data of a removed member aside (pkg/etcd Register).

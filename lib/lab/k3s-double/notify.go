@@ -3,6 +3,8 @@ package main
 import (
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // sdNotify tells systemd about the service's state; a no-op outside a unit.
@@ -15,4 +17,15 @@ func sdNotify(state string) {
 		defer conn.Close()
 		_, _ = conn.Write([]byte(state))
 	}
+}
+
+// onSignal ends the process in good order when systemd stops the service.
+func onSignal(stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		stop()
+		os.Exit(0)
+	}()
 }

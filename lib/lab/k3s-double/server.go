@@ -38,7 +38,11 @@ func runServer(args []string) {
 	if err != nil {
 		fatalf("Error: preparing server: %v", err)
 	}
-	s.listen()
+	stopListening := s.listen()
+	onSignal(func() {
+		_ = stopListening()
+		s.etcd.stop()
+	})
 	if err := s.startEtcd(known); err != nil {
 		fatalf("ETCD join failed: %v", err)
 	}
@@ -197,6 +201,7 @@ func (s *server) begin() error {
 			return err
 		}
 	}
+	s.afterReset()
 	return s.applyPackaged()
 }
 

@@ -104,7 +104,7 @@ func (s store) create(r resource, o object) (object, error) {
 		o.set(name+suffix(), "metadata", "name")
 	}
 	o.set(r.apiVersion(), "apiVersion").set(r.Kind, "kind")
-	o.set(uid(), "metadata", "uid").set(timestamp(), "metadata", "creationTimestamp")
+	o.set(1.0, "metadata", "generation").set(uid(), "metadata", "uid").set(timestamp(), "metadata", "creationTimestamp")
 	key := storeKey(r, o.namespace(), o.name())
 	return s.put(key, o, clientv3.Compare(clientv3.CreateRevision(key), "=", 0),
 		failed(409, "AlreadyExists", "%s %q already exists", r.key(), o.name()))
@@ -139,10 +139,13 @@ func (s store) change(r resource, namespace, name string, change func(object) ob
 		if err != nil {
 			return nil, err
 		}
-		before := string(o.json())
+		before, spec := string(o.json()), string(o.sub("spec").json())
 		changed := change(o)
 		if changed == nil || string(changed.json()) == before {
 			return o, nil
+		}
+		if string(changed.sub("spec").json()) != spec {
+			changed.set(float64(changed.num("metadata", "generation")+1), "metadata", "generation")
 		}
 		written, err := s.update(r, changed)
 		var e *apiError

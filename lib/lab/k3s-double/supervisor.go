@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"io"
 	stdlog "log"
 	"net/http"
@@ -13,8 +14,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// listen serves the supervisor's and the API's paths on one port (pkg/server/handlers/router.go).
-func (s *server) listen() {
+// listen serves the supervisor's and the API's paths on one port (pkg/server/handlers/router.go) until it is told to stop.
+func (s *server) listen() (stop func() error) {
 	cert, err := s.listenerCertificate()
 	if err != nil {
 		fatalf("Error: preparing server: %v", err)
@@ -35,7 +36,12 @@ func (s *server) listen() {
 		fatalf("Error: %v", err)
 	}
 	web := &http.Server{Handler: s.routes(), ErrorLog: stdlog.New(io.Discard, "", 0)}
-	go func() { fatalf("Error: %v", web.Serve(listener)) }()
+	go func() {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			fatalf("Error: %v", err)
+		}
+	}()
+	return web.Close
 }
 
 func (s *server) routes() http.Handler {
@@ -47,6 +53,7 @@ func (s *server) routes() http.Handler {
 	})
 	mux.HandleFunc("/v1-k3s/server-bootstrap", s.as("server", s.sendBootstrap))
 	mux.HandleFunc("/db/info", s.as("server", s.sendMembers))
+	mux.HandleFunc("/db/snapshot", s.as("server", s.answerSnapshot))
 	mux.HandleFunc("/v1-k3s/config", s.as("node", s.sendConfig))
 	mux.HandleFunc("/v1-k3s/apiservers", s.as("node", s.sendAPIServers))
 	mux.HandleFunc("/v1-k3s/client-kubelet.crt", s.as("node", s.signKubelet))
