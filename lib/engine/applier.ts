@@ -7,7 +7,7 @@ import type { Emit, RunOptions } from './options.ts'
 import { Pass } from './pass.ts'
 import { hasWork, type Planner } from './planner.ts'
 import type { Role } from './role.ts'
-import { recordKey, type TaskRecord } from './role-run.ts'
+import { recordKey, type TaskRecord } from './record.ts'
 import type { SelectedPlay } from './select.ts'
 import { appliedEvent, unneededEvent } from './task-events.ts'
 

@@ -14,46 +14,8 @@ import { Failed } from './failed.ts'
 import { marksOf, markScript, unmarkScript } from './handlers.ts'
 import type { HostRun } from './host-run.ts'
 import type { HostPass, Pass } from './pass.ts'
+import { recordKey, type Predicted, type Surroundings, type TaskRecord } from './record.ts'
 import type { Role } from './role.ts'
-
-/** What one task found or did, in one pass. */
-export interface TaskRecord {
-  /** Where; a role may work on another host through `on`. */
-  readonly host: string
-  readonly role: string
-  readonly name: string
-  readonly changes: readonly PlannedChange[]
-  readonly ms: number
-  readonly note?: string | undefined
-  readonly waiting?: string | undefined
-  readonly skipped?: boolean | undefined
-  readonly estimate?: boolean | undefined
-  readonly error?: Error | undefined
-}
-
-/** Tasks are matched between passes by host, name and number, never by position. */
-export const recordKey = ({ host, name }: Pick<TaskRecord, 'host' | 'name'>): string =>
-  `${host}\0${name}`
-
-/** Keys of the tasks that the plan says will change something. */
-export type Predicted = ReadonlySet<string>
-
-/** What a role run needs of the run around it. */
-export interface Surroundings {
-  readonly inventory: Inventory
-  readonly wantDiff: boolean
-  readonly artifactsDir: string | undefined
-  readonly begun: number
-  readonly keepDir: string
-  /** Aborted: start no further task. */
-  readonly signal: AbortSignal
-  reach(host: string): Promise<HostRun>
-  /** Live output. */
-  working(host: string, role: string, task: string, text?: string): void
-  observe(host: string, role: string, found: unknown): void
-  /** A task of the apply pass has ended. */
-  finished(record: TaskRecord): void
-}
 
 /** Has the role been told of Ctrl-C? What it still runs then are its `finally` blocks. */
 interface Interruption {
