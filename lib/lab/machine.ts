@@ -15,6 +15,7 @@ import { makeGroups, startTime } from './cgroups.ts'
 import type { DiskFile } from './disks.ts'
 import type { Images } from './images.ts'
 import { installKeys } from './keys.ts'
+import { moduleTree } from './modules.ts'
 import { netnsPath } from './paths.ts'
 import type { Personality } from './state.ts'
 
@@ -100,6 +101,7 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   `--uuid=${machineId(spec)}`,
   `--directory=${join(spec.dir, 'root')}`,
   `--network-namespace-path=${netnsPath(spec.netns)}`,
+  `--bind-ro=${moduleTree(spec.labDir)}:/usr/lib/modules`,
   // NFS-Ganesha opens files by handle.
   '--system-call-filter=name_to_handle_at open_by_handle_at',
   '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_DAC_READ_SEARCH',

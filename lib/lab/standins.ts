@@ -64,6 +64,12 @@ export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): strin
       `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
   )
   note(
+    of('debian', 'flatcar').filter(name => runsHere(inventory, name)),
+    true,
+    on =>
+      `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only said to be there${on}: proves nothing about iSCSI or encrypted volumes`,
+  )
+  note(
     of('debian', 'flatcar'),
     !kernelHas('nfs4'),
     on =>

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import {
   absent,
+  ask,
   file,
   quote,
   resource,
@@ -22,16 +24,24 @@ const pathOf = (name: string): string => `${MANIFESTS}/fmc-${name}.yaml`
 export const manifestText = (role: string, objects: readonly KubernetesObject[]): string =>
   `# Managed by fmc, role ${role}.\n${documents(objects)}`
 
+interface Applied extends Common {
+  readonly name: string
+  readonly text: string
+  readonly objects: readonly KubernetesObject[]
+}
+
 const reapplied = resource({
-  name: (o: Common & { readonly name: string; readonly objects: readonly KubernetesObject[] }) =>
-    `manifest ${o.name} in the cluster`,
-  needs: () => ({ now: CHARTS.query }),
-  plan({ name, objects }, { now }, { doubt }) {
+  name: (o: Applied) => `manifest ${o.name} in the cluster`,
+  needs: o => ({
+    now: CHARTS.query,
+    // Of the file itself, not of the one that an earlier task of this plan writes: that one K3s applies.
+    sum: ask('command', `sha256sum ${quote(pathOf(o.name))} 2>/dev/null`),
+  }),
+  plan({ name, text, objects }, { now, sum }) {
+    const own = createHash('sha256').update(text).digest('hex')
+    if (!sum.stdout.startsWith(own)) return []
     const state = readCharts(now)
-    if (typeof state === 'string') {
-      if (doubt) return []
-      throw new TaskError(state)
-    }
+    if (typeof state === 'string') throw new TaskError(state)
     const wrong = objects.flatMap(object => differences(object, state))
     if (wrong.length === 0) return []
     return [
@@ -53,8 +63,9 @@ export async function manifest(
   name: string,
   objects: readonly KubernetesObject[],
 ): Promise<void> {
-  const written = await file(pathOf(name), { content: manifestText(role, objects), mode: '0600' })
-  if (!written.changed) await reapplied({ name, objects })
+  const text = manifestText(role, objects)
+  const written = await file(pathOf(name), { content: text, mode: '0600' })
+  if (!written.changed) await reapplied({ name, text, objects })
 }
 
 /** The same for objects with secrets in them: never shown, compared by their hash alone. */
@@ -64,6 +75,21 @@ export const secretManifest = (
   objects: readonly KubernetesObject[],
 ): Promise<Result> =>
   file(pathOf(name), { content: new Secret(manifestText(role, objects), name), mode: '0600' })
+
+/** Takes away fmc's manifests whose names begin so, but for some. What they made stays in the cluster, too. */
+export const onlyManifests = resource({
+  name: (o: Common & { readonly prefix: string; readonly keep: readonly string[] }) =>
+    `no other manifest ${o.prefix}*`,
+  needs: o => ({ now: ask('command', `ls -1d ${quote(pathOf(o.prefix).slice(0, -5))}*`) }),
+  plan({ keep }, { now }) {
+    const extra = now.stdout.split('\n').filter(p => p !== '' && !keep.map(pathOf).includes(p))
+    return extra.map(path => ({
+      what: `remove ${path}`,
+      script: `rm -f -- ${quote(path)}`,
+      leaves: [[ask('path', path), null] as const, [ask('sha', path), null] as const],
+    }))
+  },
+})
 
 /** Takes a manifest away; what it made stays in the cluster (K3s deletes nothing for a file that is gone). */
 export const noManifest = (name: string) => absent(pathOf(name))

@@ -40,18 +40,15 @@ export interface NodeMarks extends Common {
   readonly nodes: readonly string[]
   readonly labels: Marks
   readonly annotations?: Marks | undefined
-  /** Of a node that is not in the cluster: it will have joined by then (default), or it brings its labels with it. */
-  readonly joining?: 'marked' | 'left alone'
 }
 
 const missing = (want: Marks, now: Marks): string[] =>
   Object.entries(want).flatMap(([key, value]) => (now[key] === value ? [] : [`${key}=${value}`]))
 
-/** The commands that mark what is not marked yet. Annotations first: whoever waits for a label looks at them. */
+/** The commands that mark what is not marked yet; a node that is not there will have joined by then. Annotations first: whoever waits for a label looks at them. */
 export function marking(o: NodeMarks, nodes: readonly Node[]) {
   return o.nodes.flatMap(name => {
     const node = nodes.find(n => n.metadata.name === name)?.metadata
-    if (!node && o.joining === 'left alone') return []
     const marks = [
       ['annotate', missing(o.annotations ?? {}, node?.annotations ?? {})],
       ['label', missing(o.labels, node?.labels ?? {})],
@@ -60,7 +57,7 @@ export function marking(o: NodeMarks, nodes: readonly Node[]) {
     if (wanted.length === 0) return []
     return [
       {
-        what: `${name}: ${wanted.flatMap(([, list]) => list).join(', ')}`,
+        what: `${name}: ${wanted.map(([verb, list]) => `${verb} ${list.map(mark => mark.replace(/=[{[].*/, '')).join(', ')}`).join('; ')}`,
         script: wanted
           .map(([verb, list]) =>
             quoteAll(['k3s', 'kubectl', verb, '--overwrite', 'node', name, ...list]),

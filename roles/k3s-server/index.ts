@@ -1,5 +1,6 @@
 import {
   $,
+  directory,
   file,
   flush,
   gate,
@@ -15,7 +16,7 @@ import {
 } from '../../lib/index.ts'
 import { install } from '../k3s-common/install.ts'
 import { nodeMarks } from '../k3s-common/labels.ts'
-import { CONFIG, platformOf } from '../k3s-common/platform.ts'
+import { CONFIG, DATA_DIR, platformOf } from '../k3s-common/platform.ts'
 import { addressOf, SERVERS, survey } from '../k3s-common/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
@@ -54,6 +55,9 @@ export default role({
     const notify = running ? ['restart k3s'] : []
     await install({ kind: 'server', platform, vars, notify })
     await file(CONFIG, { content: serverConfig(config, vars), mode: '0600', notify })
+    // K3s would make it itself; what comes after in the same plan must know that it is there.
+    await directory(`${DATA_DIR}/server`, { mode: '0700' })
+    await directory(`${DATA_DIR}/server/manifests`, { mode: '0700' })
     await flush()
     for (const name of step.kind === 'run' ? step.wake : [])
       for (const other of hosts(name)) await on(other, () => service('k3s', { wait: false }))

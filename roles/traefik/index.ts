@@ -3,7 +3,7 @@ import type { KubernetesObject } from '../cluster/chart.ts'
 import { CHARTS, differences, readCharts, released } from '../cluster/charts.ts'
 import { kubectl } from '../cluster/kubectl.ts'
 import { isKeeper, manifest, noManifest } from '../cluster/manifest.ts'
-import { isReady, nodeMarks, NODES, readNodes, type Node } from '../cluster/nodes.ts'
+import { isReady, NODES, readNodes, type Node } from '../cluster/nodes.ts'
 import { readWorkloads, unready, WORKLOADS } from '../cluster/workloads.ts'
 import { INGRESS_LABEL, traefikConfig } from './templates.ts'
 import { vars as schema } from './vars.ts'
@@ -23,14 +23,8 @@ export default role({
     const config = traefikConfig(vip, hosts(vip.balancers), vars)
     if (!vip.proxyProtocol)
       await gate('no balancer speaks the PROXY protocol to it', () => silent(vip))
-    await nodeMarks({
-      title: 'ingress label of the nodes',
-      nodes: hosts(vip.backends).map(h => h.name),
-      labels: INGRESS_LABEL,
-      joining: 'left alone',
-    })
     await manifest('traefik', 'traefik', [config])
-    await gate('Traefik runs with this configuration', () => runs(config), {
+    await gate('Traefik runs with this configuration', () => runs(vip, config), {
       timeoutSeconds: 600,
       everySeconds: 2,
     })
@@ -59,23 +53,28 @@ async function silent(vip: Vip): Promise<true | string> {
   )
 }
 
-/** Nodes that take ports 80 and 443, or why nobody knows. */
-async function ingressNodes(): Promise<readonly Node[] | string> {
+/** Nodes that take ports 80 and 443, or why nobody knows which. */
+async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
   const nodes = readNodes(await NODES.ask())
   if (typeof nodes === 'string') return nodes
-  return nodes.filter(
-    n => Object.entries(INGRESS_LABEL).every(([k, v]) => n.metadata.labels[k] === v) && isReady(n),
-  )
+  const backends = new Set(hosts(vip.backends).map(h => h.name))
+  const ready = nodes.filter(n => backends.has(n.metadata.name) && isReady(n))
+  const [label, value] = INGRESS_LABEL
+  const bare = ready.filter(n => n.metadata.labels[label] !== value).map(n => n.metadata.name)
+  if (bare.length === 0) return ready
+  return `${bare.join(', ')} lack the label ${label}=${value}: add it to k3s_node_labels of ${vip.backends}`
 }
 
-/** Before the first worker has joined there is nobody whom a wrong configuration could hurt, and no node for helm's job. */
-async function runs(config: KubernetesObject): Promise<true | string> {
-  const nodes = await ingressNodes()
-  if (typeof nodes === 'string') return nodes
-  if (nodes.length === 0) return true
+/** Before the first worker has joined there is no node for helm's job, and nobody whom it could disturb. */
+async function runs(vip: Vip, config: KubernetesObject): Promise<true | string> {
   const state = readCharts(await CHARTS.ask())
   if (typeof state === 'string') return state
-  const waiting = [...differences(config, state), ...released('traefik', state)]
+  const differing = differences(config, state)
+  if (differing.length > 0) return differing.join('; ')
+  const nodes = await ingressNodes(vip)
+  if (typeof nodes === 'string') return nodes
+  if (nodes.length === 0) return true
+  const waiting = released('traefik', state)
   if (waiting.length > 0) return waiting.join('; ')
   const workloads = readWorkloads(await SYSTEM.ask())
   if (typeof workloads === 'string') return workloads
@@ -89,11 +88,11 @@ const SYSTEM = kubectl('-n', 'kube-system', 'get', WORKLOADS, '-o', 'json')
 
 /** Any answer will do: without a route it is 404. */
 async function answers(vip: Vip): Promise<true | string> {
-  const nodes = await ingressNodes()
+  const nodes = await ingressNodes(vip)
   if (typeof nodes === 'string') return nodes
-  const names = new Set(nodes.map(n => n.metadata.name))
+  const names = nodes.map(n => n.metadata.name)
   const urls = hosts(vip.backends)
-    .filter(h => names.has(h.name))
+    .filter(h => names.includes(h.name))
     .flatMap(h =>
       vip.ports.map(port => `${port === 443 ? 'https' : 'http'}://${h.address}:${port}/`),
     )

@@ -4,7 +4,7 @@ import { toYaml } from '../cluster/yaml.ts'
 import type { Vars } from './vars.ts'
 
 /** ServiceLB opens ports 80 and 443 on nodes with this label alone, once any node has it (docs.k3s.io, "Service Load Balancer"). */
-export const INGRESS_LABEL = { 'svccontroller.k3s.cattle.io/enablelb': 'true' } as const
+export const INGRESS_LABEL = ['svccontroller.k3s.cattle.io/enablelb', 'true'] as const
 
 /** Every address that a balancer may come from. */
 export const addressesOf = (balancers: readonly Host[]): string[] =>
@@ -29,7 +29,7 @@ export function traefikConfig(vip: Vip, balancers: readonly Host[], vars: Vars):
       failurePolicy: 'abort',
       valuesContent: toYaml({
         deployment: { kind: 'DaemonSet' },
-        nodeSelector: INGRESS_LABEL,
+        nodeSelector: Object.fromEntries([INGRESS_LABEL]),
         service: { spec: { externalTrafficPolicy: 'Local' } },
         ports: { web: port, websecure: port },
       }),

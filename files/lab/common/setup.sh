@@ -13,6 +13,7 @@ for unit in systemd-firstboot.service systemd-networkd-wait-online.service syste
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 
+mkdir -p "$root/usr/lib/modules"
 : >"$root/etc/machine-id"
 rm -f "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_* "$root/usr/sbin/policy-rc.d" "$root/etc/resolv.conf" "$root/etc/hostname"
 echo '# no resolver: a role sets one' >"$root/etc/resolv.conf"
