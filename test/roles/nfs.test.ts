@@ -28,8 +28,8 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
   })
 
   await t.test('the database host lists and writes its share, as whatever user', async t => {
-    await r.text('postgresql1', 'apt-get -qq -y install nfs-common >/dev/null')
-    await r.text('loadbalancer1', 'apt-get -qq -y install nfs-common >/dev/null')
+    const client = 'apt-get -qq -y install nfs-common >/dev/null'
+    await Promise.all(['postgresql1', 'loadbalancer1'].map(h => r.text(h, client)))
     t.equal(
       await r.text(
         'postgresql1',
