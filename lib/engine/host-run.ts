@@ -1,3 +1,4 @@
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskError, UnreachableError } from '../errors.ts'
 import { batch, keyOf, type Facts, type FamilyName, type Query } from '../facts/index.ts'
@@ -7,6 +8,7 @@ import type { PlannedChange } from '../resources/scope.ts'
 import { redact } from '../secrets/redact.ts'
 import { reveal, type Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
+import { download } from '../ssh/download.ts'
 import type { Output, Session } from '../ssh/types.ts'
 
 /** A probe that takes longer is broken. */
@@ -181,6 +183,26 @@ export class HostRun {
     throw new TaskError(`exit code ${result.code}${last ? `: ${last}` : ''}`, {
       output: this.#shown(`${result.stderr}${result.stdout}`),
     })
+  }
+
+  /** Runs a script that prints absolute paths, and copies these files into a directory of the controller. */
+  async take(script: string, into: string, timeoutMs: number): Promise<void> {
+    this.touched = true
+    this.forget()
+    const { code, stdout, stderr } = await this.session.run(
+      `( exec 9>&-; eval ${quote(`set -e\n${script}`)} )`,
+      { timeoutMs },
+    )
+    const said = this.#shown(stderr)
+    if (code !== 0)
+      throw new TaskError(`exit code ${code}${said ? `: ${said.split('\n').at(-1) ?? ''}` : ''}`, {
+        output: said,
+      })
+    const paths = stdout.split('\n').filter(Boolean)
+    const wrong = paths.find(p => !p.startsWith('/') || p.endsWith('/'))
+    if (paths.length === 0 || wrong !== undefined)
+      throw new TaskError(`the script named no file to take: ${JSON.stringify(wrong ?? '')}`)
+    for (const path of paths) await download(this.session, path, join(into, basename(path)))
   }
 
   /** The script's result if it fails; else waits until the host answers with another boot id. */

@@ -173,6 +173,7 @@ export class RoleRun implements Scope {
       const result = await body({
         execute: (changes, notify) =>
           this.#run.write(changes, this.#quiet ? '' : markScript(this.role, notify)),
+        take: (script, into, ms) => this.#run.take(script, into, ms),
         progress: text => this.#o.around.working(this.host.name, this.role, id, text),
       })
       if (result.changes.length > 0) this.#pass.dirty = true

@@ -7,6 +7,12 @@ export interface RebootOptions extends Common {
   readonly timeoutSeconds?: number | undefined
 }
 
+/** Has the host not booted since this job began? */
+export async function rebootDue(): Promise<boolean> {
+  const { upSeconds } = await scope().read(ask('boot', ''))
+  return upSeconds * 1000 >= Date.now() - scope().begun
+}
+
 /**
  * The host has booted since this job began. Else it is rebooted: the task ends when the host answers with a new boot id
  * and is locked again, and fails when it does not come back in time. A job that was interrupted and is run again does
@@ -16,9 +22,7 @@ export async function reboot(options: RebootOptions = {}): Promise<Result> {
   const here = scope()
   const { timeoutSeconds = 600 } = options
   return here.task('reboot', async task => {
-    const { upSeconds } = await here.read(ask('boot', ''))
-    if (upSeconds * 1000 < Date.now() - here.begun)
-      return { changes: [], note: 'has booted since this job began' }
+    if (!(await rebootDue())) return { changes: [], note: 'has booted since this job began' }
     const change: PlannedChange = {
       what: 'reboot',
       script: 'systemctl reboot',

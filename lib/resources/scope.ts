@@ -47,6 +47,8 @@ export interface TaskResult {
 export interface TaskRun {
   /** Make the changes; marks the handlers as owed before the first write. Throws TaskError. */
   execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
+  /** Run a script that prints paths, and copy these files into a directory of the controller. Throws TaskError. */
+  take(script: string, into: string, timeoutMs: number): Promise<void>
   /** Progress text of a task that takes time. */
   progress(text: string): void
 }

@@ -41,18 +41,25 @@ for mark in /var/lib/fmc/pending/*/*; do [ ! -e "$mark" ] || echo "owed \${mark#
 if [ -e /run/fmc.lock ] && ! flock -n -s /run/fmc.lock true; then echo "lock $(head -c 300 /run/fmc.lock | tr '\\n' ' ')"; fi
 for u in $units; do
   if systemctl is-active -q "$u"; then echo "unit $u active"; else echo "unit $u $(systemctl is-active "$u" | head -n 1)"; fi
-done
-echo "time $(date +%s.%N)"`
+done`
 
 /** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
 export async function hostState(units: readonly string[]): Promise<HostState> {
-  const before = Date.now() / 1000
   const { stdout } = await peek`units=${units.join(' ')}; eval ${SCRIPT}`
-  return parseHost(stdout, before, Date.now() / 1000)
+  // A question of this moment: one that was remembered from the last run is asked before its time.
+  const before = Date.now() / 1000
+  const clock = await peek`date +%s.%N # ${String(before)}`
+  return {
+    ...parseHost(stdout),
+    skewSeconds: skew(Number(clock.stdout), before, Date.now() / 1000),
+  }
 }
 
-/** `before` and `after`: the controller's clock around the question. */
-export function parseHost(text: string, before: number, after: number): HostState {
+/** Seconds that a clock is off at least, by the controller's before and after it was asked. */
+export const skew = (time: number, before: number, after: number): number =>
+  time > after ? time - after : time < before ? before - time : 0
+
+export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
   const lines = text
     .split('\n')
     .filter(Boolean)
@@ -65,7 +72,6 @@ export function parseHost(text: string, before: number, after: number): HostStat
       throw new TaskError(`${key} is missing: ${JSON.stringify(text.slice(0, 200))}`)
     return value
   }
-  const time = number('time')
   const disks = new Map<string, number>()
   for (const line of all('disk')) {
     const [, full, mount] = /^(\d+)% (.+)$/.exec(line) ?? []
@@ -73,7 +79,6 @@ export function parseHost(text: string, before: number, after: number): HostStat
   }
   return {
     upSeconds: number('up'),
-    skewSeconds: time > after ? time - after : time < before ? before - time : 0,
     failedUnits: all('failed'),
     units: Object.fromEntries(all('unit').map(u => u.split(' ', 2) as [string, string])),
     disks: [...disks].map(([mount, percent]) => ({ mount, percent })),

@@ -1,0 +1,7 @@
+import { play, playbook } from '../lib/index.ts'
+import etcdSnapshot from '../roles/etcd-snapshot/index.ts'
+
+/** etcd and the token that opens it, off the nodes. */
+export default playbook('etcd-snapshot', [
+  play('Snapshot', { hosts: 'k3s_servers', roles: [etcdSnapshot] }),
+])

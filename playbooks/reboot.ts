@@ -1,0 +1,28 @@
+import { all, play, playbook } from '../lib/index.ts'
+import { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
+import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
+import reboot from '../roles/reboot/index.ts'
+
+/** Boots hosts anew, one at a time, each kind with what must hold before and after. Not the hypervisors: that is all at once. */
+export default playbook('reboot', [
+  play('K3s servers', {
+    hosts: 'k3s_servers',
+    roles: [reboot],
+    serial: 1,
+    invariant: all(etcdQuorum, nodesReady),
+  }),
+  play('Load balancers', {
+    hosts: 'loadbalancers',
+    roles: [reboot],
+    serial: 1,
+    order: holdersLast,
+    invariant: oneVipHolder,
+  }),
+  play('K3s agents', { hosts: 'k3s_agents', roles: [reboot], serial: 1, invariant: nodesReady }),
+  play('Databases', { hosts: 'databases', roles: [reboot], serial: 1 }),
+  play('Others', {
+    hosts: 'all:!k3s_cluster:!loadbalancers:!databases:!hypervisors',
+    roles: [reboot],
+    serial: 1,
+  }),
+])

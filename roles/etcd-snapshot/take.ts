@@ -1,0 +1,21 @@
+import { begun, keep, type Result } from '../../lib/index.ts'
+import { DATA_DIR } from '../k3s-common/platform.ts'
+
+/** UTC, such as 20261121T151500Z. */
+export const stampOf = (time: Date): string =>
+  time
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d+Z$/, 'Z')
+
+const SNAPSHOTS = `${DATA_DIR}/server/db/snapshots`
+
+/** The five newest of ours stay on the server; K3s prunes its own (docs.k3s.io/cli/etcd-snapshot). */
+const SCRIPT = `k3s etcd-snapshot save --name fmc >&2
+k3s etcd-snapshot prune --name fmc --snapshot-retention 5 >&2 || :
+ls -1td ${SNAPSHOTS}/fmc-* | head -n 1
+echo ${DATA_DIR}/server/token`
+
+/** A snapshot of this server's etcd on the controller, with the token without which nobody can restore it. One per job. */
+export const takeSnapshot = (dir: string): Promise<Result> =>
+  keep(`${dir}/${stampOf(begun())}`, { script: SCRIPT })

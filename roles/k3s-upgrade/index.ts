@@ -1,0 +1,66 @@
+import { flush, role, TaskError, z, type Host } from '../../lib/index.ts'
+import { speaks } from '../etcd-snapshot/index.ts'
+import { takeSnapshot } from '../etcd-snapshot/take.ts'
+import { snapshotVars } from '../etcd-snapshot/vars.ts'
+import k3sAgent from '../k3s-agent/index.ts'
+import { vars as agentVars } from '../k3s-agent/vars.ts'
+import { healthyIn, survey, type Survey } from '../k3s-common/survey.ts'
+import { commonVars } from '../k3s-common/vars.ts'
+import { refusedStep } from '../k3s-common/version.ts'
+import { drained } from '../maintenance/drain.ts'
+
+/** Before anything is touched: may the cluster have this version, and is there a way back? */
+export default role({
+  name: 'k3s-upgrade',
+  summary: 'Refuses what would break the cluster; takes a snapshot and the token off the nodes',
+  vars: z.object({ k3s_version: commonVars.k3s_version, ...snapshotVars }),
+  async tasks({ vars, host }) {
+    const found = await survey()
+    const refused = refusal(found, vars.k3s_version)
+    if (refused !== undefined)
+      throw new TaskError(refused, { hint: 'nothing was touched; fmc play health says more' })
+    if (older(found, vars.k3s_version).length > 0 && speaks(host, found))
+      await takeSnapshot(vars.etcd_snapshot_dir)
+  },
+})
+
+const nodesOf = (found: Survey) => healthyIn(found)[0]?.[1].nodes ?? []
+
+/** Nodes that do not run the version. */
+const older = (found: Survey, version: string): string[] =>
+  nodesOf(found)
+    .filter(n => n.version !== version)
+    .map(n => n.name)
+
+/** Why the cluster must not be upgraded now; undefined: it may. */
+export function refusal(found: Survey, version: string): string | undefined {
+  const nodes = nodesOf(found)
+  if (nodes.length > 0 && older(found, version).length === 0) return undefined
+  const down = [...found].filter(([, s]) => typeof s === 'string' || !s.healthy)
+  if (down.length > 0)
+    return `an upgrade wants every server healthy: ${down.map(([name, s]) => `${name}: ${typeof s === 'string' ? s : s.ailment}`).join('; ')}`
+  const steps = nodes.flatMap(n => {
+    const why = refusedStep(n.version, version)
+    return why === undefined ? [] : [`${n.name}: ${why}`]
+  })
+  return steps.length > 0 ? steps.join('; ') : undefined
+}
+
+/** The role k3s-agent with the node drained while its version changes. */
+export const drainedAgent = role({
+  name: k3sAgent.name,
+  summary: k3sAgent.summary,
+  vars: agentVars,
+  async tasks(context) {
+    const { host, vars } = context
+    await drained(host, await isOlder(host, vars.k3s_version), async () => {
+      await k3sAgent.tasks(context as never)
+      await flush()
+    })
+  },
+  handlers: k3sAgent.handlers as never,
+})
+
+async function isOlder(host: Host, version: string): Promise<boolean> {
+  return older(await survey(), version).includes(host.name)
+}

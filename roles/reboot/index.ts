@@ -1,0 +1,60 @@
+import {
+  gate,
+  hosts,
+  inventory,
+  on,
+  peek,
+  reboot,
+  rebootDue,
+  role,
+  type Host,
+} from '../../lib/index.ts'
+import { healthyIn, survey } from '../k3s-common/survey.ts'
+import { drained } from '../maintenance/drain.ts'
+import { vars } from './vars.ts'
+
+export default role({
+  name: 'reboot',
+  summary: 'Boots the host anew, with nothing of the cluster on it meanwhile',
+  vars,
+  async tasks({ vars, host }) {
+    const due = await rebootDue()
+    if (due && host.groups.includes('storage'))
+      await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
+    const again = async (): Promise<void> => {
+      await reboot({ timeoutSeconds: vars.reboot_timeout_seconds })
+      await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
+      if (isNode(host))
+        await gate('its node is Ready', () => isReady(host.name), { timeoutSeconds: 300 })
+    }
+    await (isNode(host) ? drained(host, due, again, vars.reboot_drain_seconds) : again())
+  },
+})
+
+const isNode = ({ groups }: Host): boolean =>
+  groups.includes('k3s_servers') || groups.includes('k3s_agents')
+
+/** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
+async function hasStarted(): Promise<true | string> {
+  const state = (await peek`systemctl is-system-running`).stdout.trim()
+  return state === 'running' || state === 'degraded' ? true : `the system is ${state}`
+}
+
+/** As long as no server answers, only the server itself can bring that about. */
+async function isReady(name: string): Promise<true | string> {
+  const [voice] = healthyIn(await survey())
+  if (!voice) return 'no K3s server answers'
+  const node = voice[1].nodes.find(n => n.name === name)
+  if (!node) return true
+  return node.ready ? true : `${name} is not Ready`
+}
+
+/** PostgreSQL writes its backups over NFS: a dump that loses its server hangs. */
+async function noBackupRuns(): Promise<true | string> {
+  if (!inventory().groups.has('databases')) return true
+  for (const db of hosts('databases')) {
+    const state = await on(db, () => peek`systemctl is-active fmc-postgresql-backup.service`)
+    if (/^(active|activating)$/.test(state.stdout.trim())) return `${db.name} is writing its backup`
+  }
+  return true
+}
