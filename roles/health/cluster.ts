@@ -18,12 +18,17 @@ export interface ServerHealth {
   readonly cordoned: readonly string[]
 }
 
-const DATES = `cd /var/lib/rancher/k3s 2>/dev/null || exit 0
+const HOME = 'cd /var/lib/rancher/k3s 2>/dev/null || exit 0'
+
+/** Lines `certificate SECONDS`, for every one of K3s's that is no authority, and `now SECONDS`. */
+export const CERTIFICATES = `${HOME}
 for c in server/tls/*.crt server/tls/etcd/*.crt agent/*.crt; do
   case $c in *-ca.crt|*ca.nochain.crt) ;; *) [ ! -e "$c" ] || date -d "$(openssl x509 -noout -enddate -in "$c" | cut -d= -f2)" +'certificate %s' ;; esac
 done
-for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done
 date +'now %s'`
+
+const DATES = `${CERTIFICATES}
+for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done`
 
 export async function serverHealth(): Promise<ServerHealth> {
   const [state, dates] = await Promise.all([stateHere(), peek`sh -c ${DATES}`])

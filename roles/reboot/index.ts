@@ -31,17 +31,17 @@ export default role({
   },
 })
 
-const isNode = ({ groups }: Host): boolean =>
+export const isNode = ({ groups }: Host): boolean =>
   groups.includes('k3s_servers') || groups.includes('k3s_agents')
 
 /** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
-async function hasStarted(): Promise<true | string> {
+export async function hasStarted(): Promise<true | string> {
   const state = (await peek`systemctl is-system-running`).stdout.trim()
   return state === 'running' || state === 'degraded' ? true : `the system is ${state}`
 }
 
 /** As long as no server answers, only the server itself can bring that about. */
-async function isReady(name: string): Promise<true | string> {
+export async function isReady(name: string): Promise<true | string> {
   const [voice] = healthyIn(await survey())
   if (!voice) return 'no K3s server answers'
   const node = voice[1].nodes.find(n => n.name === name)

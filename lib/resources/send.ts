@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { TaskError } from '../errors.ts'
+import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
+import { carryOut, checkPath, type Common, type Result } from './resource.ts'
+import { scope, type PlannedChange } from './scope.ts'
+
+/** A large or secret file of the controller on the host, 0600, root's: streamed, checked, replaced in one step. */
+export async function send(from: string, path: string, options: Common = {}): Promise<Result> {
+  const here = scope()
+  return here.task(`send ${path}`, async task => {
+    checkPath(path)
+    const sum = await sumOf(from)
+    if ((await here.read(ask('sha', path))) === sum) return { changes: [] }
+    const candidate = quote(`${path}.fmc-new`)
+    const change: PlannedChange = {
+      what: `send ${from}`,
+      upload: { from, to: `${path}.fmc-new` },
+      prepare: `printf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2; sync -- ${candidate}`,
+      script: `mv -fT -- ${candidate} ${quote(path)}`,
+      leaves: [
+        [ask('path', path), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
+        [ask('sha', path), sum],
+      ],
+      timeoutMs: 30 * 60_000,
+    }
+    await carryOut(here, task, [change], options)
+    return { changes: [change] }
+  })
+}
+
+async function sumOf(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash).catch((error: unknown) => {
+    throw new TaskError(
+      `${file} cannot be read here: ${error instanceof Error ? error.message : String(error)}`,
+    )
+  })
+  return hash.digest('hex')
+}

@@ -1,0 +1,20 @@
+import { all, play, playbook } from '../lib/index.ts'
+import flatcarUpdate from '../roles/flatcar-update/index.ts'
+import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
+
+/** Flatcar's updates are fmc's: nothing reboots by itself, and -e flatcar_version=… updates one host at a time. */
+export default playbook('flatcar-update', [
+  play('Servers', {
+    hosts: 'k3s_servers:&flatcar',
+    roles: [flatcarUpdate],
+    serial: 1,
+    invariant: all(etcdQuorum, nodesReady),
+  }),
+  play('Agents', {
+    hosts: 'k3s_agents:&flatcar',
+    roles: [flatcarUpdate],
+    serial: 1,
+    invariant: nodesReady,
+  }),
+  play('Others', { hosts: 'flatcar:!k3s_cluster', roles: [flatcarUpdate], serial: 1 }),
+])

@@ -1,0 +1,86 @@
+import {
+  ask,
+  gate,
+  observe,
+  quote,
+  resource,
+  role,
+  z,
+  type Common,
+  type Finding,
+  type Findings,
+  type Host,
+  type Page,
+} from '../../lib/index.ts'
+import { CERTIFICATES, parseDates } from '../health/cluster.ts'
+import { healthyIn, survey } from '../k3s-common/survey.ts'
+import { serves } from '../k3s-server/gates.ts'
+
+const vars = z.object({
+  certificates_renew_days: z
+    .number()
+    .int()
+    .min(0)
+    .max(120)
+    .default(90)
+    .describe(
+      'A K3s whose certificate ends in fewer days is restarted, which renews what has at most 120 days left. 0: only report',
+    ),
+})
+
+export default role({
+  name: 'certificates',
+  summary: 'Restarts K3s where certificates end soon: that renews them',
+  vars,
+  async tasks({ vars, host }) {
+    const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
+    await renewed({ unit, days: vars.certificates_renew_days })
+    if (unit === 'k3s') await gate('the server works', serves(), { timeoutSeconds: 300 })
+    await gate('its node is Ready', () => isReady(host), { timeoutSeconds: 300 })
+  },
+})
+
+const question = ask('command', `sh -c ${quote(CERTIFICATES)}`)
+
+const renewed = resource({
+  name: (o: Common & { readonly unit: string; readonly days: number }) =>
+    `certificates of ${o.unit}`,
+  needs: () => ({ dates: question }),
+  plan({ unit, days }, { dates }) {
+    const { certificateDays: left } = parseDates(dates.stdout)
+    observe(left)
+    if (left === undefined || left >= days) return []
+    return [
+      {
+        what: left < 0 ? 'restart: they have ended' : `restart: they end in ${left} days`,
+        // Not waited for: the gates tell.
+        script: `systemctl stop ${unit}.service && systemctl --no-block start ${unit}.service`,
+        leaves: [[question, { code: 0, stderr: '', stdout: 'certificate 31536000\nnow 0\n' }]],
+      },
+    ]
+  },
+})
+
+async function isReady({ name }: Host): Promise<true | string> {
+  const [voice] = healthyIn(await survey())
+  if (!voice) return 'no K3s server answers'
+  return voice[1].nodes.some(n => n.name === name && n.ready) || `${name} is not Ready`
+}
+
+/** How long each node's certificates last. */
+export function page({ hosts, found, lost, inventory }: Findings): Page {
+  const findings = hosts.map(({ name }): Finding => {
+    const left = found(name, 'certificates')
+    if (lost.has(name)) return { level: 'degraded', text: `${name}: ${lost.get(name) ?? ''}` }
+    if (typeof left !== 'number')
+      return { level: 'notice', text: `${name}: has no certificate yet` }
+    const level = left < 0 ? 'broken' : left < 7 ? 'degraded' : left < 60 ? 'notice' : 'fine'
+    return { level, text: `${name}: ${left} days` }
+  })
+  const order = ['broken', 'degraded', 'notice', 'fine']
+  findings.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level))
+  return {
+    title: `Certificates of K3s in ${inventory.domain}: days until the first one ends`,
+    findings,
+  }
+}

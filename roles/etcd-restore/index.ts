@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  $,
+  begun,
+  file,
+  gate,
+  host,
+  hosts,
+  keptAt,
+  on,
+  peek,
+  role,
+  secret,
+  Secret,
+  send,
+  service,
+  TaskError,
+  type Host,
+} from '../../lib/index.ts'
+import { stampOf } from '../etcd-snapshot/take.ts'
+import { CONFIG, CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
+import { addressOf, SERVERS, stateHere } from '../k3s-common/survey.ts'
+import { vars } from './vars.ts'
+
+const DB = `${DATA_DIR}/server/db`
+const MARKS = '/var/lib/fmc/restore'
+const WAIT = { timeoutSeconds: 300 }
+
+type Vars = ReturnType<typeof vars.parse>
+
+/** Once per job: what it leaves behind says that this restore has been made here. */
+const markOf = (step: 'stopped' | 'restored'): string => `${MARKS}/${stampOf(begun())}-${step}`
+
+const isMade = async (step: 'stopped' | 'restored'): Promise<boolean> =>
+  (await peek`test -e ${markOf(step)}`).ok
+
+/** Every server stops before one of them goes back in time: two histories must never meet. */
+export const stopServers = role({
+  name: 'etcd-stop',
+  summary: 'Stops K3s on every server before a restore',
+  vars,
+  async tasks({ vars }) {
+    kept(vars.etcd_restore_from)
+    if (await isMade('stopped')) return
+    await service('k3s', { state: 'stopped', enabled: true })
+    await $({ creates: markOf('stopped') })`mkdir -p ${MARKS} && touch ${markOf('stopped')}`
+  },
+})
+
+/** The first server begins with the snapshot; the others forget their data and join it. */
+export const restoreServers = role({
+  name: 'etcd-restore',
+  summary: 'Puts etcd back to a snapshot',
+  vars,
+  async tasks({ vars, host }) {
+    const first = firstServer()
+    if (!(await isMade('restored'))) {
+      if (host.name === first.name) await reset(vars)
+      else {
+        // Else the last copies of the data would go while there is no other.
+        await gate(
+          `${first.name} works with the snapshot`,
+          () => on(first, async () => (await isMade('restored')) || 'it has not been restored yet'),
+          { timeoutSeconds: 10 },
+        )
+        await forget(first)
+      }
+    }
+    await service('k3s', { wait: false })
+    await gate(
+      'the server works with the restored data',
+      async () => {
+        const state = await stateHere()
+        if (!state.healthy) return state.ailment
+        const me = state.members.find(m => m.address === addressOf(host))
+        return (me?.started && !me.learner) || 'it does not vote yet'
+      },
+      WAIT,
+    )
+  },
+})
+
+/** The server that begins with the snapshot. */
+function firstServer(): Host {
+  const name = host().vars['etcd_restore_on'] ?? hosts(SERVERS)[0]?.name
+  const first = hosts(SERVERS).find(s => s.name === name)
+  if (first) return first
+  throw new TaskError(
+    `etcd_restore_on: ${String(name)} is none of ${hosts(SERVERS)
+      .map(s => s.name)
+      .join(', ')}`,
+  )
+}
+
+/** It comes first, and the others when it works. */
+export const firstFirst = (): Promise<number> =>
+  Promise.resolve(firstServer().name === host().name ? 0 : 1)
+
+/** Names of the snapshot and, beside it, the token. Throws TaskError when they are not both there. */
+function kept(from: string): { readonly snapshot: string; readonly token: Secret } {
+  const dir = keptAt(from)
+  const names = ((): string[] => {
+    try {
+      return readdirSync(dir)
+    } catch {
+      throw new TaskError(`there is no snapshot ${dir} on this machine`, {
+        hint: `fmc play etcd-restore -e etcd_restore_from=…; there are: ${known(dir)}`,
+      })
+    }
+  })()
+  const snapshot = names.find(n => n !== 'token' && !n.startsWith('.'))
+  if (snapshot === undefined || !names.includes('token'))
+    throw new TaskError(
+      `${dir} holds no snapshot with its token: ${names.join(', ') || 'it is empty'}`,
+    )
+  return {
+    snapshot: join(dir, snapshot),
+    token: new Secret(readFileSync(join(dir, 'token'), 'utf8').trim(), 'the token of the snapshot'),
+  }
+}
+
+const known = (dir: string): string => {
+  try {
+    return readdirSync(join(dir, '..')).sort().slice(-5).join(', ') || 'none'
+  } catch {
+    return 'none'
+  }
+}
+
+/**
+ * `--cluster-reset` refuses a config that names another server (K3s pkg/cli/server), so it gets its own without that
+ * line. The data that was there is moved aside and not deleted; of earlier ones only the last is kept.
+ */
+async function reset(vars: Vars): Promise<void> {
+  const { snapshot, token } = kept(vars.etcd_restore_from)
+  const there = `${DATA_DIR}/server/fmc-restore.snapshot`
+  await send(snapshot, there)
+  await file(`${CONFIG_DIR}/fmc-restore.token`, { content: secret`${token}`, mode: '0600' })
+  const config = '/run/fmc-restore.yaml'
+  await $({ creates: markOf('restored'), timeoutSeconds: 900 })`
+umask 077
+sed -e '/^server:/d' -e '/^cluster-init:/d' -e '/^token:/d' ${CONFIG} >${config}
+trap 'rm -f ${config}' EXIT
+rm -f ${DB}/reset-flag
+k3s server --config ${config} --token-file ${`${CONFIG_DIR}/fmc-restore.token`} --cluster-reset --cluster-reset-restore-path=${there}
+rm -f ${there} ${`${CONFIG_DIR}/fmc-restore.token`}
+mkdir -p ${MARKS} && touch ${markOf('restored')}`
+}
+
+/** What this server knew belongs to the history that is over. */
+async function forget(first: Host): Promise<void> {
+  await $({ creates: markOf('restored') })`
+rm -rf ${`${DB}.before-restore`}
+if [ -e ${DB} ]; then mv -T ${DB} ${`${DB}.before-restore`}; fi
+sed -i -e '/^server:/d' -e '/^cluster-init:/d' ${CONFIG}
+printf 'server: "https://%s:6443"\n' ${addressOf(first)} >>${CONFIG}
+mkdir -p ${MARKS} && touch ${markOf('restored')}`
+}

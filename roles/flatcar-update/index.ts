@@ -1,0 +1,65 @@
+import { $, file, gate, link, peek, reboot, role, service, TaskError, z } from '../../lib/index.ts'
+import { drained } from '../maintenance/drain.ts'
+import { hasStarted, isNode, isReady } from '../reboot/index.ts'
+
+const vars = z.object({
+  flatcar_version: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+$/, 'expected a release such as 4593.2.5')
+    .optional()
+    .describe('Release to run. None: updates are fmc’s, and none is made'),
+  flatcar_group: z
+    .enum(['stable', 'beta', 'alpha', 'lts'])
+    .default('stable')
+    .describe('Channel in update.conf'),
+})
+
+export default role({
+  name: 'flatcar-update',
+  summary:
+    'Takes Flatcar’s updates into fmc’s hands, and makes one: update, reboot, one host at a time',
+  vars,
+  async tasks({ vars, host }) {
+    if (host.os.family !== 'flatcar')
+      throw new TaskError(`${host.name} runs ${host.os.name}, not Flatcar`)
+    // flatcar-update puts SERVER last, too: its own change leaves this text.
+    await file('/etc/flatcar/update.conf', {
+      content: `GROUP=${vars.flatcar_group}\nREBOOT_STRATEGY=off\nSERVER=disabled\n`,
+    })
+    await service('locksmithd', { state: 'stopped', enabled: false })
+    await link('/etc/systemd/system/locksmithd.service', '/dev/null')
+    const wanted = vars.flatcar_version
+    if (wanted === undefined) return
+    const due = (await versionNow()) !== wanted
+    const update = async (): Promise<void> => {
+      if (due) {
+        await $({
+          unless: STAGED,
+          timeoutSeconds: 1800,
+        })`flatcar-update --to-version ${wanted} --disable-afterwards`
+        await reboot()
+      }
+      await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
+      await gate(`it runs Flatcar ${wanted}`, () => runs(wanted), { timeoutSeconds: 10 })
+      if (isNode(host))
+        await gate('its node is Ready', () => isReady(host.name), { timeoutSeconds: 300 })
+    }
+    await (isNode(host) ? drained(host, due, update) : update())
+  },
+})
+
+/** An update that is downloaded and waits for the reboot: flatcar-update would refuse to make another one. */
+const STAGED =
+  'update_engine_client -status 2>/dev/null | grep -q UPDATE_STATUS_UPDATED_NEED_REBOOT'
+
+async function versionNow(): Promise<string> {
+  return (await peek`. /etc/os-release && printf %s "$VERSION_ID"`).stdout
+}
+
+async function runs(wanted: string): Promise<true | string> {
+  const now = await versionNow()
+  return (
+    now === wanted ||
+    `it runs ${now}: the new system did not start and Flatcar went back to the old one`
+  )
+}

@@ -1,0 +1,66 @@
+import {
+  ask,
+  begun,
+  quote,
+  reboot,
+  resource,
+  role,
+  TaskError,
+  z,
+  type Common,
+} from '../../lib/index.ts'
+import { stampOf } from '../etcd-snapshot/take.ts'
+import { DATA_DIR } from '../k3s-common/platform.ts'
+import { STATE_SCRIPT } from '../k3s-common/state.ts'
+
+export default role({
+  name: 'node-replace',
+  summary: 'Makes sure that a host begins from nothing before it joins under an old name',
+  vars: z.object({
+    node_replace_wipe: z
+      .boolean()
+      .default(false)
+      .describe('The host still has its K3s data and is to begin anew all the same: set it aside'),
+  }),
+  async tasks({ vars, host }) {
+    const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
+    const { changed } = await fresh({ unit, wipe: vars.node_replace_wipe, stamp: stampOf(begun()) })
+    // Containers of the old life go on running until then.
+    if (changed) await reboot()
+  },
+})
+
+const kubelet = ask('path', `${DATA_DIR}/agent/client-kubelet.crt`)
+const mark = (stamp: string) => ask('path', `${DATA_DIR}.replaced-${stamp}`)
+/** What the K3s roles ask. */
+const state = ask('command', `sh -c ${quote(STATE_SCRIPT)}`)
+const NOTHING = 'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0 \nseed \n'
+
+const fresh = resource({
+  name: (_: Common & { readonly unit: string; readonly wipe: boolean; readonly stamp: string }) =>
+    `no K3s data of an earlier life`,
+  needs: o => ({ now: kubelet, aside: mark(o.stamp) }),
+  plan({ unit, wipe, stamp }, { now, aside }) {
+    if (now === null || aside !== null) return []
+    if (!wipe)
+      throw new TaskError('this host has been a node and has its data: it is not a new machine', {
+        hint: 'if it does not work, repair it: fmc play site --limit it. To begin anew all the same: -e node_replace_wipe=true',
+      })
+    const there = `${DATA_DIR}.replaced-${stamp}`
+    return [
+      {
+        what: `set aside as ${there}`,
+        script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password\nmv -T -- ${DATA_DIR} ${quote(there)}`,
+        leaves: [
+          [kubelet, null],
+          [mark(stamp), { type: 'directory', mode: '0755', owner: 'root', group: 'root' }],
+          [state, { code: 0, stderr: '', stdout: NOTHING }],
+          [
+            ask('unit', unit),
+            { load: 'loaded', active: 'inactive', enabled: 'disabled', reload: false },
+          ],
+        ],
+      },
+    ]
+  },
+})
