@@ -83,11 +83,11 @@ export const restoreServers = role({
 
 /** The server that begins with the snapshot. */
 function firstServer(): Host {
-  const name = host().vars['etcd_restore_on'] ?? hosts(SERVERS)[0]?.name
+  const name = (host().vars['etcd_restore_on'] as string | undefined) ?? hosts(SERVERS)[0]?.name
   const first = hosts(SERVERS).find(s => s.name === name)
   if (first) return first
   throw new TaskError(
-    `etcd_restore_on: ${String(name)} is none of ${hosts(SERVERS)
+    `etcd_restore_on: ${name ?? ''} is none of ${hosts(SERVERS)
       .map(s => s.name)
       .join(', ')}`,
   )
