@@ -11,6 +11,7 @@ import {
   type Check,
   type Host,
 } from '../../lib/index.ts'
+import { adviceOn } from '../k3s-common/advice.ts'
 import { install } from '../k3s-common/install.ts'
 import { nodeMarks } from '../k3s-common/labels.ts'
 import { CONFIG, platformOf } from '../k3s-common/platform.ts'
@@ -89,7 +90,7 @@ function isReady(host: Host, server: Host, version: string): Check {
     const { unit, said } = await agentHere()
     if (crashes(unit))
       throw new TaskError(`k3s-agent.service does not stay up${said === '' ? '' : `: ${said}`}`, {
-        hint: 'journalctl -u k3s-agent says more; systemd starts it again every 5 s',
+        hint: adviceOn(said, 'k3s-agent'),
       })
     if (unit.active !== 'active') return `k3s-agent.service is ${unit.active}`
     return notReady(await on(server, stateHere), host.name, version) ?? true

@@ -1,6 +1,7 @@
-import { TaskError, type Check, type Host } from '../../lib/index.ts'
+import { hosts, on, peek, TaskError, type Check, type Host } from '../../lib/index.ts'
+import { adviceOn } from '../k3s-common/advice.ts'
 import { crashWatch, type ServerState } from '../k3s-common/state.ts'
-import { stateHere } from '../k3s-common/survey.ts'
+import { SERVERS, stateHere } from '../k3s-common/survey.ts'
 
 /** etcd has a quorum and the API is ready. A server that keeps ending by itself ends the wait. */
 export function serves(): Check {
@@ -8,9 +9,7 @@ export function serves(): Check {
   return async () => {
     const state = await stateHere()
     if (crashes(state.unit))
-      throw new TaskError(state.ailment, {
-        hint: 'journalctl -u k3s says more; systemd starts it again every 5 s',
-      })
+      throw new TaskError(state.ailment, { hint: adviceOn(state.ailment, 'k3s') })
     return state.healthy || state.ailment
   }
 }
@@ -39,4 +38,30 @@ export function notReady(state: ServerState, name: string, version: string): str
   if (!node) return `there is no node ${name} yet`
   if (!node.ready) return `${name} is not Ready`
   return node.version === version ? undefined : `${name} runs ${node.version}, not ${version}`
+}
+
+/** etcd and TLS both need it: a server whose clock is behind takes every certificate for one of the future. */
+export async function clocksAgree(): Promise<true | string> {
+  const clocks = await Promise.all(
+    hosts(SERVERS).map(async h => {
+      const text = await on(h, async () => (await peek`date +%s`).stdout).catch(() => '')
+      return { name: h.name, seconds: /^\d+$/.test(text.trim()) ? Number(text) : undefined }
+    }),
+  )
+  return clockSkew(clocks) ?? true
+}
+
+const MOST_SECONDS = 10
+
+/** Which clocks are too far apart; undefined: none. A server that cannot be asked has no clock. */
+export function clockSkew(
+  clocks: readonly { readonly name: string; readonly seconds: number | undefined }[],
+): string | undefined {
+  const known = clocks.flatMap(({ name, seconds }) =>
+    seconds === undefined ? [] : [{ name, seconds }],
+  )
+  const [first, ...rest] = known.toSorted((a, b) => a.seconds - b.seconds)
+  const last = rest.at(-1)
+  if (!first || !last || last.seconds - first.seconds <= MOST_SECONDS) return undefined
+  return `the clock of ${first.name} is ${last.seconds - first.seconds} s behind that of ${last.name}: see timedatectl there, and whether it can reach its NTP server`
 }

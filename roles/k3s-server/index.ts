@@ -22,7 +22,7 @@ import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
 import { forgetServer } from './rebuild.ts'
 import { remainsOfCluster } from './remains.ts'
-import { membersAreVoters, nodeIsReady, serves } from './gates.ts'
+import { clocksAgree, membersAreVoters, nodeIsReady, serves } from './gates.ts'
 import { refusedVersion } from './upgrade.ts'
 import { vars, type ServerVars } from './vars.ts'
 
@@ -51,7 +51,7 @@ export default role({
     const config = configOf(host, step)
 
     if (step.kind === 'rebuild') await forgetServer(host, step)
-    await packages(...platform.serverPackages)
+    if (platform.serverPackages.length > 0) await packages(...platform.serverPackages)
     const notify = running ? ['restart k3s'] : []
     await install({ kind: 'server', platform, vars, notify })
     await file(CONFIG, { content: serverConfig(config, vars), mode: '0600', notify })
@@ -59,6 +59,7 @@ export default role({
     await directory(`${DATA_DIR}/server`, { mode: '0700' })
     await directory(`${DATA_DIR}/server/manifests`, { mode: '0700' })
     await flush()
+    if (!running) await gate('the clocks of the servers agree', clocksAgree)
     for (const name of step.kind === 'run' ? step.wake : [])
       for (const other of hosts(name)) await on(other, () => service('k3s', { wait: false }))
     await service('k3s', { wait: false })

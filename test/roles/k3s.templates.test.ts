@@ -22,7 +22,7 @@ import { k3sUnit } from '../../roles/k3s-common/unit.ts'
 import { refusedStep } from '../../roles/k3s-common/version.ts'
 import { registriesYaml } from '../../roles/k3s-common/yaml.ts'
 import { serverConfig } from '../../roles/k3s-server/config.ts'
-import { incomplete, notReady } from '../../roles/k3s-server/gates.ts'
+import { clockSkew, incomplete, notReady } from '../../roles/k3s-server/gates.ts'
 import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/k3s-server/invariants.ts'
 import { refusedVersion } from '../../roles/k3s-server/upgrade.ts'
 import { vars as serverVars } from '../../roles/k3s-server/vars.ts'
@@ -409,6 +409,18 @@ void t.test('gates say what is missing', t => {
   t.equal(notReady(three, 'worker1', V), undefined)
   t.equal(notReady(three, 'worker1', 'v1.36.4+k3s1'), `worker1 runs ${V}, not v1.36.4+k3s1`)
   t.equal(notReady(three, 'worker9', V), 'there is no node worker9 yet')
+  t.end()
+})
+
+void t.test('clocks that are too far apart', t => {
+  const clocks = (...seconds: readonly (number | undefined)[]) =>
+    seconds.map((s, i) => ({ name: `master${i + 1}`, seconds: s }))
+  t.equal(clockSkew(clocks(100, 105, 103)), undefined)
+  t.equal(clockSkew(clocks(100, undefined, undefined)), undefined)
+  t.match(
+    clockSkew(clocks(170, 100, undefined)),
+    /the clock of master2 is 70 s behind that of master1/,
+  )
   t.end()
 })
 
