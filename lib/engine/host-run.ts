@@ -124,7 +124,12 @@ export class HostRun {
     const wanted = new Map(waiting.map(w => [keyOf(w.query), w.query]))
     try {
       if (this.#lookAhead)
-        await this.#ahead([...this.asked.values()].filter(q => !this.#memo.has(keyOf(q))))
+        // An author's command may cost more than a round trip: only when its turn has come.
+        await this.#ahead(
+          [...this.asked.values()].filter(
+            q => !this.#memo.has(keyOf(q)) && (q.family !== 'command' || wanted.has(keyOf(q))),
+          ),
+        )
       await this.#fetch(
         [...wanted.values()].filter(q => !this.#lookAhead || !this.#memo.has(keyOf(q))),
       )

@@ -25,7 +25,7 @@ import { plan, type AgentPlan } from './plan.ts'
 import { vars } from './vars.ts'
 
 const SOON = { timeoutSeconds: 30 }
-const LONG = { timeoutSeconds: 300 }
+const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
 
 export default role({
   name: 'k3s-agent',

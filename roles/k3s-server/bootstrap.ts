@@ -152,13 +152,18 @@ function withoutQuorum(s: Situation, own: ServerState): Step {
   const stopped = withData.filter(([, state]) => !isUp(state)).map(([name]) => name)
   if (own.data && stopped.length > 0)
     return { kind: 'run', via: seedOf(s, own), wake: stopped.filter(name => name !== s.self) }
-  const waitsFor = quorumLost(s)
-  if (own.data) return { kind: 'run', via: seedOf(s, own), wake: [], waitsFor }
-  return { kind: 'join', via: viaOf(s, withData[0]?.[0] ?? s.self), waitsFor }
+  const lost = quorumLost(s)
+  if (own.data)
+    return { kind: 'run', via: seedOf(s, own), wake: [], waitsFor: `${lost}: ${BRING_BACK}` }
+  const [member] = withData
+  if (!member || stopped.length === 0) return stop(lost, BRING_BACK)
+  return { kind: 'join', via: viaOf(s, member[0]), waitsFor: lost }
 }
 
+const BRING_BACK = 'bring back enough of them, or restore a snapshot: fmc play etcd-restore'
+
 const quorumLost = (s: Situation): string =>
-  `etcd has no quorum: ${s.servers.map(({ name }) => `${name}: ${describe(s.found.get(name))}`).join('; ')}. Bring back enough of them, or restore a snapshot (fmc play etcd-restore)`
+  `etcd has no quorum: ${s.servers.map(({ name }) => `${name}: ${describe(s.found.get(name))}`).join('; ')}`
 
 function describe(state: ServerState | string | undefined): string {
   if (state === undefined) return 'was not asked'

@@ -86,7 +86,7 @@ export default role({
 })
 
 const SOON = { timeoutSeconds: 30 }
-const LONG = { timeoutSeconds: 300 }
+const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
 
 /** What is to be done here, from the real state of all servers. Throws TaskError with the reason when nothing may be. */
 async function decide(host: Host, vars: ServerVars): Promise<Act> {

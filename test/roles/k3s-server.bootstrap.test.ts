@@ -157,11 +157,8 @@ const TABLE: readonly [
     [sick, stopped, wiped],
     ['run wake master2', 'run', 'join via master1 waits'],
   ],
-  [
-    'quorum lost for good',
-    [sick, wiped, wiped],
-    ['run waits', 'join via master1 waits', 'join via master1 waits'],
-  ],
+  ['quorum lost for good', [sick, wiped, wiped], ['run waits', 'stop', 'stop']],
+  ['one is starting, the others are lost', [starting, wiped, fresh], ['run waits', 'stop', 'stop']],
   ['all are starting', [starting, starting, starting], ['run waits', 'run waits', 'run waits']],
   ['no data, one cannot be asked', [fresh, fresh, 'unreachable'], ['stop', 'stop', 'stop']],
   ['no data, but one has been a node', [fresh, wiped, fresh], ['stop', 'stop', 'stop']],
