@@ -254,21 +254,31 @@ func (m *member) promote() {
 	}
 }
 
-// remove takes a deleted node's member out (pkg/etcd member_controller).
+// remove takes a deleted node's member out, again and again while etcd refuses (pkg/etcd member_controller).
 func (m *member) remove(name string) {
+	for tries := 0; tries < 60; tries++ {
+		err := m.tryRemove(name)
+		if err == nil {
+			return
+		}
+		errorf("Failed to remove member %s: %v", name, err)
+		time.Sleep(time.Second)
+	}
+}
+
+func (m *member) tryRemove(name string) error {
 	ctx, cancel := limited()
 	defer cancel()
 	list, err := m.client.MemberList(ctx)
 	if err != nil {
-		errorf("Failed to list etcd members: %v", err)
-		return
+		return err
 	}
 	for _, other := range list.Members {
 		if other.Name == name {
 			infof("Removing name=%s id=%d address=%v from etcd", name, other.ID, other.PeerURLs)
-			if _, err := m.client.MemberRemove(ctx, other.ID); err != nil {
-				errorf("Failed to remove member %s: %v", name, err)
-			}
+			_, err = m.client.MemberRemove(ctx, other.ID)
+			return err
 		}
 	}
+	return nil
 }

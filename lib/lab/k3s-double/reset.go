@@ -61,7 +61,10 @@ func (s *server) tryReset() error {
 		return err
 	}
 	s.awaitEtcd()
-	return s.takeBootstrap()
+	if err := s.takeBootstrap(); err != nil {
+		return err
+	}
+	return s.writeAccess()
 }
 
 // restore puts the data aside and the snapshot's in its place.

@@ -93,7 +93,10 @@ func (s *server) prepare() ([]*etcdserverpb.Member, error) {
 	if s.serverPassword, err = s.password(token); err != nil {
 		return nil, err
 	}
-	return known, s.makeCertificates()
+	if err := s.makeCertificates(); err != nil {
+		return nil, err
+	}
+	return known, s.writeAccess()
 }
 
 // introduce asks a server of the cluster for what a new member needs.
@@ -144,7 +147,7 @@ func (s *server) makeCertificates() error {
 			return err
 		}
 	}
-	return s.writeAccess()
+	return nil
 }
 
 // startEtcd founds, joins or continues. Data on disk wins over cluster-init and server.

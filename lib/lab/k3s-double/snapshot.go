@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -151,19 +151,17 @@ func (s *server) snapshot(request snapshotRequest) (object, error) {
 	return nil, failed(400, "BadRequest", "invalid operation %s", request.Operation)
 }
 
+// saveSnapshot writes the database and, as etcd's own snapshots have it, its sha256 behind it.
 func (s *server) saveSnapshot(file string) error {
-	ctx, cancel := limited()
-	defer cancel()
-	stream, err := s.etcd.client.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	var data bytes.Buffer
-	if _, err := io.Copy(&data, stream); err != nil {
-		return err
-	}
 	infof("Saving etcd snapshot to %s", file)
+	database := s.etcd.etcd.Server.Backend().Snapshot()
+	defer database.Close()
+	var data bytes.Buffer
+	if _, err := database.WriteTo(&data); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(data.Bytes())
+	data.Write(sum[:])
 	return writeFile(file, data.Bytes(), 0o600)
 }
 

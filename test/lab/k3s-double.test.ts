@@ -1,0 +1,297 @@
+import t from 'tap'
+import { k3sVersions } from '../../lib/lab/k3s-double.ts'
+import { enterLab, sshCommand } from '../../lib/lab/index.ts'
+import { rig, run, type Rig } from '../rig/lab.ts'
+
+const ADDRESS = {
+  master1: '10.17.4.21',
+  master2: '10.17.4.22',
+  master3: '10.17.4.23',
+  worker1: '10.17.4.24',
+} as const
+type Name = keyof typeof ADDRESS
+
+const FIRST = `https://${ADDRESS.master1}:6443`
+const CONFIG = '/etc/rancher/k3s/config.yaml'
+
+const serverConfig = (host: Name, more: string, token = 'right'): string => `token: ${token}
+agent-token: agents
+node-ip: ${ADDRESS[host]}
+secrets-encryption: true
+node-taint: ["node-role.kubernetes.io/control-plane=true:NoSchedule"]
+${more}`
+
+const unit = (kind: string): string => `[Unit]
+StartLimitIntervalSec=0
+[Service]
+Type=notify
+KillMode=process
+TimeoutStartSec=0
+Restart=always
+RestartSec=1
+ExecStart=/opt/bin/k3s ${kind}
+`
+
+/** The hosts of the lab with the double on them. */
+class Cluster {
+  readonly rig: Rig
+  constructor(r: Rig) {
+    this.rig = r
+  }
+
+  async put(host: Name, file: string): Promise<void> {
+    const to =
+      'mkdir -p /opt/bin && cat >/opt/bin/k3s.new && chmod 755 /opt/bin/k3s.new && mv /opt/bin/k3s.new /opt/bin/k3s'
+    const ssh = enterLab(this.rig.state, sshCommand(this.rig.state, host, [to]))
+    const { code, stderr } = await run(['sh', '-c', `exec "$@" <${file}`, 'sh', ...ssh])
+    if (code !== 0) throw new Error(stderr)
+  }
+
+  async install(host: Name, kind: 'server' | 'agent', config: string): Promise<void> {
+    const { state } = this.rig
+    await this.put(host, state.artifacts['k3s']!.path)
+    await this.write(host, CONFIG, config)
+    const name = kind === 'server' ? 'k3s' : 'k3s-agent'
+    await this.write(host, `/etc/systemd/system/${name}.service`, unit(kind))
+    await this.text(host, 'systemctl daemon-reload')
+  }
+
+  async write(host: Name, file: string, content: string): Promise<void> {
+    await this.rig.on(host, `mkdir -p "$(dirname ${file})" && cat >${file}`, content)
+  }
+
+  text(host: Name, script: string): Promise<string> {
+    return this.rig.text(host, `timeout 60 sh <<'END'\nPATH=$PATH:/opt/bin; ${script}\nEND`)
+  }
+
+  kubectl(words: string, host: Name = 'master1') {
+    return this.rig.on(host, `/opt/bin/k3s kubectl ${words}`)
+  }
+
+  /** Until a script succeeds; its last words otherwise. */
+  async until(host: Name, script: string, seconds = 30): Promise<true | string> {
+    const loop = `PATH=$PATH:/opt/bin; for i in $(seq ${seconds * 5}); do out=$(${script}) && exit 0; sleep 0.2; done; echo "$out"; exit 1`
+    const { code, stdout, stderr } = await this.rig.on(host, loop)
+    return code === 0 || stdout + stderr
+  }
+
+  /** A server in the foreground that is expected to give up. */
+  async refused(host: Name, config: string): Promise<string> {
+    await this.write(host, '/tmp/k3s.yaml', config)
+    const { code, stderr } = await this.rig.on(
+      host,
+      'rm -rf /tmp/k3s; timeout 15 /opt/bin/k3s server --config /tmp/k3s.yaml --data-dir /tmp/k3s --write-kubeconfig /tmp/k3s/k.yaml',
+    )
+    if (code !== 1) return `exit ${code}`
+    return stderr
+  }
+
+  async members(host: Name = 'master1'): Promise<string[]> {
+    const tls = '/var/lib/rancher/k3s/server/tls/etcd'
+    const list = await this.text(
+      host,
+      `ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert ${tls}/server-ca.crt --cert ${tls}/client.crt --key ${tls}/client.key member list`,
+    )
+    return list
+      .split('\n')
+      .map(line => line.split(', '))
+      .map(
+        ([, status, name, , , learner]) => `${name?.replace(/-[^-]*$/, '')} ${status} ${learner}`,
+      )
+      .sort()
+  }
+}
+
+const VOTERS = ['master1 started false', 'master2 started false', 'master3 started false']
+
+const code = (path: string): string =>
+  `curl -sk -m 3 -o /dev/null -w '%{http_code}' https://127.0.0.1:6443${path} || true`
+
+void t.test('the K3s double', async t => {
+  const r = await rig(t, 'test-k3sdouble', { hosts: ['hypervisor', ...Object.keys(ADDRESS)] })
+  const c = new Cluster(r)
+  t.ok(
+    r.state.standIns.some(text => text.includes('stands in for K3s')),
+    'the lab says that it is a double',
+  )
+  await Promise.all([
+    c.install('master1', 'server', serverConfig('master1', 'cluster-init: true')),
+    c.install('master2', 'server', serverConfig('master2', `server: ${FIRST}`)),
+    c.install('master3', 'server', serverConfig('master3', `server: ${FIRST}`)),
+    c.install('worker1', 'agent', `server: ${FIRST}\ntoken: right\nnode-ip: ${ADDRESS.worker1}\n`),
+  ])
+
+  await t.test('a server founds a cluster', async t => {
+    t.equal(await c.text('master1', code('/ping')), '000')
+    await c.write('master1', '/etc/k3s-double/slow-start', '2')
+    await c.text('master1', 'systemctl start --no-block k3s')
+    t.equal(await c.until('master1', `test "$(${code('/readyz')})" = 503`, 5), true)
+    t.equal(await c.text('master1', code('/ping')), '200', 'ping says nothing about the API')
+    t.equal(await c.until('master1', 'systemctl -q is-active k3s', 10), true)
+    t.equal(await c.text('master1', code('/readyz')), '401')
+    t.equal((await c.kubectl('get --raw /readyz')).stdout, 'ok')
+    t.match(await c.text('master1', 'curl -s http://127.0.0.1:2381/health'), /"health":"true"/)
+    await c.text('master1', 'rm -r /etc/k3s-double')
+  })
+
+  await t.test('whoever does not belong is refused', async t => {
+    const join = (more: string, secret?: string) =>
+      c.refused('master2', serverConfig('master2', `server: ${FIRST}\n${more}`, secret))
+    const token = await c.text('master1', 'cat /var/lib/rancher/k3s/server/token')
+    const other = token.replace(/(?<=^K10)[0-9a-f]{64}/, 'a'.repeat(64))
+    t.match(await join('', 'wrong'), /401 Unauthorized/)
+    t.match(await join('', other), /token CA hash does not match/)
+    t.match(await join('flannel-backend: none'), /mismatched: flannel-backend/)
+    t.match(await join('', 'agents'), /401 Unauthorized/)
+    await c.write('master2', '/etc/k3s-double/clock-offset', '-86400')
+    t.match(await join(''), /CA cert validation failed.*not yet valid/)
+    await c.text('master2', 'rm -r /etc/k3s-double')
+  })
+
+  await t.test('two masters that join at once become voters one after the other', async t => {
+    const start = (host: Name) => c.text(host, 'systemctl start k3s')
+    await Promise.all([start('master2'), start('master3')])
+    t.strictSame(await c.members(), VOTERS)
+    const log = await c.text('master2', 'journalctl -u k3s -o cat --no-pager')
+    const both = log + (await c.text('master3', 'journalctl -u k3s -o cat --no-pager'))
+    t.match(both, /too many learner members in cluster/)
+  })
+
+  await t.test('an agent needs the agents’ token, and a node its password', async t => {
+    await c.text('worker1', 'systemctl start --no-block k3s-agent')
+    const said = (text: string) => `journalctl -u k3s-agent -o cat --no-pager | grep -q '${text}'`
+    t.equal(await c.until('worker1', said('401 Unauthorized'), 10), true)
+    await c.text(
+      'worker1',
+      `sed -i 's/token: right/token: agents/' ${CONFIG}; systemctl restart k3s-agent`,
+    )
+    t.equal(await c.until('master1', 'k3s kubectl get node worker1 -o name', 10), true)
+    await c.text(
+      'worker1',
+      'cp /etc/rancher/node/password /tmp; echo x >/etc/rancher/node/password',
+    )
+    await c.text('worker1', 'systemctl restart --no-block k3s-agent')
+    t.equal(await c.until('worker1', said('Node password rejected'), 10), true)
+    await c.text('worker1', 'cp /tmp/password /etc/rancher/node/; systemctl restart k3s-agent')
+  })
+
+  await t.test('a drain waits for budgets and moves nothing it must not', async t => {
+    await c.write('master1', '/tmp/app.yaml', APP)
+    await c.text('master1', 'k3s kubectl apply -f /tmp/app.yaml')
+    const ready = 'test "$(k3s kubectl get deploy app -o jsonpath={.status.readyReplicas})" = 1'
+    t.equal(await c.until('master1', ready), true)
+    const drain = 'drain worker1 --ignore-daemonsets --delete-emptydir-data --timeout=2s'
+    const blocked = await c.kubectl(drain)
+    t.equal(blocked.code, 1)
+    t.match(blocked.stderr, /disruption budget[^]*global timeout reached/)
+    t.match((await c.kubectl('get nodes')).stdout, /worker1 +Ready,SchedulingDisabled/)
+    await c.text('master1', 'k3s kubectl delete pdb app')
+    t.equal((await c.kubectl(drain)).code, 0)
+    t.match((await c.kubectl('get pods -l app=app')).stdout, /Pending/)
+    await c.text('master1', 'k3s kubectl uncordon worker1')
+    t.equal(await c.until('master1', ready), true)
+  })
+
+  await t.test('without a quorum the API says so; with it all is well again', async t => {
+    await Promise.all([
+      c.text('master2', 'systemctl kill -s KILL k3s; systemctl stop k3s'),
+      c.text('master3', 'systemctl kill -s KILL k3s; systemctl stop k3s'),
+    ])
+    const { code, stderr } = await c.kubectl('get --raw /readyz')
+    t.equal(code, 1)
+    t.match(stderr, /etcd failed/)
+    const start = (host: Name) => c.text(host, 'systemctl start k3s')
+    await Promise.all([start('master2'), start('master3')])
+    t.equal(await c.until('master1', 'k3s kubectl get --raw /readyz'), true)
+  })
+
+  await t.test(
+    'a node that is deleted leaves etcd, and joins anew when it starts again',
+    async t => {
+      await c.text('master1', 'k3s kubectl delete node master3')
+      t.equal(await c.until('master1', 'k3s kubectl get node master3 -o name'), true)
+      t.equal(await c.until('master3', 'systemctl -q is-active k3s'), true)
+      t.strictSame(await c.members(), VOTERS)
+      t.ok(await c.text('master3', 'ls -d /var/lib/rancher/k3s/server/db/etcd-old-*'))
+    },
+  )
+
+  await t.test('a master that lost its disk is not let in beside its old self', async t => {
+    await c.text('master3', 'systemctl stop k3s; rm -rf /var/lib/rancher/k3s/server/db')
+    await c.text('master3', 'systemctl start --no-block k3s')
+    const said = `journalctl -u k3s -o cat --no-pager | grep -q 'duplicate node name found'`
+    t.equal(await c.until('master3', said), true)
+    await c.text('master1', 'k3s kubectl delete node master3')
+    t.equal(await c.until('master3', 'systemctl -q is-active k3s'), true)
+    t.strictSame(await c.members(), VOTERS)
+  })
+
+  await t.test('a kubelet that is not well, and another version', async t => {
+    const [newer] = Object.values(
+      k3sVersions(
+        { hosts: new Map([['worker1', { vars: { k3s_version: 'v1.37.1+k3s1' } } as never]]) },
+        r.state.artifacts['k3s'],
+      ),
+    )
+    await c.put('worker1', newer!.path)
+    t.match(await c.text('worker1', 'k3s --version'), 'k3s version v1.37.1+k3s1 (')
+    await c.write('worker1', '/etc/k3s-double/not-ready', 'PLEG is not healthy')
+    await c.text('worker1', 'systemctl restart k3s-agent')
+    const row = `k3s kubectl get nodes | grep -q 'worker1 *NotReady.*v1.37.1+k3s1'`
+    t.equal(await c.until('master1', row), true)
+    await c.text('worker1', 'rm -r /etc/k3s-double')
+    t.equal(await c.until('master1', `k3s kubectl get nodes | grep -q 'worker1 *Ready'`), true)
+  })
+
+  await t.test('a snapshot brings back what was, with its token only', async t => {
+    const name = (await c.rig.on('master1', '/opt/bin/k3s etcd-snapshot save --name before')).stderr
+    const file = /Snapshot (before-master1-\d+) saved/.exec(name)?.[1] ?? name
+    const list = await c.text('master1', 'k3s etcd-snapshot ls -o json')
+    t.equal((JSON.parse(list) as { items: unknown[] }).items.length, 1)
+    await c.text('master1', 'k3s kubectl delete deploy app')
+    const path = `/var/lib/rancher/k3s/server/db/snapshots/${file}`
+    const stop = (host: Name) => c.text(host, 'systemctl stop k3s')
+    await Promise.all([stop('master1'), stop('master2'), stop('master3')])
+    const reset = `/opt/bin/k3s server --cluster-reset --cluster-reset-restore-path=${path}`
+    const wrong = await c.rig.on('master1', `${reset} --token=wrong`)
+    t.match(wrong.stderr, /encrypted with different token/)
+    const done = await c.rig.on('master1', reset)
+    if (!t.match(done.stderr, /membership has been reset, restart without --cluster-reset/)) return
+    await c.text('master1', 'systemctl start k3s')
+    t.strictSame(await c.members(), [VOTERS[0]])
+    t.match((await c.kubectl('get deploy app -o name')).stdout, 'deployment.apps/app')
+    await c.text('master2', 'rm -rf /var/lib/rancher/k3s/server/db; systemctl start k3s')
+    t.strictSame(await c.members(), VOTERS.slice(0, 2))
+  })
+
+  await t.test('certificates have dates', async t => {
+    const check = async () =>
+      (
+        JSON.parse(await c.text('master2', 'k3s certificate check --output json 2>/dev/null')) as {
+          Certificates: { Filename: string; Subject: string; Status: string; ExpiryTime: string }[]
+        }
+      ).Certificates.find(x => x.Subject === 'system:admin')!
+    const before = await check()
+    t.equal(before.Status, 'OK')
+    await c.write('master2', '/etc/k3s-double/cert-days', '30')
+    await c.text('master2', 'k3s certificate rotate && systemctl restart k3s')
+    t.equal((await check()).Status, 'WARNING')
+    await c.text('master2', 'rm -r /etc/k3s-double; systemctl restart k3s')
+    t.equal((await check()).Status, 'OK', 'a start renews what ends within 120 days')
+  })
+})
+
+const APP = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: app }
+spec:
+  replicas: 1
+  template:
+    metadata: { labels: { app: app } }
+    spec: { volumes: [{ name: tmp, emptyDir: {} }] }
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: app }
+spec: { minAvailable: 1, selector: { matchLabels: { app: app } } }
+`
