@@ -129,3 +129,36 @@ t.test('what is not there', async t => {
   t.equal(archOf('aarch64'), 'arm64')
   t.throws(() => archOf('riscv64'), { message: 'unknown architecture "riscv64"' })
 })
+
+t.test('a version by name: pinned, listed as a further release, or overridden', async t => {
+  const text = `${TOOL}  releases:\n    2.0+k1: { amd64: ${C} }\n`
+  const entries = await parseArtifacts(text, 'f')
+  const of = (version: string, overrides: Record<string, ArtifactOverride> = {}) =>
+    resolveArtifact('tool', 'amd64', entries, overrides, version)
+  t.match(of('1.0'), { version: '1.0', sha256: A, memberSha256: B })
+  t.match(of('2.0+k1'), {
+    version: '2.0+k1',
+    sha256: C,
+    memberSha256: undefined,
+    source: { url: 'https://releases.test/v2.0%2Bk1/tool.tgz' },
+  })
+  t.throws(() => of('3.0'), {
+    name: 'UsageError',
+    message: 'f:2: tool 3.0 is not pinned',
+    hint: /tool\.releases/,
+  })
+  const mirror = { tool: { version: '3.0', sha256: C } }
+  t.match(of('3.0', mirror), { version: '3.0', sha256: C })
+  t.match(
+    of('1.0', mirror),
+    { version: '1.0', sha256: A },
+    'that of another version does not count',
+  )
+  t.match(of('3.0', { 'tool@3.0': { path: '/x/tool' } }), {
+    version: '3.0',
+    source: { path: '/x/tool' },
+  })
+  await t.rejects(parseArtifacts(text.replace(C, 'x'), 'f'), {
+    message: 'f:11:22: tool.releases.2.0+k1.amd64: expected a sha256: 64 digits 0-9, a-f',
+  })
+})
