@@ -1,11 +1,14 @@
 import { play, playbook, together } from '../lib/index.ts'
+import addons from '../roles/addons/index.ts'
 import corednsChrony from '../roles/coredns-chrony/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import k3sAgent from '../roles/k3s-agent/index.ts'
 import k3sServer, { etcdQuorum, nodesReady, repairFirst } from '../roles/k3s-server/index.ts'
 import kubeconfig from '../roles/kubeconfig/index.ts'
+import longhorn, { longhornHealthy } from '../roles/longhorn/index.ts'
 import nfs from '../roles/nfs/index.ts'
 import postgresql from '../roles/postgresql/index.ts'
+import traefik from '../roles/traefik/index.ts'
 
 /** The whole cloud, in the order in which it can be built from nothing. */
 export default playbook('site', [
@@ -23,6 +26,8 @@ export default playbook('site', [
     invariant: etcdQuorum,
     tags: ['k3s'],
   }),
+  // Traefik must understand the PROXY protocol before a balancer begins to speak it.
+  play('Ingress', { hosts: 'k3s_servers', roles: [traefik], tags: ['ingress'] }),
   play('Load balancers', {
     hosts: 'loadbalancers',
     roles: [haproxyKeepalived],
@@ -39,4 +44,14 @@ export default playbook('site', [
     invariant: nodesReady,
     tags: ['k3s'],
   }),
+  play('Longhorn nodes', {
+    hosts: 'workers',
+    roles: [longhorn],
+    serial: 1,
+    invariant: longhornHealthy,
+    tags: ['longhorn'],
+  }),
+  play('Longhorn', { hosts: 'k3s_servers', roles: [longhorn], tags: ['longhorn'] }),
+  play('Ingress on the workers', { hosts: 'k3s_servers', roles: [traefik], tags: ['ingress'] }),
+  play('Add-ons', { hosts: 'k3s_servers', roles: [addons], tags: ['addons'] }),
 ])

@@ -55,7 +55,9 @@ export function differences(object: KubernetesObject, state: readonly Item[]): s
     ...(want.version === now.spec?.version
       ? []
       : [`${name} has the version ${now.spec?.version ?? 'none'}, not ${want.version ?? 'none'}`]),
-    ...(want.valuesContent === now.spec?.valuesContent ? [] : [`${name} has other values`]),
+    ...(want.valuesContent.trimEnd() === now.spec?.valuesContent?.trimEnd()
+      ? []
+      : [`${name} has other values`]),
   ]
 }
 

@@ -39,4 +39,4 @@ cd "$root/usr"
 rm -rf bin/apt* bin/dpkg* bin/deb-* bin/python* bin/perl* bin/cpan* bin/debconf* sbin/dpkg-* sbin/update-rc.d \
   sbin/dpkg* bin/update-alternatives sbin/adduser sbin/addgroup sbin/deluser sbin/delgroup \
   lib/apt lib/dpkg lib/python* share/perl* lib/x86_64-linux-gnu/perl* share/python* share/debconf share/apt* local/lib/python*
-rm -rf "$root"/var/lib/dpkg "$root"/var/lib/apt "$root"/var/cache/apt "$root"/var/cache/debconf "$root"/etc/apt "$root"/etc/dpkg "$root"/opt/bin
+rm -rf "$root"/var/lib/dpkg "$root"/var/lib/apt "$root"/var/cache/apt "$root"/var/cache/debconf "$root"/etc/apt "$root"/etc/dpkg "$root"/etc/init.d "$root"/opt/bin
