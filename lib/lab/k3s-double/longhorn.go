@@ -25,7 +25,7 @@ func longhornObjects(values object, namespace string) []object {
 		definition("longhorn.io", "Replica", "replicas", true),
 		definition("longhorn.io", "Volume", "volumes", true),
 		definition("longhorn.io", "Node", "nodes", true),
-		workload("DaemonSet", "longhorn-manager", namespace, 0, nil),
+		workload("DaemonSet", "longhorn-manager", namespace, 0, object{"tolerations": values.at("longhornManager", "tolerations")}),
 		workload("Deployment", "longhorn-driver-deployer", namespace, 1, nil),
 		workload("Deployment", "longhorn-ui", namespace, max(values.num("longhornUI", "replicas"), 1), nil),
 		{"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": map[string]any{"name": "driver.longhorn.io"}},
@@ -71,7 +71,7 @@ func (s *server) runLonghorn() error {
 	}
 	l := longhorn{server: s, manager: manager, nodes: map[string]object{}}
 	for _, node := range kubeNodes {
-		if fits(object{}, withoutCordon(node), true) {
+		if fits(manager.sub("spec", "template", "spec"), node, true) {
 			l.nodes[node.name()] = node
 		}
 	}
@@ -81,12 +81,6 @@ func (s *server) runLonghorn() error {
 		}
 	}
 	return nil
-}
-
-func withoutCordon(node object) object {
-	copied := node.clone()
-	setTaint(copied, "node.kubernetes.io/unschedulable", false)
-	return copied
 }
 
 type longhorn struct {
@@ -303,8 +297,8 @@ func (l longhorn) diskNodes() []string {
 
 const rebuildTime = 3 * time.Second
 
-// copies of a volume: those that are good, and on which nodes. A copy fails with its node and is rebuilt some seconds
-// after that came back; spec.failedAt that a test sets stays.
+// copies of a volume: the nodes with a good one. A copy is lost with its node, also when that only rebooted, and is
+// rebuilt some seconds after it came back; spec.failedAt that a test sets stays.
 func (l longhorn) copies(volume object) (good []string, any bool, err error) {
 	replicas, err := l.server.store.list(lhReplica, longhornNamespace, "")
 	for _, replica := range replicas {
@@ -312,26 +306,34 @@ func (l longhorn) copies(volume object) (good []string, any bool, err error) {
 			continue
 		}
 		any = true
-		up := isReady(l.nodes[replica.str("spec", "nodeID")])
-		back, _ := time.Parse(time.RFC3339, replica.str("status", "upSince"))
-		if !up || back.IsZero() {
-			_, _ = l.server.store.change(lhReplica, longhornNamespace, replica.name(), func(o object) object {
-				if !up {
-					return o.set("down", "status", "upSince")
-				}
-				since := time.Now().Add(-rebuildTime)
-				if o.str("status", "upSince") == "down" {
-					since = time.Now()
-				}
-				return o.set(since.UTC().Format(time.RFC3339), "status", "upSince")
-			})
-		}
-		rebuilt := back.IsZero() && replica.str("status", "upSince") != "down" || time.Since(back) >= rebuildTime && !back.IsZero()
-		if up && rebuilt && replica.str("spec", "failedAt") == "" {
+		replica = l.seen(replica)
+		since, err := time.Parse(time.RFC3339, replica.str("status", "since"))
+		if err == nil && time.Since(since) >= rebuildTime && replica.str("spec", "failedAt") == "" {
 			good = append(good, replica.str("spec", "nodeID"))
 		}
 	}
 	return good, any, err
+}
+
+// seen notes since when a copy's node is up in one piece; "down" while it is not.
+func (l longhorn) seen(replica object) object {
+	node := l.nodes[replica.str("spec", "nodeID")]
+	boot, since := node.str("status", "nodeInfo", "bootID"), replica.str("status", "since")
+	switch {
+	case !isReady(node):
+		since = "down"
+	case since == "":
+		since = time.Now().Add(-rebuildTime).UTC().Format(time.RFC3339)
+	case since == "down" || replica.str("status", "boot") != boot:
+		since = timestamp()
+	}
+	changed, err := l.server.store.change(lhReplica, longhornNamespace, replica.name(), func(o object) object {
+		return o.set(since, "status", "since").set(boot, "status", "boot")
+	})
+	if err != nil {
+		return replica
+	}
+	return changed
 }
 
 // judgeVolumes leaves volumes without copies as a test has made them.
