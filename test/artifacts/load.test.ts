@@ -159,6 +159,6 @@ t.test('a version by name: pinned, listed as a further release, or overridden', 
     source: { path: '/x/tool' },
   })
   await t.rejects(parseArtifacts(text.replace(C, 'x'), 'f'), {
-    message: 'f:11:22: tool.releases.2.0+k1.amd64: expected a sha256: 64 digits 0-9, a-f',
+    message: 'f:12:22: tool.releases.2.0+k1.amd64: expected a sha256: 64 digits 0-9, a-f',
   })
 })
