@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 const controlPlaneLabel = "node-role.kubernetes.io/control-plane"
@@ -43,9 +45,11 @@ func answer(w http.ResponseWriter, value any, err error) {
 	sendJSON(w, value)
 }
 
-// sendHealth checks etcd with a read that needs a quorum.
+// sendHealth checks etcd with a read that needs a quorum, for two seconds as the API server does (etcd-readycheck-timeout).
 func (s *server) sendHealth(w http.ResponseWriter, r *http.Request) {
-	_, err := s.store.list(builtin("namespaces"), "", "")
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	_, err := s.etcd.client.Get(ctx, "health")
 	if _, faulty := fault("readyz-fails"); faulty && err == nil {
 		err = fmt.Errorf("fault readyz-fails")
 	}
