@@ -19,15 +19,16 @@ export default role({
   vars,
   async tasks({ vars, host }) {
     const due = await rebootDue()
+    // Where no server answers there is nothing to drain, and nobody to say that the node is Ready.
+    const node = isNode(host) && healthyIn(await survey()).length > 0
     if (due && host.groups.includes('storage'))
       await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
     const again = async (): Promise<void> => {
       await reboot({ timeoutSeconds: vars.reboot_timeout_seconds })
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
-      if (isNode(host))
-        await gate('its node is Ready', () => isReady(host.name), { timeoutSeconds: 300 })
+      if (node) await gate('its node is Ready', () => isReady(host.name), { timeoutSeconds: 300 })
     }
-    await (isNode(host) ? drained(host, due, again, vars.reboot_drain_seconds) : again())
+    await (node ? drained(host, due, again, vars.reboot_drain_seconds) : again())
   },
 })
 
