@@ -1,4 +1,5 @@
 import { all, play, playbook } from '../lib/index.ts'
+import { longhornHealthy } from '../roles/longhorn/index.ts'
 import flatcarUpdate from '../roles/flatcar-update/index.ts'
 import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 
@@ -8,13 +9,13 @@ export default playbook('flatcar-update', [
     hosts: 'k3s_servers:&flatcar',
     roles: [flatcarUpdate],
     serial: 1,
-    invariant: all(etcdQuorum, nodesReady),
+    invariant: all(etcdQuorum, nodesReady, longhornHealthy),
   }),
   play('Agents', {
     hosts: 'k3s_agents:&flatcar',
     roles: [flatcarUpdate],
     serial: 1,
-    invariant: nodesReady,
+    invariant: all(nodesReady, longhornHealthy),
   }),
   play('Others', { hosts: 'flatcar:!k3s_cluster', roles: [flatcarUpdate], serial: 1 }),
 ])

@@ -1,4 +1,5 @@
 import { all, play, playbook } from '../lib/index.ts'
+import { longhornHealthy } from '../roles/longhorn/index.ts'
 import k3sServer, { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 import k3sUpgrade, { drainedAgent } from '../roles/k3s-upgrade/index.ts'
 
@@ -9,7 +10,12 @@ export default playbook('k3s-upgrade', [
     hosts: 'k3s_servers',
     roles: [k3sServer],
     serial: 1,
-    invariant: all(etcdQuorum, nodesReady),
+    invariant: all(etcdQuorum, nodesReady, longhornHealthy),
   }),
-  play('Agents', { hosts: 'k3s_agents', roles: [drainedAgent], serial: 1, invariant: nodesReady }),
+  play('Agents', {
+    hosts: 'k3s_agents',
+    roles: [drainedAgent],
+    serial: 1,
+    invariant: all(nodesReady, longhornHealthy),
+  }),
 ])

@@ -1,4 +1,5 @@
 import { all, play, playbook } from '../lib/index.ts'
+import { longhornHealthy } from '../roles/longhorn/index.ts'
 import k3sAgent from '../roles/k3s-agent/index.ts'
 import k3sServer, { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 import nodeReplace from '../roles/node-replace/index.ts'
@@ -17,7 +18,7 @@ export default playbook(
       hosts: 'k3s_agents',
       roles: [nodeReplace, k3sAgent],
       serial: 1,
-      invariant: nodesReady,
+      invariant: all(nodesReady, longhornHealthy),
     }),
   ],
   {

@@ -1,4 +1,5 @@
 import { all, play, playbook } from '../lib/index.ts'
+import { longhornHealthy } from '../roles/longhorn/index.ts'
 import { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 import reboot from '../roles/reboot/index.ts'
@@ -9,7 +10,7 @@ export default playbook('reboot', [
     hosts: 'k3s_servers',
     roles: [reboot],
     serial: 1,
-    invariant: all(etcdQuorum, nodesReady),
+    invariant: all(etcdQuorum, nodesReady, longhornHealthy),
   }),
   play('Load balancers', {
     hosts: 'loadbalancers',
@@ -18,7 +19,12 @@ export default playbook('reboot', [
     order: holdersLast,
     invariant: oneVipHolder,
   }),
-  play('K3s agents', { hosts: 'k3s_agents', roles: [reboot], serial: 1, invariant: nodesReady }),
+  play('K3s agents', {
+    hosts: 'k3s_agents',
+    roles: [reboot],
+    serial: 1,
+    invariant: all(nodesReady, longhornHealthy),
+  }),
   play('Databases', { hosts: 'databases', roles: [reboot], serial: 1 }),
   play('Others', {
     hosts: 'all:!k3s_cluster:!loadbalancers:!databases:!hypervisors',

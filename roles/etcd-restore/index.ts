@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  $,
+  ask,
   begun,
   file,
   gate,
@@ -10,12 +10,15 @@ import {
   keptAt,
   on,
   peek,
+  quote,
+  resource,
   role,
   secret,
   Secret,
   send,
   service,
   TaskError,
+  type Common,
   type Host,
 } from '../../lib/index.ts'
 import { stampOf } from '../etcd-snapshot/take.ts'
@@ -25,6 +28,7 @@ import { vars } from './vars.ts'
 
 const DB = `${DATA_DIR}/server/db`
 const MARKS = '/var/lib/fmc/restore'
+const TOKEN = `${CONFIG_DIR}/fmc-restore.token`
 const WAIT = { timeoutSeconds: 300 }
 
 type Vars = ReturnType<typeof vars.parse>
@@ -44,7 +48,12 @@ export const stopServers = role({
     kept(vars.etcd_restore_from)
     if (await isMade('stopped')) return
     await service('k3s', { state: 'stopped', enabled: true })
-    await $({ creates: markOf('stopped') })`mkdir -p ${MARKS} && touch ${markOf('stopped')}`
+    await once({
+      name: 'stopped for this restore',
+      mark: markOf('stopped'),
+      what: 'note',
+      script: '',
+    })
   },
 })
 
@@ -136,24 +145,57 @@ async function reset(vars: Vars): Promise<void> {
   const { snapshot, token } = kept(vars.etcd_restore_from)
   const there = `${DATA_DIR}/server/fmc-restore.snapshot`
   await send(snapshot, there)
-  await file(`${CONFIG_DIR}/fmc-restore.token`, { content: secret`${token}`, mode: '0600' })
+  await file(TOKEN, { content: secret`${token}`, mode: '0600' })
   const config = '/run/fmc-restore.yaml'
-  await $({ creates: markOf('restored'), timeoutSeconds: 900 })`
-umask 077
-sed -e '/^server:/d' -e '/^cluster-init:/d' -e '/^token:/d' ${CONFIG} >${config}
+  await once({
+    name: 'etcd is what the snapshot holds',
+    mark: markOf('restored'),
+    what: 'reset etcd to the snapshot',
+    script: `umask 077
 trap 'rm -f ${config}' EXIT
+sed -e '/^server:/d' -e '/^cluster-init:/d' -e '/^token:/d' ${CONFIG} >${config}
 rm -f ${DB}/reset-flag
-k3s server --config ${config} --token-file ${`${CONFIG_DIR}/fmc-restore.token`} --cluster-reset --cluster-reset-restore-path=${there}
-rm -f ${there} ${`${CONFIG_DIR}/fmc-restore.token`}
-mkdir -p ${MARKS} && touch ${markOf('restored')}`
+k3s server --config ${config} --token-file ${TOKEN} --cluster-reset --cluster-reset-restore-path=${there}
+rm -f ${there} ${TOKEN}`,
+  })
 }
 
 /** What this server knew belongs to the history that is over. */
 async function forget(first: Host): Promise<void> {
-  await $({ creates: markOf('restored') })`
-rm -rf ${`${DB}.before-restore`}
-if [ -e ${DB} ]; then mv -T ${DB} ${`${DB}.before-restore`}; fi
-sed -i -e '/^server:/d' -e '/^cluster-init:/d' ${CONFIG}
-printf 'server: "https://%s:6443"\n' ${addressOf(first)} >>${CONFIG}
-mkdir -p ${MARKS} && touch ${markOf('restored')}`
+  const seed = quote(`server: "https://${addressOf(first)}:6443"`)
+  await once({
+    name: 'no data of the time after the snapshot',
+    mark: markOf('restored'),
+    what: `set aside as ${DB}.before-restore`,
+    script: `rm -rf ${DB}.before-restore
+if [ -e ${DB} ]; then mv -T ${DB} ${DB}.before-restore; fi
+sed -i -e '/^cluster-init:/d' -e ${quote(`s|^server:.*|server: "https://${addressOf(first)}:6443"|`)} ${CONFIG}
+grep -q '^server:' ${CONFIG} || printf '%s\\n' ${seed} >>${CONFIG}`,
+  })
 }
+
+interface Step extends Common {
+  readonly name: string
+  readonly mark: string
+  readonly what: string
+  readonly script: string
+}
+
+/** A step of this restore, made once: its mark says so. */
+const once = resource({
+  name: (o: Step) => o.name,
+  needs: o => ({ mark: ask('path', o.mark) }),
+  plan: ({ mark, what, script }, now) =>
+    now.mark !== null
+      ? []
+      : [
+          {
+            what,
+            script: `${script}\nmkdir -p ${MARKS} && : >${quote(mark)}`,
+            leaves: [
+              [ask('path', mark), { type: 'file', mode: '0644', owner: 'root', group: 'root' }],
+            ],
+            timeoutMs: 900_000,
+          },
+        ],
+})

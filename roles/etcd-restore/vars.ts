@@ -5,7 +5,7 @@ export const vars = z.object({
     .string()
     .min(1)
     .describe(
-      'Directory on this machine that fmc play etcd-snapshot has made (snapshot and token), or below where it keeps them: etcd/20261121T151500Z',
+      'Give it with -e etcd_restore_from=…: the directory on this machine that fmc play etcd-snapshot has made (snapshot and token), or below where it keeps them: etcd/20261121T151500Z',
     ),
   etcd_restore_on: z
     .string()

@@ -12,7 +12,8 @@ export interface AgentState {
   readonly seed: string | undefined
 }
 
-const SCRIPT = `if [ -e ${DATA_DIR}/agent/client-kubelet.crt ] && [ -e /etc/rancher/node/password ]; then echo yes; else echo no; fi
+/** The question; what follows from other tasks is forecast by it. */
+export const AGENT_SCRIPT = `if [ -e ${DATA_DIR}/agent/client-kubelet.crt ] && [ -e /etc/rancher/node/password ]; then echo yes; else echo no; fi
 sed -n 's/^server: *//p' ${CONFIG} 2>/dev/null | head -n 1 | grep . || echo
 systemctl show -p ActiveState -p SubState -p NRestarts k3s-agent.service | tr '\\n' ' '; echo
 systemctl is-active -q k3s-agent.service ||
@@ -20,7 +21,7 @@ systemctl is-active -q k3s-agent.service ||
 
 /** The state of the agent that this runs for. */
 export async function agentHere(): Promise<AgentState> {
-  const { stdout, stderr, exitCode } = await peek`sh -c ${SCRIPT}`
+  const { stdout, stderr, exitCode } = await peek`sh -c ${AGENT_SCRIPT}`
   if (exitCode !== 0)
     throw new TaskError(`the state of the K3s agent cannot be asked: ${stderr.trim()}`)
   return parseAgent(stdout)

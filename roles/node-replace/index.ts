@@ -10,7 +10,8 @@ import {
   type Common,
 } from '../../lib/index.ts'
 import { stampOf } from '../etcd-snapshot/take.ts'
-import { DATA_DIR } from '../k3s-common/platform.ts'
+import { AGENT_SCRIPT } from '../k3s-agent/state.ts'
+import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
 import { STATE_SCRIPT } from '../k3s-common/state.ts'
 
 export default role({
@@ -34,6 +35,10 @@ const kubelet = ask('path', `${DATA_DIR}/agent/client-kubelet.crt`)
 const mark = (stamp: string) => ask('path', `${DATA_DIR}.replaced-${stamp}`)
 /** What the K3s roles ask. */
 const state = ask('command', `sh -c ${quote(STATE_SCRIPT)}`)
+const agent = ask('command', `sh -c ${quote(AGENT_SCRIPT)}`)
+const NO_AGENT = 'no\n\nActiveState=inactive SubState=dead NRestarts=0 \n'
+/** What goes with the data. */
+const GONE = [CONFIG, DATA_DIR, `${DATA_DIR}/server`, `${DATA_DIR}/server/manifests`]
 const NOTHING = 'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0 \nseed \n'
 
 const fresh = resource({
@@ -50,10 +55,13 @@ const fresh = resource({
     return [
       {
         what: `set aside as ${there}`,
-        script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password\nmv -T -- ${DATA_DIR} ${quote(there)}`,
+        script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password ${CONFIG}\nmv -T -- ${DATA_DIR} ${quote(there)}`,
         leaves: [
           [kubelet, null],
           [mark(stamp), { type: 'directory', mode: '0755', owner: 'root', group: 'root' }],
+          [agent, { code: 0, stderr: '', stdout: NO_AGENT }],
+          [ask('sha', CONFIG), null],
+          ...GONE.map(path => [ask('path', path), null] as const),
           [state, { code: 0, stderr: '', stdout: NOTHING }],
           [
             ask('unit', unit),
