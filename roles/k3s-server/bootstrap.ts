@@ -37,8 +37,10 @@ export type Step =
   | {
       readonly kind: 'run'
       readonly via: Via | undefined
-      /** Stopped servers without which there is no quorum. */
+      /** All are stopped: those that this one starts, too, because one alone has no quorum. */
       readonly wake: readonly string[]
+      /** Another one does that for this one. */
+      readonly woken?: true
       readonly waitsFor?: string
     }
   | { readonly kind: 'stop'; readonly why: string; readonly hint: string }
@@ -144,20 +146,29 @@ function fromNothing(s: Situation): Step {
   }
 }
 
-const isUp = (state: ServerState): boolean => !['inactive', 'failed'].includes(state.unit.active)
+export const isUp = (state: ServerState): boolean =>
+  !['inactive', 'failed'].includes(state.unit.active)
 
 /** There is data, but no server that serves. */
 function withoutQuorum(s: Situation, own: ServerState): Step {
   const withData = known(s).filter(([, state]) => state.data)
   const stopped = withData.filter(([, state]) => !isUp(state)).map(([name]) => name)
-  if (own.data && stopped.length > 0)
-    return { kind: 'run', via: seedOf(s, own), wake: stopped.filter(name => name !== s.self) }
+  if (own.data && stopped.length > 0) return amongStopped(s, own, stopped)
   const lost = quorumLost(s)
   if (own.data)
     return { kind: 'run', via: seedOf(s, own), wake: [], waitsFor: `${lost}: ${BRING_BACK}` }
   const [member] = withData
   if (!member || stopped.length === 0) return stop(lost, BRING_BACK)
   return { kind: 'join', via: viaOf(s, member[0]), waitsFor: lost }
+}
+
+/** The first of those that are stopped starts them all. */
+function amongStopped(s: Situation, own: ServerState, stopped: readonly string[]): Step {
+  const [waker = '', ...rest] = stopped
+  const run = { kind: 'run', via: seedOf(s, own), wake: [] } as const
+  if (waker === s.self) return { ...run, wake: rest }
+  const waitsFor = `etcd has no quorum while ${stopped.join(', ')} is stopped: run the play for ${waker}, too`
+  return stopped.includes(s.self) ? { ...run, woken: true, waitsFor } : { ...run, waitsFor }
 }
 
 const BRING_BACK = 'bring back enough of them, or restore a snapshot: fmc play etcd-restore'

@@ -62,7 +62,7 @@ export default role({
     if (!running) await gate('the clocks of the servers agree', clocksAgree)
     for (const name of step.kind === 'run' ? step.wake : [])
       for (const other of hosts(name)) await on(other, () => service('k3s', { wait: false }))
-    await service('k3s', { wait: false })
+    if (!(step.kind === 'run' && step.woken)) await service('k3s', { wait: false })
 
     await gate('etcd has a quorum and the API is ready', serves(), LONG)
     await gate('every member of etcd votes', () => membersAreVoters(addressOf(host)), LONG)

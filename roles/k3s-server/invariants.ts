@@ -1,4 +1,5 @@
 import { host, hosts, type Host, type Invariant } from '../../lib/index.ts'
+import { isUp } from './bootstrap.ts'
 import { addressOf, AGENTS, healthyIn, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
 
 interface Server {
@@ -122,11 +123,14 @@ export function nodesMissing(found: Survey, batch: readonly string[]): string | 
   return wrong.length > 0 ? wrong.join(', ') : undefined
 }
 
-/** Rank of a server in a rolling play: the founder of a new cluster, then those that do not serve, then the others. */
+/**
+ * Rank of a server in a rolling play: those that only need to be started, the founder of a new cluster, then those
+ * that do not serve, then the others.
+ */
 export async function repairFirst(): Promise<number> {
   const found = await survey()
   const own = found.get(host().name)
   if (typeof own === 'object' && own.healthy) return 2
-  if (typeof own === 'object' && own.data) return 0
+  if (typeof own === 'object' && own.data) return isUp(own) ? 0 : -1
   return healthyIn(found).length === 0 && hosts(SERVERS)[0]?.name !== host().name ? 1 : 0
 }

@@ -69,6 +69,7 @@ const say = (step: Step): string =>
     step.kind === 'rebuild'
       ? ['node', 'member', 'stale'].filter(k => step[k as 'node' | 'member' | 'stale']).join('+')
       : '',
+    step.kind === 'run' && step.woken ? 'woken' : '',
     step.kind === 'run' && step.wake.length > 0 ? `wake ${step.wake.join('+')}` : '',
     'waitsFor' in step ? 'waits' : '',
   ]
@@ -150,12 +151,12 @@ const TABLE: readonly [
   [
     'all were stopped',
     [stopped, stopped, stopped],
-    ['run wake master2+master3', 'run wake master1+master3', 'run wake master1+master2'],
+    ['run wake master2+master3', 'run woken waits', 'run woken waits'],
   ],
   [
     'quorum lost, one could be started',
     [sick, stopped, wiped],
-    ['run wake master2', 'run', 'join via master1 waits'],
+    ['run waits', 'run', 'join via master1 waits'],
   ],
   ['quorum lost for good', [sick, wiped, wiped], ['run waits', 'stop', 'stop']],
   ['one is starting, the others are lost', [starting, wiped, fresh], ['run waits', 'stop', 'stop']],
