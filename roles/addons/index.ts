@@ -43,7 +43,7 @@ export default role({
       for (const { name, objects, write } of manifestsOf(entry, options))
         await write('addons', name, objects)
     for (const [entry, options] of present)
-      await gate(`add-on ${entry.name} is ready`, () => isReady(entry, options), {
+      await gate(`add-on ${entry.name} is ready`, isReady(entry, options), {
         timeoutSeconds: 1200,
         everySeconds: 3,
       })

@@ -49,10 +49,16 @@ export function illness(object: KubernetesObject, items: readonly Item[]): strin
   return [`${object.kind} ${name}: ${health ?? ready?.message ?? 'no word of its operator yet'}`]
 }
 
-/** true, or what an add-on still lacks: its chart, its workloads, what its operator keeps. */
-export async function isReady(entry: AddOn, options: Options): Promise<true | string> {
-  const chart = await chartsDeployed([entry.chart(options)])
-  if (chart !== true) return chart
+/** For a gate: true, or what an add-on still lacks: its chart, its workloads, what its operator keeps. */
+export function isReady(entry: AddOn, options: Options): () => Promise<true | string> {
+  const installed = chartsDeployed([entry.chart(options)])
+  return async () => {
+    const chart = await installed()
+    return chart === true ? runs(entry, options) : chart
+  }
+}
+
+async function runs(entry: AddOn, options: Options): Promise<true | string> {
   const workloads = readWorkloads(
     await kubectl('-n', entry.namespace, 'get', WORKLOADS, '-o', 'json').ask(),
   )

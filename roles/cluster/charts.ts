@@ -1,4 +1,4 @@
-import { z } from '../../lib/index.ts'
+import { TaskError, z } from '../../lib/index.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from './chart.ts'
 import { kubectl, noAnswer, type Answer } from './kubectl.ts'
 
@@ -61,6 +61,15 @@ export function differences(object: KubernetesObject, state: readonly Item[]): s
   ]
 }
 
+/** The cluster's answer after these objects have been applied. */
+export function applied(objects: readonly KubernetesObject[], state: readonly Item[]): Answer {
+  const changed = objects.filter(object => differences(object, state).length > 0)
+  const isOf = (item: Item) => (o: KubernetesObject) =>
+    o.kind === item.kind && o.metadata.name === item.metadata.name
+  const items = [...state.filter(item => !changed.some(isOf(item))), ...changed]
+  return { code: 0, stdout: JSON.stringify({ items }), stderr: '' }
+}
+
 /** true, or which chart is not installed as its manifest says. */
 export function deployed(
   objects: readonly KubernetesObject[],
@@ -75,6 +84,8 @@ export function deployed(
   return waiting.length === 0 || waiting.join('; ')
 }
 
+const FAILED = 'helm could not install'
+
 /** Why a chart's release is not what its HelmChart says: [] when helm's job has installed it. */
 export function released(name: string, state: readonly Item[]): string[] {
   const chart = find(state, 'HelmChart', name)
@@ -83,13 +94,26 @@ export function released(name: string, state: readonly Item[]): string[] {
   const failed = chart.status?.conditions?.find(c => c.type === 'Failed' && c.status === 'True')
   if (failed || (job && holds(job, 'Failed')))
     return [
-      `helm could not install ${name}: ${failed?.message ?? 'its job failed'} (k3s kubectl -n ${CHARTS_NAMESPACE} logs job/helm-install-${name})`,
+      `${FAILED} ${name}: ${failed?.message ?? 'its job failed'} (k3s kubectl -n ${CHARTS_NAMESPACE} logs job/helm-install-${name})`,
     ]
   return job && holds(job, 'Complete') ? [] : [`helm is installing ${name}`]
 }
 
-/** For a gate: true, or which of these charts is not installed yet. */
-export async function chartsDeployed(objects: readonly KubernetesObject[]): Promise<true | string> {
-  const state = readCharts(await CHARTS.ask())
-  return typeof state === 'string' ? state : deployed(objects, state)
+/** How often in a row a failure is seen before it is believed: helm's next job takes the old one's place in between. */
+const BELIEVED = 5
+
+/**
+ * For a gate: true, or which of these charts is not installed yet. helm tries nothing again after a failure (`abort`),
+ * so a failure that stays ends the wait with a TaskError.
+ */
+export function chartsDeployed(objects: readonly KubernetesObject[]): () => Promise<true | string> {
+  let failures = 0
+  return async () => {
+    const state = readCharts(await CHARTS.ask())
+    if (typeof state === 'string') return state
+    const answer = deployed(objects, state)
+    failures = answer !== true && answer.includes(FAILED) ? failures + 1 : 0
+    if (answer !== true && failures >= BELIEVED) throw new TaskError(answer)
+    return answer
+  }
 }

@@ -11,7 +11,7 @@ import {
   type Host,
   type Result,
 } from '../../lib/index.ts'
-import { differences, CHARTS, readCharts } from './charts.ts'
+import { applied, CHARTS, differences, readCharts } from './charts.ts'
 import type { KubernetesObject } from './chart.ts'
 import { keeper } from './servers.ts'
 import { documents } from './yaml.ts'
@@ -48,6 +48,7 @@ const reapplied = resource({
       {
         what: `apply again: ${wrong.join('; ')}`,
         script: `k3s kubectl apply -f ${quote(pathOf(name))}`,
+        leaves: [[CHARTS.query, applied(objects, state)]],
       },
     ]
   },

@@ -92,11 +92,7 @@ async function install(vars: Vars): Promise<void> {
   await manifest('longhorn', 'longhorn', [chart])
   if (share) await manifest('longhorn', 'nfs', share)
   else await noManifest('nfs')
-  await gate(
-    'the charts are installed',
-    () => chartsDeployed([chart, ...(share ?? [])]),
-    INSTALLING,
-  )
+  await gate('the charts are installed', chartsDeployed([chart, ...(share ?? [])]), INSTALLING)
   await gate(
     'every Longhorn node is ready and has its disk',
     () => nodesAreReady(nodes),

@@ -1,0 +1,116 @@
+import t from 'tap'
+import { Secret, type Host } from '../../lib/index.ts'
+import { overlaid } from '../../roles/addons/add-on.ts'
+import { budget, excess, memoryOf } from '../../roles/addons/budget.ts'
+import { CATALOGUE, wanted } from '../../roles/addons/catalogue.ts'
+import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
+import { illness } from '../../roles/addons/ready.ts'
+import { vars, type Name } from '../../roles/addons/vars.ts'
+
+const worker = (memoryMb: number, sizeGb: number): Host =>
+  ({ memoryMb, disks: [{ name: 'data', sizeGb }] }) as unknown as Host
+const workers = [worker(8192, 40), worker(8192, 40), worker(8192, 40)]
+const secret = new Secret('x')
+const of = (...names: Name[]) =>
+  vars.parse({
+    addons: Object.fromEntries(
+      names.map(n => [
+        n,
+        n === 'redis' ? { password: secret } : n === 'sealed_secrets' ? { key: secret } : {},
+      ]),
+    ),
+  })
+const ALL = Object.keys(CATALOGUE) as Name[]
+
+t.test('nothing by default, and no fewer than asked for', t => {
+  t.strictSame(wanted(vars.parse({}).addons), [])
+  t.strictSame(
+    wanted(of(...ALL).addons).map(a => a.name),
+    ALL,
+  )
+  t.strictSame(wanted(vars.parse({ addons: { kafka: { state: 'absent' } } }).addons), [])
+  t.notOk(vars.safeParse({ addons: { kafak: {} } }).success)
+  t.notOk(vars.safeParse({ addons: { redis: {} } }).success, 'Redis needs a password')
+  t.end()
+})
+
+t.test('what a chart is told is what is counted', t => {
+  for (const entry of Object.values(CATALOGUE)) {
+    const options = { state: 'present', password: secret } as never
+    const text = JSON.stringify([entry.chart(options), entry.objects(options)])
+    for (const pods of entry.pods)
+      t.match(text, new RegExp(`memory\\W+${pods.memory}Mi`), `${entry.name}: ${pods.memory}Mi`)
+    for (const volume of entry.volumes)
+      t.match(text, `${volume.gib}Gi`, `${entry.name}: ${volume.gib}Gi`)
+    t.ok(
+      entry.pods.every(p => p.limit >= p.memory),
+      `${entry.name}: no limit below what is asked for`,
+    )
+  }
+  t.equal(memoryOf(CATALOGUE.logging, 3), 2048 + 1024 + 150 + 3 * 200, 'per node')
+  t.end()
+})
+
+t.test('lint warns when it does not fit', t => {
+  t.match(
+    excess(of(...ALL), workers),
+    [{ message: /volumes take 135 GB .* have 96 GB/ }],
+    'all at once fit into the memory of this cloud, not onto its disks',
+  )
+  t.strictSame(excess(of(...ALL.filter(n => n !== 'kafka')), workers), [])
+  t.strictSame(excess(of(), []), [])
+  t.match(excess(of('logging', 'kafka'), [worker(4096, 100), worker(4096, 100)]), [
+    {
+      message: /ask for 7\.\d GB of memory; the 2 nodes of workers have 4 GB/,
+      hint: /kafka .*, logging/,
+    },
+  ])
+  t.match(excess(of('kafka'), [worker(8192, 10), worker(8192, 10), worker(8192, 10)]), [
+    { message: /take 45 GB of longhorn with their copies; .* have 24 GB/ },
+  ])
+  t.equal(
+    budget(wanted(of('kafka').addons), workers.slice(0, 1)).disk,
+    15,
+    'no more copies than nodes',
+  )
+  t.end()
+})
+
+t.test('values over values', t => {
+  t.strictSame(overlaid({ a: { b: 1, c: [1] }, d: 'x' }, { a: { c: [2], e: null }, d: { f: 1 } }), {
+    a: { b: 1, c: [2], e: null },
+    d: { f: 1 },
+  })
+  t.end()
+})
+
+t.test('the key of Sealed Secrets', t => {
+  const pem = (label: string) => `-----BEGIN ${label}-----\nAAAA\nBB==\n-----END ${label}-----\n`
+  const both = { privateKey: pem('PRIVATE KEY'), certificate: pem('CERTIFICATE') }
+  t.strictSame(parts(both.certificate + both.privateKey), both)
+  t.strictSame(parts((both.privateKey + both.certificate).replaceAll('\n', '\r\n')), both)
+  t.throws(() => parts(both.certificate), /has no private key in PEM/)
+  t.throws(() => parts(both.privateKey), /has no certificate in PEM/)
+  t.end()
+})
+
+t.test('what operators keep', t => {
+  const kafka = CATALOGUE.kafka.objects({ state: 'present' }).find(o => o.kind === 'Kafka')
+  if (!kafka) throw new Error('no Kafka')
+  const item = (status: object) => [
+    { kind: 'Kafka', metadata: { name: 'kafka' }, status: { conditions: [], ...status } },
+  ]
+  for (const [items, expected] of [
+    [[], ['Kafka kafka is not in the cluster yet']],
+    [item({}), ['Kafka kafka: no word of its operator yet']],
+    [
+      item({ conditions: [{ type: 'Ready', status: 'False', message: 'no disk' }] }),
+      ['Kafka kafka: no disk'],
+    ],
+    [item({ conditions: [{ type: 'Ready', status: 'True' }] }), []],
+    [item({ health: 'red' }), ['Kafka kafka: red']],
+    [item({ health: 'yellow' }), []],
+  ] as const)
+    t.strictSame(illness(kafka, items as never), expected)
+  t.end()
+})

@@ -1,0 +1,217 @@
+// Ingress, Longhorn and add-ons on one small cluster, with the plays as the site has them.
+import { join } from 'node:path'
+import t from 'tap'
+import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
+
+const WEB = '192.168.0.33'
+const INVENTORY = `
+timezone: UTC
+domain: charts.internal
+networks:
+  lan: { cidr: 192.168.0.0/24, mode: bridge, bridge: br0 }
+  kube: { cidr: 10.17.4.0/24, mode: open, gateway: 10.17.4.1, router: router }
+vips:
+  web: { address: ${WEB}, network: lan, vrid: 52, ports: [80, 443], backends: workers, proxy_protocol: true, balancers: loadbalancers }
+groups:
+  loadbalancers: { hosts: [lb1] }
+  k3s_servers:
+    hosts: [s1]
+    vars: { k3s_token: !secret k3s_token, k3s_node_taints: ['node-role.kubernetes.io/control-plane=true:NoSchedule'] }
+  workers:
+    hosts: [w1, w2]
+    vars: { k3s_node_labels: { svccontroller.k3s.cattle.io/enablelb: 'true' } }
+  k3s_agents: { children: [workers] }
+  k3s_cluster:
+    children: [k3s_servers, k3s_agents]
+    vars:
+      k3s_version: v1.36.3+k3s1
+      k3s_agent_token: !secret k3s_agent_token
+      longhorn_replicas: 2
+hosts:
+  router: { os: debian 12, nics: [{ network: lan, address: 192.168.0.40 }] }
+  lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
+  s1: { os: flatcar, nics: [{ network: kube, address: 10.17.4.21 }] }
+  w1: { os: flatcar, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.24 }] }
+  w2: { os: flatcar, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.25 }] }
+`
+const PLAYBOOK = `
+import { play, playbook } from '${ROOT}/lib/index.ts'
+import addons from '${ROOT}/roles/addons/index.ts'
+import balancers from '${ROOT}/roles/haproxy-keepalived/index.ts'
+import agent from '${ROOT}/roles/k3s-agent/index.ts'
+import server from '${ROOT}/roles/k3s-server/index.ts'
+import longhorn, { longhornHealthy } from '${ROOT}/roles/longhorn/index.ts'
+import traefik from '${ROOT}/roles/traefik/index.ts'
+export default playbook('site', [
+  play('K3s servers', { hosts: 'k3s_servers', roles: [server], serial: 1 }),
+  play('Ingress', { hosts: 'k3s_servers', roles: [traefik] }),
+  play('Load balancers', { hosts: 'loadbalancers', roles: [balancers], serial: 1 }),
+  play('K3s agents', { hosts: 'k3s_agents', roles: [agent] }),
+  play('Longhorn nodes', { hosts: 'workers', roles: [longhorn], serial: 1, invariant: longhornHealthy }),
+  play('Longhorn', { hosts: 'k3s_servers', roles: [longhorn] }),
+  play('Ingress on the workers', { hosts: 'k3s_servers', roles: [traefik] }),
+  play('Add-ons', { hosts: 'k3s_servers', roles: [addons] }),
+])
+`
+
+const VOLUME = (robustness: string) => `
+apiVersion: longhorn.io/v1beta2
+kind: Volume
+metadata: { name: pvc-1, namespace: longhorn-system }
+spec: { numberOfReplicas: 2 }
+status: { state: attached, robustness: ${robustness}, kubernetesStatus: { namespace: shop, pvcName: data } }
+`
+
+void t.test('a cluster with one server and two workers', { timeout: 900_000 }, async t => {
+  const dir = t.testdir({ 'inventory.yaml': INVENTORY, playbooks: { 'site.ts': PLAYBOOK } })
+  const r = await rig(t, 'test-charts', { inventory: join(dir, 'inventory.yaml') })
+  const kubectl = (words: string, input = '') => r.on('s1', `/opt/bin/k3s kubectl ${words}`, input)
+  const addons = (value: object, ...more: string[]) =>
+    r.fmc('role', 'addons', 's1', '-e', JSON.stringify({ addons: value }), ...more)
+  const said = (run: FmcRun) => run.failures.join('\n')
+  const waiting = (run: FmcRun) =>
+    run.tasks.flatMap(e => [e.failure?.message ?? '', e.note ?? '']).join('\n')
+
+  await t.test('from nothing, exactly as predicted, and again', async t => {
+    await proveRole(t, r, 'play', 'site')
+    t.equal(
+      await r.text(
+        'w1',
+        'findmnt -no FSTYPE,TARGET /mnt/longhorn-disk; blkid -s LABEL -o value /dev/vdb',
+      ),
+      'ext4   /mnt/longhorn-disk\nlonghorn',
+    )
+    t.match(
+      await r.text('w2', 'cat /etc/iscsi/initiatorname.iscsi'),
+      'iqn.2004-10.internal.charts:w2',
+    )
+  })
+
+  await t.test('pages learn the address of the client, through balancer and ingress', async t => {
+    for (const url of [`http://${WEB}/`, `https://${WEB}/`]) {
+      const { stdout } = await r.inNetworkOf('w1', 'curl', '-sk', '-m', '5', url)
+      t.match(stdout, /client 10\.17\.4\.24$/m, url)
+    }
+  })
+
+  await t.test('a balancer does not begin before its backends understand', async t => {
+    await r.text(
+      'lb1',
+      "sed -i 's/send-proxy-v2 check-send-proxy //' /etc/haproxy/haproxy.cfg; systemctl reload haproxy",
+    )
+    const config = await r.text(
+      's1',
+      '/opt/bin/k3s kubectl -n kube-system get helmchartconfig traefik -o json',
+    )
+    await kubectl(
+      `-n kube-system patch helmchartconfig traefik --type=merge -p '{"spec":{"valuesContent":"{}"}}'`,
+    )
+    t.match(config, 'trustedIPs')
+    const deaf = await until(
+      () => r.fmc('role', 'haproxy-keepalived', 'lb1', '--dry-run'),
+      run => /PROXY/.test(waiting(run)),
+    )
+    t.match(waiting(deaf), /10\.17\.4\.24:443, .*would not understand the PROXY protocol/)
+    const drift = await r.fmc('role', 'traefik', 's1', '--dry-run', '--exit-code')
+    t.strictSame(
+      drift.changed,
+      ['s1 traefik/manifest traefik in the cluster'],
+      'what somebody patched is seen',
+    )
+    const done = await r.fmc('play', 'site')
+    t.match(done.recap, { failed: 0, unpredicted: 0, unneeded: 0 })
+    t.strictSame(
+      done.changed.map(c => c.replace(/^\S+ /, '')),
+      [
+        'haproxy-keepalived/file /etc/haproxy/haproxy.cfg',
+        'haproxy-keepalived/handler reload haproxy',
+        'traefik/manifest traefik in the cluster',
+      ],
+    )
+  })
+
+  await t.test('a worker is not touched while a volume lacks a copy', async t => {
+    const touch = () => r.text('w1', 'rm -f /etc/modules-load.d/fmc-dm_crypt.conf')
+    const site = () => r.fmc('play', 'site', '--limit', 'w1')
+    for (const [robustness, expected] of [
+      ['degraded', /pvc-1 of shop\/data is degraded/],
+      ['faulted', /pvc-1 of shop\/data is faulted/],
+    ] as const) {
+      await kubectl('apply -f -', VOLUME(robustness))
+      await touch()
+      const refused = await site()
+      t.equal(refused.code, 2, robustness)
+      t.match(said(refused), expected)
+      t.strictSame(refused.changed, [], 'nothing is changed')
+    }
+    await kubectl('apply -f -', VOLUME('healthy'))
+    const done = await site()
+    t.equal(done.code, 0, said(done))
+    t.strictSame(done.changed, ['w1 longhorn/file /etc/modules-load.d/fmc-dm_crypt.conf'])
+  })
+
+  await t.test('Longhorn skips no minor and does not go back', async t => {
+    for (const [version, expected] of [
+      ['1.14.0', /one minor at a time, 1\.13 comes first/],
+      ['1.11.3', /cannot go back/],
+      ['2.0.0', /another major/],
+    ] as const) {
+      const run = await r.fmc('role', 'longhorn', 's1', '-e', `longhorn_version=${version}`)
+      t.equal(run.code, 2, version)
+      t.match(said(run), expected)
+      t.strictSame(run.changed, [])
+    }
+  })
+
+  await t.test('a disk that Longhorn had before is drift, and told', async t => {
+    const patch = (allow: boolean, path: string) =>
+      kubectl(
+        `-n longhorn-system patch nodes.longhorn.io w2 --type=merge -p '${JSON.stringify({ spec: { disks: { 'fmc-data': { path, allowScheduling: allow } } } })}'`,
+      )
+    await patch(true, '/var/lib/longhorn')
+    const moved = await r.fmc('role', 'longhorn', 's1', '--dry-run')
+    t.match(
+      waiting(moved),
+      /drift: w2 has the disks \/var\/lib\/longhorn .* not \/mnt\/longhorn-disk/,
+    )
+    await patch(true, '/mnt/longhorn-disk')
+    t.notMatch(waiting(await r.fmc('role', 'longhorn', 's1', '--dry-run')), 'drift')
+  })
+
+  await t.test('an add-on comes, is kept, fails aloud, and goes', async t => {
+    const dashboard = JSON.stringify({ addons: { dashboard: { host: 'k8s.charts.internal' } } })
+    const done = await proveRole(t, r, 'role', 'addons', 's1', '-e', dashboard)
+    t.strictSame(done.changed, [
+      's1 addons/file /var/lib/rancher/k3s/server/manifests/fmc-addon-dashboard.yaml',
+    ])
+
+    t.match(said(await addons({})), /dashboard: installed, and no longer in addons/)
+
+    const bare = await addons({ dashboard: {}, sealed_secrets: {} }, '--dry-run')
+    t.equal(bare.code, 1, 'without a key there are no sealed secrets')
+
+    const fault =
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: k3s-double, namespace: kube-system }\ndata: { helm-fail: dashboard }\n'
+    t.equal((await kubectl('apply -f -', fault)).code, 0)
+    const failed = await addons({ dashboard: { values: { replicaCount: 2 } } })
+    t.equal(failed.code, 2, 'a chart that cannot be installed ends the wait')
+    t.match(said(failed), /helm could not install dashboard/)
+
+    const gone = await addons({ dashboard: { state: 'absent' } })
+    t.equal(gone.code, 0, said(gone))
+    t.strictSame(gone.changed, [
+      's1 addons/add-on dashboard uninstalled',
+      's1 addons/no other manifest addon-*',
+    ])
+    t.notMatch((await kubectl('get helmcharts.helm.cattle.io -A -o name')).stdout, 'dashboard')
+    t.strictSame((await addons({ dashboard: { state: 'absent' } })).changed, [])
+    t.equal((await addons({})).code, 0)
+  })
+})
+
+async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    const answer = await ask()
+    if (holds(answer) || tries === 8) return answer
+  }
+}
