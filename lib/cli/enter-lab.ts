@@ -28,8 +28,8 @@ export interface LabEntry {
 }
 
 /**
- * Boots the twin of the inventory if it is not up and runs this very command line again inside its network,
- * where alone its addresses exist. Resolves with that process's exit code.
+ * Boots the twin of the inventory if it is not up and runs this very command line again inside its network, where alone
+ * its addresses exist. A host that `fmc lab kill` has put out stays out. Resolves with that process's exit code.
  */
 export async function enterLab(o: LabEntry): Promise<number> {
   const lab = await import('../lab/index.ts')
@@ -37,6 +37,7 @@ export async function enterLab(o: LabEntry): Promise<number> {
   const name = process.env['FMC_LAB'] ?? 'default'
   const state = await lab.up(await loadInventory(resolve(o.inventory)), {
     name,
+    leaveDead: true,
     yes: o.yes,
     log: o.say,
     ...(o.vm ? { vm: [...o.vm] } : {}),

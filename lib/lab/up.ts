@@ -30,6 +30,8 @@ export interface UpOptions {
   readonly vm?: readonly string[] | undefined
   /** Hosts to boot; default all. */
   readonly hosts?: readonly string[] | undefined
+  /** Leave a host without power whose plug was pulled (`kill`); default false. */
+  readonly leaveDead?: boolean | undefined
   /** Install missing prerequisites without asking. */
   readonly yes?: boolean | undefined
   /** People's messages. */
@@ -46,7 +48,7 @@ export const up = async (inventory: Inventory, options: UpOptions): Promise<LabS
   const wanted = wantedHosts(inventory, options)
   const before = readState(name)
   const hash = inventoryHash(inventory)
-  if (before?.inventoryHash === hash && isComplete(before, wanted, options.vm)) return before
+  if (before?.inventoryHash === hash && isComplete(before, wanted, options)) return before
   await prerequisites({
     vm: (options.vm?.length ?? 0) > 0,
     yes: options.yes ?? false,
@@ -65,14 +67,14 @@ export const up = async (inventory: Inventory, options: UpOptions): Promise<LabS
 const isComplete = (
   state: LabState,
   wanted: readonly Host[],
-  vm: readonly string[] | undefined,
+  { vm, leaveDead = false }: UpOptions,
 ): boolean =>
+  state.hosts.some(alive) &&
   wanted.every(host => {
     const found = state.hosts.find(h => h.name === host.name)
     return (
-      found !== undefined &&
-      alive(found) &&
-      found.ready &&
+      found?.ready === true &&
+      (leaveDead || alive(found)) &&
       (vm === undefined || found.vm === vm.includes(host.name))
     )
   })
