@@ -1,5 +1,5 @@
 import { play, playbook } from '../lib/index.ts'
-import { firstFirst, restoreServers, stopServers } from '../roles/etcd-restore/index.ts'
+import { firstFirst, restoreServers, stopServers } from '../roles/etcd-restore/roles.ts'
 
 /** Back to a snapshot: all servers stop, one begins with it, the others join that one. */
 export default playbook(

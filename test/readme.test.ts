@@ -32,7 +32,7 @@ void t.test('the example role of the README compiles and is documented', async t
 void t.test('every option that the README names is in --help', async t => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   const helps = await Promise.all(
-    [['play'], ['role'], ['run'], ['facts'], ['lint'], ['hosts'], ['doc'], []].map(
+    [['play'], ['role'], ['run'], ['facts'], ['lint'], ['hosts'], ['doc'], ['secrets'], []].map(
       async c => (await fmc(ROOT, ...c, '--help')).stdout,
     ),
   )

@@ -26,6 +26,7 @@ import { CONFIG, CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
 import { addressOf, SERVERS, stateHere } from '../k3s-common/survey.ts'
 import { vars } from './vars.ts'
 
+/** Two roles of one playbook that asks before it begins: no index.ts, so that neither is run by name alone. */
 const DB = `${DATA_DIR}/server/db`
 const MARKS = '/var/lib/fmc/restore'
 const TOKEN = `${CONFIG_DIR}/fmc-restore.token`
