@@ -45,7 +45,7 @@ export default role({
     for (const [entry, options] of present)
       await gate(`add-on ${entry.name} is ready`, isReady(entry, options), {
         timeoutSeconds: 1200,
-        everySeconds: 3,
+        everySeconds: 2,
       })
   },
 })

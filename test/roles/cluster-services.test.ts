@@ -1,6 +1,8 @@
 // Ingress, Longhorn and add-ons on one small cluster, with the plays as the site has them.
 import { join } from 'node:path'
 import t from 'tap'
+import { labSecret } from '../../lib/lab/index.ts'
+import { inside } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
 
 const WEB = '192.168.0.33'
@@ -63,7 +65,14 @@ status: { state: attached, robustness: ${robustness}, kubernetesStatus: { namesp
 `
 
 void t.test('a cluster with one server and two workers', { timeout: 900_000 }, async t => {
-  const dir = t.testdir({ 'inventory.yaml': INVENTORY, playbooks: { 'site.ts': PLAYBOOK } })
+  const dir = t.testdir({
+    'inventory.yaml': INVENTORY,
+    'redis.yaml': INVENTORY.replace(
+      'longhorn_replicas: 2',
+      'longhorn_replicas: 2\n      addons: { redis: { password: !secret redis_password } }',
+    ),
+    playbooks: { 'site.ts': PLAYBOOK },
+  })
   const r = await rig(t, 'test-charts', { inventory: join(dir, 'inventory.yaml') })
   const kubectl = (words: string, input = '') => r.on('s1', `/opt/bin/k3s kubectl ${words}`, input)
   const addons = (value: object, ...more: string[]) =>
@@ -206,6 +215,17 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     t.notMatch((await kubectl('get helmcharts.helm.cattle.io -A -o name')).stdout, 'dashboard')
     t.strictSame((await addons({ dashboard: { state: 'absent' } })).changed, [])
     t.equal((await addons({})).code, 0)
+  })
+
+  await t.test('a password reaches the cluster, and nobody else', async t => {
+    const run = await inside(r, join(dir, 'redis.yaml'), 'role', 'addons', 's1', '--diff')
+    t.equal(run.code, 0, run.text)
+    const password = labSecret(r.state.dir, 'redis_password')
+    const file = '/var/lib/rancher/k3s/server/manifests/fmc-addon-redis-secrets.yaml'
+    t.match(await r.text('s1', `stat -c %a ${file}; cat ${file}`), `600\n# Managed`)
+    t.match((await kubectl('-n redis get secret redis-users -o json')).stdout, /"default": "/)
+    t.match(await r.text('s1', `cat ${file}`), password)
+    t.notMatch(run.text, password)
   })
 })
 
