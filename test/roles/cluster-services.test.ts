@@ -67,6 +67,7 @@ status: { state: attached, robustness: ${robustness}, kubernetesStatus: { namesp
 void t.test('a cluster with one server and two workers', { timeout: 900_000 }, async t => {
   const dir = t.testdir({
     'inventory.yaml': INVENTORY,
+    'off.yaml': INVENTORY.replace('proxy_protocol: true, ', ''),
     'redis.yaml': INVENTORY.replace(
       'longhorn_replicas: 2',
       'longhorn_replicas: 2\n      addons: { redis: { password: !secret redis_password } }',
@@ -137,6 +138,9 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
         'traefik/manifest traefik in the cluster',
       ],
     )
+
+    const off = await inside(r, join(dir, 'off.yaml'), 'role', 'traefik', 's1', '--dry-run')
+    t.match(off.text, 'lb1 still does: fmc play site --tags loadbalancers first')
   })
 
   await t.test('a worker is not touched while a volume lacks a copy', async t => {
