@@ -31,12 +31,22 @@ export class Applier {
   readonly #emit: Emit
   readonly #pass = new Pass('apply')
   #stopped = false
+  readonly #through = new Set<string>()
 
   constructor(o: RunOptions, fleet: Fleet, planner: Planner, emit: Emit) {
     this.#o = o
     this.#fleet = fleet
     this.#planner = planner
     this.#emit = emit
+  }
+
+  /** Has the host come to the end of the play? Not after a stop before its turn. */
+  isThrough({ play }: SelectedPlay, host: Host): boolean {
+    return this.#through.has(`${play.name}\0${host.name}`)
+  }
+
+  #passes({ play }: SelectedPlay, host: Host): void {
+    this.#through.add(`${play.name}\0${host.name}`)
   }
 
   async applyAll(): Promise<void> {
@@ -61,7 +71,11 @@ export class Applier {
     this.#emit({ type: 'play', play: play.name, state: 'start', hosts: names })
     await this.#planner.planAgain(selected)
     const atWork = hosts.filter(h => !this.#fleet.isDead(h) && this.#hasWork(selected, h))
-    for (const host of hosts) if (!atWork.includes(host)) this.#planner.show(selected, host)
+    for (const host of hosts)
+      if (!atWork.includes(host)) {
+        this.#planner.show(selected, host)
+        this.#passes(selected, host)
+      }
     if (atWork.length > 0) {
       const ordered = await this.#ordered(selected, atWork)
       const dead = this.#tooManyDead(selected)
@@ -128,6 +142,7 @@ export class Applier {
         this.#planner.showRecords(selected, host, planned)
       else if (!(await this.#role(selected, role, host, planned))) return
     }
+    this.#passes(selected, host)
     this.#emit({ type: 'host', host: host.name, state: 'done' })
   }
 

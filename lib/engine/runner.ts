@@ -27,9 +27,10 @@ export async function run(o: RunOptions): Promise<number> {
     await pass('plan', emit, () => planner.planAll())
     if (o.dryRun || o.readOnly) planner.showAll()
     else if (!fleet.locked && !interrupted()) {
-      await pass('apply', emit, () => new Applier(o, fleet, planner, emit).applyAll())
+      const applier = new Applier(o, fleet, planner, emit)
+      await pass('apply', emit, () => applier.applyAll())
       if (fleet.touched.length > 0 && !interrupted())
-        await pass('verify', emit, () => verify(o, fleet, planner, emit))
+        await pass('verify', emit, () => verify(o, fleet, planner, applier, emit))
     }
   } finally {
     fleet.close()

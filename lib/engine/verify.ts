@@ -1,14 +1,16 @@
+import type { Applier } from './applier.ts'
 import type { Fleet } from './fleet.ts'
 import type { Emit, RunOptions } from './options.ts'
 import { Pass } from './pass.ts'
 import type { Planner, Records } from './planner.ts'
 import { notIdempotentEvent } from './task-events.ts'
 
-/** Plans every host again that was written to: whatever is left to do is a role that is not idempotent. */
+/** Plans every host again that was written to, as far as it came: whatever is left to do is a role that is not idempotent. */
 export async function verify(
   o: RunOptions,
   fleet: Fleet,
   planner: Planner,
+  applier: Applier,
   emit: Emit,
 ): Promise<void> {
   const pass = new Pass('verify')
@@ -19,7 +21,7 @@ export async function verify(
       const run = fleet.get(host)
       await run.refresh()
       for (const selected of o.stages.flat()) {
-        if (!selected.hosts.includes(host)) continue
+        if (!applier.isThrough(selected, host)) continue
         const found: Records = new Map()
         const fine = await planner.sweep(pass, selected, run, found)
         for (const record of [...found.values()].flat())
