@@ -1,0 +1,262 @@
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { enterLab, kill, type LabState } from '../lib/lab/index.ts'
+import { BIN, soon, start } from './faults/project.ts'
+import { rig, ROOT, type FmcRun, type Rig } from './rig/lab.ts'
+
+const NEW = 'v1.36.4+k3s1'
+const HOSTS = ['lb1', 'lb2', 'master1', 'master2', 'master3', 'worker1']
+const INVENTORY = `
+timezone: UTC
+domain: ops.internal
+networks:
+  lan: { cidr: 192.168.0.0/24, mode: bridge, bridge: br0 }
+vips:
+  api: { address: 192.168.0.32, network: lan, vrid: 51, ports: [6443], backends: k3s_servers, check: k3s, balancers: loadbalancers }
+groups:
+  loadbalancers: { hosts: [lb1, lb2] }
+  k3s_servers:
+    hosts: [master1, master2, master3]
+    vars: { k3s_token: !secret k3s_token, k3s_node_taints: ['node-role.kubernetes.io/control-plane=true:NoSchedule'] }
+  k3s_agents: { hosts: [worker1] }
+  k3s_cluster:
+    children: [k3s_servers, k3s_agents]
+    vars: { k3s_agent_token: !secret k3s_agent_token }
+  databases: { hosts: [] }
+  hypervisors: { hosts: [] }
+hosts:
+  lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
+  lb2: { os: debian 12, nics: [{ network: lan, address: 192.168.0.31 }] }
+  master1: { os: flatcar, nics: [{ network: lan, address: 192.168.0.21 }] }
+  master2: { os: flatcar, nics: [{ network: lan, address: 192.168.0.22 }] }
+  master3: { os: flatcar, nics: [{ network: lan, address: 192.168.0.23 }] }
+  worker1: { os: flatcar, nics: [{ network: lan, address: 192.168.0.24 }] }
+`
+/** The plays of the site that are about K3s and the way to it. */
+const CLUSTER = `
+import { play, playbook } from '${ROOT}/lib/index.ts'
+import server, { etcdQuorum, repairFirst } from '${ROOT}/roles/k3s-server/index.ts'
+import agent from '${ROOT}/roles/k3s-agent/index.ts'
+import balancer from '${ROOT}/roles/haproxy-keepalived/index.ts'
+export default playbook('cluster', [
+  play('Balancers', { hosts: 'loadbalancers', roles: [balancer], serial: 1 }),
+  play('Servers', { hosts: 'k3s_servers', roles: [server], serial: 1, order: repairFirst, invariant: etcdQuorum }),
+  play('Agents', { hosts: 'k3s_agents', roles: [agent] }),
+])
+`
+
+const kubectl = (command: string): string => `PATH=$PATH:/opt/bin; k3s kubectl ${command}`
+
+/** An API client that asks the VIP every 100 ms; `stop` says what it saw. */
+function client(state: LabState) {
+  const [program = '', ...argv] = enterLab(state, [
+    process.execPath,
+    join(ROOT, 'test/rig/ask-every.js'),
+    'https://192.168.0.32:6443/readyz',
+  ])
+  const child = spawn(program, argv, { env: { ...process.env, NODE_OPTIONS: '' } })
+  let said = ''
+  child.stdout.on('data', (d: Buffer) => (said += d.toString()))
+  const end = new Promise(resolve => child.on('close', resolve))
+  return async (): Promise<{ asked: number; failed: number; longestGapMs: number }> => {
+    child.kill('SIGTERM')
+    await end
+    return JSON.parse(said) as { asked: number; failed: number; longestGapMs: number }
+  }
+}
+
+const good = (t: Test, run: FmcRun, what: string): void => {
+  t.equal(run.code, 0, `${what} ${run.failures.join('\n')} ${run.code === 0 ? '' : run.stderr}`)
+  t.match(run.recap, { failed: 0, unreachable: 0, unpredicted: 0, unneeded: 0 }, what)
+}
+
+const pageOf = (run: FmcRun) => run.events.find(e => e.type === 'page')
+const texts = (run: FmcRun, level: string): string[] =>
+  pageOf(run)?.findings.flatMap(f => (f.level === level ? [f.text] : [])) ?? []
+
+void t.test('operations', { timeout: 500_000 }, async t => {
+  const dir = t.testdir({
+    'inventory.yaml': INVENTORY,
+    playbooks: { 'cluster.ts': CLUSTER },
+  })
+  const r: Rig = await rig(t, 'test-operations', {
+    inventory: join(dir, 'inventory.yaml'),
+    hosts: HOSTS,
+  })
+  const fmc = (...args: string[]): Promise<FmcRun> => r.fmc(...args)
+  good(t, await fmc('play', 'cluster'), 'the cluster')
+
+  await t.test('a healthy cloud is one page without a fault', async t => {
+    const run = await fmc('play', 'health')
+    t.strictSame([texts(run, 'broken'), texts(run, 'degraded')], [[], []], run.stdout)
+    t.equal(run.code, 0)
+    t.ok(texts(run, 'fine').some(f => /3 voters/.test(f)))
+  })
+
+  await t.test('a snapshot comes with its token, for nobody else to read', async t => {
+    good(t, await fmc('play', 'etcd-snapshot'), 'the snapshot')
+    const kept = join(r.state.dir, 'kept/etcd')
+    const [stamp = ''] = readdirSync(kept)
+    const files = readdirSync(join(kept, stamp))
+    t.match(files, [/^fmc-master1-\d+$/, 'token'])
+    t.equal(statSync(join(kept, stamp)).mode & 0o777, 0o700)
+    for (const file of files) t.equal(statSync(join(kept, stamp, file)).mode & 0o777, 0o600)
+    t.match(readFileSync(join(kept, stamp, 'token'), 'utf8'), /^K10[0-9a-f]{64}::server:/)
+  })
+
+  await t.test('what would break the cluster is refused', async t => {
+    for (const [version, why] of [
+      ['v1.35.9+k3s1', /would be a downgrade/],
+      ['v1.38.0+k3s1', /skips minor versions/],
+    ] as const) {
+      const run = await fmc('play', 'k3s-upgrade', '--dry-run', '-e', `k3s_version=${version}`)
+      t.equal(run.code, 2)
+      t.match(run.failures.join('\n'), why)
+    }
+  })
+
+  await t.test(
+    'an upgrade that is killed in the middle is finished by running it again',
+    async t => {
+      const stop = client(r.state)
+      const argv = ['play', 'k3s-upgrade', '-e', `k3s_version=${NEW}`]
+      const first = start(
+        [process.execPath, BIN, ...argv, '-i', r.inventory, '--lab', '--output', 'json'],
+        { env: { FMC_LAB: r.name } },
+      )
+      await first.until(
+        e =>
+          e.type === 'task' &&
+          e.host === 'master2' &&
+          e.task.startsWith('artifact') &&
+          e.status === 'changed',
+      )
+      const beside = await fmc(...argv)
+      t.equal(beside.code, 2)
+      t.match(
+        beside.failures.join('\n'),
+        /another fmc run is at work on this host/,
+        'a second one beside it',
+      )
+      first.kill('SIGKILL')
+      await first.end
+      await sleep(500)
+      good(t, await fmc(...argv), 'the rest')
+      const seen = await stop()
+      t.comment(`k3s-upgrade, an API client every 100 ms: ${JSON.stringify(seen)}`)
+      t.ok(seen.asked > 50 && seen.longestGapMs < 3000, JSON.stringify(seen))
+      const nodes = await r.text('master1', kubectl('get nodes --no-headers'))
+      t.strictSame(
+        nodes.split('\n').map(l => [l.split(/\s+/)[1], l.split(/\s+/)[4]]),
+        Array(4).fill(['Ready', NEW]),
+      )
+    },
+  )
+
+  await t.test('masters boot anew one at a time, and nobody notices', async t => {
+    const stop = client(r.state)
+    const dry = await fmc('play', 'reboot', '--limit', 'k3s_servers', '--dry-run')
+    const run = await fmc('play', 'reboot', '--limit', 'k3s_servers')
+    const seen = await stop()
+    good(t, run, 'the reboots')
+    t.strictSame(run.changed, dry.changed)
+    t.equal(run.changed.filter(c => c.endsWith(' reboot/reboot')).length, 3)
+    t.comment(`reboot of the masters, an API client every 100 ms: ${JSON.stringify(seen)}`)
+    t.ok(seen.asked > 50 && seen.longestGapMs < 3000, JSON.stringify(seen))
+  })
+
+  await t.test('a drain that is blocked is undone and told', async t => {
+    const objects = [
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'held', namespace: 'default' },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: { app: 'held' } },
+          template: {
+            metadata: { labels: { app: 'held' } },
+            spec: { containers: [{ name: 'c', image: 'x' }] },
+          },
+        },
+      },
+      {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'held', namespace: 'default' },
+        spec: { minAvailable: 1, selector: { matchLabels: { app: 'held' } } },
+      },
+    ]
+    for (const o of objects) {
+      const applied = await r.on('master1', kubectl('apply -f -'), JSON.stringify(o))
+      t.equal(applied.code, 0, applied.stderr)
+    }
+    const held = async (): Promise<boolean> =>
+      /held.*Running.*worker1/.test(await r.text('master1', kubectl('get pods --no-headers')))
+    t.ok(await soon(held))
+    const before = await r.text('worker1', 'cat /proc/sys/kernel/random/boot_id')
+    const run = await fmc('play', 'reboot', '--limit', 'worker1', '-e', 'reboot_drain_seconds=3')
+    t.equal(run.code, 2)
+    t.match(run.failures.join('\n'), /drain worker1.*[\s\S]*disruption budget/i)
+    t.equal(
+      await r.text('worker1', 'cat /proc/sys/kernel/random/boot_id'),
+      before,
+      'it was not rebooted',
+    )
+    t.notMatch(
+      await r.text('master1', kubectl('get nodes')),
+      /SchedulingDisabled/,
+      'and takes pods again',
+    )
+    await r.text('master1', kubectl('delete poddisruptionbudgets held'))
+  })
+
+  await t.test('back to a snapshot', async t => {
+    const stamp = readdirSync(join(r.state.dir, 'kept/etcd')).sort().at(-1) ?? ''
+    await r.text('master2', kubectl('create namespace later'))
+    const args = ['play', 'etcd-restore', '-e', `etcd_restore_from=etcd/${stamp}`]
+    const unasked = await fmc(...args)
+    t.equal(unasked.code, 1)
+    t.match(unasked.stderr, /wants to be confirmed/)
+    const dry = await fmc(...args, '--dry-run')
+    const run = await fmc(...args, '-e', 'confirm=ops.internal')
+    good(t, run, 'the restore')
+    t.strictSame(
+      run.changed.map(c => c.replace(/\d{8}T\d{6}Z/, '')),
+      dry.changed.map(c => c.replace(/\d{8}T\d{6}Z/, '')),
+    )
+    t.notMatch(await r.text('master3', kubectl('get namespaces')), /later/)
+  })
+
+  await t.test('a node begins anew under its name', async t => {
+    const args = [
+      'play',
+      'node-replace',
+      '--limit',
+      'master3',
+      '-e',
+      `k3s_version=${NEW}`,
+      '-e',
+      'confirm=master3',
+    ]
+    t.match((await fmc(...args)).failures.join('\n'), /it is not a new machine/)
+    good(t, await fmc(...args, '-e', 'node_replace_wipe=true'), 'the new node')
+  })
+
+  await t.test('a master without power: said, and no upgrade beside it', async t => {
+    await kill(r.state, 'master2')
+    const run = await fmc('play', 'health')
+    t.equal(run.code, 2)
+    t.match(texts(run, 'degraded').join('\n'), /^master2 \(192\.168\.0\.22\) does not answer/m)
+    t.match(
+      JSON.stringify(pageOf(run)),
+      /etcd goes on with 2 of 3 servers; the next one that fails stops the cluster/,
+    )
+    const upgrade = await fmc('play', 'k3s-upgrade', '-e', 'k3s_version=v1.36.5+k3s1')
+    t.equal(upgrade.code, 2)
+    t.match(upgrade.failures.join('\n'), /an upgrade wants every server healthy: master2/)
+  })
+})
