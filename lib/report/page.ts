@@ -47,7 +47,7 @@ export const pageLines = (page: Page, style: Style, columns = Infinity): string[
   const fine = page.findings.filter(f => f.level === 'fine')
   const blocks = [wrong, fine].map(some => some.flatMap(f => findingLines(f, style, room)))
   return [
-    style.bold(cleanLine(page.title)),
+    ...wrap(page.title, columns).map(style.bold),
     ...blocks.flatMap(b => (b.length > 0 ? ['', ...b] : [])),
   ]
 }

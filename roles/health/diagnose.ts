@@ -151,7 +151,7 @@ function lostHosts(c: Cloud): Finding[] {
       if (node)
         details.push(
           node.ready
-            ? 'its node is Ready all the same: the network between fmc and it, or its sshd'
+            ? 'its node is still Ready: it went less than a minute ago, or only fmc cannot reach it'
             : 'its node is not Ready; its pods move after five minutes',
         )
       for (const vip of c.vips) {

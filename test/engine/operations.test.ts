@@ -98,33 +98,33 @@ export default role({ name: 'refuse', summary: '', vars: z.object({}), tasks: as
       await $\`echo closed >>/run/closed\`
       await gate('closed', async () => (await probe\`test ! -e /run/open\`).ok)
     }`
-    p.role('failing', clean('await $`false`'))
-    const failed = await p.fmc('role', 'failing', 'a')
-    t.match(failed, { code: 2, failures: { a: /\$ false: exit code 1/ } })
-    t.ok(await p.holds('a', 'test ! -e /run/open && test -e /run/closed'), 'after a failed task')
+    const tidy = (host: Name): Promise<boolean> =>
+      p.holds(host, 'test ! -e /run/open && test -e /run/closed && test ! -e /run/late')
+    const late = "await file('/run/late', { content: 'x' })"
+    p.role('failing', clean(`await $\`false\`\n${late}`))
+    p.role('gating', clean(`await gate('never', async () => false)\n${late}`))
+    p.role('working', clean(`await $\`touch /run/go; sleep 3\`\n${late}`))
 
-    p.role(
-      'waiting',
-      clean("await gate('never', async () => false)\n await file('/run/late', { content: 'x' })"),
-    )
-    const waiting = p.start('role', 'waiting', 'b')
-    t.ok(await soon(() => p.holds('b', 'test -e /run/open')))
-    await sleep(500)
-    waiting.kill('SIGINT')
-    t.match(await waiting.end, { code: 130 })
-    t.ok(await p.holds('b', 'test ! -e /run/open && test -e /run/closed'), 'after Ctrl-C in a gate')
-    t.notOk(await p.holds('b', 'test -e /run/late'), 'and no further task was begun')
-
-    p.role(
-      'both',
-      clean("await $`touch /run/go; sleep 3`\n await file('/run/late', { content: 'x' })"),
-    )
-    const both = p.start('role', 'both', 'c')
-    t.ok(await soon(() => p.holds('c', 'test -e /run/go')))
-    both.kill('SIGINT')
-    t.match(await both.end, { code: 130 })
-    t.ok(await p.holds('c', 'test ! -e /run/open && test -e /run/closed'), 'after Ctrl-C in a task')
-    t.notOk(await p.holds('c', 'test -e /run/late'), 'no further task was begun')
+    const afterFailure = async (): Promise<void> => {
+      t.match(await p.fmc('role', 'failing', 'a'), {
+        code: 2,
+        failures: { a: /\$ false: exit code 1/ },
+      })
+      t.ok(await tidy('a'), 'after a failed task')
+    }
+    const afterCtrlC = async (role: string, host: Name, sign: string): Promise<void> => {
+      const run = p.start('role', role, host)
+      t.ok(await soon(() => p.holds(host, `test -e ${sign}`)))
+      await sleep(300)
+      run.kill('SIGINT')
+      t.match(await run.end, { code: 130 })
+      t.ok(await tidy(host), `after Ctrl-C while ${role}`)
+    }
+    await Promise.all([
+      afterFailure(),
+      afterCtrlC('gating', 'b', '/run/open'),
+      afterCtrlC('working', 'c', '/run/go'),
+    ])
   })
 
   await t.test('confirm', async t => {
@@ -136,20 +136,19 @@ export default role({ name: 'refuse', summary: '', vars: z.object({}), tasks: as
       "play('Do', { hosts: 'all', roles: [harmless] })",
       `{ hosts: 'one host', confirm: ({ inventory }) => ({ question: 'It forgets.', answer: inventory.domain }) }`,
     )
-    t.match(await p.fmc('play', 'confirm'), {
-      code: 1,
-      stderr: /confirm works on one host, and these are 3: a, b, c\n.*--limit HOST/,
-    })
-    t.match(await p.fmc('play', 'confirm', '-l', 'a', '--dry-run'), {
-      code: 0,
-      changed: { length: 1 },
-    })
-    t.match(await p.fmc('play', 'confirm', '-l', 'a'), {
-      code: 1,
-      stderr: /wants to be confirmed: It forgets\.\n.*-e confirm=faults\.internal/,
-    })
-    const wrong = await p.fmc('play', 'confirm', '-l', 'a', '-e', 'confirm=other')
-    t.match(wrong, { code: 1, stderr: /expected faults\.internal; nothing was touched/ })
+    const [many, dry, unasked, wrong] = await Promise.all([
+      p.fmc('play', 'confirm'),
+      p.fmc('play', 'confirm', '-l', 'a', '--dry-run'),
+      p.fmc('play', 'confirm', '-l', 'a'),
+      p.fmc('play', 'confirm', '-l', 'a', '-e', 'confirm=other'),
+    ])
+    t.equal(many.code, 1)
+    t.match(many.stderr, /confirm works on one host, and these are 3: a, b, c\n.*--limit HOST/)
+    t.match(dry, { code: 0, changed: { length: 1 } })
+    t.equal(unasked.code, 1)
+    t.match(unasked.stderr, /wants to be confirmed: It forgets\.\n.*-e confirm=faults\.internal/)
+    t.equal(wrong.code, 1)
+    t.match(wrong.stderr, /expected faults\.internal; nothing was touched/)
     t.notOk(await p.holds('a', 'test -e /run/harmless'))
     t.match(await p.fmc('play', 'confirm', '-l', 'a', '-e', 'confirm=faults.internal'), { code: 0 })
   })
