@@ -15,6 +15,8 @@ const END = [
   ['TERM', 1500],
   ['KILL', 3000],
 ] as const
+/** How long a host that could not be reached is not tried again. */
+const RETRY_MS = 10_000
 /** Time to obey one. */
 const SETTLE_MS = 700
 
@@ -106,8 +108,8 @@ export class Fleet {
         return run
       })
       this.#opening.set(host.name, opening)
-      // Who could not be reached may answer later: an invariant asks again.
-      opening.catch(() => this.#opening.delete(host.name))
+      // Who could not be reached may answer later, and an invariant asks again, but not at once.
+      opening.catch(() => setTimeout(() => this.#opening.delete(host.name), RETRY_MS).unref())
     }
     return opening
   }
