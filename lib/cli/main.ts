@@ -119,7 +119,13 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
       '\nExit codes: 0 fine, 1 usage or inventory error, 2 a task failed, 3 changes pending (--dry-run --exit-code), 4 a host was unreachable, 130 interrupted.',
     )
 
-  withPlay(program.command('play <playbook>').description('run a playbook: playbooks/<name>.ts'))
+  withPlay(
+    program
+      .command('play <playbook>')
+      .description(
+        'run a playbook, playbooks/<name>.ts: site, or to operate it health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, certificates, flatcar-update',
+      ),
+  )
     .option('-l, --limit <pattern>', 'only these hosts')
     .option('-t, --tags <tags>', 'only plays or roles with one of these tags', words)
     .option('--role <role>', 'only this role')

@@ -32,7 +32,6 @@ export function diagnose(cloud: Cloud): Page {
   const findings = [
     etcd,
     lostHosts,
-    api,
     addresses,
     nodes,
     volumes,
@@ -187,84 +186,77 @@ function lostHosts(c: Cloud): Finding[] {
 
 const isGood = (code: number): boolean => code > 0 && code < 500
 
-function api(c: Cloud): Finding[] {
-  return c.vips.flatMap((vip): Finding[] => {
-    const bad: string[] = []
-    let asked = 0
-    for (const port of vip.ports) {
-      const answers = c.hosts.flatMap(h => {
-        const code = c.of(h.name)?.answers[`${vip.address}:${port}`]
-        return code === undefined ? [] : [{ host: h.name, code }]
-      })
-      asked += answers.length
-      if (answers.length > 0 && !answers.some(a => isGood(a.code)))
-        bad.push(
-          `${vip.address}:${port}: ${answers[0]?.code ? `answers ${answers[0].code}` : 'no answer'} (asked from ${list(answers.map(a => a.host))})`,
-        )
-    }
-    const backends = c.in(vip.backends)
-    if (bad.length > 0)
-      return [
-        {
-          level: 'broken',
-          text: `${vip.name}: nobody answers on ${vip.address}${vip.check === 'k3s' ? ': kubectl and new agents cannot reach the API through it (agents that run do not need it)' : ': users see nothing'}`,
-          details: bad,
-          hint:
-            backends.length > 0
-              ? `holder and backends below (${list(backends)}); fmc play site --limit ${vip.balancers}`
-              : undefined,
-        } as Finding,
-      ]
-    return asked > 0
-      ? [{ level: 'fine', text: `${vip.name}: ${vip.address} answers on ${vip.ports.join(', ')}` }]
-      : []
-  })
+/** Ports of a VIP on which nobody outside of the balancers gets an answer, and how many answers there were at all. */
+function silentPorts(c: Cloud, vip: Vip): { readonly bad: string[]; readonly asked: number } {
+  const bad: string[] = []
+  let asked = 0
+  for (const port of vip.ports) {
+    const answers = c.hosts.flatMap(h => {
+      const code = c.of(h.name)?.answers[`${vip.address}:${port}`]
+      return code === undefined ? [] : [{ host: h.name, code }]
+    })
+    asked += answers.length
+    const [first] = answers
+    if (first && !answers.some(a => isGood(a.code)))
+      bad.push(
+        `${vip.address}:${port}: ${first.code > 0 ? `answers ${first.code}` : 'no answer'} (asked from ${list(answers.map(a => a.host))})`,
+      )
+  }
+  return { bad, asked }
 }
 
-/** One holder for each VIP, and somebody who could take over. */
+/** Each VIP: one holder, an answer, and somebody who could take over. */
 function addresses(c: Cloud): Finding[] {
-  return c.vips.flatMap((vip): Finding[] => {
-    const all = c.in(vip.balancers)
-    const asked = all.filter(n => c.of(n)?.balancer)
-    if (asked.length === 0) return []
-    const holders = asked.filter(n => c.of(n)?.balancer?.addresses.includes(vip.address))
-    const unfit = asked.filter(n => {
-      const b = c.of(n)?.balancer
-      return b && !(b.keepalived && b.haproxy)
-    })
-    const why = unfit.map(n => {
-      const b = c.of(n)?.balancer
-      return `${n}: ${[...(b?.keepalived ? [] : ['keepalived does not run']), ...(b?.haproxy ? [] : ['haproxy does not answer'])].join(', ')}`
-    })
-    if (holders.length > 1)
-      return [
-        {
-          level: 'broken',
-          text: `${vip.name}: ${list(holders)} both hold ${vip.address}: connections break at random`,
-          details: ['they do not hear each other (VRRP, IP protocol 112)'],
-          hint: `systemctl stop keepalived on all but one of them; then fmc play site --limit ${vip.balancers}`,
-        },
-      ]
-    if (holders.length === 0)
-      return [
-        {
-          level: asked.length === all.length ? 'broken' : 'degraded',
-          text: `${vip.name}: no balancer that answers holds ${vip.address}`,
-          details: why,
-          hint: `fmc play site --limit ${vip.balancers}`,
-        },
-      ]
-    if (unfit.length > 0)
-      return [
-        {
-          level: 'degraded',
-          text: `${vip.name}: ${list(holders)} holds it, and ${list(unfit)} could not take over`,
-          details: why,
-          hint: `fmc play site --limit ${unfit.join(',')}`,
-        },
-      ]
-    return [{ level: 'fine', text: `${vip.name}: held by ${list(holders)}` }]
+  return c.vips.flatMap(vip => [addressFinding(c, vip)])
+}
+
+function addressFinding(c: Cloud, vip: Vip): Finding {
+  const all = c.in(vip.balancers)
+  const asked = all.filter(n => c.of(n)?.balancer)
+  const holders = asked.filter(n => c.of(n)?.balancer?.addresses.includes(vip.address))
+  const unfit = asked.flatMap(n => {
+    const b = c.of(n)?.balancer
+    const why = [
+      ...(b?.keepalived ? [] : ['keepalived does not run']),
+      ...(b?.haproxy ? [] : ['haproxy does not answer']),
+    ]
+    return why.length > 0 ? [{ name: n, why: `${n}: ${list(why)}` }] : []
   })
+  const { bad, asked: answers } = silentPorts(c, vip)
+  const repair = `fmc play site --limit ${vip.balancers}`
+  if (holders.length > 1)
+    return {
+      level: 'broken',
+      text: `${vip.name}: ${list(holders)} both hold ${vip.address}: connections break at random`,
+      details: ['they do not hear each other (VRRP, IP protocol 112)'],
+      hint: `systemctl stop keepalived on all but one of them; then ${repair}`,
+    }
+  if (holders.length === 0 && asked.length > 0)
+    return {
+      level: asked.length === all.length || bad.length > 0 ? 'broken' : 'degraded',
+      text: `${vip.name}: no balancer that answers holds ${vip.address}`,
+      details: [...unfit.map(u => u.why), ...bad],
+      hint: repair,
+    }
+  if (bad.length > 0)
+    return {
+      level: 'broken',
+      text: `${vip.name}: nobody answers on ${vip.address}: ${vip.check === 'k3s' ? (healthy(c).length === 0 ? 'no server works, see there' : 'kubectl and new agents cannot reach the API through it (agents that run do not need it)') : 'users see nothing'}`,
+      details: bad,
+      hint: `its backends are ${list(c.in(vip.backends))}; ${repair}`,
+    }
+  if (unfit.length > 0)
+    return {
+      level: 'degraded',
+      text: `${vip.name}: ${list(holders)} holds it, and ${list(unfit.map(u => u.name))} could not take over`,
+      details: unfit.map(u => u.why),
+      hint: `fmc play site --limit ${unfit.map(u => u.name).join(',')}`,
+    }
+  const ports = answers > 0 ? `answers on ${vip.ports.join(', ')}` : 'was not asked from outside'
+  return {
+    level: 'fine',
+    text: `${vip.name}: ${vip.address} ${ports}${holders.length > 0 ? `; ${list(holders)} holds it` : ''}`,
+  }
 }
 
 function nodes(c: Cloud): Finding[] {
@@ -358,18 +350,23 @@ function services(c: Cloud): Finding[] {
       ?.state.nodes.filter(n => !n.ready)
       .map(n => n.name),
   )
-  const findings = c.hosts.flatMap(h =>
-    Object.entries(c.of(h.name)?.host.units ?? {})
-      .filter(
-        ([unit, state]) =>
-          state !== 'active' && !told.has(unit) && !(unit === 'k3s-agent' && nodesDown.has(h.name)),
-      )
-      .map(([unit, state]): Finding => ({
-        level: critical[unit] ? 'broken' : 'degraded',
-        text: `${h.name}: ${critical[unit] ? `${critical[unit]}: ` : ''}${unit.replace('*', '')} is ${state || 'missing'}`,
-        hint: `journalctl -u '${unit}' -n 50 there; fmc play site --limit ${h.name}`,
-      })),
-  )
+  const down = new Map<string, string[]>()
+  for (const h of c.hosts)
+    for (const [unit, state] of Object.entries(c.of(h.name)?.host.units ?? {})) {
+      if (state === 'active' || told.has(unit)) continue
+      if (unit === 'k3s-agent' && nodesDown.has(h.name)) continue
+      const key = `${unit} ${state}`
+      down.set(key, [...(down.get(key) ?? []), h.name])
+    }
+  const findings = [...down].map(([key, names]): Finding => {
+    const [unit = '', state] = key.split(' ')
+    const what = critical[unit]
+    return {
+      level: what ? 'broken' : 'degraded',
+      text: `${list(names)}: ${what ? `${what}: ` : ''}${unit.replace('*', '')} is ${state || 'missing'}`,
+      hint: `journalctl -u '${unit}' -n 50 there; fmc play site --limit ${names.join(',')}`,
+    }
+  })
   const running = ['databases', 'storage', 'infra'].flatMap(g => c.in(g)).filter(n => c.of(n))
   if (findings.length === 0 && running.length > 0)
     return [
