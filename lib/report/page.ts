@@ -47,7 +47,7 @@ export const pageLines = (page: Page, style: Style, columns = Infinity): string[
   const fine = page.findings.filter(f => f.level === 'fine')
   const blocks = [wrong, fine].map(some => some.flatMap(f => findingLines(f, style, room)))
   return [
-    ...wrap(page.title, columns).map(style.bold),
+    ...wrap(page.title, columns).map(line => style.bold(line)),
     ...blocks.flatMap(b => (b.length > 0 ? ['', ...b] : [])),
   ]
 }

@@ -231,7 +231,7 @@ function addressFinding(c: Cloud, vip: Vip): Finding {
       details: ['they do not hear each other (VRRP, IP protocol 112)'],
       hint: `systemctl stop keepalived on all but one of them; then ${repair}`,
     }
-  if (holders.length === 0 && asked.length > 0)
+  if (holders.length === 0 && (asked.length > 0 || bad.length > 0))
     return {
       level: asked.length === all.length || bad.length > 0 ? 'broken' : 'degraded',
       text: `${vip.name}: no balancer that answers holds ${vip.address}`,

@@ -164,6 +164,11 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
     [/^broken: api: l1, l2 both hold 10\.0\.0\.9/],
   ],
   [
+    'no balancer',
+    { l1: 'x', l2: 'x', w1: { answers: { '10.0.0.9:6443': 0 } }, db: { answers: {} } },
+    [/^broken: api: no balancer that answers holds/, /^degraded: l1/, /^degraded: l2/],
+  ],
+  [
     'no answer on the VIP',
     { w1: { answers: { '10.0.0.9:6443': 0 } }, db: { answers: { '10.0.0.9:6443': 503 } } },
     [/^broken: api: nobody answers on 10\.0\.0\.9/],
