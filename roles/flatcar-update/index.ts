@@ -1,4 +1,16 @@
-import { $, file, gate, link, peek, reboot, role, service, TaskError, z } from '../../lib/index.ts'
+import {
+  $,
+  directory,
+  file,
+  gate,
+  link,
+  peek,
+  reboot,
+  role,
+  service,
+  TaskError,
+  z,
+} from '../../lib/index.ts'
 import { drained } from '../maintenance/drain.ts'
 import { hasStarted, isNode, isReady } from '../reboot/index.ts'
 
@@ -22,6 +34,7 @@ export default role({
   async tasks({ vars, host }) {
     if (host.os.family !== 'flatcar')
       throw new TaskError(`${host.name} runs ${host.os.name}, not Flatcar`)
+    await directory('/etc/flatcar')
     // flatcar-update puts SERVER last, too: its own change leaves this text.
     await file('/etc/flatcar/update.conf', {
       content: `GROUP=${vars.flatcar_group}\nREBOOT_STRATEGY=off\nSERVER=disabled\n`,
