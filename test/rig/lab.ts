@@ -73,6 +73,15 @@ export class Rig {
     this.inventory = inventory
   }
 
+  /** Boots again what `kill` has put out. */
+  async powerOn(): Promise<void> {
+    await up(await loadInventory(this.inventory), {
+      name: this.name,
+      hosts: this.state.hosts.map(h => h.name),
+      log: () => undefined,
+    })
+  }
+
   /** fmc as a user calls it, against this lab, with NDJSON read back. */
   async fmc(...args: readonly string[]): Promise<FmcRun> {
     return this.fmcWith({}, ...args)

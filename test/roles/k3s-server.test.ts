@@ -200,6 +200,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       t.equal(blocked.code, 2, 'no other server is restarted meanwhile')
       t.match(blocked.text, /m3 has not joined yet/)
       await Promise.all(['m1', 'm2'].map(h => r.text(h, 'rm /etc/k3s-double/promotion-stalls')))
+      await r.powerOn()
       const done = await r.fmc(...CHANGED)
       t.equal(done.code, 0, done.failures.join('\n'))
       t.strictSame(await voters(r, 'm1'), ALL)
