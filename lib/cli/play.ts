@@ -87,7 +87,8 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
     o.extraVars,
     lab?.dir,
   ])
-  const begun = journal.begun()
+  const unfinished = journal.unfinished()
+  const begun = unfinished ?? Date.now()
   const report = await openReport(o)
   const signals = listen()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
@@ -96,6 +97,12 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
   for (const [role, why] of skip)
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
+  if (unfinished !== undefined)
+    report.on({
+      type: 'note',
+      level: 'info',
+      text: `goes on with the same command of ${new Date(unfinished).toISOString()}, which did not end well: reboots and snapshots made since then count (begin anew: rm ${journal.file})`,
+    })
   const changes = !dryRun && book.readOnly !== true
   if (changes) journal.begin(begun)
   try {

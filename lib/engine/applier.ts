@@ -76,13 +76,11 @@ export class Applier {
         this.#planner.show(selected, host)
         this.#passes(selected, host)
       }
-    if (atWork.length > 0) {
-      const ordered = await this.#ordered(selected, atWork)
-      const dead = this.#tooManyDead(selected)
-      if (dead)
-        this.#stop(`${play.name}: not begun, because ${dead} failed or could not be reached`)
-      else await this.#inBatches(selected, ordered)
-    }
+    const ordered = await this.#ordered(selected, atWork)
+    const dead = this.#tooManyDead(selected)
+    if (dead && (atWork.length > 0 || hosts.every(h => this.#fleet.isDead(h))))
+      this.#stop(`${play.name}: not begun, because ${dead} failed or could not be reached`)
+    else await this.#inBatches(selected, ordered)
     this.#emit({ type: 'play', play: play.name, state: 'end', hosts: names })
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** An interrupted job is gone on with for so long; later the same command is a new job. */
@@ -10,29 +10,26 @@ const KEPT_MS = 12 * 3600 * 1000
  * run that is repeated after an interruption knows what is done already and cannot be seen on the host, such as a reboot.
  */
 export class Journal {
-  readonly #file: string
+  /** Without it the job is a new one. */
+  readonly file: string
   constructor(cacheDir: string, job: readonly unknown[]) {
     const id = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 24)
-    this.#file = join(cacheDir, 'jobs', id)
+    this.file = join(cacheDir, 'jobs', id)
   }
 
-  /** Milliseconds since 1970; now for a new job. */
-  begun(now = Date.now()): number {
-    try {
-      const time = Number(readFileSync(this.#file, 'utf8').trim())
-      if (time <= now && now - time < KEPT_MS) return time
-    } catch {
-      // No such job.
-    }
-    return now
+  /** When the job that is not finished began, in ms since 1970; undefined: this is a new one. */
+  unfinished(now = Date.now()): number | undefined {
+    if (!existsSync(this.file)) return undefined
+    const time = Number(readFileSync(this.file, 'utf8').trim())
+    return time > 0 && time <= now && now - time < KEPT_MS ? time : undefined
   }
 
   begin(time: number): void {
-    mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 })
-    writeFileSync(this.#file, `${time}\n`, { mode: 0o600 })
+    mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 })
+    writeFileSync(this.file, `${time}\n`, { mode: 0o600 })
   }
 
   end(): void {
-    rmSync(this.#file, { force: true })
+    rmSync(this.file, { force: true })
   }
 }

@@ -97,8 +97,11 @@ async function write(now: Found, content: LocalContent, mode: number): Promise<v
     await file.writeFile(text ?? '')
     await file.chmod(mode)
     await file.sync()
+    await rename(candidate, now.path)
+  } catch (error) {
+    await rm(candidate, { force: true })
+    throw error
   } finally {
     await file.close()
   }
-  await rename(candidate, now.path)
 }

@@ -18,7 +18,7 @@ export async function send(from: string, path: string, options: Common = {}): Pr
     const change: PlannedChange = {
       what: `send ${from}`,
       upload: { from, to: `${path}.fmc-new` },
-      prepare: `printf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2; sync -- ${candidate}`,
+      prepare: `trap ${quote(`rm -f -- ${candidate}`)} EXIT\nprintf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2; sync -- ${candidate}`,
       script: `mv -fT -- ${candidate} ${quote(path)}`,
       leaves: [
         [ask('path', path), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],

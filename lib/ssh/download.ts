@@ -26,7 +26,7 @@ export async function download(session: Session, path: string, local: string): P
       if (code !== 0) throw failed(stderr.trim())
       const bytes = Buffer.from(stdout, 'base64')
       hash.update(bytes)
-      await file.write(bytes)
+      await file.appendFile(bytes)
     }
     await file.sync()
   } finally {

@@ -75,6 +75,18 @@ void t.test('serial', async t => {
     t.strictSame(done(dead), ['b', 'c', 'd'])
   })
 
+  await t.test('one that fails on every host in the plan stops the run, too', async t => {
+    const hosts = new Hosts(t)
+    const sick = tasks(() => file('/srv/x', { content: 'x', notify: 'nobody' }))
+    const later = tasks(() => file('/srv/mark', { content: 'x' }))
+    const ran = await hosts.run([
+      one(sick, { hosts: 'a:b', serial: 1 }),
+      one(later, { hosts: 'c:d' }),
+    ])
+    t.match(ran, { code: 2, notes: [/not begun, because a, b failed/] })
+    t.strictSame(done(hosts), [])
+  })
+
   await t.test('without it nobody waits for anybody', async t => {
     const hosts = new Hosts(t)
     const ran = await hosts.run([one(failingOn('b'))])
