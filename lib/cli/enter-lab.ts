@@ -29,7 +29,7 @@ export interface LabEntry {
 
 /**
  * Boots the twin of the inventory if it is not up and runs this very command line again inside its network, where alone
- * its addresses exist. A host that `fmc lab kill` has put out stays out. Resolves with that process's exit code.
+ * its addresses exist. Hosts that `fmc lab kill` has put out, or that the lab was not told to have, stay out. Resolves with that process's exit code.
  */
 export async function enterLab(o: LabEntry): Promise<number> {
   const lab = await import('../lab/index.ts')
@@ -37,7 +37,7 @@ export async function enterLab(o: LabEntry): Promise<number> {
   const name = process.env['FMC_LAB'] ?? 'default'
   const state = await lab.up(await loadInventory(resolve(o.inventory)), {
     name,
-    leaveDead: true,
+    asItIs: true,
     yes: o.yes,
     log: o.say,
     ...(o.vm ? { vm: [...o.vm] } : {}),

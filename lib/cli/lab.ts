@@ -4,7 +4,8 @@ import { loadInventory } from '../inventory/load.ts'
 import { cut, down, heal, kill, shell, stateOf, status, up } from '../lab/index.ts'
 
 /** Help of `fmc lab`. */
-export const LAB_USAGE = `fmc lab up [--vm HOST,…] [--hosts HOST,…] [--yes] [-i FILE]
+export const LAB_USAGE = `fmc lab up [HOST…] [--vm HOST,…] [--yes] [-i FILE]
+                      without HOST all; with it only these, and those it has
 fmc lab down [--all]
 fmc lab status [--json]
 fmc lab shell HOST [-- COMMAND…]
@@ -49,7 +50,7 @@ export async function lab(argv: readonly string[]): Promise<number> {
     process.stdout.write(LAB_USAGE)
     return values.help ? 0 : 1
   }
-  if (command === 'up') return bringUp(values)
+  if (command === 'up') return bringUp(values, words)
   if (command === 'down') return takeDown(values)
   if (command === 'status') return printStatus(values)
   const [host, ...rest] = words
@@ -63,14 +64,15 @@ export async function lab(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-const bringUp = async (options: Options): Promise<number> => {
+const bringUp = async (options: Options, words: readonly string[]): Promise<number> => {
   const inventory = await loadInventory(options.inventory)
   const { name, yes } = options
+  const named = [...words, ...(options.hosts?.split(',') ?? [])].filter(Boolean)
   const state = await up(inventory, {
     name,
     yes,
     vm: options.vm?.split(',').filter(Boolean),
-    hosts: options.hosts?.split(',').filter(Boolean),
+    hosts: named.length > 0 ? named : undefined,
     log: say,
   })
   for (const { role, why } of state.skippedRoles) say(`role ${role} will be skipped: ${why}`)
@@ -106,6 +108,12 @@ const printStatus = async (options: Options): Promise<number> => {
   const parts = [
     `lab ${state.name} in ${state.dir}`,
     ...lines,
+    ...(state.absent.length > 0
+      ? [
+          '',
+          `Not in this lab, unless a role makes them: ${state.absent.join(', ')} (fmc lab up boots them)`,
+        ]
+      : []),
     ...(notes.length > 0 ? ['', 'What is not the real thing:', ...notes] : []),
     ...(skipped.length > 0 ? ['', 'Roles left out:', ...skipped] : []),
   ]

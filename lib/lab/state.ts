@@ -32,6 +32,10 @@ export interface LabState {
   readonly dir: string
   /** Of the inventory the lab was built from. */
   readonly inventoryHash: string
+  /** The hosts that it was told to have. */
+  readonly chosen: 'all' | readonly string[]
+  /** The inventory's other hosts: the lab does not boot them, a role may make them. */
+  readonly absent: readonly string[]
   readonly hosts: readonly LabHost[]
   /** fmc itself runs in here: on the physical LAN, as its gateway. */
   readonly controllerNetns: string
@@ -57,11 +61,14 @@ export interface LabArtifact {
   readonly path: string
 }
 
+/** What the state of a lab of an older fmc means. */
+const BEFORE_CHOICE = { chosen: 'all', absent: [] } as const
+
 /** The state of a lab, or undefined when there is none (or only a half-made one). */
 export const readState = (name: string): LabState | undefined => {
   try {
     const state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
-    return (state.version as number) === 1 ? state : undefined
+    return (state.version as number) === 1 ? { ...BEFORE_CHOICE, ...state } : undefined
   } catch {
     return undefined
   }

@@ -28,10 +28,10 @@ export interface UpOptions {
   readonly name?: string | undefined
   /** Hosts to boot as QEMU machines; undefined keeps what runs. */
   readonly vm?: readonly string[] | undefined
-  /** Hosts to boot; default all. */
+  /** Hosts to boot besides those that the lab has; default all. */
   readonly hosts?: readonly string[] | undefined
-  /** Leave a host without power whose plug was pulled (`kill`); default false. */
-  readonly leaveDead?: boolean | undefined
+  /** For a run: boot no host that the lab was not told to have, nor one whose plug was pulled (`kill`). */
+  readonly asItIs?: boolean | undefined
   /** Install missing prerequisites without asking. */
   readonly yes?: boolean | undefined
   /** People's messages. */
@@ -40,15 +40,19 @@ export interface UpOptions {
 
 /**
  * Brings up the twin of the inventory and returns its state. What already runs is left alone, hosts
- * that are missing or dead are booted; a lab of another inventory is taken down first.
+ * that are missing or dead are booted; a lab of another inventory is taken down first. A lab that was brought up with
+ * hosts named has only those until it is brought up with others named, or with none: then it has all. So a run against
+ * it finds the other hosts missing, until a role makes them.
  * Throws an FmcError that says what is missing or which machine did not come up.
  */
 export const up = async (inventory: Inventory, options: UpOptions): Promise<LabState> => {
   const name = options.name ?? 'default'
-  const wanted = wantedHosts(inventory, options)
   const before = readState(name)
-  const hash = inventoryHash(inventory)
-  if (before?.inventoryHash === hash && isComplete(before, wanted, options)) return before
+  const chosen = chosenHosts(inventory, options, before)
+  const wanted = [...inventory.hosts.values()].filter(
+    h => chosen === 'all' || chosen.includes(h.name),
+  )
+  if (isOf(inventory, before) && isComplete(before, wanted, options)) return before
   await prerequisites({
     vm: (options.vm?.length ?? 0) > 0,
     yes: options.yes ?? false,
@@ -56,55 +60,59 @@ export const up = async (inventory: Inventory, options: UpOptions): Promise<LabS
   })
   return withLock(name, async () => {
     const state = readState(name)
-    if (state !== undefined && state.inventoryHash !== hash)
+    if (state !== undefined && !isOf(inventory, state))
       options.log(`lab ${name} is of another inventory: it is built anew`)
-    const kept = state?.inventoryHash === hash && existsSync(netnsPath(state.controllerNetns))
+    const kept = isOf(inventory, state) && existsSync(netnsPath(state.controllerNetns))
     if (!kept) await clear(name)
-    return build(inventory, wanted, { ...options, name, hash, state: kept ? state : undefined })
+    return build(inventory, wanted, { ...options, name, chosen, state: kept ? state : undefined })
   })
 }
 
 const isComplete = (
   state: LabState,
   wanted: readonly Host[],
-  { vm, leaveDead = false }: UpOptions,
+  { vm, asItIs = false }: UpOptions,
 ): boolean =>
   state.hosts.some(alive) &&
   wanted.every(host => {
     const found = state.hosts.find(h => h.name === host.name)
     return (
       found?.ready === true &&
-      (leaveDead || alive(found)) &&
+      (asItIs || alive(found)) &&
       (vm === undefined || found.vm === vm.includes(host.name))
     )
   })
 
-const wantedHosts = (
+/** The hosts that the lab shall have. */
+const chosenHosts = (
   inventory: Inventory,
-  { hosts: names, vm }: Pick<UpOptions, 'hosts' | 'vm'>,
-): Host[] => {
-  const all = [...inventory.hosts.values()]
-  for (const name of [...(names ?? []), ...(vm ?? [])])
+  { hosts, vm, asItIs }: UpOptions,
+  before: LabState | undefined,
+): LabState['chosen'] => {
+  for (const name of [...(hosts ?? []), ...(vm ?? [])])
     if (!inventory.hosts.has(name)) throw new UsageError(`the inventory has no host ${name}`)
-  return names === undefined ? all : all.filter(host => names.includes(host.name))
+  const had = asItIs || isOf(inventory, before) ? before?.chosen : undefined
+  if (had === 'all' || (hosts === undefined && (had === undefined || !asItIs))) return 'all'
+  const names = new Set([...(had ?? []), ...(hosts ?? []), ...(vm ?? [])])
+  return [...inventory.hosts.keys()].filter(name => names.has(name))
 }
 
-/** Of everything the machines are built from; variables and ports do not matter. */
-const inventoryHash = (inventory: Inventory): string => {
-  const hosts = [...inventory.hosts.values()].map(h => [
-    h.name,
-    h.os.family,
-    h.nics,
-    h.disks,
-    h.address,
-  ])
+/** Was the lab built from this inventory, as far as its machines are concerned? */
+const isOf = (inventory: Inventory, state: LabState | undefined): state is LabState =>
+  state !== undefined && inventoryHash(inventory, state.chosen) === state.inventoryHash
+
+/** Of everything these machines are built from; variables and ports do not matter. */
+const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string => {
+  const hosts = [...inventory.hosts.values()]
+    .filter(h => chosen === 'all' || chosen.includes(h.name))
+    .map(h => [h.name, h.os.family, h.nics, h.disks, h.address])
   const what = JSON.stringify([hosts, [...inventory.networks.values()]])
   return createHash('sha256').update(what).digest('hex')
 }
 
 interface Plan extends UpOptions {
   readonly name: string
-  readonly hash: string
+  readonly chosen: LabState['chosen']
   /** Of a lab that runs already. */
   readonly state: LabState | undefined
 }
@@ -122,13 +130,15 @@ const build = async (
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
   const wiring = topology(inventory, key)
-  const knownHostsFile = writeKnownHosts(dir, [...inventory.hosts.values()])
+  const knownHostsFile = writeKnownHosts(dir, wanted)
   let state: LabState = {
     version: 1,
     name: plan.name,
     key,
     dir,
-    inventoryHash: plan.hash,
+    inventoryHash: inventoryHash(inventory, plan.chosen),
+    chosen: plan.chosen,
+    absent: [...inventory.hosts.keys()].filter(h => !wanted.some(w => w.name === h)),
     hosts: plan.state?.hosts.filter(host => keeps(host, plan.vm)) ?? [],
     controllerNetns: wiring.controllerNetns,
     ssh: { user: 'root', identityFile, knownHostsFile },
