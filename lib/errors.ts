@@ -32,8 +32,14 @@ export class UsageError extends FmcError {
 /** The host could not be reached, refused us, or stopped answering. Exit code 4. */
 export class UnreachableError extends FmcError {
   override name = 'UnreachableError'
-  constructor(message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  /** Nobody answered at its address: there may be no such machine (yet). */
+  readonly silent: boolean
+  constructor(
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown; silent?: boolean } = {},
+  ) {
     super(message, { ...options, exitCode: EXIT.unreachable })
+    this.silent = options.silent ?? false
   }
 }
 

@@ -69,6 +69,7 @@ export class Applier {
     const { play, hosts } = selected
     const names = hosts.map(h => h.name)
     this.#emit({ type: 'play', play: play.name, state: 'start', hosts: names })
+    await this.#planner.meet(selected)
     await this.#planner.planAgain(selected)
     const atWork = hosts.filter(h => !this.#fleet.isDead(h) && this.#hasWork(selected, h))
     for (const host of hosts)
@@ -135,9 +136,9 @@ export class Applier {
     await this.#fleet.get(host).revive()
     for (const role of selected.roles) {
       const planned = this.#planner.of(selected, host).get(role.name) ?? []
-      // On a host that has been touched even an empty plan may have been overtaken.
-      if (!this.#fleet.get(host).touched && !hasWork(planned))
-        this.#planner.showRecords(selected, host, planned)
+      // On a host that has been touched, or was not there, even an empty plan may have been overtaken.
+      const sure = !this.#fleet.get(host).touched && !this.#fleet.wasNew(host)
+      if (sure && !hasWork(planned)) this.#planner.showRecords(selected, host, planned)
       else if (!(await this.#role(selected, role, host, planned))) return
     }
     this.#passes(selected, host)

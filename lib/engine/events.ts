@@ -112,6 +112,13 @@ export type Event =
       readonly host: string
       readonly state: 'connecting' | 'connected' | 'done'
     }
+  /** It does not exist yet: `by` will create it, so it is planned as a freshly installed one. */
+  | {
+      readonly type: 'host'
+      readonly host: string
+      readonly state: 'new'
+      readonly by: string
+    }
   | {
       readonly type: 'host'
       readonly host: string
@@ -124,4 +131,6 @@ export type Event =
       readonly seconds: number
       readonly hosts: Readonly<Record<string, Counts>>
       readonly exitCode: number
+      /** Hosts that did not exist when they were planned. */
+      readonly new?: readonly string[]
     } & Counts)

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import { FmcError, TaskError } from '../errors.ts'
+import { FmcError, TaskError, UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Session } from '../ssh/types.ts'
+import { Arrivals } from './arrivals.ts'
 import { connect } from './connect.ts'
 import { isAbort, isUnreachable } from './failed.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError } from './lock.ts'
+import { NewHostRun } from './new-host.ts'
 import type { Emit, RunOptions } from './options.ts'
 import { failureOf } from './task-events.ts'
 
@@ -17,6 +19,11 @@ const END = [
 ] as const
 /** How long a host that could not be reached is not tried again. */
 const RETRY_MS = 10_000
+/** How much longer a host may take to answer once its hypervisor has said that it is not there. */
+const GRACE_MS = 1000
+/** How long a host that was just made may take to answer, and between two attempts. */
+const MEET_MS = 60_000
+const MEET_EVERY_MS = 1000
 /** Time to obey one. */
 const SETTLE_MS = 700
 
@@ -26,10 +33,15 @@ export class Fleet {
   readonly hosts: readonly Host[]
   /** Somebody else works on a host: nothing may be changed anywhere. */
   locked = false
+  /** Which hosts will be made by others. */
+  readonly arrivals: Arrivals
   readonly #o: RunOptions
   readonly #emit: Emit
   readonly #opening = new Map<string, Promise<HostRun>>()
   readonly #open = new Map<string, HostRun>()
+  /** Planned as they will be when they have been made. */
+  readonly #new = new Map<string, NewHostRun>()
+  readonly #met = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #saves: (() => void)[] = []
   /** Rejects when the second Ctrl-C has done what it can: nobody is waited for any more. */
@@ -40,6 +52,7 @@ export class Fleet {
     this.#o = o
     this.#emit = emit
     this.#limit = pLimit(o.forks)
+    this.arrivals = new Arrivals(o.stages, o.inventory)
     const names = new Set(o.stages.flat().flatMap(p => p.hosts.map(h => h.name)))
     this.hosts = [...o.inventory.hosts.values()].filter(h => names.has(h.name))
     this.#killed = new Promise((_, reject) => {
@@ -112,6 +125,75 @@ export class Fleet {
       opening.catch(() => setTimeout(() => this.#opening.delete(host.name), RETRY_MS).unref())
     }
     return opening
+  }
+
+  /** Has the host been planned before it exists, and not been met since? */
+  isNew(host: Host): boolean {
+    return this.#new.has(host.name)
+  }
+
+  /** Was it planned before it existed, so that an empty plan says little? */
+  wasNew(host: Host): boolean {
+    return this.#met.has(host.name)
+  }
+
+  /**
+   * For the first plan: the connected host, or, when nobody answers and its hypervisor will make it, what it will be.
+   * `asker`: whose role wants it; a hypervisor's own does not wait for what it will say itself.
+   */
+  async foresee(host: Host, asker?: Host): Promise<HostRun> {
+    const known = this.#new.get(host.name)
+    if (known) return known
+    const { arrivals } = this
+    const creator = arrivals.creatorOf(host)
+    if (!creator || (asker && arrivals.isCreator(asker) && !arrivals.hasSaid(host.name)))
+      return this.connect(host)
+    const connecting = this.connect(host)
+    const will = arrivals.willExist(host.name)
+    const settled = new AbortController()
+    const patience = will
+      .then(yes => (yes ? sleep(GRACE_MS, null, { signal: settled.signal }) : connecting))
+      .catch(() => connecting)
+    try {
+      const run = await Promise.race([connecting, patience])
+      if (run) return run
+    } catch (error) {
+      const silent = error instanceof UnreachableError && error.silent
+      if (!silent || !(await will)) throw error
+    } finally {
+      settled.abort()
+    }
+    return this.#foreseen(host, this.get(creator))
+  }
+
+  #foreseen(host: Host, creator: HostRun): HostRun {
+    const known = this.#new.get(host.name)
+    if (known) return known
+    const run = new NewHostRun(host, creator)
+    this.#new.set(host.name, run)
+    if (this.hosts.includes(host))
+      this.#emit({ type: 'host', host: host.name, state: 'new', by: creator.host.name })
+    return run
+  }
+
+  /** Connects to a host that was planned before it existed. Throws UnreachableError. */
+  async meet(host: Host): Promise<void> {
+    const creator = this.arrivals.creatorOf(host)
+    this.#new.delete(host.name)
+    this.#met.add(host.name)
+    if (creator && this.isDead(creator))
+      throw new UnreachableError(`${creator.name} was to create ${host.name}, and failed`)
+    const end = performance.now() + MEET_MS
+    for (;;) {
+      try {
+        return void (await this.connect(host))
+      } catch (error) {
+        const silent = error instanceof UnreachableError && error.silent
+        if (!silent || performance.now() > end || this.#o.stop.aborted) throw error
+      }
+      this.#opening.delete(host.name)
+      await sleep(MEET_EVERY_MS)
+    }
   }
 
   /** Another host that a role or an invariant looks at; connected when first needed, and again when its session was lost. */

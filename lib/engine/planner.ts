@@ -26,6 +26,8 @@ export class Planner {
   readonly #fleet: Fleet
   readonly #emit: Emit
   readonly #plans = new Map<string, Records>()
+  /** Taking the first plan: hosts may be planned that are not there yet. */
+  #first = false
 
   constructor(o: RunOptions, fleet: Fleet, emit: Emit) {
     this.#o = o
@@ -33,21 +35,41 @@ export class Planner {
     this.#emit = emit
   }
 
-  /** Connects to all hosts and plans all their plays, at once. */
+  /** Connects to all hosts and plans all their plays, at once; hosts that others would make come after those. */
   async planAll(): Promise<void> {
+    const { arrivals, hosts } = this.#fleet
     const pass = new Pass('plan')
     const zx = loadZx()
-    await this.#fleet.each(this.#fleet.hosts, async host => {
+    const plan = (some: readonly Host[]): Promise<void> =>
+      this.#fleet.each(some, host => this.#planHost(pass, host, zx))
+    this.#first = true
+    const creators = hosts.filter(h => arrivals.isCreator(h))
+    // First in the queue: the others may wait for them.
+    const taken = plan(creators).then(() => arrivals.close())
+    await Promise.all([taken, plan(hosts.filter(h => !creators.includes(h)))])
+    this.#first = false
+  }
+
+  async #planHost(pass: Pass, host: Host, zx: Promise<unknown>): Promise<void> {
+    this.#emit({ type: 'host', host: host.name, state: 'connecting' })
+    const run = await this.#fleet.foresee(host)
+    await zx
+    if (!this.#fleet.isNew(host)) this.#emit({ type: 'host', host: host.name, state: 'connected' })
+    for (const selected of this.#o.stages.flat())
+      if (
+        selected.hosts.includes(host) &&
+        !(await this.sweep(pass, selected, run, this.of(selected, host)))
+      )
+        return
+  }
+
+  /** What a play's hosts that were not there when they were planned have become. */
+  async meet({ hosts }: SelectedPlay): Promise<void> {
+    const strangers = hosts.filter(h => this.#fleet.isNew(h))
+    await this.#fleet.each(strangers, async host => {
       this.#emit({ type: 'host', host: host.name, state: 'connecting' })
-      const run = await this.#fleet.connect(host)
-      await zx
+      await this.#fleet.meet(host)
       this.#emit({ type: 'host', host: host.name, state: 'connected' })
-      for (const selected of this.#o.stages.flat())
-        if (
-          selected.hosts.includes(host) &&
-          !(await this.sweep(pass, selected, run, this.of(selected, host)))
-        )
-          return
     })
   }
 
@@ -95,6 +117,14 @@ export class Planner {
     return true
   }
 
+  async #reach(name: string, asker: Host): Promise<HostRun> {
+    const other = this.#o.inventory.hosts.get(name)
+    if (!this.#first || !other) return this.#fleet.reach(name)
+    const run = await this.#fleet.foresee(other, asker)
+    await run.revive()
+    return run
+  }
+
   roleRun(
     role: Role,
     pass: Pass,
@@ -111,7 +141,8 @@ export class Planner {
       observe: (host: string, role: string, found: unknown) =>
         void this.#o.found.set(`${host}\0${role}`, found),
       signal: this.#o.stop,
-      reach: (name: string) => this.#fleet.reach(name),
+      reach: (name: string) => this.#reach(name, run.host),
+      willExist: (name: string) => this.#fleet.arrivals.announce(name),
       working: (host: string, roleName: string, task: string, text?: string) =>
         this.#emit({
           type: 'working',

@@ -47,7 +47,9 @@ export class Questions {
     try {
       mkdirSync(join(this.#file, '..'), { recursive: true, mode: 0o700 })
       const candidate = `${this.#file}.${process.pid}`
-      writeFileSync(candidate, JSON.stringify(keep), { mode: 0o600 })
+      writeFileSync(candidate, JSON.stringify(keep.map(({ family, arg }) => ({ family, arg }))), {
+        mode: 0o600,
+      })
       renameSync(candidate, this.#file)
     } catch {
       // A read-only cache only makes the next run ask twice.

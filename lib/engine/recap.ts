@@ -24,12 +24,15 @@ export class Recap {
   count(event: Event): void {
     if (event.type === 'host' && (event.state === 'failed' || event.state === 'unreachable'))
       this.#of(event.host)[event.state]++
+    if (event.type === 'host' && event.state === 'new') this.#new.add(event.host)
     if (event.type !== 'task') return
     const counts = this.#of(event.host)
     counts[event.status]++
     if (event.unpredicted) counts.unpredicted++
     if (event.unneeded) counts.unneeded++
   }
+
+  readonly #new = new Set<string>()
 
   #of(host: string): Mutable {
     let counts = this.#hosts.get(host)
@@ -74,6 +77,9 @@ export class Recap {
       seconds: o.seconds,
       hosts: Object.fromEntries(this.#hosts),
       exitCode,
+      ...(this.#new.size === 0
+        ? {}
+        : { new: [...this.#hosts.keys()].filter(h => this.#new.has(h)) }),
     }
   }
 }

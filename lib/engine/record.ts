@@ -36,6 +36,8 @@ export interface Surroundings {
   reach(host: string): Promise<HostRun>
   /** Live output. */
   working(host: string, role: string, task: string, text?: string): void
+  /** This role makes that host. */
+  willExist(host: string): void
   observe(host: string, role: string, found: unknown): void
   /** A task of the apply pass has ended. */
   finished(record: TaskRecord): void

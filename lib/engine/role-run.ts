@@ -98,6 +98,14 @@ export class RoleRun implements Scope {
   observe(found: unknown): void {
     this.#o.around.observe(this.host.name, this.role, found)
   }
+  willExist(name: string): void {
+    const host = this.inventory.hosts.get(name)
+    if (host?.vmOn !== this.host.name)
+      throw new TaskError(`${name} is no VM of ${this.host.name}`, {
+        hint: `the inventory must say vm_on: ${this.host.name} for it`,
+      })
+    if (this.mode === 'plan') this.#o.around.willExist(name)
+  }
   notify(handlers: readonly string[]): void {
     this.checkHandlers(handlers)
     for (const name of handlers) this.#notified.add(name)
@@ -114,7 +122,13 @@ export class RoleRun implements Scope {
     query: Query<F>,
     options: { readonly fresh?: boolean } = {},
   ): Promise<Facts[F]> {
-    const host = (q: Query): Promise<unknown> => this.#run.ask(q, options.fresh)
+    const host = (q: Query): Promise<unknown> => {
+      if (!this.#run.knows(q)) {
+        this.castDoubt(`what a new host would say to ${q.arg}`)
+        this.markEstimate()
+      }
+      return this.#run.ask(q, options.fresh)
+    }
     if (this.mode !== 'apply') {
       const fact = await this.#pass.forecast.read(query, host)
       if (fact !== undefined) return fact as Facts[F]

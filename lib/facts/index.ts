@@ -75,10 +75,16 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
 export interface Query<F extends FamilyName = FamilyName> {
   readonly family: F
   readonly arg: string
+  /** What a freshly installed host would answer, where fresh.ts cannot know: for plans of hosts that are not there yet. */
+  readonly whenNew?: Facts[F]
 }
 
 /** `ask('path', '/etc/fstab')`; `line` takes path NUL line, `identity` and `system` take "". */
-export const ask = <F extends FamilyName>(family: F, arg: string): Query<F> => ({ family, arg })
+export const ask = <F extends FamilyName>(
+  family: F,
+  arg: string,
+  whenNew?: Facts[F],
+): Query<F> => ({ family, arg, ...(whenNew === undefined ? {} : { whenNew }) })
 
 /** Identity of a question, for maps. */
 export const keyOf = (q: Query): string => `${q.family}:${q.arg}`

@@ -5,12 +5,12 @@ import { createWriter } from './writer.ts'
 
 /**
  * What the NDJSON contract leaves out: `working` and a host's connecting, connected and done only
- * serve live output. In it are version, start, note, pass, play, task, host (unreachable or failed)
+ * serve live output. In it are version, start, note, pass, play, task, host (new, unreachable or failed)
  * and recap.
  */
 const inContract = (event: Event): boolean =>
   event.type === 'host'
-    ? event.state === 'unreachable' || event.state === 'failed'
+    ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
     : event.type !== 'working'
 
 /** One line of NDJSON. DEL and C1 controls are escaped too, since JSON.stringify lets them through to a terminal. */

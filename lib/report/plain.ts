@@ -82,6 +82,10 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
         if (event.state === 'start') print([`== ${event.pass}`])
       } else if (event.type === 'play' && event.state === 'start')
         print([`== play ${cleanLine(event.play)}, ${count(event.hosts.length, 'host')}`])
+      else if (event.type === 'host' && event.state === 'new')
+        print([
+          `${cleanLine(event.host)} does not exist yet: ${cleanLine(event.by)} will create it`,
+        ])
       else if (event.type === 'task') task(event)
       else if (event.type === 'recap')
         print([

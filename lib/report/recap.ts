@@ -10,7 +10,13 @@ const STATUSES = ['ok', 'changed', 'skipped', 'failed', 'unreachable'] as const
 
 type Column = (typeof STATUSES)[number]
 
-const row = (host: string, counts: Counts, columns: readonly Column[], style: Style): string => {
+const row = (
+  host: string,
+  counts: Counts,
+  columns: readonly Column[],
+  style: Style,
+  created: boolean,
+): string => {
   const cells = columns.map(status => {
     const cell = pad(`${status}=${counts[status]}`, status.length + 4)
     return counts[status] === 0 ? style.dim(cell) : style.status[status](cell)
@@ -18,6 +24,7 @@ const row = (host: string, counts: Counts, columns: readonly Column[], style: St
   const extra = [
     ...(counts.unpredicted > 0 ? [style.warning(`unpredicted=${counts.unpredicted}`)] : []),
     ...(counts.unneeded > 0 ? [style.warning(`unneeded=${counts.unneeded}`)] : []),
+    ...(created ? ['will be created first'] : []),
   ]
   return [`${host} :`, ...cells, ...extra].join(' ').replace(/ +(\u001b\[[0-9;]*m)?$/, '$1')
 }
@@ -36,11 +43,14 @@ export const recapTable = (
   { fold = false, columns = Infinity }: { fold?: boolean; columns?: number } = {},
 ): string[] => {
   const all = Object.entries(recap.hosts)
+  const created = recap.dryRun ? new Set(recap.new) : undefined
   const shown = fold ? all.filter(([, counts]) => !isPlainOk(counts)) : all
   const used = STATUSES.filter(status => !fold || shown.some(([, counts]) => counts[status] > 0))
   const longest = Math.max(0, ...shown.map(([host]) => width(cleanLine(host))))
   const lines = (only: (counts: Counts) => readonly Column[]): string[] =>
-    shown.map(([host, counts]) => row(pad(cleanLine(host), longest), counts, only(counts), style))
+    shown.map(([host, counts]) =>
+      row(pad(cleanLine(host), longest), counts, only(counts), style, created?.has(host) ?? false),
+    )
   const full = lines(() => used)
   const fits = full.every(line => width(line) <= columns)
   const folded = all.length - shown.length
@@ -64,7 +74,8 @@ const done = (recap: RecapEvent, command: string): string => {
   if (recap.dryRun) {
     if (recap.changed === 0) return `Nothing would change on ${count(total, 'host')} (${time}).`
     const how = `${cleanLine(withoutDryRun(command))} without --dry-run makes them`
-    return `${count(recap.changed, 'change')} would be made on ${count(touched, 'host')} (${how}).`
+    const created = recap.new ? `, ${count(recap.new.length, 'host')} created` : ''
+    return `${count(recap.changed, 'change')} would be made on ${count(touched, 'host')}${created} (${how}).`
   }
   if (recap.changed === 0) return `Changed 0 on ${count(total, 'host')} in ${time}.`
   const of = total === touched ? count(total, 'host') : `${touched} of ${count(total, 'host')}`

@@ -98,7 +98,9 @@ const doing = (row: Row, look: Look): string => {
       return (row.task === '' ? '' : `${taskName(row, look)}: `) + paint(row.state, text, look)
     case 'ok':
     case 'changed':
-      return counts(row, look).join(', ')
+      return (
+        (row.isNew && look.dryRun ? 'will be created, then ' : '') + counts(row, look).join(', ')
+      )
   }
 }
 

@@ -19,6 +19,8 @@ export interface Row {
   busy: boolean
   /** Milliseconds of the tasks that are finished. */
   spent: number
+  /** The host was not there when it was planned. */
+  isNew: boolean
   ok: number
   changed: number
   unpredicted: number
@@ -57,6 +59,7 @@ const newRow = (host: string): Row => ({
   since: 0,
   busy: false,
   spent: 0,
+  isNew: false,
   ok: 0,
   changed: 0,
   unpredicted: 0,
@@ -213,6 +216,7 @@ export const note = (tree: Tree, event: Event, now: number): void => {
       return
     case 'host':
       if (event.state === 'connecting') connect(tree, event.host, now)
+      else if (event.state === 'new') for (const row of rowsOf(tree, event.host)) row.isNew = true
       else if (event.state === 'done') rowsOf(tree, event.host).forEach(settle)
       else if ('failure' in event) lose(tree, event)
       return

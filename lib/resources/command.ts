@@ -85,15 +85,27 @@ export function $(
 const bound = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 const boundFresh = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 
+export interface Whenever {
+  /** What a freshly installed host would print and end with: for plans of hosts that do not exist yet. */
+  readonly whenNew: string | { readonly stdout?: string; readonly code: number }
+}
+
+type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise
+
 /**
  * zx's `$` for reading: it must not write. Runs in every pass as root, does not throw on a non-zero exit,
  * and is remembered until something changes on the host. After a planned change it sees the host and not
  * the forecast, so from there on the plan is marked as an estimate: decide by vars and by resources' results instead.
  */
-export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise {
+export function probe(options: Whenever): Reading
+export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
+export function probe(
+  first: Whenever | TemplateStringsArray,
+  ...args: unknown[]
+): Reading | ProcessPromise {
   const here = scope()
   if (here.mode !== 'apply' && here.dirty) here.markEstimate()
-  return peek(pieces, ...args)
+  return 'raw' in first ? peek(first, ...args) : peek(first)
 }
 
 /**
@@ -101,13 +113,25 @@ export function probe(pieces: TemplateStringsArray, ...args: unknown[]): Process
  * on them. It does not mark the plan as an estimate: the role has to see to it that what it plans from the state of
  * now is what it does when its turn comes.
  */
-export function peek(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise {
+export function peek(options: Whenever): Reading
+export function peek(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
+export function peek(
+  first: Whenever | TemplateStringsArray,
+  ...args: unknown[]
+): Reading | ProcessPromise {
   const here = scope()
   const fresh = isFresh()
+  if (!('raw' in first)) {
+    const { whenNew } = first
+    const { stdout = '', code } =
+      typeof whenNew === 'string' ? { stdout: whenNew, code: 0 } : whenNew
+    const answer = { stdout, code, stderr: '' }
+    return bindZx(command => here.read(ask('command', command, answer), { fresh }))
+  }
   const map = fresh ? boundFresh : bound
   let zx = map.get(here)
   if (!zx) map.set(here, (zx = bindZx(command => here.read(ask('command', command), { fresh }))))
-  return zx(pieces, ...args)
+  return zx(first, ...args)
 }
 
 export type { Result }

@@ -91,6 +91,8 @@ export interface Scope {
   checkHandlers(handlers: readonly string[]): void
   /** Hand something found to the playbook's `conclude`; the role's last word on a host counts. */
   observe(found: unknown): void
+  /** In a plan: this role will make that host. Throws TaskError when it is no VM of this one. */
+  willExist(host: string): void
   /** Run the notified handlers now. */
   flush(): Promise<void>
   /** The same role's view of another host. Throws when it cannot be reached. */

@@ -73,4 +73,7 @@ export const reasonOf = (error: unknown): string => {
 }
 
 export const unreachable = (route: Route, error: unknown): UnreachableError =>
-  new UnreachableError(`cannot reach ${where(route)}: ${reasonOf(error)}`, { cause: error })
+  new UnreachableError(`cannot reach ${where(route)}: ${reasonOf(error)}`, {
+    cause: error,
+    silent: true,
+  })

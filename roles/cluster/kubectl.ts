@@ -10,13 +10,16 @@ export interface Question {
   ask(): Promise<Answer>
 }
 
+/** What a host says that has no such program. */
+const NO_K3S = { code: 127, stdout: '', stderr: '' }
+
 /** One question to the cluster, through kubectl on the server that this runs for; the same words are asked once. */
 export function kubectl(...words: readonly string[]): Question {
   const command = ['k3s', 'kubectl', ...words]
   return {
-    query: ask('command', quoteAll(command)),
+    query: ask('command', quoteAll(command), NO_K3S),
     async ask() {
-      const { exitCode, stdout, stderr } = await probe`${command}`
+      const { exitCode, stdout, stderr } = await probe({ whenNew: NO_K3S })`${command}`
       return { code: exitCode ?? 1, stdout, stderr }
     },
   }

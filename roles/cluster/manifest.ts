@@ -24,6 +24,9 @@ const pathOf = (name: string): string => `${MANIFESTS}/fmc-${name}.yaml`
 export const manifestText = (role: string, objects: readonly KubernetesObject[]): string =>
   `# Managed by fmc, role ${role}.\n${documents(objects)}`
 
+/** What sha256sum and ls say when there is none. */
+const NO_FILE = { code: 1, stdout: '', stderr: '' }
+
 interface Applied extends Common {
   readonly name: string
   readonly text: string
@@ -35,7 +38,7 @@ const reapplied = resource({
   needs: o => ({
     now: CHARTS.query,
     // Of the file itself, not of the one that an earlier task of this plan writes: that one K3s applies.
-    sum: ask('command', `sha256sum ${quote(pathOf(o.name))} 2>/dev/null`),
+    sum: ask('command', `sha256sum ${quote(pathOf(o.name))} 2>/dev/null`, NO_FILE),
   }),
   plan({ name, text, objects }, { now, sum }) {
     const own = createHash('sha256').update(text).digest('hex')
@@ -81,7 +84,7 @@ export const secretManifest = (
 export const onlyManifests = resource({
   name: (o: Common & { readonly prefix: string; readonly keep: readonly string[] }) =>
     `no other manifest ${o.prefix}*`,
-  needs: o => ({ now: ask('command', `ls -1d ${quote(pathOf(o.prefix).slice(0, -5))}*`) }),
+  needs: o => ({ now: ask('command', `ls -1d ${quote(pathOf(o.prefix).slice(0, -5))}*`, NO_FILE) }),
   plan({ keep }, { now }) {
     const extra = now.stdout.split('\n').filter(p => p !== '' && !keep.map(pathOf).includes(p))
     return extra.map(path => ({

@@ -60,7 +60,7 @@ function plan({ vars, host }: Context): {
 /** The serial that each zone shall have, from what the host has now. Asked first of all, before anything changes. */
 async function serialsOf(zones: readonly Zone[], ttl: number): Promise<Map<string, number>> {
   const files = zones.map(z => ({ name: z.name, path: zonePath(z.name) }))
-  const { stdout } = await probe`sh -c ${serialsScript(files)}`
+  const { stdout } = await probe({ whenNew: '' })`sh -c ${serialsScript(files)}`
   const known = parseSerials(stdout, files)
   return new Map(
     zones.map(z => [z.name, serialFor(known.get(z.name), serial => zoneFile(z, serial, ttl))]),

@@ -37,7 +37,9 @@ export const inTheWay = (
 
 const define = resource({
   name: (_: Common & { readonly addresses: readonly string[] }) => 'port 53',
-  needs: () => ({ now: ask('command', "ss -Hlntup 'sport = :53'") }),
+  needs: () => ({
+    now: ask('command', "ss -Hlntup 'sport = :53'", { code: 0, stdout: '', stderr: '' }),
+  }),
   plan({ addresses }, { now }) {
     const other = inTheWay(parseListeners(now.stdout), addresses)
     if (other)

@@ -2,7 +2,13 @@ import { ask, resource, type Common, type Result } from '../../lib/index.ts'
 
 const define = resource({
   name: (o: Common & { readonly name: string }) => `SELinux boolean ${o.name}`,
-  needs: o => ({ now: ask('command', `getsebool ${o.name}`) }),
+  needs: o => ({
+    now: ask('command', `getsebool ${o.name}`, {
+      code: 0,
+      stdout: `${o.name} --> off\n`,
+      stderr: '',
+    }),
+  }),
   plan({ name }, { now }) {
     if (now.stdout.trim() !== `${name} --> off`) return []
     const on = { code: 0, stdout: `${name} --> on\n`, stderr: '' }

@@ -31,8 +31,9 @@ const ask = (balancer: Host): Promise<BalancerState | string> =>
 
 /** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
 export async function stateHere(): Promise<BalancerState> {
-  const { stdout } =
-    await probe`systemctl is-active keepalived; ${CHECK_SCRIPT} >/dev/null 2>&1; echo $?; grep -qsF ${MANAGED} ${CONF}; echo $?; ip -4 -o addr show`
+  const { stdout } = await probe({
+    whenNew: 'inactive\n127\n2\n',
+  })`systemctl is-active keepalived; ${CHECK_SCRIPT} >/dev/null 2>&1; echo $?; grep -qsF ${MANAGED} ${CONF}; echo $?; ip -4 -o addr show`
   return parseState(stdout)
 }
 

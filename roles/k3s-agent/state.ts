@@ -19,9 +19,12 @@ systemctl show -p ActiveState -p SubState -p NRestarts k3s-agent.service | tr '\
 systemctl is-active -q k3s-agent.service ||
   journalctl -q -u k3s-agent.service -o cat -n 60 2>/dev/null | grep -E 'level=(fatal|error)|^Error' | tail -n 1 || :`
 
+/** What a host without K3s answers. */
+const WHEN_NEW = 'no\n\nActiveState=inactive SubState=dead NRestarts=0\n'
+
 /** The state of the agent that this runs for. */
 export async function agentHere(): Promise<AgentState> {
-  const { stdout, stderr, exitCode } = await peek`sh -c ${AGENT_SCRIPT}`
+  const { stdout, stderr, exitCode } = await peek({ whenNew: WHEN_NEW })`sh -c ${AGENT_SCRIPT}`
   if (exitCode !== 0)
     throw new TaskError(`the state of the K3s agent cannot be asked: ${stderr.trim()}`)
   return parseAgent(stdout)

@@ -1,5 +1,5 @@
 import { ask, quote, resource, type Common, type PlannedChange } from '../../lib/index.ts'
-import { parseState, STATE_SCRIPT } from './state.ts'
+import { parseState, STATE_SCRIPT, STATE_WHEN_NEW } from './state.ts'
 
 /**
  * What kubelet may set on itself below kubernetes.io and k8s.io (KEP 279, "NodeRestriction"); with any other label
@@ -15,7 +15,11 @@ export const registeredLabels = (labels: Readonly<Record<string, string>>): read
     .sort()
 
 /** The question that survey.ts asks, too: one answer for both. */
-const STATE = ask('command', `sh -c ${quote(STATE_SCRIPT)}`)
+const STATE = ask('command', `sh -c ${quote(STATE_SCRIPT)}`, {
+  code: 0,
+  stdout: STATE_WHEN_NEW,
+  stderr: '',
+})
 
 interface NodeOptions extends Common {
   readonly node: string

@@ -63,6 +63,10 @@ echo "ready $(timeout 10 k3s kubectl get --raw /readyz 2>&1 | tail -n 1)"
 echo "members $(${ETCDCTL} member list -w simple 2>/dev/null | tr '\\n' ';')"
 echo "nodes $(timeout 10 k3s kubectl get nodes -o json 2>/dev/null | tr -d '\\n')"`
 
+/** What a host without K3s answers. */
+export const STATE_WHEN_NEW =
+  'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0\nseed \n'
+
 const nonsense = (what: string, text: string): TaskError =>
   new TaskError(
     `this is not the state of a K3s server: ${what}: ${JSON.stringify(text.slice(0, 200))}`,

@@ -1,5 +1,5 @@
 import { hosts, peek, on, TaskError, type Host } from '../../lib/index.ts'
-import { parseState, STATE_SCRIPT, type ServerState } from './state.ts'
+import { parseState, STATE_SCRIPT, STATE_WHEN_NEW, type ServerState } from './state.ts'
 
 export const SERVERS = 'k3s_servers'
 export const AGENTS = 'k3s_agents'
@@ -21,7 +21,9 @@ const stateOf = (server: Host): Promise<ServerState | string> =>
 
 /** The state of the server that this runs for. Throws TaskError when its answer makes no sense. */
 export async function stateHere(): Promise<ServerState> {
-  const { stdout, stderr, exitCode } = await peek`sh -c ${STATE_SCRIPT}`
+  const { stdout, stderr, exitCode } = await peek({
+    whenNew: STATE_WHEN_NEW,
+  })`sh -c ${STATE_SCRIPT}`
   if (exitCode !== 0) throw new TaskError(`the state of K3s cannot be asked: ${stderr.trim()}`)
   return parseState(stdout)
 }

@@ -22,9 +22,11 @@ export async function remainsOfCluster(path: string | undefined): Promise<string
 }
 
 const hasBeenNode = (agent: Host): Promise<boolean> =>
-  on(agent, async () => (await peek`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`).ok).catch(
-    (error: unknown) => {
-      if (error instanceof Error && error.name === 'AbortError') throw error
-      return false
-    },
-  )
+  on(
+    agent,
+    async () =>
+      (await peek({ whenNew: { code: 1 } })`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`).ok,
+  ).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'AbortError') throw error
+    return false
+  })

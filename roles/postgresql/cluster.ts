@@ -55,7 +55,9 @@ systemctl daemon-reload`
 export const cluster = resource({
   name: (o: Cluster) => `cluster ${o.platform.data}`,
   opaque: true,
-  needs: o => ({ found: ask('command', question(o.platform)) }),
+  needs: o => ({
+    found: ask('command', question(o.platform), { code: 0, stdout: '', stderr: '' }),
+  }),
   plan(o, { found }) {
     const { exists, interrupted } = readClusters(found.stdout, o.version)
     if (exists) return []

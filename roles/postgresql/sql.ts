@@ -57,7 +57,8 @@ export type RoleState = State['roles'][number]
 export type DatabaseState = State['databases'][number]
 
 /** All roles and databases, in one question. Of passwords only salt and a digest leave the host. */
-export const stateQuestion = (p: Platform) => ask('command', query(p, STATE.replaceAll('\n', ' ')))
+export const stateQuestion = (p: Platform) =>
+  ask('command', query(p, STATE.replaceAll('\n', ' ')), { code: 1, stdout: '', stderr: '' })
 
 /** new: the cluster is made in this run; starting: it was down, and the run starts it; running: it must answer. */
 export type Server = 'new' | 'starting' | 'running'

@@ -28,6 +28,7 @@ export const certificate = resource({
     sound: ask(
       'command',
       `${pemCheck(quote(o.path))} && openssl x509 -noout -checkend 2592000 -in ${quote(o.path)}`,
+      { code: 1, stdout: '', stderr: '' },
     ),
   }),
   plan(o, { self, sound }): PlannedChange[] {

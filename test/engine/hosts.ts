@@ -53,12 +53,18 @@ export class Hosts {
   readonly #dir: string
   /** Hosts that do not answer. */
   readonly down = new Set<string>()
+  /** Hosts at whose address somebody else answers. */
+  readonly strange = new Set<string>()
+  /** Names of those that were connected to, or tried. */
+  readonly dialled: string[] = []
 
-  constructor(t: Test) {
+  /** `vmOn`: which hosts are VMs of which. */
+  constructor(t: Test, vmOn: Readonly<Record<string, string>> = {}) {
     this.#dir = mkdtempSync(join(tmpdir(), 'fmc-engine-'))
     t.teardown(() => rmSync(this.#dir, { recursive: true, force: true }))
     const hosts = ['a', 'b', 'c', 'd'].map(
-      (h, i) => `  ${h}: { os: debian 12, nics: [{ network: lan, address: 10.0.0.1${i} }] }\n`,
+      (h, i) =>
+        `  ${h}: { os: debian 12, ${vmOn[h] === undefined ? '' : `vm_on: ${vmOn[h]}, vcpu: 1, memory: 1GB, root_disk: 10GB, `}nics: [{ network: lan, address: 10.0.0.1${i} }] }\n`,
     )
     writeFileSync(
       join(this.#dir, 'inventory.yaml'),
@@ -86,7 +92,10 @@ ${hosts.join('')}`,
   }
 
   readonly #openSession: OpenSession = async ({ name }, boot) => {
-    if (this.down.has(name)) throw new UnreachableError(`nobody answers for ${name}`)
+    this.dialled.push(name)
+    if (this.strange.has(name)) throw new UnreachableError(`the host key of ${name} is not known`)
+    if (this.down.has(name))
+      throw new UnreachableError(`nobody answers for ${name}`, { silent: true })
     const dir = join(this.#dir, name)
     mkdirSync(dir, { recursive: true })
     let last: Promise<unknown> = Promise.resolve()
@@ -110,9 +119,12 @@ ${hosts.join('')}`,
     })
   }
 
-  async run(plays: Plays, o: { dryRun?: boolean } = {}): Promise<Ran> {
+  async run(
+    plays: Plays,
+    o: { dryRun?: boolean; forks?: number; limit?: string; pendingIsError?: boolean } = {},
+  ): Promise<Ran> {
     const inventory = await loadInventory(join(this.#dir, 'inventory.yaml'))
-    const stages = select(inventory, playbook('test', plays), {})
+    const stages = select(inventory, playbook('test', plays), { limit: o.limit })
     const events: Event[] = []
     const code = await run({
       inventory,
@@ -125,9 +137,9 @@ ${hosts.join('')}`,
       begun: Date.now(),
       keepDir: join(this.#dir, 'kept'),
       diff: false,
-      forks: 10,
+      forks: o.forks ?? 10,
       lab: false,
-      pendingIsError: false,
+      pendingIsError: o.pendingIsError ?? false,
       artifactsDir: undefined,
       secrets: [],
       stop: new AbortController().signal,

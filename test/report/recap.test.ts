@@ -99,6 +99,13 @@ const sentences: [string, RecapEvent, string[]][] = [
     ],
   ],
   [
+    'play site',
+    recap({ a: { changed: 1 }, b: { changed: 6 } }, { dryRun: true, new: ['b'] }),
+    [
+      '7 changes would be made on 2 hosts, 1 host created (fmc play site without --dry-run makes them).',
+    ],
+  ],
+  [
     'role nfs storage1 -C',
     recap({ a: { changed: 1 }, b: { unreachable: 1 } }, { dryRun: true }),
     [
@@ -109,3 +116,12 @@ const sentences: [string, RecapEvent, string[]][] = [
 ]
 for (const [command, event, wanted] of sentences)
   t.strictSame(closing(event, command, noColor), wanted, wanted[0] ?? '')
+
+t.strictSame(
+  recapTable(recap({ a: { ok: 1 }, b: { changed: 6 } }, { dryRun: true, new: ['b'] }), noColor),
+  [
+    'a : ok=1   changed=0   skipped=0   failed=0   unreachable=0',
+    'b : ok=0   changed=6   skipped=0   failed=0   unreachable=0   will be created first',
+  ],
+)
+t.notMatch(recapTable(recap({ b: {} }, { new: ['b'] }), noColor).join(), 'created', 'it is by now')

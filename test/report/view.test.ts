@@ -260,3 +260,16 @@ void t.test('when a run ends early, what waits was not reached', t => {
   t.equal(finalView(tree, frame, noColor).at(-1), '- B  1 skipped')
   t.end()
 })
+
+void t.test('a host that is not there yet will be created, then changed', t => {
+  const tree = grow(
+    [0, start({ A: ['a'] }, true)],
+    [0, { type: 'host', host: 'a', state: 'connecting' }],
+    [0, { type: 'host', host: 'a', state: 'new', by: 'h' }],
+    [0, pass('plan')],
+    [0, task('a', 'A', 'changed')],
+    [0, pass('plan', 'end')],
+  )
+  t.match(liveView(tree, frame, noColor).join('\n'), /~ a {2}will be created, then 1 change/)
+  t.end()
+})

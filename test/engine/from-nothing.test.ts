@@ -1,0 +1,257 @@
+// Hosts that an earlier play makes: planned before they exist, then met and worked on.
+import t, { type Test } from 'tap'
+import {
+  directory,
+  file,
+  gate,
+  hosts as matching,
+  on,
+  packages,
+  peek,
+  probe,
+  role,
+  service,
+  willExist,
+  z,
+  type Invariant,
+} from '../../lib/index.ts'
+import { Hosts, one, tasks } from './hosts.ts'
+
+const VMS = { b: 'a', c: 'a' }
+
+/** The hypervisor a: makes these VMs, which answer from then on. */
+const hypervisor = (hosts: Hosts, vms: readonly string[] = ['b', 'c']) =>
+  tasks(async () => {
+    for (const vm of matching('b,c').filter(h => vms.includes(h.name))) {
+      if (!(await file(`/srv/vm-${vm.name}`, { content: 'x' })).changed) continue
+      willExist(vm)
+      if (hosts.read('a', `srv/vm-${vm.name}`) !== undefined) hosts.down.delete(vm.name)
+    }
+  })
+
+const site = (hosts: Hosts, vms?: readonly string[]) =>
+  [
+    one(hypervisor(hosts, vms), { hosts: 'a' }),
+    one(
+      tasks(async () => {
+        await directory('/srv/app')
+        await file('/srv/app/config', { content: 'x' })
+      }),
+      { hosts: 'b,c', serial: 1 },
+    ),
+  ] as const
+
+const nothing = (t: Test): Hosts => {
+  const hosts = new Hosts(t, VMS)
+  hosts.down.add('b').add('c')
+  return hosts
+}
+
+const PLANNED = [
+  'a file /srv/vm-b',
+  'a file /srv/vm-c',
+  'b directory /srv/app',
+  'b file /srv/app/config',
+  'c directory /srv/app',
+  'c file /srv/app/config',
+]
+
+void t.test('planned before they exist, then made, met and configured as planned', async t => {
+  const hosts = nothing(t)
+  const planned = await hosts.run(site(hosts), { dryRun: true, pendingIsError: true })
+  t.match(planned, { code: 3, failures: [], recap: { unreachable: 0, new: ['b', 'c'] } })
+  t.strictSame(planned.changed, PLANNED)
+  t.strictSame(
+    planned.events.filter(e => e.type === 'host' && e.state === 'new'),
+    ['b', 'c'].map(host => ({ type: 'host', host, state: 'new', by: 'a' })),
+  )
+  t.notOk(planned.tasks.some(e => e.estimate))
+  t.equal(hosts.read('a', 'srv/vm-b'), undefined)
+
+  const done = await hosts.run(site(hosts))
+  t.equal(done.code, 0, done.failures.join('\n'))
+  t.strictSame(done.changed, PLANNED)
+  t.match(done.recap, { unreachable: 0, unpredicted: 0, unneeded: 0 })
+  t.equal(hosts.read('c', 'srv/app/config'), 'x')
+
+  const again = await hosts.run(site(hosts))
+  t.match(again, { code: 0, changed: [], recap: { new: undefined } })
+})
+
+void t.test('one at a time, and wherever the hypervisor stands', async t => {
+  const hosts = new Hosts(t, { a: 'd', b: 'd' })
+  hosts.down.add('a').add('b')
+  const maker = tasks(() => {
+    for (const vm of matching('a,b')) willExist(vm)
+    return Promise.resolve()
+  })
+  const ran = await hosts.run(
+    [
+      one(maker, { hosts: 'd' }),
+      one(
+        tasks(() => directory('/srv/x')),
+        { hosts: 'a,b' },
+      ),
+    ],
+    { dryRun: true, forks: 1 },
+  )
+  t.match(ran, { code: 0, changed: ['a directory /srv/x', 'b directory /srv/x'] })
+})
+
+void t.test('nobody makes them: unreachable', async t => {
+  const cases: readonly [string, (hosts: Hosts) => ReturnType<Hosts['run']>, readonly string[]][] =
+    [
+      ['the role does not say so', h => h.run(site(h, []), { dryRun: true }), ['b', 'c']],
+      ['only one is said', h => h.run(site(h, ['b']), { dryRun: true }), ['c']],
+      [
+        'the hypervisor is not in this run',
+        h => h.run(site(h), { dryRun: true, limit: 'b,c' }),
+        ['b', 'c'],
+      ],
+      [
+        'the hypervisor’s play comes later',
+        h => h.run([site(h)[1], site(h)[0]], { dryRun: true }),
+        ['b', 'c'],
+      ],
+      [
+        'the hypervisor does not answer',
+        h => (h.down.add('a'), h.run(site(h), { dryRun: true })),
+        ['a', 'b', 'c'],
+      ],
+      [
+        'somebody else answers there',
+        h => (h.strange.add('b').add('c'), h.run(site(h), { dryRun: true })),
+        ['b', 'c'],
+      ],
+    ]
+  for (const [what, run, lost] of cases) {
+    const ran = await run(nothing(t))
+    t.equal(ran.code, 4, what)
+    t.strictSame(
+      ran.events
+        .flatMap(e => (e.type === 'host' && e.state === 'unreachable' ? [e.host] : []))
+        .sort(),
+      lost,
+      what,
+    )
+  }
+})
+
+void t.test('a host that is no VM of this one is refused', async t => {
+  const hosts = nothing(t)
+  const wrong = tasks(() => {
+    for (const other of matching('d')) willExist(other)
+    return Promise.resolve()
+  })
+  const ran = await hosts.run([one(wrong, { hosts: 'a' })], { dryRun: true })
+  t.match(ran, { code: 2, failures: [/d is no VM of a/] })
+})
+
+void t.test('the hypervisor fails: they are not waited for', async t => {
+  const hosts = nothing(t)
+  const failing = tasks(async () => {
+    for (const vm of matching('b,c')) willExist(vm)
+    await file('/srv/x', { content: 'x', validate: () => 'false' })
+  })
+  const ran = await hosts.run([one(failing, { hosts: 'a' }), site(hosts)[1]])
+  t.match(ran.failures.toSorted(), [
+    /^a: .*validation failed/,
+    'b: a was to create b, and failed',
+    'c: a was to create c, and failed',
+  ])
+})
+
+void t.test('what is not there yet can be asked, and answers as new', async t => {
+  const hosts = nothing(t)
+  hosts.down.add('c')
+  const asked: string[] = []
+  const invariant: Invariant = {
+    name: 'never in a dry run',
+    check: () => Promise.resolve((asked.push('invariant'), true)),
+  }
+  const looks = tasks(async () => {
+    for (const other of matching('b,c'))
+      await on(other, async () => {
+        const { stdout } = await peek({ whenNew: 'nothing\n' })`cat /srv/state`
+        asked.push(`${other.name} ${stdout.trim()}`)
+      })
+    await gate('closed', async () => (await peek({ whenNew: { code: 1 } })`test -e /srv/x`).ok)
+    await directory('/srv/x')
+    await gate('later', () => Promise.reject(new Error('not asked')))
+  })
+  const ran = await hosts.run(
+    [
+      one(hypervisor(hosts), { hosts: 'a' }),
+      one(looks, {
+        hosts: 'b,d',
+        invariant,
+        serial: 1,
+        order: () => Promise.resolve(asked.push('order')),
+      }),
+    ],
+    { dryRun: true },
+  )
+  t.equal(ran.code, 0, ran.failures.join('\n'))
+  t.strictSame(asked.toSorted(), ['b nothing', 'b nothing', 'c nothing', 'c nothing'])
+  t.strictSame(
+    ran.tasks.filter(e => e.host === 'b').map(e => [e.task, e.status, e.note]),
+    [
+      ['gate closed', 'ok', 'will wait for it (it does not hold)'],
+      ['directory /srv/x', 'changed', undefined],
+      ['gate later', 'ok', 'will wait for it'],
+    ],
+  )
+})
+
+void t.test(
+  'a command of which nobody knows what it will say makes the plan an estimate',
+  async t => {
+    const hosts = nothing(t)
+    const guess = role({
+      name: 'guesses',
+      summary: '',
+      vars: z.object({}),
+      async tasks() {
+        await packages('haproxy')
+        await file('/etc/haproxy/haproxy.cfg', { content: 'x' })
+        await service('haproxy')
+        if (!(await probe`test -e /srv/y`).ok) await directory('/srv/y')
+      },
+    })
+    const ran = await hosts.run(
+      [one(hypervisor(hosts), { hosts: 'a' }), one(guess, { hosts: 'b' })],
+      { dryRun: true },
+    )
+    t.strictSame(
+      ran.tasks.filter(e => e.host === 'b').map(e => [e.task, e.status, e.estimate ?? false]),
+      [
+        ['packages haproxy', 'changed', false],
+        ['file /etc/haproxy/haproxy.cfg', 'changed', false],
+        ['service haproxy', 'changed', false],
+        ['directory /srv/y', 'changed', true],
+      ],
+    )
+  },
+)
+
+void t.test('a hypervisor that looks at its own VM does not wait for itself', async t => {
+  const hosts = nothing(t)
+  const curious = tasks(async () => {
+    for (const vm of matching('b')) {
+      await on(vm, async () => void (await peek`true`)).catch(() => undefined)
+      willExist(vm)
+      await on(vm, async () => void (await peek`true`))
+    }
+  })
+  const ran = await hosts.run(
+    [
+      one(curious, { hosts: 'a' }),
+      one(
+        tasks(() => directory('/srv/x')),
+        { hosts: 'b' },
+      ),
+    ],
+    { dryRun: true },
+  )
+  t.match(ran, { code: 0, changed: ['b directory /srv/x'] })
+})
