@@ -186,7 +186,8 @@ export class Fleet {
     const end = performance.now() + MEET_MS
     for (;;) {
       try {
-        return void (await this.connect(host))
+        await this.connect(host)
+        return
       } catch (error) {
         const silent = error instanceof UnreachableError && error.silent
         if (!silent || performance.now() > end || this.#o.stop.aborted) throw error
