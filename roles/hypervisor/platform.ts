@@ -1,0 +1,39 @@
+import { TaskError, type Os } from '../../lib/index.ts'
+
+/** All that differs between operating systems. */
+export interface Platform {
+  readonly packages: readonly string[]
+  /** Daemons that start on demand and stop when idle; enabled, they start what autostarts at boot. */
+  readonly daemons: readonly string[]
+}
+
+const PLATFORMS: Readonly<Record<string, Platform>> = {
+  debian: {
+    packages: ['libvirt-daemon-system', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils'],
+    daemons: ['libvirtd'],
+  },
+  // RHEL 9 splits libvirtd: one daemon per driver.
+  el: {
+    packages: ['qemu-kvm', 'libvirt', 'nmstate'],
+    daemons: [
+      'virtqemud',
+      'virtnetworkd',
+      'virtstoraged',
+      'virtnodedevd',
+      'virtsecretd',
+      'virtnwfilterd',
+    ],
+  },
+}
+
+/** Throws TaskError for an operating system that cannot be a hypervisor. */
+export function platformOf(os: Os): Platform {
+  const platform = PLATFORMS[os.family]
+  if (platform) return platform
+  throw new TaskError(
+    `a hypervisor on ${os.name} is not supported: it has no packages of libvirt`,
+    {
+      hint: `use a host with one of: ${Object.keys(PLATFORMS).join(', ')}`,
+    },
+  )
+}
