@@ -18,3 +18,6 @@ const LONGEST = 15
 /** The bridge device of a network on its hypervisor: the inventory's `bridge`, else the network's name, shortened if need be. */
 export const bridgeOf = ({ name, bridge }: Pick<Network, 'name' | 'bridge'>): string =>
   bridge ?? (name.length <= LONGEST ? name : `${name.slice(0, LONGEST - 5)}-${hex(name, 4)}`)
+
+/** The MAC address of a routed network's bridge: what the network's hosts know their gateway by. */
+export const bridgeMacOf = ({ name }: Pick<Network, 'name'>): string => stableMac(`network ${name}`)

@@ -83,6 +83,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
     personality: personalityOf(host),
     images: o.images,
     disks,
+    place,
   })
   return { ...started, disks }
 }

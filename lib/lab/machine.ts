@@ -17,7 +17,9 @@ import type { Images } from './images.ts'
 import { installKeys } from './keys.ts'
 import { moduleTree } from './modules.ts'
 import { netnsPath } from './paths.ts'
+import { prepareRouter } from './router.ts'
 import type { Personality } from './state.ts'
+import type { HostPlan } from './topology.ts'
 
 /** All that is needed to start one nspawn machine. */
 export interface MachineSpec {
@@ -30,6 +32,7 @@ export interface MachineSpec {
   readonly personality: Personality
   readonly images: Images
   readonly disks: readonly DiskFile[]
+  readonly place: HostPlan
 }
 
 /**
@@ -142,6 +145,7 @@ const prepareRoot = (spec: MachineSpec): void => {
   writeFileSync(join(etc, 'hostname'), `${spec.name}\n`)
   writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${spec.name}\n::1 localhost\n`)
   if (spec.disks.length > 0) prepareDisks(etc, spec.disks)
+  prepareRouter(etc, spec.place)
   writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
 }
 

@@ -62,7 +62,10 @@ export const plugIn = async (host: HostPlan): Promise<void> => {
       'link set lo up',
       ...host.links.flatMap(link => [
         `link add ${link.device} address ${link.mac} type veth peer name ${link.port} netns ${link.switchNetns}`,
-        ...link.addresses.map(address => `addr add ${address} brd + dev ${link.device}`),
+        // A machine gives its gateways' cables their addresses itself: files/lab/debian/nspawn/usr/lib/fmc-lab/cables.
+        ...(link.gateway ? [] : link.addresses).map(
+          address => `addr add ${address} brd + dev ${link.device}`,
+        ),
         `link set ${link.device} up`,
       ]),
       ...host.routes.map(r => `route add ${r.to} via ${r.via}`),

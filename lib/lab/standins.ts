@@ -38,6 +38,11 @@ export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): strin
     k3s.length > 0,
     `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (lib/lab/k3s-double/README.md)`,
   )
+  const vms = hosts.filter(host => inventory.hosts.get(host.name)?.vmOn !== undefined)
+  add(
+    vms.length > 0,
+    `VMs are machines of the lab (${vms.map(host => host.name).join(', ')}), whose cables go into the bridges of their networks on the hypervisor once there are any: no VM is made of them (hypervisor_vms: [])`,
+  )
   const of = (...personalities: Personality[]) =>
     machines.filter(host => personalities.includes(host.personality)).map(host => host.name)
   const note = (names: readonly string[], needed: boolean, text: (on: string) => string) =>

@@ -48,7 +48,7 @@ export interface LabState {
   readonly standIns: readonly string[]
   readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
   /** Variables that hold in the lab only. */
-  readonly vars: Readonly<Record<string, string | number | boolean>>
+  readonly vars: Readonly<Record<string, string | number | boolean | readonly string[]>>
   /** Overrides Inventory.artifacts. */
   readonly artifacts: Readonly<Record<string, LabArtifact>>
 }

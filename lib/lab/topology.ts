@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { UsageError } from '../errors.ts'
-import type { Host, Inventory, Network } from '../inventory/types.ts'
+import { bridgeMacOf, bridgeOf, macOf } from '../inventory/devices.ts'
+import type { Host, Inventory, Network, Nic } from '../inventory/types.ts'
 import { netnsName } from './paths.ts'
 
 /** A cable from a host into a network's bridge. */
@@ -16,6 +16,10 @@ export interface Link {
   readonly mac: string
   /** With prefix length. */
   readonly addresses: readonly string[]
+  /** A cable of the router's into a network that it routes: where the network's hosts find their gateway. */
+  readonly gateway?: undefined | { readonly bridge: string; readonly cidr: string }
+  /** The NIC that a role shall put into the network's bridge. */
+  readonly uplink?: true | undefined
 }
 
 /** A host's place in the network. */
@@ -117,38 +121,39 @@ const hostPlan = (
 ): HostPlan => {
   const routes = [...inventory.networks.values()].filter(n => n.router === host.name)
   const links: Link[] = []
-  const connect = (network: string, device: string, mac: string | undefined, more: string[]) => {
-    const to = switches.find(s => s.network === network)
-    if (to === undefined) throw new UsageError(`${host.name} is in unknown network ${network}`)
+  const connect = (link: Pick<Link, 'network' | 'mac' | 'addresses'> & Partial<Link>) => {
+    const to = switches.find(s => s.network === link.network)
+    if (to === undefined) throw new UsageError(`${host.name} is in unknown network ${link.network}`)
     const index = links.length
-    const found = links.find(link => link.network === network)
-    if (found) return
+    if (links.some(other => other.network === link.network)) return
     links.push({
-      network,
+      device: `eth${index}`,
+      ...link,
       switchNetns: to.netns,
       bridge: to.bridge,
       port: `p${host.index}.${index}`,
-      device,
-      mac: mac ?? derivedMac(key, host.name, index),
-      addresses: more,
     })
   }
   for (const nic of host.nics) {
     const network = inventory.networks.get(nic.network)
-    const own = routes.some(n => n.name === nic.network) ? network?.gateway : undefined
-    const all = [nic.address, ...(own && own !== nic.address ? [own] : [])]
-    connect(
-      nic.network,
-      nic.device,
-      nic.mac,
-      all.map(a => `${a}/${network?.prefix ?? 24}`),
-    )
+    const own = routes.find(n => n.name === nic.network)
+    const all = new Set([nic.address, ...(own?.gateway === undefined ? [] : [own.gateway])])
+    connect({
+      network: nic.network,
+      mac: macOf(host, nic),
+      addresses: [...all].map(a => `${a}/${network?.prefix ?? 24}`),
+      ...(network && isUplink(nic, network) ? { uplink: true } : { device: nic.device }),
+      ...(own && gatewayOf(own)),
+    })
   }
   for (const network of routes)
     if (network.gateway !== undefined)
-      connect(network.name, network.bridge ?? `eth${links.length}`, undefined, [
-        `${network.gateway}/${network.prefix}`,
-      ])
+      connect({
+        network: network.name,
+        mac: bridgeMacOf(network),
+        addresses: [`${network.gateway}/${network.prefix}`],
+        ...gatewayOf(network),
+      })
   return {
     name: host.name,
     netns: netnsName(key, host.name),
@@ -180,7 +185,10 @@ const hostRoutes = (
   return result
 }
 
-const derivedMac = (key: string, host: string, index: number): string => {
-  const hash = createHash('sha256').update(`${key}/${host}/${index}`).digest('hex')
-  return `52:54:00:${hash.slice(0, 2)}:${hash.slice(2, 4)}:${hash.slice(4, 6)}`
-}
+/** A NIC that is the network's bridge in the end is a plain one before a role has made it so. */
+const isUplink = (nic: Nic, network: Network): boolean =>
+  network.mode === 'bridge' && nic.device === bridgeOf(network)
+
+const gatewayOf = (network: Network): Pick<Link, 'gateway'> => ({
+  gateway: { bridge: bridgeOf(network), cidr: network.cidr },
+})

@@ -145,7 +145,12 @@ const build = async (
     standIns: [],
     skippedRoles: made.skippedRoles,
     // Not where the real cloud's is.
-    vars: { kubeconfig_path: join(dir, 'kubeconfig') },
+    vars: {
+      kubeconfig_path: join(dir, 'kubeconfig'),
+      // The VMs are machines of the lab already.
+      hypervisor_vms: [],
+      hypervisor_emulation: true,
+    },
     artifacts: made.artifacts,
   }
   // An interruption before this line leaves no state: the next `up` clears all and starts afresh.

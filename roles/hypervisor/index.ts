@@ -1,7 +1,12 @@
-import { packages, role, sysctl } from '../../lib/index.ts'
+import { gate, packages, role, sysctl } from '../../lib/index.ts'
+import { daemon } from './daemon.ts'
 import { machines } from './machines.ts'
+import { networksOf, virtualNetwork } from './networks.ts'
 import { platformOf } from './platform.ts'
+import { preflight } from './preflight.ts'
+import { networksRoute } from './route.ts'
 import { vars } from './vars.ts'
+import { vmsOf } from './vms.ts'
 
 export default role({
   name: 'hypervisor',
@@ -9,8 +14,13 @@ export default role({
   vars,
   async tasks({ vars, host }) {
     const platform = platformOf(host.os)
+    const networks = networksOf(host)
+    await preflight(vmsOf(host, vars), vars)
     await packages(...platform.packages)
     await sysctl('net.ipv4.ip_forward', 1)
+    for (const name of platform.daemons) await daemon(name)
+    for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
+    await gate('the networks are routed', () => networksRoute(networks))
     await machines(vars)
   },
 })

@@ -30,6 +30,12 @@ export const vars = z.object({
     .describe(
       "The NIC that goes into the LAN's bridge; default the one that holds this host's address",
     ),
+  hypervisor_nameservers: z
+    .array(z.ipv4())
+    .default([])
+    .describe(
+      "Name servers of the host when its NIC becomes the LAN's bridge; default: /etc/resolv.conf as it is",
+    ),
   hypervisor_restart_networks: z
     .boolean()
     .default(false)

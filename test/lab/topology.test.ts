@@ -29,7 +29,7 @@ void t.test('the router has a cable into each network it routes, with the gatewa
   t.strictSame(
     router?.links.map(l => [l.network, l.device, l.addresses]),
     [
-      ['lan', 'br0', ['192.168.0.40/24']],
+      ['lan', 'eth0', ['192.168.0.40/24']],
       ['kube_network_02', 'eth1', ['10.17.3.1/24']],
       ['kube_network_03', 'eth2', ['10.17.4.1/24']],
     ],

@@ -1,0 +1,18 @@
+/**
+ * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting. Messages of a command
+ * that succeeds are part of its output. $in is its standard input.
+ */
+export const VIRSH = `v() {
+  n=0
+  while :; do
+    c=0; said=$(printf %s "\${in-}" | virsh -q -c qemu:///system "$@" 2>&1) || c=$?
+    case $c:$said in
+      0:*) [ -z "$said" ] || printf '%s\\n' "$said"; return 0 ;;
+      *'ailed to connect socket'* | *'end of file'* | *'socket is closed'* | *'onnection reset'*) n=$((n + 1)) ;;
+      *) n=99 ;;
+    esac
+    [ $n -le 40 ] || { printf '%s\\n' "$said" >&2; return $c; }
+    sleep 0.25
+  done
+}
+`

@@ -1,0 +1,89 @@
+import t from 'tap'
+import type { Host } from '../../lib/index.ts'
+import { differences, networkXml, traits, uuidOf } from '../../roles/hypervisor/networks.ts'
+import { platformOf } from '../../roles/hypervisor/platform.ts'
+import { objections, parseCapacity } from '../../roles/hypervisor/preflight.ts'
+
+const vm = (name: string, more: Partial<Host> = {}): Host =>
+  ({ name, memoryMb: 2048, vcpu: 2, rootDiskGb: 20, disks: [], ...more }) as unknown as Host
+const limits = {
+  hypervisor_emulation: false,
+  hypervisor_overcommit: false,
+  hypervisor_reserved_mb: 1024,
+  hypervisor_pool_path: '/var/lib/libvirt/images',
+}
+const has = { flags: true, kvm: true, cpus: 4, memory: 8192, disk: 102_400 }
+
+void t.test('preflight', t => {
+  const two = [vm('a'), vm('b')]
+  t.strictSame(objections(two, has, limits), [])
+  t.match(objections(two, { ...has, flags: false, kvm: false }, limits), [/neither vmx nor svm/])
+  t.match(objections(two, { ...has, kvm: false }, limits), [/firmware/])
+  const weak = { ...has, flags: false, kvm: false }
+  t.strictSame(objections(two, weak, { ...limits, hypervisor_emulation: true }), [])
+  const many = [...two, vm('c', { memoryMb: 4096, disks: [{ sizeGb: 80 }] as never })]
+  t.strictSame(objections(many, has, limits), [
+    'the 3 VMs want 8 GB of memory beside the 1 GB that stay with the host, 1 GB more than the 7 GB there are',
+    'the 3 VMs want 6 of vCPU, 2 more than the 4 there are',
+    'the 3 VMs want 140 GB of disk in /var/lib/libvirt/images, 40 GB more than the 100 GB there are',
+  ])
+  t.strictSame(objections(many, has, { ...limits, hypervisor_overcommit: true }), [])
+  t.match(objections([vm('d', { memoryMb: undefined })], has, limits), [/d has no memory in/])
+  t.strictSame(parseCapacity('yes no 2 4096000 1048576 2048\n'), {
+    flags: true,
+    kvm: false,
+    cpus: 2,
+    memory: 4000,
+    disk: 1026,
+  })
+  t.throws(() => parseCapacity('yes no 2  1 2\n'), /does not tell/)
+  t.throws(
+    () => platformOf({ name: 'flatcar', family: 'flatcar', version: undefined }),
+    /not supported/,
+  )
+  t.end()
+})
+
+const network = {
+  name: 'k3s',
+  mode: 'open',
+  bridge: 'k3s',
+  address: '10.17.4.1',
+  prefix: 24,
+} as const
+
+void t.test('a network is compared by what counts', t => {
+  const xml = networkXml(network)
+  // As libvirt 9.0 prints it.
+  const dumped = xml
+    .replace('<network>', "<network connections='1'>")
+    .replace("prefix='24'/>", "prefix='24'>\n  </ip>")
+    .replace("<fmc:spec xmlns:fmc='urn:fmc' hash=", '<fmc:spec xmlns:fmc="urn:fmc" hash=')
+  t.strictSame(differences(xml, dumped), [])
+  t.strictSame(
+    differences(
+      networkXml({ ...network, mode: 'nat' }),
+      networkXml({ ...network, mode: 'nat' }).replace(
+        "<forward mode='nat'/>",
+        "<forward mode='nat'>\n<nat><port start='1024' end='65535'/></nat></forward>",
+      ),
+    ),
+    [],
+  )
+  t.match(differences(networkXml({ ...network, bridge: 'other' }), dumped), [
+    'bridge k3s → other',
+    /^specification /,
+  ])
+  t.match(
+    differences(
+      xml,
+      dumped.replace('</ip>', "<dhcp><range start='10.17.4.2' end='10.17.4.9'/></dhcp></ip>"),
+    ),
+    [/^elements .*dhcp.* → /],
+  )
+  t.equal(traits(xml)['mode'], 'open')
+  t.match(uuidOf('a'), /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  t.equal(uuidOf('a'), uuidOf('a'))
+  t.not(uuidOf('a'), uuidOf('b'))
+  t.end()
+})

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { proveRole, rig } from '../rig/lab.ts'
+
+const ROLE = ['role', 'hypervisor', 'hypervisor']
+const ONE = '10.17.3.11'
+const TWO = '10.17.4.21'
+
+/** A hypervisor with a VM in each of two networks; the second one's name is no device's name. */
+const INVENTORY = `timezone: UTC
+domain: cloud.internal
+networks:
+  lan: { cidr: 192.168.0.0/24, mode: bridge, bridge: br0, gateway: 192.168.0.1 }
+  inner: { cidr: 10.17.3.0/24, mode: open, gateway: 10.17.3.1, router: hypervisor }
+  a_network_of_many_words: { cidr: 10.17.4.0/24, mode: open, gateway: 10.17.4.1, router: hypervisor }
+hosts:
+  hypervisor: { os: debian 12, nics: [{ network: lan, address: 192.168.0.40, device: br0 }] }
+  one: { os: debian 12, vm_on: hypervisor, vcpu: 1, memory: 1GB, root_disk: 4GB, nics: [{ network: inner, address: ${ONE} }] }
+  two: { os: debian 12, vm_on: hypervisor, vcpu: 1, memory: 900TB, root_disk: 4GB, nics: [{ network: a_network_of_many_words, address: ${TWO} }] }
+`
+
+void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'fmc-hypervisor-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  const file = join(dir, 'inventory.yaml')
+  writeFileSync(file, INVENTORY)
+  const r = await rig(t, 'test-hypervisor', { inventory: file })
+  const host = (script: string) => r.text('hypervisor', script)
+  const changes = (run: { readonly changed: readonly string[] }) =>
+    run.changed.map(c => c.replace('hypervisor hypervisor/', ''))
+  const reach = async (message: string) => {
+    t.equal((await r.on('one', `ping -c1 -W2 ${TWO}`)).code, 0, `${message}: one reaches two`)
+  }
+  /** All that a second run must not touch. */
+  const state = () =>
+    host(
+      `for n in $(virsh net-list --all --name); do virsh net-dumpxml $n; virsh net-dumpxml --inactive $n; done
+       ip -j addr; ip route; bridge link; cat /sys/class/net/*/address`,
+    )
+
+  await t.test('what cannot run is refused before anything is changed', async t => {
+    const run = await r.fmc(
+      ...ROLE,
+      '-e',
+      'hypervisor_emulation=false',
+      '-e',
+      'hypervisor_vms=[one, two]',
+    )
+    t.equal(run.code, 2)
+    t.strictSame(run.changed, [])
+    t.match(
+      run.failures[0],
+      /nothing was changed: .*want 921\d+ GB of memory .*more than the [\d.]+ GB there are/,
+    )
+    t.not((await r.on('hypervisor', 'command -v virsh')).code, 0)
+  })
+
+  await t.test('from a bare machine to routed networks, and again', async t => {
+    await reach('bare')
+    const done = await proveRole(t, r, ...ROLE)
+    t.match(changes(done).join(), /network a_network_of_many_words,.*network inner/)
+    await reach('routed')
+    t.match(await host('bridge link show dev eth1'), / master inner /)
+    t.equal(await host('ip -4 -o addr show dev eth1'), '', 'the cable has no address of its own')
+    const before = await state()
+    t.strictSame((await r.fmc(...ROLE)).changed, [])
+    t.equal(await state(), before, 'byte for byte')
+  })
+
+  await t.test('a network that was stopped by hand is started again', async t => {
+    await host('virsh net-destroy inner')
+    t.not((await r.on('two', `ping -c1 -W1 ${ONE}`)).code, 0, 'nothing else carries the packets')
+    const done = await proveRole(t, r, ...ROLE)
+    t.strictSame(changes(done), ['network inner'])
+    await reach('started')
+  })
+
+  await t.test('a network in use changes only when that is allowed', async t => {
+    await host(
+      `virsh net-dumpxml --inactive inner | sed "s/stp='off'/stp='on'/" | virsh net-define /dev/stdin
+       virsh net-destroy inner; virsh net-start inner`,
+    )
+    const refused = await r.fmc(...ROLE)
+    t.equal(refused.code, 2)
+    t.match(
+      refused.failures[0],
+      /inner is not as declared and was left as it is \(spanning tree on → off\)/,
+    )
+    await reach('refused')
+    const done = await proveRole(t, r, ...ROLE, '-e', 'hypervisor_restart_networks=true')
+    t.strictSame(changes(done), ['network inner'])
+    t.equal(await host('cat /sys/class/net/inner/bridge/stp_state'), '0')
+    await reach('changed')
+  })
+})
