@@ -9,7 +9,6 @@ import {
   TaskError,
   type Common,
   type Host,
-  type Network,
   type Result,
 } from '../../lib/index.ts'
 import { VIRSH } from './virsh.ts'
@@ -60,7 +59,7 @@ export function networkXml(network: VirtualNetwork): string {
   const { name, mode, bridge, address, prefix } = network
   const body = `  <forward mode='${mode}'/>
   <bridge name='${bridge}' stp='off' delay='0'/>
-  <mac address='${bridgeMacOf({ name } as Network)}'/>
+  <mac address='${bridgeMacOf({ name })}'/>
   <dns enable='no'/>
   <ip address='${address}' prefix='${prefix}'/>
 `
