@@ -3,6 +3,15 @@ export { z } from 'zod'
 export { ask, type Facts, type Query } from './facts/index.ts'
 export { TaskError } from './errors.ts'
 export { bridgeMacOf, bridgeOf, macOf, stableMac } from './inventory/devices.ts'
+export {
+  contains,
+  formatIpv4,
+  isHostAddress,
+  overlaps,
+  parseCidr,
+  parseIpv4,
+  type Block,
+} from './inventory/net.ts'
 export type { Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
 export { Secret, secret, reveal } from './secrets/secret.ts'
 export { quote, quoteAll } from './shell/quote.ts'

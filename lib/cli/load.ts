@@ -8,7 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { FmcError, UsageError } from '../errors.ts'
 import type { Playbook, Role } from '../engine/role.ts'
@@ -166,6 +166,13 @@ export async function loadRole(name: string, inventoryFile: string): Promise<Rol
   if (typeof found?.tasks !== 'function')
     throw new UsageError(`${file}: its default export is not a role({…})`)
   return found
+}
+
+/** What a file beside a role's index.ts exports as its default: a command of fmc that belongs to the role. */
+export async function loadPart<T>(role: string, part: string, inventoryFile: string): Promise<T> {
+  const file = join(dirname(pick('role', role, roleFiles(inventoryFile))), part)
+  if (!existsSync(file)) throw new UsageError(`the role ${role} has no ${file}`)
+  return (await importTs(file)) as T
 }
 
 /** Every role there is. */

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { EXIT, FmcError } from '../errors.ts'
 import type { PlayOptions } from './play.ts'
 import type { AdHocOptions } from './run.ts'
+import type { ClientOptions } from './wireguard.ts'
 
 declare const FMC_VERSION: string
 
@@ -185,6 +186,27 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .allowUnknownOption()
     .passThroughOptions()
     .action((args: string[]) => set(import('./lab.ts').then(m => m.lab(args))))
+  const wireguard = program.command('wireguard').description('the VPN: client')
+  wireguard
+    .command('client <name>')
+    .description(
+      "a road warrior's whole configuration with its private key, and on a terminal its QR code",
+    )
+    .addOption(inventoryOption())
+    .addOption(extraVars())
+    .option('--random', 'make a new key instead of taking the one of the secrets')
+    .option('--address <address>', 'with --random, of a new device; default: the first free one')
+    .option('--network <name>', 'of several VPNs')
+    .option('--hub-key <key>', "the hub's public key; default: the hub is asked")
+    .option('--out <file>', 'write it there, for you alone, instead of printing it')
+    .option('--qr', 'print the QR code, too, though this is no terminal')
+    .option('--no-qr', 'print no QR code')
+    .option('-K, --ask-become-pass', 'ask for the sudo password, once')
+    .option('--identity <file>', 'age identity that opens the secrets file')
+    .option('--lab', 'of the lab')
+    .action((name: string, o: ClientOptions & LabFlags) =>
+      set(maybeInLab(o, async () => (await import('./wireguard.ts')).clientCommand(name, o))),
+    )
   program
     .command('secrets [args...]')
     .description('the encrypted secrets file: init, edit, set, rekey')

@@ -10,6 +10,7 @@ import {
 } from './net.ts'
 import type { Finding, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
+import { defaultDevice } from './resolve.ts'
 
 /** Networks and addresses that cannot work together. */
 export function addressFindings(raw: RawInventory): Finding[] {
@@ -44,7 +45,7 @@ export function addressFindings(raw: RawInventory): Finding[] {
       if (network?.router !== name || network.gateway !== nic.address)
         claim(owners, nic.address, name, [...path, 'address'])
       if (nic.mac !== undefined) claim(macs, nic.mac, name, [...path, 'mac'])
-      const device = nic.device ?? `eth${index}`
+      const device = nic.device ?? defaultDevice(raw, host, index)
       claim(
         devices,
         device,

@@ -2,6 +2,7 @@ import { addressFindings } from './check-addresses.ts'
 import { capacityFindings } from './check-capacity.ts'
 import { referenceFindings } from './check-references.ts'
 import { vipFindings } from './check-vips.ts'
+import { vpnFindings } from './check-vpn.ts'
 import type { Finding } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
@@ -10,5 +11,6 @@ export const checkInventory = (raw: RawInventory): Finding[] => [
   ...referenceFindings(raw),
   ...addressFindings(raw),
   ...vipFindings(raw),
+  ...vpnFindings(raw),
   ...capacityFindings(raw),
 ]

@@ -22,10 +22,12 @@ export interface RawSsh {
 
 export interface RawNetwork {
   readonly cidr: string
-  readonly mode: 'bridge' | 'open' | 'nat'
+  readonly mode: 'bridge' | 'open' | 'nat' | 'wireguard'
   readonly gateway?: string | undefined
   readonly bridge?: string | undefined
   readonly router?: string | undefined
+  readonly port?: number | undefined
+  readonly endpoint?: string | undefined
 }
 
 export interface RawVip {

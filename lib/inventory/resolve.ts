@@ -1,7 +1,7 @@
 import { dirname, resolve as resolvePath } from 'node:path'
 import { groupTree, type GroupTree } from './groups.ts'
 import { parseCidr } from './net.ts'
-import type { RawDisk, RawHost, RawInventory, RawSsh, RawValue } from './raw.ts'
+import type { RawDisk, RawHost, RawInventory, RawNic, RawSsh, RawValue } from './raw.ts'
 import type { Disk, Host, Inventory, Network, Nic, Os, Vars, Vip } from './types.ts'
 
 const FAMILIES = {
@@ -72,6 +72,14 @@ export function resolveInventory(
   }
 }
 
+/** eth0, eth1 … in the order of the list; the interface of a VPN is no further card. */
+export function defaultDevice(raw: RawInventory, host: RawHost, position: number): string {
+  const isVpn = (nic: RawNic | undefined) => raw.networks[nic?.network ?? '']?.mode === 'wireguard'
+  const nics = host.nics ?? []
+  if (isVpn(nics[position])) return 'wg0'
+  return `eth${nics.slice(0, position).filter(nic => !isVpn(nic)).length}`
+}
+
 function resolveNetwork(name: string, network: RawInventory['networks'][string]): Network {
   const block = parseCidr(network.cidr)
   return {
@@ -82,6 +90,8 @@ function resolveNetwork(name: string, network: RawInventory['networks'][string])
     gateway: network.gateway,
     bridge: network.bridge,
     router: network.router,
+    port: network.mode === 'wireguard' ? (network.port ?? 51820) : undefined,
+    endpoint: network.endpoint,
   }
 }
 
@@ -110,7 +120,7 @@ function resolveHost(
       network: nic.network,
       address: nic.address,
       mac: nic.mac,
-      device: nic.device ?? `eth${position}`,
+      device: nic.device ?? defaultDevice(raw, host, position),
     })),
     vcpu: host.vcpu,
     memoryMb: host.memory === undefined ? undefined : megabytes(host.memory),

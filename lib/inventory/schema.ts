@@ -3,6 +3,7 @@ import { z } from 'zod'
 const NAME = /^[a-z][a-z0-9_-]*$/
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const GROUP_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+const ENDPOINT = /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
 const SIZE = /^\d+(\.\d+)?(MB|GB|TB)$/
 
 const text = (pattern: RegExp, expected: string) =>
@@ -32,13 +33,21 @@ const ssh = {
 const network = z.strictObject({
   cidr: text(/^[\d.]+\/\d+$/, 'a network such as 10.17.3.0/24'),
   mode: z
-    .enum(['bridge', 'open', 'nat'])
-    .describe("bridge: the physical LAN; open: routed without libvirt's rules; nat: libvirt's own"),
+    .enum(['bridge', 'open', 'nat', 'wireguard'])
+    .describe(
+      "bridge: the physical LAN; open: routed without libvirt's rules; nat: libvirt's own; wireguard: a VPN whose hub is the router",
+    ),
   gateway: address.optional().describe('Default route of the hosts in it'),
   bridge: text(/^[a-zA-Z0-9_.-]{1,15}$/, 'a device name of at most 15 characters')
     .optional()
     .describe('Bridge device on the hypervisor'),
   router: z.string().optional().describe('The host that routes this network and holds the gateway'),
+  port: ports.optional().describe("Of a VPN: the hub's UDP port. Default: 51820"),
+  endpoint: text(ENDPOINT, 'an IPv4 address or a host name')
+    .optional()
+    .describe(
+      'Of a VPN: where its hub is reached from outside, such as the name that ddns keeps. Default: the address fmc connects to',
+    ),
 })
 
 const vip = z.strictObject({
@@ -67,7 +76,7 @@ const nic = z.strictObject({
   mac: text(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'a MAC address such as 52:54:00:12:34:56').optional(),
   device: text(/^[a-zA-Z0-9_.-]{1,15}$/, 'a device name')
     .optional()
-    .describe('Default: eth0, eth1 … in the order of the list'),
+    .describe('Default: eth0, eth1 … in the order of the list; in a VPN wg0'),
 })
 
 const disk = z.strictObject({

@@ -23,12 +23,19 @@ export interface Network {
   /** e.g. 10.17.3.0/24 */
   readonly cidr: string
   readonly prefix: number
-  /** bridge: the physical LAN; open: routed by the hypervisor without libvirt's rules; nat: libvirt's. */
-  readonly mode: 'bridge' | 'open' | 'nat'
+  /**
+   * bridge: the physical LAN; open: routed by the hypervisor without libvirt's rules; nat: libvirt's; wireguard: a VPN
+   * whose hub is the router.
+   */
+  readonly mode: 'bridge' | 'open' | 'nat' | 'wireguard'
   readonly gateway: string | undefined
   readonly bridge: string | undefined
   /** The host that routes this network and holds `gateway`; undefined: a device outside the inventory. */
   readonly router: string | undefined
+  /** Of a VPN: the hub's UDP port. */
+  readonly port?: number | undefined
+  /** Of a VPN: where the hub is reached from outside; undefined: at its own address. */
+  readonly endpoint?: string | undefined
 }
 
 export interface Nic {

@@ -25,6 +25,8 @@ export interface BootOptions {
   readonly dir: string
   readonly key: string
   readonly images: Images
+  /** WireGuard in userland, where the kernel has none. */
+  readonly wireguard: string | undefined
   readonly vm: boolean
   /** The host as the lab last ran it. */
   readonly before: LabHost | undefined
@@ -84,6 +86,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
     images: o.images,
     disks,
     place,
+    wireguard: o.wireguard,
   })
   return { ...started, disks }
 }

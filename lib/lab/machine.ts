@@ -20,6 +20,7 @@ import { netnsPath } from './paths.ts'
 import { prepareRouter } from './router.ts'
 import type { Personality } from './state.ts'
 import type { HostPlan } from './topology.ts'
+import { wireguardBind } from './wireguard-go.ts'
 
 /** All that is needed to start one nspawn machine. */
 export interface MachineSpec {
@@ -33,6 +34,8 @@ export interface MachineSpec {
   readonly images: Images
   readonly disks: readonly DiskFile[]
   readonly place: HostPlan
+  /** WireGuard in userland, where the kernel has none. */
+  readonly wireguard: string | undefined
 }
 
 /**
@@ -109,6 +112,7 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   '--system-call-filter=name_to_handle_at open_by_handle_at',
   '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_DAC_READ_SEARCH',
   ...['/dev/net/tun', '/dev/fuse'].filter(existsSync).map(device => `--bind=${device}`),
+  ...wireguardBind(spec.wireguard),
   ...spec.disks.map((disk, n) => `--bind=${disk.loop}:${diskNode(n)}`),
   ...(spec.personality === 'debian' ? [`--bind-ro=${spec.images.mirror}:/srv/mirror`] : []),
 ]

@@ -4,10 +4,14 @@ import { join } from 'node:path'
 
 /**
  * The made-up value of a secret in a lab: the same for the lab's life, different in every lab.
- * Its seed lies in the lab's directory, readable by root alone.
+ * What is called wireguard… is a WireGuard key. Its seed lies in the lab's directory, readable by root alone.
  */
-export const labSecret = (dir: string, name: string): string =>
-  createHmac('sha256', seed(dir)).update(name).digest('base64url').slice(0, 24)
+export const labSecret = (dir: string, name: string): string => {
+  const value = createHmac('sha256', seed(dir)).update(name)
+  return name.startsWith('wireguard')
+    ? value.digest('base64')
+    : value.digest('base64url').slice(0, 24)
+}
 
 const seed = (dir: string): Buffer => {
   const file = join(dir, 'secret-seed')

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Inventory } from '../inventory/types.ts'
 import { runsK3s } from './k3s-double.ts'
 import type { LabHost, Personality } from './state.ts'
+import { inVpn } from './wireguard-go.ts'
 
 /** Whether the running kernel has a filesystem type (nfs4, nfsd). */
 export const kernelHas = (filesystem: string): boolean =>
@@ -15,7 +16,11 @@ const runsHere = (inventory: Inventory, name: string): boolean => {
 }
 
 /** What in this lab is not the real thing, and what it therefore does not prove. */
-export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): string[] => {
+export const standIns = (
+  inventory: Inventory,
+  hosts: readonly LabHost[],
+  wireguardGo: boolean,
+): string[] => {
   const machines = hosts.filter(host => !host.vm)
   const guests = (family: string) =>
     hosts
@@ -79,6 +84,15 @@ export const standIns = (inventory: Inventory, hosts: readonly LabHost[]): strin
     !kernelHas('nfs4'),
     on =>
       `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
+  )
+  note(
+    of('debian', 'flatcar').filter(name => {
+      const host = inventory.hosts.get(name)
+      return host !== undefined && inVpn(inventory, host)
+    }),
+    wireguardGo,
+    on =>
+      `wireguard-go stands in for the kernel's WireGuard${on}: the same protocol and tools; proves nothing about the module or its speed`,
   )
   return result
 }

@@ -60,7 +60,7 @@ export interface Topology {
  */
 export const topology = (inventory: Inventory, key: string): Topology => {
   const controllerNetns = netnsName(key, 'lan')
-  const networks = [...inventory.networks.values()]
+  const networks = cabled(inventory)
   const switches = networks.map((network, n) => switchPlan(network, n, key, controllerNetns))
   if (networks.length > 0 && switches.every(s => s.netns !== controllerNetns))
     throw new UsageError(
@@ -76,6 +76,10 @@ export const topology = (inventory: Inventory, key: string): Topology => {
     ),
   }
 }
+
+/** A VPN is nothing that the lab could plug in: its hosts make it themselves. */
+const cabled = (inventory: Inventory): Network[] =>
+  [...inventory.networks.values()].filter(network => network.mode !== 'wireguard')
 
 const switchPlan = (
   network: Network,
@@ -119,7 +123,9 @@ const hostPlan = (
   routed: readonly (Route & { from: string })[],
   key: string,
 ): HostPlan => {
-  const routes = [...inventory.networks.values()].filter(n => n.router === host.name)
+  const networks = cabled(inventory)
+  const nics = host.nics.filter(nic => inventory.networks.get(nic.network)?.mode !== 'wireguard')
+  const routes = networks.filter(n => n.router === host.name)
   const links: Link[] = []
   const connect = (link: Pick<Link, 'network' | 'mac' | 'addresses'> & Partial<Link>) => {
     const to = switches.find(s => s.network === link.network)
@@ -134,7 +140,7 @@ const hostPlan = (
       port: `p${host.index}.${index}`,
     })
   }
-  for (const nic of host.nics) {
+  for (const nic of nics) {
     const network = inventory.networks.get(nic.network)
     const own = routes.find(n => n.name === nic.network)
     const all = new Set([nic.address, ...(own?.gateway === undefined ? [] : [own.gateway])])
@@ -158,7 +164,7 @@ const hostPlan = (
     name: host.name,
     netns: netnsName(key, host.name),
     links,
-    routes: hostRoutes(inventory, host, links, routed),
+    routes: hostRoutes(inventory, { ...host, nics }, links, routed),
     forwards: routes.length > 0,
   }
 }

@@ -21,6 +21,7 @@ import { readState, writeState } from './state.ts'
 import type { LabHost, LabState } from './state.ts'
 import { topology } from './topology.ts'
 import { waitForBoot, waitForSsh } from './wait.ts'
+import { inVpn, WIREGUARD, wireguardGo } from './wireguard-go.ts'
 
 /** How a lab is brought up. */
 export interface UpOptions {
@@ -126,6 +127,7 @@ const build = async (
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const files = await images(plan.log)
   const made = await programs(inventory, wanted, plan)
+  const wireguard = made.artifacts[WIREGUARD]?.path
   raiseLimits()
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
@@ -163,11 +165,11 @@ const build = async (
       if (place === undefined) throw new Error(`no place for ${host.name}`)
       const before = plan.state?.hosts.find(h => h.name === host.name)
       const vm = plan.vm?.includes(host.name) ?? before?.vm ?? false
-      return boot(host, place, { dir, key, images: files, vm, before, log: plan.log })
+      return boot(host, place, { dir, key, images: files, wireguard, vm, before, log: plan.log })
     }),
   )
   state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
-  state = { ...state, standIns: standIns(inventory, state.hosts) }
+  state = { ...state, standIns: standIns(inventory, state.hosts, WIREGUARD in state.artifacts) }
   writeState(state)
   await waitUntilReady(state)
   state = { ...state, hosts: state.hosts.map(host => ({ ...host, ready: true })) }
@@ -184,12 +186,17 @@ const programs = async (
   wanted: readonly Host[],
   { state, yes = false, log }: Plan,
 ): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
-  const made = state ?? (await coredns(inventory, { yes, log }))
-  if (!wanted.some(runsK3s) || 'k3s' in made.artifacts) return made
-  const double = await k3sDouble({ yes, log })
+  const made: Pick<LabState, 'artifacts' | 'skippedRoles'>[] = [
+    state ?? (await coredns(inventory, { yes, log })),
+  ]
+  const lacks = (name: string): boolean => state === undefined || !(name in state.artifacts)
+  if (wanted.some(runsK3s) && lacks('k3s')) made.push(await k3sDouble({ yes, log }))
+  if (wanted.some(host => inVpn(inventory, host)) && lacks(WIREGUARD))
+    made.push(await wireguardGo({ yes, log }))
+  const skipped = new Map(made.flatMap(m => m.skippedRoles).map(s => [s.role, s]))
   return {
-    artifacts: { ...made.artifacts, ...double.artifacts },
-    skippedRoles: [...made.skippedRoles, ...double.skippedRoles],
+    artifacts: Object.assign({}, ...made.map(m => m.artifacts)) as LabState['artifacts'],
+    skippedRoles: [...skipped.values()],
   }
 }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { loadInventory } from '../../lib/inventory/load.ts'
 import { lint } from '../../lib/inventory/lint.ts'
 import { fileWith, marked, small, SMALL } from './helpers.ts'
 
@@ -11,6 +12,9 @@ type Row = readonly [
 
 const API = '    address: 192.168.0.32'
 const LB2 = 'nics: [{ network: lan, address: 192.168.0.31 }]'
+
+const VPN = 'vpn: { cidr: 10.17.0.0/24, mode: wireguard, gateway: 10.17.0.1, router: hv }'
+const withVpn = (text: string) => ['vips:\n', `  ${text}\nvips:\n`] as const
 
 // ‸ marks where the problem must be reported.
 const ERRORS: readonly Row[] = [
@@ -68,7 +72,11 @@ const ERRORS: readonly Row[] = [
   ],
   ['nothing', [['hosts: [db1]', '‸hosts: ']], 'groups.db.hosts: expected a list, got nothing'],
   ['memory without unit', [['memory: 4GB', 'memory: ‸"4"']], /expected a size such as 512MB/],
-  ['no such mode', [['mode: open', 'mode: ‸route']], /expected bridge or open or nat, got "route"/],
+  [
+    'no such mode',
+    [['mode: open', 'mode: ‸route']],
+    /expected bridge or open or nat or wireguard, got "route"/,
+  ],
   ['no such OS', [['os: rocky 9.5', 'os: ‸windows']], /expected debian, ubuntu/],
   [
     'bad host name',
@@ -329,6 +337,43 @@ const ERRORS: readonly Row[] = [
     [['balancers: lb', 'balancers: lb\n    preferred: ‸db1']],
     'db1 is none of the balancers of the VIP api',
   ],
+
+  [
+    'a VPN without a hub',
+    [withVpn('‸vpn: { cidr: 10.17.0.0/24, mode: wireguard }')],
+    'the VPN vpn has no hub',
+    /name its hub as router/,
+  ],
+  [
+    'a VPN with a bridge',
+    [withVpn(`${VPN.slice(0, -2)}, ‸bridge: br1 }`)],
+    'the VPN vpn has no bridge',
+  ],
+  [
+    'a port of what is no VPN',
+    [['router: hv }', 'router: hv, ‸port: 51820 }']],
+    'inner is no VPN',
+    'only mode: wireguard has it',
+  ],
+  [
+    'an endpoint that is none',
+    [withVpn(`${VPN.slice(0, -2)}, endpoint: ‸"home:51820" }`)],
+    /expected an IPv4 address or a host name/,
+  ],
+  [
+    'a MAC address in a VPN',
+    [
+      withVpn(VPN),
+      [LB2, `${LB2.slice(0, -1)}, { network: vpn, address: 10.17.0.3, mac: ‸52:54:00:12:34:56 }]`],
+    ],
+    'an interface of a VPN has no MAC address',
+  ],
+  [
+    'no way to a host but its VPN',
+    [withVpn(VPN), [LB2, 'nics: [‸{ network: vpn, address: 10.17.0.3 }]']],
+    'fmc would connect to lb2 through the VPN that it is to set up there',
+    /ssh: \{ host \}/,
+  ],
 ]
 for (const [title, replacements, message, hint] of ERRORS)
   void t.test(title, async t => {
@@ -383,6 +428,19 @@ void t.test('no problem where there is none', async t => {
   t.same(await lint(fileWith(t, vrids)), [], 'one vrid in two networks')
   const unknownSize = small(['memory: 4GB, vcpu: 4, ', ''])
   t.same(await lint(fileWith(t, unknownSize)), [], 'a hypervisor whose size is not stated')
+  const vpn = small(withVpn(VPN), [
+    LB2,
+    `${LB2.slice(0, -1)}, { network: vpn, address: 10.17.0.3 }, { network: inner, address: 10.17.3.9 }]`,
+  ])
+  const file = fileWith(t, vpn)
+  t.same(await lint(file), [], 'a spoke of a VPN')
+  const { hosts, networks } = await loadInventory(file)
+  t.same(
+    hosts.get('lb2')?.nics.map(nic => nic.device),
+    ['eth0', 'wg0', 'eth1'],
+    'its interface is no further card',
+  )
+  t.equal(networks.get('vpn')?.port, 51820)
 })
 
 void t.test('every problem is reported, in the order of the file', async t => {

@@ -62,3 +62,27 @@ void t.test('without a network of its own fmc has no place to stand', async t =>
   const networks = new Map([...inventory.networks].filter(([name]) => name !== 'lan'))
   t.throws(() => topology({ ...inventory, networks }, 'key'), /router is not in the inventory/)
 })
+
+void t.test('a VPN has no cables: its hosts make it themselves', async t => {
+  const inventory = await loadInventory(`${ROOT}/inventory.yaml`)
+  const lan = inventory.networks.get('lan')
+  const hypervisor = inventory.hosts.get('hypervisor')
+  if (!lan || !hypervisor) throw new Error('no such inventory')
+  const tunnel = { network: 'tunnel', address: '10.99.0.1', mac: undefined, device: 'wg0' }
+  const more = {
+    ...inventory,
+    networks: new Map(inventory.networks).set('tunnel', {
+      ...lan,
+      name: 'tunnel',
+      cidr: '10.99.0.0/24',
+      mode: 'wireguard',
+      gateway: '10.99.0.1',
+      router: 'hypervisor',
+    }),
+    hosts: new Map(inventory.hosts).set('hypervisor', {
+      ...hypervisor,
+      nics: [...hypervisor.nics, tunnel],
+    }),
+  }
+  t.strictSame(topology(more, 'key'), plan)
+})

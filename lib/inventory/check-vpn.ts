@@ -1,0 +1,47 @@
+import { error } from './check-references.ts'
+import type { Finding } from './problem.ts'
+import type { RawInventory } from './raw.ts'
+
+/** VPNs without a hub, and what can only be said of a VPN or cannot be said of one. */
+export function vpnFindings(raw: RawInventory): Finding[] {
+  const isVpn = (network: string): boolean => raw.networks[network]?.mode === 'wireguard'
+  const networks = Object.entries(raw.networks).flatMap(([name, network]) => {
+    const path = ['networks', name]
+    if (!isVpn(name))
+      return (['port', 'endpoint'] as const)
+        .filter(key => network[key] !== undefined)
+        .map(key => error([...path, key], `${name} is no VPN`, 'only mode: wireguard has it', true))
+    const found: Finding[] = []
+    if (network.router === undefined)
+      found.push(
+        error(
+          path,
+          `the VPN ${name} has no hub`,
+          'name its hub as router and that address as gateway',
+          true,
+        ),
+      )
+    if (network.bridge !== undefined)
+      found.push(error([...path, 'bridge'], `the VPN ${name} has no bridge`, undefined, true))
+    return found
+  })
+  const hosts = Object.entries(raw.hosts).flatMap(([name, host]) =>
+    (host.nics ?? []).flatMap((nic, index) => {
+      if (!isVpn(nic.network)) return []
+      const path = ['hosts', name, 'nics', index]
+      const found: Finding[] = []
+      if (nic.mac !== undefined)
+        found.push(error([...path, 'mac'], 'an interface of a VPN has no MAC address'))
+      if (index === 0 && host.ssh?.host === undefined)
+        found.push(
+          error(
+            path,
+            `fmc would connect to ${name} through the VPN that it is to set up there`,
+            'put another nic first, or give ssh: { host }',
+          ),
+        )
+      return found
+    }),
+  )
+  return [...networks, ...hosts]
+}

@@ -1,0 +1,186 @@
+import {
+  $,
+  directory,
+  file,
+  flush,
+  gate,
+  inventory,
+  on,
+  packages,
+  peek,
+  role,
+  secret,
+  service,
+  sysctl,
+  type Host,
+} from '../../lib/index.ts'
+import { platformOf } from './platform.ts'
+import {
+  DIRECTORY,
+  drift,
+  keyFile,
+  parseWritten,
+  runningScript,
+  unitOf,
+  writtenScript,
+  type Written,
+} from './status.ts'
+import { config, interfaceSection, keysIn, sections, type KnownPeer } from './templates.ts'
+import {
+  configuration,
+  networkInterface,
+  privateKey,
+  reloadScript,
+  restartScript,
+  runningOf,
+} from './tunnel.ts'
+import { tunnelOf, type Peer, type Tunnel } from './vpn.ts'
+import { vars as schema, type Vars } from './vars.ts'
+
+interface Context {
+  readonly vars: Vars
+  readonly host: Host
+}
+
+/** A tunnel that is used is renewed every two minutes (WireGuard's REKEY_AFTER_TIME and REJECT_AFTER_TIME). */
+const FRESH_SECONDS = 180
+
+export default role({
+  name: 'wireguard',
+  summary: 'The VPN: hub, spokes and road warriors of a network of mode wireguard',
+  vars: schema,
+  async tasks(context) {
+    const { vars, host } = context
+    const tunnel = tunnelOf(inventory(), host, vars)
+    if (tunnel === undefined) return
+    const { device } = tunnel
+
+    await packages(...platformOf(host).packages)
+    await directory(DIRECTORY, { mode: '0700' })
+    if (vars.wireguard_private_key === undefined) await privateKey({ device })
+    else
+      await file(keyFile(device), {
+        content: secret`${vars.wireguard_private_key}\n`,
+        mode: '0600',
+      })
+    if (tunnel.forwards) await sysctl('net.ipv4.ip_forward', 1)
+
+    const before = parseWritten(await look(writtenScript(device)))
+    const peers = await withKeys(tunnel.peers, keysIn(before?.text ?? ''))
+    const changed = await configuration({
+      device,
+      content: config(tunnel, peers, vars),
+      ...(before === undefined ? {} : { notify: await howToTake(tunnel, before, vars) }),
+    })
+    const started = await service(unitOf(device))
+    if (changed.changed) await flush()
+    else
+      await networkInterface({
+        tunnel,
+        peers,
+        mtu: vars.wireguard_mtu,
+        starting: started.changed,
+      })
+    await gate('the tunnel is up', () => isUp(tunnel, peers, vars))
+  },
+  handlers: {
+    'restart wireguard': context => $`sh -c ${restartScript(tunnelHere(context))}`,
+    'reload wireguard': context => $`sh -c ${reloadScript(tunnelHere(context))}`,
+  },
+})
+
+function tunnelHere({ vars, host }: Context): Tunnel {
+  const tunnel = tunnelOf(inventory(), host, vars)
+  if (tunnel === undefined) throw new Error(`${host.name} is in no VPN`)
+  return tunnel
+}
+
+/** What a read-only script says. It decides by the state from before the run, so a plan stays exact. */
+async function look(
+  script: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { exitCode, stdout, stderr } = await peek`sh -c ${script}`
+  return { code: exitCode, stdout, stderr }
+}
+
+/** Peers come and go while the tunnels stay up; an address, port, MTU or command needs the interface made anew. */
+async function howToTake(tunnel: Tunnel, before: Written, vars: Vars): Promise<string> {
+  const running = runningOf(tunnel.device, await look(runningScript(tunnel.device)))
+  const same = sections(before.text).get('') === interfaceSection(tunnel, vars).trim()
+  return running !== undefined && same ? 'reload wireguard' : 'restart wireguard'
+}
+
+/** The peers with their public keys. Hosts of the inventory make theirs themselves, perhaps at this moment. */
+async function withKeys(
+  peers: readonly Peer[],
+  lastKnown: ReadonlyMap<string, string>,
+): Promise<KnownPeer[]> {
+  const lookUp = (): Promise<KnownPeer[]> =>
+    Promise.all(
+      peers.map(async peer => ({ ...peer, key: peer.publicKey ?? (await keyOf(peer, lastKnown)) })),
+    )
+  let known = await lookUp()
+  if (known.some(p => p.key === undefined))
+    await gate('the peers have their keys', async () => {
+      known = await lookUp()
+      const missing = known.filter(p => p.key === undefined).map(p => p.name)
+      return (
+        missing.length === 0 || `${missing.join(', ')} has no key yet: this role makes it there`
+      )
+    })
+  return known
+}
+
+/** Who cannot be reached keeps the key that this host knows already. */
+async function keyOf(
+  { name, ask }: Peer,
+  lastKnown: ReadonlyMap<string, string>,
+): Promise<string | undefined> {
+  if (ask === undefined) return undefined
+  try {
+    const { code, stdout } = await on(ask.host, () => look(`wg pubkey <${keyFile(ask.device)}`))
+    return code === 0 ? stdout.trim() : undefined
+  } catch (error) {
+    const key = lastKnown.get(name)
+    if (key !== undefined && error instanceof Error && error.name === 'UnreachableError') return key
+    throw error
+  }
+}
+
+async function isUp(
+  tunnel: Tunnel,
+  peers: readonly KnownPeer[],
+  vars: Vars,
+): Promise<true | string> {
+  const { device } = tunnel
+  const [written, status, shaken] = await Promise.all([
+    look(writtenScript(device)),
+    look(runningScript(device)),
+    look(`date +%s; wg show ${device} latest-handshakes`),
+  ])
+  const running = runningOf(device, status)
+  if (running === undefined) return `there is no interface ${device}: ${status.stderr.trim()}`
+  const own = parseWritten(written)
+  if (own === undefined) return `no configuration: ${written.stderr.trim()}`
+  const [wrong] = drift(
+    tunnel,
+    peers,
+    { publicKey: own.publicKey, mtu: vars.wireguard_mtu },
+    running,
+  )
+  if (wrong !== undefined) return wrong.what
+  return silentPeer(peers, shaken.stdout)
+}
+
+/** A peer that is always on has shaken hands a moment ago. */
+export function silentPeer(peers: readonly KnownPeer[], answer: string): true | string {
+  const [now = '', ...lines] = answer.trim().split('\n')
+  const last = new Map(lines.map(l => l.split(/\s+/) as [string, string]))
+  const silent = peers
+    .filter(p => p.alwaysOn)
+    .filter(p => Number(now) - Number(last.get(p.key ?? '') ?? 0) > FRESH_SECONDS)
+    .map(p => p.name)
+  return (
+    silent.length === 0 || `no handshake with ${silent.join(', ')} in the last ${FRESH_SECONDS} s`
+  )
+}

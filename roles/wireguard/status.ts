@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto'
+import { contains, parseCidr, reveal, TaskError, type Block } from '../../lib/index.ts'
+import { sections, type KnownPeer } from './templates.ts'
+import type { Tunnel } from './vpn.ts'
+
+export const DIRECTORY = '/etc/wireguard'
+export const keyFile = (device: string): string => `${DIRECTORY}/${device}.key`
+export const configFile = (device: string): string => `${DIRECTORY}/${device}.conf`
+export const unitOf = (device: string): string => `wg-quick@${device}`
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** A configuration as a host may tell it: without private key, preshared keys only as a checksum. */
+export interface Written {
+  /** Mode and owner. */
+  readonly access: string
+  readonly publicKey: string
+  /** The private key in it is the one of the key file. */
+  readonly ownKey: boolean
+  readonly presharedKeys: string
+  readonly text: string
+}
+
+/** Read-only shell text that tells a configuration; fails when there is none. */
+export const writtenScript = (device: string): string => `set -e
+own=$(wg pubkey <${keyFile(device)})
+cd ${DIRECTORY}
+stat -c '%a %U:%G' ${device}.conf
+echo "$own"
+[ "$(sed -n 's/^PrivateKey = //p' ${device}.conf | wg pubkey 2>/dev/null)" = "$own" ] && echo same || echo other
+sed -n '/^PresharedKey = /p' ${device}.conf | sha256sum | cut -c 1-64
+sed -E '/^[[:space:]]*(private|preshared)key/Id' ${device}.conf`
+
+/** What writtenScript printed; undefined: there is no such configuration. */
+export function parseWritten(answer: { code: number | null; stdout: string }): Written | undefined {
+  if (answer.code !== 0) return undefined
+  const [access = '', publicKey = '', own, presharedKeys = '', ...text] = answer.stdout.split('\n')
+  return { access, publicKey, ownKey: own === 'same', presharedKeys, text: text.join('\n') }
+}
+
+const PRESHARED = /^PresharedKey = .*\n/gm
+
+/** What a configuration would look like once it is written. */
+export const toBeWritten = (content: string): Pick<Written, 'presharedKeys' | 'text'> => ({
+  presharedKeys: sha256((content.match(PRESHARED) ?? []).join('')),
+  text: content.replaceAll(PRESHARED, ''),
+})
+
+/** What differs, in words; [] if nothing. */
+export function differences(now: Written, content: string): string[] {
+  const wanted = toBeWritten(content)
+  const [before, after] = [sections(now.text), sections(wanted.text)]
+  const named = (name: string, what: string) =>
+    name === '' ? `the interface: ${what}` : `${what} ${name}`
+  const found = [
+    ...[...after]
+      .filter(([name, text]) => before.get(name) !== text)
+      .map(([name]) => named(name, name !== '' && !before.has(name) ? 'add the peer' : 'change')),
+    ...[...before.keys()].filter(name => !after.has(name)).map(name => `remove the peer ${name}`),
+    ...(now.presharedKeys === wanted.presharedKeys ? [] : ['other preshared keys']),
+    ...(now.ownKey ? [] : ['the private key of the key file']),
+    ...(now.access === '600 root:root' ? [] : [`${now.access} → 600 root:root`]),
+  ]
+  return found.length > 0 || now.text === wanted.text ? found : ['content']
+}
+
+export interface RunningPeer {
+  /** Checksum of the preshared key, or -. */
+  readonly presharedKey: string
+  readonly allowed: string
+  readonly keepalive: string
+}
+
+/** An interface as it runs. */
+export interface Running {
+  readonly address: string
+  readonly mtu: number
+  readonly publicKey: string
+  readonly port: number
+  readonly peers: ReadonlyMap<string, RunningPeer>
+  readonly routes: readonly string[]
+}
+
+/** Read-only shell text that tells how an interface runs, without its keys. */
+export const runningScript = (device: string): string => `set -e
+ip link show dev ${device} >/dev/null 2>&1 || { echo down; exit 0; }
+ip -4 -o addr show dev ${device} | while read -r _ _ _ a _; do echo "address $a"; done
+read -r mtu </sys/class/net/${device}/mtu; echo "mtu $mtu"
+ip -4 route show dev ${device} | while read -r to rest; do
+  case " $rest " in *' proto kernel '*) ;; *) echo "route $to" ;; esac
+done
+wg show ${device} dump | {
+  read -r _ key port _; echo "self $key $port"
+  while read -r key psk _ allowed _ _ _ keepalive; do
+    [ "$psk" = '(none)' ] && psk=- || psk=$(printf %s "$psk" | sha256sum | cut -c 1-64)
+    echo "peer $key $psk $allowed $keepalive"
+  done
+}`
+
+/** What runningScript printed; undefined: there is no such interface. Throws TaskError. */
+export function parseRunning(device: string, stdout: string): Running | undefined {
+  if (stdout === 'down\n') return undefined
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map(l => l.split(' '))
+  const all = (word: string) => lines.filter(([first]) => first === word).map(([, ...rest]) => rest)
+  const [self] = all('self')
+  const [mtu] = all('mtu')
+  if (!self || !mtu)
+    throw new TaskError(`${device} is there and is no WireGuard interface`, { output: stdout })
+  return {
+    address: all('address').flat().join(' '),
+    mtu: Number(mtu[0]),
+    publicKey: self[0] ?? '',
+    port: Number(self[1]),
+    peers: new Map(
+      all('peer').map(([key = '', presharedKey = '', allowed = '', keepalive = '']) => [
+        key,
+        { presharedKey, allowed: sorted(allowed.split(',')), keepalive },
+      ]),
+    ),
+    routes: all('route').map(([to = '']) => (to.includes('/') ? to : `${to}/32`)),
+  }
+}
+
+const sorted = (blocks: readonly string[]): string => [...blocks].sort().join(',')
+
+/** Routes that wg-quick makes for the peers of a tunnel: for all that its own network does not cover. */
+export function routesOf({ address, peers }: Pick<Tunnel, 'address' | 'peers'>): string[] {
+  const [own = '', prefix = ''] = address.split('/')
+  const inside = { ...(parseCidr(`${own}/32`) as Block), prefix: Number(prefix) }
+  const size = 2 ** (32 - inside.prefix)
+  const base = inside.base - (inside.base % size)
+  const vpn = { base, last: base + size - 1, prefix: inside.prefix }
+  return peers
+    .flatMap(p => p.allowed)
+    .filter(cidr => !contains(vpn, (parseCidr(cidr) as Block).base))
+}
+
+export interface Drift {
+  readonly what: string
+  /** It cannot be put right while the tunnels stay up. */
+  readonly restart: boolean
+}
+
+/** Where an interface is not what its configuration says. */
+export function drift(
+  tunnel: Tunnel,
+  peers: readonly KnownPeer[],
+  own: { readonly publicKey: string; readonly mtu: number | undefined },
+  now: Running,
+): Drift[] {
+  const found: Drift[] = []
+  const differ = (what: string, is: string, wanted: string, restart = false): void => {
+    if (is !== wanted)
+      found.push({ what: `${what} ${is || 'none'} → ${wanted || 'none'}`, restart })
+  }
+  differ('address', now.address, tunnel.address, true)
+  if (own.mtu !== undefined) differ('mtu', String(now.mtu), String(own.mtu), true)
+  if (tunnel.port !== undefined) differ('port', String(now.port), String(tunnel.port), true)
+  differ('key', now.publicKey, own.publicKey)
+  for (const peer of peers) {
+    const is = now.peers.get(peer.key ?? '')
+    const psk = peer.presharedKey
+    if (is === undefined) found.push({ what: `add the peer ${peer.name}`, restart: false })
+    else {
+      differ(`networks of ${peer.name}`, is.allowed, sorted(peer.allowed))
+      differ(
+        `keepalive of ${peer.name}`,
+        is.keepalive,
+        peer.keepalive === 0 ? 'off' : String(peer.keepalive),
+      )
+      if (is.presharedKey !== (psk ? sha256(reveal(psk)) : '-'))
+        found.push({ what: `preshared key of ${peer.name}`, restart: false })
+    }
+  }
+  const known = new Set(peers.map(p => p.key))
+  for (const key of now.peers.keys())
+    if (!known.has(key)) found.push({ what: `remove the peer ${key}`, restart: false })
+  differ('routes', [...now.routes].sort().join(' '), routesOf(tunnel).sort().join(' '))
+  return found
+}

@@ -1,0 +1,151 @@
+import {
+  ask,
+  quote,
+  resource,
+  reveal,
+  Secret,
+  TaskError,
+  type Common,
+  type PlannedChange,
+} from '../../lib/index.ts'
+import {
+  configFile,
+  differences,
+  drift,
+  keyFile,
+  parseRunning,
+  parseWritten,
+  routesOf,
+  runningScript,
+  unitOf,
+  writtenScript,
+} from './status.ts'
+import type { KnownPeer } from './templates.ts'
+import type { Tunnel } from './vpn.ts'
+
+/** Shell text as one command, so that a resource and a probe ask the same question. */
+const sh = (script: string): string => `sh -c ${quote(script)}`
+
+/** The host's private key, made there when it is missing. */
+export const privateKey = resource({
+  name: (o: Common & { readonly device: string }) => `key ${keyFile(o.device)}`,
+  needs: o => ({ self: ask('path', keyFile(o.device)) }),
+  plan({ device }, { self }) {
+    const path = quote(keyFile(device))
+    const leaves: PlannedChange['leaves'] = [
+      [ask('path', keyFile(device)), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
+    ]
+    if (self === null)
+      return [
+        {
+          what: 'make a private key',
+          // A key that is there by now is left alone.
+          script: `umask 077; wg genkey >${path}.fmc-new; [ -s ${path}.fmc-new ]; sync -- ${path}.fmc-new
+mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
+          leaves,
+        },
+      ]
+    if (self.type !== 'file')
+      throw new TaskError(`${keyFile(device)} is a ${self.type}, not a file`)
+    if (self.mode === '0600' && self.owner === 'root' && self.group === 'root') return []
+    return [
+      {
+        what: `${self.mode} ${self.owner}:${self.group} → 0600 root:root`,
+        script: `chown root:root -- ${path}; chmod 0600 -- ${path}`,
+        leaves,
+      },
+    ]
+  },
+})
+
+/** Tried on an interface that nobody uses: what wg(8) does not accept never replaces what works. */
+const validation = (candidate: string): string => `d=$(mktemp -d /run/fmc-wireguard.XXXXXX)
+trap ${quote(`rm -rf -- "$d" ${candidate}; ip link del dev fmc-check 2>/dev/null || :`)} EXIT
+cp -- ${candidate} "$d/fmc-check.conf"; wg-quick strip "$d/fmc-check.conf" >"$d/stripped"
+ip link del dev fmc-check 2>/dev/null || :
+ip link add dev fmc-check type wireguard 2>/dev/null ||
+  "\${WG_QUICK_USERSPACE_IMPLEMENTATION:-wireguard-go}" fmc-check >/dev/null 2>&1 ||
+  { echo 'this kernel has no WireGuard' >&2; exit 69; }
+WG_ENDPOINT_RESOLUTION_RETRIES=2 wg setconf fmc-check "$d/stripped" >&2 || { echo 'validation failed: wg does not accept the configuration' >&2; exit 65; }`
+
+/** /etc/wireguard/DEVICE.conf, 0600. The host itself puts its private key in. */
+export const configuration = resource({
+  name: (o: Common & { readonly device: string; readonly content: string | Secret }) =>
+    `file ${configFile(o.device)}`,
+  needs: o => ({ now: ask('command', sh(writtenScript(o.device))) }),
+  plan({ device, content }, { now }) {
+    const written = parseWritten(now)
+    const found = written === undefined ? ['create'] : differences(written, reveal(content))
+    if (found.length === 0) return []
+    const candidate = quote(`${configFile(device)}.fmc-new`)
+    const prepare = `umask 077; trap ${quote(`rm -f -- ${candidate}`)} EXIT; rm -f -- ${candidate}
+k=$(cat ${quote(keyFile(device))}); set -C
+printf %s ${quote(reveal(content))} | while IFS= read -r l; do
+  printf '%s\\n' "$l"; [ "$l" != '[Interface]' ] || printf 'PrivateKey = %s\\n' "$k"
+done >${candidate}
+set +C
+${validation(candidate)}
+sync -- ${candidate}`
+    return found.map((what, i) =>
+      i > 0
+        ? { what }
+        : {
+            what,
+            prepare: content instanceof Secret ? new Secret(prepare, content.name) : prepare,
+            script: `mv -fT -- ${candidate} ${quote(configFile(device))}`,
+            leaves: [
+              [
+                ask('path', configFile(device)),
+                { type: 'file', mode: '0600', owner: 'root', group: 'root' },
+              ],
+            ],
+          },
+    )
+  },
+})
+
+/** Shell text that makes an interface follow its file while its tunnels stay up; syncconf knows no routes. */
+export const reloadScript = (tunnel: Tunnel): string => {
+  const { device } = tunnel
+  const wanted = routesOf(tunnel).join(' ')
+  return `systemctl reload -- ${quote(unitOf(device))}
+ip -4 route show dev ${device} | while read -r to rest; do
+  case " $rest " in *' proto kernel '*) continue ;; esac
+  case $to in */*) ;; *) to=$to/32 ;; esac
+  case ' ${wanted} ' in *" $to "*) ;; *) ip -4 route del "$to" dev ${device} ;; esac
+done
+for to in ${wanted}; do ip -4 route replace "$to" dev ${device}; done`
+}
+
+export const restartScript = ({ device }: Pick<Tunnel, 'device'>): string =>
+  `systemctl restart -- ${quote(unitOf(device))}`
+
+export interface InterfaceOptions extends Common {
+  readonly tunnel: Tunnel
+  readonly peers: readonly KnownPeer[]
+  readonly mtu: number | undefined
+  /** Its unit is only now started. */
+  readonly starting: boolean
+}
+
+/** The interface runs as its file says; tunnels that need no change stay up. */
+export const networkInterface = resource({
+  name: (o: InterfaceOptions) => `interface ${o.tunnel.device}`,
+  needs: ({ tunnel: { device } }) => ({
+    now: ask('command', sh(runningScript(device))),
+    written: ask('command', sh(writtenScript(device))),
+  }),
+  plan({ tunnel, peers, mtu, starting }, { now, written }) {
+    const running = runningOf(tunnel.device, now)
+    if (running === undefined)
+      return starting ? [] : [{ what: 'it is gone: restart', script: restartScript(tunnel) }]
+    const publicKey = parseWritten(written)?.publicKey ?? ''
+    const found = drift(tunnel, peers, { publicKey, mtu }, running)
+    const how = found.some(f => f.restart) ? restartScript(tunnel) : reloadScript(tunnel)
+    return found.map(({ what }, i) => (i > 0 ? { what } : { what, script: how }))
+  },
+})
+
+/** undefined: no interface, or no WireGuard on this host yet. */
+export const runningOf = (device: string, answer: { code: number | null; stdout: string }) =>
+  answer.code === 0 ? parseRunning(device, answer.stdout) : undefined

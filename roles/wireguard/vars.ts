@@ -1,0 +1,96 @@
+import { Secret, z } from '../../lib/index.ts'
+
+const OCTET = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)'
+const text = (pattern: RegExp, expected: string) =>
+  z.string().regex(pattern, { error: `expected ${expected}` })
+const address = text(new RegExp(`^(${OCTET}\\.){3}${OCTET}$`), 'an IPv4 address')
+/** 32 bytes in base64. */
+const key = text(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a WireGuard key of 44 characters')
+const networks = z.array(z.string().min(1))
+const seconds = z.int().min(0).max(65_535)
+const command = text(/^[^\n\0#]+$/, 'one line without #')
+
+export const peer = z
+  .strictObject({
+    name: text(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name of a-z, 0-9 and -').describe(
+      'A host of the inventory that is in the VPN, or any device',
+    ),
+    address: address.optional().describe("In the VPN; of a host of the inventory its nic's"),
+    public_key: key.optional().describe('Of a host of the inventory: instead of asking it'),
+    private_key: z
+      .instanceof(Secret)
+      .optional()
+      .describe(
+        'Instead of public_key, for a device whose whole configuration `fmc wireguard client` shall print',
+      ),
+    preshared_key: z
+      .instanceof(Secret)
+      .optional()
+      .describe('A key that both sides add; the other side must have it, too'),
+    networks: networks
+      .default([])
+      .describe(
+        'Networks behind it, by name or CIDR, besides those that the inventory says it routes',
+      ),
+    endpoint: text(/^[a-zA-Z0-9][a-zA-Z0-9.-]*:\d{1,5}$/, 'HOST:PORT')
+      .optional()
+      .describe('Where this host finds it, if it does not wait to be found'),
+    keepalive: seconds
+      .optional()
+      .describe('Seconds; default wireguard_keepalive for the hub, else 0'),
+    always_on: z
+      .boolean()
+      .optional()
+      .describe('The gate waits for its handshake. Default: true for hosts of the inventory'),
+    reaches: z
+      .union([z.literal('all'), networks])
+      .optional()
+      .describe(
+        "For `fmc wireguard client`: what the device sends through the VPN, by name or CIDR, or all. Default: the inventory's networks",
+      ),
+    dns: z
+      .array(address)
+      .default([])
+      .describe('For `fmc wireguard client`: its DNS servers while the VPN is up'),
+  })
+  .refine(p => p.public_key === undefined || p.private_key === undefined, {
+    error: 'public_key or private_key, not both',
+    path: ['public_key'],
+  })
+
+export const vars = z.object({
+  wireguard_peers: z
+    .array(peer)
+    .default([])
+    .describe(
+      'On the hub: road warriors and other devices; and what the inventory does not say of hosts that are in the VPN',
+    ),
+  wireguard_private_key: z
+    .instanceof(Secret)
+    .optional()
+    .describe(
+      'A key kept in the secrets; default: one that the host makes once and never gives away',
+    ),
+  wireguard_port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe("UDP port; default on the hub the network's, elsewhere any"),
+  wireguard_reaches: networks
+    .optional()
+    .describe(
+      'On a spoke: what it reaches through the hub, by name or CIDR. Default: the networks that other hosts of the inventory route',
+    ),
+  wireguard_keepalive: seconds
+    .default(25)
+    .describe(
+      'On a spoke: seconds between signs of life to the hub, for the NAT in between; 0: none',
+    ),
+  wireguard_mtu: z.int().min(576).max(9000).optional().describe('Default: what wg-quick finds'),
+  wireguard_post_up: z.array(command).default([]).describe('Commands when the interface is up'),
+  wireguard_post_down: z.array(command).default([]).describe('Commands when it is gone'),
+})
+
+export type Vars = z.output<typeof vars>
+export type PeerVars = z.output<typeof peer>

@@ -1,0 +1,210 @@
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { enterLab, sshCommand } from '../../lib/lab/index.ts'
+import { until } from '../rig/balancers.ts'
+import { proveRole, rig, run, ROOT } from '../rig/lab.ts'
+
+const INVENTORY = `timezone: UTC
+domain: cloud.internal
+networks:
+  lan: { cidr: 192.168.0.0/24, mode: bridge, gateway: 192.168.0.1 }
+  wan: { cidr: 198.51.100.0/24, mode: bridge, gateway: 198.51.100.1 }
+  inner: { cidr: 10.17.3.0/24, mode: open, gateway: 10.17.3.1, router: hub }
+  vpn: { cidr: 10.17.0.0/24, mode: wireguard, gateway: 10.17.0.1, router: hub }
+hosts:
+  hub:
+    os: debian 12
+    nics: [{ network: lan, address: 192.168.0.40 }]
+    vars:
+      wireguard_peers:
+        - { name: laptop, address: 10.17.0.10, private_key: !secret wireguard_laptop }
+        # more
+  vps:
+    os: flatcar
+    nics: [{ network: wan, address: 198.51.100.7 }, { network: vpn, address: 10.17.0.2 }]
+  inside: { os: debian 12, nics: [{ network: inner, address: 10.17.3.9 }] }
+  roamer: { os: flatcar, nics: [{ network: wan, address: 198.51.100.8 }] }
+`
+const ROLE = ['role', 'wireguard', 'hub,vps']
+
+void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }, async t => {
+  const inventory = join(t.testdir({}), 'inventory.yaml')
+  writeFileSync(inventory, INVENTORY)
+  const edit = (from: string, to: string) =>
+    writeFileSync(inventory, readFileSync(inventory, 'utf8').replace(from, to))
+  const r = await rig(t, 'wireguard', { inventory })
+  const changes = (ran: { readonly changed: readonly string[] }) =>
+    ran.changed.map(c => c.replace(' wireguard/', ': '))
+  const shaken = (host: string) => r.text(host, 'wg show wg0 latest-handshakes')
+  const state = async () =>
+    (
+      await Promise.all(
+        ['hub', 'vps'].map(h =>
+          r.text(h, 'wg showconf wg0; cat /etc/wireguard/wg0.conf; ip route'),
+        ),
+      )
+    ).join('\n')
+
+  await t.test('from nothing, and again', async t => {
+    const done = await proveRole(t, r, ...ROLE)
+    t.match(changes(done), ['hub: directory /etc/wireguard'].slice(1))
+    const before = await state()
+    t.strictSame((await r.fmc(...ROLE)).changed, [])
+    t.equal(await state(), before, 'a second run leaves it byte for byte as it is')
+    const key = await r.text('vps', 'cat /etc/wireguard/wg0.key')
+    t.notMatch(JSON.stringify(done.events) + done.stderr, key, 'a private key stays where it is')
+    t.notMatch(await r.text('hub', 'cat /etc/wireguard/*'), key)
+    t.equal(
+      await r.text('vps', 'stat -c %a /etc/wireguard/wg0.key /etc/wireguard/wg0.conf'),
+      '600\n600',
+    )
+  })
+
+  await t.test('the spoke reaches what is behind the hub, through the tunnel', async t => {
+    t.equal(
+      await r.text('vps', 'ip -4 route get 10.17.3.9 | grep -o "dev wg0 src [0-9.]*"'),
+      'dev wg0 src 10.17.0.2',
+    )
+    await r.text('inside', 'ping -c 1 -W 2 10.17.0.2')
+    await r.text('vps', 'ping -c 1 -W 2 10.17.3.9')
+  })
+
+  await t.test('a road warrior with what `fmc wireguard client` prints', async t => {
+    const asked = ['wireguard', 'client', 'laptop', '-i', inventory, '--lab', '--qr']
+    const printed = await run([process.execPath, join(ROOT, 'lib/bin.js'), ...asked], {
+      env: { FMC_LAB: r.name },
+    })
+    t.equal(printed.code, 0, printed.stderr)
+    const [config = '', code] = printed.stdout.split('\n\n\x1b')
+    t.match(code, /[█▀▄]{20}/, 'a QR code')
+    await r.on('roamer', 'umask 077; cat >/etc/wireguard/wg0.conf; wg-quick up wg0', config)
+    await r.text('roamer', 'ping -c 1 -W 3 10.17.3.9 && ping -c 1 -W 2 192.168.0.40')
+    await r.text('roamer', 'ping -c 1 -W 3 10.17.0.2')
+  })
+
+  await t.test('a new peer and its network come while a connection stays', async t => {
+    // A shell in `inside` whose answers come through the tunnel, one connection for the whole time.
+    await r.text(
+      'inside',
+      'systemd-run -q --unit=clock socat TCP-LISTEN:7000,reuseaddr SYSTEM:"while sleep 0.1; do date +%s%N; done" 2>/dev/null || systemd-run -q --unit=clock sh -c "while sleep 0.1; do date +%s%N; done | nc -l -p 7000"',
+    )
+    const [command = '', ...args] = enterLab(
+      r.state,
+      sshCommand(r.state, 'vps', ['exec bash -c "exec 3<>/dev/tcp/10.17.3.9/7000; cat <&3"']),
+    )
+    const reader = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => reader.kill())
+    let heard = 0
+    reader.stdout.on('data', () => heard++)
+    await until(() => Promise.resolve(heard > 3), 10, 'the connection')
+    const before = await shaken('hub')
+
+    const phone = await r.text('roamer', 'wg genkey | wg pubkey')
+    edit(
+      '        # more',
+      `        - { name: phone, address: 10.17.0.11, public_key: ${phone}, networks: [10.40.0.0/16] }`,
+    )
+    const done = await proveRole(t, r, ...ROLE)
+    t.strictSame(changes(done), [
+      'hub: file /etc/wireguard/wg0.conf',
+      'hub: handler reload wireguard',
+    ])
+    t.match(
+      done.tasks.flatMap(e => e.changes.map(c => c.what)),
+      ['add the peer phone'],
+    )
+    t.equal(
+      await r.text('hub', 'ip -4 -o route show 10.40.0.0/16'),
+      '10.40.0.0/16 dev wg0 scope link ',
+    )
+    const then = heard
+    await until(() => Promise.resolve(heard > then + 3), 5, 'the connection lives')
+    t.equal(reader.exitCode, null)
+    const after = await shaken('hub')
+    for (const line of before.split('\n')) t.match(after, line, 'no tunnel was made anew')
+  })
+
+  await t.test('changes by hand are predicted and undone without a restart', async t => {
+    const since = await r.text(
+      'hub',
+      'systemctl show -P ActiveEnterTimestampMonotonic wg-quick@wg0',
+    )
+    await r.text(
+      'hub',
+      'wg set wg0 peer $(wg show wg0 allowed-ips | grep 10.17.0.11 | cut -f 1) remove; ip route del 10.40.0.0/16',
+    )
+    const done = await proveRole(t, r, ...ROLE)
+    t.strictSame(changes(done), ['hub: interface wg0'])
+    t.match(
+      await r.text('hub', 'ip route; wg show wg0 allowed-ips'),
+      /10\.40\.0\.0\/16 dev wg0[^]*10\.40\.0\.0\/16/,
+    )
+    await r.text(
+      'hub',
+      'sed -i s/51820/51999/ /etc/wireguard/wg0.conf; chmod 644 /etc/wireguard/wg0.conf',
+    )
+    const file = await r.fmc(...ROLE, '--dry-run')
+    t.strictSame(changes(file), [
+      'hub: file /etc/wireguard/wg0.conf',
+      'hub: handler restart wireguard',
+    ])
+    t.equal((await r.fmc(...ROLE)).code, 0)
+    t.not(
+      await r.text('hub', 'systemctl show -P ActiveEnterTimestampMonotonic wg-quick@wg0'),
+      since,
+    )
+    t.equal(
+      await r.text('hub', 'wg show wg0 listen-port; stat -c %a /etc/wireguard/wg0.conf'),
+      '51820\n600',
+    )
+  })
+
+  await t.test('a peer that goes takes its route with it', async t => {
+    edit(', networks: [10.40.0.0/16]', '')
+    const done = await proveRole(t, r, ...ROLE)
+    t.strictSame(changes(done), [
+      'hub: file /etc/wireguard/wg0.conf',
+      'hub: handler reload wireguard',
+    ])
+    t.equal(await r.text('hub', 'ip -4 route show 10.40.0.0/16'), '')
+  })
+
+  await t.test('an interface that is gone is made again', async t => {
+    await r.text('vps', 'ip link del wg0')
+    t.strictSame(changes(await proveRole(t, r, ...ROLE)), ['vps: interface wg0'])
+    await r.text('vps', 'ping -c 1 -W 2 10.17.3.9')
+  })
+
+  await t.test('what wg does not accept never replaces what works', async t => {
+    const before = await state()
+    edit(
+      'private_key: !secret wireguard_laptop',
+      'private_key: !secret wireguard_laptop, preshared_key: !secret not_a_key',
+    )
+    const ran = await r.fmc(...ROLE)
+    t.equal(ran.code, 2)
+    t.match(ran.failures.join('\n'), /wg does not accept the configuration/)
+    t.equal(await state(), before)
+    t.equal(
+      await r.text('hub', 'wg show interfaces; ls /etc/wireguard /run | grep -c fmc || true'),
+      'wg0\n0',
+    )
+    edit(', preshared_key: !secret not_a_key', '')
+  })
+
+  await t.test('the gate fails when the tunnel is not what it says', async t => {
+    edit('address: 10.17.0.11,', 'address: 10.17.0.11, always_on: true,')
+    const silent = await r.fmcInVain(...ROLE)
+    t.equal(silent.code, 2)
+    t.match(silent.failures.join('\n'), /no handshake with phone in the last 180 s/)
+  })
+
+  await t.test('a spoke whose hub has no key yet says so', async t => {
+    await r.text('hub', 'systemctl stop wg-quick@wg0; rm -r /etc/wireguard')
+    const alone = await r.fmcInVain('role', 'wireguard', 'vps')
+    t.equal(alone.code, 2)
+    t.match(alone.failures.join('\n'), /hub has no key yet: this role makes it there/)
+  })
+})
