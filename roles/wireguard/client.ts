@@ -1,6 +1,8 @@
 import {
+  contains,
   formatIpv4,
   parseCidr,
+  parseIpv4,
   secret,
   TaskError,
   type Block,
@@ -68,18 +70,22 @@ export default function client(request: ClientRequest): Client {
         dns: own?.dns.length ? [...own.dns, inventory.domain] : [],
         hubKey,
         endpoint: endpointOf(network, hub),
-        allowed: reached(inventory, network, own),
+        allowed: reached(request, own),
         keepalive: own?.keepalive ?? 25,
       }),
   }
 }
 
-/** What a device sends through the VPN: by default all that the inventory knows. */
-function reached(inventory: Inventory, network: Network, own: PeerVars | undefined): string[] {
-  if (own?.reaches === 'all') return ['0.0.0.0/0']
+/** What a device sends through the VPN: by default all that the inventory knows, but not the packets of the VPN itself. */
+function reached({ inventory, network, hub }: ClientRequest, own: PeerVars | undefined): string[] {
+  if (own?.reaches?.includes('all')) return ['0.0.0.0/0']
+  const end = parseIpv4(network.endpoint ?? hub.address)
   const others =
     own?.reaches === undefined
-      ? [...inventory.networks.values()].filter(n => n.mode !== 'wireguard').map(n => n.cidr)
+      ? [...inventory.networks.values()]
+          .filter(n => n.mode !== 'wireguard')
+          .filter(n => end === undefined || !contains(parseCidr(n.cidr) as Block, end))
+          .map(n => n.cidr)
       : blocksOf(inventory, own.reaches, `wireguard_peers: ${own.name}`)
   return [...new Set([network.cidr, ...others])]
 }

@@ -42,8 +42,7 @@ export const peer = z
       .boolean()
       .optional()
       .describe('The gate waits for its handshake. Default: true for hosts of the inventory'),
-    reaches: z
-      .union([z.literal('all'), networks])
+    reaches: networks
       .optional()
       .describe(
         "For `fmc wireguard client`: what the device sends through the VPN, by name or CIDR, or all. Default: the inventory's networks",

@@ -370,8 +370,14 @@ const ERRORS: readonly Row[] = [
   ],
   [
     'no way to a host but its VPN',
-    [withVpn(VPN), [LB2, 'nics: [‸{ network: vpn, address: 10.17.0.3 }]']],
-    'fmc would connect to lb2 through the VPN that it is to set up there',
+    [
+      withVpn(VPN),
+      [
+        'nics: [{ network: inner, address: 10.17.3.14 }]',
+        'nics: [‸{ network: vpn, address: 10.17.0.3 }]',
+      ],
+    ],
+    'fmc would connect to db1 through the VPN that it is to set up there',
     /ssh: \{ host \}/,
   ],
 ]

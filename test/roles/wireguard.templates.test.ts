@@ -283,7 +283,7 @@ PersistentKeepalive = 25
   )
   const everything = withPeers({
     ...kept,
-    reaches: 'all',
+    reaches: ['all'],
     dns: ['10.17.3.11'],
     preshared_key: PSK,
     keepalive: 0,
@@ -301,6 +301,23 @@ PersistentKeepalive = 25
     withPeers(kept)('phone', true).declare,
     /address: 10\.17\.0\.11/,
     'a new key for an old one',
+  )
+  const near = inventory.networks.get('vpn')
+  const hub = { ...hostOf(inventory, 'hv'), vars: { wireguard_peers: [kept] } as never }
+  if (!near) throw new Error('no VPN')
+  t.match(
+    client({
+      inventory,
+      network: { ...near, endpoint: undefined },
+      hub,
+      name: 'phone',
+      random: false,
+      address: undefined,
+    })
+      .config('HUB')
+      .reveal(),
+    'AllowedIPs = 10.17.0.0/24, 10.17.3.0/24, 10.30.0.0/24\nEndpoint = 192.168.0.40:51820',
+    'the network in which the hub is found is not reached through it',
   )
   t.throws(() => withPeers(laptop)('laptop'), /the private key of laptop is on laptop alone/)
   t.throws(() => withPeers(laptop)('nobody'), /none of the wireguard_peers of hv/)

@@ -19,7 +19,7 @@ hosts:
     nics: [{ network: lan, address: 192.168.0.40 }]
     vars:
       wireguard_peers:
-        - { name: laptop, address: 10.17.0.10, private_key: !secret wireguard_laptop }
+        - { name: laptop, address: 10.17.0.10, private_key: !secret wireguard_laptop, reaches: [inner] }
         # more
   vps:
     os: flatcar
