@@ -49,6 +49,7 @@ void t.test('inventory.yaml is the cloud of today', async t => {
       ['lan', '192.168.0.0/24', '192.168.0.1'],
       ['kube_network_02', '10.17.3.0/24', '10.17.3.1'],
       ['kube_network_03', '10.17.4.0/24', '10.17.4.1'],
+      ['vpn', '10.17.0.0/24', '10.17.0.1'],
     ],
   )
   const vips = [...inventory.vips.values()].map(vip => [
