@@ -72,6 +72,7 @@ const labTarget = (host: Host, { ssh }: LabState): Target => ({
   port: 22,
   user: ssh.user,
   sudo: false,
+  transport: host.ssh.transport,
   identityFiles: [ssh.identityFile],
   knownHostsFiles: [ssh.knownHostsFile],
   useSshConfig: false,

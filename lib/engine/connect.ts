@@ -3,9 +3,9 @@ import { ask, batch, keyOf, type Query } from '../facts/index.ts'
 import { TaskError, UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
-import type { OpenSession, Target } from '../ssh/types.ts'
+import type { OpenSession, Session, Target } from '../ssh/types.ts'
 import { marksOf } from './handlers.ts'
-import { HostRun, type Reopen } from './host-run.ts'
+import { HostRun, type Ways } from './host-run.ts'
 import { lockScript, type LockKind } from './lock.ts'
 import { Questions } from './questions.ts'
 
@@ -53,7 +53,7 @@ export async function connect(
       host,
       session,
       o.secrets,
-      reopener(o.openSession, o.targetOf(host), signed),
+      waysTo(o.openSession, o.targetOf(host), signed),
     )
     run.learnIfSound(() => questions.parse({ ...output, stdout: rest }))
     return { run, save: () => memory.save([...run.asked.values()], remembered) }
@@ -66,24 +66,33 @@ export async function connect(
 const signature = (command: string): string =>
   `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${command})`
 
-/** How long a host that is rebooting may take to answer one attempt. */
+/** How long a host that is rebooting, or whose network was changed, may take to answer one attempt. */
 const RETRY_MS = 5000
 
-const reopener =
-  (openSession: OpenSession, target: Target, signed: () => ReturnType<typeof lockScript>): Reopen =>
-  async notBoot => {
-    const { session } = await openSession({ ...target, connectTimeoutMs: RETRY_MS })
-    try {
-      // The lock comes last: the session that the old system has not ended yet may still hold it.
-      const { stdout: boot } = await session.run('cat /proc/sys/kernel/random/boot_id')
-      if (boot.trim() === notBoot)
-        throw new UnreachableError(`${target.name}: it has not shut down yet`)
-      const { script, read } = signed()
-      const { error } = read((await session.run(script)).stdout)
-      if (error) throw error
-      return session
-    } catch (error) {
-      session.close()
-      throw error
-    }
+const waysTo = (
+  openSession: OpenSession,
+  target: Target,
+  signed: () => ReturnType<typeof lockScript>,
+): Ways => {
+  const beside = async (): Promise<Session> =>
+    (await openSession({ ...target, connectTimeoutMs: RETRY_MS })).session
+  return {
+    beside,
+    reopen: async notBoot => {
+      const session = await beside()
+      try {
+        // The lock comes last: the session that the old system has not ended yet may still hold it.
+        const { stdout: boot } = await session.run('cat /proc/sys/kernel/random/boot_id')
+        if (boot.trim() === notBoot)
+          throw new UnreachableError(`${target.name}: it has not shut down yet`)
+        const { script, read } = signed()
+        const { error } = read((await session.run(script)).stdout)
+        if (error) throw error
+        return session
+      } catch (error) {
+        session.close()
+        throw error
+      }
+    },
   }
+}

@@ -18,6 +18,8 @@ const DEFAULT_TIMEOUT_MS = 600_000
 /** For the order to reboot, and between two attempts to connect again. */
 const ORDER_TIMEOUT_MS = 60_000
 const RETRY_MS = 500
+/** A session that does not answer to nothing at all within this time has not survived what was done to the network. */
+const SIGN_OF_LIFE_MS = 5_000
 /** Characters of a failed command's output that are told. */
 const SHOWN = 4000
 
@@ -27,8 +29,13 @@ interface Waiter {
   reject(error: unknown): void
 }
 
-/** Opens the host's session anew, locked as before, unless it still is the boot with this id. Throws UnreachableError, LockedError. */
-export type Reopen = (notBoot?: string) => Promise<Session>
+/** Ways to the host besides its session. */
+export interface Ways {
+  /** Opens the host's session anew, locked as before, unless it still is the boot with this id. Throws UnreachableError, LockedError. */
+  readonly reopen: (notBoot?: string) => Promise<Session>
+  /** A further session, without the lock. Throws UnreachableError. */
+  readonly beside: () => Promise<Session>
+}
 
 /** One host during a run: its session, what has been read of it, and what has been asked. */
 export class HostRun {
@@ -40,17 +47,17 @@ export class HostRun {
   /** Why no further task is run here. */
   failed: Error | undefined
   readonly #secrets: readonly Secret[]
-  readonly #reopen: Reopen | undefined
+  readonly #ways: Ways | undefined
   #session: Session
   readonly #memo = new Map<string, unknown>()
   #waiting: Waiter[] = []
   #lookAhead = false
 
-  constructor(host: Host, session: Session, secrets: readonly Secret[] = [], reopen?: Reopen) {
+  constructor(host: Host, session: Session, secrets: readonly Secret[] = [], ways?: Ways) {
     this.#secrets = secrets
     this.host = host
     this.#session = session
-    this.#reopen = reopen
+    this.#ways = ways
   }
 
   /** Is the answer to this question more than a guess? */
@@ -64,9 +71,9 @@ export class HostRun {
 
   /** Connects again when the session was lost. Throws UnreachableError, LockedError. */
   async revive(): Promise<void> {
-    if (!this.#session.lost || !this.#reopen) return
+    if (!this.#session.lost || !this.#ways) return
     this.forget()
-    this.#session = await this.#reopen()
+    this.#session = await this.#ways.reopen()
   }
 
   learn(facts: ReadonlyMap<string, unknown>): void {
@@ -159,13 +166,13 @@ export class HostRun {
   }
 
   /** Write. What runs keeps no lock descriptor; user text is evaluated inside, so that its syntax errors stay its own. */
-  async write(changes: readonly PlannedChange[], marks: string): Promise<void> {
+  async write(changes: readonly PlannedChange[], ahead: string): Promise<void> {
     this.touched = true
     this.forget()
     for (const { upload } of changes) if (upload) await this.session.upload(upload.from, upload.to)
     const parts = [
       ...changes.map(c => reveal(c.prepare ?? '')),
-      marks,
+      ahead,
       ...changes.map(c => reveal(c.script ?? '')),
     ]
     const script = `set -e\n${parts.filter(p => p !== '').join('\n')}`
@@ -215,6 +222,38 @@ export class HostRun {
     for (const path of paths) await download(this.session, path, join(into, basename(path)))
   }
 
+  /** Runs a script over a connection of its own; afterwards the run's session is alive, too. Throws UnreachableError, TaskError. */
+  async anew(script: string, timeoutMs: number): Promise<Output> {
+    if (!this.#ways) throw new TaskError('no other connection can be made here')
+    this.forget()
+    const beside = await this.#ways.beside()
+    try {
+      const output = await beside.run(script, { timeoutMs })
+      if (!(await this.#answers())) await this.#replace(beside, this.#ways)
+      return output
+    } finally {
+      beside.close()
+    }
+  }
+
+  /** The host may not have noticed that our session is dead: its shell there would keep the lock. */
+  async #replace(beside: Session, { reopen }: Ways): Promise<void> {
+    const { shellPid } = this.#session
+    this.#session.close()
+    if (shellPid > 1)
+      await beside.run(`kill -HUP ${shellPid}; i=0
+while [ $i -lt 50 ] && kill -0 ${shellPid}; do i=$((i + 1)); sleep 0.1; done`)
+    this.#session = await reopen()
+  }
+
+  async #answers(): Promise<boolean> {
+    const alive = this.#session.run(':').then(
+      () => true,
+      () => false,
+    )
+    return Promise.race([alive, sleep(SIGN_OF_LIFE_MS, false, { ref: false })])
+  }
+
   /** The script's result if it fails; else waits until the host answers with another boot id. */
   async #reboot(script: string, timeoutMs: number): Promise<Output> {
     const { stdout: boot } = await this.session.run('cat /proc/sys/kernel/random/boot_id')
@@ -225,12 +264,12 @@ export class HostRun {
         if (error instanceof UnreachableError) return done
         throw error
       })
-    if (result.code !== 0 || !this.#reopen) return result
+    if (result.code !== 0 || !this.#ways) return result
     this.session.close()
     const end = performance.now() + timeoutMs
     for (;;) {
       try {
-        this.#session = await this.#reopen(boot.trim())
+        this.#session = await this.#ways.reopen(boot.trim())
         return done
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error

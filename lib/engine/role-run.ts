@@ -4,6 +4,7 @@ import { ask, type Facts, type FamilyName, type Query } from '../facts/index.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import {
   within,
+  type Fence,
   type Mode,
   type PlannedChange,
   type Scope,
@@ -48,6 +49,7 @@ export class RoleRun implements Scope {
   /** Other hosts that this role works on through `on`. */
   readonly #elsewhere = new Map<string, RoleRun>()
   readonly #interruption: Interruption
+  readonly #fences: Fence[] = []
   #open = true
   /** Inside a handler: what it runs are no tasks of their own. */
   #quiet = false
@@ -186,8 +188,9 @@ export class RoleRun implements Scope {
     try {
       const result = await body({
         execute: (changes, notify) =>
-          this.#run.write(changes, this.#quiet ? '' : markScript(this.role, notify)),
+          this.#write(changes, this.#quiet ? '' : markScript(this.role, notify)),
         take: (script, into, ms) => this.#run.take(script, into, ms),
+        anew: (script, ms) => this.#run.anew(script, ms),
         progress: text => this.#o.around.working(this.host.name, this.role, id, text),
       })
       if (result.changes.length > 0) this.#pass.dirty = true
@@ -215,6 +218,28 @@ export class RoleRun implements Scope {
     } finally {
       this.#running.delete(id)
     }
+  }
+
+  async #write(changes: readonly PlannedChange[], marks: string): Promise<void> {
+    const ahead = this.#fences.map(f => (f.state === 'up' ? f.next : f.first))
+    for (const fence of this.#fences) if (fence.state === 'down') fence.state = 'tried'
+    await this.#run.write(changes, [...ahead, marks].join('\n'))
+    for (const fence of this.#fences) fence.state = 'up'
+  }
+
+  async fenced(fence: Fence, body: () => Promise<void>): Promise<boolean> {
+    const before = this.#changing()
+    this.#fences.push(fence)
+    try {
+      await body()
+    } finally {
+      this.#fences.splice(this.#fences.indexOf(fence), 1)
+    }
+    return this.#changing() > before
+  }
+
+  #changing(): number {
+    return this.records.filter(r => r.host === this.host.name && r.changes.length > 0).length
   }
 
   /** After Ctrl-C no task starts; those of a `finally` do, after the first that was refused. */

@@ -49,8 +49,23 @@ export interface TaskRun {
   execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
   /** Run a script that prints paths, and copy these files into a directory of the controller. Throws TaskError. */
   take(script: string, into: string, timeoutMs: number): Promise<void>
+  /**
+   * Run a script over a connection made for it (a TCP and SSH handshake of its own) and closed after it. If the run's
+   * own session has not survived, it is opened again. Throws UnreachableError, TaskError.
+   */
+  anew(script: string, timeoutMs: number): Promise<Facts['command']>
   /** Progress text of a task that takes time. */
   progress(text: string): void
+}
+
+/** Shell text that runs ahead of the changes made within `fenced`, in the same script as each of them. */
+export interface Fence {
+  /** Ahead of the first; again, if that change failed. */
+  readonly first: string
+  /** Ahead of every later one. */
+  readonly next: string
+  /** Kept by the engine: has `first` been sent, and did it and its change succeed? */
+  state: 'down' | 'tried' | 'up'
 }
 
 /** One role on one host in one pass: all that resources see of the engine. */
@@ -93,6 +108,8 @@ export interface Scope {
   observe(found: unknown): void
   /** In a plan: this role will make that host. Throws TaskError when it is no VM of this one. */
   willExist(host: string): void
+  /** While `body` runs, changes of this host have the fence's text ahead of them. Resolves with whether a change was planned. */
+  fenced(fence: Fence, body: () => Promise<void>): Promise<boolean>
   /** Run the notified handlers now. */
   flush(): Promise<void>
   /** The same role's view of another host. Throws when it cannot be reached. */

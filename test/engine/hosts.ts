@@ -29,8 +29,20 @@ export interface Ran {
 
 type Plays = Parameters<typeof playbook>[1]
 
-/** A script sees the host's own /run, /srv and /var/lib, and this machine's programs. */
-const ENTER = `for d in run srv var/lib; do mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; done; exec sh "$2" </dev/null`
+/** A script sees the host's own /run, /srv, /var/lib and units, and this machine's programs but for systemctl. */
+const ENTER = `for d in run srv var/lib etc/systemd/system; do mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; done
+mount --bind "$1/../systemctl" /usr/bin/systemctl; exec sh "$2" </dev/null`
+
+/** Timers only run down when a test says so (\`fire\`); a service runs when it is started. */
+const SYSTEMCTL = `#!/bin/sh
+[ "$1" = -q ] && shift
+case $1:$2 in
+is-active:*) if [ -e "/run/units/$2" ]; then echo active; else echo inactive; exit 3; fi ;;
+start:*.timer | restart:*.timer) [ -e "/etc/systemd/system/$2" ] && mkdir -p /run/units && : >"/run/units/$2" ;;
+start:*.service) eval "$(sed -n 's/^ExecStart=//p' "/etc/systemd/system/$2")" ;;
+stop:*) rm -f "/run/units/$2" ;;
+esac
+`
 
 function shell(dir: string, script: string): Promise<Output> {
   return new Promise((resolve, reject) => {
@@ -57,11 +69,14 @@ export class Hosts {
   readonly strange = new Set<string>()
   /** Names of those that were connected to, or tried. */
   readonly dialled: string[] = []
+  /** Connections made, in order: names of hosts. */
+  readonly connections: string[] = []
 
   /** `vmOn`: which hosts are VMs of which. */
   constructor(t: Test, vmOn: Readonly<Record<string, string>> = {}) {
     this.#dir = mkdtempSync(join(tmpdir(), 'fmc-engine-'))
     t.teardown(() => rmSync(this.#dir, { recursive: true, force: true }))
+    writeFileSync(join(this.#dir, 'systemctl'), SYSTEMCTL, { mode: 0o755 })
     const hosts = ['a', 'b', 'c', 'd'].map(
       (h, i) =>
         `  ${h}: { os: debian 12, ${vmOn[h] === undefined ? '' : `vm_on: ${vmOn[h]}, vcpu: 1, memory: 1GB, root_disk: 10GB, `}nics: [{ network: lan, address: 10.0.0.1${i} }] }\n`,
@@ -91,11 +106,25 @@ ${hosts.join('')}`,
     writeFileSync(file, text)
   }
 
+  /** A shell script on a host. */
+  sh(host: string, script: string): Promise<Output> {
+    return shell(join(this.#dir, host), script)
+  }
+
+  /** The timers of a host run down. */
+  fire(host: string): Promise<Output> {
+    return this.sh(
+      host,
+      'for u in /run/units/*.timer; do u=${u##*/}; rm "/run/units/$u"; systemctl start "${u%.timer}.service"; done',
+    )
+  }
+
   readonly #openSession: OpenSession = async ({ name }, boot) => {
     this.dialled.push(name)
     if (this.strange.has(name)) throw new UnreachableError(`the host key of ${name} is not known`)
     if (this.down.has(name))
       throw new UnreachableError(`nobody answers for ${name}`, { silent: true })
+    this.connections.push(name)
     const dir = join(this.#dir, name)
     mkdirSync(dir, { recursive: true })
     let last: Promise<unknown> = Promise.resolve()
@@ -121,7 +150,14 @@ ${hosts.join('')}`,
 
   async run(
     plays: Plays,
-    o: { dryRun?: boolean; forks?: number; limit?: string; pendingIsError?: boolean } = {},
+    o: {
+      dryRun?: boolean
+      forks?: number
+      limit?: string
+      pendingIsError?: boolean
+      stop?: AbortSignal
+      kill?: AbortSignal
+    } = {},
   ): Promise<Ran> {
     const inventory = await loadInventory(join(this.#dir, 'inventory.yaml'))
     const stages = select(inventory, playbook('test', plays), { limit: o.limit })
@@ -142,8 +178,8 @@ ${hosts.join('')}`,
       pendingIsError: o.pendingIsError ?? false,
       artifactsDir: undefined,
       secrets: [],
-      stop: new AbortController().signal,
-      kill: new AbortController().signal,
+      stop: o.stop ?? new AbortController().signal,
+      kill: o.kill ?? new AbortController().signal,
       openSession: this.#openSession,
       targetOf: ({ name }) => ({ name, address: name, port: 22, user: 'root', sudo: false }),
       cacheDir: join(this.#dir, 'cache'),

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto'
+import { quote } from '../shell/quote.ts'
+
+const ROOT = '/var/lib/fmc/guard'
+const UNITS = '/etc/systemd/system'
+/** Time for the role's own undo text. */
+const UNDO_SECONDS = 120
+
+export interface GuardTexts {
+  /** What is put back as it was: files, directories, links, or their absence. */
+  readonly files: readonly string[]
+  /** Shell text: run when the guard is armed, in its directory. */
+  readonly save: string
+  /** Shell text: run after the files are back, there. */
+  readonly undo: string
+  readonly seconds: number
+  /** Who arms it, for people. */
+  readonly who: string
+}
+
+const dirOf = (name: string): string => `${ROOT}/${name}`
+const unitOf = (name: string): string => `fmc-guard-${name}`
+
+/** Takes the timer away for good. */
+const over = (name: string): string => {
+  const unit = unitOf(name)
+  return `systemctl -q stop ${unit}.timer
+rm -f ${UNITS}/timers.target.wants/${unit}.timer ${UNITS}/${unit}.timer ${UNITS}/${unit}.service
+systemctl daemon-reload`
+}
+
+/**
+ * What the timer runs. The directory's state is the name of one file in it, and states follow by rename(2), so that
+ * undo and confirmation cannot both win: armed → undoing → undone, or armed → confirmed → nothing.
+ * A power cut while undoing starts it again after the boot; one while confirming leaves the timer to tidy up.
+ */
+const undoScript = (name: string): string => `#!/bin/sh
+# fmc's guard "${name}": puts back what was there before a change that nobody confirmed.
+cd ${dirOf(name)} || exit 0
+{
+over() {
+${over(name)}
+}
+if ! [ -e undoing ] && ! mv armed undoing 2>/dev/null; then
+  if [ -e confirmed ]; then over; rm -rf ${dirOf(name)}; fi
+  exit 0
+fi
+for p in *.path; do
+  [ -e "$p" ] || continue
+  IFS= read -r to <"$p"
+  from=\${p%.path}.copy
+  if [ -e "$from" ] || [ -L "$from" ]; then
+    mkdir -p -- "$(dirname -- "$to")"
+    rm -rf -- "$to.fmc-new"
+    cp -a -- "$from" "$to.fmc-new"
+    if [ -d "$to" ] && ! [ -L "$to" ]; then rm -rf -- "$to"; fi
+    mv -fT -- "$to.fmc-new" "$to"
+  else
+    rm -rf -- "$to"
+  fi
+done
+systemctl daemon-reload
+timeout -k 5 ${UNDO_SECONDS} sh ./role-undo
+code=$?
+sync
+read -r armed <undoing
+printf '%s %s %s\\n' "$(date -u +%FT%TZ)" $code "$armed" >undone.new
+mv undone.new undone
+find . -mindepth 1 ! -name undone -delete
+over
+exit $code
+}
+`
+
+const timer = (name: string, seconds: number): string => `[Unit]
+Description=fmc: undoes the change "${name}" unless it is confirmed
+[Timer]
+OnActiveSec=${seconds}
+AccuracySec=100ms
+`
+
+const service = (name: string): string => `[Unit]
+Description=fmc: undoes the change "${name}", which nobody has confirmed
+[Service]
+Type=oneshot
+ExecStart=/bin/sh ${dirOf(name)}/undo
+`
+
+/** Is the undo at work? Also before it has said so itself. */
+const refuseWhileUndoing = (name: string): string =>
+  `case "$(systemctl is-active ${unitOf(name)}.service)" in *activating | active | reloading)
+  echo ${quote(`the guard ${name} is undoing right now what was not confirmed: run again in a moment`)} >&2; exit 75 ;;
+esac`
+
+/**
+ * Arms the guard: copies first, then the mark, then the timer. One that an interrupted run has left armed is taken over
+ * with its copies, for these are of the state that was good; its time begins anew.
+ */
+export const armScript = (name: string, t: GuardTexts): string => {
+  const unit = unitOf(name)
+  const write = (path: string, text: string): string => `printf %s ${quote(text)} >${path}`
+  const keep = t.files.map(f => {
+    const key = createHash('sha256').update(f).digest('hex').slice(0, 16)
+    return `[ -e ${key}.path ] || { rm -rf ${key}.copy; if [ -e ${quote(f)} ] || [ -L ${quote(f)} ]; then cp -a -- ${quote(f)} ${key}.copy; find ${key}.copy -name '*.fmc-new' -delete; fi; printf '%s\\n' ${quote(f)} >${key}.path; }`
+  })
+  return `( set -e; umask 077
+systemctl -q stop ${unit}.timer 2>/dev/null || :
+${refuseWhileUndoing(name)}
+mkdir -p -m 0755 /var/lib/fmc; mkdir -p -m 0700 ${ROOT}
+[ -e ${dirOf(name)}/armed ] || { rm -rf ${dirOf(name)}; mkdir -m 0700 ${dirOf(name)}; }
+cd ${dirOf(name)}
+${keep.join('\n')}
+if ! [ -e armed ]; then
+${write('undo', undoScript(name))}
+${write('role-undo', t.undo)}
+( ${t.save === '' ? ':' : t.save} )
+sync -f .
+printf '%s %s\\n' "$(date -u +%FT%TZ)" ${quote(t.who)} >armed.new
+mv armed.new armed
+fi
+umask 022
+${write(`${UNITS}/${unit}.service`, service(name))}
+${write(`${UNITS}/${unit}.timer`, timer(name, t.seconds))}
+mkdir -p ${UNITS}/timers.target.wants
+ln -sfn ${UNITS}/${unit}.timer ${UNITS}/timers.target.wants/${unit}.timer
+sync -f .; sync -f ${UNITS}
+systemctl daemon-reload
+systemctl start ${unit}.timer
+systemctl -q is-active ${unit}.timer )`
+}
+
+/** Ahead of every further change: the time begins anew; fails when the guard has fired. */
+export const renewScript = (name: string): string =>
+  `( fired() { echo ${quote(`the guard ${name} has fired: what was changed under it is undone`)} >&2; exit 75; }
+[ -e ${dirOf(name)}/armed ] || fired
+systemctl -q restart ${unitOf(name)}.timer || fired
+${refuseWhileUndoing(name)}
+[ -e ${dirOf(name)}/armed ] || fired )`
+
+/** Prints the state: nothing, or one line that begins with its name. Builtins only. */
+export const stateScript = (name: string): string =>
+  `cd ${dirOf(name)} 2>/dev/null || exit 0; for s in confirmed undoing undone armed; do if [ -e $s ]; then IFS= read -r l <$s; printf '%s %s\\n' $s "$l"; break; fi; done`
+
+/** Takes the guard away, unless it has fired; then prints the state. */
+export const confirmScript = (name: string): string => `( cd ${dirOf(name)} 2>/dev/null || exit 0
+if [ -e confirmed ] || mv armed confirmed 2>/dev/null; then
+set -e
+${over(name)}
+rm -rf ${dirOf(name)}
+fi
+${stateScript(name)} )`
+
+/** Undoes now what the guard watches over; prints what has become of it. */
+export const undoNowScript = (name: string): string =>
+  `( ! [ -e ${dirOf(name)}/armed ] || systemctl start ${unitOf(name)}.service; ${stateScript(name)} )`
+
+/** What was undone has been told. */
+export const forgetScript = (name: string): string => `rm -rf ${dirOf(name)}`
+
+export type GuardState =
+  | { readonly is: 'none' | 'undoing' }
+  | { readonly is: 'armed'; readonly armed: string }
+  | {
+      readonly is: 'undone'
+      /** UTC. */
+      readonly at: string
+      /** Of the role's undo text. */
+      readonly code: number
+      readonly armed: string
+    }
+
+/** What `stateScript` printed. Undefined when it is nothing that it prints. */
+export const stateOf = (text: string): GuardState | undefined => {
+  const line = text.trim()
+  if (line === '' || line.startsWith('confirmed')) return { is: 'none' }
+  if (line.startsWith('undoing')) return { is: 'undoing' }
+  const armed = /^armed (\S+ .+)$/.exec(line)?.[1]
+  if (armed !== undefined) return { is: 'armed', armed }
+  const [, at, code, who] = /^undone (\S+Z) (\d+) (.*)$/.exec(line) ?? []
+  if (at === undefined) return undefined
+  return { is: 'undone', at, code: Number(code), armed: who ?? '' }
+}
