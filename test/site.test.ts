@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { proveRole, rig, ROOT, run, type Rig } from './rig/lab.ts'
+import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from './rig/lab.ts'
 
 /** What a running system writes by itself: logs, its own run-time state, ssh's and the package cache's time stamps. */
 const NOISE =
@@ -29,6 +29,20 @@ function disk(r: Rig, host: string): Record<string, string> {
   return found
 }
 
+const BIN = join(ROOT, 'lib/bin.js')
+
+/** Every task of the VMs as it is told. In the lab modules are said to be there that a new host has yet to load. */
+const told = ({ tasks }: FmcRun): string[] =>
+  tasks
+    .filter(e => e.host !== 'hypervisor' && !e.task.startsWith('kernel module '))
+    .map(({ host, role, task, status, changes, note, estimate }) =>
+      JSON.stringify([
+        ...[host, role, task.replace(/^(local file ).*\//, '$1'), status],
+        ...[changes.map(c => c.what), note, estimate],
+      ]),
+    )
+    .sort()
+
 const SERVICE_HOSTS = ['infra-cluster', 'storage1', 'postgresql1', 'loadbalancer1', 'loadbalancer2']
 
 void t.test('the site, from nothing to a second run that changes nothing', async t => {
@@ -46,6 +60,16 @@ void t.test('the site, from nothing to a second run that changes nothing', async
     t.ok(planned.changed.length > 50, 'and it has named a lot')
     const pending = await r.fmc('play', 'site', '--dry-run', '--exit-code')
     t.equal(pending.code, 3, 'changes are pending')
+
+    await t.test('and it is the same, word for word, before there is any host', async t => {
+      const bare = await rig(t, 'site-bare', { hosts: ['hypervisor'] })
+      const foreseen = await bare.fmc('play', join(ROOT, 'test/rig/from-nothing.ts'), '--dry-run')
+      t.equal(foreseen.code, 0, foreseen.failures.join('\n'))
+      t.equal(foreseen.recap?.new?.length, r.state.hosts.length - 1)
+      t.strictSame(told(foreseen), told(planned))
+      const status = await run([process.execPath, BIN, 'lab', 'status', '--name', bare.name])
+      t.match(status.stdout, /^Not in this lab, unless a role makes them: .*master1/m)
+    })
   })
 
   await t.test('the run does what the dry run said, and the next has nothing to do', async t => {
@@ -88,14 +112,7 @@ void t.test('the site, from nothing to a second run that changes nothing', async
   )
 
   await t.test('the lab says what it is', async t => {
-    const { code, stdout } = await run([
-      process.execPath,
-      join(ROOT, 'lib/bin.js'),
-      'lab',
-      'status',
-      '--name',
-      r.name,
-    ])
+    const { code, stdout } = await run([process.execPath, BIN, 'lab', 'status', '--name', r.name])
     t.equal(code, 0)
     t.match(stdout, /storage1 .* flatcar/)
     t.match(stdout, /What is not the real thing/)

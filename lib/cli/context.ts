@@ -37,7 +37,6 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
 /** The lab's hosts are what their personalities are, and have what the lab has built. */
 const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> => {
   const { k3sVersions } = await import('../lab/k3s-double.ts')
-  const personality = new Map(lab.hosts.map(h => [h.name, h.personality]))
   const debian = { name: 'debian', family: 'debian', version: '12' } as const
   return {
     ...inventory,
@@ -49,7 +48,7 @@ const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> 
     hosts: new Map(
       [...inventory.hosts].map(([name, host]) => [
         name,
-        personality.get(name) === 'debian' ? { ...host, os: debian } : host,
+        host.os.family === 'flatcar' ? host : { ...host, os: debian },
       ]),
     ),
   }

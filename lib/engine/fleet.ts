@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { FmcError, TaskError, UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
-import type { Session } from '../ssh/types.ts'
+import type { Session, Target } from '../ssh/types.ts'
 import { Arrivals } from './arrivals.ts'
 import { connect } from './connect.ts'
 import { isAbort, isUnreachable } from './failed.ts'
@@ -42,6 +42,7 @@ export class Fleet {
   /** Planned as they will be when they have been made. */
   readonly #new = new Map<string, NewHostRun>()
   readonly #met = new Set<string>()
+  readonly #giveUp = new Map<string, AbortController>()
   readonly #dead = new Set<string>()
   readonly #saves: (() => void)[] = []
   /** Rejects when the second Ctrl-C has done what it can: nobody is waited for any more. */
@@ -115,14 +116,21 @@ export class Fleet {
         .flat()
         .filter(p => p.hosts.includes(host))
         .flatMap(p => p.roles.map(r => r.name))
-      opening = connect(host, [...new Set(roles)], lock, this.#o).then(({ run, save }) => {
+      const giveUp = new AbortController()
+      this.#giveUp.set(host.name, giveUp)
+      const targetOf = (h: Host): Target => ({ ...this.#o.targetOf(h), giveUp: giveUp.signal })
+      const options = this.arrivals.creatorOf(host) ? { ...this.#o, targetOf } : this.#o
+      opening = connect(host, [...new Set(roles)], lock, options).then(({ run, save }) => {
         this.#open.set(host.name, run)
         this.#saves.push(save)
         return run
       })
       this.#opening.set(host.name, opening)
       // Who could not be reached may answer later, and an invariant asks again, but not at once.
-      opening.catch(() => setTimeout(() => this.#opening.delete(host.name), RETRY_MS).unref())
+      const retry = (): void => {
+        if (this.#opening.get(host.name) === opening) this.#opening.delete(host.name)
+      }
+      opening.catch(() => setTimeout(retry, RETRY_MS).unref())
     }
     return opening
   }
@@ -171,6 +179,7 @@ export class Fleet {
     if (known) return known
     const run = new NewHostRun(host, creator)
     this.#new.set(host.name, run)
+    this.#giveUp.get(host.name)?.abort()
     if (this.hosts.includes(host))
       this.#emit({ type: 'host', host: host.name, state: 'new', by: creator.host.name })
     return run

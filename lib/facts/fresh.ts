@@ -6,7 +6,7 @@ import type { UnitFact } from './unit.ts'
  * What a freshly installed host says: the cloud image of its operating system after its first boot, with the host
  * name, the user and the blank data disks of its inventory entry. Plans of hosts that do not exist yet rest on it.
  * It lists what roles have asked for so far and what holds for any installation; everything else is not there.
- * test/lab/from-nothing.test.ts holds it against real hosts.
+ * test/site.test.ts holds it against real hosts.
  */
 export interface NewHost {
   readonly name: string

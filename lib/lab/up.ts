@@ -180,7 +180,7 @@ const build = async (
   return state
 }
 
-/** What the lab builds itself, as far as these hosts and those that run need it. */
+/** What the lab builds itself, as far as these hosts, those that run, and VMs that these may make need it. */
 const programs = async (
   inventory: Inventory,
   wanted: readonly Host[],
@@ -190,7 +190,8 @@ const programs = async (
     state ?? (await coredns(inventory, { yes, log })),
   ]
   const lacks = (name: string): boolean => state === undefined || !(name in state.artifacts)
-  if (wanted.some(runsK3s) && lacks('k3s')) made.push(await k3sDouble({ yes, log }))
+  const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
+  if ([...wanted, ...coming].some(runsK3s) && lacks('k3s')) made.push(await k3sDouble({ yes, log }))
   if (wanted.some(host => inVpn(inventory, host)) && lacks(WIREGUARD))
     made.push(await wireguardGo({ yes, log }))
   const skipped = new Map(made.flatMap(m => m.skippedRoles).map(s => [s.role, s]))

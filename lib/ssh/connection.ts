@@ -143,8 +143,8 @@ const jumpHosts = new Shared<ssh2.Client>(client => client.end())
 const reach = async (route: Route, timeoutMs: number, limits: Limits): Promise<Reached> => {
   const last = route.jumps.at(-1)
   if (!last) {
-    const sock = await dial(route.host, route.target.port, timeoutMs).catch((error: unknown) =>
-      Promise.reject(unreachable(route, error)),
+    const sock = await dial(route.host, route.target.port, timeoutMs, route.target.giveUp).catch(
+      (error: unknown) => Promise.reject(unreachable(route, error)),
     )
     return { sock, release: () => undefined }
   }

@@ -4,7 +4,12 @@ import net from 'node:net'
  * A TCP connection without Nagle's algorithm from the start: ssh2 leaves it on, which costs 40 ms per exchange
  * and doubles the time to connect. Rejects with the socket's error.
  */
-export const dial = (host: string, port: number, timeoutMs: number): Promise<net.Socket> =>
+export const dial = (
+  host: string,
+  port: number,
+  timeoutMs: number,
+  giveUp?: AbortSignal,
+): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
     const socket = net.connect({ host, port, noDelay: true })
     const fail = (error: Error): void => {
@@ -12,6 +17,8 @@ export const dial = (host: string, port: number, timeoutMs: number): Promise<net
       socket.destroy()
       reject(error)
     }
+    const leave = (): void => fail(new Error('nobody waited for it'))
+    giveUp?.addEventListener('abort', leave)
     const timer = setTimeout(
       () => fail(new Error(`no answer within ${timeoutMs / 1000} s`)),
       timeoutMs,
@@ -19,6 +26,7 @@ export const dial = (host: string, port: number, timeoutMs: number): Promise<net
     socket.once('error', fail)
     socket.once('connect', () => {
       clearTimeout(timer)
+      giveUp?.removeEventListener('abort', leave)
       socket.off('error', fail)
       resolve(socket)
     })

@@ -23,6 +23,8 @@ export interface Target {
   /** `auto` takes ssh2 unless it cannot do what the configuration asks for. */
   readonly transport?: 'auto' | 'ssh2' | 'openssh' | undefined
   readonly connectTimeoutMs?: number | undefined
+  /** Aborted: nobody waits any more for an answer from its address. */
+  readonly giveUp?: AbortSignal | undefined
 }
 
 export interface RunOptions {
