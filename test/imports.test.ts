@@ -11,6 +11,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ssh: ['errors', 'shell'],
   secrets: ['errors', 'shell', 'inventory'],
   inventory: ['errors', 'secrets'],
+  import: ['errors', 'inventory'],
   artifacts: ['errors', 'inventory'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events'],
@@ -29,6 +30,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'artifacts',
     'report',
     'lab',
+    'import',
   ],
   index: ['errors', 'shell', 'facts', 'resources', 'engine', 'inventory', 'secrets'],
 }

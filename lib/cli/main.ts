@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
-import { EXIT, FmcError } from '../errors.ts'
+import { EXIT, FmcError, UsageError } from '../errors.ts'
+import type { ImportOptions } from './import.ts'
 import type { PlayOptions } from './play.ts'
 import type { AdHocOptions } from './run.ts'
 import type { ClientOptions } from './wireguard.ts'
@@ -180,6 +181,15 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .addOption(inventoryOption())
     .action((name: string | undefined, o: { inventory: string }) => set(docs(name, o.inventory)))
   program
+    .command('import <from> <file>')
+    .description(
+      'an inventory of another tool as inventory.yaml: fmc import ansible hosts.ini; what cannot be carried over is reported on stderr',
+    )
+    .option('-o, --out <file>', 'write it there instead of to stdout')
+    .option('--force', 'even if that file exists')
+    .option('--os <os>', 'operating system of all hosts, such as "debian 12"')
+    .action((from: string, file: string, o: ImportOptions) => set(importInventory(from, file, o)))
+  program
     .command('lab [args...]')
     .description('the twin: up, down, status, shell, cut, heal, kill')
     .helpOption(false)
@@ -250,6 +260,15 @@ async function lintInventory(o: {
     roles: inventory => roleHosts(o.inventory, inventory, o.playbook),
   })
   print(text)
+  return exitCode
+}
+
+async function importInventory(from: string, file: string, o: ImportOptions): Promise<number> {
+  if (from !== 'ansible')
+    throw new UsageError(`fmc cannot import from ${from}`, { hint: 'fmc import ansible FILE' })
+  const { text, report, exitCode } = await (await import('./import.ts')).importAnsible(file, o)
+  if (text !== '') print(text)
+  process.stderr.write(`${report}\n`)
   return exitCode
 }
 

@@ -20,11 +20,13 @@ export interface LintOptions {
     | ((inventory: Inventory) => readonly RoleVarsInfo[] | Promise<readonly RoleVarsInfo[]>)
     | undefined
   readonly extraVars?: Readonly<Record<string, unknown>> | undefined
+  /** The file's content, where it is not written yet. */
+  readonly text?: Uint8Array | undefined
 }
 
 /** Every problem of an inventory file, in the order of the file. UsageError if the file cannot be read. */
 export async function lint(file: string, options: LintOptions = {}): Promise<Problem[]> {
-  const { raw, source, problems } = await readInventory(file)
+  const { raw, source, problems } = await readInventory(file, options.text)
   const found = [...problems]
   if (
     raw !== undefined &&

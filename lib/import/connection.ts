@@ -1,0 +1,90 @@
+import { parseIpv4 } from '../inventory/net.ts'
+import type { RawSsh } from '../inventory/raw.ts'
+import { isTemplate, TEMPLATE_REASON } from './values.ts'
+
+/** What becomes of a variable of Ansible's own: a part of `ssh:`, nothing, or a reason why not. */
+export type Connection =
+  | { readonly ssh: RawSsh }
+  | { readonly address: string }
+  | { readonly nothing: true }
+  | { readonly why: string }
+
+type Read = (value: unknown) => Connection
+
+const NOTHING: Connection = { nothing: true }
+const why = (text: string): Connection => ({ why: text })
+const always = (text: string): Read => () => why(text)
+
+const asText =
+  (pattern: RegExp, expected: string, make: (text: string) => Connection): Read =>
+  value =>
+    typeof value === 'string' && pattern.test(value) ? make(value) : why(`expected ${expected}`)
+
+const SSH_CONFIG = 'goes to ~/.ssh/config (ProxyJump, Port …), which fmc asks'
+const NO_PASSWORD = 'fmc logs in with keys; nothing of it was carried over'
+const ASKED = 'fmc asks for the sudo password: -K; nothing of it was carried over'
+
+const READ: Readonly<Record<string, Read>> = {
+  ansible_host: asText(/^[\w.:-]+$/, 'an address or a name', address => ({ address })),
+  ansible_user: asText(/^[a-z_][a-z0-9_.-]*$/i, 'a user name', user => ({ ssh: { user } })),
+  ansible_private_key_file: asText(/./, 'a path', text => ({ ssh: { identity_file: text } })),
+  ansible_port: value => {
+    const port = Number(value)
+    return Number.isInteger(port) && port > 0 && port < 65_536
+      ? { ssh: { port } }
+      : why('expected a port')
+  },
+  ansible_become: value => {
+    const sudo = truth(value)
+    return sudo === undefined ? why('expected true or false') : { ssh: { sudo } }
+  },
+  ansible_become_method: value =>
+    value === 'sudo' ? NOTHING : why('fmc becomes root through sudo only'),
+  ansible_become_user: value => (value === 'root' ? NOTHING : why('fmc works as root only')),
+  ansible_connection: value =>
+    ['ssh', 'smart', 'paramiko', 'paramiko_ssh'].includes(String(value))
+      ? NOTHING
+      : why('fmc reaches every host by SSH, this machine too'),
+  ansible_group_priority: () => NOTHING,
+  ansible_become_password: always(ASKED),
+  ansible_password: always(NO_PASSWORD),
+  ansible_ssh_common_args: always(SSH_CONFIG),
+  ansible_ssh_extra_args: always(SSH_CONFIG),
+  ansible_ssh_args: always(SSH_CONFIG),
+  ansible_python_interpreter: always('not needed: fmc runs no Python on hosts'),
+}
+
+/** Older names of the same things, and the ones that only the ssh plugin reads. */
+const ALIASES: Readonly<Record<string, string>> = {
+  ansible_ssh_host: 'ansible_host',
+  ansible_ssh_user: 'ansible_user',
+  ansible_ssh_port: 'ansible_port',
+  ansible_ssh_private_key_file: 'ansible_private_key_file',
+  ansible_ssh_pass: 'ansible_password',
+  ansible_ssh_password: 'ansible_password',
+  ansible_become_pass: 'ansible_become_password',
+  ansible_sudo: 'ansible_become',
+  ansible_sudo_pass: 'ansible_become_password',
+}
+
+export const canonical = (name: string): string => ALIASES[name] ?? name
+
+/** Kubespray's `ip` is a host's own address where `ansible_host` is another one. */
+export const isConnection = (name: string, value: unknown): boolean =>
+  name.startsWith('ansible_') || (name === 'ip' && ownAddress(value) !== undefined)
+
+export const ownAddress = (value: unknown): string | undefined =>
+  typeof value === 'string' && parseIpv4(value) !== undefined ? value : undefined
+
+/** What becomes of a variable that isConnection, by its canonical name. */
+export function connection(name: string, value: unknown): Connection {
+  if (name === 'ip') return NOTHING
+  if (isTemplate(value)) return why(TEMPLATE_REASON)
+  return READ[name]?.(value) ?? why('fmc has no counterpart')
+}
+
+function truth(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value
+  if (/^(yes|true|on|1)$/i.test(String(value))) return true
+  return /^(no|false|off|0)$/i.test(String(value)) ? false : undefined
+}

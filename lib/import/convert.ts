@@ -1,0 +1,165 @@
+import type { RawGroup, RawHost, RawInventory } from '../inventory/raw.ts'
+import { addressesOf, type Reach } from './addresses.ts'
+import { connection, ownAddress } from './connection.ts'
+import { Layers, type Block, type Winners } from './layers.ts'
+import type { AnsibleInventory, Remark } from './model.ts'
+import { commonDomain, fmcNames, type Names } from './names.ts'
+import { Values } from './values.ts'
+
+export interface ConvertOptions {
+  /** Operating system of all hosts, such as `debian 12`: Ansible's inventory does not say. */
+  readonly os?: string | undefined
+}
+
+export interface Converted {
+  /** May lack `os` of hosts: fmc lint says so. */
+  readonly raw: RawInventory
+  /** By file and line, each once. */
+  readonly remarks: readonly Remark[]
+  /** Names for `fmc secrets set`. */
+  readonly secrets: readonly string[]
+}
+
+/** An Ansible inventory as fmc's, with a remark for everything that was left out, renamed or made up. */
+export function convert(inventory: AnsibleInventory, options: ConvertOptions = {}): Converted {
+  const names = fmcNames(inventory)
+  const values = new Values(inventory)
+  const layers = new Layers(inventory, values)
+  const winners = new Map([...inventory.hosts.keys()].map(host => [host, layers.settle(host)]))
+  const { networks, hosts: placed } = addressesOf(
+    new Map([...winners].map(([host, own]) => [host, reachOf(host, own)])),
+  )
+  const all = blockOf(layers.block('all', inventory.groups.get('all')))
+  const domain = commonDomain(inventory)
+  const raw: RawInventory = {
+    timezone: 'UTC',
+    domain: domain ?? 'cloud.internal',
+    networks,
+    ...(Object.keys(all).length > 0 && { all }),
+    groups: groupsOf(inventory, names, layers),
+    hosts: Object.fromEntries(
+      [...inventory.hosts].map(([name, host]): [string, RawHost] => {
+        const { ssh, vars } = layers.block(name, host)
+        const place = placed.get(name)
+        const os = options.os ?? osOf(inventory, winners.get(name))
+        return [
+          names.hosts.get(name) ?? name,
+          {
+            ...({ ...(os !== undefined && { os }) } as { os: string }),
+            ...(place?.nics && { nics: place.nics }),
+            ...blockOf({ ssh: { ...place?.ssh, ...ssh }, vars }),
+          },
+        ]
+      }),
+    ),
+  }
+  remarkOnTheMadeUp(inventory, raw, domain !== undefined)
+  remarkOnCounterparts(inventory, names)
+  return { raw, remarks: sorted(inventory.remarks), secrets: values.secretNames() }
+}
+
+function reachOf(host: string, winners: Winners): Reach {
+  const found = connection('ansible_host', winners.get('ansible_host')?.value)
+  return {
+    connect: 'address' in found ? found.address : host,
+    own: ownAddress(winners.get('ip')?.value),
+  }
+}
+
+/** Without what is empty. */
+const blockOf = ({ ssh, vars }: Block): Partial<Block> => ({
+  ...(Object.keys(ssh).length > 0 && { ssh }),
+  ...(Object.keys(vars).length > 0 && { vars }),
+})
+
+function groupsOf(
+  inventory: AnsibleInventory,
+  names: Names,
+  layers: Layers,
+): Record<string, RawGroup> {
+  return Object.fromEntries(
+    [...names.groups].map(([old, name]): [string, RawGroup] => {
+      const group = inventory.groups.get(old)
+      const hosts = [...(group?.hosts ?? [])].map(host => names.hosts.get(host) ?? host)
+      const children = [...(group?.children ?? [])].map(child => names.groups.get(child) ?? child)
+      return [
+        name,
+        {
+          ...(hosts.length > 0 && { hosts }),
+          ...(children.length > 0 && { children }),
+          ...blockOf(layers.block(old, group)),
+        },
+      ]
+    }),
+  )
+}
+
+/** Users that cloud images come with. */
+const USERS: Readonly<Record<string, string>> = {
+  debian: 'debian',
+  ubuntu: 'ubuntu',
+  almalinux: 'almalinux',
+  rocky: 'rocky',
+  core: 'flatcar',
+}
+
+function osOf(inventory: AnsibleInventory, winners: Winners | undefined): string | undefined {
+  const user = winners?.get('ansible_user')
+  const os = USERS[String(user?.value)]
+  if (user && os !== undefined)
+    inventory.remark(user, 'os', `${os}, guessed by the user: say which version, as "debian 12"`)
+  return os
+}
+
+function remarkOnTheMadeUp(
+  inventory: AnsibleInventory,
+  raw: RawInventory,
+  domainFound: boolean,
+): void {
+  const all = inventory.groups.get('all')
+  if (all === undefined) return
+  const put = (key: string, why: string): void => {
+    inventory.remark({ file: all.file, line: 1 }, key, why)
+  }
+  put('timezone', `Ansible does not say: ${raw.timezone} was put in`)
+  if (!domainFound) put('domain', `Ansible does not say: ${raw.domain} was put in`)
+  for (const [name, { cidr }] of Object.entries(raw.networks))
+    put(
+      `networks.${name}`,
+      `Ansible knows no networks: ${cidr} is a guess by the hosts' addresses; look at cidr, mode, gateway`,
+    )
+  const without = Object.entries(raw.hosts).flatMap(([name, { nics }]) => (nics ? [] : [name]))
+  if (without.length > 0)
+    put(
+      'nics',
+      `no address of their own is known of ${without.slice(0, 5).join(', ')}${without.length > 5 ? ' …' : ''}: fmc connects by name or forwarded port; roles want nics`,
+    )
+}
+
+/** Groups of k3s-ansible and Kubespray whose work is that of a group of fmc's. */
+const COUNTERPARTS: Readonly<Record<string, string>> = {
+  ...{ server: 'k3s_servers', master: 'k3s_servers', kube_control_plane: 'k3s_servers' },
+  ...{ agent: 'k3s_agents', node: 'k3s_agents', kube_node: 'k3s_agents' },
+}
+
+function remarkOnCounterparts(inventory: AnsibleInventory, names: Names): void {
+  const known = new Set(names.groups.values())
+  for (const [old, name] of names.groups) {
+    const wanted = COUNTERPARTS[name]
+    const group = inventory.groups.get(old)
+    if (wanted !== undefined && group && !known.has(wanted))
+      inventory.remark(
+        group,
+        old,
+        `no role of fmc runs here yet; to make a K3s cluster of it, add the group ${wanted}: { children: [${name}] }`,
+      )
+  }
+}
+
+function sorted(remarks: readonly Remark[]): readonly Remark[] {
+  const once = new Map(remarks.map(r => [JSON.stringify(r), r]))
+  const files = [...new Set(remarks.map(r => r.file))]
+  return [...once.values()].sort(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line,
+  )
+}

@@ -1,0 +1,15 @@
+import { UsageError } from '../errors.ts'
+import { expandRanges } from '../inventory/patterns.ts'
+
+/** Hosts of `web[1:3].example.com:2222` and their port. UsageError for what is no host. */
+export function expandHosts(pattern: string): { names: readonly string[]; port?: number } {
+  const [, host = pattern, port] =
+    /^\[(.+)\]:(\d+)$/.exec(pattern) ?? /^((?:[^:[\]]|\[[^\]]*\])*):(\d+)$/.exec(pattern) ?? []
+  const names = expandRanges(host) ?? [host]
+  const wrong = names.find(name => !IPV6.test(name) && !NAME.test(name))
+  if (wrong !== undefined) throw new UsageError(`${JSON.stringify(pattern)} is no host`)
+  return port === undefined ? { names } : { names, port: Number(port) }
+}
+
+const IPV6 = /^(?=.*:.*:)[\da-f:.]+$/i
+const NAME = /^[\p{L}\p{N}_]([\p{L}\p{N}_.-]*[\p{L}\p{N}])?$/u

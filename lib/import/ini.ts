@@ -1,0 +1,105 @@
+import { UsageError } from '../errors.ts'
+import { expandHosts } from './host-pattern.ts'
+import { AnsibleInventory, type Place, type Variables } from './model.ts'
+import { pythonLiteral } from './python.ts'
+
+const SECTION = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/
+
+/**
+ * An INI inventory, read as Ansible does (plugins/inventory/ini.py): values are Python literals, else text; a host line
+ * is split as by a shell. Throws one UsageError, file:line, for what Ansible refuses.
+ */
+export function parseIni(text: string, file: string): AnsibleInventory {
+  const inventory = new AnsibleInventory(file)
+  const undeclared = new Map<string, Place>()
+  const declared = new Set(['all', 'ungrouped'])
+  let group = 'ungrouped'
+  let kind = 'hosts'
+  for (const [index, raw] of text.split(/\r?\n/).entries()) {
+    const line = raw.trim()
+    const place = { file, line: index + 1 }
+    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue
+    const section = SECTION.exec(line)
+    if (section !== null) {
+      ;[, group = '', kind = 'hosts'] = section
+      if (!['hosts', 'children', 'vars'].includes(kind))
+        throw wrong(place, `[${group}:${kind}]: expected :children or :vars`)
+      if (kind === 'vars') undeclared.set(group, undeclared.get(group) ?? place)
+      else declared.add(group)
+      inventory.group(group, place)
+    } else if (line.startsWith('[') && line.endsWith(']'))
+      throw wrong(place, 'a section needs a name without blanks: [web], [web:children]')
+    else if (kind === 'vars') readVariable(inventory, group, line, place)
+    else if (kind === 'children') {
+      const name = childName(line, place)
+      undeclared.set(name, undeclared.get(name) ?? place)
+      inventory.groups.get(group)?.children.add(name)
+    } else readHosts(inventory, group, line, place)
+  }
+  for (const [name, place] of undeclared)
+    if (!declared.has(name)) throw wrong(place, `there is no group [${name}]`)
+  return inventory
+}
+
+const wrong = ({ file, line }: Place, message: string): UsageError =>
+  new UsageError(`${file}:${line}: ${message}`)
+
+function childName(line: string, place: Place): string {
+  const [, name] = /^([^:\]\s]+)\s*(?:#.*)?$/.exec(line) ?? []
+  if (name === undefined) throw wrong(place, 'expected the name of a group')
+  return name
+}
+
+function readVariable(inventory: AnsibleInventory, group: string, line: string, place: Place) {
+  const [, key, value = ''] = /^([^=]*?)\s*=\s*(.*)$/s.exec(line) ?? []
+  if (key === undefined) throw wrong(place, 'expected key=value')
+  inventory.groups.get(group)?.inline.set(key, { ...place, value: literal(value) })
+}
+
+function readHosts(inventory: AnsibleInventory, group: string, line: string, place: Place): void {
+  const [pattern = '', ...rest] = shellWords(line, place)
+  const { names, port } = hostsOf(pattern, place)
+  const vars: Variables = new Map()
+  if (port !== undefined) vars.set('ansible_port', { ...place, value: port })
+  for (const word of rest) {
+    const [, key, value = ''] = /^([^=]*)=(.*)$/s.exec(word) ?? []
+    // The word itself is not shown: it may be the rest of a password.
+    if (key === undefined) throw wrong(place, `expected key=value after ${pattern}`)
+    vars.set(key, { ...place, value: literal(value) })
+  }
+  inventory.add(group, names, place, vars)
+}
+
+function hostsOf(pattern: string, place: Place): ReturnType<typeof expandHosts> {
+  try {
+    return expandHosts(pattern)
+  } catch (error) {
+    if (error instanceof UsageError) throw wrong(place, error.message)
+    throw error
+  }
+}
+
+function literal(text: string): unknown {
+  const value = pythonLiteral(text)
+  return value === undefined ? text : value
+}
+
+/** Words as Python's shlex splits them: an unquoted # starts a comment, even within a word. */
+export function shellWords(line: string, place: Place): string[] {
+  const words: string[] = []
+  const piece = /\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"|(#.*)|(\s+)|([^\s\\'"#]+)/sy
+  let word: string | undefined
+  while (piece.lastIndex < line.length) {
+    const found = piece.exec(line)
+    if (found === null) throw wrong(place, 'a quote is not closed')
+    const [, escaped, single, double, comment, blank, plain] = found
+    if (comment !== undefined) break
+    if (blank !== undefined) {
+      if (word !== undefined) words.push(word)
+      word = undefined
+    } else
+      word =
+        (word ?? '') + (escaped ?? single ?? double?.replace(/\\(["\\])/g, '$1') ?? plain ?? '')
+  }
+  return word === undefined ? words : [...words, word]
+}

@@ -1,0 +1,169 @@
+import { isDeepStrictEqual } from 'node:util'
+import { UsageError } from '../errors.ts'
+import { findCycle, groupTree } from '../inventory/groups.ts'
+import type { RawInventory, RawSsh, RawValue } from '../inventory/raw.ts'
+import { canonical, connection, isConnection } from './connection.ts'
+import type { AnsibleInventory, Variable, Variables } from './model.ts'
+import type { Values } from './values.ts'
+
+/** `ssh` and `vars` of all, a group or a host. */
+export interface Block {
+  readonly ssh: RawSsh
+  readonly vars: Readonly<Record<string, RawValue>>
+}
+
+/** What Ansible would give each host: the winner of every name. */
+export type Winners = ReadonlyMap<string, Variable>
+
+interface Item {
+  readonly variable: Variable
+  readonly ssh?: RawSsh
+  readonly value?: RawValue
+}
+
+/**
+ * Variables where they stood. Ansible lets every file of group_vars win over every variable in the inventory itself,
+ * whoever's it is; where fmc's order (all, parents, children, host) would give a host another value, the right one is
+ * set for that host.
+ */
+export class Layers {
+  readonly #inventory: AnsibleInventory
+  readonly #values: Values
+  readonly #items = new Map<Variable, Item | undefined>()
+  readonly #blocks = new Map<object, Map<string, Item>>()
+  readonly #order: (host: string) => readonly string[]
+  readonly #ansibleOrder: (host: string) => readonly string[]
+
+  constructor(inventory: AnsibleInventory, values: Values) {
+    this.#inventory = inventory
+    this.#values = values
+    const names = [...inventory.groups.keys()].filter(n => n !== 'all' && n !== 'ungrouped')
+    const priority = (name: string): number =>
+      Number(inventory.groups.get(name)?.inline.get('ansible_group_priority')?.value ?? 1)
+    const byRank = names.toSorted((a, b) => priority(a) - priority(b) || (a < b ? -1 : 1))
+    this.#order = groupOrder(inventory, names)
+    this.#ansibleOrder = groupOrder(inventory, byRank)
+  }
+
+  /** The winners of a host, set right in fmc's order. Call it for every host before block(). */
+  settle(host: string): Winners {
+    const winners = this.#winners(host)
+    const own = this.#itemsOf(host, this.#inventory.hosts.get(host))
+    const given = new Map(
+      [...this.#order(host), host].flatMap(name => [
+        ...this.#itemsOf(
+          name,
+          name === host ? this.#inventory.hosts.get(host) : this.#inventory.groups.get(name),
+        ),
+      ]),
+    )
+    for (const [name, variable] of winners) {
+      const before = given.get(name)
+      if (before?.variable === variable) continue
+      const item = this.#item(name, variable, host)
+      if (item === undefined) {
+        if (before !== undefined)
+          this.#inventory.remark(variable, name, `until it is set, ${placeOf(before)} counts instead`)
+      } else if (!same(before, item)) {
+        own.set(name, item)
+        const over = before === undefined ? '' : ` over ${placeOf(before)}`
+        this.#inventory.remark(variable, name, `wins${over} in Ansible: set for ${host} itself`)
+      }
+    }
+    return winners
+  }
+
+  block(name: string, owner: Owner | undefined): Block {
+    const items = [...this.#itemsOf(name, owner)]
+    return {
+      ssh: Object.assign({}, ...items.map(([, item]) => item.ssh ?? {})) as RawSsh,
+      vars: Object.fromEntries(
+        items.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])),
+      ),
+    }
+  }
+
+  #winners(host: string): Winners {
+    const groups = this.#ansibleOrder(host)
+    const inner = groups.length === 1 ? ['ungrouped'] : groups.slice(1)
+    const at = (names: readonly string[], which: 'inline' | 'files') =>
+      names.map(name => this.#inventory.groups.get(name)?.[which])
+    const own = this.#inventory.hosts.get(host)
+    const layers = [
+      ...at(['all', ...inner], 'inline'),
+      ...at(['all', ...inner], 'files'),
+      ...[own?.inline, own?.files],
+    ]
+    return new Map(
+      layers.flatMap(vars => [...(vars ?? [])].map(([key, v]) => [canonical(key), v] as const)),
+    )
+  }
+
+  #itemsOf(name: string, owner: Owner | undefined): Map<string, Item> {
+    if (owner === undefined) return new Map()
+    const known = this.#blocks.get(owner)
+    if (known !== undefined) return known
+    const items = new Map<string, Item>()
+    for (const [key, variable] of [...owner.inline, ...owner.files]) {
+      const item = this.#item(canonical(key), variable, name)
+      if (item === undefined) items.delete(canonical(key))
+      else items.set(canonical(key), item)
+    }
+    this.#blocks.set(owner, items)
+    return items
+  }
+
+  /** Undefined: it cannot be carried over, which has been remarked upon. */
+  #item(name: string, variable: Variable, owner: string): Item | undefined {
+    if (this.#items.has(variable)) return this.#items.get(variable)
+    const item = this.#read(name, variable, owner)
+    this.#items.set(variable, item)
+    return item
+  }
+
+  #read(name: string, variable: Variable, owner: string): Item | undefined {
+    if (!isConnection(name, variable.value)) {
+      const value = this.#values.carry(name, variable, owner)
+      return value === undefined ? undefined : { variable, value }
+    }
+    const result = connection(name, variable.value)
+    if ('ssh' in result) return { variable, ssh: result.ssh }
+    if ('why' in result) {
+      this.#inventory.remark(variable, name, result.why)
+      return undefined
+    }
+    return { variable }
+  }
+}
+
+interface Owner {
+  readonly inline: Variables
+  readonly files: Variables
+}
+
+const placeOf = ({ variable }: Item): string => `${variable.file}:${variable.line}`
+
+const same = (a: Item | undefined, b: Item): boolean =>
+  a !== undefined && isDeepStrictEqual([a.ssh, a.value], [b.ssh, b.value])
+
+/** Groups of a host, all first, parents before children, those of one depth in the order of `names`. */
+function groupOrder(
+  inventory: AnsibleInventory,
+  names: readonly string[],
+): (host: string) => readonly string[] {
+  const raw: RawInventory = {
+    ...{ timezone: '', domain: '', networks: {} },
+    groups: Object.fromEntries(
+      names.map(name => {
+        const group = inventory.groups.get(name)
+        return [name, { hosts: [...(group?.hosts ?? [])], children: [...(group?.children ?? [])] }]
+      }),
+    ),
+    hosts: Object.fromEntries([...inventory.hosts.keys()].map(name => [name, { os: '' }])),
+  }
+  const cycle = findCycle(raw.groups ?? {})
+  if (cycle !== undefined)
+    throw new UsageError(`the group ${cycle[0] ?? ''} contains itself: ${cycle.join(' → ')}`)
+  const { groupsOf } = groupTree(raw)
+  return host => groupsOf.get(host) ?? ['all']
+}

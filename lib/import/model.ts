@@ -1,0 +1,82 @@
+/** Where something stands in an Ansible inventory; lines count from 1. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+}
+
+/** Something that was not carried over as it is, and why. */
+export interface Remark extends Place {
+  readonly key: string
+  readonly why: string
+}
+
+/** A value encrypted by ansible-vault. `text` is the ciphertext, only ever compared. */
+export class Vaulted {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** `!unsafe`: a text in which braces are no template. */
+export class Unsafe {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Plain data as Ansible reads it, before templates; Vaulted and Unsafe may be anywhere in it. */
+export interface Variable extends Place {
+  readonly value: unknown
+}
+export type Variables = Map<string, Variable>
+
+interface Layers {
+  /** Variables in the inventory file itself. */
+  readonly inline: Variables
+  /** Those of group_vars or host_vars, which win over them. */
+  readonly files: Variables
+}
+export interface Group extends Layers, Place {
+  readonly hosts: Set<string>
+  readonly children: Set<string>
+}
+export type Host = Layers & Place
+
+/** An Ansible inventory: the groups `all` and `ungrouped` are always there. */
+export class AnsibleInventory {
+  readonly groups = new Map<string, Group>()
+  readonly hosts = new Map<string, Host>()
+  readonly remarks: Remark[] = []
+
+  constructor(file: string) {
+    this.group('all', { file, line: 1 })
+    this.group('ungrouped', { file, line: 1 })
+  }
+
+  group(name: string, { file, line }: Place): Group {
+    const known = this.groups.get(name)
+    if (known !== undefined) return known
+    const group = {
+      ...{ file, line, inline: new Map<string, Variable>(), files: new Map<string, Variable>() },
+      ...{ hosts: new Set<string>(), children: new Set<string>() },
+    }
+    this.groups.set(name, group)
+    return group
+  }
+
+  /** Adds hosts to a group, with variables of their own. */
+  add(group: string, names: readonly string[], place: Place, vars: Variables): void {
+    for (const name of names) {
+      const host = this.hosts.get(name) ?? { ...place, inline: new Map(), files: new Map() }
+      this.hosts.set(name, host)
+      for (const [key, variable] of vars) host.inline.set(key, variable)
+      this.groups.get(group)?.hosts.add(name)
+    }
+  }
+
+  remark({ file, line }: Place, key: string, why: string): void {
+    this.remarks.push({ file, line, key, why })
+  }
+}

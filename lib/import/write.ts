@@ -1,0 +1,38 @@
+import { Document, isMap, isSeq, Scalar, type YAMLMap } from 'yaml'
+import type { RawInventory } from '../inventory/raw.ts'
+import { SecretRef } from '../inventory/secret-ref.ts'
+
+const SECRET = {
+  tag: '!secret',
+  identify: (value: unknown): boolean => value instanceof SecretRef,
+  createNode: (_: unknown, value: SecretRef) =>
+    Object.assign(new Scalar(value.name), { tag: '!secret' }),
+  resolve: (text: string) => text,
+}
+
+/** inventory.yaml as fmc reads it; `comment` goes first, without #. */
+export function inventoryYaml(raw: RawInventory, comment: string): string {
+  const document = new Document(raw, { customTags: [SECRET], aliasDuplicateObjects: false })
+  document.commentBefore = ` ${comment}`
+  for (const { key, value } of (document.contents as unknown as YAMLMap).items) {
+    const name = (key as Scalar).value
+    if (typeof name === 'string' && isMap(value)) {
+      ;(key as Scalar).spaceBefore = true
+      for (const entry of value.items) inOneLine(entry.value)
+    }
+  }
+  return document.toString({ lineWidth: 100, flowCollectionPadding: true })
+}
+
+/** Lists of names, and nics as a map each. */
+function inOneLine(node: unknown): void {
+  if (!isMap(node)) return
+  for (const key of ['hosts', 'children', 'ssh'])
+    flow(node.get(key, true))
+  const nics = node.get('nics', true)
+  if (isSeq(nics)) nics.items.forEach(flow)
+}
+
+function flow(node: unknown): void {
+  if (isMap(node) || isSeq(node)) node.flow = true
+}

@@ -1,0 +1,36 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import type { Test } from 'tap'
+import { convert, type ConvertOptions } from '../../lib/import/convert.ts'
+import { readAnsible } from '../../lib/import/read.ts'
+
+/** Writes files into a directory of this test; gives the path of the first. */
+export function files(t: Test, content: Readonly<Record<string, string>>): string {
+  const dir = t.testdir({})
+  for (const [name, text] of Object.entries(content)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true })
+    writeFileSync(join(dir, name), text)
+  }
+  return join(dir, Object.keys(content)[0] ?? '')
+}
+
+/** What an Ansible inventory becomes, secrets as `!secret name`; remarks as `file:line: key: why`. */
+export function imported(
+  t: Test,
+  content: Readonly<Record<string, string>>,
+  options?: ConvertOptions,
+) {
+  const file = files(t, content)
+  const { raw, remarks, secrets } = convert(readAnsible(file), options)
+  const plain = JSON.parse(
+    JSON.stringify(raw, (_, value: unknown) => {
+      const name = (value as { name?: unknown } | null)?.name
+      return value instanceof Object && 'reveal' in value ? `!secret ${String(name)}` : value
+    }),
+  ) as Record<'all' | 'groups' | 'hosts' | 'networks', Record<string, Record<string, unknown>>>
+  return {
+    ...plain,
+    secrets,
+    remarks: remarks.map(r => `${relative(dirname(file), r.file)}:${r.line}: ${r.key}: ${r.why}`),
+  }
+}

@@ -1,0 +1,47 @@
+import { chmodSync } from 'node:fs'
+import { dirname } from 'node:path'
+import t from 'tap'
+import { readAnsible } from '../../lib/import/read.ts'
+import { files } from './helpers.ts'
+
+const hostsIn = (t: Parameters<typeof files>[0], name: string, text: string) => [
+  ...readAnsible(files(t, { [name]: text })).hosts.keys(),
+]
+
+void t.test('the format is known by the name or the first line', t => {
+  for (const [name, text] of [
+    ['a.ini', '[web]\nweb1'],
+    ['a.yml', 'web: { hosts: { web1: } }'],
+    ['a.json', '{"web": {"hosts": {"web1": {}}}}'],
+    ['hosts', '# a comment\n\n[web]\nweb1'],
+    ['hosts', 'web1 ansible_port=22'],
+    ['hosts', '---\nweb:\n  hosts:\n    web1:\n'],
+    ['hosts', '# a comment\nweb:\n  hosts:\n    web1:\n'],
+  ] as const)
+    t.same(hostsIn(t, name, text), ['web1'], text)
+  t.end()
+})
+
+void t.test('what is no inventory is said so', t => {
+  for (const [name, text, message, hint] of [
+    ['run.py', '#!/usr/bin/python3\n', /is a program/, /ansible-inventory -i .* --list --yaml/],
+    ['aws.yml', 'plugin: amazon.aws.aws_ec2\n', /configures an inventory plugin/, /--list --yaml/],
+    ['hosts', '$ANSIBLE_VAULT;1.1;AES256\n61', /encrypted by ansible-vault/, /ansible-vault view/],
+    ['a.yml', 'web: [', /a\.yml:1: bad YAML/, undefined],
+    ['a.yml', '- web1', /a\.yml:1: groups: expected a map/, undefined],
+    ['a.yml', 'web: { hosts: [web1] }', /a\.yml:1: hosts of web: expected a map/, undefined],
+    ['a.yml', 'web: { hosts: { "web 1": } }', /a\.yml:1: "web 1" is no host/, undefined],
+  ] as const)
+    t.throws(() => hostsIn(t, name, text), { name: 'UsageError', message, ...(hint && { hint }) })
+  const file = files(t, { 'inv/hosts.ini': 'a', 'inv/group_vars/all.yml': '' })
+  t.throws(() => readAnsible(dirname(file)), { hint: 'name the inventory in it: hosts.ini' })
+  t.throws(() => readAnsible(`${file}x`), { message: /there is no file/ })
+  chmodSync(file, 0o600)
+  t.end()
+})
+
+void t.test('a circle of groups', async t => {
+  const { convert } = await import('../../lib/import/convert.ts')
+  const file = files(t, { 'hosts.ini': '[a:children]\nb\n[b:children]\na\n' })
+  t.throws(() => convert(readAnsible(file)), { message: /a → b → a|b → a → b/ })
+})
