@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { EXIT, UsageError } from '../errors.ts'
 import { lint } from '../inventory/lint.ts'
 import { formatProblem } from '../inventory/problem.ts'
-import { roleHosts } from './role-hosts.ts'
+import { playGroups, roleHosts } from './role-hosts.ts'
 
 export interface ImportOptions {
   readonly out?: string | undefined
@@ -25,9 +25,10 @@ export async function importAnsible(
     import('../import/convert.ts'),
     import('../import/write.ts'),
   ])
-  const { raw, remarks, secrets } = convert(readAnsible(file), { os })
-  const text = inventoryYaml(raw, `Made from ${basename(file)} by fmc import ansible.`)
   const name = out ?? 'inventory.yaml'
+  const groups = await playGroups(name)
+  const { raw, remarks, secrets } = convert(readAnsible(file), { os, groups })
+  const text = inventoryYaml(raw, `Made from ${basename(file)} by fmc import ansible.`)
   const problems = await lint(name, {
     text: Buffer.from(text),
     roles: inventory => roleHosts(name, inventory),
@@ -40,7 +41,9 @@ export async function importAnsible(
     report: [
       ...remarks.map(r => `${r.file}:${r.line}: ${r.key}: ${r.why}`),
       ...(errors.length > 0 ? ['Still missing in the result:', ...errors.map(formatProblem)] : []),
-      ...(secrets.length > 0 ? [`Secrets to set (fmc secrets set NAME): ${secrets.join(', ')}`] : []),
+      ...(secrets.length > 0
+        ? [`Secrets to set (fmc secrets set NAME): ${secrets.join(', ')}`]
+        : []),
       `${file}: ${count} host${count === 1 ? '' : 's'}, ${Object.keys(raw.groups ?? {}).length} groups; ${remarks.length} remarks${errors.length > 0 ? `; fmc lint finds ${errors.length} errors` : ''}`,
     ].join('\n'),
     exitCode: errors.length > 0 ? EXIT.usage : EXIT.ok,

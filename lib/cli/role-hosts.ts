@@ -1,5 +1,4 @@
-import { select } from '../engine/select.ts'
-import { matchHosts } from '../inventory/patterns.ts'
+import { matchHosts, splitPattern } from '../inventory/patterns.ts'
 import type { RoleVarsInfo } from '../inventory/role-vars.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { loadPlaybook, loadRoles } from './load.ts'
@@ -13,12 +12,9 @@ export async function roleHosts(
   const roles = await loadRoles(file)
   const hosts = new Map<string, Set<string>>(roles.map(r => [r.name, new Set()]))
   if (inventory)
-    for (const { play, hosts: found } of select(
-      inventory,
-      await loadPlaybook(playbook, file),
-      {},
-    ).flat())
-      for (const role of play.roles) for (const host of found) hosts.get(role.name)?.add(host.name)
+    for (const play of (await loadPlaybook(playbook, file)).stages.flat())
+      for (const role of play.roles)
+        for (const host of matchHosts(inventory, play.hosts)) hosts.get(role.name)?.add(host.name)
   return roles.map(r => ({
     role: r.name,
     vars: r.vars,
@@ -29,4 +25,13 @@ export async function roleHosts(
           .filter(n => hosts.get(r.name)?.has(n))
       : [],
   }))
+}
+
+/** The groups that the plays of a playbook run on: an inventory needs them, be they empty. */
+export async function playGroups(file: string, playbook = 'site'): Promise<string[]> {
+  const plays = (await loadPlaybook(playbook, file)).stages.flat()
+  const terms = plays.flatMap(play => splitPattern(play.hosts))
+  return [...new Set(terms.map(t => t.replace(/^[!&]|\[.*$/g, '')))].filter(
+    t => /^[a-z_]\w*$/i.test(t) && t !== 'all',
+  )
 }

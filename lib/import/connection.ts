@@ -13,7 +13,10 @@ type Read = (value: unknown) => Connection
 
 const NOTHING: Connection = { nothing: true }
 const why = (text: string): Connection => ({ why: text })
-const always = (text: string): Read => () => why(text)
+const always =
+  (text: string): Read =>
+  () =>
+    why(text)
 
 const asText =
   (pattern: RegExp, expected: string, make: (text: string) => Connection): Read =>

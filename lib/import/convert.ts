@@ -9,6 +9,8 @@ import { Values } from './values.ts'
 export interface ConvertOptions {
   /** Operating system of all hosts, such as `debian 12`: Ansible's inventory does not say. */
   readonly os?: string | undefined
+  /** Groups that must be there, be they empty. */
+  readonly groups?: readonly string[] | undefined
 }
 
 export interface Converted {
@@ -26,17 +28,20 @@ export function convert(inventory: AnsibleInventory, options: ConvertOptions = {
   const values = new Values(inventory)
   const layers = new Layers(inventory, values)
   const winners = new Map([...inventory.hosts.keys()].map(host => [host, layers.settle(host)]))
+  layers.remarkOnMoved()
   const { networks, hosts: placed } = addressesOf(
     new Map([...winners].map(([host, own]) => [host, reachOf(host, own)])),
   )
   const all = blockOf(layers.block('all', inventory.groups.get('all')))
   const domain = commonDomain(inventory)
+  const present = new Set(names.groups.values())
+  const missing = (options.groups ?? []).filter(name => !present.has(name))
   const raw: RawInventory = {
     timezone: 'UTC',
     domain: domain ?? 'cloud.internal',
     networks,
     ...(Object.keys(all).length > 0 && { all }),
-    groups: groupsOf(inventory, names, layers),
+    groups: { ...empty(missing), ...groupsOf(inventory, names, layers) },
     hosts: Object.fromEntries(
       [...inventory.hosts].map(([name, host]): [string, RawHost] => {
         const { ssh, vars } = layers.block(name, host)
@@ -53,7 +58,7 @@ export function convert(inventory: AnsibleInventory, options: ConvertOptions = {
       }),
     ),
   }
-  remarkOnTheMadeUp(inventory, raw, domain !== undefined)
+  remarkOnTheMadeUp(inventory, raw, domain !== undefined, missing)
   remarkOnCounterparts(inventory, names)
   return { raw, remarks: sorted(inventory.remarks), secrets: values.secretNames() }
 }
@@ -71,6 +76,9 @@ const blockOf = ({ ssh, vars }: Block): Partial<Block> => ({
   ...(Object.keys(ssh).length > 0 && { ssh }),
   ...(Object.keys(vars).length > 0 && { vars }),
 })
+
+const empty = (names: readonly string[]): Record<string, RawGroup> =>
+  Object.fromEntries(names.map(name => [name, {}]))
 
 function groupsOf(
   inventory: AnsibleInventory,
@@ -115,6 +123,7 @@ function remarkOnTheMadeUp(
   inventory: AnsibleInventory,
   raw: RawInventory,
   domainFound: boolean,
+  addedGroups: readonly string[],
 ): void {
   const all = inventory.groups.get('all')
   if (all === undefined) return
@@ -127,6 +136,11 @@ function remarkOnTheMadeUp(
     put(
       `networks.${name}`,
       `Ansible knows no networks: ${cidr} is a guess by the hosts' addresses; look at cidr, mode, gateway`,
+    )
+  if (addedGroups.length > 0)
+    put(
+      'groups',
+      `fmc's roles run on the groups ${addedGroups.join(', ')}: added, empty; fill those you want`,
     )
   const without = Object.entries(raw.hosts).flatMap(([name, { nics }]) => (nics ? [] : [name]))
   if (without.length > 0)
@@ -143,15 +157,14 @@ const COUNTERPARTS: Readonly<Record<string, string>> = {
 }
 
 function remarkOnCounterparts(inventory: AnsibleInventory, names: Names): void {
-  const known = new Set(names.groups.values())
   for (const [old, name] of names.groups) {
     const wanted = COUNTERPARTS[name]
     const group = inventory.groups.get(old)
-    if (wanted !== undefined && group && !known.has(wanted))
+    if (wanted !== undefined && group)
       inventory.remark(
         group,
         old,
-        `no role of fmc runs here yet; to make a K3s cluster of it, add the group ${wanted}: { children: [${name}] }`,
+        `no role of fmc runs here yet; a K3s cluster becomes of it with ${wanted}: { children: [${name}] }`,
       )
   }
 }

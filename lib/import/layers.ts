@@ -31,6 +31,7 @@ export class Layers {
   readonly #values: Values
   readonly #items = new Map<Variable, Item | undefined>()
   readonly #blocks = new Map<object, Map<string, Item>>()
+  readonly #moved = new Map<string, Moved>()
   readonly #order: (host: string) => readonly string[]
   readonly #ansibleOrder: (host: string) => readonly string[]
 
@@ -63,14 +64,31 @@ export class Layers {
       const item = this.#item(name, variable, host)
       if (item === undefined) {
         if (before !== undefined)
-          this.#inventory.remark(variable, name, `until it is set, ${placeOf(before)} counts instead`)
+          this.#inventory.remark(
+            variable,
+            name,
+            `until it is set, ${placeOf(before)} counts instead`,
+          )
       } else if (!same(before, item)) {
         own.set(name, item)
         const over = before === undefined ? '' : ` over ${placeOf(before)}`
-        this.#inventory.remark(variable, name, `wins${over} in Ansible: set for ${host} itself`)
+        const key = `${placeOf({ variable })} ${name}${over}`
+        const known = this.#moved.get(key) ?? { variable, name, over, hosts: [] }
+        known.hosts.push(host)
+        this.#moved.set(key, known)
       }
     }
     return winners
+  }
+
+  /** One remark for every variable that settle() has given to hosts. */
+  remarkOnMoved(): void {
+    for (const { variable, name, over, hosts } of this.#moved.values())
+      this.#inventory.remark(
+        variable,
+        name,
+        `wins${over} in Ansible: set for each of ${hosts.join(', ')}`,
+      )
   }
 
   block(name: string, owner: Owner | undefined): Block {
@@ -139,6 +157,12 @@ export class Layers {
 interface Owner {
   readonly inline: Variables
   readonly files: Variables
+}
+
+interface Moved extends Item {
+  readonly name: string
+  readonly over: string
+  readonly hosts: string[]
 }
 
 const placeOf = ({ variable }: Item): string => `${variable.file}:${variable.line}`

@@ -31,7 +31,11 @@ export function fmcNames(inventory: AnsibleInventory): Names {
     for (const [old, name] of names) {
       const place = all.get(old)
       if (old !== name && place)
-        inventory.remark(place, old, `the ${kind} is called ${name} in fmc; values that name it stay`)
+        inventory.remark(
+          place,
+          old,
+          `the ${kind} is called ${name} in fmc; values that name it stay`,
+        )
     }
   return { hosts, groups }
 }

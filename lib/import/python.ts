@@ -1,11 +1,5 @@
 /** Data as Python's literals hold it: tuples and sets are lists. */
-export type Literal =
-  | string
-  | number
-  | boolean
-  | null
-  | Literal[]
-  | { [key: string]: Literal }
+export type Literal = string | number | boolean | null | Literal[] | { [key: string]: Literal }
 
 /**
  * A Python literal (ast.literal_eval, by which Ansible reads the values of an INI inventory). Undefined: it is none, and

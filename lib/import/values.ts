@@ -71,7 +71,9 @@ export class Values {
 }
 
 const isSecret = (name: string, value: unknown): value is string | number =>
-  (typeof value === 'string' && value !== '' && (SECRET_NAME.test(name) || PRIVATE_KEY.test(value))) ||
+  (typeof value === 'string' &&
+    value !== '' &&
+    (SECRET_NAME.test(name) || PRIVATE_KEY.test(value))) ||
   (typeof value === 'number' && SECRET_NAME.test(name))
 
 function reasonAgainst(name: string, value: unknown): string | undefined {
@@ -81,11 +83,13 @@ function reasonAgainst(name: string, value: unknown): string | undefined {
 
 function reasonIn(value: unknown): string | undefined {
   if (typeof value === 'string') return isTemplate(value) ? TEMPLATE_REASON : undefined
-  if (typeof value === 'number')
-    return Number.isFinite(value) ? undefined : 'not a finite number'
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'not a finite number'
   if (Array.isArray(value)) return value.map(reasonIn).find(why => why !== undefined)
   if (value instanceof Vaulted || value instanceof Unsafe) return undefined
   if (typeof value !== 'object' || value === null) return undefined
   if (Object.getPrototypeOf(value) !== Object.prototype) return 'neither text, number, list nor map'
-  return Object.entries(value).flat().map(reasonIn).find(why => why !== undefined)
+  return Object.entries(value)
+    .flat()
+    .map(reasonIn)
+    .find(why => why !== undefined)
 }

@@ -1,13 +1,13 @@
-import { Document, isMap, isSeq, Scalar, type YAMLMap } from 'yaml'
+import { Document, isMap, isSeq, Scalar, type ScalarTag, type YAMLMap } from 'yaml'
 import type { RawInventory } from '../inventory/raw.ts'
 import { SecretRef } from '../inventory/secret-ref.ts'
 
-const SECRET = {
+const SECRET: ScalarTag = {
   tag: '!secret',
-  identify: (value: unknown): boolean => value instanceof SecretRef,
-  createNode: (_: unknown, value: SecretRef) =>
-    Object.assign(new Scalar(value.name), { tag: '!secret' }),
-  resolve: (text: string) => text,
+  identify: value => value instanceof SecretRef,
+  createNode: (_, value) =>
+    Object.assign(new Scalar((value as SecretRef).name), { tag: '!secret' }),
+  resolve: text => text,
 }
 
 /** inventory.yaml as fmc reads it; `comment` goes first, without #. */
@@ -27,8 +27,7 @@ export function inventoryYaml(raw: RawInventory, comment: string): string {
 /** Lists of names, and nics as a map each. */
 function inOneLine(node: unknown): void {
   if (!isMap(node)) return
-  for (const key of ['hosts', 'children', 'ssh'])
-    flow(node.get(key, true))
+  for (const key of ['hosts', 'children', 'ssh']) flow(node.get(key, true))
   const nics = node.get('nics', true)
   if (isSeq(nics)) nics.items.forEach(flow)
 }

@@ -134,7 +134,8 @@ class YamlFile {
     const found = new Map<string, Pair>()
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : ''
-      if (name === '<<')
+      // The library's own mark of a merge key is a symbol.
+      if (isScalar(key) && (name === '<<' || typeof key.value === 'symbol'))
         for (const pair of this.pairs(value, what)) found.set(pair.key, found.get(pair.key) ?? pair)
       else
         found.set(name, {

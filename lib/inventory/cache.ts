@@ -6,7 +6,7 @@ import type { RawInventory, RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
 
 /** First digits of the sha256 of files/inventory.schema.json without roles: another schema, another cache. */
-export const SCHEMA = '1aa2a29c81cf'
+export const SCHEMA = '0297c7223cdb'
 
 type Stored = readonly [
   path: readonly (string | number)[],

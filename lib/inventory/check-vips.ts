@@ -32,6 +32,14 @@ export function vipFindings(raw: RawInventory): Finding[] {
         ),
       )
     else vrids.set(vrid, name)
+    if (vip.backend_ports !== undefined && vip.backend_ports.length !== vip.ports.length)
+      found.push(
+        error(
+          [...path, 'backend_ports'],
+          `${vip.backend_ports.length} backend_ports for ${vip.ports.length} ports`,
+          'one for each of `ports`, in their order',
+        ),
+      )
     if (vip.check === 'k3s' && vip.proxy_protocol)
       found.push(
         error(

@@ -36,6 +36,7 @@ export interface RawVip {
   readonly vrid: number
   readonly ports: readonly number[]
   readonly backends: string
+  readonly backend_ports?: readonly number[] | undefined
   readonly check?: 'k3s' | 'tcp' | undefined
   readonly proxy_protocol?: boolean | undefined
   readonly balancers: string

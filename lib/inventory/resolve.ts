@@ -48,17 +48,20 @@ export function resolveInventory(
     domain: raw.domain,
     networks,
     vips: new Map(
-      Object.entries(raw.vips ?? {}).map(([name, { proxy_protocol, ...vip }]): [string, Vip] => [
-        name,
-        {
-          ...vip,
+      Object.entries(raw.vips ?? {}).map(
+        ([name, { proxy_protocol, backend_ports, ...vip }]): [string, Vip] => [
           name,
-          proxyProtocol: proxy_protocol ?? false,
-          prefix: networks.get(vip.network)?.prefix ?? 32,
-          check: vip.check ?? 'tcp',
-          preferred: vip.preferred,
-        },
-      ]),
+          {
+            ...vip,
+            name,
+            backendPorts: backend_ports ?? vip.ports,
+            proxyProtocol: proxy_protocol ?? false,
+            prefix: networks.get(vip.network)?.prefix ?? 32,
+            check: vip.check ?? 'tcp',
+            preferred: vip.preferred,
+          },
+        ],
+      ),
     ),
     hosts: new Map(
       Object.entries(raw.hosts).map(([name, host], index) => [

@@ -56,6 +56,10 @@ const vip = z.strictObject({
   vrid: z.int().min(1).max(255).describe('VRRP virtual router id, unique in the network'),
   ports: z.array(ports).min(1),
   backends: pattern.describe('Pattern of the hosts that serve it'),
+  backend_ports: z
+    .array(ports)
+    .optional()
+    .describe('Where the backends listen for each of `ports`, in their order; default: there too'),
   check: z
     .enum(['k3s', 'tcp'])
     .optional()

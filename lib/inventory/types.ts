@@ -90,6 +90,8 @@ export interface Vip {
   readonly ports: readonly number[]
   /** Pattern of the hosts that serve it. */
   readonly backends: string
+  /** Where they listen: one for each of `ports`, in their order. */
+  readonly backendPorts: readonly number[]
   /** How a balancer knows that a backend serves: `k3s` = GET /readyz over TLS answers 200 or 401. */
   readonly check: 'k3s' | 'tcp'
   /** Backends are told the client's address by the PROXY protocol (v2). */

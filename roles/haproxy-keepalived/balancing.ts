@@ -12,6 +12,8 @@ export interface Balanced {
   readonly prefix: number
   readonly vrid: number
   readonly ports: readonly number[]
+  /** Of the servers, one for each of `ports`. */
+  readonly backendPorts: readonly number[]
   readonly check: Vip['check']
   readonly proxyProtocol: boolean
   readonly servers: readonly Server[]

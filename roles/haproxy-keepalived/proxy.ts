@@ -18,7 +18,7 @@ const TRY = String.raw`for b in "$@"; do (
 export async function understood(balanced: readonly Balanced[]): Promise<true | string> {
   const backends = balanced
     .filter(vip => vip.proxyProtocol)
-    .flatMap(vip => vip.ports.flatMap(port => vip.servers.map(s => `${s.address}:${port}`)))
+    .flatMap(vip => vip.backendPorts.flatMap(port => vip.servers.map(s => `${s.address}:${port}`)))
   if (backends.length === 0) return true
   const { stdout } = await probe`sh -c ${TRY} sh ${backends}`
   const deaf = stdout.split('\n').filter(Boolean).sort()

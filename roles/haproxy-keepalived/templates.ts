@@ -22,7 +22,9 @@ const DIGEST = '@digest@'
 export function haproxyCfg(vips: readonly Balanced[], vars: BalancerVars): HaproxyCfg {
   const sections = [
     ...[head(vars), health(vars)],
-    ...vips.flatMap(vip => vip.ports.map(port => forwarding(vip, port, vars))),
+    ...vips.flatMap(vip =>
+      vip.ports.map((port, n) => forwarding(vip, port, vip.backendPorts[n] ?? port, vars)),
+    ),
   ]
   const text = sections.join('\n')
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 16)
@@ -65,7 +67,7 @@ const health = (vars: BalancerVars): string => `frontend health
 `
 
 // fastinter: a new process takes every backend for alive until its first check, which comes within this time.
-function forwarding(vip: Balanced, port: number, vars: BalancerVars): string {
+function forwarding(vip: Balanced, port: number, to: number, vars: BalancerVars): string {
   const k3s = vip.check === 'k3s'
   const idle = k3s ? vars.haproxy_k3s_idle_timeout : vars.haproxy_tcp_idle_timeout
   const name = `${vip.name}_${port}`
@@ -83,7 +85,7 @@ function forwarding(vip: Balanced, port: number, vars: BalancerVars): string {
     `    timeout server ${idle}`,
     ...(k3s ? K3S_CHECK : []),
     `    default-server check ${k3s ? 'check-ssl verify none ' : ''}${vip.proxyProtocol ? 'send-proxy-v2 check-send-proxy ' : ''}${every}`,
-    ...vip.servers.map(s => `    server ${s.name} ${s.address}:${port}`),
+    ...vip.servers.map(s => `    server ${s.name} ${s.address}:${to}`),
     '',
   ].join('\n')
 }

@@ -5,7 +5,7 @@ import { kubectl } from '../cluster/kubectl.ts'
 import { isKeeper, manifest, noManifest } from '../cluster/manifest.ts'
 import { isReady, NODES, readNodes, type Node } from '../cluster/nodes.ts'
 import { readWorkloads, unready, WORKLOADS } from '../cluster/workloads.ts'
-import { INGRESS_LABEL, traefikConfig } from './templates.ts'
+import { exposureProblem, INGRESS_LABEL, traefikConfig } from './templates.ts'
 import { vars as schema } from './vars.ts'
 
 export default role({
@@ -16,6 +16,9 @@ export default role({
   async tasks({ vars, host }) {
     const vip = vips().find(v => v.name === vars.traefik_vip)
     if (!vip) throw new TaskError(`traefik_vip: the inventory has no VIP ${vars.traefik_vip}`)
+    const problem = exposureProblem(vip, vars)
+    if (problem !== undefined)
+      throw new TaskError(problem, { hint: 'set backend_ports of the VIP, or traefik_exposure' })
     if (!isKeeper(host)) {
       await noManifest('traefik')
       return
@@ -94,7 +97,10 @@ async function answers(vip: Vip): Promise<true | string> {
   const urls = hosts(vip.backends)
     .filter(h => names.includes(h.name))
     .flatMap(h =>
-      vip.ports.map(port => `${port === 443 ? 'https' : 'http'}://${h.address}:${port}/`),
+      vip.ports.map(
+        (port, n) =>
+          `${port === 443 ? 'https' : 'http'}://${h.address}:${vip.backendPorts[n] ?? port}/`,
+      ),
     )
   if (urls.length === 0) return true
   const { stdout } =

@@ -12,6 +12,12 @@ export const vars = z.object({
     .string()
     .default('web')
     .describe('The VIP that Traefik serves: its backends run Traefik, its balancers are trusted'),
+  traefik_exposure: z
+    .enum(['servicelb', 'nodeport', 'hostport'])
+    .default('servicelb')
+    .describe(
+      'How the nodes open their ports: servicelb (K3s’s own, 80 and 443), nodeport (30000 to 32767) or hostport (any). Other ports than those of the VIP: its backend_ports',
+    ),
   traefik_trusted_proxies: z
     .array(block)
     .default([])

@@ -49,16 +49,19 @@ k3s_cluster:
     nics: [{ network: 'lan', address: '10.9.8.22' }],
   })
   t.same(found.secrets, ['token'])
-  t.same(found.remarks.filter(r => !/:1: /.test(r)), [
-    "inventory.yml:4: server: no role of fmc runs here yet; to make a K3s cluster of it, add the group k3s_servers: { children: [server] }",
-    'inventory.yml:6: 10.9.8.11: the host is called ip-10-9-8-11 in fmc; values that name it stay',
-    "inventory.yml:7: agent: no role of fmc runs here yet; to make a K3s cluster of it, add the group k3s_agents: { children: [agent] }",
-    'inventory.yml:9: 10.9.8.21: the host is called ip-10-9-8-21 in fmc; values that name it stay',
-    'inventory.yml:10: 10.9.8.22: the host is called ip-10-9-8-22 in fmc; values that name it stay',
-    'inventory.yml:15: os: debian, guessed by the user: say which version, as "debian 12"',
-    'inventory.yml:17: token: a secret in plain text, became !secret token: fmc secrets set token',
-    'inventory.yml:18: api_endpoint: a Jinja expression, which fmc does not evaluate: write what it gives',
-  ])
+  t.same(
+    found.remarks.filter(r => !/:1: /.test(r)),
+    [
+      'inventory.yml:4: server: no role of fmc runs here yet; a K3s cluster becomes of it with k3s_servers: { children: [server] }',
+      'inventory.yml:6: 10.9.8.11: the host is called ip-10-9-8-11 in fmc; values that name it stay',
+      'inventory.yml:7: agent: no role of fmc runs here yet; a K3s cluster becomes of it with k3s_agents: { children: [agent] }',
+      'inventory.yml:9: 10.9.8.21: the host is called ip-10-9-8-21 in fmc; values that name it stay',
+      'inventory.yml:10: 10.9.8.22: the host is called ip-10-9-8-22 in fmc; values that name it stay',
+      'inventory.yml:15: os: debian, guessed by the user: say which version, as "debian 12"',
+      'inventory.yml:17: token: a secret in plain text, became !secret token: fmc secrets set token',
+      'inventory.yml:18: api_endpoint: a Jinja expression, which fmc does not evaluate: write what it gives',
+    ],
+  )
   t.notMatch(JSON.stringify(found), /hunter2/)
   t.end()
 })
@@ -105,7 +108,14 @@ metal_lb_ip_range: "192.168.32.80-192.168.32.90"
   t.same(Object.keys(found.hosts), ['ip-192-168-32-105', 'ip-192-168-32-106', 'ip-192-168-32-107'])
   t.same(found.groups['node'], { hosts: ['ip-192-168-32-106', 'ip-192-168-32-107'] })
   t.match(found.remarks, [
-    /./, /./, /./, /./, /./, /./, /./, /./,
+    /./,
+    /./,
+    /./,
+    /./,
+    /./,
+    /./,
+    /./,
+    /./,
     /^group_vars\/all.yml:5: k3s_token: a secret in plain text/,
     /^group_vars\/all.yml:6: k3s_node_ip: a Jinja expression/,
     /^group_vars\/all.yml:7: extra_args: a Jinja expression/,
@@ -113,11 +123,13 @@ metal_lb_ip_range: "192.168.32.80-192.168.32.90"
   t.end()
 })
 
-void t.test("the shape of Kubespray's sample: ip beside ansible_host, a directory of group_vars, vaults", t => {
-  const found = imported(
-    t,
-    {
-      'inventory.ini': `# ## Configure 'ip' variable to bind kubernetes services on another ip
+void t.test(
+  "the shape of Kubespray's sample: ip beside ansible_host, a directory of group_vars, vaults",
+  t => {
+    const found = imported(
+      t,
+      {
+        'inventory.ini': `# ## Configure 'ip' variable to bind kubernetes services on another ip
 [all]
 node1 ansible_host=95.54.0.12 ip=10.3.0.1 etcd_member_name=etcd1
 node2 ansible_host=95.54.0.13 ip=10.3.0.2 etcd_member_name=etcd2
@@ -144,17 +156,17 @@ calico_rr
 [k8s_cluster:vars]
 ansible_ssh_common_args='-o ProxyCommand="ssh -W %h:%p ubuntu@95.54.0.10"'
 `,
-      'group_vars/all/all.yml': `---
+        'group_vars/all/all.yml': `---
 bin_dir: /usr/local/bin
 loadbalancer_apiserver_port: 6443
 no_proxy_exclude_workers: no
 ntp_servers:
   - "0.pool.ntp.org iburst"
 `,
-      'group_vars/all/etcd.yml': 'etcd_data_dir: /var/lib/etcd\n',
-      'group_vars/all/.hidden.yml': 'hidden: 1\n',
-      'group_vars/all/notes.txt': 'no: yaml: at all\n',
-      'group_vars/k8s_cluster/k8s-cluster.yml': `---
+        'group_vars/all/etcd.yml': 'etcd_data_dir: /var/lib/etcd\n',
+        'group_vars/all/.hidden.yml': 'hidden: 1\n',
+        'group_vars/all/notes.txt': 'no: yaml: at all\n',
+        'group_vars/k8s_cluster/k8s-cluster.yml': `---
 kube_config_dir: /etc/kubernetes
 kube_script_dir: "{{ bin_dir }}/kubernetes-scripts"
 kube_oidc_client_secret: ${VAULTED.replaceAll('\n', '\n')}
@@ -164,74 +176,77 @@ kube_users:
 kube_service_addresses: 10.233.0.0/18
 kubeadm_patches: { enabled: false, source_dir: "{{ inventory_dir }}/patches" }
 `,
-      'group_vars/etcd.yml': '$ANSIBLE_VAULT;1.1;AES256\n616263\n',
-      'host_vars/node3.yml': 'node_labels: { zone: b }\nansible_become: true\n',
-    },
-    { os: 'debian 12' },
-  )
-  t.same(found.networks, {
-    net_10_3_0: { cidr: '10.3.0.0/24', mode: 'bridge' },
-    net_95_54_0: { cidr: '95.54.0.0/24', mode: 'bridge' },
-  })
-  t.same(found.hosts['node1'], {
-    os: 'debian 12',
-    nics: [{ network: 'net_10_3_0', address: '10.3.0.1' }],
-    ssh: { host: '95.54.0.12' },
-    vars: { etcd_member_name: 'etcd1' },
-  })
-  t.same(found.hosts['node3'], {
-    os: 'debian 12',
-    nics: [{ network: 'net_10_3_0', address: '10.3.0.3' }],
-    ssh: { host: '95.54.0.14', sudo: true },
-    vars: { node_labels: { zone: 'b' } },
-  })
-  t.same(found.hosts['bastion'], {
-    os: 'debian 12',
-    nics: [{ network: 'net_95_54_0', address: '95.54.0.10' }],
-    ssh: { user: 'ubuntu' },
-  })
-  t.same(found.groups, {
-    kube_control_plane: { hosts: ['node1', 'node2'] },
-    etcd: { children: ['kube_control_plane'] },
-    kube_node: { hosts: ['node2', 'node3'] },
-    calico_rr: {},
-    k8s_cluster: {
-      children: ['kube_control_plane', 'kube_node', 'calico_rr'],
-      vars: {
-        kube_config_dir: '/etc/kubernetes',
-        kube_oidc_client_secret: '!secret kube_oidc_client_secret',
-        kube_users: [{ name: 'ops', password: '!secret kube_users_0_password' }],
-        kube_service_addresses: '10.233.0.0/18',
+        'group_vars/etcd.yml': '$ANSIBLE_VAULT;1.1;AES256\n616263\n',
+        'host_vars/node3.yml': 'node_labels: { zone: b }\nansible_become: true\n',
       },
-    },
-  })
-  t.same(found.all, {
-    vars: {
-      bin_dir: '/usr/local/bin',
-      loadbalancer_apiserver_port: 6443,
-      no_proxy_exclude_workers: false,
-      ntp_servers: ['0.pool.ntp.org iburst'],
-      etcd_data_dir: '/var/lib/etcd',
-    },
-  })
-  const remarks = found.remarks.join('\n')
-  for (const remark of [
-    /^inventory.ini:15: kube-node: the group is called kube_node/m,
-    /^inventory.ini:26: ansible_ssh_common_args: goes to ~\/.ssh\/config/m,
-    /^group_vars\/etcd.yml:1: etcd: the whole file is vaulted/m,
-    /^group_vars\/k8s_cluster\/k8s-cluster.yml:3: kube_script_dir: a Jinja expression/m,
-    /k8s-cluster.yml:4: kube_oidc_client_secret: vaulted, became !secret/,
-    /k8s-cluster.yml:8: kube_users_0_password: vaulted, became !secret kube_users_0_password/,
-    /kubeadm_patches: a Jinja expression/,
-  ])
-    t.match(remarks, remark)
-  t.notMatch(JSON.stringify(found), /6162|3132|hidden/)
-  t.end()
-})
+      { os: 'debian 12' },
+    )
+    t.same(found.networks, {
+      net_10_3_0: { cidr: '10.3.0.0/24', mode: 'bridge' },
+      net_95_54_0: { cidr: '95.54.0.0/24', mode: 'bridge' },
+    })
+    t.same(found.hosts['node1'], {
+      os: 'debian 12',
+      nics: [{ network: 'net_10_3_0', address: '10.3.0.1' }],
+      ssh: { host: '95.54.0.12' },
+      vars: { etcd_member_name: 'etcd1' },
+    })
+    t.same(found.hosts['node3'], {
+      os: 'debian 12',
+      nics: [{ network: 'net_10_3_0', address: '10.3.0.3' }],
+      ssh: { host: '95.54.0.14', sudo: true },
+      vars: { node_labels: { zone: 'b' } },
+    })
+    t.same(found.hosts['bastion'], {
+      os: 'debian 12',
+      nics: [{ network: 'net_95_54_0', address: '95.54.0.10' }],
+      ssh: { user: 'ubuntu' },
+    })
+    t.same(found.groups, {
+      kube_control_plane: { hosts: ['node1', 'node2'] },
+      etcd: { children: ['kube_control_plane'] },
+      kube_node: { hosts: ['node2', 'node3'] },
+      calico_rr: {},
+      k8s_cluster: {
+        children: ['kube_control_plane', 'kube_node', 'calico_rr'],
+        vars: {
+          kube_config_dir: '/etc/kubernetes',
+          kube_oidc_client_secret: '!secret kube_oidc_client_secret',
+          kube_users: [{ name: 'ops', password: '!secret kube_users_0_password' }],
+          kube_service_addresses: '10.233.0.0/18',
+        },
+      },
+    })
+    t.same(found.all, {
+      vars: {
+        bin_dir: '/usr/local/bin',
+        loadbalancer_apiserver_port: 6443,
+        no_proxy_exclude_workers: false,
+        ntp_servers: ['0.pool.ntp.org iburst'],
+        etcd_data_dir: '/var/lib/etcd',
+      },
+    })
+    const remarks = found.remarks.join('\n')
+    for (const remark of [
+      /^inventory.ini:15: kube-node: the group is called kube_node/m,
+      /^inventory.ini:26: ansible_ssh_common_args: goes to ~\/.ssh\/config/m,
+      /^group_vars\/etcd.yml:1: etcd: the whole file is vaulted/m,
+      /^group_vars\/k8s_cluster\/k8s-cluster.yml:3: kube_script_dir: a Jinja expression/m,
+      /k8s-cluster.yml:4: kube_oidc_client_secret: vaulted, became !secret/,
+      /k8s-cluster.yml:8: kube_users_0_password: vaulted, became !secret kube_users_0_password/,
+      /kubeadm_patches: a Jinja expression/,
+    ])
+      t.match(remarks, remark)
+    t.notMatch(JSON.stringify(found), /6162|3132|hidden/)
+    t.end()
+  },
+)
 
-void t.test("what wins in Ansible wins in fmc: group_vars of a parent over a child's inline variable", t => {
-  const found = imported(t, {
-    hosts: `[all:vars]
+void t.test(
+  "what wins in Ansible wins in fmc: group_vars of a parent over a child's inline variable",
+  t => {
+    const found = imported(t, {
+      hosts: `[all:vars]
 a=all
 [web]
 web1 e=host
@@ -246,24 +261,30 @@ f=web
 [site:children]
 web
 `,
-    'group_vars/all.yml': 'a: all of files\n',
-    'group_vars/site.yml': 'b: site of files\nd: "{{ x }}"\nf: web\n',
-    'host_vars/web1.yml': 'c: "{{ y }}"\n',
-  })
-  t.same(found.all, { vars: { a: 'all of files' } })
-  t.same(found.hosts['web2']?.['vars'], { a: 'all of files', b: 'site of files' })
-  t.same(found.hosts['web1']?.['vars'], { a: 'all of files', b: 'site of files', e: 'host' })
-  const remarks = found.remarks.join('\n').replaceAll(t.testdirName + '/', '')
-  t.match(remarks, 'group_vars/site.yml:1: b: wins over hosts:8 in Ansible: set for web1 itself')
-  t.match(remarks, 'group_vars/site.yml:2: d: until it is set, hosts:10 counts instead')
-  t.match(remarks, 'host_vars/web1.yml:1: c: until it is set, hosts:9 counts instead')
-  t.notMatch(remarks, / f: /, 'the same value is no conflict')
-  t.end()
-})
+      'group_vars/all.yml': 'a: all of files\n',
+      'group_vars/site.yml': 'b: site of files\nd: "{{ x }}"\nf: web\n',
+      'host_vars/web1.yml': 'c: "{{ y }}"\n',
+    })
+    t.same(found.all, { vars: { a: 'all of files' } })
+    t.same(found.hosts['web2']?.['vars'], { a: 'all of files', b: 'site of files' })
+    t.same(found.hosts['web1']?.['vars'], { a: 'all of files', b: 'site of files', e: 'host' })
+    const remarks = found.remarks.join('\n').replaceAll(t.testdirName + '/', '')
+    t.match(
+      remarks,
+      'group_vars/site.yml:1: b: wins over hosts:8 in Ansible: set for each of web1, web2',
+    )
+    t.match(remarks, 'group_vars/site.yml:2: d: until it is set, hosts:10 counts instead')
+    t.match(remarks, 'host_vars/web1.yml:1: c: until it is set, hosts:9 counts instead')
+    t.notMatch(remarks, / f: /, 'the same value is no conflict')
+    t.end()
+  },
+)
 
-void t.test('variables of ungrouped go to its hosts; ansible_group_priority decides among equals', t => {
-  const found = imported(t, {
-    'hosts.yml': `
+void t.test(
+  'variables of ungrouped go to its hosts; ansible_group_priority decides among equals',
+  t => {
+    const found = imported(t, {
+      'hosts.yml': `
 all:
   hosts: { lonely: , both: }
   children:
@@ -271,11 +292,12 @@ all:
     one: { hosts: { both: }, vars: { y: 1, ansible_group_priority: 10 } }
     two: { hosts: { both: }, vars: { y: 2 } }
 `,
-  })
-  t.same(found.hosts['lonely']?.['vars'], { x: 1 })
-  t.same(found.hosts['both']?.['vars'], { y: 1 })
-  t.end()
-})
+    })
+    t.same(found.hosts['lonely']?.['vars'], { x: 1 })
+    t.same(found.hosts['both']?.['vars'], { y: 1 })
+    t.end()
+  },
+)
 
 void t.test('names and addresses', t => {
   const found = imported(t, {
@@ -309,7 +331,10 @@ nat1
     ],
   )
   t.same(Object.keys(found.groups), ['vm1_group', '_2nd_line', '_2nd_line_2'])
-  t.match(found.remarks.join('\n'), /hosts:1: nics: no address of their own is known of web-1, gateway, vm1/)
+  t.match(
+    found.remarks.join('\n'),
+    /hosts:1: nics: no address of their own is known of web-1, gateway, vm1/,
+  )
   t.end()
 })
 

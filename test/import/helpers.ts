@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Test } from 'tap'
 import { convert, type ConvertOptions } from '../../lib/import/convert.ts'
+import { SecretRef } from '../../lib/inventory/secret-ref.ts'
 import { readAnsible } from '../../lib/import/read.ts'
 
 /** Writes files into a directory of this test; gives the path of the first. */
@@ -23,9 +24,9 @@ export function imported(
   const file = files(t, content)
   const { raw, remarks, secrets } = convert(readAnsible(file), options)
   const plain = JSON.parse(
-    JSON.stringify(raw, (_, value: unknown) => {
-      const name = (value as { name?: unknown } | null)?.name
-      return value instanceof Object && 'reveal' in value ? `!secret ${String(name)}` : value
+    JSON.stringify(raw, function (this: Record<string, unknown>, key, value: unknown) {
+      const own = this[key]
+      return own instanceof SecretRef ? `!secret ${own.name}` : value
     }),
   ) as Record<'all' | 'groups' | 'hosts' | 'networks', Record<string, Record<string, unknown>>>
   return {

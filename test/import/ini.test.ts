@@ -48,7 +48,7 @@ void t.test('words of a host line', t => {
   for (const [line, words] of [
     ['a b=c', ['a', 'b=c']],
     ['a  b="c d" # e', ['a', 'b=c d']],
-    ["a b='c \"d\"'", ['a', 'b=c "d"']],
+    ['a b=\'c "d"\'', ['a', 'b=c "d"']],
     ['a b=c#d e', ['a', 'b=c']],
     ['a b="c#d"', ['a', 'b=c#d']],
     ['a b="\\"q\\" \\n"', ['a', 'b="q" \\n']],

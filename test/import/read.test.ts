@@ -1,4 +1,3 @@
-import { chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
 import t from 'tap'
 import { readAnsible } from '../../lib/import/read.ts'
@@ -34,9 +33,8 @@ void t.test('what is no inventory is said so', t => {
   ] as const)
     t.throws(() => hostsIn(t, name, text), { name: 'UsageError', message, ...(hint && { hint }) })
   const file = files(t, { 'inv/hosts.ini': 'a', 'inv/group_vars/all.yml': '' })
-  t.throws(() => readAnsible(dirname(file)), { hint: 'name the inventory in it: hosts.ini' })
+  t.throws(() => readAnsible(dirname(file)), { message: /is a directory/ })
   t.throws(() => readAnsible(`${file}x`), { message: /there is no file/ })
-  chmodSync(file, 0o600)
   t.end()
 })
 

@@ -310,6 +310,12 @@ const ERRORS: readonly Row[] = [
     'the K3s API does not understand the PROXY protocol',
   ],
   [
+    'more ports than backend_ports',
+    [['    vrid: 51', '    vrid: 51\n    backend_ports: ‸[1, 2]']],
+    '2 backend_ports for 1 ports',
+    /in their order/,
+  ],
+  [
     'vrid twice',
     [
       [

@@ -79,6 +79,7 @@ void t.test('every field', async t => {
     prefix: 24,
     vrid: 51,
     ports: [6443],
+    backendPorts: [6443],
     backends: 'db',
     check: 'tcp',
     proxyProtocol: false,

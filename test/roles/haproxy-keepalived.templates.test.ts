@@ -32,6 +32,7 @@ const api: Vip = {
   prefix: 24,
   vrid: 51,
   ports: [6443],
+  backendPorts: [6443],
   backends: 'servers',
   check: 'k3s',
   proxyProtocol: false,
@@ -44,6 +45,7 @@ const web: Vip = {
   address: '192.168.0.33',
   vrid: 52,
   ports: [80, 443],
+  backendPorts: [80, 443],
   check: 'tcp',
   backends: 'workers',
 }
@@ -150,6 +152,14 @@ t.test('haproxy.cfg', t => {
       .map(line => line.trim().slice(0, 52)),
     Array<string>(2).fill('default-server check send-proxy-v2 check-send-proxy '),
     'both ports of the one VIP',
+  )
+  t.match(
+    haproxyCfg(
+      balancedBy(balancers[0]!, [{ ...web, backendPorts: [30080, 30443] }], groups(2)),
+      defaults,
+    ).text,
+    /bind 192\.168\.0\.33:443\n[\s\S]*backend web_443[\s\S]*server w1 10\.17\.4\.24:30443\n/,
+    'other ports on the backends',
   )
   for (const timeout of ['connect', 'client', 'server', 'check', 'queue'])
     t.match(text, `\n    timeout ${timeout} `)

@@ -12,7 +12,9 @@ import { traefikConfig } from '../../roles/traefik/templates.ts'
 import { vars as traefikVars } from '../../roles/traefik/vars.ts'
 import { MODULES, validator } from './schemas.ts'
 
-const vip = { name: 'web', proxyProtocol: true } as Vip
+const vip = {
+  ...{ name: 'web', ports: [80, 443], backendPorts: [80, 443], proxyProtocol: true },
+} as unknown as Vip
 const balancers = [{ nics: [{ address: '192.168.0.30' }] }] as unknown as Host[]
 const pem = (label: string) => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`
 const secrets = {
@@ -27,6 +29,16 @@ const MANIFESTS: Readonly<Record<string, readonly KubernetesObject[]>> = {
   nfs: [nfsDriver(longhornVars.parse({})), nfsClass('10.17.4.27', '/srv/nfs/shared')],
   traefik: [
     traefikConfig(vip, balancers, traefikVars.parse({ traefik_trusted_proxies: ['10.0.0.0/8'] })),
+  ],
+  'traefik on node ports': [
+    traefikConfig(
+      { ...vip, backendPorts: [30080, 30443] },
+      balancers,
+      traefikVars.parse({ traefik_exposure: 'nodeport' }),
+    ),
+  ],
+  'traefik on host ports': [
+    traefikConfig(vip, balancers, traefikVars.parse({ traefik_exposure: 'hostport' })),
   ],
   'traefik without the PROXY protocol': [
     traefikConfig({ ...vip, proxyProtocol: false }, balancers, traefikVars.parse({})),

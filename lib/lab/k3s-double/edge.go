@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// serveEdge holds ports 80 and 443 of this node while ServiceLB and Traefik would.
+// serveEdge holds Traefik's ports of this node while the real thing would.
 func (n *node) serveEdge() {
 	var open []net.Listener
 	was := ""
@@ -36,10 +36,14 @@ func (n *node) serveEdge() {
 
 func openEdge(edge object) []net.Listener {
 	var open []net.Listener
-	for port, name := range map[string]string{":80": "web", ":443": "websecure"} {
-		plain, err := net.Listen("tcp", port)
+	for _, name := range []string{"web", "websecure"} {
+		port := edge.str("ports", name)
+		if port == "0" {
+			continue
+		}
+		plain, err := net.Listen("tcp", ":"+port)
 		if err != nil {
-			errorf("svclb-traefik: %v", err)
+			errorf("traefik: %v", err)
 			continue
 		}
 		open = append(open, plain)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,11 +25,22 @@ func traefikObjects(values object, namespace string) []object {
 		"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "traefik", "namespace": namespace},
 		"spec": map[string]any{"type": "LoadBalancer", "externalTrafficPolicy": "Cluster"},
 	}
+	if kind := values.str("service", "type"); kind != "" {
+		service.set(kind, "spec", "type")
+	}
 	if policy := values.str("service", "spec", "externalTrafficPolicy"); policy != "" {
 		service.set(policy, "spec", "externalTrafficPolicy")
 	}
-	service.set(strings.Join(trusted(values, "web"), " "), "metadata", "annotations", "double/trusted-web")
-	service.set(strings.Join(trusted(values, "websecure"), " "), "metadata", "annotations", "double/trusted-websecure")
+	for entry, port := range map[string]string{"web": "80", "websecure": "443"} {
+		service.set(strings.Join(trusted(values, entry), " "), "metadata", "annotations", "double/trusted-"+entry)
+		switch service.str("spec", "type") {
+		case "NodePort":
+			port = decimal(values.num("ports", entry, "nodePort"))
+		case "ClusterIP":
+			port = decimal(values.num("ports", entry, "hostPort"))
+		}
+		service.set(port, "metadata", "annotations", "double/port-"+entry)
+	}
 	return []object{workload(kind, "traefik", namespace, replicas, pod), service}
 }
 
@@ -53,15 +65,21 @@ func trusted(values object, port string) []string {
 	return result
 }
 
-// edgeOf says what ServiceLB and Traefik make of a node: whether it takes ports 80 and 443, and how.
+func decimal(n int) string { return strconv.Itoa(n) }
+
+// edgeOf says what ServiceLB, kube-proxy or Traefik's own host ports make of a node: which ports it takes, and how.
 func (s *server) edgeOf(name string) (object, error) {
 	closed := object{"listen": false}
 	service, err := s.store.get(builtin("services"), "kube-system", "traefik")
-	if isNotFound(err) || slices.Contains(s.cfg.list("disable"), "servicelb") {
+	if isNotFound(err) {
 		return closed, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	kind := service.str("spec", "type")
+	if kind == "LoadBalancer" && slices.Contains(s.cfg.list("disable"), "servicelb") {
+		return closed, nil
 	}
 	nodes, err := s.store.list(builtin("nodes"), "", "")
 	if err != nil {
@@ -73,20 +91,24 @@ func (s *server) edgeOf(name string) (object, error) {
 		chosen = chosen || has
 		mine = mine || node.name() == name && value == "true"
 	}
-	if chosen && !mine {
+	if kind == "LoadBalancer" && chosen && !mine {
 		return closed, nil
 	}
 	pods, err := s.store.list(builtin("pods"), "kube-system", "app=traefik")
 	if err != nil {
 		return nil, err
 	}
-	local := service.str("spec", "externalTrafficPolicy") == "Local"
+	local := kind == "ClusterIP" || service.str("spec", "externalTrafficPolicy") == "Local"
 	for _, pod := range pods {
 		if pod.str("status", "phase") == "Running" && (!local || pod.str("spec", "nodeName") == name) {
 			return object{
 				"listen": true, "local": local,
 				"web":       service.annotations()["double/trusted-web"],
 				"websecure": service.annotations()["double/trusted-websecure"],
+				"ports": map[string]any{
+					"web":       service.annotations()["double/port-web"],
+					"websecure": service.annotations()["double/port-websecure"],
+				},
 			}, nil
 		}
 	}

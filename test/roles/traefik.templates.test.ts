@@ -1,0 +1,72 @@
+import t from 'tap'
+import { parse } from 'yaml'
+import type { Host, Vip } from '../../lib/index.ts'
+import { exposureProblem, traefikConfig } from '../../roles/traefik/templates.ts'
+import { vars } from '../../roles/traefik/vars.ts'
+
+const balancers = [{ nics: [{ address: '192.168.0.30' }] }] as unknown as Host[]
+const vip = (backendPorts: readonly number[], proxyProtocol = false, ports = [80, 443]) =>
+  ({ name: 'web', ports, backendPorts, proxyProtocol }) as unknown as Vip
+const exposed = (how: string) => vars.parse({ traefik_exposure: how })
+const values = (v: Vip, how: string) =>
+  parse(
+    (traefikConfig(v, balancers, exposed(how)).spec as { valuesContent: string }).valuesContent,
+  ) as {
+    [key: string]: unknown
+  }
+
+void t.test('how the nodes open their ports', t => {
+  const local = { spec: { externalTrafficPolicy: 'Local' } }
+  for (const [how, v, expected] of [
+    ['servicelb', vip([80, 443]), { service: local, ports: { web: {}, websecure: {} } }],
+    [
+      'nodeport',
+      vip([30080, 30443]),
+      {
+        service: { type: 'NodePort', ...local },
+        ports: { web: { nodePort: 30080 }, websecure: { nodePort: 30443 } },
+      },
+    ],
+    [
+      'nodeport',
+      vip([30443], false, [443]),
+      {
+        service: { type: 'NodePort', ...local },
+        ports: { web: {}, websecure: { nodePort: 30443 } },
+      },
+    ],
+    [
+      'hostport',
+      vip([8080, 8443], true),
+      {
+        service: { type: 'ClusterIP' },
+        updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
+        ports: {
+          web: { hostPort: 8080, proxyProtocol: { trustedIPs: ['192.168.0.30'] } },
+          websecure: { hostPort: 8443, proxyProtocol: { trustedIPs: ['192.168.0.30'] } },
+        },
+      },
+    ],
+  ] as const) {
+    const { deployment, nodeSelector, ...rest } = values(v, how)
+    t.strictSame(rest, expected, how)
+    t.strictSame(
+      [deployment, nodeSelector],
+      [{ kind: 'DaemonSet' }, { 'svccontroller.k3s.cattle.io/enablelb': 'true' }],
+    )
+  }
+  t.end()
+})
+
+void t.test('where the balancers look and Traefik cannot be is an error', t => {
+  for (const [how, backendPorts, problem] of [
+    ['servicelb', [80, 443], undefined],
+    ['servicelb', [30080, 443], /opens the ports 80 and 443 .* the VIP web has 30080/],
+    ['nodeport', [30000, 32767], undefined],
+    ['nodeport', [80, 32768], /opens ports from 30000 to 32767 .* has 80, 32768/],
+    ['hostport', [80, 8443], undefined],
+  ] as const)
+    if (problem === undefined) t.equal(exposureProblem(vip(backendPorts), exposed(how)), undefined)
+    else t.match(exposureProblem(vip(backendPorts), exposed(how)), problem)
+  t.end()
+})
