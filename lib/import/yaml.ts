@@ -86,6 +86,8 @@ const TAGS = [
   { tag: '!unsafe', resolve: (text: string) => new Unsafe(text) },
 ]
 
+const PY_TEXT = /^([yn]|[+-]?\d+e[+-]?\d+|[+-]?[\d.]+e\d+)$/i
+
 class YamlFile {
   readonly #file: string
   readonly #lines = new LineCounter()
@@ -104,9 +106,9 @@ class YamlFile {
     const [error] = this.#document.errors
     if (error !== undefined) throw this.#wrong(error.pos[0], `bad YAML: ${error.code}`)
     visit(this.#document, {
-      // PyYAML knows neither y and n nor our dates; what a date was is seen in its text.
+      // To PyYAML y, n and 1e3 are text; what a date was is seen in its text.
       Scalar: (_, scalar) => {
-        if (scalar.value instanceof Date || /^[yn]$/i.test(scalar.source ?? ''))
+        if (scalar.value instanceof Date || PY_TEXT.test(scalar.source ?? ''))
           scalar.value = scalar.source
       },
     })

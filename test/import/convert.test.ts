@@ -375,7 +375,7 @@ web:
   hosts: web1
 db:
   hosts:
-    db[1:2]: { <<: *vars, answer: y, on: on, day: 2026-11-21, mode: 0644, twice: 1, twice: 2 }
+    db[1:2]: { <<: *vars, answer: y, size: 1e3, on: on, day: 2026-11-21, mode: 0644, twice: 1, twice: 2 }
   vars:
     Upper: 1
     braces: !unsafe "{{ not a template }}"
@@ -386,7 +386,15 @@ db:
   })
   t.same(found.groups['web'], { hosts: ['web1'], vars: { shared: [1, 2] } })
   t.same(found.hosts['db2']?.['vars'], {
-    ...{ shared: [1, 2], answer: 'y', on: true, day: '2026-11-21', mode: 420, twice: 2 },
+    ...{
+      shared: [1, 2],
+      answer: 'y',
+      size: '1e3',
+      on: true,
+      day: '2026-11-21',
+      mode: 420,
+      twice: 2,
+    },
   })
   t.same(found.groups['db']?.['vars'], { braces: '{{ not a template }}', nothing: null })
   const remarks = found.remarks.join('\n')
