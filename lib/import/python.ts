@@ -80,13 +80,13 @@ class Reader {
     if (this.#match(/\}/y) !== undefined) return {}
     const first = this.value()
     if (this.#match(/:/y) === undefined) return this.#list('}', [first]).items
-    const map: [string, Literal][] = [[String(first), this.value()]]
+    const map: [string, Literal][] = [[keyText(first), this.value()]]
     while (this.#match(/\}/y) === undefined) {
       if (this.#match(/,/y) === undefined) throw new NoLiteral()
       if (this.#match(/\}/y) !== undefined) break
       const key = this.value()
       if (this.#match(/:/y) === undefined) throw new NoLiteral()
-      map.push([String(key), this.value()])
+      map.push([keyText(key), this.value()])
     }
     return Object.fromEntries(map)
   }
@@ -109,6 +109,9 @@ class Reader {
     return text
   }
 }
+
+const keyText = (key: Literal): string =>
+  typeof key === 'object' ? JSON.stringify(key) : String(key)
 
 function unquote(text: string): string {
   const body = text.replace(/^u/i, '')
