@@ -1,6 +1,8 @@
+import { dirname } from 'node:path/posix'
 import {
   ask,
   begun,
+  peek,
   quote,
   reboot,
   resource,
@@ -25,14 +27,22 @@ export default role({
   }),
   async tasks({ vars, host }) {
     const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
-    const { changed } = await fresh({ unit, wipe: vars.node_replace_wipe, stamp: stampOf(begun()) })
+    const stamp = stampOf(begun())
+    const there = async (path: string) => (await peek`test -e ${path}`).ok
+    const had =
+      (await there(asideOf(stamp))) || ((await there(KUBELET)) && !(await there(seenOf(stamp))))
+    await fresh({ unit, wipe: vars.node_replace_wipe, stamp })
     // Containers of the old life go on running until then.
-    if (changed) await reboot()
+    if (had) await reboot()
   },
 })
 
-const kubelet = ask('path', `${DATA_DIR}/agent/client-kubelet.crt`)
-const mark = (stamp: string) => ask('path', `${DATA_DIR}.replaced-${stamp}`)
+/** Its data, out of the way: for this job the host is a new machine. */
+const asideOf = (stamp: string): string => `${DATA_DIR}.replaced-${stamp}`
+/** The mark of a host that had none when this job came to it: what it has later is of the new life. */
+const seenOf = (stamp: string): string => `/var/lib/fmc/replace/${stamp}`
+const KUBELET = `${DATA_DIR}/agent/client-kubelet.crt`
+const kubelet = ask('path', KUBELET)
 /** What the K3s roles ask. */
 const state = ask('command', `sh -c ${quote(STATE_SCRIPT)}`)
 const agent = ask('command', `sh -c ${quote(AGENT_SCRIPT)}`)
@@ -44,21 +54,36 @@ const NOTHING = 'data no\njoined no\nunit ActiveState=inactive SubState=dead NRe
 const fresh = resource({
   name: (_: Common & { readonly unit: string; readonly wipe: boolean; readonly stamp: string }) =>
     `no K3s data of an earlier life`,
-  needs: o => ({ now: kubelet, aside: mark(o.stamp) }),
-  plan({ unit, wipe, stamp }, { now, aside }) {
-    if (now === null || aside !== null) return []
+  needs: ({ stamp }) => ({
+    now: kubelet,
+    aside: ask('path', asideOf(stamp)),
+    seen: ask('path', seenOf(stamp)),
+  }),
+  plan({ unit, wipe, stamp }, { now, aside, seen }) {
+    if (aside !== null || seen !== null) return []
+    const root = { owner: 'root', group: 'root' } as const
+    if (now === null) {
+      const mark = seenOf(stamp)
+      return [
+        {
+          what: 'note that it begins from nothing',
+          script: `mkdir -p ${dirname(mark)} && : >${mark}`,
+          leaves: [[ask('path', mark), { type: 'file', mode: '0644', ...root }]],
+        },
+      ]
+    }
     if (!wipe)
       throw new TaskError('this host has been a node and has its data: it is not a new machine', {
         hint: 'if it does not work, repair it: fmc play site --limit it. To begin anew all the same: -e node_replace_wipe=true',
       })
-    const there = `${DATA_DIR}.replaced-${stamp}`
+    const there = asideOf(stamp)
     return [
       {
         what: `set aside as ${there}`,
         script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password ${CONFIG}\nmv -T -- ${DATA_DIR} ${quote(there)}`,
         leaves: [
           [kubelet, null],
-          [mark(stamp), { type: 'directory', mode: '0755', owner: 'root', group: 'root' }],
+          [ask('path', there), { type: 'directory', mode: '0755', ...root }],
           [agent, { code: 0, stderr: '', stdout: NO_AGENT }],
           [ask('sha', CONFIG), null],
           ...GONE.map(path => [ask('path', path), null] as const),

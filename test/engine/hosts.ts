@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
@@ -7,7 +7,7 @@ import type { Event } from '../../lib/engine/events.ts'
 import { run } from '../../lib/engine/runner.ts'
 import { checkVars, select } from '../../lib/engine/select.ts'
 import { UnreachableError } from '../../lib/errors.ts'
-import { playbook, role, z, type Play, type Role } from '../../lib/index.ts'
+import { playbook, role, z, type Conclude, type Play, type Role } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import type { OpenSession, Output } from '../../lib/ssh/types.ts'
 
@@ -29,8 +29,8 @@ export interface Ran {
 
 type Plays = Parameters<typeof playbook>[1]
 
-/** A script sees the host's own /run, /srv, /var/lib and units, and this machine's programs but for systemctl. */
-const ENTER = `for d in run srv var/lib etc/systemd/system; do mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; done
+/** A script sees the host's own /run, /srv, /var/lib and units, and this machine's programs but for systemctl and those in its /bin. */
+const ENTER = `PATH="$1/bin:$PATH"; for d in run srv var/lib etc/systemd/system; do mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; done
 mount --bind "$1/../systemctl" /usr/bin/systemctl; exec sh "$2" </dev/null`
 
 /** Timers only run down when a test says so (\`fire\`); a service runs when it is started. */
@@ -72,8 +72,8 @@ export class Hosts {
   /** Connections made, in order: names of hosts. */
   readonly connections: string[] = []
 
-  /** `vmOn`: which hosts are VMs of which. */
-  constructor(t: Test, vmOn: Readonly<Record<string, string>> = {}) {
+  /** `vmOn`: which hosts are VMs of which; `more`: the rest of the inventory. */
+  constructor(t: Test, vmOn: Readonly<Record<string, string>> = {}, more = '') {
     this.#dir = mkdtempSync(join(tmpdir(), 'fmc-engine-'))
     t.teardown(() => rmSync(this.#dir, { recursive: true, force: true }))
     writeFileSync(join(this.#dir, 'systemctl'), SYSTEMCTL, { mode: 0o755 })
@@ -87,8 +87,14 @@ export class Hosts {
 domain: test.internal
 networks: { lan: { cidr: 10.0.0.0/24, mode: bridge, gateway: 10.0.0.1 } }
 hosts:
-${hosts.join('')}`,
+${hosts.join('')}${more}`,
     )
+  }
+
+  /** A program of a host instead of this machine's: a shell script. */
+  program(host: string, name: string, text: string): void {
+    this.write(host, `bin/${name}`, `#!/bin/sh\n${text}\n`)
+    chmodSync(join(this.#dir, host, 'bin', name), 0o755)
   }
 
   /** The text of a file of a host, undefined when there is none. */
@@ -157,9 +163,13 @@ ${hosts.join('')}`,
       pendingIsError?: boolean
       stop?: AbortSignal
       kill?: AbortSignal
+      begun?: number
+      extraVars?: Record<string, unknown>
+      conclude?: Conclude | undefined
     } = {},
   ): Promise<Ran> {
-    const inventory = await loadInventory(join(this.#dir, 'inventory.yaml'))
+    const { extraVars } = o
+    const inventory = await loadInventory(join(this.#dir, 'inventory.yaml'), { extraVars })
     const stages = select(inventory, playbook('test', plays), { limit: o.limit })
     const events: Event[] = []
     const code = await run({
@@ -168,9 +178,9 @@ ${hosts.join('')}`,
       vars: checkVars(stages, () => ''),
       dryRun: o.dryRun ?? false,
       readOnly: false,
-      conclude: undefined,
+      conclude: o.conclude,
       found: new Map(),
-      begun: Date.now(),
+      begun: o.begun ?? Date.now(),
       keepDir: join(this.#dir, 'kept'),
       diff: false,
       forks: o.forks ?? 10,
