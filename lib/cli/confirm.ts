@@ -8,9 +8,11 @@ export async function confirmed(
   book: Playbook,
   inventory: Inventory,
   hosts: readonly Host[],
+  dryRun: boolean,
 ): Promise<void> {
   if (!book.confirm) return
   const { question, answer } = book.confirm({ inventory, hosts })
+  if (dryRun) return
   const given = hosts[0]?.vars['confirm'] as string | number | undefined
   if (given === undefined && !process.stdin.isTTY)
     throw new UsageError(`play ${book.name} wants to be confirmed: ${question}`, {

@@ -73,7 +73,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   )
   const hosts = [...new Map(first.flat().flatMap(p => p.hosts.map(h => [h.name, h]))).values()]
   checkHosts(book, hosts)
-  if (!dryRun) await confirmed(book, context.inventory, hosts)
+  await confirmed(book, context.inventory, hosts, dryRun)
   const names = new Set(first.flat().flatMap(p => p.hosts.map(h => h.name)))
   const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
   const { inventory, secrets } = await withSecrets(context, names, keys, o)

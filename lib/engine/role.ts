@@ -119,7 +119,7 @@ export interface PlaybookOptions {
   readonly conclude?: Conclude
   /** `one host`: does nothing unless --limit (or the inventory) leaves exactly one. */
   readonly hosts?: 'one host'
-  /** Must be typed before anything is changed, or given as `-e confirm=…`. A dry run does not ask. */
+  /** Must be typed before anything is changed, or given as `-e confirm=…`. A dry run does not ask. Throws TaskError for hosts that it cannot be done with. */
   readonly confirm?: (about: {
     readonly inventory: Inventory
     readonly hosts: readonly Host[]

@@ -168,8 +168,8 @@ async function forget(first: Host): Promise<void> {
     name: 'no data of the time after the snapshot',
     mark: markOf('restored'),
     what: `set aside as ${DB}.before-restore`,
-    script: `rm -rf ${DB}.before-restore
-if [ -e ${DB} ]; then mv -T ${DB} ${DB}.before-restore; fi
+    // Begun before and cut off: then it is aside already, and is the only copy.
+    script: `if [ -e ${DB} ]; then rm -rf ${DB}.before-restore; mv -T ${DB} ${DB}.before-restore; fi
 sed -i -e '/^cluster-init:/d' -e ${quote(`s|^server:.*|server: "https://${addressOf(first)}:6443"|`)} ${CONFIG}
 grep -q '^server:' ${CONFIG} || printf '%s\\n' ${seed} >>${CONFIG}`,
   })

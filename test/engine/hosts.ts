@@ -9,6 +9,7 @@ import { checkVars, select } from '../../lib/engine/select.ts'
 import { UnreachableError } from '../../lib/errors.ts'
 import { playbook, role, z, type Conclude, type Play, type Role } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
+import type { Inventory } from '../../lib/inventory/types.ts'
 import type { OpenSession, Output } from '../../lib/ssh/types.ts'
 
 type TaskEvent = Extract<Event, { type: 'task' }>
@@ -30,7 +31,7 @@ export interface Ran {
 type Plays = Parameters<typeof playbook>[1]
 
 /** A script sees the host's own /run, /srv, /var/lib and units, and this machine's programs but for systemctl and those in its /bin. */
-const ENTER = `PATH="$1/bin:$PATH"; for d in run srv var/lib etc/systemd/system; do mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; done
+const ENTER = `PATH="$1/bin:$PATH"; for d in run srv var/lib etc/systemd/system etc/rancher; do [ ! -d "/$d" ] || { mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; }; done
 mount --bind "$1/../systemctl" /usr/bin/systemctl; exec sh "$2" </dev/null`
 
 /** Timers only run down when a test says so (\`fire\`); a service runs when it is started. */
@@ -123,6 +124,8 @@ ${hosts.join('')}${more}`,
       host,
       'for u in /run/units/*.timer; do u=${u##*/}; rm "/run/units/$u"; systemctl start "${u%.timer}.service"; done',
     )
+  inventory(extraVars?: Record<string, unknown>): Promise<Inventory> {
+    return loadInventory(join(this.#dir, 'inventory.yaml'), { extraVars })
   }
 
   readonly #openSession: OpenSession = async ({ name }, boot) => {
@@ -168,8 +171,7 @@ ${hosts.join('')}${more}`,
       conclude?: Conclude | undefined
     } = {},
   ): Promise<Ran> {
-    const { extraVars } = o
-    const inventory = await loadInventory(join(this.#dir, 'inventory.yaml'), { extraVars })
+    const inventory = await this.inventory(o.extraVars)
     const stages = select(inventory, playbook('test', plays), { limit: o.limit })
     const events: Event[] = []
     const code = await run({
