@@ -16,12 +16,12 @@ export default playbook(
   ],
   {
     confirm: ({ inventory, hosts }) => {
-      const first =
-        hosts[0]?.vars['etcd_restore_on'] ?? inventory.groups.get('k3s_servers')?.[0] ?? ''
+      const first = (hosts[0]?.vars['etcd_restore_on'] ??
+        inventory.groups.get('k3s_servers')?.[0]) as string
       const names = hosts.map(h => h.name).join(', ')
       if (!hosts.some(h => h.name === first))
         throw new TaskError(
-          `${String(first)} is to begin with the snapshot and is not among these hosts: ${names}`,
+          `${first} is to begin with the snapshot and is not among these hosts: ${names}`,
           { hint: `let another one begin: -e etcd_restore_on=${hosts[0]?.name ?? 'NAME'}` },
         )
       return {

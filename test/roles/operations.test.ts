@@ -82,7 +82,7 @@ void t.test('etcd-restore', async t => {
         inventory,
         hosts: names.flatMap(n => {
           const host = inventory.hosts.get(n)
-          return host ? [{ ...host, vars: { etcd_restore_on: on } }] : []
+          return host ? [{ ...host, vars: on === undefined ? {} : { etcd_restore_on: on } }] : []
         }),
       }).answer
     t.throws(() => confirm(['b', 'c']), /^a is to begin with the snapshot and is not among/)
