@@ -124,6 +124,8 @@ ${hosts.join('')}${more}`,
       host,
       'for u in /run/units/*.timer; do u=${u##*/}; rm "/run/units/$u"; systemctl start "${u%.timer}.service"; done',
     )
+  }
+
   inventory(extraVars?: Record<string, unknown>): Promise<Inventory> {
     return loadInventory(join(this.#dir, 'inventory.yaml'), { extraVars })
   }
