@@ -36,7 +36,7 @@ export default playbook('site', [
     invariant: oneVipHolder,
     tags: ['loadbalancers'],
   }),
-  play('Kubeconfig', { hosts: 'k3s_servers[0]', roles: [kubeconfig], tags: ['k3s'] }),
+  play('Kubeconfig', { hosts: 'k3s_servers', roles: [kubeconfig], tags: ['k3s'] }),
   play('K3s agents', {
     hosts: 'k3s_agents',
     roles: [k3sAgent],

@@ -11,7 +11,7 @@ import {
 } from '../../lib/index.ts'
 import { expandHome, kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
 import { CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
-import { addressOf } from '../k3s-common/survey.ts'
+import { addressOf, survey } from '../k3s-common/survey.ts'
 import { mergedInto, pointedTo } from './kubeconfig.ts'
 import { vars } from './vars.ts'
 
@@ -21,6 +21,7 @@ export default role({
     'kubectl’s file on this machine, pointing to the VIP; on request in the user’s own file, too',
   vars,
   async tasks({ vars, host }) {
+    if (!(await isFirstReachable(host))) return
     const server = `https://${vars.kubeconfig_server ?? apiAddress(host)}:6443`
     const name = vars.kubeconfig_context ?? inventory().domain
     await gate(`the API answers on ${server}`, () => answers(server), { timeoutSeconds: 60 })
@@ -33,6 +34,12 @@ export default role({
     await localFile(own, { content: now => ours && mergedInto(own, now, ours) })
   },
 })
+
+/** Whose admin file it is: the first server of the inventory that can be reached, all through a run the same one. */
+async function isFirstReachable({ name }: Host): Promise<boolean> {
+  const [first] = [...(await survey())].find(([, state]) => typeof state === 'object') ?? []
+  return first === name
+}
 
 /** The VIP before the servers; without one, this server itself. */
 const apiAddress = (host: Host): string =>
