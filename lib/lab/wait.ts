@@ -1,5 +1,5 @@
 import { FmcError } from '../errors.ts'
-import { exec } from './exec.ts'
+import { exec, type Result } from './exec.ts'
 import { netnsPath } from './paths.ts'
 
 /** Waits in parallel for the SSH greeting of every address; prints those that never gave it. */
@@ -39,12 +39,37 @@ export const waitForSsh = async (
     )
 }
 
+/** timeout(1) had to end its command. */
+const TIMED_OUT = 124
+
 /**
  * Waits until a machine's init has finished booting (or says that a unit failed): from this machine by
  * the id of that process, else by a command line that runs a command on the machine.
+ * Throws an FmcError that names the machine and the units that it waits for or that have failed.
  */
-export const waitForBoot = async (machine: number | readonly string[]): Promise<void> => {
+export const waitForBoot = async (
+  name: string,
+  machine: number | readonly string[],
+  seconds: number,
+): Promise<void> => {
   const inside =
     typeof machine === 'number' ? ['nsenter', '-t', String(machine), '-m', '-p', '-r'] : machine
-  await exec([...inside, 'systemctl', 'is-system-running', '--wait'], { allowFailure: true })
+  const systemctl = (limit: number, ...words: readonly string[]) =>
+    exec(['timeout', String(limit), ...inside, 'systemctl', ...words], { allowFailure: true })
+  const { code } = await systemctl(seconds, 'is-system-running', '--wait')
+  if (code !== TIMED_OUT) return
+  const [queued, failed] = await Promise.all([
+    systemctl(10, 'list-jobs', '--plain', '--no-legend'),
+    systemctl(10, 'list-units', '--failed', '--plain', '--no-legend'),
+  ])
+  const units = ({ stdout }: Result, column: number): string =>
+    stdout
+      .split('\n')
+      .map(line => line.trim().split(/\s+/)[column])
+      .filter(Boolean)
+      .join(', ') || 'none'
+  throw new FmcError(
+    `${name} has not finished booting within ${seconds} s: it waits for ${units(queued, 1)}; failed: ${units(failed, 0)}`,
+    { hint: `fmc lab shell ${name}: systemctl list-jobs; journalctl -b` },
+  )
 }
