@@ -9,6 +9,8 @@ export interface ServiceOptions extends Common {
   readonly state?: 'started' | 'stopped' | undefined
   /** Start at boot; default true. Units that cannot be enabled (static, generated) are left as they are. */
   readonly enabled?: boolean | undefined
+  /** Nothing may start it, not even a package that brings it later; implies `enabled: false`. For units that need not exist. */
+  readonly masked?: boolean | undefined
   /** false: do not wait until it has started; a gate does that, and says how far it is. */
   readonly wait?: boolean | undefined
 }
@@ -17,13 +19,20 @@ const NOT_INSTALLABLE = new Set(['static', 'indirect', 'generated', 'alias', 'tr
 
 const define = resource({
   name: (o: ServiceOptions & { readonly name: string }) => `service ${o.name}`,
-  check: o =>
+  check(o) {
     expect(
       /^[\w@.:\\-]+$/.test(o.name) && !o.name.startsWith('-'),
       `${JSON.stringify(o.name)} is not a unit name`,
-    ),
+    )
+    expect(
+      !o.masked || (o.state === 'stopped' && o.enabled !== true),
+      `${o.name}: a masked unit can only be stopped, and not enabled`,
+    )
+  },
   needs: o => ({ unit: ask('unit', o.name) }),
-  plan({ name, state = 'started', enabled = true, wait = true }, { unit }, { doubt }) {
+  plan(options, { unit }, { doubt }) {
+    const { name, state = 'started', enabled = true, wait = true } = options
+    if (options.masked) return masked(name, unit)
     const wanted = enabled || state === 'started'
     if (unit.load === 'not-found' && !wanted)
       // A package may bring the unit, and start it.
@@ -49,14 +58,25 @@ const define = resource({
         `systemctl -q ${enabled ? 'enable' : 'disable'} -- ${word}`,
         { enabled: enabled ? 'enabled' : 'disabled' },
       )
-    const up = ['active', 'reloading', 'activating', 'refreshing'].includes(now.active)
-    if (up !== (state === 'started'))
+    if (isUp(now) !== (state === 'started'))
       add(state === 'started' ? 'start' : 'stop', startOrStop(word, state, wait), {
         active: state === 'started' ? 'active' : 'inactive',
       })
     return changes
   },
 })
+
+function masked(name: string, unit: UnitFact): PlannedChange[] {
+  const word = quote(name)
+  const off: UnitFact = { load: 'masked', active: 'inactive', enabled: 'masked', reload: false }
+  const changes: PlannedChange[] = []
+  if (isUp(unit)) changes.push({ what: 'stop', script: startOrStop(word, 'stopped', true) })
+  if (unit.load !== 'masked') changes.push({ what: 'mask', script: `systemctl -q mask -- ${word}` })
+  return changes.map(change => ({ ...change, leaves: [[ask('unit', name), off]] }))
+}
+
+const isUp = ({ active }: UnitFact): boolean =>
+  ['active', 'reloading', 'activating', 'refreshing'].includes(active)
 
 /** A unit that does not start says why: its last log lines come with the error. */
 const startOrStop = (word: string, state: 'started' | 'stopped', wait: boolean): string =>

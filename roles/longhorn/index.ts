@@ -71,7 +71,7 @@ async function prepare(host: Host, vars: Vars): Promise<void> {
     notify: 'restart iscsid',
   })
   await service(ISCSI_UNIT)
-  for (const name of MULTIPATH_UNITS) await service(name, { state: 'stopped', enabled: false })
+  for (const name of MULTIPATH_UNITS) await service(name, { state: 'stopped', masked: true })
   await filesystem(device, { label: vars.longhorn_label })
   await mount(DISK, { source: `LABEL=${vars.longhorn_label}`, type: 'ext4', options: 'noatime' })
   await flush()

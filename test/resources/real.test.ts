@@ -130,6 +130,7 @@ async function looks(t: Test, r: Rig): Promise<void> {
     'active\nactive\nactive',
   )
   await same('systemctl is-enabled every-app every-static', 'enabled\nstatic')
+  await same('systemctl is-enabled every-masked || true', 'masked')
   for (const host of HOSTS)
     t.equal(
       await r.text(host, 'hostname; cat /etc/hostname'),

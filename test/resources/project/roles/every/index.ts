@@ -48,6 +48,8 @@ export default role({
     await artifact('coredns', `${DIR}/coredns`, { validate: p => `${p} -version` })
     if (host.os.family === 'debian') await packages('chrony', 'cron')
     if (host.os.family === 'debian') await service('chrony', { state: 'stopped', enabled: false })
+    // Nobody knows whether the packages bring it.
+    await service('every-masked', { state: 'stopped', masked: true })
     await commands(vars.every_secret)
     for (const other of hosts('deb2').filter(() => host.name === 'deb1'))
       await on(other, async () => {
