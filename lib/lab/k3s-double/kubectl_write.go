@@ -59,7 +59,8 @@ func (k *kube) place(o object) (resource, string, error) {
 	return r, r.path(o.namespace()), nil
 }
 
-func (k *kube) apply() error {
+// each does something with every object of -f, until that fails; path is where objects of its resource are.
+func (k *kube) each(do func(o object, r resource, path string) error) error {
 	list, err := k.input()
 	if err != nil {
 		return err
@@ -69,6 +70,15 @@ func (k *kube) apply() error {
 		if err != nil {
 			return err
 		}
+		if err := do(o, r, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *kube) apply() error {
+	return k.each(func(o object, r resource, path string) error {
 		before, err := k.object(http.MethodGet, path+"/"+o.name(), "", nil)
 		if err != nil && !isNotFound(err) {
 			return err
@@ -85,8 +95,8 @@ func (k *kube) apply() error {
 		default:
 			k.say(r, o.name(), "configured")
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (k *kube) say(r resource, name, what string) {
@@ -108,22 +118,16 @@ func slashed(r resource, name string) string {
 func (k *kube) create() error {
 	if len(k.words) == 3 && (k.words[1] == "namespace" || k.words[1] == "ns") {
 		o := object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": k.words[2]}}
-		return k.createOne(o)
-	}
-	list, err := k.input()
-	for _, o := range list {
-		if err == nil {
-			err = k.createOne(o)
+		r, path, err := k.place(o)
+		if err != nil {
+			return err
 		}
+		return k.createOne(o, r, path)
 	}
-	return err
+	return k.each(k.createOne)
 }
 
-func (k *kube) createOne(o object) error {
-	r, path, err := k.place(o)
-	if err != nil {
-		return err
-	}
+func (k *kube) createOne(o object, r resource, path string) error {
 	made, err := k.object(http.MethodPost, path, "application/json", o.json())
 	if err != nil {
 		return err
@@ -136,39 +140,20 @@ func (k *kube) createOne(o object) error {
 }
 
 func (k *kube) replace() error {
-	list, err := k.input()
-	if err != nil {
-		return err
-	}
-	for _, o := range list {
-		r, path, err := k.place(o)
-		if err != nil {
-			return err
-		}
+	return k.each(func(o object, r resource, path string) error {
 		if _, err := k.object(http.MethodPut, path+"/"+o.name(), "application/json", o.json()); err != nil {
 			return err
 		}
 		k.say(r, o.name(), "replaced")
-	}
-	return nil
+		return nil
+	})
 }
 
 func (k *kube) delete() error {
 	if k.flags["filename"] != "" {
-		list, err := k.input()
-		if err != nil {
-			return err
-		}
-		for _, o := range list {
-			r, path, err := k.place(o)
-			if err != nil {
-				return err
-			}
-			if err := k.deleteOne(r, path+"/"+o.name(), o.name()); err != nil {
-				return err
-			}
-		}
-		return nil
+		return k.each(func(o object, r resource, path string) error {
+			return k.deleteOne(r, path+"/"+o.name(), o.name())
+		})
 	}
 	refs, err := k.references(k.words[1:])
 	if err != nil {
