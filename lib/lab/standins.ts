@@ -41,7 +41,7 @@ export const standIns = (
   const k3s = hosts.map(host => host.name).filter(name => runsHere(inventory, name))
   add(
     k3s.length > 0,
-    `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (lib/lab/k3s-double/README.md)`,
+    `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (lib/lab/k3s-double/README.md); a server counts as stable after 2 s`,
   )
   const vms = hosts.filter(host => inventory.hosts.get(host.name)?.vmOn !== undefined)
   add(

@@ -146,9 +146,10 @@ const build = async (
     ssh: { user: 'root', identityFile, knownHostsFile },
     standIns: [],
     skippedRoles: made.skippedRoles,
-    // Not where the real cloud's is.
     vars: {
+      // Not where the real cloud's is.
       kubeconfig_path: join(dir, 'kubeconfig'),
+      k3s_stable_seconds: 2,
       // The VMs are machines of the lab already.
       hypervisor_vms: [],
       hypervisor_emulation: true,
@@ -206,7 +207,9 @@ const waitUntilReady = async (state: LabState): Promise<void> => {
   const limit = booting.some(host => host.vm) ? 600 : 120
   await waitForSsh(state.controllerNetns, booting, limit)
   const onHost = (host: LabHost) => enterLab(state, sshCommand(state, host.name, []))
-  await Promise.all(booting.map(host => waitForBoot(leaderOf(host.pid) ?? onHost(host))))
+  await Promise.all(
+    booting.map(host => waitForBoot(host.name, leaderOf(host.pid) ?? onHost(host), limit)),
+  )
 }
 
 const keeps = (host: LabHost, vm: readonly string[] | undefined): boolean =>

@@ -161,7 +161,7 @@ rm -f ${there} ${TOKEN}`,
   })
 }
 
-/** What this server knew belongs to the history that is over. */
+/** What this server knew belongs to the history that is over, the authority that its token trusts too. */
 async function forget(first: Host): Promise<void> {
   const seed = quote(`server: "https://${addressOf(first)}:6443"`)
   await once({
@@ -170,7 +170,7 @@ async function forget(first: Host): Promise<void> {
     what: `set aside as ${DB}.before-restore`,
     // Begun before and cut off: then it is aside already, and is the only copy.
     script: `if [ -e ${DB} ]; then rm -rf ${DB}.before-restore; mv -T ${DB} ${DB}.before-restore; fi
-sed -i -e '/^cluster-init:/d' -e ${quote(`s|^server:.*|server: "https://${addressOf(first)}:6443"|`)} ${CONFIG}
+sed -i -e '/^cluster-init:/d' -e 's/^token: "K10[0-9a-f]*::server:/token: "/' -e ${quote(`s|^server:.*|server: "https://${addressOf(first)}:6443"|`)} ${CONFIG}
 grep -q '^server:' ${CONFIG} || printf '%s\\n' ${seed} >>${CONFIG}`,
   })
 }

@@ -1,5 +1,6 @@
 import type { Secret } from '../../lib/index.ts'
 import { registeredLabels } from '../k3s-common/labels.ts'
+import { pinned } from '../k3s-common/token.ts'
 import { configYaml } from '../k3s-common/yaml.ts'
 import type { AgentVars } from './vars.ts'
 
@@ -8,6 +9,8 @@ export interface AgentConfig {
   readonly address: string
   /** Address of the server to register with; from then on the agent balances over all of them itself. */
   readonly via: string
+  /** Hash of the only authority that the token is to trust. */
+  readonly pin: string | undefined
 }
 
 /** config.yaml of an agent (docs.k3s.io/cli/agent). It never holds the servers' token. */
@@ -18,5 +21,5 @@ export const agentConfig = (c: AgentConfig, vars: AgentVars): Secret =>
     'node-name': c.name,
     'node-taint': [...vars.k3s_node_taints].sort(),
     server: `https://${c.via}:6443`,
-    token: vars.k3s_agent_token,
+    token: pinned(vars.k3s_agent_token, 'node', c.pin),
   })

@@ -48,7 +48,10 @@ export default role({
     const notify = todo.joined ? ['restart k3s-agent'] : []
     await install({ kind: 'agent', platform, vars, notify })
     await file(CONFIG, {
-      content: agentConfig({ name: host.name, address: addressOf(host), via: todo.seed }, vars),
+      content: agentConfig(
+        { name: host.name, address: addressOf(host), via: todo.seed, pin: todo.pin },
+        vars,
+      ),
       mode: '0600',
       notify,
     })
@@ -78,7 +81,14 @@ const serverNamed = (name: string): Host => {
 async function planHere(host: Host, version: string): Promise<AgentPlan> {
   const [found, own] = await Promise.all([survey(), agentHere()])
   const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
-  const result = plan({ self: host.name, servers, found, own, version })
+  const result = plan({
+    self: host.name,
+    address: addressOf(host),
+    servers,
+    found,
+    own,
+    version,
+  })
   if (typeof result === 'string') throw new TaskError(result)
   return result
 }

@@ -1,9 +1,11 @@
+import { NAMESAKE_HINT, namesake } from '../k3s-common/namesake.ts'
 import { healthyIn, type Survey } from '../k3s-common/survey.ts'
 import { compareVersions, refusedStep } from '../k3s-common/version.ts'
 import type { AgentState } from './state.ts'
 
 export interface AgentSituation {
   readonly self: string
+  readonly address: string
   readonly servers: readonly { readonly name: string; readonly address: string }[]
   readonly found: Survey
   readonly own: AgentState
@@ -15,6 +17,8 @@ export interface AgentPlan {
   readonly via: { readonly name: string }
   /** What its config.yaml names: the one that is there, as long as it is a server; else a healthy one. */
   readonly seed: string
+  /** Hash of the only authority that its token is to trust: the cluster's when it joins, then what it has. */
+  readonly pin: string | undefined
   readonly joined: boolean
   /** There is a Node of its name from an earlier life: its node password would be refused. */
   readonly forget: boolean
@@ -22,12 +26,19 @@ export interface AgentPlan {
 }
 
 /** What an agent does, or why it must not. */
-export function plan({ self, servers, found, own, version }: AgentSituation): AgentPlan | string {
+export function plan({
+  self,
+  address,
+  servers,
+  found,
+  own,
+  version,
+}: AgentSituation): AgentPlan | string {
   const [healthy] = healthyIn(found)
   const via = servers.find(s => s.name === healthy?.[0]) ?? servers[0]
   if (!via) return 'the group k3s_servers is empty'
   const seed = servers.find(s => s.address === own.seed)?.address ?? via.address
-  const base = { via, seed, joined: own.joined }
+  const base = { via, seed, pin: own.joined ? own.pin : healthy?.[1].ca, joined: own.joined }
   if (!healthy)
     return {
       ...base,
@@ -36,6 +47,8 @@ export function plan({ self, servers, found, own, version }: AgentSituation): Ag
     }
   const { nodes } = healthy[1]
   const node = nodes.find(n => n.name === self)
+  const other = own.joined ? undefined : namesake(nodes, self, address)
+  if (other !== undefined) return `${other}: ${NAMESAKE_HINT}`
   const refused = node && refusedStep(node.version, version)
   if (refused) return `${self}: ${refused}`
   const older = servers.find(s => {

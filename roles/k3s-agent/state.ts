@@ -1,6 +1,6 @@
 import { peek, TaskError } from '../../lib/index.ts'
 import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
-import { messageOf, parseUnit, seedOf, type UnitState } from '../k3s-common/state.ts'
+import { hashOf, messageOf, parseUnit, seedOf, type UnitState } from '../k3s-common/state.ts'
 
 export interface AgentState {
   /** Has it been a node of a cluster? */
@@ -10,11 +10,14 @@ export interface AgentState {
   readonly said: string
   /** Address of the server that its config.yaml names. */
   readonly seed: string | undefined
+  /** Hash of the authority that the token in its config.yaml trusts. */
+  readonly pin: string | undefined
 }
 
 /** The question; what follows from other tasks is forecast by it. */
 export const AGENT_SCRIPT = `if [ -e ${DATA_DIR}/agent/client-kubelet.crt ] && [ -e /etc/rancher/node/password ]; then echo yes; else echo no; fi
 sed -n 's/^server: *//p' ${CONFIG} 2>/dev/null | head -n 1 | grep . || echo
+sed -n 's/^token: "K10\\([0-9a-f]*\\)::.*/\\1/p' ${CONFIG} 2>/dev/null | grep . || echo
 systemctl show -p ActiveState -p SubState -p NRestarts k3s-agent.service | tr '\\n' ' '; echo
 systemctl is-active -q k3s-agent.service ||
   journalctl -q -u k3s-agent.service -o cat -n 60 2>/dev/null | grep -E 'level=(fatal|error)|^Error' | tail -n 1 || :`
@@ -32,7 +35,7 @@ export async function agentHere(): Promise<AgentState> {
 
 /** Throws TaskError when the answer makes no sense. */
 export function parseAgent(text: string): AgentState {
-  const [joined, seed = '', show = '', said = ''] = text.split('\n')
+  const [joined, seed = '', pin, show = '', said = ''] = text.split('\n')
   const unit = parseUnit(show)
   if ((joined !== 'yes' && joined !== 'no') || !unit)
     throw new TaskError(
@@ -43,5 +46,6 @@ export function parseAgent(text: string): AgentState {
     unit,
     said: messageOf(said),
     seed: seedOf(seed.trim()),
+    pin: hashOf(pin),
   }
 }

@@ -15,6 +15,8 @@ export interface Member {
 
 export interface NodeState {
   readonly name: string
+  /** InternalIP; empty when it has none yet. */
+  readonly address: string
   readonly ready: boolean
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
@@ -31,6 +33,10 @@ export interface ServerState {
   readonly unit: UnitState
   /** The other server that its config.yaml names. */
   readonly seed: string | undefined
+  /** Hash of the authority that the token in its config.yaml trusts. */
+  readonly pin: string | undefined
+  /** Hash of its cluster's authority, as in the token that K3s has written. */
+  readonly ca: string | undefined
   /** etcd has a quorum, and the API is ready. */
   readonly healthy: boolean
   /** Why it is not, in words. */
@@ -52,7 +58,7 @@ export const STATE_SCRIPT = `d=${DATA_DIR}
 if [ -d $d/server/db/etcd/member/wal ]; then echo data yes; else echo data no; fi
 if [ -e $d/agent/client-kubelet.crt ]; then echo joined yes; else echo joined no; fi
 systemctl show -p ActiveState -p SubState -p NRestarts k3s.service | tr '\\n' ' ' | sed 's/^/unit /'; echo
-echo "seed $(sed -n 's/^server: *//p' ${CONFIG} 2>/dev/null)"
+sed -n -e 's/^server: */seed /p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
 systemctl is-active -q k3s.service || {
   systemctl is-failed -q k3s.service || [ "$(systemctl show -p NRestarts --value k3s.service)" != 0 ] &&
     echo "said $(journalctl -q -u k3s.service -o cat -n 60 | grep -E 'level=(fatal|error)|^Error' | tail -n 1)"
@@ -89,6 +95,8 @@ export function parseState(text: string): ServerState {
     joined: yesOrNo(lines, 'joined'),
     unit,
     seed: seedOf(lines.get('seed') ?? ''),
+    pin: hashOf(lines.get('pin')),
+    ca: hashOf(lines.get('ca')),
     healthy,
     ailment,
     members: healthy ? parseMembers(lines.get('members') ?? '') : [],
@@ -101,6 +109,8 @@ const KEYS = new Set([
   'joined',
   'unit',
   'seed',
+  'pin',
+  'ca',
   'said',
   'health',
   'ready',
@@ -150,6 +160,10 @@ function yesOrNo(lines: ReadonlyMap<string, string>, key: string): boolean {
 /** The address in `server: "https://10.17.4.21:6443"`. */
 export const seedOf = (value: string): string | undefined =>
   /^"?https:\/\/([\d.]+):6443"?$/.exec(value)?.[1]
+
+/** A SHA-256, in the form that K3s writes. */
+export const hashOf = (value: string | undefined): string | undefined =>
+  /^[0-9a-f]{64}$/.test(value ?? '') ? value : undefined
 
 function ailmentOf(active: string, lines: ReadonlyMap<string, string>): string {
   if (active !== 'active') {
@@ -206,6 +220,7 @@ interface RawNode {
   readonly status?: {
     readonly conditions?: readonly { readonly type?: unknown; readonly status?: unknown }[]
     readonly nodeInfo?: { readonly kubeletVersion?: unknown }
+    readonly addresses?: readonly { readonly type?: unknown; readonly address?: unknown }[]
   }
 }
 
@@ -222,6 +237,7 @@ export function parseNodes(text: string): NodeState[] {
     if (typeof metadata?.name !== 'string') throw nonsense('node', JSON.stringify(metadata))
     return {
       name: metadata.name,
+      address: text_(status?.addresses?.find(a => a.type === 'InternalIP')?.address),
       ready: status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
       version: text_(status?.nodeInfo?.kubeletVersion),
       labels: Object.fromEntries(

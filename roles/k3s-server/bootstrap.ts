@@ -1,4 +1,5 @@
 import type { Member, ServerState } from '../k3s-common/state.ts'
+import { NAMESAKE_HINT, namesake } from '../k3s-common/namesake.ts'
 import { healthyIn, type Survey } from '../k3s-common/survey.ts'
 
 /** All that decides what a server does. */
@@ -101,6 +102,8 @@ function besideCluster(
       `${s.self} serves, but is no member of the cluster that ${name} serves`,
       'find out which of them is the one to keep: etcdctl member list on both',
     )
+  const other = own.data ? undefined : namesake(voice.nodes, s.self, address)
+  if (other !== undefined) return stop(other, NAMESAKE_HINT)
   const node = voice.nodes.some(n => n.name === s.self)
   const joining = voice.members.filter(m => m.address !== address && (m.learner || !m.started))
   const wait = joining.length === 0 ? {} : { waitsFor: stillJoining(s, joining) }

@@ -1,5 +1,6 @@
 import type { Secret } from '../../lib/index.ts'
 import { registeredLabels } from '../k3s-common/labels.ts'
+import { pinned } from '../k3s-common/token.ts'
 import { configYaml } from '../k3s-common/yaml.ts'
 import type { ServerVars } from './vars.ts'
 
@@ -12,6 +13,8 @@ export interface ServerConfig {
   readonly via: string | undefined
   /** Only while founding: one that kept it and lost its disk would found a second cluster. */
   readonly clusterInit: boolean
+  /** Hash of the only authority that the token is to trust. */
+  readonly pin: string | undefined
 }
 
 /** config.yaml of a server (docs.k3s.io/cli/server). */
@@ -34,6 +37,6 @@ export const serverConfig = (c: ServerConfig, vars: ServerVars): Secret =>
     server: c.clusterInit || c.via === undefined ? undefined : `https://${c.via}:6443`,
     'service-cidr': vars.k3s_service_cidr,
     'tls-san': [...new Set(c.sans)],
-    token: vars.k3s_token,
+    token: pinned(vars.k3s_token, 'server', c.pin),
     'write-kubeconfig-mode': '0600',
   })

@@ -14,6 +14,22 @@ export function serves(): Check {
   }
 }
 
+/** systemd's clock when the unit became active, and now; both since the boot. */
+const UPTIME =
+  'systemctl show -P ActiveEnterTimestampMonotonic k3s.service; cut -d. -f1 /proc/uptime'
+
+/** It serves, and has for so long without beginning anew: a server may be ready once and fail then. */
+export const staysUp = (seconds: number): Check => {
+  const serving = serves()
+  return async () => {
+    const now = await serving()
+    if (now !== true) return now
+    const [since, uptime] = (await peek`sh -c ${UPTIME}`).stdout.split('\n').map(Number)
+    const up = Math.floor((uptime ?? NaN) - (since ?? NaN) / 1e6)
+    return up >= seconds || `it has been up for ${up} s of ${seconds}`
+  }
+}
+
 export const membersAreVoters = async (address: string): Promise<true | string> =>
   incomplete(await stateHere(), address) ?? true
 

@@ -17,18 +17,21 @@ import {
 import { install } from '../k3s-common/install.ts'
 import { nodeMarks } from '../k3s-common/labels.ts'
 import { CONFIG, DATA_DIR, platformOf } from '../k3s-common/platform.ts'
-import { addressOf, SERVERS, survey } from '../k3s-common/survey.ts'
+import { addressOf, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
 import { forgetServer } from './rebuild.ts'
 import { remainsOfCluster } from './remains.ts'
-import { clocksAgree, membersAreVoters, nodeIsReady, serves } from './gates.ts'
+import { clocksAgree, membersAreVoters, nodeIsReady, serves, staysUp } from './gates.ts'
 import { refusedVersion } from './upgrade.ts'
 import { vars, type ServerVars } from './vars.ts'
 
 export { etcdQuorum, nodesReady, repairFirst } from './invariants.ts'
 
-type Act = Exclude<Step, { kind: 'stop' }>
+type Act = Exclude<Step, { kind: 'stop' }> & {
+  /** What its token is to trust: a joiner the cluster's authority, others what they have. */
+  readonly pin: string | undefined
+}
 
 export default role({
   name: 'k3s-server',
@@ -49,20 +52,26 @@ export default role({
     step ??= await decide(host, vars)
     const running = step.kind === 'run'
     const config = configOf(host, step)
+    // What is written after this may set a server going that systemd keeps starting.
+    if (!running) await gate('the clocks of the servers agree', clocksAgree, SOON)
 
     if (step.kind === 'rebuild') await forgetServer(host, step)
     if (platform.serverPackages.length > 0) await packages(...platform.serverPackages)
     const notify = running ? ['restart k3s'] : []
-    await install({ kind: 'server', platform, vars, notify })
-    await file(CONFIG, { content: serverConfig(config, vars), mode: '0600', notify })
+    const renewed = await install({ kind: 'server', platform, vars, notify })
+    const configured = await file(CONFIG, {
+      content: serverConfig(config, vars),
+      mode: '0600',
+      notify,
+    })
     // K3s would make it itself; what comes after in the same plan must know that it is there.
     await directory(`${DATA_DIR}/server`, { mode: '0700' })
     await directory(`${DATA_DIR}/server/manifests`, { mode: '0700' })
     await flush()
-    if (!running) await gate('the clocks of the servers agree', clocksAgree)
     for (const name of step.kind === 'run' ? step.wake : [])
       for (const other of hosts(name)) await on(other, () => service('k3s', { wait: false }))
-    if (!(step.kind === 'run' && step.woken)) await service('k3s', { wait: false })
+    const started =
+      !(step.kind === 'run' && step.woken) && (await service('k3s', { wait: false })).changed
 
     await gate('etcd has a quorum and the API is ready', serves(), LONG)
     await gate('every member of etcd votes', () => membersAreVoters(addressOf(host)), LONG)
@@ -71,6 +80,9 @@ export default role({
       () => nodeIsReady(host, vars.k3s_version),
       LONG,
     )
+    const stable = vars.k3s_stable_seconds
+    if (renewed || configured.changed || started)
+      await gate(`K3s stays up for ${stable} s`, staysUp(stable), LONG)
     if (config.clusterInit)
       await file(CONFIG, {
         content: serverConfig({ ...config, clusterInit: false }, vars),
@@ -103,7 +115,14 @@ async function decide(host: Host, vars: ServerVars): Promise<Act> {
   if (step.kind === 'stop') throw new TaskError(step.why, { hint: step.hint })
   const refused = refusedVersion(host.name, found, vars.k3s_version)
   if (refused !== undefined) throw new TaskError(refused)
-  return step
+  return { ...step, pin: pinOf(step, found, host.name) }
+}
+
+function pinOf(step: Step, found: Survey, self: string): string | undefined {
+  const own = found.get(self)
+  if (step.kind === 'run') return typeof own === 'object' ? own.pin : undefined
+  const via = 'via' in step ? found.get(step.via.name) : undefined
+  return typeof via === 'object' ? via.ca : undefined
 }
 
 function configOf(host: Host, step: Act): ServerConfig {
@@ -120,5 +139,6 @@ function configOf(host: Host, step: Act): ServerConfig {
     ],
     via: step.kind === 'bootstrap' ? other && addressOf(other) : step.via?.address,
     clusterInit: step.kind === 'bootstrap',
+    pin: step.pin,
   }
 }

@@ -54,6 +54,14 @@ export const vars = z.object({
     .max(1000)
     .default(20)
     .describe('Snapshots kept on each server'),
+  k3s_stable_seconds: z
+    .int()
+    .min(0)
+    .max(240)
+    .default(30)
+    .describe(
+      'How long a server must stay up after it was started before the next one is touched. In the lab: 2',
+    ),
   k3s_new_cluster: z
     .boolean()
     .default(false)

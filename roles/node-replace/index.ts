@@ -46,7 +46,7 @@ const kubelet = ask('path', KUBELET)
 /** What the K3s roles ask. */
 const state = ask('command', `sh -c ${quote(STATE_SCRIPT)}`)
 const agent = ask('command', `sh -c ${quote(AGENT_SCRIPT)}`)
-const NO_AGENT = 'no\n\nActiveState=inactive SubState=dead NRestarts=0 \n'
+const NO_AGENT = 'no\n\n\nActiveState=inactive SubState=dead NRestarts=0 \n'
 /** What goes with the data. */
 const GONE = [CONFIG, DATA_DIR, `${DATA_DIR}/server`, `${DATA_DIR}/server/manifests`]
 const NOTHING = 'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0 \nseed \n'

@@ -33,6 +33,7 @@ const API = {
 const member = (name: string) => ({ id: name, name, started: true, address: name, learner: false })
 const node = (name: string, more = {}) => ({
   name,
+  address: name,
   ready: true,
   version: 'v1',
   labels: {},
@@ -46,6 +47,8 @@ const server = (more: Partial<ServerHealth> = {}, state = {}): ServerHealth => (
     joined: true,
     unit: { active: 'active', sub: 'running', restarts: 0 },
     seed: undefined,
+    pin: undefined,
+    ca: undefined,
     healthy: true,
     ailment: '',
     members: ['m1', 'm2', 'm3'].map(member),

@@ -18,6 +18,7 @@ const member = (name: string, o: Partial<Member> = {}): Member => ({
 })
 const node = (name: string): NodeState => ({
   name,
+  address: address(name),
   ready: true,
   version: 'v1.36.3+k3s1',
   labels: {},
@@ -30,6 +31,8 @@ const fresh: ServerState = {
   joined: false,
   unit: unit('inactive'),
   seed: undefined,
+  pin: undefined,
+  ca: undefined,
   healthy: false,
   ailment: 'k3s.service is inactive',
   members: [],
@@ -186,6 +189,26 @@ void t.test('traces of a cluster stop the founding of another one, unless a pers
     why: /there has been a cluster: worker1/,
     hint: /etcd-restore.*k3s_new_cluster=true/,
   })
+  t.end()
+})
+
+void t.test('a Node of its name that is another machine is not deleted', t => {
+  const at = (where: string, ready: boolean): ServerState => ({
+    ...healthy(ALL.slice(0, 2)),
+    nodes: [
+      ...ALL.slice(0, 2).map(m => node(m.name.slice(0, 7))),
+      { ...node('master3'), address: where, ready },
+    ],
+  })
+  const master3 = (where: string, ready: boolean, own = fresh): Step =>
+    step([at(where, ready), at(where, ready), own], 'master3')
+  t.match(master3('10.17.4.99', true), {
+    kind: 'stop',
+    why: 'another machine runs as the node master3, at 10.17.4.99',
+  })
+  t.equal(master3('10.17.4.99', false).kind, 'rebuild', 'a dead one is nobody')
+  t.equal(master3('10.17.4.23', true).kind, 'rebuild', 'itself, wiped a moment ago')
+  t.equal(master3('', true).kind, 'rebuild')
   t.end()
 })
 

@@ -30,6 +30,7 @@ import { vars as agentVars } from '../../roles/k3s-agent/vars.ts'
 import { mergedInto, pointedTo } from '../../roles/kubeconfig/kubeconfig.ts'
 
 const V = 'v1.36.3+k3s1'
+const HASH = 'ab'.repeat(32)
 const TOKENS = { k3s_token: new Secret('tok"en'), k3s_agent_token: new Secret('agent') }
 
 void t.test('config.yaml of a server', t => {
@@ -43,6 +44,7 @@ void t.test('config.yaml of a server', t => {
     address: '10.17.4.21',
     sans: ['192.168.0.32', 'a', 'a'],
     via: '10.17.4.22',
+    pin: undefined,
   }
   const text = serverConfig({ ...server, clusterInit: false }, vars)
   t.equal(String(text), '‹secret›')
@@ -63,6 +65,9 @@ void t.test('config.yaml of a server', t => {
     'write-kubeconfig-mode': '0600',
   })
   t.notMatch(text.reveal(), /cluster-init|node-taint/)
+  t.match(parse(serverConfig({ ...server, clusterInit: false, pin: HASH }, vars).reveal()), {
+    token: `K10${HASH}::server:tok"en`,
+  })
   const founding = parse(serverConfig({ ...server, clusterInit: true }, vars).reveal()) as object
   t.match(founding, { 'cluster-init': true })
   t.notOk('server' in founding, 'the founder joins nobody')
@@ -76,14 +81,17 @@ void t.test('config.yaml of an agent knows nothing of the servers’ token', t =
   })
   t.strictSame(
     parse(
-      agentConfig({ name: 'storage1', address: '10.17.4.27', via: '10.17.4.21' }, vars).reveal(),
+      agentConfig(
+        { name: 'storage1', address: '10.17.4.27', via: '10.17.4.21', pin: HASH },
+        vars,
+      ).reveal(),
     ),
     {
       'node-ip': '10.17.4.27',
       'node-name': 'storage1',
       'node-taint': ['dedicated=storage:NoSchedule'],
       server: 'https://10.17.4.21:6443',
-      token: 'agent',
+      token: `K10${HASH}::node:agent`,
     },
   )
   t.end()
@@ -145,7 +153,14 @@ const NODES = JSON.stringify({
           { key: 'x', effect: 'NoExecute' },
         ],
       },
-      status: { conditions: [{ type: 'Ready', status: 'True' }], nodeInfo: { kubeletVersion: V } },
+      status: {
+        conditions: [{ type: 'Ready', status: 'True' }],
+        nodeInfo: { kubeletVersion: V },
+        addresses: [
+          { type: 'Hostname', address: 'master1' },
+          { type: 'InternalIP', address: '10.17.4.21' },
+        ],
+      },
     },
     {
       metadata: { name: 'master2' },
@@ -161,6 +176,7 @@ const ANSWER = [
   'joined yes',
   'unit NRestarts=0 ActiveState=active SubState=running ',
   'seed "https://10.17.4.22:6443"',
+  `ca ${HASH}`,
   'health {"health":"true","reason":""} ',
   'ready ok',
   `members ${MEMBERS}`,
@@ -173,6 +189,8 @@ void t.test('the state of a server', t => {
     data: true,
     joined: true,
     seed: '10.17.4.22',
+    pin: undefined,
+    ca: HASH,
     healthy: true,
     members: [
       {
@@ -185,8 +203,14 @@ void t.test('the state of a server', t => {
       { name: '', started: false, address: '10.17.4.22', learner: true },
     ],
     nodes: [
-      { name: 'master1', ready: true, version: V, taints: ['k=v:NoSchedule', 'x:NoExecute'] },
-      { name: 'master2', ready: false, version: '' },
+      {
+        name: 'master1',
+        address: '10.17.4.21',
+        ready: true,
+        version: V,
+        taints: ['k=v:NoSchedule', 'x:NoExecute'],
+      },
+      { name: 'master2', address: '', ready: false, version: '' },
     ],
   })
   const ailing = (from: string | RegExp, to: string): string =>
@@ -200,6 +224,8 @@ void t.test('the state of a server', t => {
       data: false,
       healthy: false,
       seed: undefined,
+      pin: undefined,
+      ca: undefined,
       ailment: 'k3s.service is inactive',
     },
   )
@@ -278,6 +304,7 @@ const member = (i: number, o: Partial<Member> = {}): Member => ({
 })
 const node = (name: string, o: Partial<NodeState> = {}): NodeState => ({
   name,
+  address: '',
   ready: true,
   version: V,
   labels: {},
@@ -289,6 +316,8 @@ const down: ServerState = {
   joined: true,
   unit: { active: 'inactive', sub: 'dead', restarts: 0 },
   seed: undefined,
+  pin: undefined,
+  ca: undefined,
   healthy: false,
   ailment: 'k3s.service is inactive',
   members: [],
@@ -440,12 +469,13 @@ void t.test('versions of servers that are refused', t => {
 
 void t.test('what an agent does', t => {
   const own = parseAgent(
-    'yes\n"https://10.17.4.22:6443"\nActiveState=active SubState=running NRestarts=0 \n',
+    `yes\n"https://10.17.4.22:6443"\n${HASH}\nActiveState=active SubState=running NRestarts=0 \n`,
   )
-  const fresh = parseAgent('no\n\nActiveState=inactive SubState=dead NRestarts=0 \n')
-  const at = { self: 'worker1', servers: SERVERS, version: V }
+  const fresh = parseAgent('no\n\n\nActiveState=inactive SubState=dead NRestarts=0 \n')
+  const at = { self: 'worker1', address: '10.17.4.24', servers: SERVERS, version: V }
   t.match(plan({ ...at, own, found: found(three) }), {
     seed: '10.17.4.22',
+    pin: HASH,
     joined: true,
     forget: false,
   })
@@ -454,8 +484,15 @@ void t.test('what an agent does', t => {
     { via: { name: 'master2' }, seed: '10.17.4.22', forget: true },
     'a Node of an earlier life',
   )
-  t.match(plan({ ...at, self: 'worker9', own: fresh, found: found(three) }), {
+  const strange = up(three.members, [node('worker1', { address: '10.17.4.99' })])
+  t.match(
+    plan({ ...at, own: fresh, found: found(strange) }),
+    /another machine runs as the node worker1, at 10\.17\.4\.99: two machines/,
+  )
+  t.match(plan({ ...at, own, found: found(strange) }), { joined: true }, 'its own node moves')
+  t.match(plan({ ...at, self: 'worker9', own: fresh, found: found({ ...three, ca: HASH }) }), {
     seed: '10.17.4.21',
+    pin: HASH,
     forget: false,
   })
   t.match(plan({ ...at, own: fresh, found: found(down, down, down) }), {
