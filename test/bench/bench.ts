@@ -9,11 +9,13 @@ import { makeProject } from './project.ts'
 import { text, type Report } from './report.ts'
 import { addSection, figures, judge, ratio, sections } from './results.ts'
 import * as shell from './shell.ts'
+import { wholeSite } from './site.ts'
 
 const USAGE = `npm run bench -- [options]
 fmc, Ansible, Mitogen, pyinfra and a hand-written ssh loop do the same 15 tasks on equal lab hosts, in turns.
 
-  --quick      without the peers and the large lab, few rounds
+  --quick      without the peers, the large lab and the site, few rounds
+  --site       only the whole site of inventory.yaml
   --json       the figures as JSON
   --hosts N    hosts of the usual lab (14)
   --scale N    hosts of the large lab (100; 0 leaves it out)
@@ -188,14 +190,24 @@ const notes = (): string[] => [
   'Ansible: pipelining on, forks = hosts, no facts gathered, cold ControlMasters. Python is put on the hosts beforehand, unmeasured.',
   `${HOST_WORK}: one script without a question, on all hosts at once, by the host’s own clock.`,
   'first run ever: no remembered questions; empty cache: the playbook is compiled and the inventory parsed, too.',
-  ...(options.quick ? ['--quick: no peers, no 100 hosts, few rounds'] : []),
+  'site: the loop asks each host what fmc asks there, by fmc’s own questions, in one script; K3s is a double.',
+  ...(options.quick ? ['--quick: no peers, no 100 hosts, no site, few rounds'] : []),
   ...troubles,
 ]
+
+async function site(): Promise<void> {
+  fidelity.push({ name: 'fmc, site', ...(await wholeSite(project, Math.min(ROUNDS, 5), say)) })
+  await downAll()
+}
 
 async function bench(): Promise<Report> {
   if (!existsSync(TIME)) {
     say('installing GNU time')
     good('apt-get', await apt('time'))
+  }
+  if (options.site) {
+    await site()
+    return { figures, sections, fidelity, notes: notes() }
   }
   const others = options.quick ? [] : peers(project, await installPeers(say))
   addSection(START, 'node -e 0', await rounds([fmc.help, fmc.bareNode], options.quick ? 9 : 15))
@@ -203,6 +215,7 @@ async function bench(): Promise<Report> {
   await noChange(lab, others)
   await downAll()
   judgeAll(others)
+  if (!options.quick) await site()
   if (SCALE > 0) await scaled()
   return { figures, sections, fidelity, notes: notes() }
 }
@@ -242,6 +255,7 @@ function commandLine() {
     help: { type: 'boolean', short: 'h', default: false },
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    site: { type: 'boolean', default: false },
     hosts: { type: 'string', default: '14' },
     scale: { type: 'string' },
     rounds: { type: 'string' },

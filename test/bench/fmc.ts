@@ -11,25 +11,26 @@ const BIN = join(ROOT, 'lib/bin.js')
 type Task = Extract<Event, { type: 'task' }>
 type Recap = Extract<Event, { type: 'recap' }>
 
-const cacheOf = (dir: string): string => join(dir, 'cache')
+export const cacheOf = (dir: string): string => join(dir, 'cache')
 
-/** Runs fmc on a lab: the process that connects is the one that is measured, not the one that finds the lab. */
 export const fmc = (dir: string, lab: Lab, ...args: readonly string[]): Promise<Run> =>
+  fmcPlay(dir, lab, 'bench', dir, ...args)
+
+/** Runs a playbook on a lab: the process that connects is the one that is measured, not the one that finds the lab. */
+export const fmcPlay = (
+  dir: string,
+  lab: Pick<Lab, 'state' | 'name' | 'inventory'>,
+  book: string,
+  cwd: string,
+  ...args: readonly string[]
+): Promise<Run> =>
   run(
     enterLab(lab.state, [
       process.execPath,
       BIN,
-      'play',
-      'bench',
-      '-i',
-      lab.inventory,
-      '--lab',
-      ...args,
+      ...['play', book, '-i', lab.inventory, '--lab', ...args],
     ]),
-    {
-      cwd: dir,
-      env: { FMC_INSIDE_LAB: lab.name, FMC_CACHE: cacheOf(dir) },
-    },
+    { cwd, env: { FMC_INSIDE_LAB: lab.name, FMC_CACHE: cacheOf(dir) } },
   )
 
 const farFmc = (dir: string, far: FarLab): Promise<Run> =>
@@ -38,7 +39,7 @@ const farFmc = (dir: string, far: FarLab): Promise<Run> =>
     env: { FMC_CACHE: cacheOf(dir), SSH_AUTH_SOCK: undefined },
   })
 
-const nothingChanged = ({ stdout }: Run): string | undefined =>
+export const nothingChanged = ({ stdout }: Run): string | undefined =>
   /^Changed 0 on /m.test(stdout) ? undefined : 'it changed something'
 
 /** Nothing remembered of the hosts; the compiled playbook and the parsed inventory stay. */

@@ -30,12 +30,20 @@ export async function freshLab(
   const name = labName(of)
   const hosts = places(count)
   const inventory = put(dir, `${name}.yaml`, inventoryYaml(hosts))
+  return { name, count, state: await bootLab(name, inventory, say), inventory, places: hosts }
+}
+
+/** Boots the hosts of an inventory anew. */
+export async function bootLab(
+  name: string,
+  inventory: string,
+  say: (text: string) => void,
+): Promise<LabState> {
   await down(name)
   started.add(name)
   const boot = up(await loadInventory(inventory, { cache: false }), { name, yes: true, log: say })
   booting = boot.catch(() => undefined)
-  const state = await boot
-  return { name, count, state, inventory, places: hosts }
+  return boot
 }
 
 /** Takes down every lab that the bench has started. */
