@@ -23,6 +23,8 @@ groups:
     hosts: [w1, w2]
     vars: { k3s_node_labels: { svccontroller.k3s.cattle.io/enablelb: 'true' } }
   k3s_agents: { children: [workers] }
+  databases: { hosts: [] }
+  hypervisors: { hosts: [] }
   k3s_cluster:
     children: [k3s_servers, k3s_agents]
     vars:
@@ -62,6 +64,20 @@ kind: Volume
 metadata: { name: pvc-1, namespace: longhorn-system }
 spec: { numberOfReplicas: 2 }
 status: { state: attached, robustness: ${robustness}, kubernetesStatus: { namespace: shop, pvcName: data } }
+`
+
+/** A volume that is whole with its one copy, on w1. */
+const LAST_COPY = `
+apiVersion: longhorn.io/v1beta2
+kind: Volume
+metadata: { name: pvc-2, namespace: longhorn-system }
+spec: { numberOfReplicas: 1 }
+status: { state: attached, robustness: healthy }
+---
+apiVersion: longhorn.io/v1beta2
+kind: Replica
+metadata: { name: pvc-2-r-1, namespace: longhorn-system }
+spec: { volumeName: pvc-2, nodeID: w1 }
 `
 
 void t.test('a cluster with one server and two workers', { timeout: 900_000 }, async t => {
@@ -161,6 +177,36 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     const done = await site()
     t.equal(done.code, 0, said(done))
     t.strictSame(done.changed, ['w1 longhorn/file /etc/modules-load.d/fmc-dm_crypt.conf'])
+  })
+
+  await t.test('no reboot of a node that has the last copy of a volume', async t => {
+    const boot = () => r.text('w1', 'cat /proc/sys/kernel/random/boot_id')
+    const before = await boot()
+    const reboot = () =>
+      r.fmc('play', 'reboot', '--limit', 'workers', '-e', 'reboot_drain_seconds=3')
+    await kubectl('apply -f -', VOLUME('degraded'))
+    const early = await reboot()
+    t.equal(early.code, 2)
+    t.match(said(early), /pvc-1 of shop\/data is degraded/, 'not begun: a copy is missing')
+    t.strictSame(early.changed, [])
+
+    // Whole, but there is one copy, so that Longhorn itself holds the drain up.
+    await kubectl('delete -f -', VOLUME('degraded'))
+    await kubectl('apply -f -', LAST_COPY)
+    const held = await reboot()
+    t.equal(held.code, 2)
+    t.match(
+      said(held),
+      /drain w1[^]*evicting pods\/\S*instance-manager[^]*nothing was evicted by force/,
+    )
+    t.strictSame(
+      held.tasks.map(e => `${e.host} ${e.task}`).filter(task => /uncordon|w2/.test(task)),
+      ['s1 uncordon w1'],
+      'it takes pods again, and the other worker was not begun',
+    )
+    t.notMatch((await kubectl('get nodes')).stdout, 'SchedulingDisabled')
+    t.equal(await boot(), before)
+    await kubectl('delete -f -', LAST_COPY)
   })
 
   await t.test('Longhorn skips no minor and does not go back', async t => {

@@ -1,9 +1,11 @@
 // Three servers and an agent of their own: founded, joined, wiped, killed, refused. K3s is the lab's double.
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { kill } from '../../lib/lab/index.ts'
+import { cut, heal, kill } from '../../lib/lab/index.ts'
+import { start } from '../faults/project.ts'
 import { inside } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
 
@@ -32,7 +34,7 @@ import agent from '${ROOT}/roles/k3s-agent/index.ts'
 import kubeconfig from '${ROOT}/roles/kubeconfig/index.ts'
 export default playbook('site', [
   play('Servers', { hosts: 'k3s_servers', roles: [server], serial: 1, order: repairFirst, invariant: etcdQuorum }),
-  play('Kubeconfig', { hosts: 'k3s_servers[0]', roles: [kubeconfig] }),
+  play('Kubeconfig', { hosts: 'k3s_servers', roles: [kubeconfig] }),
   play('Agents', { hosts: 'k3s_agents', roles: [agent], serial: 1, invariant: nodesReady }),
 ])
 `
@@ -40,6 +42,8 @@ const TLS = '/var/lib/rancher/k3s/server/tls/etcd'
 const MEMBERS = `etcdctl --endpoints https://127.0.0.1:2379 --cacert ${TLS}/server-ca.crt --cert ${TLS}/client.crt --key ${TLS}/client.key member list`
 const WIPE =
   'systemctl disable -q k3s; systemctl kill -s KILL k3s; systemctl stop k3s; rm -rf /var/lib/rancher /etc/rancher /etc/systemd/system/k3s.service; systemctl daemon-reload'
+
+const DISK_LOST = `${WIPE}; rm -f /opt/bin/k3s*`
 
 /** Servers that vote, as one of them tells; others are shown with their status. */
 const voters = async (r: Rig, from: string): Promise<readonly string[]> =>
@@ -60,7 +64,7 @@ const until = async (
 ): Promise<void> => {
   for (const end = Date.now() + seconds * 1000; !(await holds());) {
     if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 200))
+    await sleep(200)
   }
 }
 
@@ -76,6 +80,43 @@ const SITE = ['play', 'site']
 /** From the second step on: a variable that restarts every server once. */
 const CHANGED = [...SITE, '-e', 'k3s_snapshot_retention=7']
 
+const NEXT = 'v1.36.4+k3s1'
+const LONGER_THAN_AN_ELECTION_MS = 3000
+/** What befalls a server after a task: its power goes, its network with fmc, or its disk with fmc. */
+type Blow = 'kill' | 'cut' | 'wipe'
+const DIRS = 'directory /var/lib/rancher/k3s/server/manifests'
+/** Each strike meets the run that goes on after the one before. */
+const PHASES: readonly {
+  readonly what: string
+  readonly args: readonly string[]
+  readonly strikes: readonly (readonly [host: string, task: string, blow: Blow])[]
+}[] = [
+  {
+    what: 'founding and joining',
+    args: SITE,
+    strikes: [
+      ['m1', 'directory /opt/bin', 'kill'], // its program is on the way
+      ['m1', 'file /etc/rancher/k3s/config.yaml', 'cut'],
+      ['m1', DIRS, 'wipe'], // it is being started
+      ['m1', 'service k3s', 'kill'],
+      ['m1', 'gate the node runs', 'cut'],
+      ['m2', DIRS, 'kill'],
+      ['m2', 'service k3s', 'cut'], // it is joining
+      ['m3', 'service k3s', 'wipe'],
+      ['m3', 'gate every member of etcd votes', 'kill'],
+    ],
+  },
+  {
+    what: 'upgrade',
+    args: [...SITE, '-e', `k3s_version=${NEXT}`],
+    strikes: [
+      ['m1', 'directory /opt/bin', 'cut'],
+      ['m2', 'artifact /opt/bin/k3s', 'kill'],
+      ['m3', 'handler restart k3s', 'wipe'],
+    ],
+  },
+]
+
 void t.test('a cluster, from nothing and through what can go wrong', async t => {
   const wrong = INVENTORY.replace(
     'lan, address: 192.168.0.23 }]',
@@ -90,6 +131,8 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
   const kubeconfig = join(r.state.dir, 'kubeconfig')
   const ALL = ['m1', 'm2', 'm3']
   const label = () => r.text('m1', '/opt/bin/k3s kubectl get node a1 -o json')
+  const pids = (...of: readonly string[]) =>
+    Promise.all(of.map(h => r.text(h, 'systemctl show -p MainPID --value k3s')))
 
   await t.test('founded and joined exactly as the dry run says, then nothing to do', async t => {
     const done = await proveRole(t, r, ...SITE)
@@ -103,6 +146,12 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     t.notMatch(configs.join(''), 'cluster-init', 'nobody founds anything any more')
     const token = /^token: "(.*)"$/m.exec(configs[0] ?? '')?.[1] ?? 'none'
     t.notMatch(configs[3], token, 'an agent has only its own token')
+    for (const [i, user] of [
+      [1, 'server'],
+      [2, 'server'],
+      [3, 'node'],
+    ] as const)
+      t.match(configs[i], new RegExp(`^token: "K10[0-9a-f]{64}::${user}:`, 'm'), 'trusts one CA')
     t.match(await label(), /"tier": ?"web"/)
   })
 
@@ -121,13 +170,24 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     },
   )
 
+  await t.test('a program that came here only in half is seen before a host is', async t => {
+    const whole = r.state.artifacts['k3s']?.path ?? ''
+    const half = join(dirname(whole), `k3s-v1.36.77+k3s1`)
+    copyFileSync(whole, half)
+    truncateSync(half, 1_000_000)
+    writeFileSync(`${half}.sha256`, 'ab'.repeat(32)) // of the whole
+    t.teardown(() => [half, `${half}.sha256`].forEach(file => rmSync(file)))
+    const refused = await r.fmcInVain(...SITE, '-e', 'k3s_version=v1.36.77+k3s1')
+    t.equal(refused.code, 2)
+    t.match(refused.failures.join('\n'), /k3s v1\.36\.77[^]*cannot be had[^]*sha256/)
+    t.strictSame(refused.changed, [])
+  })
+
   await t.test(
     'a changed variable restarts one server after the other; a label is put back',
     async t => {
       await r.text('m1', '/opt/bin/k3s kubectl label node a1 tier=db --overwrite')
-      const pids = () =>
-        Promise.all(ALL.map(h => r.text(h, 'systemctl show -p MainPID --value k3s')))
-      const before = await pids()
+      const before = await pids(...ALL)
       const done = await r.fmc(...CHANGED)
       t.equal(done.code, 0, done.failures.join('\n'))
       t.match(done.recap, { unpredicted: 0, unneeded: 0 })
@@ -145,7 +205,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
           'm1 node a1',
         ],
       )
-      const after = await pids()
+      const after = await pids(...ALL)
       t.ok(after.every((pid, n) => pid !== before[n]))
       t.match(await label(), /"tier": ?"web"/)
     },
@@ -165,6 +225,60 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       t.strictSame(await voters(r, 'm1'), ALL, 'the same cluster')
     },
   )
+
+  await t.test('what must not join is refused, and nobody else is touched', async t => {
+    const refusals = [
+      {
+        // Machines of the lab share one clock: this one's date(1) is of another opinion.
+        what: 'its clock is ahead',
+        before: [
+          'm3',
+          `cp /usr/bin/date /etc/date; printf '#!/bin/sh\nexec /etc/date -d "+40 seconds" "$@"\n' >/etc/date.ahead; chmod +x /etc/date.ahead; mount --bind /etc/date.ahead /usr/bin/date`,
+        ],
+        says: /the clocks of the servers agree.*the clock of m[12] is \d+ s behind that of m3/,
+        seconds: '2',
+        after: ['m3', 'umount /usr/bin/date; ! systemctl is-enabled -q k3s'],
+      },
+      {
+        what: 'its disk is full',
+        before: [
+          'm3',
+          'mkdir -p /var/lib/rancher; mount -t tmpfs -o size=40k tmpfs /var/lib/rancher',
+        ],
+        says: /no space left on device.*make room on its disk/s,
+        after: ['m3', 'systemctl stop k3s; umount /var/lib/rancher'],
+      },
+      {
+        what: 'another machine has its name',
+        before: [
+          'a1',
+          `mkdir /etc/stray; sed -e 's/^node-name: .*/node-name: m3/' -e '$adata-dir: /etc/stray' /etc/rancher/k3s/config.yaml >/etc/stray.yaml; systemd-run -q --unit=stray /opt/bin/k3s agent --config /etc/stray.yaml`,
+        ],
+        ready: async () =>
+          /"address": ?"192\.168\.0\.24"/.test(
+            (await r.on('m1', '/opt/bin/k3s kubectl get node m3 -o json')).stdout,
+          ),
+        says: /another machine runs as the node m3, at 192\.168\.0\.24/,
+        after: ['a1', 'systemctl stop stray; rm -r /etc/stray*'],
+      },
+    ] as const
+    await r.text('m3', WIPE)
+    await r.text('m1', '/opt/bin/k3s kubectl delete node m3')
+    const before = await pids('m1', 'm2')
+    for (const { what, says, ...o } of refusals) {
+      await r.text(...(o.before as [string, string]))
+      if ('ready' in o) await until(what, 30, o.ready)
+      const env = 'seconds' in o ? { FMC_GATE_SECONDS: o.seconds } : {}
+      const refused = await r.fmcWith(env, ...CHANGED, '--limit', 'm3')
+      const text = refused.stdout + refused.stderr
+      t.equal(refused.code, 2, what)
+      t.match(text, says, what)
+      await r.text(...(o.after as [string, string]))
+      t.strictSame(await voters(r, 'm1'), ['m1', 'm2'], what)
+    }
+    t.strictSame(await pids('m1', 'm2'), before, 'the others did not even restart')
+    await r.text('m1', '/opt/bin/k3s kubectl delete node m3')
+  })
 
   await t.test('a wrong token: K3s’ own reason, and nobody else is touched', async t => {
     await r.text('m3', WIPE)
@@ -228,4 +342,61 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       t.strictSame(gone.changed, [])
     },
   )
+  await t.test('struck at any step, then run again: one cluster, three voters', async t => {
+    const agent = WIPE.replaceAll('k3s;', 'k3s-agent;').replace('k3s.service', 'k3s-agent.service')
+    await Promise.all([
+      ...ALL.map(h => r.text(h, `${DISK_LOST}; rm -rf /etc/k3s-double`)),
+      r.text('a1', agent),
+    ])
+    rmSync(kubeconfig, { force: true })
+    const began = performance.now()
+    for (const { what, args, strikes } of PHASES) {
+      for (const [host, task, blow] of strikes) {
+        const run = start(
+          [
+            process.execPath,
+            join(ROOT, 'lib/bin.js'),
+            ...args,
+            '-i',
+            inventory,
+            '--lab',
+            '--output',
+            'json',
+          ],
+          { env: { NODE_OPTIONS: '', FMC_LAB: r.name } },
+        )
+        await run.until(e => e.type === 'task' && e.host === host && e.task.startsWith(task))
+        if (blow === 'kill') {
+          await kill(r.state, host)
+          t.not((await run.end).code, 0, `${host} lost its power at: ${task}`)
+          await r.powerOn()
+          continue
+        }
+        if (blow === 'cut') await cut(r.state, host)
+        run.kill('SIGKILL')
+        await run.end
+        if (blow === 'wipe') await r.text(host, DISK_LOST)
+        else {
+          await sleep(LONGER_THAN_AN_ELECTION_MS)
+          await heal(r.state, host)
+        }
+        await until(
+          `no run is at work on ${host}`,
+          30,
+          async () => (await r.on(host, 'flock -n /run/fmc.lock true')).code === 0,
+        )
+      }
+      const done = await r.fmc(...args)
+      t.equal(done.code, 0, `${what} ${done.failures.join('\n')}`)
+      for (const host of ALL)
+        t.strictSame(await voters(r, host), ALL, `${what}: as ${host} sees it`)
+      t.strictSame((await r.fmc(...args)).changed, [], `${what}: nothing is left to do`)
+    }
+    const nodes = await r.text('m1', '/opt/bin/k3s kubectl get nodes --no-headers')
+    t.strictSame(
+      nodes.split('\n').map(line => line.split(/\s+/)[4]),
+      Array(4).fill(NEXT),
+    )
+    t.comment(`${Math.round((performance.now() - began) / 1000)} s`)
+  })
 })
