@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -239,19 +239,27 @@ void t.test('operations', { timeout: 500_000 }, async t => {
   })
 
   await t.test('a master without power: said, and no upgrade beside it', async t => {
-    await kill(r.state, 'master2')
+    await kill(r.state, 'master1')
     // health takes no lock: it works beside a run.
     const [run, upgrade] = await Promise.all([
       fmc('play', 'health'),
       fmc('play', 'k3s-upgrade', '-e', 'k3s_version=v1.36.5+k3s1'),
     ])
     t.equal(run.code, 2)
-    t.match(texts(run, 'degraded').join('\n'), /^master2 \(192\.168\.0\.22\) does not answer/m)
+    t.match(texts(run, 'degraded').join('\n'), /^master1 \(192\.168\.0\.21\) does not answer/m)
     t.match(
       JSON.stringify(pageOf(run)),
       /etcd goes on with 2 of 3 servers; the next one that fails stops the cluster/,
     )
     t.equal(upgrade.code, 2)
-    t.match(JSON.stringify(upgrade.failures), /an upgrade wants every server healthy: master2/)
+    t.match(JSON.stringify(upgrade.failures), /an upgrade wants every server healthy: master1/)
+    const kubeconfig = join(r.state.dir, 'kubeconfig')
+    t.notOk(existsSync(kubeconfig))
+    await fmc('role', 'kubeconfig', 'k3s_servers')
+    t.match(
+      readFileSync(kubeconfig, 'utf8'),
+      'server: https://192.168.0.32:6443',
+      'the file comes from another one',
+    )
   })
 })
