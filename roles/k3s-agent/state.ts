@@ -23,7 +23,7 @@ systemctl is-active -q k3s-agent.service ||
   journalctl -q -u k3s-agent.service -o cat -n 60 2>/dev/null | grep -E 'level=(fatal|error)|^Error' | tail -n 1 || :`
 
 /** What a host without K3s answers. */
-const WHEN_NEW = 'no\n\nActiveState=inactive SubState=dead NRestarts=0\n'
+const WHEN_NEW = 'no\n\n\nActiveState=inactive SubState=dead NRestarts=0\n'
 
 /** The state of the agent that this runs for. */
 export async function agentHere(): Promise<AgentState> {

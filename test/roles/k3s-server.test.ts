@@ -96,21 +96,20 @@ const PHASES: readonly {
     args: SITE,
     strikes: [
       ['m1', 'directory /opt/bin', 'kill'], // its program is on the way
-      ['m1', 'file /etc/rancher/k3s/config.yaml', 'cut'],
       ['m1', DIRS, 'wipe'], // it is being started
-      ['m1', 'service k3s', 'kill'],
-      ['m1', 'gate the node runs', 'cut'],
+      ['m1', 'service k3s', 'cut'], // it founds
       ['m2', DIRS, 'kill'],
-      ['m2', 'service k3s', 'cut'], // it is joining
+      ['m2', 'service k3s', 'cut'], // it joins
       ['m3', 'service k3s', 'wipe'],
       ['m3', 'gate every member of etcd votes', 'kill'],
+      ['m1', 'file /etc/rancher/k3s/config.yaml', 'kill'], // the last: it founds no more
     ],
   },
   {
     what: 'upgrade',
     args: [...SITE, '-e', `k3s_version=${NEXT}`],
     strikes: [
-      ['m1', 'directory /opt/bin', 'cut'],
+      ['m1', 'handler restart k3s', 'cut'],
       ['m2', 'artifact /opt/bin/k3s', 'kill'],
       ['m3', 'handler restart k3s', 'wipe'],
     ],
