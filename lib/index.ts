@@ -12,7 +12,7 @@ export {
   parseIpv4,
   type Block,
 } from './inventory/net.ts'
-export type { Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
+export type { Disk, Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
 export { Secret, secret, reveal } from './secrets/secret.ts'
 export { quote, quoteAll } from './shell/quote.ts'
 export {
@@ -31,13 +31,14 @@ export {
 export type { Finding, Page } from './engine/events.ts'
 export { absent } from './resources/absent.ts'
 export { group, user } from './resources/account.ts'
-export { artifact } from './resources/artifact.ts'
+export { artifact, artifactPin } from './resources/artifact.ts'
 export { $, peek, probe } from './resources/command.ts'
 export { directory } from './resources/directory.ts'
 export { file } from './resources/file.ts'
 export { flush } from './resources/flush.ts'
 export { gate, type Check } from './resources/gate.ts'
 export { guarded, type GuardOptions } from './resources/guarded.ts'
+export { knownHostKeys, loginKeys, newHostKey, type HostKey } from './resources/host-key.ts'
 export { hostname, timezone } from './resources/identity.ts'
 export { addressIn, host, hosts, inventory, on, vips } from './resources/inventory.ts'
 export { kernelModule, sysctl } from './resources/kernel.ts'

@@ -15,7 +15,17 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   artifacts: ['errors', 'inventory'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events'],
-  resources: ['errors', 'shell', 'facts', 'inventory', 'secrets', 'artifacts', 'report/diff'],
+  resources: [
+    'errors',
+    'shell',
+    'ssh/host-key',
+    'ssh/known-hosts',
+    'facts',
+    'inventory',
+    'secrets',
+    'artifacts',
+    'report/diff',
+  ],
   engine: ['errors', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
   lab: ['errors', 'shell', 'inventory', 'artifacts', 'secrets'],
   cli: [

@@ -5,7 +5,16 @@ import { suggestion } from '../inventory/nearest.ts'
 import { FORMATS, type Arch, type ArtifactEntry, type ByArch, type Format } from './types.ts'
 
 const ARCHS: readonly Arch[] = ['amd64', 'arm64']
-const KEYS = ['version', 'format', 'member', 'url', 'sha256', 'member_sha256', 'releases']
+const KEYS = [
+  'version',
+  'format',
+  'member',
+  'url',
+  'sha256',
+  'member_sha256',
+  'checksums',
+  'releases',
+]
 const SHA256 = /^[0-9a-f]{64}$/
 export const isArchive = (format: Format): boolean => ['tgz', 'txz', 'tzst'].includes(format)
 
@@ -70,9 +79,11 @@ const entry = (name: string, raw: unknown, where: string, fail: Fail): ArtifactE
   const member = isArchive(format) ? text('member') : undefined
   if (member?.endsWith('/')) throw fail('expected the path of a file', ['member'])
   const url = byArch(raw, 'url', fail, checkUrl)
-  const sha256 = byArch(raw, 'sha256', fail, checkSha256)
+  const checksums = 'checksums' in raw ? text('checksums') : undefined
+  const unpinned = checksums !== undefined && !('sha256' in raw)
+  const sha256 = unpinned ? {} : byArch(raw, 'sha256', fail, checkSha256)
   for (const arch of ARCHS)
-    if ((url[arch] === undefined) !== (sha256[arch] === undefined))
+    if (!unpinned && (url[arch] === undefined) !== (sha256[arch] === undefined))
       throw fail(`${arch} needs both a url and the sha256 of that file`)
   return {
     name,
@@ -82,6 +93,7 @@ const entry = (name: string, raw: unknown, where: string, fail: Fail): ArtifactE
     member,
     url,
     sha256,
+    checksums,
     memberSha256: 'member_sha256' in raw ? byArch(raw, 'member_sha256', fail, checkSha256) : {},
     releases: releasesOf(raw['releases'] ?? {}, fail),
   }

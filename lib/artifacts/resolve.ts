@@ -103,6 +103,13 @@ const published = (entry: ArtifactEntry, arch: Arch, o: ArtifactOverride): Artif
   const named = (text: string) => text.replaceAll('{version}', version)
   const url = o.url ?? entry.url[arch]
   const sha256 = o.sha256 ?? entry.sha256[arch]
+  if (url !== undefined && sha256 === undefined && entry.checksums !== undefined)
+    throw new UsageError(
+      `${entry.where}: ${entry.name} ${version} has no sha256: fmc's authors could not check one, and it is not downloaded without`,
+      {
+        hint: `set artifacts.${entry.name}.sha256 in the inventory, from ${named(entry.checksums)}; or path, a file on this machine`,
+      },
+    )
   if (url === undefined || sha256 === undefined)
     throw new UsageError(`${entry.where}: ${entry.name} is not pinned for ${arch}`, {
       hint: `add url and sha256 for ${arch}, or artifacts.${entry.name} in the inventory`,

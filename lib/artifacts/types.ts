@@ -16,6 +16,8 @@ export interface ArtifactEntry {
   readonly url: ByArch
   readonly sha256: ByArch
   readonly memberSha256: ByArch
+  /** Where its publisher says what the file is; then sha256 may be left to the inventory. */
+  readonly checksums: string | undefined
   /** sha256 of other versions that a role may ask for by name. */
   readonly releases: Readonly<Record<string, ByArch>>
 }

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { LabState } from '../lab/state.ts'
@@ -31,15 +31,27 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
   })
   const inventory = lab ? await asInLab(loaded, lab) : loaded
   const password = askOnce(o.askBecomePass ?? false)
-  return { inventory, lab, targetOf: host => (lab ? labTarget(host, lab) : target(host, password)) }
+  const known = inventory.knownHostsFile
+  return {
+    inventory,
+    lab,
+    targetOf: host =>
+      lab
+        ? labTarget(host, lab, known)
+        : { ...target(host, password), moreKnownHostsFiles: [known] },
+  }
 }
 
-/** The lab's hosts are what their personalities are, and have what the lab has built. */
+/**
+ * The lab's hosts are what their personalities are, and have what the lab has built. Those that it does not run itself
+ * may be virtual machines of its hypervisor, with keys of their own.
+ */
 const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> => {
   const { k3sVersions } = await import('../lab/k3s-double.ts')
   const debian = { name: 'debian', family: 'debian', version: '12' } as const
   return {
     ...inventory,
+    knownHostsFile: join(lab.dir, 'known_hosts.vms'),
     artifacts: {
       ...inventory.artifacts,
       ...lab.artifacts,
@@ -48,7 +60,11 @@ const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> 
     hosts: new Map(
       [...inventory.hosts].map(([name, host]) => [
         name,
-        host.os.family === 'flatcar' ? host : { ...host, os: debian },
+        {
+          ...host,
+          os: host.os.family === 'flatcar' ? host.os : debian,
+          ssh: { ...host.ssh, identityFile: lab.ssh.identityFile },
+        },
       ]),
     ),
   }
@@ -65,15 +81,15 @@ const target = (host: Host, sudoPassword: Target['sudoPassword']): Target => ({
   transport: host.ssh.transport,
 })
 
-const labTarget = (host: Host, { ssh }: LabState): Target => ({
+const labTarget = (host: Host, { ssh, hosts }: LabState, known: string): Target => ({
   name: host.name,
   address: host.address,
   port: 22,
-  user: ssh.user,
-  sudo: false,
   transport: host.ssh.transport,
+  ...(hosts.some(h => h.name === host.name)
+    ? { user: ssh.user, sudo: false, knownHostsFiles: [ssh.knownHostsFile] }
+    : { user: host.ssh.user, sudo: host.ssh.sudo, knownHostsFiles: [known] }),
   identityFiles: [ssh.identityFile],
-  knownHostsFiles: [ssh.knownHostsFile],
   useSshConfig: false,
 })
 

@@ -71,6 +71,7 @@ export function resolveInventory(
     ),
     groups: tree.members,
     secretsFile: resolvePath(dirname(resolvePath(file)), raw.secrets ?? 'secrets.age'),
+    knownHostsFile: resolvePath(dirname(resolvePath(file)), 'known_hosts'),
     artifacts: (raw.artifacts ?? {}) as Inventory['artifacts'],
   }
 }

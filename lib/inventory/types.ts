@@ -115,6 +115,8 @@ export interface Inventory {
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** Where the secrets file is, absolute. */
   readonly secretsFile: string
+  /** Public host keys of the machines that fmc has made, absolute; in OpenSSH's known_hosts format. */
+  readonly knownHostsFile: string
   /** Overrides of files/artifacts.yaml. `path`: a finished binary on this machine, absolute. */
   readonly artifacts: Readonly<
     Record<

@@ -28,6 +28,13 @@ const VM_NEEDS: readonly Need[] = [
   { what: 'mkfs.ext4', package: 'e2fsprogs' },
 ]
 
+/** Of an image that a virtual machine of the lab's hypervisor boots from. */
+const IMAGE_NEEDS: readonly Need[] = [
+  { what: 'qemu-img', package: 'qemu-utils' },
+  { what: 'sfdisk', package: 'fdisk' },
+  { what: 'mkfs.ext4', package: 'e2fsprogs' },
+]
+
 const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`
 
 /** Whether a command is on the PATH (sbin included), or an absolute path exists. */
@@ -58,13 +65,15 @@ const isDebianLike = (): boolean => {
  */
 export const prerequisites = async (options: {
   readonly vm: boolean
+  readonly image?: boolean
   readonly yes: boolean
   readonly log: (text: string) => void
 }): Promise<void> => {
   if (process.platform !== 'linux') throw new UsageError('the lab needs Linux')
   if (process.getuid?.() !== 0)
     throw new UsageError('the lab needs root: it makes network namespaces and boots machines')
-  const missing = [...NEEDS, ...(options.vm ? VM_NEEDS : [])].filter(need => !present(need.what))
+  const needs = [...NEEDS, ...(options.vm ? VM_NEEDS : []), ...(options.image ? IMAGE_NEEDS : [])]
+  const missing = needs.filter(need => !present(need.what))
   if (missing.length === 0) return
   const packages = [...new Set(missing.map(need => need.package))]
   await installPackages(

@@ -20,6 +20,7 @@ import { standIns } from './standins.ts'
 import { readState, writeState } from './state.ts'
 import type { LabHost, LabState } from './state.ts'
 import { topology } from './topology.ts'
+import { virtualMachines } from './vms.ts'
 import { waitForBoot, waitForSsh } from './wait.ts'
 import { inVpn, WIREGUARD, wireguardGo } from './wireguard-go.ts'
 
@@ -128,6 +129,14 @@ const build = async (
   const files = await images(plan.log)
   const made = await programs(inventory, wanted, plan)
   const wireguard = made.artifacts[WIREGUARD]?.path
+  const vms = await virtualMachines(
+    inventory,
+    wanted.map(h => h.name),
+    {
+      yes: plan.yes ?? false,
+      log: plan.log,
+    },
+  )
   raiseLimits()
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
@@ -150,11 +159,9 @@ const build = async (
       // Not where the real cloud's is.
       kubeconfig_path: join(dir, 'kubeconfig'),
       k3s_stable_seconds: 2,
-      // The VMs are machines of the lab already.
-      hypervisor_vms: [],
-      hypervisor_emulation: true,
+      ...vms.vars,
     },
-    artifacts: made.artifacts,
+    artifacts: { ...made.artifacts, ...vms.artifacts },
   }
   // An interruption before this line leaves no state: the next `up` clears all and starts afresh.
   if (plan.state === undefined) await makeSwitches(wiring)
@@ -170,7 +177,10 @@ const build = async (
     }),
   )
   state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
-  state = { ...state, standIns: standIns(inventory, state.hosts, WIREGUARD in state.artifacts) }
+  state = {
+    ...state,
+    standIns: [...standIns(inventory, state.hosts, WIREGUARD in state.artifacts), ...vms.standIns],
+  }
   writeState(state)
   await waitUntilReady(state)
   state = { ...state, hosts: state.hosts.map(host => ({ ...host, ready: true })) }

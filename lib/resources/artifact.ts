@@ -20,6 +20,8 @@ export interface ArtifactOptions extends Common, AccessOptions {
   readonly validate?: ((candidate: string) => string) | undefined
   /** Exactly this one, which files/artifacts.yaml or the inventory must pin; default: the one pinned there. */
   readonly version?: string | undefined
+  /** The path names the checksum: a file that is there was checked when it was put there, and is not read again. */
+  readonly trustPresent?: boolean | undefined
 }
 
 /** The pins stand beside the library: files/artifacts.yaml. Both lib/resources and dist lie one folder below the root or two. */
@@ -49,6 +51,23 @@ async function specOf(name: string, here: Scope, version?: string) {
   )
 }
 
+/** What a host gets as an artifact: its version, and the sha256 of the file. One that is not pinned fails as a task of its own. */
+export async function artifactPin(
+  name: string,
+): Promise<{ readonly version: string; readonly sha256: string }> {
+  const here = scope()
+  try {
+    const { sha256Of } = await import('../artifacts/binary.ts')
+    const spec = await specOf(name, here)
+    const sha256 = await sha256Of(spec, { artifactsDir: here.artifactsDir })
+    return { version: spec.version, sha256 }
+  } catch (cause) {
+    const error = cause as Error
+    await here.task(`artifact ${name}`, () => Promise.reject(error))
+    throw error
+  }
+}
+
 /**
  * A program on a host with the checksum that files/artifacts.yaml pins, whatever its operating system. The controller
  * downloads it once (or takes it from --artifacts DIR) and streams it; the host's file is replaced in one step.
@@ -65,6 +84,8 @@ export async function artifact(
     const { binaryOf, sha256Of } = await import('../artifacts/binary.ts')
     const spec = await specOf(name, here, options.version)
     const source = { artifactsDir: here.artifactsDir }
+    if (options.trustPresent && (await here.read(ask('path', path)))?.type === 'file')
+      return { changes: [] }
     const want = await sha256Of(spec, source)
     const owners = ownerNeeds(access)
     const [self, sum, parent, owner, ownerGroup] = await Promise.all([

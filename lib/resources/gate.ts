@@ -7,6 +7,8 @@ export interface GateOptions {
   readonly timeoutSeconds?: number
   /** Ask every so many seconds; default 1. */
   readonly everySeconds?: number
+  /** When it has not opened in time: what else to show, such as the end of a log. */
+  readonly evidence?: () => Promise<string>
 }
 
 /** true, or what is still missing. */
@@ -30,7 +32,7 @@ const missing = (answer: boolean | string): string =>
  */
 export async function gate(name: string, check: Check, options: GateOptions = {}): Promise<void> {
   const here = scope()
-  const { timeoutSeconds = 60, everySeconds = 1 } = options
+  const { timeoutSeconds = 60, everySeconds = 1, evidence } = options
   await here.task(`gate ${name}`, async task => {
     if (here.mode === 'plan') {
       if (here.dirty) return { changes: [], note: 'will wait for it' }
@@ -43,7 +45,10 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
       const answer = await within(here, check, true)
       if (answer === true) return { changes: [] }
       if (performance.now() > end)
-        throw new TaskError(`the gate "${name}" did not open within ${limit} s: ${missing(answer)}`)
+        throw new TaskError(
+          `the gate "${name}" did not open within ${limit} s: ${missing(answer)}`,
+          { output: evidence && (await within(here, evidence, true)) },
+        )
       task.progress(missing(answer))
       await here.pause(everySeconds * 1000)
     }

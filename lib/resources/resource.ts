@@ -40,6 +40,8 @@ export interface Definition<O, Q extends Needs> {
   needs(options: O, os: Os): Q
   /** Pure. [] = nothing to do. Throws TaskError for what cannot work. */
   plan(options: O, now: Current<Q>, context: PlanContext): readonly PlannedChange[]
+  /** Something about what is there that people should see, whether or not anything changes: drift that is left alone. */
+  note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a free command). */
   readonly opaque?: boolean
   /** File whose text changes, for --diff; undefined: nothing to show. */
@@ -65,7 +67,8 @@ export function resource<O extends Common, const Q extends Needs>(
       await carryOut(here, task, changes, options)
       if (changes.length > 0 && definition.opaque && here.mode !== 'apply')
         here.castDoubt(definition.name(options))
-      return { changes }
+      const note = definition.note?.(options, now, context)
+      return { changes, ...(note === undefined ? {} : { note }) }
     })
   }
 }

@@ -142,7 +142,10 @@ export const resolve = async (
     host,
     knownAs: one('hostkeyalias') ?? host,
     identityFiles: target.identityFiles ?? answers.get('identityfile')?.map(home) ?? DEFAULT_KEYS,
-    knownHostsFiles: target.knownHostsFiles ?? (known.length > 0 ? known : DEFAULT_KNOWN_HOSTS),
+    knownHostsFiles: [
+      ...(target.knownHostsFiles ?? (known.length > 0 ? known : DEFAULT_KNOWN_HOSTS)),
+      ...(target.moreKnownHostsFiles ?? []),
+    ],
     agent:
       agent === 'SSH_AUTH_SOCK'
         ? process.env.SSH_AUTH_SOCK

@@ -28,9 +28,9 @@ const argumentsFor = (route: Route, limits: Limits): string[] => {
     `ServerAliveInterval=${seconds(limits.keepaliveMs)}`,
     `ServerAliveCountMax=${limits.keepaliveCount}`,
   ]
-  if (target.knownHostsFiles) {
+  if (target.knownHostsFiles ?? target.moreKnownHostsFiles) {
     options.push(
-      `UserKnownHostsFile=${target.knownHostsFiles.map(f => `"${f}"`).join(' ')}`,
+      `UserKnownHostsFile=${route.knownHostsFiles.map(f => `"${f}"`).join(' ')}`,
       'GlobalKnownHostsFile=/dev/null',
     )
   }

@@ -18,6 +18,8 @@ export interface Target {
   readonly sudoPassword?: (() => Promise<string>) | undefined
   readonly identityFiles?: readonly string[] | undefined
   readonly knownHostsFiles?: readonly string[] | undefined
+  /** Read besides those, or besides the configuration's. */
+  readonly moreKnownHostsFiles?: readonly string[] | undefined
   /** Read ~/.ssh/config through `ssh -G` (default). The lab turns it off. */
   readonly useSshConfig?: boolean | undefined
   /** `auto` takes ssh2 unless it cannot do what the configuration asks for. */

@@ -1,4 +1,112 @@
+import {
+  all as together,
+  ask,
+  begun,
+  directory,
+  gate,
+  host as here,
+  newHostKey,
+  quoteAll,
+  resource,
+  TaskError,
+  willExist,
+  type Common,
+  type Host,
+} from '../../lib/index.ts'
+import { etcdQuorum, nodesReady } from '../k3s-server/invariants.ts'
+import { longhornHealthy } from '../longhorn/health.ts'
+import { answering, lastWords } from './answers.ts'
+import { image } from './images.ts'
+import type { Machine } from './domain.ts'
+import { machine, ownOf, stays } from './machine.ts'
+import { platformOf } from './platform.ts'
+import { DOMAINS, domainsNow, readDomains, type FoundDomain } from './survey.ts'
 import type { Vars } from './vars.ts'
+import { vmsOf } from './vms.ts'
+import { libvirtSays, roomFor, storagePool } from './volumes.ts'
+import { volumesOf, wanted as wantedOf } from './wanted.ts'
 
-/** The VMs of this host. */
-export const machines = (_vars: Vars): Promise<void> => Promise.resolve()
+/** The VMs of this host: made where they are missing, running, answering with the keys that they were given. */
+export async function machines(vars: Vars): Promise<void> {
+  const pool = vars.hypervisor_pool_path
+  const wanted = vmsOf(here(), vars)
+  for (const dir of platformOf(here().os).directories) await directory(dir)
+  await storagePool({ path: pool })
+  if (wanted.length === 0) return
+  const found = await domainsNow()
+  const due = wanted.filter(h => !stays(named(found, h), recreateBefore(h, vars)))
+  if (due.length > 0) await prepare(due, found, vars)
+  for (const vm of wanted) await oneMachine(vm, due.includes(vm), vars)
+  await gate('the VMs answer over SSH with the keys they were given', () => answering(wanted), {
+    timeoutSeconds: vars.hypervisor_boot_seconds,
+    everySeconds: 2,
+    evidence: () => lastWords(wanted),
+  })
+}
+
+const named = (found: readonly FoundDomain[], { name }: Host): FoundDomain | undefined =>
+  found.find(d => d.name === name)
+
+const recreateBefore = ({ name }: Host, vars: Vars): number | undefined =>
+  vars.hypervisor_recreate.includes(name) ? begun().getTime() : undefined
+
+/** All that can stop machines from being made is found out before the first one is. */
+async function prepare(
+  due: readonly Host[],
+  found: readonly FoundDomain[],
+  vars: Vars,
+): Promise<void> {
+  const wanted = await Promise.all(due.map(async h => (await wantedOf(h, vars)).machine))
+  await namesAndAddressesAreFree({ machines: wanted })
+  for (const old of due.filter(h => named(found, h) !== undefined))
+    await gate(`${old.name} may be made anew`, () => mayGo(old), { timeoutSeconds: 0 })
+  const volumes = due.flatMap(h => volumesOf(h, vars.hypervisor_pool_path))
+  await roomFor({
+    path: vars.hypervisor_pool_path,
+    gigabytes: volumes.reduce((sum, v) => sum + v.gigabytes, 0),
+    overcommit: vars.hypervisor_overcommit,
+  })
+}
+
+/** The cluster can do without this host. */
+const mayGo = async ({ name, groups }: Host): Promise<true | string> => {
+  if (!groups.includes('k3s_cluster')) return true
+  const answer = await together(etcdQuorum, nodesReady, longhornHealthy).check('before', [name])
+  return answer === false ? 'it does not hold' : answer
+}
+
+/** Nobody has the names, MACs and addresses of machines that are yet to be made. Changes nothing. */
+const namesAndAddressesAreFree = resource({
+  name: (o: Common & { readonly machines: readonly Machine[] }) =>
+    `names and addresses of ${o.machines.map(m => m.name).join(', ')}`,
+  needs: o => ({ domains: DOMAINS, ping: ask('command', ping(o.machines.flatMap(addressesOf))) }),
+  plan(o, { domains, ping: answer }, { doubt }) {
+    const all = readDomains(libvirtSays(domains, doubt) ?? '')
+    const answering = answer.stdout.split('\n')
+    for (const m of o.machines) {
+      const taken = addressesOf(m).find(address => answering.includes(address))
+      if (ownOf(m, all) === undefined && taken !== undefined)
+        throw new TaskError(
+          `${taken}, the address of ${m.name}, answers already, and there is no VM ${m.name} here`,
+          { hint: 'something else has this address: give one of them another' },
+        )
+    }
+    return []
+  },
+})
+
+const addressesOf = (m: Machine): readonly string[] =>
+  m.notes.guest.nics.map(nic => nic.address.split('/')[0] ?? '')
+
+/** Prints those that answer; all are asked at once. */
+const ping = (addresses: readonly string[]): string =>
+  `for a in ${quoteAll(addresses)}; do { ! ping -n -q -c 1 -W 1 "$a" >/dev/null 2>&1 || printf '%s\\n' "$a"; } & done; wait`
+
+/** One VM: the image and the key only where it is to be made. */
+async function oneMachine(vm: Host, due: boolean, vars: Vars): Promise<void> {
+  const base = due ? await image(vm, vars.hypervisor_pool_path) : undefined
+  const key = due ? await newHostKey(vm) : undefined
+  const options = await wantedOf(vm, vars, base, key)
+  if (due) willExist(vm)
+  await machine({ ...options, recreateBefore: recreateBefore(vm, vars) })
+}

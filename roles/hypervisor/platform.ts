@@ -5,16 +5,30 @@ export interface Platform {
   readonly packages: readonly string[]
   /** Daemons that start on demand and stop when idle; enabled, they start what autostarts at boot. */
   readonly daemons: readonly string[]
+  /** What libvirt needs and its packages do not bring: without dnsmasq nobody makes the directory of networks' states. */
+  readonly directories: readonly string[]
+  /** Group that QEMU runs as. */
+  readonly qemuGroup: string
 }
 
 const PLATFORMS: Readonly<Record<string, Platform>> = {
   debian: {
-    packages: ['libvirt-daemon-system', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils'],
+    // libvirtd 9.0 with a network and without dnsmasq crashes when it is restarted.
+    packages: [
+      'libvirt-daemon-system',
+      'libvirt-clients',
+      'qemu-system-x86',
+      'qemu-utils',
+      'xorriso',
+      'dnsmasq-base',
+    ],
     daemons: ['libvirtd'],
+    directories: ['/var/lib/libvirt/dnsmasq'],
+    qemuGroup: 'libvirt-qemu',
   },
   // RHEL 9 splits libvirtd: one daemon per driver.
   el: {
-    packages: ['qemu-kvm', 'libvirt', 'nmstate'],
+    packages: ['qemu-kvm', 'libvirt', 'nmstate', 'xorriso'],
     daemons: [
       'virtqemud',
       'virtnetworkd',
@@ -23,6 +37,8 @@ const PLATFORMS: Readonly<Record<string, Platform>> = {
       'virtsecretd',
       'virtnwfilterd',
     ],
+    directories: [],
+    qemuGroup: 'qemu',
   },
 }
 

@@ -42,6 +42,33 @@ export const vars = z.object({
     .describe(
       'Let networks change that are in use: their VMs are cut off for a moment. Give it with -e',
     ),
+  hypervisor_boot_seconds: z
+    .int()
+    .min(1)
+    .default(300)
+    .describe('How long a VM may take from power on until it answers over SSH'),
+  hypervisor_recreate: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'VMs to make anew, once in this run: the root disk is thrown away, data disks stay. Give it with -e',
+    ),
+  hypervisor_authorized_keys: z
+    .array(
+      z.string().regex(/^(ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/]+=*( |$)/, {
+        error: 'expected a public key such as ssh-ed25519 AAAA… me@here',
+      }),
+    )
+    .optional()
+    .describe('Public SSH keys of those that may log in to new VMs; default ~/.ssh/id_*.pub here'),
+  hypervisor_dns_servers: z
+    .string()
+    .optional()
+    .describe('Pattern of the hosts that VMs ask for names; default the group infra'),
+  hypervisor_dns_upstreams: z
+    .array(z.string().regex(/^[\d.]+$/, { error: 'expected an IPv4 address' }))
+    .default(['1.1.1.1', '9.9.9.9'])
+    .describe('Whom these hosts ask themselves, and all VMs where there are none'),
 })
 
 export type Vars = z.output<typeof vars>

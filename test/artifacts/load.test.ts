@@ -27,6 +27,19 @@ t.test('the shipped file is sound, and pins CoreDNS', async t => {
   t.match(spec.source, { url: `/v${spec.version}/coredns_${spec.version}_linux_amd64.tgz` })
 })
 
+t.test('a file whose sum nobody could check is the inventory’s to pin', async t => {
+  const file = fileURLToPath(new URL('../../files/artifacts.yaml', import.meta.url))
+  const entries = await loadArtifacts(file)
+  const flatcar = (override?: ArtifactOverride) =>
+    resolveArtifact('image-flatcar', 'amd64', entries, { 'image-flatcar': override })
+  t.throws(() => flatcar(), {
+    message: /artifacts.yaml:\d+: image-flatcar \S+ has no sha256/,
+    hint: /artifacts\.image-flatcar\.sha256 in the inventory, from https:.*\.sig/,
+  })
+  t.match(flatcar({ sha256: A }), { sha256: A, source: { url: /qemu_image\.img$/ } })
+  t.match(resolveArtifact('image-almalinux', 'amd64', entries), { version: /^9\.\d+-\d{8}$/ })
+})
+
 t.test('an entry, resolved', async t => {
   t.same(resolveArtifact('tool', 'amd64', await parseArtifacts(TOOL, 'f')), {
     name: 'tool',

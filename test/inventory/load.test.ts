@@ -40,6 +40,7 @@ void t.test('every field', async t => {
     timezone: 'Europe/Madrid',
     domain: 'cloud.internal',
     secretsFile: join(file, '..', 'keys/cloud.age'),
+    knownHostsFile: join(file, '..', 'known_hosts'),
     artifacts: { k3s: { version: 'v1' } },
   })
   t.same(inventory.hosts.get('db1'), {

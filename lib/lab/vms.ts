@@ -1,0 +1,45 @@
+import type { Host, Inventory } from '../inventory/types.ts'
+import { cloudImage } from './cloud-image.ts'
+import type { LabState } from './state.ts'
+
+/** Emulated machines boot in a minute each: one shows all that there is to see. */
+const MOST = 1
+
+/**
+ * The VMs that a lab's hypervisor makes: of those that the lab does not boot itself the first that its cloud image can
+ * be, rather one in a network that the hypervisor routes.
+ */
+export const vmsToMake = (inventory: Inventory, machines: readonly string[]): readonly string[] => {
+  const routed = ({ nics, vmOn }: Host): boolean =>
+    nics.some(nic => inventory.networks.get(nic.network)?.router === vmOn)
+  const possible = [...inventory.hosts.values()].filter(
+    ({ name, os, vmOn }) =>
+      vmOn !== undefined &&
+      machines.includes(vmOn) &&
+      !machines.includes(name) &&
+      os.family !== 'flatcar',
+  )
+  return [...possible.filter(routed), ...possible.filter(h => !routed(h))]
+    .slice(0, MOST)
+    .map(h => h.name)
+}
+
+/** Variables and image of a lab's hypervisor, if it has one, and what they do not prove. */
+export const virtualMachines = async (
+  inventory: Inventory,
+  machines: readonly string[],
+  options: { readonly yes: boolean; readonly log: (text: string) => void },
+): Promise<Pick<LabState, 'vars' | 'artifacts' | 'standIns'>> => {
+  const possible = [...inventory.hosts.values()].filter(h => machines.includes(h.vmOn ?? ''))
+  if (possible.length === 0) return { vars: {}, artifacts: {}, standIns: [] }
+  const names = vmsToMake(inventory, machines)
+  return {
+    vars: { hypervisor_vms: names, hypervisor_emulation: true, hypervisor_overcommit: true },
+    artifacts: names.length === 0 ? {} : await cloudImage(options),
+    standIns: [
+      names.length === 0
+        ? 'the role hypervisor makes no VMs: the lab has their hosts as machines of its own'
+        : `of the VMs the role hypervisor makes ${names.join(', ')}, emulated, from an image of Debian's packages: proves nothing about KVM, AlmaLinux' image or Flatcar's (others: -e 'hypervisor_vms=[HOST, …]')`,
+    ],
+  }
+}

@@ -1,0 +1,125 @@
+import { ask, peek, quote, TaskError } from '../../lib/index.ts'
+import type { Guest } from './guest.ts'
+import { VIRSH } from './virsh.ts'
+import { find, first, parseXml, type Element } from './xml.ts'
+
+/** Every domain of libvirt, as it is kept and as it runs. Read-only. */
+const SCRIPT = `${VIRSH}
+ids=$(v list --all --uuid) || exit
+words=
+for id in $ids; do words="$words dominfo $id; dumpxml --inactive $id; dumpxml $id;"; done
+[ -z "$words" ] || v "$words"`
+
+export const DOMAINS = ask('command', `sh -c ${quote(SCRIPT)}`)
+
+/** The same question for what only has to be known for an estimate; none where libvirt does not answer. */
+export async function domainsNow(): Promise<readonly FoundDomain[]> {
+  const { exitCode, stdout } = await peek`sh -c ${SCRIPT}`
+  return exitCode === 0 ? readDomains(stdout) : []
+}
+
+/** What fmc notes in a domain's metadata: enough to say later what has been changed since. */
+export interface Notes {
+  /** When fmc made it, in ms since 1970 by the controller's clock. */
+  readonly created: number
+  readonly image: string
+  readonly guest: Guest
+  /** Only where the inventory names them: those of whoever runs fmc differ. */
+  readonly authorized?: readonly string[] | undefined
+  /** Sizes in GB, by file. */
+  readonly disks: Readonly<Record<string, number>>
+}
+
+export interface DomainDisk {
+  readonly file: string
+  readonly serial: string
+}
+
+export interface FoundDisk extends DomainDisk {
+  /** vda, vdb … */
+  readonly target: string
+}
+
+export interface DomainNic {
+  readonly mac: string
+  /** `network kube_network_02` or `bridge br0`. */
+  readonly source: string
+}
+
+export interface FoundDomain {
+  readonly name: string
+  readonly uuid: string
+  /** As virsh says: running, shut off, paused … */
+  readonly state: string
+  readonly autostart: boolean
+  readonly memoryKb: number
+  /** What it is given of it: by its configuration, and now. */
+  readonly givenKb: readonly number[]
+  readonly vcpus: number
+  readonly disks: readonly FoundDisk[]
+  readonly nics: readonly DomainNic[]
+  /** None: fmc did not make it. */
+  readonly notes: Notes | undefined
+}
+
+export const NAMESPACE = 'urn:fmc:machine'
+
+/** The answer to DOMAINS. TaskError when it is something else. */
+export const readDomains = (text: string): readonly FoundDomain[] =>
+  text
+    .split(/^(?=Id: )/m)
+    .filter(part => part.trim() !== '')
+    .map(readDomain)
+
+function readDomain(text: string): FoundDomain {
+  const start = text.indexOf('<')
+  const info = new Map(
+    text
+      .slice(0, Math.max(start, 0))
+      .split('\n')
+      .map(line => /^([^:]+):\s*(.*)$/.exec(line))
+      .map(match => [match?.[1] ?? '', match?.[2] ?? '']),
+  )
+  const [kept, now] = start < 0 ? [] : parseXml(text.slice(start))
+  const [state, autostart] = [info.get('State'), info.get('Autostart')]
+  if (!kept || !now || state === undefined || autostart === undefined)
+    throw new TaskError('virsh answered something unexpected to the question for the domains')
+  return {
+    name: first(kept, 'name').text,
+    uuid: first(kept, 'uuid').text,
+    state,
+    autostart: autostart === 'enable',
+    memoryKb: kilobytes(first(kept, 'memory')),
+    givenKb: [kept, now].map(d => kilobytes(first(d, 'currentMemory'))),
+    vcpus: Number(first(kept, 'vcpu').text),
+    disks: find(kept, 'devices', 'disk').map(disk => ({
+      file: first(disk, 'source').attributes['file'] ?? '',
+      serial: first(disk, 'serial').text,
+      target: first(disk, 'target').attributes['dev'] ?? '',
+    })),
+    nics: find(kept, 'devices', 'interface').map(nic => {
+      const type = nic.attributes['type'] ?? ''
+      return {
+        mac: first(nic, 'mac').attributes['address'] ?? '',
+        source: `${type} ${first(nic, 'source').attributes[type] ?? ''}`,
+      }
+    }),
+    notes: readNotes(first(kept, 'metadata')),
+  }
+}
+
+/** libvirt prints sizes in KiB, whatever it was given. */
+const kilobytes = ({ text, attributes }: Element): number =>
+  attributes['unit'] === 'KiB' ? Number(text) : Number.NaN
+
+function readNotes(metadata: Element): Notes | undefined {
+  const own = metadata.children.find(
+    e => e.name.endsWith(':machine') && Object.values(e.attributes).includes(NAMESPACE),
+  )
+  if (!own) return undefined
+  try {
+    return JSON.parse(own.text) as Notes
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,110 @@
+import {
+  bridgeOf,
+  host as here,
+  hosts,
+  inventory,
+  loginKeys,
+  macOf,
+  TaskError,
+  type Disk,
+  type Host,
+  type Nic,
+} from '../../lib/index.ts'
+import type { Machine } from './domain.ts'
+import { guestOf, nameservers } from './guest.ts'
+import { kindOf, type Image } from './images.ts'
+import type { MachineOptions } from './machine.ts'
+import { uuidOf } from './networks.ts'
+import { platformOf } from './platform.ts'
+import type { DomainNic, Notes } from './survey.ts'
+import type { Vars } from './vars.ts'
+import type { Volume } from './volumes.ts'
+
+/** A VM as the inventory wants it; with image and key where it is to be made. TaskError for what the inventory lacks. */
+export async function wanted(
+  vm: Host,
+  vars: Vars,
+  base?: Image,
+  key?: MachineOptions['key'],
+): Promise<MachineOptions> {
+  const pool = vars.hypervisor_pool_path
+  const volumes = volumesOf(vm, pool, base)
+  const explicit = vars.hypervisor_authorized_keys
+  const authorized = explicit ?? (await loginKeys(vm))
+  if (key && authorized.length === 0)
+    throw new TaskError(`nobody could log in to ${vm.name}: there is no public key`, {
+      hint: 'hypervisor_authorized_keys names them; default: ~/.ssh/id_*.pub of this machine',
+    })
+  const servers = hosts(
+    vars.hypervisor_dns_servers ?? (inventory().groups.has('infra') ? 'infra' : 'all:!all'),
+  )
+  const dns = nameservers(vm, servers, vars.hypervisor_dns_upstreams)
+  return {
+    machine: machineOf(vm, vars, volumes, {
+      created: Date.now(),
+      image: base?.name ?? '',
+      guest: guestOf(vm, inventory(), dns),
+      ...(explicit ? { authorized: explicit } : {}),
+      disks: Object.fromEntries(volumes.map(v => [v.file, v.gigabytes])),
+    }),
+    pool,
+    volumes,
+    key,
+    authorized,
+    group: platformOf(here().os).qemuGroup,
+  }
+}
+
+function machineOf(vm: Host, vars: Vars, volumes: readonly Volume[], notes: Notes): Machine {
+  const { name, vcpu, memoryMb } = vm
+  if (vcpu === undefined || memoryMb === undefined)
+    throw new TaskError(`${name} needs vcpu and memory in the inventory to be a VM`)
+  const pool = vars.hypervisor_pool_path
+  return {
+    name,
+    uuid: uuidOf(`machine ${name}`),
+    memoryMb,
+    vcpus: vcpu,
+    emulation: vars.hypervisor_emulation,
+    disks: volumes.map(({ file }, n) => ({ file, serial: serialOf(vm, vm.disks[n - 1]) })),
+    nics: vm.nics.map(nic => ({ mac: macOf(vm, nic), source: sourceOf(nic) })),
+    firstBoot:
+      kindOf(vm).firstBoot === 'ignition'
+        ? { kind: 'ignition', file: `${pool}/${name}.ign` }
+        : { kind: 'cloud-init', iso: `${pool}/${name}-seed.iso` },
+    console: consoleOf(vm),
+    notes,
+  }
+}
+
+/** What keeps what its serial console prints. */
+export const consoleOf = ({ name }: Host): string => `/var/log/libvirt/qemu/${name}-console.log`
+
+/** What libvirt plugs a card into: the LAN's bridge is the host's own, the other networks are libvirt's. */
+function sourceOf({ network: name }: Nic): DomainNic['source'] {
+  const network = inventory().networks.get(name)
+  return network?.mode === 'bridge' ? `bridge ${bridgeOf(network)}` : `network ${name}`
+}
+
+/** Its disks, the root disk first. */
+export function volumesOf(vm: Host, pool: string, base?: Image): readonly Volume[] {
+  if (vm.rootDiskGb === undefined)
+    throw new TaskError(`${vm.name} needs root_disk in the inventory to be a VM`)
+  return [
+    { file: `${pool}/${vm.name}.qcow2`, gigabytes: vm.rootDiskGb, image: base?.path },
+    ...vm.disks.map(disk => ({
+      file: `${pool}/${vm.name}-${disk.name}.qcow2`,
+      gigabytes: disk.sizeGb,
+    })),
+  ]
+}
+
+/** udev names a virtio disk /dev/disk/by-id/virtio-<serial>, of which QEMU takes 20 characters. */
+function serialOf(vm: Host, disk: Disk | undefined): string {
+  if (disk === undefined) return 'root'
+  const serial = /^\/dev\/disk\/by-id\/virtio-([\w.-]{1,20})$/.exec(disk.device)?.[1]
+  if (serial !== undefined && serial !== 'root' && serial !== 'cidata') return serial
+  throw new TaskError(
+    `disk ${disk.name} of ${vm.name} is to be at ${disk.device}: a VM's is at /dev/disk/by-id/virtio-NAME, with at most 20 characters, neither root nor cidata`,
+  )
+}
