@@ -60,7 +60,9 @@ export function notReady(state: ServerState, name: string, version: string): str
 export async function clocksAgree(): Promise<true | string> {
   const clocks = await Promise.all(
     hosts(SERVERS).map(async h => {
-      const text = await on(h, async () => (await peek`date +%s`).stdout).catch(() => '')
+      const text = await on(h, async () => (await peek({ whenNew: '' })`date +%s`).stdout).catch(
+        () => '',
+      )
       return { name: h.name, seconds: /^\d+$/.test(text.trim()) ? Number(text) : undefined }
     }),
   )
