@@ -98,7 +98,6 @@ const PHASES: readonly {
       ['m1', 'directory /opt/bin', 'kill'], // its program is on the way
       ['m1', DIRS, 'wipe'], // it is being started
       ['m1', 'service k3s', 'cut'], // it founds
-      ['m2', DIRS, 'kill'],
       ['m2', 'service k3s', 'cut'], // it joins
       ['m3', 'service k3s', 'wipe'],
       ['m3', 'gate every member of etcd votes', 'kill'],
