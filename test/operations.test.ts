@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { enterLab, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
+import { ETCDCTL } from '../roles/k3s-common/state.ts'
 import { rig, ROOT } from './rig/lab.ts'
 
 const NEW = 'v1.36.4+k3s1'
@@ -261,5 +262,37 @@ void t.test('operations', { timeout: 500_000 }, async t => {
       'server: https://192.168.0.32:6443',
       'the file comes from another one',
     )
+  })
+
+  await t.test('one that cannot be spared stays; a dead one and a living one go', async t => {
+    const remove = (host: string, ...more: string[]): Promise<Run> =>
+      fmc('play', 'remove', '--limit', host, ...more)
+    const nodes = (): Promise<string> => r.text('master1', kubectl('get nodes -o name'))
+    const refused = await remove('master3', '--dry-run')
+    t.equal(refused.code, 2)
+    t.match(
+      JSON.stringify(refused.failures),
+      /without master3 etcd would lose its quorum \(2 of 3 voters\): master2: /,
+    )
+    t.match((await remove('master2')).stderr, /master2 is taken out of the cluster for good/)
+
+    for (const [host, changed] of [
+      ['master2', ['master1 no node master2', 'master1 no etcd member master2']],
+      [
+        'worker1',
+        ['master1 drain worker1', 'worker1 service k3s-agent', 'master1 no node worker1'],
+      ],
+    ] as const) {
+      const planned = await remove(host, '--dry-run')
+      t.match(planned, { code: 0, changed }, JSON.stringify(planned.failures))
+      t.match(await nodes(), host, 'a dry run removes nothing')
+      const run = await remove(host, '-e', `confirm=${host}`)
+      good(t, run, `${host} goes`)
+      t.strictSame(run.changed, changed)
+      t.notMatch(await nodes(), host)
+      t.strictSame((await remove(host, '--dry-run')).changed, [], 'and is gone')
+    }
+    const members = await r.text('master1', `${ETCDCTL} member list -w simple`)
+    t.notMatch(members, /192\.168\.0\.22/)
   })
 })

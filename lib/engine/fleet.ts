@@ -8,7 +8,7 @@ import { connect } from './connect.ts'
 import { isAbort, isUnreachable } from './failed.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError } from './lock.ts'
-import { NewHostRun } from './new-host.ts'
+import { GoneHostRun, NewHostRun } from './new-host.ts'
 import type { Emit, RunOptions } from './options.ts'
 import { failureOf } from './task-events.ts'
 
@@ -182,6 +182,13 @@ export class Fleet {
     this.#giveUp.get(host.name)?.abort()
     if (this.hosts.includes(host))
       this.#emit({ type: 'host', host: host.name, state: 'new', by: creator.host.name })
+    return run
+  }
+
+  /** For plays that endure it: a host that does not answer, without a session. */
+  gone(host: Host): HostRun {
+    const run = new GoneHostRun(host)
+    this.#open.set(host.name, run)
     return run
   }
 

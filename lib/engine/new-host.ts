@@ -1,4 +1,4 @@
-import { TaskError } from '../errors.ts'
+import { UnreachableError } from '../errors.ts'
 import { factOfNew, type NewHost } from '../facts/fresh.ts'
 import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Host } from '../inventory/types.ts'
@@ -11,7 +11,7 @@ export class NewHostRun extends HostRun {
   readonly #creator: HostRun
 
   constructor(host: Host, creator: HostRun) {
-    super(host, nobody(host))
+    super(host, nobody(host, 'does not exist yet'))
     this.#creator = creator
     this.#self = {
       name: host.name,
@@ -34,8 +34,21 @@ export class NewHostRun extends HostRun {
 /** A VM has the architecture of the host that it runs on. */
 const isMachine = ({ family, arg }: Query): boolean => family === 'command' && arg === 'uname -m'
 
-const nobody = ({ name, address }: Host): Session => {
-  const none = (): Promise<never> => Promise.reject(new TaskError(`${name} does not exist yet`))
+/** A host that does not answer, in a play that works on it from others. It owes nothing that could be known. */
+export class GoneHostRun extends HostRun {
+  constructor(host: Host) {
+    super(host, nobody(host, 'does not answer'))
+  }
+
+  override ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]> {
+    if (query.family === 'pending') return Promise.resolve([] as Facts['pending'] as Facts[F])
+    return Promise.reject(new UnreachableError(`${this.host.name} does not answer`))
+  }
+}
+
+const nobody = ({ name, address }: Host, why: string): Session => {
+  const none = (): Promise<never> =>
+    Promise.reject(new UnreachableError(`${name} ${why}`, { silent: true }))
   return {
     target: { name, address, port: 22, user: 'root', sudo: false },
     trips: 0,

@@ -1,3 +1,4 @@
+import { UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import { loadZx } from '../shell/zx.ts'
 import { isAbort } from './failed.ts'
@@ -52,15 +53,16 @@ export class Planner {
 
   async #planHost(pass: Pass, host: Host, zx: Promise<unknown>): Promise<void> {
     this.#emit({ type: 'host', host: host.name, state: 'connecting' })
-    const run = await this.#fleet.foresee(host)
+    const plays = this.#o.stages.flat().filter(p => p.hosts.includes(host))
+    const run = await this.#fleet.foresee(host).catch((error: unknown) => {
+      const silent = error instanceof UnreachableError && error.silent
+      if (silent && plays.every(p => p.play.evenGone)) return this.#fleet.gone(host)
+      throw error
+    })
     await zx
     if (!this.#fleet.isNew(host)) this.#emit({ type: 'host', host: host.name, state: 'connected' })
-    for (const selected of this.#o.stages.flat())
-      if (
-        selected.hosts.includes(host) &&
-        !(await this.sweep(pass, selected, run, this.of(selected, host)))
-      )
-        return
+    for (const selected of plays)
+      if (!(await this.sweep(pass, selected, run, this.of(selected, host)))) return
   }
 
   /** What a play's hosts that were not there when they were planned have become. */

@@ -82,6 +82,11 @@ export interface PlayOptions {
   /** Rank of a host, lowest first, asked on the host itself before the play: put the holder of an address last. */
   readonly order?: () => Promise<number>
   readonly invariant?: Invariant
+  /**
+   * A host at whose address nobody answers is worked on all the same, from others (`on`): questions to it throw
+   * UnreachableError.
+   */
+  readonly evenGone?: boolean
   /** Failed hosts that a rolling play endures before it stops; default 0. */
   readonly maxFail?: number
   readonly tags?: readonly string[]

@@ -255,3 +255,26 @@ void t.test('a hypervisor that looks at its own VM does not wait for itself', as
   )
   t.match(ran, { code: 0, changed: ['b directory /srv/x'] })
 })
+
+void t.test('a host that is gone is worked on from others, where the play says so', async t => {
+  const hosts = new Hosts(t)
+  hosts.down.add('b')
+  const farewell = tasks(async () => {
+    const there = await peek`true`.then(
+      () => true,
+      () => false,
+    )
+    if (there) await file('/srv/bye', { content: 'x' })
+    for (const other of matching('a')) await on(other, () => file('/srv/gone', { content: 'x' }))
+  })
+  const play = (more: object) => [one(farewell, { hosts: 'b', ...more })]
+  t.match(await hosts.run(play({})), { code: 4, changed: [] })
+  const expected = ['a file /srv/gone']
+  t.match(await hosts.run(play({ evenGone: true }), { dryRun: true }), {
+    code: 0,
+    changed: expected,
+  })
+  t.match(await hosts.run(play({ evenGone: true })), { code: 0, changed: expected })
+  hosts.strange.add('b')
+  t.equal((await hosts.run(play({ evenGone: true }))).code, 4, 'somebody else answers there')
+})

@@ -1,0 +1,19 @@
+import { play, playbook } from '../lib/index.ts'
+import remove from '../roles/remove/index.ts'
+
+/** One host leaves for good, dead or alive: drained, forgotten by the cluster, its VM undefined. */
+export default playbook(
+  'remove',
+  [play('Remove', { hosts: 'all:!hypervisors', roles: [remove], evenGone: true })],
+  {
+    hosts: 'one host',
+    confirm: ({ hosts }) => {
+      const [host] = hosts
+      const name = host?.name ?? ''
+      const disks = host?.vars['remove_disks'] === 'wipe' ? 'deleted with all data' : 'kept'
+      const machine =
+        host?.vmOn === undefined ? '' : ` Its VM is undefined, and its disks are ${disks}.`
+      return { question: `${name} is taken out of the cluster for good.${machine}`, answer: name }
+    },
+  },
+)

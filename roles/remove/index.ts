@@ -1,0 +1,58 @@
+import { gate, hosts, on, peek, role, service, TaskError, type Host } from '../../lib/index.ts'
+import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
+import { forgetServer } from '../k3s-server/rebuild.ts'
+import { drain } from '../maintenance/drain.ts'
+import { isNode } from '../reboot/index.ts'
+import { canBeSpared } from './spared.ts'
+import { vars } from './vars.ts'
+
+export default role({
+  name: 'remove',
+  summary: 'Takes a host out for good: out of the cluster, and its VM',
+  vars,
+  async tasks({ vars, host }) {
+    if (host.vmOn !== undefined && vars.remove_disks === undefined)
+      throw new TaskError(`what shall become of the disks of ${host.name}?`, {
+        hint: '-e remove_disks=keep (files in the pool of its hypervisor), or -e remove_disks=wipe',
+      })
+    await gate(`${host.name} can be spared`, () => canBeSpared(host), { timeoutSeconds: 0 })
+    if (isNode(host)) await leaveCluster(host, vars.remove_drain_seconds)
+  },
+})
+
+/** Drained, if it answers, and forgotten by the cluster. K3s on a machine that stays is stopped. */
+async function leaveCluster(host: Host, seconds: number): Promise<void> {
+  const there = await answers()
+  const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
+  const stopped = async (): Promise<void> => {
+    if (there && host.vmOn === undefined) await service(unit, { state: 'stopped', enabled: false })
+  }
+  const [voice] = healthyIn(await survey()).filter(([name]) => name !== host.name)
+  const server = hosts(SERVERS).find(h => h.name === voice?.[0])
+  // The gate has said so.
+  if (!voice || !server) return
+  const [name, { nodes, members }] = voice
+  const node = nodes.some(n => n.name === host.name)
+  const member = members.find(m => m.address === addressOf(host))
+  if (node && there) await on(server, () => drain({ node: host.name, seconds }))
+  // An agent would make its Node again. A server goes on until its member has left, or two of them lost their quorum.
+  if (!member) await stopped()
+  await forgetServer(host, {
+    kind: 'rebuild',
+    via: { name, address: addressOf(server) },
+    node,
+    member,
+    stale: false,
+  })
+  if (member) await stopped()
+}
+
+/** Does the host itself answer? One that is dead can be removed, too. */
+const answers = (): Promise<boolean> =>
+  peek`true`.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Error && error.name === 'UnreachableError') return false
+      throw error
+    },
+  )

@@ -1,0 +1,36 @@
+import { hosts, vips, type Host } from '../../lib/index.ts'
+import { onServer } from '../cluster/servers.ts'
+import { oneVipHolder } from '../haproxy-keepalived/index.ts'
+import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
+import { nodesAtRisk, quorumAtRisk } from '../k3s-server/invariants.ts'
+import { longhornHealthy } from '../longhorn/index.ts'
+import { isNode } from '../reboot/index.ts'
+import { askCopies, lastCopies } from './copies.ts'
+
+/** Can everything go on without this host? true, or why not. */
+export async function canBeSpared(host: Host): Promise<true | string> {
+  if (isNode(host)) {
+    const answer = await clusterGoesOn(host)
+    if (answer !== true) return answer
+  }
+  return vips(host).length > 0 ? vipsStay(host) : true
+}
+
+async function clusterGoesOn({ name }: Host): Promise<true | string> {
+  const found = await survey()
+  if (!healthyIn(found).some(([server]) => server !== name))
+    return 'no other K3s server is healthy: nobody could let it go'
+  const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
+  const risk = quorumAtRisk(servers, found, [name]) ?? nodesAtRisk(found, [name])
+  if (risk !== undefined) return risk
+  const volumes = await longhornHealthy.check('before', [name])
+  if (volumes !== true) return volumes === false ? 'Longhorn is not healthy' : volumes
+  return lastCopies(name, await onServer(askCopies, [name]))
+}
+
+async function vipsStay(host: Host): Promise<true | string> {
+  const alone = vips(host).find(v => hosts(v.balancers).length === 1)
+  if (alone) return `it is the only balancer of ${alone.name}`
+  const answer = await oneVipHolder.check('before', [host.name])
+  return answer === false ? 'a VIP would be lost' : answer
+}
