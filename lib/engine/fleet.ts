@@ -195,22 +195,36 @@ export class Fleet {
   /** Connects to a host that was planned before it existed. Throws UnreachableError. */
   async meet(host: Host): Promise<void> {
     const creator = this.arrivals.creatorOf(host)
+    const failed = creator && this.isDead(creator)
     this.#new.delete(host.name)
     this.#met.add(host.name)
-    if (creator && this.isDead(creator))
-      throw new UnreachableError(`${creator.name} was to create ${host.name}, and failed`)
     const end = performance.now() + MEET_MS
     for (;;) {
+      this.#leave(host)
       try {
         await this.connect(host)
         return
       } catch (error) {
         const silent = error instanceof UnreachableError && error.silent
+        if (silent && failed)
+          throw new UnreachableError(`${creator.name} was to create ${host.name}, and failed`)
         if (!silent || performance.now() > end || this.#o.stop.aborted) throw error
       }
-      this.#opening.delete(host.name)
       await sleep(MEET_EVERY_MS)
     }
+  }
+
+  /** For the plan: a host that is there, and that its hypervisor will make anew. */
+  anew(host: Host, creator: Host): HostRun {
+    this.#leave(host)
+    this.#dead.delete(host.name)
+    return this.#foreseen(host, this.get(creator))
+  }
+
+  #leave(host: Host): void {
+    this.#open.get(host.name)?.session.close()
+    this.#open.delete(host.name)
+    this.#opening.delete(host.name)
   }
 
   /** Another host that a role or an invariant looks at; connected when first needed, and again when its session was lost. */

@@ -48,7 +48,26 @@ export class Planner {
     // First in the queue: the others may wait for them.
     const taken = plan(creators).then(() => arrivals.close())
     await Promise.all([taken, plan(hosts.filter(h => !creators.includes(h)))])
+    await this.#planAnew(hosts.filter(h => arrivals.hasSaid(h.name) && !this.#fleet.isNew(h)))
     this.#first = false
+  }
+
+  /** Hosts that are there and will be made anew: what they are now does not matter. */
+  async #planAnew(some: readonly Host[]): Promise<void> {
+    const pass = new Pass('plan')
+    const due = some.flatMap(host => {
+      const creator = this.#fleet.arrivals.creatorOf(host)
+      return creator && !this.#fleet.isDead(creator) ? [[host, creator] as const] : []
+    })
+    for (const [host, creator] of due) this.#fleet.anew(host, creator)
+    await this.#fleet.each(
+      due.map(([host]) => host),
+      async host => {
+        const run = await this.#fleet.foresee(host)
+        for (const selected of this.#o.stages.flat().filter(p => p.hosts.includes(host)))
+          if (!(await this.sweep(pass, selected, run, this.of(selected, host)))) return
+      },
+    )
   }
 
   async #planHost(pass: Pass, host: Host, zx: Promise<unknown>): Promise<void> {

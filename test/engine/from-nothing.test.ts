@@ -278,3 +278,22 @@ void t.test('a host that is gone is worked on from others, where the play says s
   hosts.strange.add('b')
   t.equal((await hosts.run(play({ evenGone: true }))).code, 4, 'somebody else answers there')
 })
+
+void t.test('a host that is there and will be made anew is planned as a new one', async t => {
+  const hosts = new Hosts(t, VMS)
+  t.equal((await hosts.run(site(hosts))).code, 0)
+  const recreate = tasks(async () => {
+    for (const vm of matching('b')) {
+      if (!(await file('/srv/recreated', { content: 'x' })).changed) continue
+      willExist(vm)
+      if (hosts.read('a', 'srv/recreated') !== undefined) hosts.erase('b')
+    }
+  })
+  const plays = [one(recreate, { hosts: 'a' }), site(hosts)[1]]
+  const expected = ['a file /srv/recreated', 'b directory /srv/app', 'b file /srv/app/config']
+  const planned = await hosts.run(plays, { dryRun: true })
+  t.match(planned, { code: 0, changed: expected, recap: { new: ['b'] } })
+  const done = await hosts.run(plays)
+  t.match(done, { code: 0, changed: expected, recap: { unpredicted: 0, unneeded: 0 } })
+  t.equal(hosts.read('b', 'srv/app/config'), 'x')
+})

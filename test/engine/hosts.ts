@@ -130,6 +130,11 @@ ${hosts.join('')}${more}`,
     return loadInventory(join(this.#dir, 'inventory.yaml'), { extraVars })
   }
 
+  /** The host is made anew: nothing is left on it. */
+  erase(host: string): void {
+    rmSync(join(this.#dir, host), { recursive: true, force: true })
+  }
+
   readonly #openSession: OpenSession = async ({ name }, boot) => {
     this.dialled.push(name)
     if (this.strange.has(name)) throw new UnreachableError(`the host key of ${name} is not known`)
