@@ -2,8 +2,8 @@ import {
   $,
   directory,
   file,
-  flush,
   gate,
+  guarded,
   inventory,
   on,
   packages,
@@ -28,6 +28,7 @@ import {
 import { config, interfaceSection, keysIn, sections, type KnownPeer } from './templates.ts'
 import {
   configuration,
+  guardOf,
   networkInterface,
   privateKey,
   reloadScript,
@@ -67,20 +68,21 @@ export default role({
 
     const before = parseWritten(await look(writtenScript(device)))
     const peers = await withKeys(tunnel.peers, keysIn(before?.text ?? ''))
-    const changed = await configuration({
-      device,
-      content: config(tunnel, peers, vars),
-      ...(before === undefined ? {} : { notify: await howToTake(tunnel, before, vars) }),
-    })
-    const started = await service(unitOf(device))
-    if (changed.changed) await flush()
-    else
-      await networkInterface({
-        tunnel,
-        peers,
-        mtu: vars.wireguard_mtu,
-        starting: started.changed,
+    await guarded('wireguard', guardOf(device), async () => {
+      const file = await configuration({
+        device,
+        content: config(tunnel, peers, vars),
+        ...(before === undefined ? {} : { notify: await howToTake(tunnel, before, vars) }),
       })
+      const started = await service(unitOf(device))
+      if (!file.changed)
+        await networkInterface({
+          tunnel,
+          peers,
+          mtu: vars.wireguard_mtu,
+          starting: started.changed,
+        })
+    })
     await gate('the tunnel is up', () => isUp(tunnel, peers, vars))
   },
   handlers: {
@@ -156,7 +158,7 @@ async function isUp(
   const [written, status, shaken] = await Promise.all([
     look(writtenScript(device)),
     look(runningScript(device)),
-    look(`date +%s; wg show ${device} latest-handshakes`),
+    look(handshakes(device, peers)),
   ])
   const running = runningOf(device, status)
   if (running === undefined) return `there is no interface ${device}: ${status.stderr.trim()}`
@@ -170,6 +172,13 @@ async function isUp(
   )
   if (wrong !== undefined) return wrong.what
   return silentPeer(peers, shaken.stdout)
+}
+
+/** Read-only shell text that tells when peers shook hands last. A packet to those that are always on makes a tunnel that slept wake up. */
+const handshakes = (device: string, peers: readonly KnownPeer[]): string => {
+  const addresses = peers.filter(p => p.alwaysOn).map(p => p.address)
+  return `for a in ${addresses.join(' ')}; do ping -c 1 -W 1 "$a" >/dev/null 2>&1 & done; wait
+date +%s; wg show ${device} latest-handshakes`
 }
 
 /** A peer that is always on has shaken hands a moment ago. */

@@ -6,6 +6,7 @@ import {
   Secret,
   TaskError,
   type Common,
+  type GuardOptions,
   type PlannedChange,
 } from '../../lib/index.ts'
 import {
@@ -58,10 +59,10 @@ mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
   },
 })
 
-/** Tried on an interface that nobody uses: what wg(8) does not accept never replaces what works. */
+/** Tried on an interface that nobody uses, and without the port, which is taken: what wg(8) does not accept never replaces what works. */
 const validation = (candidate: string): string => `d=$(mktemp -d /run/fmc-wireguard.XXXXXX)
 trap ${quote(`rm -rf -- "$d" ${candidate}; ip link del dev fmc-check 2>/dev/null || :`)} EXIT
-cp -- ${candidate} "$d/fmc-check.conf"; wg-quick strip "$d/fmc-check.conf" >"$d/stripped"
+cp -- ${candidate} "$d/fmc-check.conf"; wg-quick strip "$d/fmc-check.conf" | sed /^ListenPort/d >"$d/stripped"
 ip link del dev fmc-check 2>/dev/null || :
 ip link add dev fmc-check type wireguard 2>/dev/null ||
   "\${WG_QUICK_USERSPACE_IMPLEMENTATION:-wireguard-go}" fmc-check >/dev/null 2>&1 ||
@@ -117,8 +118,40 @@ done
 for to in ${wanted}; do ip -4 route replace "$to" dev ${device}; done`
 }
 
+/** Makes the interface anew; it goes on knowing where its peers were seen last, so that it need not wait for them. */
 export const restartScript = ({ device }: Pick<Tunnel, 'device'>): string =>
-  `systemctl restart -- ${quote(unitOf(device))}`
+  `seen=$(wg show ${device} endpoints 2>/dev/null) || :
+systemctl restart -- ${quote(unitOf(device))}
+printf '%s\n' "$seen" | while read -r key end; do
+  case $end in *:*) ;; *) continue ;; esac
+  ! wg show ${device} endpoints | tr '\t' ' ' | grep -qxF "$key (none)" || wg set ${device} peer "$key" endpoint "$end"
+done`
+
+/** How a host takes back what nobody confirmed: with its tunnels up, if the interface itself is what it was. */
+export const guardOf = (device: string): GuardOptions => {
+  const unit = quote(unitOf(device))
+  return {
+    files: [
+      configFile(device),
+      `/etc/systemd/system/multi-user.target.wants/${unitOf(device)}.service`,
+    ],
+    save: `if systemctl is-active -q ${unit}; then : >active; fi`,
+    undo: `said() { sed -n "s/^$1 = //p" ${configFile(device)}; }
+if [ ! -e active ]; then
+  systemctl stop ${unit} 2>/dev/null || ip link del dev ${device} 2>/dev/null || :
+  systemctl reset-failed ${unit} 2>/dev/null || :
+elif port=$(said ListenPort); ip -4 -o addr show dev ${device} | grep -qF " $(said Address) " && [ "\${port:-any}" = any -o "$(wg show ${device} listen-port)" = "$port" ]; then
+  systemctl reload ${unit}
+  wanted=$(wg show ${device} allowed-ips | cut -f 2 | tr ' ' '\n' | sort -t / -k 2 -nr)
+  ip -4 route flush dev ${device} proto boot
+  for to in $wanted; do
+    [ -n "$(ip -4 route show dev ${device} match "$to")" ] || ip -4 route replace "$to" dev ${device}
+  done
+else
+  systemctl restart ${unit}
+fi`,
+  }
+}
 
 export interface InterfaceOptions extends Common {
   readonly tunnel: Tunnel

@@ -21,6 +21,8 @@ export interface Peer {
   readonly ask: { readonly host: Host; readonly device: string } | undefined
   readonly publicKey: string | undefined
   readonly presharedKey: Secret | undefined
+  /** In the VPN. */
+  readonly address: string
   /** CIDR blocks that are reached through it. */
   readonly allowed: readonly string[]
   readonly endpoint: string | undefined
@@ -124,15 +126,14 @@ interface Context {
 function member(context: Context, other: Host, own: PeerVars | undefined): Peer {
   const { inventory, network, host, hub, vars } = context
   const isHub = other === hub
+  const address = (isHub ? network.gateway : nicIn(other, network)?.address) ?? ''
   const common = shared(context, own)
   if (own?.address !== undefined)
     throw new TaskError(`wireguard_peers: the inventory says the address of ${other.name}`)
   const behind = routedBy(inventory, other)
     .filter(n => nicIn(host, n) === undefined)
     .map(n => n.cidr)
-  const allowed = isHub
-    ? [network.cidr, ...throughHub(context)]
-    : [`${nicIn(other, network)?.address}/32`, ...behind]
+  const allowed = isHub ? [network.cidr, ...throughHub(context)] : [`${address}/32`, ...behind]
   const peer = {
     name: other.name,
     ...common,
@@ -140,6 +141,7 @@ function member(context: Context, other: Host, own: PeerVars | undefined): Peer 
       common.publicKey === undefined
         ? { host: other, device: deviceOf(other, network) }
         : undefined,
+    address,
     allowed: [...new Set([...allowed, ...common.allowed])],
     endpoint: own?.endpoint ?? (isHub ? endpointOf(network, hub) : undefined),
     keepalive: own?.keepalive ?? (isHub ? vars.wireguard_keepalive : 0),
@@ -187,6 +189,7 @@ function device(context: Context, own: PeerVars): Peer {
     name: own.name,
     ...common,
     ask: undefined,
+    address: own.address,
     allowed: [`${own.address}/32`, ...common.allowed],
     endpoint: own.endpoint,
     keepalive: own.keepalive ?? 0,

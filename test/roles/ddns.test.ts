@@ -52,9 +52,8 @@ void t.test('ddns in the lab', { timeout: 300_000 }, async t => {
   const look = async (): Promise<{ code: number; log: string }> => {
     const { stdout } = await r.on(
       'edge',
-      `c=$(journalctl -q -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p')
-       systemctl start fmc-ddns.service; code=$?; journalctl --sync
-       echo $code; journalctl -q -o cat -t fmc-ddns --after-cursor "$c"`,
+      `told() { journalctl --sync; journalctl -q -o cat -t fmc-ddns; }
+       n=$(told | wc -l); systemctl start fmc-ddns.service; echo $?; told | tail -n +$((n + 1))`,
     )
     const [code, ...log] = stdout.trim().split('\n')
     return { code: Number(code), log: log.join('\n') }
