@@ -6,19 +6,15 @@ import type { LabState } from './state.ts'
 const MOST = 1
 
 /**
- * The VMs that a lab's hypervisor makes: of those that the lab does not boot itself the first that its cloud image can
- * be, rather one in a network that the hypervisor routes.
+ * The VMs that the hypervisor of a lab makes which boots none of them itself: the first that its cloud image can be,
+ * rather one in a network that the hypervisor routes.
  */
 export const vmsToMake = (inventory: Inventory, machines: readonly string[]): readonly string[] => {
   const routed = ({ nics, vmOn }: Host): boolean =>
     nics.some(nic => inventory.networks.get(nic.network)?.router === vmOn)
-  const possible = [...inventory.hosts.values()].filter(
-    ({ name, os, vmOn }) =>
-      vmOn !== undefined &&
-      machines.includes(vmOn) &&
-      !machines.includes(name) &&
-      os.family !== 'flatcar',
-  )
+  const all = [...inventory.hosts.values()].filter(h => machines.includes(h.vmOn ?? ''))
+  if (all.some(h => machines.includes(h.name))) return []
+  const possible = all.filter(h => h.os.family !== 'flatcar')
   return [...possible.filter(routed), ...possible.filter(h => !routed(h))]
     .slice(0, MOST)
     .map(h => h.name)
@@ -34,7 +30,12 @@ export const virtualMachines = async (
   if (possible.length === 0) return { vars: {}, artifacts: {}, standIns: [] }
   const names = vmsToMake(inventory, machines)
   return {
-    vars: { hypervisor_vms: names, hypervisor_emulation: true, hypervisor_overcommit: true },
+    vars: {
+      hypervisor_vms: names,
+      hypervisor_emulation: true,
+      // Sizes are the real cloud's, and disks grow only with what is written.
+      ...(names.length === 0 ? {} : { hypervisor_overcommit: true, hypervisor_boot_seconds: 900 }),
+    },
     artifacts: names.length === 0 ? {} : await cloudImage(options),
     standIns: [
       names.length === 0

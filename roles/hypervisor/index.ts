@@ -12,6 +12,16 @@ export default role({
   name: 'hypervisor',
   summary: 'KVM with libvirt: the LAN’s bridge, the routed networks, and the VMs of this host',
   vars,
+  advise: ({ vars }) =>
+    vars.hypervisor_recreate.length === 0
+      ? []
+      : [
+          {
+            variable: 'hypervisor_recreate',
+            message: 'in an inventory it makes these VMs anew in every run',
+            hint: 'take it out, and give it with -e when it is meant',
+          },
+        ],
   async tasks({ vars, host }) {
     const platform = platformOf(host.os)
     const networks = networksOf(host)

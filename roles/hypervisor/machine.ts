@@ -47,7 +47,8 @@ export const machine = resource({
   plan(o, { domains, leftover: begun, root }, { doubt }) {
     const all = readDomains(libvirtSays(domains, doubt) ?? '')
     const found = ownOf(o.machine, all)
-    if (found && stays(found, o.recreateBefore)) return [...extended(o, found), ...revived(found)]
+    if (found && stays(found, o.recreateBefore))
+      return [...extended(o, found), ...revived(found), ...(begun === null ? [] : [whole(o)])]
     if (!found && root !== null && begun === null)
       throw new TaskError(
         `${o.volumes[0]?.file ?? ''} is there, but no VM ${o.machine.name}: it belongs to something that fmc did not make`,
@@ -112,6 +113,11 @@ const revived = ({ name, state, autostart }: FoundDomain): PlannedChange[] => [
 
 /** Marks a machine that is being made: what is found of it without a domain is then fmc's own. */
 const leftover = ({ pool, machine: { name } }: MachineOptions): string => `${pool}/.${name}.fmc-new`
+
+const whole = (o: MachineOptions): PlannedChange => ({
+  what: 'is whole',
+  script: `rm -f -- ${quote(leftover(o))}`,
+})
 
 /** How long a machine that is to be made anew may take to shut down. */
 const SHUTDOWN_SECONDS = 60
