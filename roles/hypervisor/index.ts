@@ -1,4 +1,5 @@
 import { gate, packages, role, sysctl } from '../../lib/index.ts'
+import { lanBridge } from './bridge.ts'
 import { daemon } from './daemon.ts'
 import { machines } from './machines.ts'
 import { networksOf, virtualNetwork } from './networks.ts'
@@ -25,9 +26,11 @@ export default role({
   async tasks({ vars, host }) {
     const platform = platformOf(host.os)
     const networks = networksOf(host)
-    await preflight(vmsOf(host, vars), vars)
-    await packages(...platform.packages)
+    const vms = vmsOf(host, vars)
+    await preflight(vms, vars)
+    await packages(...platform.packages, ...(vms.length > 0 ? platform.emulator : []))
     await sysctl('net.ipv4.ip_forward', 1)
+    await lanBridge(host, vars)
     for (const name of platform.daemons) await daemon(name)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
     await gate('the networks are routed', () => networksRoute(networks))

@@ -36,6 +36,14 @@ export const vars = z.object({
     .describe(
       "Name servers of the host when its NIC becomes the LAN's bridge; default: /etc/resolv.conf as it is",
     ),
+  hypervisor_guard_seconds: z
+    .int()
+    .min(5)
+    .max(600)
+    .default(60)
+    .describe(
+      "A change of the LAN's bridge is undone by the host itself unless a new connection succeeds for so long",
+    ),
   hypervisor_restart_networks: z
     .boolean()
     .default(false)

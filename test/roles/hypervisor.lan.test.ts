@@ -1,0 +1,88 @@
+import t from 'tap'
+import { isSettled, nicsFor, parseDevices, type Wanted } from '../../roles/hypervisor/bridge.ts'
+import { ifupdown, networkd, nmstate, withoutStanzas } from '../../roles/hypervisor/lan.ts'
+
+const eth0 = { name: 'eth0', mac: '52:54:00:00:00:01', kind: undefined, bridge: undefined }
+const eth1 = { ...eth0, name: 'eth1', mac: '52:54:00:00:00:02', addresses: [] }
+const held = { ...eth0, addresses: ['192.168.0.40/24', 'fe80::1/64'] }
+const wanted: Wanted = {
+  bridge: 'br0',
+  address: '192.168.0.40',
+  prefix: 24,
+  gateway: '192.168.0.1',
+  uplink: undefined,
+}
+const lan = { ...wanted, uplink: held, holder: undefined, nameservers: ['192.168.0.1'] }
+
+void t.test('which NIC goes into the bridge', t => {
+  t.strictSame(nicsFor([held, eth1], wanted), { uplink: held, holder: undefined })
+  t.strictSame(nicsFor([held, eth1], { ...wanted, uplink: eth1.mac }), {
+    uplink: eth1,
+    holder: held,
+  })
+  t.throws(() => nicsFor([eth1], wanted), /no NIC holds 192.168.0.40; there are eth1/)
+  t.throws(() => nicsFor([held], { ...wanted, uplink: 'eno1' }), /no NIC eno1; there are eth0/)
+  const br0 = { ...held, name: 'br0', kind: 'bridge' }
+  const port = { ...eth0, bridge: 'br0', addresses: [] }
+  t.equal(isSettled([br0, port], wanted), true)
+  t.equal(isSettled([br0, port, eth1], { ...wanted, uplink: 'eth1' }), false)
+  t.equal(isSettled([br0, { ...port, bridge: undefined }], wanted), false)
+  t.equal(isSettled([{ ...br0, kind: undefined }, port], wanted), false)
+  t.equal(isSettled([{ ...br0, addresses: [] }, port], wanted), false)
+  t.match(
+    parseDevices(
+      '[{"ifname":"br0","address":"aa","linkinfo":{"info_kind":"bridge"},"addr_info":[{"local":"10.0.0.1","prefixlen":8}]}]',
+    ),
+    [{ name: 'br0', kind: 'bridge', addresses: ['10.0.0.1/8'] }],
+  )
+  t.throws(() => parseDevices('Error: x'), /no JSON/)
+  t.end()
+})
+
+void t.test('what the network managers are told', t => {
+  const { files } = networkd(lan)
+  t.match(
+    files['/etc/systemd/network/10-fmc-br0.network'],
+    /Address=192.168.0.40\/24\nGateway=192.168.0.1\nDNS=/,
+  )
+  t.match(
+    files['/etc/systemd/network/10-fmc-uplink.network'],
+    /MACAddress=52:54:00:00:00:01\n[^]*Bridge=br0\n/,
+  )
+  t.equal(files['/etc/systemd/network/10-fmc-old.network'], undefined)
+  t.match(
+    networkd({ ...lan, uplink: eth1, holder: held }).files[
+      '/etc/systemd/network/10-fmc-old.network'
+    ],
+    /MACAddress=52:54:00:00:00:01/,
+  )
+  const old = `auto lo eth0
+iface lo inet loopback
+
+auto eth0
+# the LAN
+iface eth0 inet static
+  address 192.168.0.40/24
+
+iface eth1 inet dhcp
+`
+  t.equal(
+    withoutStanzas(old, ['eth0']),
+    `auto lo eth0
+iface lo inet loopback
+
+# fmc: auto eth0
+# the LAN
+# fmc: iface eth0 inet static
+# fmc:   address 192.168.0.40/24
+
+iface eth1 inet dhcp
+source /etc/network/interfaces.d/*
+`.replace('auto lo eth0', 'auto lo'),
+  )
+  const recipe = ifupdown(lan, old)
+  t.match(recipe.files['/etc/network/interfaces.d/fmc-br0'], /iface br0 inet static\n {2}address/)
+  t.match(recipe.apply, /ifdown --force eth0[^]*ifup br0/)
+  t.match(nmstate(lan).apply, /--no-commit --timeout 120/)
+  t.end()
+})
