@@ -3,6 +3,8 @@ import { TaskError, type Os } from '../../lib/index.ts'
 /** All that differs between operating systems. */
 export interface Platform {
   readonly packages: readonly string[]
+  /** What VMs are made of and run in: not needed where there are none. */
+  readonly emulator: readonly string[]
   /** Daemons that start on demand and stop when idle; enabled, they start what autostarts at boot. */
   readonly daemons: readonly string[]
   /** What libvirt needs and its packages do not bring: without dnsmasq nobody makes the directory of networks' states. */
@@ -14,21 +16,16 @@ export interface Platform {
 const PLATFORMS: Readonly<Record<string, Platform>> = {
   debian: {
     // libvirtd 9.0 with a network and without dnsmasq crashes when it is restarted.
-    packages: [
-      'libvirt-daemon-system',
-      'libvirt-clients',
-      'qemu-system-x86',
-      'qemu-utils',
-      'xorriso',
-      'dnsmasq-base',
-    ],
+    packages: ['libvirt-daemon-system', 'libvirt-clients', 'dnsmasq-base'],
+    emulator: ['qemu-system-x86', 'qemu-utils', 'xorriso'],
     daemons: ['libvirtd'],
     directories: ['/var/lib/libvirt/dnsmasq'],
     qemuGroup: 'libvirt-qemu',
   },
   // RHEL 9 splits libvirtd: one daemon per driver.
   el: {
-    packages: ['qemu-kvm', 'libvirt', 'nmstate', 'xorriso'],
+    packages: ['libvirt', 'nmstate'],
+    emulator: ['qemu-kvm', 'xorriso'],
     daemons: [
       'virtqemud',
       'virtnetworkd',
