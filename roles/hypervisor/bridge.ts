@@ -220,7 +220,7 @@ export async function lanBridge(
     uplink: hypervisor_uplink ?? nic.mac,
   }
   const { family } = host.os
-  let moved = false
+  const done = { moved: false }
   await guarded(
     'bridge',
     {
@@ -230,9 +230,9 @@ export async function lanBridge(
       seconds,
     },
     async () => {
-      moved = (await define({ wanted, nameservers, family })).changed
+      done.moved = (await define({ wanted, nameservers, family })).changed
     },
   )
   // NetworkManager has a guard of its own, which ends two minutes later.
-  if (moved && family === 'el') await $`nmstatectl commit`
+  if (done.moved && family === 'el') await $`nmstatectl commit`
 }
