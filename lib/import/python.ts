@@ -20,7 +20,7 @@ class NoLiteral extends Error {}
 
 const WORDS: Readonly<Record<string, Literal>> = { True: true, False: false, None: null }
 const NUMBER =
-  /[+-]?(?:0x[\da-f]+(?:_[\da-f]+)*|0o[0-7]+|0b[01]+|(?:\d+(?:_\d+)*)?\.?\d+(?:_\d+)*\.?(?:e[+-]?\d+)?)(?![\w.])/iy
+  /[+-]?(?:0x[\da-f_]+|0o[0-7_]+|0b[01_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[+-]?\d+)?)(?![\w.])/iy
 const STRING = /u?('''[\s\S]*?'''|"""[\s\S]*?"""|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")/iy
 const ESCAPES: Readonly<Record<string, string>> = {
   ...{ n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v', '0': '\0' },
@@ -131,6 +131,7 @@ function unquote(text: string): string {
 
 function toNumber(text: string): Literal {
   const digits = text.replaceAll('_', '')
+  if (/__|_$|_\.|\._/.test(text)) throw new NoLiteral()
   if (/^[+-]?0\d*[1-9]\d*$/.test(digits)) throw new NoLiteral()
   const [, sign = '', size = ''] = /^([+-]?)(.*)$/.exec(digits) ?? []
   const value = Number(size) * (sign === '-' ? -1 : 1)

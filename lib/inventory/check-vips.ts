@@ -62,8 +62,10 @@ function balancerFindings(
   found: Finding[],
 ): void {
   if (balancers === undefined || !Object.hasOwn(raw.networks, vip.network)) return
-  for (const balancer of balancers)
-    if (raw.hosts[balancer]?.nics?.some(nic => nic.network === vip.network) !== true)
+  for (const balancer of balancers) {
+    const nics = raw.hosts[balancer]?.nics ?? []
+    const uplink = nics.find(nic => raw.networks[nic.network]?.gateway !== undefined)
+    if (!nics.some(nic => nic.network === vip.network))
       found.push(
         error(
           ['vips', name, 'network'],
@@ -71,6 +73,14 @@ function balancerFindings(
           `give ${balancer} a nic in ${vip.network}, or the VIP an address where ${balancer} is`,
         ),
       )
+    else if (uplink !== undefined && uplink.network !== vip.network)
+      found.push({
+        severity: 'warning',
+        path: ['vips', name, 'network'],
+        message: `${balancer} answers for the VIP ${name} through ${uplink.network}, where its default route is: routers that look whence a packet comes drop that`,
+        hint: `put its nic in ${vip.network} first`,
+      })
+  }
   if (vip.preferred !== undefined && !balancers.has(vip.preferred))
     found.push(
       error(

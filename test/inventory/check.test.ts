@@ -413,6 +413,17 @@ const WARNINGS: readonly Row[] = [
     'the 3 VMs of hv have 4 vCPUs together, 1 more than its 3',
   ],
   [
+    'a VIP beside the default route',
+    [
+      [
+        LB2,
+        'nics: [{ network: inner, address: 10.17.3.31 }, { network: lan, address: 192.168.0.31 }]',
+      ],
+      ['    network: lan', '    network: ‸lan'],
+    ],
+    /^lb2 answers for the VIP api through inner/,
+  ],
+  [
     'a pattern without hosts',
     [['backends: db', 'backends: ‸db:!db1']],
     'the pattern db:!db1 matches no host',
