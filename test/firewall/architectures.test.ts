@@ -29,7 +29,7 @@ const ALL: readonly Row[] = [
   ['lan', 'master1', 6443, 'drop'],
   ['loadbalancer1', 'master1', 6443, 'accept'],
   ['loadbalancer2', 'master3', 6443, 'accept'],
-  ['loadbalancer1', 'postgresql1', 5432, 'drop'],
+  ['loadbalancer1', 'storage1', 2049, 'drop'],
   ['worker1', 'postgresql1', 5432, 'accept'],
   ['worker1', 'postgresql1', 22, 'drop'],
   ['worker1', 'wan', 443, 'accept'],
@@ -104,7 +104,7 @@ for (const [file, rows] of Object.entries(ROWS))
       t.equal(
         found.verdict,
         verdict,
-        `${source} → ${target} ${port}: ${found.steps.map(s => `${s.host} ${s.verdict}`).join(', ')}`,
+        `${source} → ${target} ${port}: ${found.steps.map(s => `${s.host} ${s.packet.from} ${s.verdict}`).join(', ')}`,
       )
     }
   })
