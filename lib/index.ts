@@ -13,6 +13,9 @@ export {
   type Block,
 } from './inventory/net.ts'
 export type { Disk, Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
+export { nftText } from './firewall/nft.ts'
+export { decide, rulesOf, type RuleSet } from './firewall/rules.ts'
+export type { Advice, Advisor } from './inventory/role-vars.ts'
 export { Secret, secret, reveal } from './secrets/secret.ts'
 export { quote, quoteAll } from './shell/quote.ts'
 export {

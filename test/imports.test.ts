@@ -13,6 +13,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   inventory: ['errors', 'secrets'],
   import: ['errors', 'inventory'],
   artifacts: ['errors', 'inventory'],
+  firewall: ['errors', 'inventory'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events'],
   resources: [
@@ -38,11 +39,12 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'inventory',
     'secrets',
     'artifacts',
+    'firewall',
     'report',
     'lab',
     'import',
   ],
-  index: ['errors', 'shell', 'facts', 'resources', 'engine', 'inventory', 'secrets'],
+  index: ['errors', 'shell', 'facts', 'resources', 'engine', 'inventory', 'secrets', 'firewall'],
 }
 
 /** Packages that only one place may know. */

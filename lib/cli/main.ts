@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
+import type { ExplainOptions } from './firewall.ts'
 import type { ImportOptions } from './import.ts'
 import type { PlayOptions } from './play.ts'
 import type { AdHocOptions } from './run.ts'
@@ -190,6 +191,21 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .option('--os <os>', 'operating system of all hosts, such as "debian 12"')
     .action((from: string, file: string, o: ImportOptions) => set(importInventory(from, file, o)))
   program
+    .command('firewall')
+    .description('who may reach whom, as the inventory declares it; no host is asked')
+    .command('explain <from> <to> <port>')
+    .description(
+      'which rule decides on a new connection, host by host on its way. FROM and TO: a host, VIP, network, address or `wan`; PORT: 443, 53/udp or ping',
+    )
+    .addOption(inventoryOption())
+    .addOption(extraVars())
+    .option('--json', 'as JSON')
+    .option('--playbook <name>', 'that gives hosts the role firewall', 'site')
+    .option('--lab', 'accepted like everywhere; the lab has the same inventory')
+    .action((from: string, to: string, port: string, o: ExplainOptions) =>
+      set(explainFlow(from, to, port, o)),
+    )
+  program
     .command('lab [args...]')
     .description('the twin: up, down, status, shell, cut, heal, kill')
     .helpOption(false)
@@ -269,6 +285,18 @@ async function importInventory(from: string, file: string, o: ImportOptions): Pr
   const { text, report, exitCode } = await (await import('./import.ts')).importAnsible(file, o)
   if (text !== '') print(text)
   process.stderr.write(`${report}\n`)
+  return exitCode
+}
+
+async function explainFlow(
+  from: string,
+  to: string,
+  port: string,
+  o: ExplainOptions,
+): Promise<number> {
+  const { explainCommand } = await import('./firewall.ts')
+  const { text, exitCode } = await explainCommand(from, to, port, o)
+  print(text)
   return exitCode
 }
 

@@ -10,6 +10,10 @@ import { zodFindings } from './zod-findings.ts'
 /** A remark on one of a role's variables. */
 export interface Advice {
   readonly variable: string
+  /** Default: a warning. */
+  readonly severity?: 'error' | undefined
+  /** The place in its value. */
+  readonly within?: Path | undefined
   readonly message: string
   readonly hint?: string | undefined
 }
@@ -17,6 +21,8 @@ export interface Advice {
 /** What a role's advice is made from. */
 export interface Advisor<V> {
   readonly vars: V
+  readonly host: Host
+  readonly inventory: Inventory
   /** Hosts of a pattern. */
   readonly hosts: (pattern: string) => readonly Host[]
 }
@@ -97,7 +103,7 @@ function hostFindings(
   })
 }
 
-/** Warnings that roles themselves have about their variables on the hosts they run on, each once. */
+/** What roles themselves have to say about their variables on the hosts they run on, each once. */
 export function adviceFindings(
   raw: RawInventory,
   inventory: Inventory,
@@ -111,13 +117,17 @@ export function adviceFindings(
       if (!host || !parsed?.success) continue
       const context = {
         vars: parsed.data as never,
+        host,
+        inventory,
         hosts: (pattern: string) => matchHosts(inventory, pattern),
       }
-      for (const { variable, message, hint } of advise?.(context) ?? [])
+      for (const { variable, message, hint, severity = 'warning', within = [] } of advise?.(
+        context,
+      ) ?? [])
         found.set(`${role} ${message}`, {
-          severity: 'warning',
-          path: placeOf(raw, host, variable) ?? ['-e', variable],
-          key: true,
+          severity,
+          path: [...(placeOf(raw, host, variable) ?? ['-e', variable]), ...within],
+          ...(within.length === 0 && { key: true as const }),
           message: `role ${role}: ${message}`,
           hint,
         })

@@ -1,0 +1,134 @@
+import type { Host, Inventory } from '../inventory/types.ts'
+import { showBlock, type Side } from './endpoint.ts'
+import { rulesOf, type Firewall, type Match, type Ports, type Rule, type RuleSet } from './rules.ts'
+
+/** Of the kernel; longer comments are refused (NFTNL_UDATA_COMMENT_MAXLEN is 128 with the NUL). */
+const COMMENT_MAX = 120
+
+/** Without them IPv6 has no neighbours, and a host no route. */
+const ND = 'nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query'
+
+const set = (items: readonly string[]): string =>
+  items.length === 1 ? (items[0] ?? '') : `{ ${items.join(', ')} }`
+
+const side = (word: 'saddr' | 'daddr', s: Side): string[] =>
+  s.is === 'any' ? [] : [`ip ${word} ${s.is === 'out' ? '!= ' : ''}${set(s.blocks.map(showBlock))}`]
+
+const range = ({ first, last }: Ports): string =>
+  first === last ? String(first) : `${first}-${last}`
+
+/** One text per protocol: a set of ports belongs to one. */
+function match(m: Match): readonly string[] {
+  if (m === 'any') return ['']
+  if (m === 'ping') return ['icmp type echo-request']
+  if (m === 'vrrp') return ['ip protocol vrrp']
+  return (['tcp', 'udp'] as const).flatMap(proto => {
+    const ports = m.filter(p => p.proto === proto).toSorted((a, b) => a.first - b.first)
+    return ports.length === 0 ? [] : [`${proto} dport ${set(merged(ports).map(range))}`]
+  })
+}
+
+/** Without overlaps, which a set may not have. */
+const merged = (sorted: readonly Ports[]): readonly Ports[] =>
+  sorted.reduce<Ports[]>((done, next) => {
+    const before = done.at(-1)
+    if (!before || next.first > before.last) return [...done, next]
+    return [...done.slice(0, -1), { ...before, last: Math.max(before.last, next.last) }]
+  }, [])
+
+const comment = (text: string): string =>
+  ` comment "${text
+    .normalize('NFKD')
+    .replace(/→/g, '->')
+    .replace(/[^ -~]|["\\]/g, '')
+    .slice(0, COMMENT_MAX)}"`
+
+const lines = (rule: Rule): string[] =>
+  match(rule.match).map(
+    text =>
+      [
+        ...(rule.forwarded ? ['ct status dnat'] : []),
+        ...side('saddr', rule.from),
+        ...side('daddr', rule.to),
+        ...(text === '' ? [] : [text]),
+        rule.verdict,
+      ].join(' ') + comment(rule.why),
+  )
+
+const chain = (name: string, kind: string, body: readonly string[]): string =>
+  `\tchain ${name} {\n${[kind, ...body].map(l => `\t\t${l}\n`).join('')}\t}\n`
+
+/** `fib …`: a source that does not belong behind the device that it came by is not the one it says it is. */
+const START = [
+  'ct state established,related accept',
+  'ct state invalid drop',
+  'fib saddr . iif oif missing drop comment "came by a device that does not lead back to its source"',
+]
+
+function filter(name: 'input' | 'forward', set_: RuleSet, first: string[], log: boolean): string {
+  const rules = set_.rules.filter(r => r.chain === name).flatMap(lines)
+  const end = log ? [`limit rate 10/second log prefix "fmc dropped ${name}: "`] : []
+  return chain(name, `type filter hook ${name} priority filter; policy drop;`, [
+    ...START,
+    ...first,
+    ...rules,
+    ...end,
+  ])
+}
+
+/** DHCP has no state to be known by: the client's answers, and libvirt's server for networks of mode `nat`. */
+const dhcp = (inventory: Inventory, host: Host, firewall: Firewall): string[] => [
+  ...(firewall.firewall_wan === undefined
+    ? []
+    : [`iifname "${firewall.firewall_wan}" udp sport 67 udp dport 68 accept`]),
+  ...([...inventory.networks.values()].some(n => n.mode === 'nat' && n.router === host.name)
+    ? ['udp sport 68 udp dport 67 accept']
+    : []),
+]
+
+function nat(rules: RuleSet, firewall: Firewall): string[] {
+  const redirects = rules.redirects.map(({ ports, to, toPort, why }) => {
+    const target = ports.first === ports.last ? `${to}:${toPort}` : to
+    return `iifname "${firewall.firewall_wan ?? ''}" ${ports.proto} dport ${range(ports)} dnat ip to ${target}${comment(why)}`
+  })
+  const blocks = set(rules.masquerade.map(showBlock))
+  const leaving = [
+    ...(rules.masquerade.length > 0 ? [`ip saddr ${blocks} ip daddr != ${blocks} masquerade`] : []),
+    // The answers must come back this way, though the target has a default route of its own.
+    ...(firewall.firewall_mode === 'vps' && redirects.length > 0
+      ? ['ct status dnat masquerade']
+      : []),
+  ]
+  return [
+    ...(redirects.length > 0
+      ? [chain('prerouting', 'type nat hook prerouting priority dstnat; policy accept;', redirects)]
+      : []),
+    ...(leaving.length > 0
+      ? [chain('postrouting', 'type nat hook postrouting priority srcnat; policy accept;', leaving)]
+      : []),
+  ]
+}
+
+/**
+ * The text of /etc/nftables/fmc.nft: one table, replaced as a whole by one transaction, whatever there was before
+ * (`destroy table` is not known to nft 1.0.6). Pure. Throws TaskError.
+ */
+export function nftText(inventory: Inventory, host: Host, firewall: Firewall): string {
+  const rules = rulesOf(inventory, host, firewall)
+  const log = firewall.firewall_log
+  return `# Made by fmc from the flows in the inventory; changes here are lost. Which rule decides: fmc firewall explain.
+table inet fmc
+delete table inet fmc
+table inet fmc {
+${[
+  filter(
+    'input',
+    rules,
+    ['iif lo accept', `icmpv6 type { ${ND} } accept`, ...dhcp(inventory, host, firewall)],
+    log,
+  ),
+  filter('forward', rules, [], log),
+  ...nat(rules, firewall),
+].join('\n')}}
+`
+}

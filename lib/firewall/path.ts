@@ -1,0 +1,170 @@
+import { TaskError } from '../errors.ts'
+import { suggestion } from '../inventory/nearest.ts'
+import { contains, formatIpv4, parseCidr, parseIpv4 } from '../inventory/net.ts'
+import type { Host, Inventory, Network } from '../inventory/types.ts'
+import { addressesOf } from './endpoint.ts'
+import { decide, type Packet, type Redirect, type Rule, type RuleSet } from './rules.ts'
+
+/** What one firewall on the way does. */
+export interface Step {
+  readonly host: string
+  readonly chain: Rule['chain']
+  /** As it comes to this chain. */
+  readonly packet: Packet
+  readonly verdict: 'accept' | 'drop'
+  /** Undefined: no rule fits. */
+  readonly rule: Rule | undefined
+  readonly redirect?: Redirect
+  /** It leaves with this source. */
+  readonly masqueraded?: string
+}
+
+export interface Explanation {
+  readonly packet: Packet
+  readonly steps: readonly Step[]
+  /** `undecided`: no firewall of fmc's is on the way, and a router that is not in the inventory may be. */
+  readonly verdict: 'accept' | 'drop' | 'undecided'
+  /** The two are in one network and no router is between them. */
+  readonly neighbours: boolean
+}
+
+/** Of nobody (RFC 5737). */
+const SOMEWHERE = '203.0.113.1'
+
+export const networkOf = (inventory: Inventory, address: string): Network | undefined =>
+  [...inventory.networks.values()].find(n => {
+    const block = parseCidr(n.cidr)
+    return typeof block !== 'string' && contains(block, parseIpv4(address) ?? -1)
+  })
+
+/** The host of the inventory that answers to an address; a VIP is its preferred balancer's. */
+export const holderOf = (inventory: Inventory, address: string): Host | undefined => {
+  const vip = [...inventory.vips.values()].find(v => v.address === address)
+  if (vip) {
+    const [first] = inventory.groups.get(vip.balancers) ?? [vip.balancers]
+    return inventory.hosts.get(vip.preferred ?? first ?? '')
+  }
+  return [...inventory.hosts.values()].find(h => addressesOf(inventory, h).includes(address))
+}
+
+/** Addresses that a name may stand for: a host's, a VIP's, one of a network that no host has, or of nobody (`wan`). Throws TaskError. */
+export function addressesFor(inventory: Inventory, name: string): readonly string[] {
+  if (parseIpv4(name) !== undefined) return [name]
+  if (name === 'wan') return [SOMEWHERE]
+  const host = inventory.hosts.get(name)
+  if (host)
+    return addressesOf(inventory, host).filter(
+      a => ![...inventory.vips.values()].some(v => v.address === a),
+    )
+  const vip = inventory.vips.get(name)
+  if (vip) return [vip.address]
+  const network = inventory.networks.get(name)
+  const block = network && parseCidr(network.cidr)
+  if (block && typeof block !== 'string') {
+    for (let a = block.last - 1; a > block.base; a--)
+      if (!holderOf(inventory, formatIpv4(a))) return [formatIpv4(a)]
+  }
+  throw new TaskError(`no host, VIP or network is called ${name}, and it is no address`, {
+    hint: suggestion(name, [
+      ...inventory.hosts.keys(),
+      ...inventory.vips.keys(),
+      ...inventory.networks.keys(),
+    ]),
+  })
+}
+
+/** Of two hosts with several addresses those in one network, else the first of each. */
+export function endsOf(inventory: Inventory, from: string, to: string): readonly [string, string] {
+  const [sources, targets] = [addressesFor(inventory, from), addressesFor(inventory, to)]
+  for (const source of sources)
+    for (const target of targets) {
+      const network = networkOf(inventory, source)
+      if (network && networkOf(inventory, target) === network) return [source, target]
+    }
+  return [sources[0] ?? '', targets[0] ?? '']
+}
+
+/** Follows a new connection through every firewall on its way, as the inventory routes it. Pure. */
+export function explain(
+  inventory: Inventory,
+  firewalls: ReadonlyMap<string, RuleSet>,
+  first: Packet,
+): Explanation {
+  const steps: Step[] = []
+  let packet = first
+  const redirected = entering(inventory, firewalls, packet, steps)
+  if (redirected) packet = redirected
+  const source = holderOf(inventory, packet.from)
+  const target = holderOf(inventory, packet.to)
+  const here = networkOf(inventory, packet.from)
+  const there = networkOf(inventory, packet.to)
+  const neighbours = here !== undefined && here === there
+  const routers = neighbours || source === target ? [] : [here?.router, there?.router]
+  for (const name of new Set(routers)) {
+    if (name === undefined || name === source?.name || name === target?.name) continue
+    if (redirected && steps[0]?.host === name) continue
+    packet = through(inventory, firewalls, name, packet, steps)
+  }
+  const own = target && firewalls.get(target.name)
+  if (own && target !== source)
+    steps.push({ host: target.name, chain: 'input', packet, ...decide(own, 'input', packet) })
+  const end = steps.findIndex(s => s.verdict === 'drop')
+  if (end >= 0)
+    return { packet: first, steps: steps.slice(0, end + 1), verdict: 'drop', neighbours }
+  const known = steps.length > 0 || neighbours || source !== undefined
+  return { packet: first, steps, verdict: known ? 'accept' : 'undecided', neighbours }
+}
+
+/** From outside to a firewall that sends this port inwards: the packet as it goes on. */
+function entering(
+  inventory: Inventory,
+  firewalls: ReadonlyMap<string, RuleSet>,
+  packet: Packet,
+  steps: Step[],
+): Packet | undefined {
+  const gate = holderOf(inventory, packet.to)
+  const rules = gate && firewalls.get(gate.name)
+  if (!rules || networkOf(inventory, packet.from)) return undefined
+  const redirect = rules.redirects.find(
+    ({ ports }) =>
+      ports.proto === packet.proto && packet.port >= ports.first && packet.port <= ports.last,
+  )
+  if (!redirect) return undefined
+  const port = redirect.toPort + packet.port - redirect.ports.first
+  const next = { ...packet, to: redirect.to, port }
+  steps.push({
+    host: gate.name,
+    chain: 'forward',
+    packet,
+    redirect,
+    ...decide(rules, 'forward', next, true),
+  })
+  return next
+}
+
+function through(
+  inventory: Inventory,
+  firewalls: ReadonlyMap<string, RuleSet>,
+  name: string,
+  packet: Packet,
+  steps: Step[],
+): Packet {
+  const rules = firewalls.get(name)
+  if (!rules) return packet
+  const [from, to] = [parseIpv4(packet.from) ?? 0, parseIpv4(packet.to) ?? 0]
+  const behind = (a: number): boolean => rules.masquerade.some(b => contains(b, a))
+  const host = inventory.hosts.get(name)
+  const masqueraded =
+    behind(from) && !behind(to)
+      ? (host?.nics.find(n => n.network === networkOf(inventory, packet.to)?.name) ?? host?.nics[0])
+          ?.address
+      : undefined
+  steps.push({
+    host: name,
+    chain: 'forward',
+    packet,
+    ...decide(rules, 'forward', packet),
+    ...(masqueraded === undefined ? {} : { masqueraded }),
+  })
+  return masqueraded === undefined ? packet : { ...packet, from: masqueraded }
+}

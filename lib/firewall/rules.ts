@@ -1,0 +1,303 @@
+import { TaskError } from '../errors.ts'
+import { formatIpv4, parseIpv4, type Block } from '../inventory/net.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
+import {
+  address,
+  addressesOf,
+  disjoint,
+  endpoint,
+  inside,
+  isOf,
+  sides,
+  type Side,
+} from './endpoint.ts'
+
+/** Who may reach whom on which port: what people write. */
+export interface Flow {
+  readonly from: string | readonly string[]
+  readonly to: string | readonly string[]
+  /** 22 or 22/tcp, 53/udp, 8000-8010/tcp; `any`: every port of every protocol. */
+  readonly ports: readonly (string | number)[]
+  readonly comment?: string | undefined
+}
+
+/** A port of the WAN side that leads inwards. */
+export interface Forward {
+  readonly port: string | number
+  /** Host, VIP or address. */
+  readonly to: string
+  /** Default: the same. */
+  readonly to_port?: number | undefined
+  readonly comment?: string | undefined
+}
+
+/** A host's firewall: the variables of the role. */
+export interface Firewall {
+  readonly firewall_mode: 'router' | 'host_dnat' | 'vps'
+  readonly firewall_flows: readonly Flow[]
+  readonly firewall_forwards: readonly Forward[]
+  /** Networks whose hosts take this host's address when they leave these networks. */
+  readonly firewall_masquerade: readonly string[]
+  /** The device that faces the Internet (host_dnat, vps). */
+  readonly firewall_wan?: string | undefined
+  readonly firewall_log: boolean
+}
+
+export type Proto = 'tcp' | 'udp'
+export interface Ports {
+  readonly proto: Proto
+  readonly first: number
+  readonly last: number
+}
+export type Match = 'any' | 'ping' | 'vrrp' | readonly Ports[]
+
+/** One rule for new connections. The first that fits decides; else they are dropped. */
+export interface Rule {
+  readonly chain: 'input' | 'forward'
+  readonly from: Side
+  readonly to: Side
+  readonly match: Match
+  readonly verdict: 'accept' | 'drop'
+  /** Only for what a forward has sent here. */
+  readonly forwarded?: true
+  /** In words. */
+  readonly why: string
+  /** Where it comes from: position in `flows` or `forwards`; neither: a rule of fmc's own. */
+  readonly flow?: number
+  readonly forward?: number
+}
+
+/** A destination that is replaced on the way in. */
+export interface Redirect {
+  readonly ports: Ports
+  readonly to: string
+  readonly toPort: number
+  readonly why: string
+  readonly forward: number
+}
+
+export interface RuleSet {
+  readonly rules: readonly Rule[]
+  readonly redirects: readonly Redirect[]
+  /** Sources that are masqueraded when they leave these same blocks. */
+  readonly masquerade: readonly Block[]
+}
+
+/** The API of K3s listens there on servers, and VIPs with this check stand for them. */
+const API_PORT = 6443
+
+/** 22, 22/tcp, 53/udp, 8000-8010. Throws TaskError. */
+export function portsOf(text: string | number): Ports {
+  const [, from = '', to = from, proto = 'tcp'] =
+    /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(String(text)) ?? []
+  const [first, last] = [Number(from), Number(to)]
+  if (from === '' || first < 1 || last > 65535 || first > last)
+    throw new TaskError(`${JSON.stringify(text)} is no port such as 22, 53/udp or 8000-8010/tcp`)
+  return { proto: proto as Proto, first, last }
+}
+
+const matchOf = (ports: Flow['ports']): Match =>
+  ports.includes('any') ? 'any' : ports.map(portsOf)
+
+const named = (inventory: Inventory, names: string | readonly string[]): Side[] =>
+  [names].flat().map(name => endpoint(inventory, name))
+
+const listed = (names: string | readonly string[]): string => [names].flat().join(', ')
+
+/** What a flow is called where a rule of it decides. */
+export const titleOf = (flow: Flow): string =>
+  flow.comment ?? `${listed(flow.from)} → ${listed(flow.to)}`
+
+/** All rules of a host, in order. Pure. Throws TaskError naming the flow that makes no sense. */
+export function rulesOf(inventory: Inventory, host: Host, firewall: Firewall): RuleSet {
+  const own = addressesOf(inventory, host).map(address)
+  const networks: Side = { is: 'in', blocks: disjoint(inside(inventory)) }
+  const forwards = firewall.firewall_forwards.map((f, i) =>
+    about(`firewall_forwards[${i}]`, () => redirect(inventory, f, i)),
+  )
+  const rules = [
+    ...api(inventory, own),
+    ...vrrp(inventory, host),
+    ...(['input', 'forward'] as const).map((chain): Rule => ({
+      chain,
+      from: networks,
+      to: chain === 'input' ? { is: 'any' } : networks,
+      match: 'ping',
+      verdict: 'accept',
+      why: 'networks of the inventory may ping each other',
+    })),
+    ...[...inventory.networks.keys()].map((name): Rule => {
+      const side = endpoint(inventory, name)
+      const why = `neighbours in ${name}, should its bridge ask the firewall`
+      return { chain: 'forward', from: side, to: side, match: 'any', verdict: 'accept', why }
+    }),
+    ...dnsmasq(inventory, host),
+    ...firewall.firewall_flows.flatMap((f, i) =>
+      about(`firewall_flows[${i}]`, () => flowRules(inventory, f, i, own)),
+    ),
+    ...forwards.map((r): Rule => ({
+      chain: 'forward',
+      from: { is: 'any' },
+      to: { is: 'in', blocks: [address(r.to)] },
+      match: [
+        { proto: r.ports.proto, first: r.toPort, last: r.toPort + r.ports.last - r.ports.first },
+      ],
+      verdict: 'accept',
+      forwarded: true,
+      why: r.why,
+      forward: r.forward,
+    })),
+  ]
+  return {
+    rules,
+    redirects: forwards,
+    masquerade: disjoint(
+      firewall.firewall_masquerade.flatMap(name => {
+        const side = about('firewall_masquerade', () => endpoint(inventory, name))
+        return side.is === 'in' ? side.blocks : []
+      }),
+    ),
+  }
+}
+
+function about<T>(what: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof TaskError)) throw error
+    throw new TaskError(`${what}: ${error.message}`, { hint: error.hint })
+  }
+}
+
+function flowRules(inventory: Inventory, flow: Flow, i: number, own: readonly Block[]): Rule[] {
+  const from = sides(named(inventory, flow.from))
+  const to = named(inventory, flow.to)
+  const match = matchOf(flow.ports)
+  const make = (chain: Rule['chain'], targets: readonly Side[]): Rule[] =>
+    from.flatMap(source =>
+      targets.map((target): Rule => ({
+        chain,
+        from: source,
+        to: target,
+        match,
+        verdict: 'accept',
+        why: titleOf(flow),
+        flow: i,
+      })),
+    )
+  const mine = (b: Block): boolean => own.some(o => o.base === b.base && b.prefix === 32)
+  const split = (keep: (b: Block) => boolean): Side[] =>
+    to.flatMap((side): Side[] => {
+      if (side.is !== 'in') return [side]
+      const blocks = side.blocks.filter(keep)
+      return blocks.length > 0 ? [{ is: 'in', blocks }] : []
+    })
+  return [
+    ...make(
+      'input',
+      sides(split(mine)).filter(s => s.is !== 'out'),
+    ),
+    ...make('forward', sides(split(b => !mine(b)))),
+  ]
+}
+
+/** Whatever the flows say: from outside nobody reaches the API. */
+function api(inventory: Inventory, own: readonly Block[]): Rule[] {
+  const vips = [...inventory.vips.values()].filter(v => v.check === 'k3s')
+  const members = vips.flatMap(v => inventory.groups.get(v.backends) ?? [v.backends])
+  const blocks = disjoint(
+    [
+      ...vips.map(v => v.address),
+      ...members.flatMap(m => inventory.hosts.get(m)?.nics.map(n => n.address) ?? []),
+    ].map(address),
+  )
+  if (blocks.length === 0) return []
+  const ports = [...new Set([API_PORT, ...vips.flatMap(v => v.ports)])]
+  const local = blocks.some(b => own.some(o => o.base === b.base))
+  const chains = local ? (['input', 'forward'] as const) : (['forward'] as const)
+  return chains.map(chain => ({
+    chain,
+    from: endpoint(inventory, 'wan'),
+    to: { is: 'in', blocks },
+    match: ports.map(p => ({ proto: 'tcp', first: p, last: p })),
+    verdict: 'drop',
+    why: 'the K3s API is for the networks of the inventory only',
+  }))
+}
+
+/** Balancers of one VIP hear each other. */
+function vrrp(inventory: Inventory, host: Host): Rule[] {
+  const peers = [...inventory.vips.values()]
+    .map(v => inventory.groups.get(v.balancers) ?? [v.balancers])
+    .filter(names => names.includes(host.name))
+    .flatMap(names => names.filter(n => n !== host.name))
+    .flatMap(n => inventory.hosts.get(n)?.nics.map(c => c.address) ?? [])
+  if (peers.length === 0) return []
+  const from: Side = { is: 'in', blocks: disjoint(peers.map(address)) }
+  const why = 'VRRP of its fellow balancers'
+  return [{ chain: 'input', from, to: { is: 'any' }, match: 'vrrp', verdict: 'accept', why }]
+}
+
+/** libvirt's own DNS for networks of mode `nat`. */
+const dnsmasq = (inventory: Inventory, host: Host): Rule[] =>
+  [...inventory.networks.values()]
+    .filter(n => n.mode === 'nat' && n.router === host.name && n.gateway !== undefined)
+    .map(n => ({
+      chain: 'input',
+      from: endpoint(inventory, n.name),
+      to: { is: 'in', blocks: [address(n.gateway ?? '')] },
+      match: (['udp', 'tcp'] as const).map(proto => ({ proto, first: 53, last: 53 })),
+      verdict: 'accept',
+      why: `libvirt's DNS for ${n.name}`,
+    }))
+
+function redirect(inventory: Inventory, forward: Forward, i: number): Redirect {
+  const side = endpoint(inventory, forward.to)
+  const [target] = side.is === 'in' ? side.blocks : []
+  if (side.is !== 'in' || side.blocks.length !== 1 || target?.prefix !== 32)
+    throw new TaskError(`${forward.to} is not one address`)
+  const ports = portsOf(forward.port)
+  const to = formatIpv4(target.base)
+  return {
+    ports,
+    to,
+    toPort: forward.to_port ?? ports.first,
+    why: forward.comment ?? `${forward.port} → ${forward.to}:${forward.to_port ?? ports.first}`,
+    forward: i,
+  }
+}
+
+/** A new connection, or something without ports. */
+export interface Packet {
+  readonly from: string
+  readonly to: string
+  readonly proto: Proto | 'ping'
+  /** 0 without ports. */
+  readonly port: number
+}
+
+/** What a chain does with a packet. `rule` undefined: none fits, so it is dropped. */
+export function decide(
+  { rules }: Pick<RuleSet, 'rules'>,
+  chain: Rule['chain'],
+  packet: Packet,
+  forwarded = false,
+): { readonly verdict: 'accept' | 'drop'; readonly rule: Rule | undefined } {
+  const [from, to] = [parseIpv4(packet.from) ?? 0, parseIpv4(packet.to) ?? 0]
+  const fits = (match: Match): boolean => {
+    if (match === 'any') return true
+    if (typeof match === 'string') return match === packet.proto
+    return match.some(
+      p => p.proto === packet.proto && packet.port >= p.first && packet.port <= p.last,
+    )
+  }
+  const rule = rules.find(
+    r =>
+      r.chain === chain &&
+      isOf(r.from, from) &&
+      isOf(r.to, to) &&
+      fits(r.match) &&
+      (r.forwarded !== true || forwarded),
+  )
+  return { verdict: rule?.verdict ?? 'drop', rule }
+}

@@ -1,0 +1,23 @@
+import { decide, TaskError, type RuleSet } from '../../lib/index.ts'
+
+/** Prints SSH_CONNECTION of the nearest ancestor that has one: sudo keeps it from its command. */
+export const CLIENT = `p=$$
+while [ "$p" -gt 1 ]; do
+  line=$(tr '\\0' '\\n' <"/proc/$p/environ" 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
+  [ -n "$line" ] && { echo "$line"; break; }
+  while read -r key value; do [ "$key" = PPid: ] && p=$value && break; done <"/proc/$p/status"
+done`
+
+/** Would the rules let in the very connection that this is? `connection`: client, its port, server, its port. Throws TaskError. */
+export function stillAdmits(rules: RuleSet, connection: string): void {
+  const [from, , to, port] = connection.trim().split(' ')
+  if (from === undefined || to === undefined || port === undefined) return
+  const hint = 'declare it in firewall_flows: {from: lan, to: <this host>, ports: [22]}'
+  if (from.includes(':'))
+    throw new TaskError(`fmc came over IPv6 (${from}), which the firewall drops`, {
+      hint: 'ssh: {host: <IPv4 address>}',
+    })
+  const packet = { from, to, proto: 'tcp', port: Number(port) } as const
+  if (decide(rules, 'input', packet).verdict === 'drop')
+    throw new TaskError(`no flow lets fmc's own SSH in: ${from} → ${to} port ${port}`, { hint })
+}

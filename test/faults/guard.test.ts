@@ -1,0 +1,123 @@
+// The dead man's guard on a real host: real timers, sessions, cables and boots. Its logic by cases: test/engine/guarded.test.ts.
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { cut, heal } from '../../lib/lab/index.ts'
+import { HOSTS, inventoryText, project, soon, type Name, type Project } from './project.ts'
+
+const SECONDS = 8
+/** `cut` lets nobody in who is not in yet, `shut` nobody at all; `loose` and `other` are harmless. */
+const ROLE = `
+    const rules = { cut: 'tcp dport 22 ct state new drop', shut: 'tcp dport 22 drop', loose: 'tcp dport 9 drop', other: 'tcp dport 10 drop' }[vars.what]
+    await directory('/srv/rules')
+    await fmc.guarded('rules', {
+      files: ['/srv/rules/nft'],
+      save: 'nft -s list table inet guarded >table 2>/dev/null || :',
+      undo: "printf 'table inet guarded\\\\ndelete table inet guarded\\\\n' | cat - table | nft -f -",
+      seconds: ${SECONDS},
+    }, async () => {
+      await file('/srv/rules/nft', { content: \`table inet guarded
+delete table inet guarded
+table inet guarded { chain input { type filter hook input priority 0; \${rules}; } }
+\`, notify: 'load' })
+      await flush()
+      if (vars.linger) await $({ creates: '/srv/rules/lingered' })\`touch /run/lingering; sleep 30; touch /srv/rules/lingered\`
+    })`
+const HANDLERS = 'load: () => $`nft -f /srv/rules/nft`'
+const VARS = "what: z.string().default('loose'), linger: z.boolean().default(false)"
+const STATE = 'cat /srv/rules/nft 2>/dev/null; nft -s list table inet guarded 2>/dev/null; true'
+const NOTHING_LEFT = `! [ -e /var/lib/fmc/guard/rules ] && ! ls /etc/systemd/system/*guard* /etc/systemd/system/timers.target.wants/*guard* 2>/dev/null && ! systemctl list-timers --all | grep fmc-guard`
+
+/** Does a new connection reach sshd? */
+const answers = async (p: Project, host: Name): Promise<boolean> =>
+  (await p.rig.inLan('timeout', '1', 'bash', '-c', `head -c 4 </dev/tcp/${HOSTS[host]}/22`))
+    .stdout === 'SSH-'
+
+const untilSsh = async (p: Project, host: Name): Promise<number> => {
+  const start = performance.now()
+  await soon(() => answers(p, host), 90)
+  return Math.round((performance.now() - start) / 100) / 10
+}
+
+void t.test('the guard', { timeout: 300_000 }, async t => {
+  const p = await project(t, 'faults-guard', {
+    inventory: inventoryText(name => (name === 'c' ? ['ssh: { transport: openssh }'] : [])),
+  })
+  p.role('rules', ROLE, { handlers: HANDLERS, vars: VARS })
+  for (const host of ['a', 'b', 'c'] as const)
+    await p.rig.text(host, 'command -v nft || apt-get -qq install -y nftables >/dev/null')
+  const set = (what: string): string[] => ['-e', `what=${what}`]
+
+  await t.test('confirmed; then nothing to do', async t => {
+    const ran = await p.fmc('role', 'rules', 'a:b:c')
+    t.equal(ran.code, 0, JSON.stringify(ran.failures))
+    t.match(ran.recap, { unpredicted: 0, unneeded: 0 })
+    t.equal(
+      ran.tasks.filter(e => e.note?.startsWith('confirmed over a new connection in')).length,
+      3,
+    )
+    for (const host of ['a', 'b', 'c'] as const) t.ok(await p.holds(host, NOTHING_LEFT), host)
+    t.match(await p.fmc('role', 'rules', 'a:b:c'), { code: 0, changed: [] })
+  })
+
+  for (const what of ['cut', 'shut'])
+    await t.test(`rules that ${what} SSH off`, async t => {
+      const before = await p.rig.text('a', STATE)
+      const ran = await p.fmc('role', 'rules', 'a', ...set(what))
+      t.ok([2, 4].includes(ran.code), String(ran.code))
+      t.comment(ran.failures['a'])
+      t.match(ran.failures['a'], /undone at \S+Z|stopped answering|closed/)
+      t.comment(`SSH answered again; the run took ${ran.seconds} s with a guard of ${SECONDS} s`)
+      t.equal(await p.rig.text('a', STATE), before, 'as it was')
+      const next = await p.fmc('role', 'rules', 'a')
+      t.equal(next.code, 0, JSON.stringify(next.failures))
+      const told = next.tasks.find(e => e.task === 'guard rules')
+      if (what === 'cut')
+        t.match(told?.changes, [{ what: /^undone at .*because nobody confirmed/ }])
+      t.ok(await p.holds('a', NOTHING_LEFT))
+    })
+
+  await t.test('the runner is killed between arm and confirm', async t => {
+    const before = await p.rig.text('a', STATE)
+    const run = p.start('role', 'rules', 'a', ...set('cut'), '-e', 'linger=true')
+    t.ok(await soon(() => answers(p, 'a').then(yes => !yes), 20), 'nobody gets in')
+    run.kill('SIGKILL')
+    await run.end
+    t.comment(`SSH answers again after ${await untilSsh(p, 'a')} s (guard of ${SECONDS} s)`)
+    t.equal(await p.rig.text('a', STATE), before)
+    const dry = await p.fmc('role', 'rules', 'a', '--dry-run')
+    t.match(dry.tasks[0]?.changes, [{ what: /^undone at / }])
+    t.match(await p.fmc('role', 'rules', 'a'), { code: 0 })
+  })
+
+  await t.test('the host is cut off after the change', async t => {
+    const before = await p.rig.text('b', STATE)
+    const run = p.start('role', 'rules', 'b', ...set('other'), '-e', 'linger=true')
+    t.ok(await soon(() => p.holds('b', 'test -e /run/lingering')))
+    await cut(p.rig.state, 'b')
+    await sleep((SECONDS + 3) * 1000)
+    await heal(p.rig.state, 'b')
+    t.comment(`SSH answers ${await untilSsh(p, 'b')} s after the cable is back`)
+    t.equal(await p.rig.text('b', STATE), before)
+    run.kill('SIGKILL')
+    await run.end
+  })
+
+  await t.test('the host boots while the guard is armed', async t => {
+    const before = await p.rig.text('c', 'cat /srv/rules/nft')
+    const run = p.start('role', 'rules', 'c', ...set('other'), '-e', 'linger=true')
+    t.ok(await soon(() => p.holds('c', 'test -e /run/lingering')))
+    run.kill('SIGKILL')
+    await run.end
+    await p.rig.on('c', 'systemctl reboot')
+    t.ok(
+      await soon(
+        () =>
+          p.holds('c', '! test -e /run/lingering && systemctl -q is-active fmc-guard-rules.timer'),
+        60,
+      ),
+      'the timer counts anew',
+    )
+    t.ok(await soon(() => p.holds('c', 'test -e /var/lib/fmc/guard/rules/undone'), 30))
+    t.equal(await p.rig.text('c', 'cat /srv/rules/nft'), before)
+  })
+})

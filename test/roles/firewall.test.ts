@@ -1,0 +1,246 @@
+// The firewall of today's cloud on the lab's hypervisor, with a host or two of each network around it.
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { endsOf, explain } from '../../lib/firewall/path.ts'
+import { rulesOf } from '../../lib/firewall/rules.ts'
+import { loadInventory } from '../../lib/inventory/load.ts'
+import { vars } from '../../roles/firewall/vars.ts'
+import { proveRole, rig, ROOT, run, type Rig } from '../rig/lab.ts'
+import { listen, reach, type Attempt } from '../rig/reach.ts'
+
+const HV = 'hypervisor'
+const HOSTS = [
+  HV,
+  'loadbalancer1',
+  'infra-cluster',
+  'postgresql1',
+  'master1',
+  'worker1',
+  'storage1',
+]
+const PORTS: Pick<Attempt, 'proto' | 'port'>[] = [
+  ...[22, 53, 80, 443, 2049, 5432, 6443, 9999].map(port => ({ proto: 'tcp' as const, port })),
+  ...[53, 123, 9999].map(port => ({ proto: 'udp' as const, port })),
+]
+/** The lab's LAN stands for the LAN and, with an address of nobody, for the Internet behind the router. */
+const WAN = '203.0.113.1'
+const LAN = '192.168.0.1'
+/** Somebody who comes out of the tunnel: what WireGuard hands to the kernel is a packet like any other. */
+const VPN = '10.17.0.2'
+const SOURCES = ['lan', 'wan', 'vpn', ...HOSTS]
+const TARGETS = ['lan', 'wan', ...HOSTS]
+const ROLE = ['role', 'firewall', HV]
+
+/** What must be so, whatever the evaluator says: source, target, ports that answer. */
+const DECLARED: [string, string, string][] = [
+  ['lan', HV, '22'],
+  ['wan', HV, ''],
+  ['vpn', HV, 'all'],
+  ['vpn', 'master1', 'all'],
+  ['vpn', 'postgresql1', 'all'],
+  ['vpn', 'loadbalancer1', 'all'],
+  ['loadbalancer1', HV, '22'],
+  ['master1', HV, ''],
+  ['lan', 'master1', '22'],
+  ['lan', 'worker1', '22'],
+  ['lan', 'infra-cluster', '22 53 53/udp 123/udp'],
+  ['lan', 'postgresql1', '22'],
+  ['wan', 'master1', ''],
+  ['wan', 'worker1', ''],
+  ['wan', 'infra-cluster', ''],
+  ['loadbalancer1', 'master1', '22 6443'],
+  ['loadbalancer1', 'worker1', '22 80 443'],
+  ['infra-cluster', 'master1', ''],
+  ['postgresql1', 'storage1', '2049'],
+  ['postgresql1', 'worker1', ''],
+  ['worker1', 'postgresql1', '5432'],
+  ['master1', 'infra-cluster', '53 53/udp 123/udp'],
+  ['master1', 'lan', ''],
+]
+
+const name = ({ proto, port }: Pick<Attempt, 'proto' | 'port'>): string =>
+  proto === 'udp' ? `${port}/udp` : String(port)
+
+const ALL = PORTS.map(name).join(' ')
+
+/** A network namespace behind the hypervisor's wg0. */
+async function vpn(t: Test, r: Rig): Promise<string> {
+  const hv = r.state.hosts.find(h => h.name === HV)?.netns ?? ''
+  const netns = `${hv}-vpn`
+  t.teardown(() => run(['ip', 'netns', 'del', netns]))
+  const commands = [
+    `ip netns add ${netns}`,
+    `ip link add wg0 netns ${hv} type veth peer name vpn0 netns ${netns}`,
+    `ip -n ${hv} addr add 10.17.0.1/24 dev wg0; ip -n ${hv} link set wg0 up`,
+    `ip -n ${netns} addr add ${VPN}/24 dev vpn0; ip -n ${netns} link set vpn0 up; ip -n ${netns} route add default via 10.17.0.1`,
+  ]
+  const { code, stderr } = await run(['sh', '-ec', commands.join('\n')])
+  if (code !== 0) throw new Error(stderr)
+  return `/run/netns/${netns}`
+}
+
+/** source → target → ports that answer, tried for real. */
+async function matrix(r: Rig, tunnel: string): Promise<Map<string, string>> {
+  const inventory = await loadInventory(join(ROOT, 'inventory.yaml'))
+  const found = new Map<string, string>()
+  const address = (from: string, to: string): string =>
+    to === 'lan'
+      ? LAN
+      : to === 'wan'
+        ? WAN
+        : endsOf(inventory, from === 'lan' ? LAN : from === 'vpn' ? VPN : from, to)[1]
+  await Promise.all(
+    SOURCES.map(async from => {
+      const there = from === 'vpn' ? tunnel : HOSTS.includes(from) ? from : undefined
+      const targets = TARGETS.filter(
+        to => to !== from && (there !== undefined || HOSTS.includes(to)),
+      )
+      const tries = targets.flatMap(to =>
+        PORTS.map(p => ({ ...p, target: to, to: address(from, to) })),
+      )
+      const yes = await reach(
+        r.state,
+        there,
+        tries.map(({ to, proto, port }) => ({
+          to,
+          proto,
+          port,
+          ...(from === 'wan' ? { from: WAN } : {}),
+        })),
+      )
+      for (const to of targets)
+        found.set(
+          `${from} ${to}`,
+          tries
+            .filter((a, i) => a.target === to && yes[i])
+            .map(name)
+            .join(' '),
+        )
+    }),
+  )
+  return found
+}
+
+/** The same, as the rules say. */
+async function expected(): Promise<Map<string, string>> {
+  const inventory = await loadInventory(join(ROOT, 'inventory.yaml'))
+  const host = inventory.hosts.get(HV)
+  if (!host) throw new Error('no hypervisor')
+  const own = Object.fromEntries(Object.entries(host.vars).filter(([k]) => k in vars.shape))
+  const rules = new Map([[HV, rulesOf(inventory, host, vars.parse(own))]])
+  const said = new Map<string, string>()
+  for (const source of SOURCES)
+    for (const target of TARGETS.filter(to => to !== source)) {
+      if (!HOSTS.includes(source) && source !== 'vpn' && !HOSTS.includes(target)) continue
+      const named = (n: string): string => ({ lan: LAN, vpn: VPN })[n] ?? n
+      const [from, to] = endsOf(inventory, named(source), named(target))
+      // The lab's LAN is a router, too: what is up to it passes.
+      const open = PORTS.filter(
+        p => explain(inventory, rules, { from, to, ...p }).verdict !== 'drop',
+      )
+      said.set(`${source} ${target}`, open.map(name).join(' '))
+    }
+  return said
+}
+
+void t.test('firewall', { timeout: 240_000 }, async t => {
+  const r = await rig(t, 'firewall', { hosts: HOSTS })
+  await r.inLan('ip', 'addr', 'add', `${WAN}/32`, 'dev', 'lo')
+  const tunnel = await vpn(t, r)
+  for (const host of [undefined, ...HOSTS]) await listen(t, r.state, host, PORTS)
+  const nft = (what = '-s list ruleset') => r.text(HV, `nft ${what}`)
+
+  await t.test('before: everything passes, or the table below proves nothing', async t => {
+    const open = await matrix(r, tunnel)
+    t.match(open.get('wan master1'), '6443')
+    t.match(open.get('infra-cluster worker1'), '9999/udp')
+  })
+
+  await t.test('apply; tables of others are untouched; firewalld gives way', async t => {
+    await r.text(
+      HV,
+      `command -v nft >/dev/null || apt-get -qq install -y nftables >/dev/null
+nft 'table ip foreign { chain c { type filter hook forward priority 0; ct state new counter accept; }; }'`,
+    )
+    const unit = `[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=true
+ExecStop=sh -c "nft list table inet fmc >/run/proven"
+[Install]
+WantedBy=multi-user.target
+`
+    await r.on(HV, 'cat >/etc/systemd/system/firewalld.service', unit)
+    await r.text(HV, 'systemctl daemon-reload; systemctl -q enable --now firewalld')
+    const done = await proveRole(t, r, ...ROLE)
+    t.ok(done.changed.includes(`${HV} firewall/firewalld gives way to fmc's table`))
+    t.match(
+      await r.text(HV, 'cat /run/proven; systemctl is-enabled firewalld || true'),
+      /policy drop[^]*disabled/,
+    )
+    t.match(await nft(), /table ip foreign/)
+    t.notMatch(
+      await r.text(HV, 'ls /var/lib/fmc/guard /etc/systemd/system'),
+      /fmc-guard|firewall$/m,
+      'no guard is left',
+    )
+  })
+
+  await t.test('port matrix', async t => {
+    const [open, said] = await Promise.all([matrix(r, tunnel), expected()])
+    t.comment(`answered, of ${PORTS.map(name).join(' ')}:`)
+    for (const [pair, ports] of open) t.comment(`${pair.replace(' ', ' → ')}: ${ports || '-'}`)
+    for (const [from, to, ports] of DECLARED)
+      t.equal(open.get(`${from} ${to}`), ports === 'all' ? ALL : ports, `${from} → ${to}`)
+    for (const [pair, ports] of open)
+      t.equal(ports, said.get(pair), `${pair}: as fmc firewall explain says`)
+  })
+
+  await t.test('nobody of the LAN passes for somebody behind the hypervisor', async t => {
+    await nft(
+      `'table ip spoof { chain c { type filter hook postrouting priority 0; ip saddr 10.17.4.99 counter; }; }'`,
+    )
+    await r.inLan('ip', 'addr', 'add', '10.17.4.99/32', 'dev', 'lo')
+    await reach(r.state, undefined, [
+      { from: '10.17.4.99', to: '10.17.3.11', proto: 'udp', port: 53 },
+    ])
+    t.match(await nft('list table ip spoof'), /counter packets 0 /)
+    await r.inLan('ip', 'addr', 'del', '10.17.4.99/32', 'dev', 'lo')
+  })
+
+  await t.test('a table that is gone or altered is drift', async t => {
+    for (const by of ['delete table inet fmc', 'insert rule inet fmc forward accept']) {
+      const before = await nft('-s list table inet fmc')
+      await nft(by)
+      const planned = await r.fmc(...ROLE, '--dry-run')
+      t.strictSame(planned.changed, [`${HV} firewall/table inet fmc`], by)
+      const done = await r.fmc(...ROLE)
+      t.match(done, { code: 0, changed: planned.changed }, by)
+      t.equal(await nft('-s list table inet fmc'), before, by)
+    }
+  })
+
+  await t.test('rules that would lock fmc out are refused before anything is changed', async t => {
+    const before = await nft()
+    const bad = 'firewall_flows: [{ from: 10.99.0.0/16, to: hypervisor, ports: [22] }]\n'
+    const file = join(t.testdir({ 'bad.yaml': bad }), 'bad.yaml')
+    const ran = await r.fmc(...ROLE, '-e', `@${file}`)
+    t.equal(ran.code, 2)
+    t.match(
+      ran.failures.join(),
+      /no flow lets fmc's own SSH in: 192\.168\.0\.1 → 192\.168\.0\.40 port 22/,
+    )
+    t.equal(await nft(), before)
+  })
+
+  await t.test('after a boot: the unit has loaded it, and the matrix is the same', async t => {
+    const before = await nft('-s list table inet fmc')
+    await r.text(HV, 'nft flush ruleset')
+    const booted = await r.fmc('role', 'reboot', HV)
+    t.equal(booted.code, 0, booted.failures.join('\n'))
+    t.equal(await nft('-s list table inet fmc'), before)
+    const [open, said] = await Promise.all([matrix(r, tunnel), expected()])
+    for (const [pair, ports] of open) t.equal(ports, said.get(pair), pair)
+    t.match(await r.fmc(...ROLE), { code: 0, changed: [] })
+  })
+})
