@@ -11,13 +11,12 @@ import { portsOf, rulesOf, type Firewall, type Packet, type RuleSet } from '../f
 import { locateVar } from '../inventory/role-vars.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { openContext } from './context.ts'
-import { roleHosts } from './role-hosts.ts'
+import { loadRole } from './load.ts'
 
 export interface ExplainOptions {
   readonly inventory: string
   readonly extraVars?: string[] | undefined
   readonly json?: boolean
-  readonly playbook: string
 }
 
 /** `fmc firewall explain`: the text to print. Exit code 0 whatever the answer is. Throws UsageError. */
@@ -30,7 +29,7 @@ export async function explainCommand(
   const { inventory } = await openContext(o, undefined)
   const [source, target] = asUsage(() => endsOf(inventory, from, to))
   const packet = { from: source, to: target, ...asUsage(() => portOf(port)) }
-  const answer = explain(inventory, await firewalls(inventory, o), packet)
+  const answer = explain(inventory, await firewalls(inventory, o.inventory), packet)
   const where = await placesOf(o.inventory, inventory)
   return {
     text: o.json ? json(answer, where) : text(inventory, answer, where),
@@ -55,24 +54,19 @@ function portOf(text: string): Pick<Packet, 'proto' | 'port'> {
   return { proto, port: first }
 }
 
-/** The rules of every host that the playbook gives the role. */
-async function firewalls(inventory: Inventory, o: ExplainOptions): Promise<Map<string, RuleSet>> {
-  const role = (await roleHosts(o.inventory, inventory, o.playbook)).find(
-    r => r.role === 'firewall',
-  )
+/** The rules of every host that has flows. */
+async function firewalls(inventory: Inventory, file: string): Promise<Map<string, RuleSet>> {
+  const { vars } = await loadRole('firewall', file)
   const found = new Map<string, RuleSet>()
-  for (const name of role?.hosts ?? []) {
-    const host = inventory.hosts.get(name)
-    const vars = host && role?.vars.safeParse(own(role.vars.shape, host.vars))
-    if (!host || !vars) continue
-    if (!vars.success)
-      throw new UsageError(`the firewall's variables of ${name} are not right`, {
+  for (const host of inventory.hosts.values()) {
+    if (host.vars['firewall_flows'] === undefined) continue
+    const parsed = vars.safeParse(own(vars.shape, host.vars))
+    if (!parsed.success)
+      throw new UsageError(`the firewall's variables of ${host.name} are not right`, {
         hint: 'fmc lint says what is wrong',
       })
-    found.set(
-      name,
-      asUsage(() => rulesOf(inventory, host, vars.data as unknown as Firewall)),
-    )
+    const rules = asUsage(() => rulesOf(inventory, host, parsed.data as unknown as Firewall))
+    found.set(host.name, rules)
   }
   return found
 }

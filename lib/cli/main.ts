@@ -200,7 +200,6 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .addOption(inventoryOption())
     .addOption(extraVars())
     .option('--json', 'as JSON')
-    .option('--playbook <name>', 'that gives hosts the role firewall', 'site')
     .option('--lab', 'accepted like everywhere; the lab has the same inventory')
     .action((from: string, to: string, port: string, o: ExplainOptions) =>
       set(explainFlow(from, to, port, o)),
