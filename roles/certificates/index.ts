@@ -9,11 +9,10 @@ import {
   type Common,
   type Finding,
   type Findings,
-  type Host,
   type Page,
 } from '../../lib/index.ts'
 import { CERTIFICATES, parseDates } from '../health/cluster.ts'
-import { healthyIn, survey } from '../k3s-common/survey.ts'
+import { isBack, k3sUnitOf } from '../k3s-common/back.ts'
 import { serves } from '../k3s-server/gates.ts'
 
 const vars = z.object({
@@ -33,10 +32,10 @@ export default role({
   summary: 'Restarts K3s where certificates end soon: that renews them',
   vars,
   async tasks({ vars, host }) {
-    const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
+    const unit = k3sUnitOf(host)
     await renewed({ unit, days: vars.certificates_renew_days })
     if (unit === 'k3s') await gate('the server works', serves(), { timeoutSeconds: 300 })
-    await gate('its node is Ready', () => isReady(host), { timeoutSeconds: 300 })
+    await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
   },
 })
 
@@ -60,12 +59,6 @@ const renewed = resource({
     ]
   },
 })
-
-async function isReady({ name }: Host): Promise<true | string> {
-  const [voice] = healthyIn(await survey())
-  if (!voice) return 'no K3s server answers'
-  return voice[1].nodes.some(n => n.name === name && n.ready) || `${name} is not Ready`
-}
 
 /** How long each node's certificates last. */
 export function page({ hosts, found, lost, inventory }: Findings): Page {

@@ -11,8 +11,9 @@ import {
   TaskError,
   z,
 } from '../../lib/index.ts'
+import { isBack, isNode } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
-import { hasStarted, isNode, isReady } from '../reboot/index.ts'
+import { hasStarted } from '../reboot/index.ts'
 
 const vars = z.object({
   flatcar_version: z
@@ -44,6 +45,7 @@ export default role({
     const wanted = vars.flatcar_version
     if (wanted === undefined) return
     const due = (await versionNow()) !== wanted
+    const node = await isNode(host)
     const update = async (): Promise<void> => {
       if (due) {
         await $({
@@ -54,10 +56,9 @@ export default role({
       }
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
       await gate(`it runs Flatcar ${wanted}`, () => runs(wanted), { timeoutSeconds: 10 })
-      if (isNode(host))
-        await gate('its node is Ready', () => isReady(host.name), { timeoutSeconds: 300 })
+      if (node) await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
     }
-    await (isNode(host) ? drained(host, due, update) : update())
+    await (node ? drained(host, due, update) : update())
   },
 })
 

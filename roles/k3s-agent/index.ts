@@ -12,6 +12,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { adviceOn } from '../k3s-common/advice.ts'
+import { beats } from '../k3s-common/back.ts'
 import { install } from '../k3s-common/install.ts'
 import { nodeMarks } from '../k3s-common/labels.ts'
 import { CONFIG, platformOf } from '../k3s-common/platform.ts'
@@ -93,7 +94,7 @@ async function planHere(host: Host, version: string): Promise<AgentPlan> {
   return result
 }
 
-/** The Node is as it shall be. An agent that keeps ending by itself ends the wait. */
+/** The Node is as it shall be, since the unit has started. An agent that keeps ending by itself ends the wait. */
 function isReady(host: Host, server: Host, version: string): Check {
   const crashes = crashWatch()
   return async () => {
@@ -103,6 +104,6 @@ function isReady(host: Host, server: Host, version: string): Check {
         hint: adviceOn(said, 'k3s-agent'),
       })
     if (unit.active !== 'active') return `k3s-agent.service is ${unit.active}`
-    return notReady(await on(server, stateHere), host.name, version) ?? true
+    return notReady(await on(server, stateHere), host.name, version) ?? beats(host, server)
   }
 }

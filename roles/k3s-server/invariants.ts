@@ -1,4 +1,5 @@
 import { host, hosts, type Host, type Invariant } from '../../lib/index.ts'
+import { isBack } from '../k3s-common/back.ts'
 import { isUp } from './bootstrap.ts'
 import { addressOf, AGENTS, healthyIn, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
 
@@ -90,15 +91,13 @@ export const nodesReady: Invariant = {
   name: 'the nodes are Ready',
   timeoutSeconds: 120,
   async check(when, batch) {
-    const found = await survey()
-    if (when === 'before') return nodesAtRisk(found, batch) ?? true
-    const nodes = hosts(`${SERVERS}:${AGENTS}`).map(h => h.name)
-    return (
-      nodesMissing(
-        found,
-        batch.filter(name => nodes.includes(name)),
-      ) ?? true
+    if (when === 'before') return nodesAtRisk(await survey(), batch) ?? true
+    const answers = await Promise.all(
+      hosts(`${SERVERS}:${AGENTS}`)
+        .filter(h => batch.includes(h.name))
+        .map(isBack),
     )
+    return answers.filter(a => a !== true).join(', ') || true
   },
 }
 
@@ -110,17 +109,6 @@ export function nodesAtRisk(found: Survey, batch: readonly string[]): string | u
   const touched = nodes.filter(n => n.ready && batch.includes(n.name)).map(n => n.name)
   if (sick.length === 0 || touched.length === 0) return undefined
   return `${touched.join(', ')} must not be touched while ${sick.join(', ')} is not Ready: repair it first (fmc play site --limit ${sick.join(',')}), or, if it is gone for good, delete it (k3s kubectl delete node ${sick.join(' ')})`
-}
-
-export function nodesMissing(found: Survey, batch: readonly string[]): string | undefined {
-  const [voice] = healthyIn(found)
-  if (!voice) return 'no server answers'
-  const wrong = batch.flatMap(name => {
-    const node = voice[1].nodes.find(n => n.name === name)
-    if (!node) return [`there is no node ${name}`]
-    return node.ready ? [] : [`${name} is not Ready`]
-  })
-  return wrong.length > 0 ? wrong.join(', ') : undefined
 }
 
 /**

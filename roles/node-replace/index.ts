@@ -13,6 +13,7 @@ import {
 } from '../../lib/index.ts'
 import { stampOf } from '../etcd-snapshot/take.ts'
 import { AGENT_SCRIPT } from '../k3s-agent/state.ts'
+import { k3sUnitOf } from '../k3s-common/back.ts'
 import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
 import { STATE_SCRIPT } from '../k3s-common/state.ts'
 
@@ -26,7 +27,7 @@ export default role({
       .describe('The host still has its K3s data and is to begin anew all the same: set it aside'),
   }),
   async tasks({ vars, host }) {
-    const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
+    const unit = k3sUnitOf(host)
     const stamp = stampOf(begun())
     const there = async (path: string) => (await peek`test -e ${path}`).ok
     const had =

@@ -7,9 +7,8 @@ import {
   reboot,
   rebootDue,
   role,
-  type Host,
 } from '../../lib/index.ts'
-import { healthyIn, survey } from '../k3s-common/survey.ts'
+import { isBack, isNode } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
 import { vars } from './vars.ts'
 
@@ -20,34 +19,22 @@ export default role({
   async tasks({ vars, host }) {
     const due = await rebootDue()
     // Where no server answers there is nothing to drain, and nobody to say that the node is Ready.
-    const node = isNode(host) && healthyIn(await survey()).length > 0
+    const node = await isNode(host)
     if (due && host.groups.includes('storage'))
       await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
     const again = async (): Promise<void> => {
       await reboot({ timeoutSeconds: vars.reboot_timeout_seconds })
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
-      if (node) await gate('its node is Ready', () => isReady(host.name), { timeoutSeconds: 300 })
+      if (node) await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
     }
     await (node ? drained(host, due, again, vars.reboot_drain_seconds) : again())
   },
 })
 
-export const isNode = ({ groups }: Host): boolean =>
-  groups.includes('k3s_servers') || groups.includes('k3s_agents')
-
 /** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
 export async function hasStarted(): Promise<true | string> {
   const state = (await peek`systemctl is-system-running`).stdout.trim()
   return state === 'running' || state === 'degraded' ? true : `the system is ${state}`
-}
-
-/** As long as no server answers, only the server itself can bring that about. */
-export async function isReady(name: string): Promise<true | string> {
-  const [voice] = healthyIn(await survey())
-  if (!voice) return 'no K3s server answers'
-  const node = voice[1].nodes.find(n => n.name === name)
-  if (!node) return true
-  return node.ready ? true : `${name} is not Ready`
 }
 
 /** PostgreSQL writes its backups over NFS: a dump that loses its server hangs. */
