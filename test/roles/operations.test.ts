@@ -1,5 +1,6 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
 import t, { type Test } from 'tap'
+import certificates from '../../playbooks/certificates.ts'
 import etcdRestore from '../../playbooks/etcd-restore.ts'
 import nodeReplace from '../../roles/node-replace/index.ts'
 import { stampOf } from '../../roles/etcd-snapshot/take.ts'
@@ -21,6 +22,48 @@ const RUNS = `case "$*" in
   is-*) ;;
   *) echo "$*" >>/srv/systemctl ;;
 esac`
+
+const node = (name: string, more = {}) => ({
+  metadata: { name },
+  status: { conditions: [{ type: 'Ready', status: 'True' }] },
+  ...more,
+})
+
+/** An API server on host a, which every node has just told that it lives. */
+function apiOn(hosts: Hosts, nodes: readonly string[]): void {
+  hosts.program('a', 'systemctl', RUNS)
+  hosts.program('a', 'curl', `echo '{"health":"true"}'`)
+  hosts.program('a', 'etcdctl', 'echo a1, started, a-1, https://10.0.0.10:2380, x, false')
+  hosts.write('a', '/srv/nodes', JSON.stringify({ items: nodes.map(name => node(name)) }))
+  hosts.program(
+    'a',
+    'k3s',
+    `case "$*" in
+  *readyz*) echo ok ;;
+  *'get nodes'*) cat /srv/nodes ;;
+  *'get lease'*) cat /srv/lease 2>/dev/null || date -u +%FT%T.%NZ ;;
+esac`,
+  )
+}
+
+/** An agent with a certificate that a restart renews; `restart`: its state then. */
+function agentOn(hosts: Hosts, name: string, restart: 'active' | 'failed'): void {
+  hosts.write(name, KUBELET, '')
+  hosts.program(
+    name,
+    'systemctl',
+    `read -r up _ </proc/uptime
+case "$*" in
+  show*) cat /srv/unit 2>/dev/null || printf '%s\\n' ActiveState=active ExecMainStartTimestampMonotonic=1 ;;
+  *start*) printf 'ActiveState=${restart}\\nExecMainStartTimestampMonotonic=%s0000\\n' $(echo $up | tr -d .) >/srv/unit ;;
+esac`,
+  )
+  hosts.program(
+    name,
+    'openssl',
+    `days=10; [ ! -e /srv/unit ] || days=365; echo "notAfter=$(date -ud "+$days days" '+%b %e %T %Y GMT')"`,
+  )
+}
 
 const good = (t: Test, ran: Ran): void => {
   t.equal(ran.code, 0, ran.failures.join('\n'))
@@ -104,5 +147,47 @@ void t.test('etcd-restore', async t => {
     h.write('b', `${db}.before-restore/x`, 'all that there is')
     await h.run(plays, { extraVars, begun, limit: 'b' })
     t.equal(h.read('b', `${db}.before-restore/x`), 'all that there is')
+  })
+})
+
+void t.test('certificates', async t => {
+  const [, agents] = certificates.stages.flat()
+  const plays = agents ? [agents] : []
+  const groups = GROUPS.replace('[a, b, c]', '[a]').replace('[d]', '[c, d]')
+  const cluster = (restart: 'active' | 'failed'): Hosts => {
+    const hosts = new Hosts(t, {}, groups)
+    apiOn(hosts, ['a', 'c', 'd'])
+    agentOn(hosts, 'c', restart)
+    agentOn(hosts, 'd', restart)
+    return hosts
+  }
+  const changes = ['c certificates of k3s-agent', 'd certificates of k3s-agent']
+
+  await t.test('agents are restarted one after the other, once', async t => {
+    const hosts = cluster('active')
+    const ran = await hosts.run(plays)
+    good(t, ran)
+    t.strictSame(ran.changed, changes)
+    t.strictSame((await hosts.run(plays)).changed, [])
+  })
+
+  process.env['FMC_GATE_SECONDS'] = '1'
+  t.teardown(() => delete process.env['FMC_GATE_SECONDS'])
+  await t.test(
+    'an agent that does not come back stops the play; its node is still Ready',
+    async t => {
+      const hosts = cluster('failed')
+      const ran = await hosts.run(plays)
+      t.equal(ran.code, 2)
+      t.match(ran.failures, [/k3s-agent\.service on c is failed/])
+      t.strictSame(ran.changed, changes.slice(0, 1))
+    },
+  )
+  await t.test('so does one whose kubelet says nothing', async t => {
+    const hosts = cluster('active')
+    hosts.write('a', '/srv/lease', new Date(Date.now() - 3000).toISOString())
+    const ran = await hosts.run(plays)
+    t.match(ran.failures, [/the kubelet of c has not reported since it started/])
+    t.strictSame(ran.changed, changes.slice(0, 1))
   })
 })
