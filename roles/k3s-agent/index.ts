@@ -46,7 +46,7 @@ export default role({
     const server = serverNamed(todo.via.name)
 
     if (todo.forget) await on(server, () => noNode({ node: host.name }))
-    const notify = todo.joined ? ['restart k3s-agent'] : []
+    const notify = todo.restarts ? ['restart k3s-agent'] : []
     await install({ kind: 'agent', platform, vars, notify })
     await file(CONFIG, {
       content: agentConfig(
@@ -104,6 +104,8 @@ function isReady(host: Host, server: Host, version: string): Check {
         hint: adviceOn(said, 'k3s-agent'),
       })
     if (unit.active !== 'active') return `k3s-agent.service is ${unit.active}`
-    return notReady(await on(server, stateHere), host.name, version) ?? beats(host, server)
+    const why = notReady(await on(server, stateHere), host.name, version)
+    if (why === undefined) return beats(host, server)
+    return said === '' ? why : `${why}: ${said}: ${adviceOn(said, 'k3s-agent')}`
   }
 }

@@ -19,7 +19,8 @@ export interface AgentPlan {
   readonly seed: string
   /** Hash of the only authority that its token is to trust: the cluster's when it joins, then what it has. */
   readonly pin: string | undefined
-  readonly joined: boolean
+  /** Does it take a restart until it reads its configuration again? One that nobody lets in runs, too, and asks for ever. */
+  readonly restarts: boolean
   /** There is a Node of its name from an earlier life: its node password would be refused. */
   readonly forget: boolean
   readonly waitsFor?: string
@@ -37,8 +38,14 @@ export function plan({
   const [healthy] = healthyIn(found)
   const via = servers.find(s => s.name === healthy?.[0]) ?? servers[0]
   if (!via) return 'the group k3s_servers is empty'
-  const seed = servers.find(s => s.address === own.seed)?.address ?? via.address
-  const base = { via, seed, pin: own.joined ? own.pin : healthy?.[1].ca, joined: own.joined }
+  // It has learned of the others once it has joined; before, only the one that it is told of can let it in.
+  const able = own.joined || !healthy ? servers : servers.filter(s => isUp(found, s.name))
+  const base = {
+    via,
+    seed: able.find(s => s.address === own.seed)?.address ?? via.address,
+    pin: own.joined ? own.pin : healthy?.[1].ca,
+    restarts: own.joined || own.unit.active !== 'inactive',
+  }
   if (!healthy)
     return {
       ...base,
@@ -63,6 +70,9 @@ export function plan({
     }
   return { ...base, forget: node !== undefined && !own.joined }
 }
+
+const isUp = (found: Survey, name: string): boolean =>
+  healthyIn(found).some(([other]) => other === name)
 
 function ailment(found: Survey, name: string): string {
   const state = found.get(name)

@@ -6,7 +6,7 @@ export interface AgentState {
   /** Has it been a node of a cluster? */
   readonly joined: boolean
   readonly unit: UnitState
-  /** Its last words, if it does not run. */
+  /** Its last complaint, if it does not run or has not joined. */
   readonly said: string
   /** Address of the server that its config.yaml names. */
   readonly seed: string | undefined
@@ -19,8 +19,8 @@ export const AGENT_SCRIPT = `if [ -e ${DATA_DIR}/agent/client-kubelet.crt ] && [
 sed -n 's/^server: *//p' ${CONFIG} 2>/dev/null | head -n 1 | grep . || echo
 sed -n 's/^token: "K10\\([0-9a-f]*\\)::.*/\\1/p' ${CONFIG} 2>/dev/null | grep . || echo
 systemctl show -p ActiveState -p SubState -p NRestarts k3s-agent.service | tr '\\n' ' '; echo
-systemctl is-active -q k3s-agent.service ||
-  journalctl -q -u k3s-agent.service -o cat -n 60 2>/dev/null | grep -E 'level=(fatal|error)|^Error' | tail -n 1 || :`
+systemctl is-active -q k3s-agent.service && [ -e ${DATA_DIR}/agent/client-kubelet.crt ] ||
+  journalctl -q -u k3s-agent.service -o cat -n 60 2>/dev/null | grep -E 'level=(fatal|error)|^Error|Waiting to retrieve' | tail -n 1 || :`
 
 /** What a host without K3s answers. */
 const WHEN_NEW = 'no\n\n\nActiveState=inactive SubState=dead NRestarts=0\n'

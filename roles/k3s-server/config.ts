@@ -7,7 +7,7 @@ import type { ServerVars } from './vars.ts'
 export interface ServerConfig {
   readonly name: string
   readonly address: string
-  /** Names and addresses that the API certificate must hold. */
+  /** Names and addresses that the API certificate must hold, besides k3s_tls_san. */
   readonly sans: readonly string[]
   /** Address of the server to join; K3s ignores it once it has etcd data. */
   readonly via: string | undefined
@@ -36,7 +36,7 @@ export const serverConfig = (c: ServerConfig, vars: ServerVars): Secret =>
     'secrets-encryption': vars.k3s_secrets_encryption,
     server: c.clusterInit || c.via === undefined ? undefined : `https://${c.via}:6443`,
     'service-cidr': vars.k3s_service_cidr,
-    'tls-san': [...new Set(c.sans)],
+    'tls-san': [...new Set([...c.sans, ...vars.k3s_tls_san])],
     token: pinned(vars.k3s_token, 'server', c.pin),
     'write-kubeconfig-mode': '0600',
   })

@@ -37,6 +37,7 @@ void t.test('config.yaml of a server', t => {
   const vars = serverVars.parse({
     ...TOKENS,
     k3s_disable: ['traefik', 'local-storage'],
+    k3s_tls_san: ['k8s.example.com'],
     k3s_node_labels: { b: '1', a: '2', 'node-role.kubernetes.io/x': 'y' },
   })
   const server = {
@@ -58,7 +59,7 @@ void t.test('config.yaml of a server', t => {
     token: 'tok"en',
     'agent-token': 'agent',
     server: 'https://10.17.4.22:6443',
-    'tls-san': ['192.168.0.32', 'a'],
+    'tls-san': ['192.168.0.32', 'a', 'k8s.example.com'],
     disable: ['local-storage', 'traefik'],
     'node-label': ['a=2', 'b=1'],
     'secrets-encryption': true,
@@ -476,20 +477,29 @@ void t.test('what an agent does', t => {
   t.match(plan({ ...at, own, found: found(three) }), {
     seed: '10.17.4.22',
     pin: HASH,
-    joined: true,
+    restarts: true,
     forget: false,
   })
   t.match(
     plan({ ...at, own: fresh, found: found(down, three) }),
-    { via: { name: 'master2' }, seed: '10.17.4.22', forget: true },
+    { via: { name: 'master2' }, seed: '10.17.4.22', forget: true, restarts: false },
     'a Node of an earlier life',
+  )
+  const refused = parseAgent(
+    `no\n"https://10.17.4.21:6443"\n\nActiveState=active SubState=running NRestarts=0 \ntime=x level=error msg="401 Unauthorized"\n`,
+  )
+  t.equal(refused.said, '401 Unauthorized')
+  t.match(
+    plan({ ...at, own: refused, found: found(down, three) }),
+    { seed: '10.17.4.22', restarts: true },
+    'it runs and is not let in: another server and another token count after a restart',
   )
   const strange = up(three.members, [node('worker1', { address: '10.17.4.99' })])
   t.match(
     plan({ ...at, own: fresh, found: found(strange) }),
     /another machine runs as the node worker1, at 10\.17\.4\.99: two machines/,
   )
-  t.match(plan({ ...at, own, found: found(strange) }), { joined: true }, 'its own node moves')
+  t.match(plan({ ...at, own, found: found(strange) }), { restarts: true }, 'its own node moves')
   t.match(plan({ ...at, self: 'worker9', own: fresh, found: found({ ...three, ca: HASH }) }), {
     seed: '10.17.4.21',
     pin: HASH,
