@@ -5,7 +5,7 @@ import k3sUpgrade, { drainedAgent } from '../roles/k3s-upgrade/index.ts'
 
 /** Another release of K3s: a way back first, then servers one by one, then agents, each drained. */
 export default playbook('k3s-upgrade', [
-  play('Before', { hosts: 'k3s_servers', roles: [k3sUpgrade] }),
+  play('Before', { hosts: 'k3s_servers', roles: [k3sUpgrade], serial: 1 }),
   play('Servers', {
     hosts: 'k3s_servers',
     roles: [k3sServer],

@@ -5,6 +5,8 @@ import { scope, type PlannedChange } from './scope.ts'
 export interface RebootOptions extends Common {
   /** Time to come back; default 600 s. */
   readonly timeoutSeconds?: number | undefined
+  /** Also if it has booted since this job began: for what only a boot from now on brings about. */
+  readonly always?: boolean | undefined
 }
 
 /** Has the host not booted since this job began? */
@@ -22,7 +24,8 @@ export async function reboot(options: RebootOptions = {}): Promise<Result> {
   const here = scope()
   const { timeoutSeconds = 600 } = options
   return here.task('reboot', async task => {
-    if (!(await rebootDue())) return { changes: [], note: 'has booted since this job began' }
+    if (!options.always && !(await rebootDue()))
+      return { changes: [], note: 'has booted since this job began' }
     const change: PlannedChange = {
       what: 'reboot',
       script: 'systemctl reboot',

@@ -52,7 +52,8 @@ export default role({
           unless: STAGED,
           timeoutSeconds: 1800,
         })`flatcar-update --to-version ${wanted} --disable-afterwards`
-        await reboot()
+        // Whatever has booted it since this job began: it was not into this system, or there would be nothing due.
+        await reboot({ always: true })
       }
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
       await gate(`it runs Flatcar ${wanted}`, () => runs(wanted), { timeoutSeconds: 10 })

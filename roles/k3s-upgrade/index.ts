@@ -1,5 +1,5 @@
-import { flush, role, TaskError, z, type Host } from '../../lib/index.ts'
-import { speaks } from '../etcd-snapshot/index.ts'
+import { flush, on, role, TaskError, z, type Host } from '../../lib/index.ts'
+import { speaker } from '../etcd-snapshot/index.ts'
 import { takeSnapshot } from '../etcd-snapshot/take.ts'
 import { snapshotVars } from '../etcd-snapshot/vars.ts'
 import k3sAgent from '../k3s-agent/index.ts'
@@ -14,13 +14,13 @@ export default role({
   name: 'k3s-upgrade',
   summary: 'Refuses what would break the cluster; takes a snapshot and the token off the nodes',
   vars: z.object({ k3s_version: commonVars.k3s_version, ...snapshotVars }),
-  async tasks({ vars, host }) {
+  async tasks({ vars }) {
     const found = await survey()
     const refused = refusal(found, vars.k3s_version)
     if (refused !== undefined)
       throw new TaskError(refused, { hint: 'nothing was touched; fmc play health says more' })
-    if (older(found, vars.k3s_version).length > 0 && speaks(host, found))
-      await takeSnapshot(vars.etcd_snapshot_dir)
+    if (older(found, vars.k3s_version).length > 0)
+      await on(speaker(found), () => takeSnapshot(vars.etcd_snapshot_dir))
   },
 })
 

@@ -1,13 +1,4 @@
-import {
-  gate,
-  hosts,
-  inventory,
-  on,
-  peek,
-  reboot,
-  rebootDue,
-  role,
-} from '../../lib/index.ts'
+import { gate, hosts, inventory, on, peek, reboot, rebootDue, role } from '../../lib/index.ts'
 import { isBack, isNode } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
 import { vars } from './vars.ts'

@@ -1,11 +1,14 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
 import t, { type Test } from 'tap'
 import certificates from '../../playbooks/certificates.ts'
+import etcdSnapshot from '../../playbooks/etcd-snapshot.ts'
 import etcdRestore from '../../playbooks/etcd-restore.ts'
+import flatcarUpdate from '../../roles/flatcar-update/index.ts'
+import k3sUpgrade from '../../roles/k3s-upgrade/index.ts'
 import nodeReplace from '../../roles/node-replace/index.ts'
 import { stampOf } from '../../roles/etcd-snapshot/take.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
-import { $ } from '../../lib/index.ts'
+import { $, role, z } from '../../lib/index.ts'
 
 const GROUPS = `
 groups:
@@ -25,25 +28,32 @@ esac`
 
 const node = (name: string, more = {}) => ({
   metadata: { name },
-  status: { conditions: [{ type: 'Ready', status: 'True' }] },
+  status: {
+    conditions: [{ type: 'Ready', status: 'True' }],
+    nodeInfo: { kubeletVersion: 'v1.36.3+k3s1' },
+  },
   ...more,
 })
 
-/** An API server on host a, which every node has just told that it lives. */
-function apiOn(hosts: Hosts, nodes: readonly string[]): void {
-  hosts.program('a', 'systemctl', RUNS)
-  hosts.program('a', 'curl', `echo '{"health":"true"}'`)
-  hosts.program('a', 'etcdctl', 'echo a1, started, a-1, https://10.0.0.10:2380, x, false')
-  hosts.write('a', '/srv/nodes', JSON.stringify({ items: nodes.map(name => node(name)) }))
-  hosts.program(
-    'a',
-    'k3s',
-    `case "$*" in
+/** Servers that answer, and snapshots; every node has just told that it lives. */
+function apiOn(hosts: Hosts, nodes: readonly string[], servers: readonly string[] = ['a']): void {
+  for (const name of servers) {
+    hosts.program(name, 'systemctl', RUNS)
+    hosts.program(name, 'curl', `echo '{"health":"true"}'`)
+    hosts.program(name, 'etcdctl', 'echo a1, started, a-1, https://10.0.0.10:2380, x, false')
+    hosts.write(name, '/srv/nodes', JSON.stringify({ items: nodes.map(n => node(n)) }))
+    hosts.write(name, `${K3S}/server/token`, 'secret')
+    hosts.program(
+      name,
+      'k3s',
+      `case "$*" in
   *readyz*) echo ok ;;
   *'get nodes'*) cat /srv/nodes ;;
   *'get lease'*) cat /srv/lease 2>/dev/null || date -u +%FT%T.%NZ ;;
+  'etcd-snapshot save'*) mkdir -p ${K3S}/server/db/snapshots; echo x >>${K3S}/server/db/snapshots/fmc-1 ;;
 esac`,
-  )
+    )
+  }
 }
 
 /** An agent with a certificate that a restart renews; `restart`: its state then. */
@@ -190,4 +200,58 @@ void t.test('certificates', async t => {
     t.match(ran.failures, [/the kubelet of c has not reported since it started/])
     t.strictSame(ran.changed, changes.slice(0, 1))
   })
+})
+
+void t.test('a snapshot is taken whatever --limit leaves', async t => {
+  const cluster = (): Hosts => {
+    const hosts = new Hosts(t, {}, GROUPS.replace('[a, b, c]', '[a, b]'))
+    apiOn(hosts, ['a', 'b'], ['a', 'b'])
+    return hosts
+  }
+  const plays = etcdSnapshot.stages.flat()
+  const copies = (hosts: Hosts) =>
+    ['a', 'b'].map(h => hosts.read(h, `${K3S}/server/db/snapshots/fmc-1`))
+
+  await t.test('by the first server, also for another one', async t => {
+    const hosts = cluster()
+    const ran = await hosts.run(plays, { limit: 'b' })
+    good(t, ran)
+    t.match(ran.changed, [/^a keep etcd\//])
+    t.strictSame(copies(hosts), ['x\n', undefined])
+  })
+  await t.test('once for all', async t => {
+    const hosts = cluster()
+    good(t, await hosts.run(plays))
+    t.strictSame(copies(hosts), ['x\n', undefined])
+  })
+  await t.test('while another server is down', async t => {
+    const hosts = cluster()
+    hosts.down.add('a')
+    await hosts.run(plays)
+    t.strictSame(copies(hosts), [undefined, 'x\n'])
+  })
+  await t.test('before an upgrade', async t => {
+    const hosts = cluster()
+    const extraVars = { k3s_version: 'v1.36.4+k3s1' }
+    const ran = await hosts.run([one(k3sUpgrade)], { limit: 'b', extraVars, dryRun: true })
+    t.match(ran.changed, [/^a keep etcd\//])
+  })
+})
+
+void t.test('flatcar-update: a host that has gone back to the old system boots again', async t => {
+  const hosts = new Hosts(t, {}, GROUPS)
+  hosts.program('d', 'systemctl', RUNS.replace('Monotonic=0', 'Monotonic=999999999999999'))
+  const vars = { flatcar_version: '4593.2.5', flatcar_group: 'stable' }
+  const update = role({
+    name: 'update',
+    summary: '',
+    vars: z.object({}),
+    tasks: ({ host }) =>
+      flatcarUpdate.tasks({
+        vars,
+        host: { ...host, os: { ...host.os, family: 'flatcar' } },
+      } as never),
+  })
+  const ran = await hosts.run([one(update, { hosts: 'd' })], { dryRun: true, begun: 1 })
+  t.ok(ran.changed.includes('d reboot'), ran.changed.join('\n'))
 })
