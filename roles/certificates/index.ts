@@ -46,7 +46,7 @@ const renewed = resource({
     `certificates of ${o.unit}`,
   needs: () => ({ dates: question }),
   plan({ unit, days }, { dates }) {
-    const { certificateDays: left } = parseDates(dates.stdout)
+    const { certificateDays: left } = parseDates(dates)
     observe(left)
     if (left === undefined || left >= days) return []
     return [

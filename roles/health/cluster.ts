@@ -1,6 +1,7 @@
-import { peek } from '../../lib/index.ts'
+import { peek, TaskError, type Facts } from '../../lib/index.ts'
 import { stateHere } from '../k3s-common/survey.ts'
 import type { ServerState } from '../k3s-common/state.ts'
+import { askLonghorn, sickVolumes } from '../longhorn/health.ts'
 
 /** What a K3s server says: about itself, and about the cluster if it can be asked. */
 export interface ServerHealth {
@@ -14,59 +15,83 @@ export interface ServerHealth {
   readonly pods: number
   readonly sickVolumes: readonly string[]
   readonly volumes: number | undefined
-  /** Cordoned nodes. */
-  readonly cordoned: readonly string[]
+  /** What could not be asked, and why. */
+  readonly unasked: readonly string[]
 }
 
-const HOME = 'cd /var/lib/rancher/k3s 2>/dev/null || exit 0'
-
 /** Lines `certificate SECONDS`, for every one of K3s's that is no authority, and `now SECONDS`. */
-export const CERTIFICATES = `${HOME}
+export const CERTIFICATES = `cd /var/lib/rancher/k3s 2>/dev/null || { date +'now %s'; exit 0; }
 for c in server/tls/*.crt server/tls/etcd/*.crt agent/*.crt; do
-  case $c in *-ca.crt|*ca.nochain.crt) ;; *) [ ! -e "$c" ] || date -d "$(openssl x509 -noout -enddate -in "$c" | cut -d= -f2)" +'certificate %s' ;; esac
+  case $c in *-ca.crt|*ca.nochain.crt) ;; *) [ ! -e "$c" ] || { e=$(openssl x509 -noout -enddate -in "$c") && date -d "\${e#*=}" +'certificate %s'; } || exit 1 ;; esac
 done
 date +'now %s'`
 
 const DATES = `${CERTIFICATES}
 for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done`
 
+type Dates = Pick<ServerHealth, 'certificateDays' | 'snapshotHours'>
+
 export async function serverHealth(): Promise<ServerHealth> {
   const [state, dates] = await Promise.all([stateHere(), peek`sh -c ${DATES}`])
-  const base = {
+  const unasked: string[] = []
+  const ask = <T>(what: string, answer: () => T, none: T): T => {
+    try {
+      return answer()
+    } catch (error) {
+      unasked.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+      return none
+    }
+  }
+  const seen = {
     state,
-    ...parseDates(dates.stdout),
+    ...ask<Dates>('certificates and snapshots', () => parseDates(answerOf(dates)), {
+      certificateDays: undefined,
+      snapshotHours: undefined,
+    }),
     sickPods: [],
     pods: 0,
     sickVolumes: [],
     volumes: undefined,
-    cordoned: [],
+    unasked,
   }
-  if (!state.healthy) return base
-  const [pods, nodes, longhorn] = await Promise.all([
+  if (!state.healthy) return seen
+  const [pods, longhorn] = await Promise.all([
     peek`timeout 10 k3s kubectl get pods -A -o json`,
-    peek`timeout 10 k3s kubectl get nodes -o json`,
-    peek`timeout 10 k3s kubectl -n longhorn-system get volumes.longhorn.io -o json`,
+    askLonghorn(),
   ])
   return {
-    ...base,
-    ...parsePods(pods.stdout),
-    cordoned: parseCordoned(nodes.stdout),
-    ...(longhorn.ok ? parseVolumes(longhorn.stdout) : {}),
+    ...seen,
+    ...ask<Partial<ServerHealth>>('pods', () => parsePods(answerOf(pods)), {}),
+    ...ask<Partial<ServerHealth>>('volumes', () => volumesOf(longhorn), {}),
   }
 }
 
-/** Lines `certificate SECONDS`, `snapshot SECONDS`, `now SECONDS`. */
-export function parseDates(text: string): Pick<ServerHealth, 'certificateDays' | 'snapshotHours'> {
+interface Output {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+const answerOf = ({ exitCode, stdout, stderr }: Output): Facts['command'] => ({
+  code: exitCode ?? 1,
+  stdout,
+  stderr,
+})
+
+/** Lines `certificate SECONDS`, `snapshot SECONDS`, `now SECONDS`. Throws TaskError for what is no such answer. */
+export function parseDates({ code, stdout, stderr }: Facts['command']): Dates {
   const all = (key: string): number[] =>
-    [...text.matchAll(new RegExp(`^${key} (\\d+)$`, 'gm'))].map(m => Number(m[1]))
+    [...stdout.matchAll(new RegExp(`^${key} (\\d+)$`, 'gm'))].map(m => Number(m[1]))
   const [now] = all('now')
   const [ends, made] = [all('certificate'), all('snapshot')]
-  if (now === undefined) return { certificateDays: undefined, snapshotHours: undefined }
+  if (code !== 0 || now === undefined)
+    throw new TaskError(`the dates of certificates cannot be asked: ${last(stderr) || 'no answer'}`)
   return {
     certificateDays: ends.length > 0 ? Math.floor((Math.min(...ends) - now) / 86_400) : undefined,
     snapshotHours: made.length > 0 ? Math.max(0, (now - Math.max(...made)) / 3600) : undefined,
   }
 }
+
+const last = (stderr: string): string => stderr.trim().split('\n').at(-1) ?? ''
 
 interface RawPod {
   readonly metadata: { readonly namespace: string; readonly name: string }
@@ -80,17 +105,20 @@ interface RawPod {
   }
 }
 
-const items = (json: string): readonly unknown[] => {
+/** The items of a list of kubectl's. Throws TaskError for what is none. */
+function items({ code, stdout, stderr }: Facts['command']): readonly unknown[] {
   try {
-    return (JSON.parse(json) as { items?: readonly unknown[] }).items ?? []
+    const list = (JSON.parse(stdout) as { items?: unknown }).items
+    if (code === 0 && Array.isArray(list)) return list as readonly unknown[]
   } catch {
-    return []
+    // said below
   }
+  throw new TaskError(last(stderr) || 'kubectl answered something unexpected')
 }
 
 /** Pods that wait, fail or are not ready, with the reason that kubectl shows. */
-export function parsePods(json: string): Pick<ServerHealth, 'sickPods' | 'pods'> {
-  const pods = items(json) as readonly RawPod[]
+export function parsePods(answer: Facts['command']): Pick<ServerHealth, 'sickPods' | 'pods'> {
+  const pods = items(answer) as readonly RawPod[]
   const sick = pods.flatMap(({ metadata, spec, status }) => {
     const waiting = status?.containerStatuses?.find(c => c.state?.waiting?.reason)?.state?.waiting
       ?.reason
@@ -104,32 +132,8 @@ export function parsePods(json: string): Pick<ServerHealth, 'sickPods' | 'pods'>
   return { sickPods: sick, pods: pods.length }
 }
 
-interface RawNode {
-  readonly metadata: { readonly name: string }
-  readonly spec?: { readonly unschedulable?: boolean }
-}
-
-export const parseCordoned = (json: string): string[] =>
-  (items(json) as readonly RawNode[]).filter(n => n.spec?.unschedulable).map(n => n.metadata.name)
-
-interface RawVolume {
-  readonly metadata: { readonly name: string }
-  readonly status?: {
-    readonly state?: string
-    readonly robustness?: string
-    readonly kubernetesStatus?: { readonly namespace?: string; readonly pvcName?: string }
-  }
-}
-
-/** A volume that is faulted, or attached with fewer copies than it shall have. */
-export function parseVolumes(json: string): Pick<ServerHealth, 'sickVolumes' | 'volumes'> {
-  const volumes = items(json) as readonly RawVolume[]
-  const sick = volumes.flatMap(({ metadata, status = {} }) => {
-    const { state, robustness = 'unknown', kubernetesStatus: claim } = status
-    if (robustness === 'healthy' || (state === 'detached' && robustness !== 'faulted')) return []
-    return [
-      `${metadata.name}${claim?.pvcName ? ` (${claim.namespace ?? ''}/${claim.pvcName})` : ''}: ${robustness}`,
-    ]
-  })
-  return { sickVolumes: sick, volumes: volumes.length }
+function volumesOf(state: Awaited<ReturnType<typeof askLonghorn>>): Partial<ServerHealth> {
+  if (state === 'none') return {}
+  if ('problem' in state) throw new TaskError(state.problem)
+  return { sickVolumes: sickVolumes(state), volumes: state.volumes.length }
 }

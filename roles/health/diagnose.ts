@@ -8,6 +8,8 @@ export interface Cloud {
   readonly vips: readonly Vip[]
   /** Hosts of a group, of those that were asked. */
   in(group: string): readonly string[]
+  /** All hosts of a group, also those that --limit left out. */
+  all(group: string): readonly string[]
   of(host: string): Seen | undefined
   /** Why a host said nothing. */
   readonly lost: ReadonlyMap<string, string>
@@ -21,6 +23,7 @@ export function page({ inventory, hosts, found, lost }: Findings): Page {
     hosts,
     vips: [...inventory.vips.values()],
     in: group => (inventory.groups.get(group) ?? []).filter(name => names.has(name)),
+    all: group => inventory.groups.get(group) ?? [],
     of: host => found(host, 'health') as Seen | undefined,
     lost,
   })
@@ -39,6 +42,7 @@ export function diagnose(cloud: Cloud): Page {
     pods,
     machines,
     certificates,
+    unasked,
     runs,
   ]
     .flatMap(check => check(cloud))
@@ -111,10 +115,11 @@ function etcd(c: Cloud): Finding[] {
           ? `fmc play site --limit ${sick.join(',')}; if its disk is lost: fmc play node-replace --limit ${sick[0]}`
           : 'fmc play site --limit k3s_servers',
     })
-  if (members && members.length > all.length)
+  const wanted = c.all('k3s_servers').length
+  if (members && members.length > wanted)
     findings.push({
       level: 'degraded',
-      text: `etcd has ${members.length} members, the inventory ${all.length} servers: one that is gone still counts for the quorum`,
+      text: `etcd has ${members.length} members, the inventory ${wanted} servers: one that is gone still counts for the quorum`,
       details: members.map(m => `${m.name || '(no name yet)'} ${m.address}`),
       hint: 'fmc play node-replace --limit the server that was rebuilt, or put the missing one into the inventory',
     })
@@ -207,10 +212,10 @@ function silentPorts(c: Cloud, vip: Vip): { readonly bad: string[]; readonly ask
 
 /** Each VIP: one holder, an answer, and somebody who could take over. */
 function addresses(c: Cloud): Finding[] {
-  return c.vips.flatMap(vip => [addressFinding(c, vip)])
+  return c.vips.flatMap(vip => addressFinding(c, vip))
 }
 
-function addressFinding(c: Cloud, vip: Vip): Finding {
+function addressFinding(c: Cloud, vip: Vip): Finding[] {
   const all = c.in(vip.balancers)
   const asked = all.filter(n => c.of(n)?.balancer)
   const holders = asked.filter(n => c.of(n)?.balancer?.addresses.includes(vip.address))
@@ -224,39 +229,52 @@ function addressFinding(c: Cloud, vip: Vip): Finding {
   })
   const { bad, asked: answers } = silentPorts(c, vip)
   const repair = `fmc play site --limit ${vip.balancers}`
+  // Who holds it may be one that was not asked.
+  const some = all.length < c.all(vip.balancers).length
+  if (some && holders.length === 0 && bad.length === 0) return []
   if (holders.length > 1)
-    return {
-      level: 'broken',
-      text: `${vip.name}: ${list(holders)} both hold ${vip.address}: connections break at random`,
-      details: ['they do not hear each other (VRRP, IP protocol 112)'],
-      hint: `systemctl stop keepalived on all but one of them; then ${repair}`,
-    }
-  if (holders.length === 0 && (asked.length > 0 || bad.length > 0))
-    return {
-      level: asked.length === all.length || bad.length > 0 ? 'broken' : 'degraded',
-      text: `${vip.name}: no balancer that answers holds ${vip.address}`,
-      details: [...unfit.map(u => u.why), ...bad],
-      hint: repair,
-    }
+    return [
+      {
+        level: 'broken',
+        text: `${vip.name}: ${list(holders)} both hold ${vip.address}: connections break at random`,
+        details: ['they do not hear each other (VRRP, IP protocol 112)'],
+        hint: `systemctl stop keepalived on all but one of them; then ${repair}`,
+      },
+    ]
+  if (holders.length === 0 && !some && (asked.length > 0 || bad.length > 0))
+    return [
+      {
+        level: asked.length === all.length || bad.length > 0 ? 'broken' : 'degraded',
+        text: `${vip.name}: no balancer that answers holds ${vip.address}`,
+        details: [...unfit.map(u => u.why), ...bad],
+        hint: repair,
+      },
+    ]
   if (bad.length > 0)
-    return {
-      level: 'broken',
-      text: `${vip.name}: nobody answers on ${vip.address}: ${vip.check === 'k3s' ? (healthy(c).length === 0 ? 'no server works, see there' : 'kubectl and new agents cannot reach the API through it (agents that run do not need it)') : 'users see nothing'}`,
-      details: bad,
-      hint: `its backends are ${list(c.in(vip.backends))}; ${repair}`,
-    }
+    return [
+      {
+        level: 'broken',
+        text: `${vip.name}: nobody answers on ${vip.address}: ${vip.check === 'k3s' ? (healthy(c).length === 0 ? 'no server works, see there' : 'kubectl and new agents cannot reach the API through it (agents that run do not need it)') : 'users see nothing'}`,
+        details: bad,
+        hint: `its backends are ${list(c.in(vip.backends))}; ${repair}`,
+      },
+    ]
   if (unfit.length > 0)
-    return {
-      level: 'degraded',
-      text: `${vip.name}: ${list(holders)} holds it, and ${list(unfit.map(u => u.name))} could not take over`,
-      details: unfit.map(u => u.why),
-      hint: `fmc play site --limit ${unfit.map(u => u.name).join(',')}`,
-    }
+    return [
+      {
+        level: 'degraded',
+        text: `${vip.name}: ${list(holders)} holds it, and ${list(unfit.map(u => u.name))} could not take over`,
+        details: unfit.map(u => u.why),
+        hint: `fmc play site --limit ${unfit.map(u => u.name).join(',')}`,
+      },
+    ]
   const ports = answers > 0 ? `answers on ${vip.ports.join(', ')}` : 'was not asked from outside'
-  return {
-    level: 'fine',
-    text: `${vip.name}: ${vip.address} ${ports}${holders.length > 0 ? `; ${list(holders)} holds it` : ''}`,
-  }
+  return [
+    {
+      level: 'fine',
+      text: `${vip.name}: ${vip.address} ${ports}${holders.length > 0 ? `; ${list(holders)} holds it` : ''}`,
+    },
+  ]
 }
 
 function nodes(c: Cloud): Finding[] {
@@ -288,10 +306,11 @@ function nodes(c: Cloud): Finding[] {
       text: `${list(missing)} ${is(missing.length)} in the inventory and no node of the cluster`,
       hint: `fmc play site --limit ${missing.join(',')}`,
     })
-  if (seen.cordoned.length > 0)
+  const cordoned = nodes.filter(n => n.cordoned).map(n => n.name)
+  if (cordoned.length > 0)
     findings.push({
       level: 'notice',
-      text: `cordoned: ${list(seen.cordoned)}. No new pods start there`,
+      text: `cordoned: ${list(cordoned)}. No new pods start there`,
       hint: 'left over from a run that was cut off? Run it again. Else: k3s kubectl uncordon NODE',
     })
   if (versions.length > 1)
@@ -339,11 +358,10 @@ function volumes(c: Cloud): Finding[] {
 
 /** Units that a host must run and does not, where no check above has said so. */
 function services(c: Cloud): Finding[] {
-  const critical: Readonly<Record<string, string>> = {
-    'postgresql*': 'the database is down',
-    'nfs-server': 'NFS is down',
-    coredns: 'DNS is down',
-  }
+  const critical = (unit: string): string | undefined =>
+    unit.startsWith('postgresql')
+      ? 'the database is down'
+      : { 'nfs-server': 'NFS is down', coredns: 'DNS is down' }[unit]
   const told = new Set(['k3s', 'haproxy', 'keepalived'])
   const nodesDown = new Set(
     voice(c)
@@ -360,10 +378,10 @@ function services(c: Cloud): Finding[] {
     }
   const findings = [...down].map(([key, names]): Finding => {
     const [unit = '', state] = key.split(' ')
-    const what = critical[unit]
+    const what = critical(unit)
     return {
       level: what ? 'broken' : 'degraded',
-      text: `${list(names)}: ${what ? `${what}: ` : ''}${unit.replace('*', '')} is ${state || 'missing'}`,
+      text: `${list(names)}: ${what ? `${what}: ` : ''}${unit.replace(/@?\*$/, '')} is ${state || 'missing'}`,
       hint: `journalctl -u '${unit}' -n 50 there; fmc play site --limit ${names.join(',')}`,
     }
   })
@@ -469,7 +487,7 @@ function machines(c: Cloud): Finding[] {
     'notice',
     each((name, s) => (s.host.rebootsItself ? [name] : [])),
     'hosts that may reboot by themselves whenever they like: locksmithd runs',
-    'fmc play flatcar-update --tags own',
+    'fmc play flatcar-update',
   )
   if (findings.length === 0)
     findings.push({
@@ -517,6 +535,20 @@ function certificates(c: Cloud): Finding[] {
       text: `certificates: ${Number.isFinite(days) ? `${days} days left` : 'not asked'}; newest snapshot of etcd ${newest < 1 ? 'within the hour' : `${Math.round(newest)} h old`}`,
     })
   return findings
+}
+
+/** What nobody knows must not look as if it were well. */
+function unasked(c: Cloud): Finding[] {
+  const details = servers(c).flatMap(n => (c.of(n)?.server?.unasked ?? []).map(u => `${n}: ${u}`))
+  if (details.length === 0) return []
+  return [
+    {
+      level: 'degraded',
+      text: 'not everything could be asked: more may be wrong than is said here',
+      details: some(details),
+      hint: 'run it again; else ask there by hand',
+    },
+  ]
 }
 
 /** Runs of fmc that are under way or were cut off. */

@@ -26,7 +26,7 @@ export const parseAnswers = (text: string): Answers =>
   )
 
 /** Units that a host has by the groups it is in. */
-export const unitsOf = ({ groups }: Host): string[] =>
+export const unitsOf = ({ groups, os }: Host): string[] =>
   (
     [
       ['k3s_servers', ['k3s']],
@@ -34,6 +34,7 @@ export const unitsOf = ({ groups }: Host): string[] =>
       ['loadbalancers', ['haproxy', 'keepalived']],
       ['infra', ['coredns', 'chrony*']],
       ['storage', ['nfs-server']],
-      ['databases', ['postgresql*']],
+      // Debian's postgresql.service itself runs nothing, and is active for ever.
+      ['databases', [os.family === 'debian' ? 'postgresql@*' : 'postgresql']],
     ] as const
   ).flatMap(([group, units]) => (groups.includes(group) ? units : []))

@@ -3,14 +3,14 @@ import { TaskError, type Os } from '../../lib/index.ts'
 /** All that differs between operating systems. */
 export interface Platform {
   readonly binary: string
-  /** What a server needs besides: etcdctl to see the members, curl to see etcd's health. */
+  /** What a server needs besides: etcdctl to see the members, curl to see etcd's health, openssl to see certificates' ends. */
   readonly serverPackages: readonly string[]
 }
 
 const PLATFORMS: Readonly<Record<string, Platform>> = {
   // /usr is read-only there; etcdctl and curl are part of the image.
   flatcar: { binary: '/opt/bin/k3s', serverPackages: [] },
-  debian: { binary: '/usr/local/bin/k3s', serverPackages: ['etcd-client', 'curl'] },
+  debian: { binary: '/usr/local/bin/k3s', serverPackages: ['etcd-client', 'curl', 'openssl'] },
 }
 
 /** Throws TaskError for an operating system that K3s is not put on. */

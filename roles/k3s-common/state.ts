@@ -18,6 +18,7 @@ export interface NodeState {
   /** InternalIP; empty when it has none yet. */
   readonly address: string
   readonly ready: boolean
+  readonly cordoned: boolean
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
   /** As in the inventory: key=value:effect. */
@@ -215,6 +216,7 @@ export function parseMembers(text: string): Member[] {
 interface RawNode {
   readonly metadata?: { readonly name?: unknown; readonly labels?: unknown }
   readonly spec?: {
+    readonly unschedulable?: unknown
     readonly taints?: readonly { key?: unknown; value?: unknown; effect?: unknown }[]
   }
   readonly status?: {
@@ -239,6 +241,7 @@ export function parseNodes(text: string): NodeState[] {
       name: metadata.name,
       address: text_(status?.addresses?.find(a => a.type === 'InternalIP')?.address),
       ready: status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
+      cordoned: spec?.unschedulable === true,
       version: text_(status?.nodeInfo?.kubeletVersion),
       labels: Object.fromEntries(
         Object.entries(metadata.labels ?? {}).map(([k, v]) => [k, text_(v)]),

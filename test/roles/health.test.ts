@@ -2,12 +2,7 @@ import t from 'tap'
 import type { Host } from '../../lib/inventory/types.ts'
 import { pageLines } from '../../lib/report/page.ts'
 import { noColor } from '../../lib/report/style.ts'
-import {
-  parseDates,
-  parsePods,
-  parseVolumes,
-  type ServerHealth,
-} from '../../roles/health/cluster.ts'
+import { parseDates, parsePods, type ServerHealth } from '../../roles/health/cluster.ts'
 import { diagnose, type Cloud } from '../../roles/health/diagnose.ts'
 import { parseHost, skew, type HostState } from '../../roles/health/host.ts'
 import type { Seen } from '../../roles/health/index.ts'
@@ -35,6 +30,7 @@ const node = (name: string, more = {}) => ({
   name,
   address: name,
   ready: true,
+  cordoned: false,
   version: 'v1',
   labels: {},
   taints: [],
@@ -61,7 +57,7 @@ const server = (more: Partial<ServerHealth> = {}, state = {}): ServerHealth => (
   pods: 4,
   sickVolumes: [],
   volumes: 3,
-  cordoned: [],
+  unasked: [],
   ...more,
 })
 
@@ -80,7 +76,7 @@ const machine = (more: Partial<HostState> = {}): HostState => ({
 })
 
 const seen = (name: string): Seen => ({
-  host: machine(name === 'db' ? { units: { 'postgresql*': 'active' } } : {}),
+  host: machine(name === 'db' ? { units: { 'postgresql@*': 'active' } } : {}),
   server: name.startsWith('m') ? server() : undefined,
   balancer: name.startsWith('l')
     ? {
@@ -100,6 +96,7 @@ const cloud = (but: Readonly<Record<string, Partial<Seen> | string>> = {}): Clou
   hosts: NAMES.map(name => ({ name, address: `10.0.0.${name}`, vmOn: 'kvm' }) as Host),
   vips: [API as never],
   in: group => GROUPS[group] ?? [],
+  all: group => GROUPS[group] ?? [],
   of: name => {
     const change = but[name]
     return typeof change === 'string' ? undefined : { ...seen(name), ...change }
@@ -183,7 +180,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
   ],
   [
     'the database',
-    { db: { host: machine({ units: { 'postgresql*': 'failed' } }) } },
+    { db: { host: machine({ units: { 'postgresql@*': 'failed' } }) } },
     [/^broken: db: the database is down: postgresql is failed$/],
   ],
   [
@@ -209,15 +206,22 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
     [/^degraded: Longhorn: volumes with fewer copies/],
   ],
   [
+    'questions without an answer',
+    { m1: { server: server({ unasked: ['pods: timed out'] }) } },
+    [/^degraded: not everything could be asked/],
+  ],
+  [
     'small things',
     {
       m1: {
-        server: server({
-          certificateDays: 30,
-          snapshotHours: 50,
-          cordoned: ['w1'],
-          sickPods: ['a/b: Pending'],
-        }),
+        server: server(
+          {
+            certificateDays: 30,
+            snapshotHours: 50,
+            sickPods: ['a/b: Pending'],
+          },
+          { nodes: [node('m1'), node('m2'), node('m3'), node('w1', { cordoned: true })] },
+        ),
       },
       m2: { server: server({ snapshotHours: undefined }) },
       m3: { server: server({ snapshotHours: undefined }) },
@@ -260,6 +264,21 @@ for (const [name, but, expected] of CASES)
     t.end()
   })
 
+void t.test('a part of the cloud, by --limit', t => {
+  const part = (...names: string[]): string[] => {
+    const whole = cloud()
+    return wrong({
+      ...whole,
+      hosts: whole.hosts.filter(h => names.includes(h.name)),
+      in: group => (GROUPS[group] ?? []).filter(n => names.includes(n)),
+      of: name => (names.includes(name) ? whole.of(name) : undefined),
+    })
+  }
+  for (const names of [['m1'], ['l2'], ['w1'], ['m2', 'l1']])
+    t.strictSame(part(...names), [], names.join())
+  t.end()
+})
+
 void t.test('the page fits a terminal and keeps control characters out', t => {
   const page = diagnose(
     cloud({ m2: 'cannot \u001b[31mreach m2 (10.0.0.2:22): no answer within 10 s' }),
@@ -299,11 +318,19 @@ void t.test('answers are data', t => {
   )
   t.throws(() => parseHost('sh: not found\n'), /is missing/)
   t.strictSame([skew(10, 11, 12), skew(14, 11, 12), skew(11.5, 11, 12)], [1, 2, 0])
+  const said = (stdout: string, code = 0) => ({ code, stdout, stderr: code === 0 ? '' : 'why' })
   t.strictSame(
-    parseDates('certificate 864000\ncertificate 90000\nsnapshot 100\nsnapshot 3600\nnow 7200\n'),
+    parseDates(
+      said('certificate 864000\ncertificate 90000\nsnapshot 100\nsnapshot 3600\nnow 7200\n'),
+    ),
     { certificateDays: 0, snapshotHours: 1 },
   )
-  t.strictSame(parseDates(''), { certificateDays: undefined, snapshotHours: undefined })
+  t.strictSame(parseDates(said('now 7200\n')), {
+    certificateDays: undefined,
+    snapshotHours: undefined,
+  })
+  t.throws(() => parseDates(said('')), /cannot be asked: no answer/)
+  t.throws(() => parseDates(said('certificate 1\nnow 7200\n', 1)), /cannot be asked: why/)
   t.strictSame(parseAnswers('10.0.0.9:6443 401\n10.0.0.9:80 000\nnoise\n'), {
     '10.0.0.9:6443': 401,
     '10.0.0.9:80': 0,
@@ -315,33 +342,23 @@ void t.test('answers are data', t => {
   })
   t.strictSame(
     parsePods(
-      JSON.stringify({
-        items: [
-          pod('ok', { phase: 'Running' }),
-          pod('done', { phase: 'Succeeded' }),
-          pod('wait', { phase: 'Pending' }),
-          pod('crash', {
-            phase: 'Running',
-            containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }],
-          }),
-        ],
-      }),
+      said(
+        JSON.stringify({
+          items: [
+            pod('ok', { phase: 'Running' }),
+            pod('done', { phase: 'Succeeded' }),
+            pod('wait', { phase: 'Pending' }),
+            pod('crash', {
+              phase: 'Running',
+              containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }],
+            }),
+          ],
+        }),
+      ),
     ),
     { pods: 4, sickPods: ['a/wait: Pending on w1', 'a/crash: CrashLoopBackOff on w1'] },
   )
-  const volume = (name: string, status: object): object => ({ metadata: { name }, status })
-  t.strictSame(
-    parseVolumes(
-      JSON.stringify({
-        items: [
-          volume('v1', { state: 'attached', robustness: 'healthy' }),
-          volume('v2', { state: 'detached', robustness: 'unknown' }),
-          volume('v3', { state: 'attached', robustness: 'degraded' }),
-          volume('v4', { state: 'detached', robustness: 'faulted' }),
-        ],
-      }),
-    ),
-    { volumes: 4, sickVolumes: ['v3: degraded', 'v4: faulted'] },
-  )
+  for (const answer of [said('{"items":[]}', 1), said('{'), said('{}')])
+    t.throws(() => parsePods(answer), { name: 'TaskError' })
   t.end()
 })

@@ -20,6 +20,7 @@ const node = (name: string): NodeState => ({
   name,
   address: address(name),
   ready: true,
+  cordoned: false,
   version: 'v1.36.3+k3s1',
   labels: {},
   taints: [],

@@ -307,6 +307,7 @@ const node = (name: string, o: Partial<NodeState> = {}): NodeState => ({
   name,
   address: '',
   ready: true,
+  cordoned: false,
   version: V,
   labels: {},
   taints: [],
