@@ -11,7 +11,7 @@ import {
   TaskError,
   z,
 } from '../../lib/index.ts'
-import { isBack, isNode } from '../k3s-common/back.ts'
+import { isBack, isKnown } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
 import { hasStarted } from '../reboot/index.ts'
 
@@ -45,7 +45,7 @@ export default role({
     const wanted = vars.flatcar_version
     if (wanted === undefined) return
     const due = (await versionNow()) !== wanted
-    const node = await isNode(host)
+    const node = await isKnown(host)
     const update = async (): Promise<void> => {
       if (due) {
         await $({

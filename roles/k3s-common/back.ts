@@ -8,7 +8,7 @@ export const k3sUnitOf = ({ groups }: Host): 'k3s' | 'k3s-agent' =>
   groups.includes(SERVERS) ? 'k3s' : 'k3s-agent'
 
 /** Does a server that answers know the host as a node? */
-export async function isNode({ name }: Host): Promise<boolean> {
+export async function isKnown({ name }: Host): Promise<boolean> {
   const [voice] = healthyIn(await survey())
   return voice?.[1].nodes.some(n => n.name === name) ?? false
 }

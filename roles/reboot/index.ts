@@ -1,5 +1,15 @@
-import { gate, hosts, inventory, on, peek, reboot, rebootDue, role } from '../../lib/index.ts'
-import { isBack, isNode } from '../k3s-common/back.ts'
+import {
+  gate,
+  hosts,
+  inventory,
+  on,
+  peek,
+  reboot,
+  rebootDue,
+  role,
+  type Host,
+} from '../../lib/index.ts'
+import { isBack, isKnown } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
 import { vars } from './vars.ts'
 
@@ -10,7 +20,7 @@ export default role({
   async tasks({ vars, host }) {
     const due = await rebootDue()
     // Where no server answers there is nothing to drain, and nobody to say that the node is Ready.
-    const node = await isNode(host)
+    const node = await isKnown(host)
     if (due && host.groups.includes('storage'))
       await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
     const again = async (): Promise<void> => {
@@ -21,6 +31,9 @@ export default role({
     await (node ? drained(host, due, again, vars.reboot_drain_seconds) : again())
   },
 })
+
+export const isNode = ({ groups }: Host): boolean =>
+  groups.includes('k3s_servers') || groups.includes('k3s_agents')
 
 /** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
 export async function hasStarted(): Promise<true | string> {
