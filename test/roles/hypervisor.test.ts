@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { proveRole, rig } from '../rig/lab.ts'
 
@@ -57,10 +58,32 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.not((await r.on('hypervisor', 'command -v virsh')).code, 0)
   })
 
+  await t.test('a wrong NIC in the bridge cuts the host off: it comes back by itself', async t => {
+    await host(
+      'ip link add eth9 type veth peer name peer9; ip link set eth9 up; ip link set peer9 up',
+    )
+    const cut = ['-e', 'hypervisor_uplink=eth9', '-e', 'hypervisor_guard_seconds=8']
+    const started = Date.now()
+    const run = await r.fmc(...ROLE, ...cut)
+    t.equal(run.code, 2)
+    t.match(run.failures.join(), /undone at .* because nobody confirmed/)
+    const bridge = run.tasks.find(e => e.task === 'bridge br0')
+    t.match(bridge?.changes[0]?.what, 'move 192.168.0.40 from eth0 to a bridge over eth9')
+    t.match(await host('ip -br -4 addr show dev eth0'), / 192.168.0.40\/24/)
+    t.equal(await host('ls /etc/systemd/network; ls -d /sys/class/net/br0 || :'), '50-eth0.network')
+    t.comment(`${Math.round((Date.now() - started) / 1000)} s, packages and all`)
+  })
+
   await t.test('from a bare machine to routed networks, and again', async t => {
     await reach('bare')
     const done = await proveRole(t, r, ...ROLE)
-    t.match(changes(done).join(), /network a_network_of_many_words,.*network inner/)
+    t.match(changes(done).join(), /bridge br0,.*network a_network_of_many_words,network inner/)
+    t.match(
+      done.tasks.find(e => e.task === 'guard bridge')?.changes[0]?.what,
+      /^undone at /,
+      'what happened to the run before is told',
+    )
+    t.match(await host('ip -br -4 addr show dev br0'), / 192.168.0.40\/24/)
     await reach('routed')
     t.match(await host('bridge link show dev eth1'), / master inner /)
     t.equal(await host('ip -4 -o addr show dev eth1'), '', 'the cable has no address of its own')
@@ -75,6 +98,13 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     const done = await proveRole(t, r, ...ROLE)
     t.strictSame(changes(done), ['network inner'])
     await reach('started')
+    await host('virsh net-destroy inner')
+    const [run] = await Promise.all([
+      r.fmc(...ROLE),
+      host('for i in 1 2 3; do systemctl restart libvirtd; sleep 0.7; done'),
+    ])
+    t.equal(run.code, 0, `libvirt restarted meanwhile ${run.failures.join()}`)
+    await reach('libvirt restarted')
   })
 
   await t.test('a network in use changes only when that is allowed', async t => {
@@ -93,5 +123,21 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.strictSame(changes(done), ['network inner'])
     t.equal(await host('cat /sys/class/net/inner/bridge/stp_state'), '0')
     await reach('changed')
+  })
+  await t.test('a reboot changes nothing', async t => {
+    const boot = await host(
+      'cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestampMonotonic',
+    )
+    await r.on('hypervisor', 'systemctl reboot')
+    for (;;) {
+      const now = await r.on(
+        'hypervisor',
+        'cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestampMonotonic; systemctl is-system-running --wait >/dev/null',
+      )
+      if (now.stdout.trim() !== boot && now.stdout.trim() !== '') break
+      await setTimeout(300)
+    }
+    t.equal((await r.fmc(...ROLE, '--dry-run', '--exit-code')).code, 0)
+    await reach('rebooted')
   })
 })
