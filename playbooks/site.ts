@@ -2,6 +2,7 @@ import { play, playbook, together } from '../lib/index.ts'
 import addons from '../roles/addons/index.ts'
 import corednsChrony from '../roles/coredns-chrony/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
+import hypervisor from '../roles/hypervisor/index.ts'
 import k3sAgent from '../roles/k3s-agent/index.ts'
 import k3sServer, { etcdQuorum, nodesReady, repairFirst } from '../roles/k3s-server/index.ts'
 import kubeconfig from '../roles/kubeconfig/index.ts'
@@ -12,6 +13,7 @@ import traefik from '../roles/traefik/index.ts'
 
 /** The whole cloud, in the order in which it can be built from nothing. */
 export default playbook('site', [
+  play('Hypervisor', { hosts: 'hypervisors', roles: [hypervisor], tags: ['hypervisor'] }),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony], tags: ['infra'] }),
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),
