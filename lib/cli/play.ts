@@ -3,6 +3,7 @@ import { play as definePlay, playbook, type Playbook } from '../engine/role.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Event } from '../engine/events.ts'
+import type { LabState } from '../lab/state.ts'
 import { openContext, positive, withSecrets, type CommonOptions } from './context.ts'
 import { insideLab, PASSED_ON } from './enter-lab.ts'
 import { confirmed } from './confirm.ts'
@@ -47,6 +48,14 @@ export async function roleCommand(name: string, pattern: string, o: PlayOptions)
   )
 }
 
+/** A dry run plans what the lab could not do. */
+const foreseen = (lab: LabState | undefined): LabState | undefined =>
+  lab && {
+    ...lab,
+    vars: { ...lab.vars, ...lab.planned.vars },
+    artifacts: { ...lab.artifacts, ...lab.planned.artifacts },
+  }
+
 async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
   const forks = positive('--forks', o.forks)
   const dryRun = (o.dryRun ?? false) || (o.check ?? false)
@@ -59,7 +68,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       import('../inventory/role-vars.ts'),
       insideLab(),
     ])
-  const context = await openContext(o, lab)
+  const context = await openContext(o, dryRun ? foreseen(lab) : lab)
   const skip = new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? [])
   const selection = { limit: o.limit, tags: o.tags, role: o.role, skip }
   const first = select(context.inventory, book, selection)

@@ -49,6 +49,8 @@ export interface LabState {
   readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
   /** Variables that hold in the lab only. */
   readonly vars: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  /** In a dry run besides these: there all VMs are planned, also those that the lab could not boot. */
+  readonly planned: Pick<LabState, 'vars' | 'artifacts'>
   /** Overrides Inventory.artifacts. */
   readonly artifacts: Readonly<Record<string, LabArtifact>>
 }
@@ -62,7 +64,7 @@ export interface LabArtifact {
 }
 
 /** What the state of a lab of an older fmc means. */
-const BEFORE_CHOICE = { chosen: 'all', absent: [] } as const
+const BEFORE_CHOICE = { chosen: 'all', absent: [], planned: { vars: {}, artifacts: {} } } as const
 
 /** The state of a lab, or undefined when there is none (or only a half-made one). */
 export const readState = (name: string): LabState | undefined => {

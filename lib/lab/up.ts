@@ -162,6 +162,7 @@ const build = async (
       ...vms.vars,
     },
     artifacts: { ...made.artifacts, ...vms.artifacts },
+    planned: vms.planned,
   }
   // An interruption before this line leaves no state: the next `up` clears all and starts afresh.
   if (plan.state === undefined) await makeSwitches(wiring)

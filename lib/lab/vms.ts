@@ -25,18 +25,29 @@ export const virtualMachines = async (
   inventory: Inventory,
   machines: readonly string[],
   options: { readonly yes: boolean; readonly log: (text: string) => void },
-): Promise<Pick<LabState, 'vars' | 'artifacts' | 'standIns'>> => {
+): Promise<Pick<LabState, 'vars' | 'artifacts' | 'standIns' | 'planned'>> => {
   const possible = [...inventory.hosts.values()].filter(h => machines.includes(h.vmOn ?? ''))
-  if (possible.length === 0) return { vars: {}, artifacts: {}, standIns: [] }
+  if (possible.length === 0)
+    return { vars: {}, artifacts: {}, standIns: [], planned: { vars: {}, artifacts: {} } }
   const names = vmsToMake(inventory, machines)
+  const artifacts = names.length === 0 ? {} : await cloudImage(options)
+  const image = artifacts['image-debian']
   return {
+    planned: image
+      ? {
+          vars: {
+            hypervisor_vms: possible.map(h => h.name).filter(name => !machines.includes(name)),
+          },
+          artifacts: { 'image-flatcar': image },
+        }
+      : { vars: {}, artifacts: {} },
     vars: {
       hypervisor_vms: names,
       hypervisor_emulation: true,
       // Sizes are the real cloud's, and disks grow only with what is written.
       ...(names.length === 0 ? {} : { hypervisor_overcommit: true, hypervisor_boot_seconds: 900 }),
     },
-    artifacts: names.length === 0 ? {} : await cloudImage(options),
+    artifacts,
     standIns: [
       names.length === 0
         ? 'the role hypervisor makes no VMs: the lab has their hosts as machines of its own'

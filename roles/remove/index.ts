@@ -3,6 +3,7 @@ import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
 import { forgetServer } from '../k3s-server/rebuild.ts'
 import { drain } from '../maintenance/drain.ts'
 import { isNode } from '../reboot/index.ts'
+import { noMachine } from './machine.ts'
 import { canBeSpared } from './spared.ts'
 import { vars } from './vars.ts'
 
@@ -17,6 +18,10 @@ export default role({
       })
     await gate(`${host.name} can be spared`, () => canBeSpared(host), { timeoutSeconds: 0 })
     if (isNode(host)) await leaveCluster(host, vars.remove_drain_seconds)
+    const { remove_disks: disks } = vars
+    if (host.vmOn !== undefined && disks)
+      for (const hypervisor of hosts(host.vmOn))
+        await on(hypervisor, () => noMachine({ machine: host.name, disks }))
   },
 })
 

@@ -1,5 +1,7 @@
 import t from 'tap'
+import type { FoundDomain } from '../../roles/hypervisor/survey.ts'
 import { lastCopies } from '../../roles/remove/copies.ts'
+import { removal } from '../../roles/remove/machine.ts'
 
 const answer = (
   ...copies: readonly (readonly [volume: string, node: string, failed?: string])[]
@@ -58,3 +60,22 @@ t.equal(
 )
 t.match(lastCopies('w1', { code: 1, stdout: '', stderr: 'x\ntimed out\n' }), /timed out/)
 t.match(lastCopies('w1', { code: 0, stdout: '{', stderr: '' }), /unexpected/)
+
+t.test('a VM goes, and its disks or not', t => {
+  const disk = (serial: string, name: string) => ({ serial, file: `/p/${name}`, target: '' })
+  const vm = {
+    name: 'w1',
+    state: 'running',
+    disks: [disk('root', 'w1.qcow2'), disk('data', 'w1-data.qcow2'), disk('cidata', 'w1-seed.iso')],
+  } as unknown as FoundDomain
+  const what = (...a: Parameters<typeof removal>) => removal(...a).map(c => c.what)
+  t.strictSame(what(vm, 'wipe'), ['shut down', 'delete /p/w1.qcow2, /p/w1-data.qcow2', 'undefine'])
+  t.strictSame(what({ ...vm, state: 'shut off' }, 'keep'), [
+    'keep /p/w1.qcow2 as /p/w1.qcow2.removed-…, /p/w1-data.qcow2',
+    'undefine',
+  ])
+  const [, disks, undefine] = removal(vm, 'keep').map(c => String(c.script))
+  t.notMatch(disks, /w1-data|rm /, 'what is kept is not touched')
+  t.match(undefine, /rm -f -- '?\/p\/w1-seed.iso'? '?\/p\/w1.ign'?$/)
+  t.end()
+})

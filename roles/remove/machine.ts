@@ -1,0 +1,73 @@
+import { quote, resource, TaskError, type Common, type PlannedChange } from '../../lib/index.ts'
+import { DOMAINS, readDomains, type FoundDomain } from '../hypervisor/survey.ts'
+import { VIRSH } from '../hypervisor/virsh.ts'
+import { libvirtSays } from '../hypervisor/volumes.ts'
+
+export type Disks = 'keep' | 'wipe'
+
+/** How long a VM may take to shut down before its plug is pulled. */
+const SHUTDOWN_SECONDS = 120
+
+/** No VM of this name on the hypervisor that this runs for. One that fmc did not make is left alone, with an error. */
+export const noMachine = resource({
+  name: (o: Common & { readonly machine: string; readonly disks: Disks }) => `no VM ${o.machine}`,
+  needs: () => ({ domains: DOMAINS }),
+  plan({ machine, disks }, { domains }, { doubt }) {
+    // 127: no virsh, so no VMs.
+    const said = domains.code === 127 ? '' : libvirtSays(domains, doubt)
+    const found = readDomains(said ?? '').find(d => d.name === machine)
+    if (!found) return []
+    if (!found.notes)
+      throw new TaskError(`the domain ${machine} is not fmc's`, {
+        hint: `look at it; to remove it by hand: virsh undefine ${machine}`,
+      })
+    return removal(found, disks)
+  },
+})
+
+/**
+ * In this order, so that an interrupted one is gone on with: off, disks, definition. A data disk that is kept keeps its
+ * name: a VM of this name that is made later takes it over. The root disk does not: it would be in that one's way.
+ */
+export function removal({ name, state, disks }: FoundDomain, keep: Disks): PlannedChange[] {
+  const word = quote(name)
+  const of = (...serials: string[]): string[] =>
+    disks.filter(d => serials.includes(d.serial)).map(d => d.file)
+  const [root, seed] = [of('root'), of('cidata')]
+  const data = disks.map(d => d.file).filter(f => ![...root, ...seed].includes(f))
+  const firstBoot = [...seed, ...root.map(f => f.replace(/\.qcow2$/, '.ign'))]
+  return [
+    ...(state === 'shut off'
+      ? []
+      : [
+          {
+            what: 'shut down',
+            script: `${VIRSH}off() { [ "$(v domstate ${word})" = 'shut off' ]; }
+v shutdown ${word} || :
+for i in $(seq ${SHUTDOWN_SECONDS}); do off && break; sleep 1; done
+off || v destroy ${word}`,
+            timeoutMs: (SHUTDOWN_SECONDS + 60) * 1000,
+          },
+        ]),
+    keep === 'wipe'
+      ? {
+          what: `delete ${[...root, ...data].join(', ')}`,
+          script: `rm -f -- ${[...root, ...data].map(quote).join(' ')}`,
+        }
+      : {
+          what: `keep ${[...root.map(f => `${f} as ${f}.removed-…`), ...data].join(', ')}`,
+          script: root
+            .map(
+              f =>
+                `[ ! -e ${quote(f)} ] || mv -T -- ${quote(f)} ${quote(`${f}.removed-`)}"$(date -u +%Y%m%dT%H%M%SZ)"`,
+            )
+            .join('\n'),
+        },
+    {
+      what: 'undefine',
+      // With what it was told at its first boot: its host key is in it.
+      script: `${VIRSH}v undefine ${word} --managed-save --snapshots-metadata
+rm -f -- ${firstBoot.map(quote).join(' ')}`,
+    },
+  ]
+}
