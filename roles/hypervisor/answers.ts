@@ -11,7 +11,7 @@ export async function answering(vms: readonly Host[]): Promise<true | string> {
 async function problemOf(vm: Host): Promise<string | undefined> {
   const { name, address } = vm
   const expected = await knownHostKeys(vm)
-  const { stdout } = await peek`ssh-keyscan -T 5 -t ed25519 -p ${vm.ssh.port} ${address}`
+  const { stdout } = await peek`ssh-keyscan -T 15 -t ed25519 -p ${vm.ssh.port} ${address}`
   const shown = stdout.split('\n').flatMap(line => /^[^#\s]\S* (\S+ \S+)$/.exec(line)?.[1] ?? [])
   if (shown.some(key => expected.includes(key))) return undefined
   if (shown.length === 0) return `${name} does not answer at ${address}`
