@@ -60,13 +60,14 @@ export const uninstalled = resource({
 const group = (apiVersion: string): string =>
   apiVersion.includes('/') ? `.${apiVersion.replace(/\/.*/, '')}` : ''
 
-const removal = ({ kind, apiVersion, metadata }: KubernetesObject): string =>
-  quoteAll([
+/** A chart that was never installed has not brought its kinds: there is nothing of them to take down. */
+export const removal = ({ kind, apiVersion, metadata }: KubernetesObject): string =>
+  `out=$(${quoteAll([
     ...['k3s', 'kubectl', 'delete', '--ignore-not-found'],
     ...(typeof metadata['namespace'] === 'string' ? ['-n', metadata['namespace']] : []),
     `${kind.toLowerCase()}${group(apiVersion)}`,
     metadata.name,
-  ])
+  ])} 2>&1) || case $out in *"doesn't have a resource type"*) ;; *) echo "$out" >&2; exit 1 ;; esac`
 
 const chartRemoval = (entry: AddOn): string =>
   quoteAll([

@@ -1,7 +1,15 @@
 import { Secret, z } from '../../lib/index.ts'
 
+const hasSecret = (value: unknown): boolean =>
+  value instanceof Secret ||
+  (typeof value === 'object' && value !== null && Object.values(value).some(hasSecret))
+
 const values: z.ZodType<Record<string, unknown>> = z
   .record(z.string(), z.unknown())
+  .refine(
+    given => !hasSecret(given),
+    'a secret cannot be put into values: they are shown, and kept in the cluster as they are',
+  )
   .describe('Values of its chart, laid over those of the catalogue')
 
 const common = {

@@ -40,7 +40,7 @@ export const commonVars = {
       z
         .string()
         .regex(
-          /^[^\s=:]+(=[^\s=:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/,
+          /^[^\s=:]+(=[^\s=:]+)?:(NoSchedule|PreferNoSchedule|NoExecute)$/,
           'expected key=value:NoSchedule (or PreferNoSchedule, NoExecute)',
         ),
     )

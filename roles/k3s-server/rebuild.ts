@@ -1,4 +1,14 @@
-import { ask, hosts, on, quote, resource, type Common, type Host } from '../../lib/index.ts'
+import {
+  ask,
+  hosts,
+  on,
+  quote,
+  resource,
+  TaskError,
+  type Common,
+  type Facts,
+  type Host,
+} from '../../lib/index.ts'
 import { DATA_DIR } from '../k3s-common/platform.ts'
 import { ETCDCTL, parseMembers } from '../k3s-common/state.ts'
 import type { Step } from './bootstrap.ts'
@@ -22,16 +32,27 @@ export const noNode = resource({
   name: (o: Common & { readonly node: string }) => `no node ${o.node}`,
   needs: o => ({ now: ask('command', nodeExists(o.node)) }),
   plan: (o, { now }) =>
-    now.code === 0
+    isThere(o.node, now)
       ? [
           {
             what: 'delete',
             script: `k3s kubectl delete node ${quote(o.node)} --timeout=60s`,
-            leaves: [[ask('command', nodeExists(o.node)), { code: 1, stdout: '', stderr: '' }]],
+            leaves: [
+              [ask('command', nodeExists(o.node)), { code: 1, stdout: '', stderr: '(NotFound)' }],
+            ],
           },
         ]
       : [],
 })
+
+/** Throws TaskError when nobody knows. */
+export function isThere(name: string, { code, stderr }: Facts['command']): boolean {
+  if (code === 0) return true
+  if (/NotFound/.test(stderr)) return false
+  throw new TaskError(
+    `the node ${name} cannot be asked about: ${stderr.trim() || `kubectl ended with ${code}`}`,
+  )
+}
 
 const nodeExists = (name: string): string =>
   `timeout 10 k3s kubectl get node ${quote(name)} -o name`
@@ -41,6 +62,8 @@ const noMember = resource({
     `no etcd member ${o.server}`,
   needs: () => ({ list: ask('command', `${ETCDCTL} member list -w simple`) }),
   plan(o, { list }) {
+    if (list.code !== 0)
+      throw new TaskError(`etcdctl does not list the members: ${list.stderr.trim()}`)
     const gone = parseMembers(list.stdout).filter(m => m.address === o.address)
     return gone.map(({ id }) => ({
       what: `remove ${id}`,
@@ -61,15 +84,18 @@ const DB = `${DATA_DIR}/server/db/etcd`
 /** Data of a member that the cluster has removed cannot be used any more; it is kept, out of the way. */
 const dataSetAside = resource({
   name: (_: Common) => `old data ${DB}`,
-  needs: () => ({ now: ask('path', DB) }),
-  plan: (_, { now }) =>
+  needs: () => ({ now: ask('path', DB), unit: ask('unit', 'k3s') }),
+  plan: (_, { now, unit }) =>
     now === null
       ? []
       : [
           {
             what: 'set aside',
             script: `systemctl stop k3s.service; mv -T -- ${DB} "${DB}-removed-$(date +%Y%m%dT%H%M%S)"`,
-            leaves: [[ask('path', DB), null]],
+            leaves: [
+              [ask('path', DB), null],
+              [ask('unit', 'k3s'), { ...unit, active: 'inactive' }],
+            ],
           },
         ],
 })

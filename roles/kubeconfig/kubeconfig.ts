@@ -56,12 +56,16 @@ export async function mergedInto(
   if (doc.errors.length > 0 || !isMap(doc.contents))
     throw new TaskError(`${file} is not a kubeconfig`)
   const mine = parse(ours.reveal()) as Record<(typeof LISTS)[number], readonly Named[]>
+  const [cluster] = mine.clusters
+  const there = (doc.toJS() as { clusters?: readonly Named[] | null }).clusters ?? []
+  const renews = there.some(c => c.name === cluster?.name)
   for (const key of LISTS) {
     if (!isSeq(doc.get(key))) doc.set(key, doc.createNode([]))
     for (const entry of mine[key]) {
       const items = (doc.toJS() as Record<string, readonly Named[]>)[key] ?? []
       const at = items.findIndex(item => item.name === entry.name)
       if (at >= 0 && key === 'clusters') mustBeOurs(file, items[at], entry)
+      else if (at >= 0 && !renews) mustBeSame(file, key, items[at], entry)
       if (JSON.stringify(items[at]) !== JSON.stringify(entry))
         doc.setIn([key, at < 0 ? items.length : at], doc.createNode(entry))
     }
@@ -69,12 +73,22 @@ export async function mergedInto(
   return new Secret(doc.toString({ lineWidth: 0 }), file)
 }
 
+const ANOTHER = 'choose another name: -e kubeconfig_context=NAME, or remove that entry'
+
 const serverOf = (entry: unknown): unknown =>
   (entry as { cluster?: { server?: unknown } } | undefined)?.cluster?.server
 
 function mustBeOurs(file: string, there: unknown, ours: Named): void {
   if (serverOf(there) === serverOf(ours)) return
   throw new TaskError(`${file} has a cluster ${ours.name} already, at ${String(serverOf(there))}`, {
-    hint: 'choose another name: -e kubeconfig_context=NAME, or remove that entry',
+    hint: ANOTHER,
+  })
+}
+
+/** Without the cluster, a user or context of our name is somebody else's. */
+function mustBeSame(file: string, key: string, there: unknown, ours: Named): void {
+  if (JSON.stringify(there) === JSON.stringify(ours)) return
+  throw new TaskError(`${file} has ${ours.name} among its ${key} already, and no such cluster`, {
+    hint: ANOTHER,
   })
 }

@@ -119,6 +119,22 @@ const reasonOf = (conditions: readonly z.output<typeof Condition>[], type: strin
 const isReady = (name: string, { nodes }: Longhorn): boolean =>
   nodes.some(n => n.metadata.name === name && isTrue(n.status.conditions, 'Ready'))
 
+/** A node that a person has cordoned stays so, and is no worse for it. */
+const withoutCordons = (state: Longhorn): Longhorn => ({
+  ...state,
+  nodes: state.nodes.map(node => ({
+    ...node,
+    status: {
+      ...node.status,
+      conditions: node.status.conditions.map(c =>
+        c.type === 'Schedulable' && c.reason === 'KubernetesNodeCordoned'
+          ? { ...c, status: 'True' }
+          : c,
+      ),
+    },
+  })),
+})
+
 /**
  * true, or why these hosts must not be touched now, or have not come back. Before: hosts that carry nothing (Longhorn
  * does not know them, or has lost them) may be repaired whatever the volumes' state. A cluster without Longhorn has
@@ -137,7 +153,7 @@ export function holds(
     ...(when === 'before'
       ? []
       : batch.filter(n => state.nodes.some(o => o.metadata.name === n))
-    ).flatMap(name => sickNode(name, state)),
+    ).flatMap(name => sickNode(name, withoutCordons(state))),
   ]
   if (sick.length === 0) return true
   return `${sick.join('; ')}: wait for the rebuild, or repair it first (k3s kubectl -n ${NAMESPACE} get volumes.longhorn.io,replicas.longhorn.io)`

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { Secret, type Host } from '../../lib/index.ts'
 import { overlaid } from '../../roles/addons/add-on.ts'
@@ -5,6 +6,7 @@ import { budget, excess, memoryOf } from '../../roles/addons/budget.ts'
 import { CATALOGUE, wanted } from '../../roles/addons/catalogue.ts'
 import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
 import { illness } from '../../roles/addons/ready.ts'
+import { removal } from '../../roles/addons/removal.ts'
 import { vars, type Name } from '../../roles/addons/vars.ts'
 
 const worker = (memoryMb: number, sizeGb: number): Host =>
@@ -31,6 +33,12 @@ t.test('nothing by default, and no fewer than asked for', t => {
   t.strictSame(wanted(vars.parse({ addons: { kafka: { state: 'absent' } } }).addons), [])
   t.notOk(vars.safeParse({ addons: { kafak: {} } }).success)
   t.notOk(vars.safeParse({ addons: { redis: {} } }).success, 'Redis needs a password')
+  const values = { auth: { users: [{ password: secret }] } }
+  t.match(
+    vars.safeParse({ addons: { argocd: { values } } }).error?.issues,
+    [{ message: /^a secret cannot be put into values/ }],
+    'its name would go there instead',
+  )
   t.end()
 })
 
@@ -48,6 +56,20 @@ t.test('what a chart is told is what is counted', t => {
     )
   }
   t.equal(memoryOf(CATALOGUE.logging, 3), 2048 + 1024 + 150 + 3 * 200, 'per node')
+  t.end()
+})
+
+t.test('what a chart that never came has not brought is no obstacle to its removal', t => {
+  const script = removal({
+    apiVersion: 'kafka.strimzi.io/v1',
+    kind: 'Kafka',
+    metadata: { name: 'kafka', namespace: 'kafka' },
+  })
+  const ends = (says: string, code: number): number | null =>
+    spawnSync('sh', ['-ec', `k3s() { echo "${says}"; return ${code}; }; ${script}`]).status
+  t.equal(ends('deleted', 0), 0)
+  t.equal(ends(`error: the server doesn't have a resource type kafka`, 1), 0)
+  t.equal(ends('connection refused', 1), 1)
   t.end()
 })
 

@@ -103,6 +103,7 @@ void t.test('variables that K3s or Kubernetes would refuse', t => {
     { k3s_version: '1.36.3' },
     { k3s_version: 'latest' },
     { k3s_node_taints: ['dedicated'] },
+    { k3s_node_taints: ['dedicated=:NoSchedule'] },
     { k3s_node_labels: { 'a b': 'c' } },
     { k3s_node_labels: { a: 'b c' } },
     { k3s_cluster_cidr: '10.42.0.0' },
@@ -588,5 +589,14 @@ void t.test('the kubeconfig points to the VIP under one name', async t => {
       message: 'config has a cluster work already, at https://10.0.0.1:6443',
     })
     await t.rejects(mergedInto('config', 'a: [', ours), { name: 'TaskError' })
+    for (const [key, entry] of [
+      ['users', 'user: { token: theirs }'],
+      ['contexts', 'context: { cluster: work, user: me }'],
+    ] as const) {
+      const other = theirs.replace(`${key}:\n`, `$&  - name: cloud.internal\n    ${entry}\n`)
+      await t.rejects(mergedInto('config', other, ours), {
+        message: `config has cloud.internal among its ${key} already, and no such cluster`,
+      })
+    }
   })
 })

@@ -6,10 +6,10 @@ import { packagesOf } from '../../roles/longhorn/platform.ts'
 import { initiatorName } from '../../roles/longhorn/templates.ts'
 import { mayGo } from '../../roles/longhorn/upgrade.ts'
 
-const condition = (type: string, ok = true) => ({
+const condition = (type: string, ok = true, reason = 'Why') => ({
   type,
   status: ok ? 'True' : 'False',
-  reason: ok ? '' : 'Why',
+  reason: ok ? '' : reason,
 })
 const volume = (name: string, state: string, robustness: string) => ({
   kind: 'Volume',
@@ -21,6 +21,7 @@ const node = (
   o: {
     ready?: boolean
     schedulable?: boolean
+    why?: string
     path?: string
     allow?: boolean
     disk?: boolean
@@ -36,7 +37,7 @@ const node = (
       : { d: { path: o.path ?? '/mnt/longhorn-disk/', allowScheduling: o.allow ?? true } },
   },
   status: {
-    conditions: [condition('Ready', o.ready), condition('Schedulable', o.schedulable)],
+    conditions: [condition('Ready', o.ready), condition('Schedulable', o.schedulable, o.why)],
     diskStatus: { d: { conditions: [condition('Ready', o.disk), condition('Schedulable')] } },
   },
 })
@@ -56,7 +57,13 @@ t.test('may these workers be touched, and are they back', t => {
     ],
     ['attaching', [...ok, volume('v', 'attaching', 'unknown')], /is unknown/, /is unknown/],
     ['faulted', [...ok, volume('v', 'detached', 'faulted')], /is faulted/, /is faulted/],
-    ['cordoned', [node('w1', { schedulable: false }), node('w2')], true, /w1 is not schedulable/],
+    ['not schedulable', [node('w1', { schedulable: false })], true, /w1 is not schedulable/],
+    [
+      'cordoned by a person, and stays so',
+      [node('w1', { schedulable: false, why: 'KubernetesNodeCordoned' })],
+      true,
+      true,
+    ],
     [
       'lost, so it may be repaired',
       [node('w1', { ready: false }), volume('v', 'attached', 'degraded')],

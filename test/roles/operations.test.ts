@@ -1,6 +1,7 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
 import t, { type Test } from 'tap'
 import certificates from '../../playbooks/certificates.ts'
+import { forgetServer, isThere } from '../../roles/k3s-server/rebuild.ts'
 import etcdSnapshot from '../../playbooks/etcd-snapshot.ts'
 import etcdRestore from '../../playbooks/etcd-restore.ts'
 import flatcarUpdate from '../../roles/flatcar-update/index.ts'
@@ -8,7 +9,7 @@ import k3sUpgrade from '../../roles/k3s-upgrade/index.ts'
 import nodeReplace from '../../roles/node-replace/index.ts'
 import { stampOf } from '../../roles/etcd-snapshot/take.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
-import { $, role, z } from '../../lib/index.ts'
+import { $, hosts as matching, role, service, z } from '../../lib/index.ts'
 
 const GROUPS = `
 groups:
@@ -255,3 +256,53 @@ void t.test('flatcar-update: a host that has gone back to the old system boots a
   const ran = await hosts.run([one(update, { hosts: 'd' })], { dryRun: true, begun: 1 })
   t.ok(ran.changed.includes('d reboot'), ran.changed.join('\n'))
 })
+
+void t.test('a Node or a member of which nobody knows is not taken for gone', async t => {
+  const said = (code: number, stderr: string) => ({ code, stderr, stdout: '' })
+  t.equal(isThere('m', said(0, '')), true)
+  t.equal(isThere('m', said(1, 'Error from server (NotFound): nodes "m" not found')), false)
+  t.throws(() => isThere('m', said(124, '')), /cannot be asked about: kubectl ended with 124/)
+
+  const hosts = new Hosts(t, {}, GROUPS)
+  hosts.program('a', 'etcdctl', 'echo context deadline exceeded >&2; exit 1')
+  const address = '10.0.0.11'
+  const member = { id: 'a2', name: 'b', started: true, address, learner: false }
+  const via = { name: 'a', address: '10.0.0.10' }
+  const forget = tasks(async () => {
+    for (const server of matching('b'))
+      await forgetServer(server, { kind: 'rebuild', via, node: false, member, stale: false })
+  })
+  const ran = await hosts.run([one(forget, { hosts: 'd' })])
+  t.match(ran.failures, [/etcdctl does not list the members: context deadline exceeded/])
+})
+
+void t.test(
+  'data of a removed member is set aside, and K3s started again, as predicted',
+  async t => {
+    const hosts = new Hosts(t, {}, GROUPS)
+    const unit = (active: string) =>
+      `printf '%s\\n' LoadState=loaded ActiveState=${active} UnitFileState=enabled NeedDaemonReload=no`
+    hosts.program(
+      'b',
+      'systemctl',
+      `s=$(cat /srv/state 2>/dev/null || echo activating)
+case "$*" in show*) ${unit('$s')} ;; *stop*) echo inactive >/srv/state ;; *start*) echo active >/srv/state ;; esac`,
+    )
+    hosts.write('b', `${K3S}/server/db/etcd/x`, '')
+    const via = { name: 'a', address: '10.0.0.10' }
+    const rebuild = tasks(async () => {
+      for (const server of matching('b'))
+        await forgetServer(server, {
+          kind: 'rebuild',
+          via,
+          node: false,
+          member: undefined,
+          stale: true,
+        })
+      await service('k3s')
+    })
+    const ran = await hosts.run([one(rebuild, { hosts: 'b' })])
+    good(t, ran)
+    t.strictSame(ran.changed, [`b old data ${K3S}/server/db/etcd`, 'b service k3s'])
+  },
+)
