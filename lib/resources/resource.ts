@@ -40,7 +40,7 @@ export interface Definition<O, Q extends Needs> {
   needs(options: O, os: Os): Q
   /** Pure. [] = nothing to do. Throws TaskError for what cannot work. */
   plan(options: O, now: Current<Q>, context: PlanContext): readonly PlannedChange[]
-  /** Something about what is there that people should see, whether or not anything changes: drift that is left alone. */
+  /** Something about what is there that people should see, whether or not anything changes. One that begins with `drift` is shown even where only changes are. */
   note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a free command). */
   readonly opaque?: boolean
