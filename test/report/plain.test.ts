@@ -28,6 +28,12 @@ const start = (dryRun: boolean): Event => ({
 const lines: [string, boolean, Partial<Task>, string][] = [
   ['an ok task is not shown', false, {}, ''],
   [
+    'drift that was left alone is',
+    true,
+    { note: 'drift, left as it is: memory' },
+    'Web | web1 | nginx | file /etc/nginx.conf | ok | drift, left as it is: memory\n',
+  ],
+  [
     'a change',
     false,
     { status: 'changed', changes: [{ what: 'content' }, { what: 'mode 0600 → 0644' }] },
