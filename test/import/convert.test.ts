@@ -7,7 +7,7 @@ const VAULTED = `!vault |
   3132333435363738
 `.trim()
 
-void t.test("the shape of k3s-ansible's sample: addresses as names, a token, Jinja", t => {
+void t.test("the shape of k3s-ansible's sample: addresses as names, a token, Jinja", async t => {
   const found = imported(t, {
     'inventory.yml': `---
 k3s_cluster:
@@ -63,10 +63,10 @@ k3s_cluster:
     ],
   )
   t.notMatch(JSON.stringify(found), /hunter2/)
-  t.end()
+  t.same(await found.lint(), [])
 })
 
-void t.test("the shape of k3s-ansible's older INI sample, with group_vars/all.yml", t => {
+void t.test("the shape of k3s-ansible's older INI sample, with group_vars/all.yml", async t => {
   const found = imported(
     t,
     {
@@ -120,12 +120,12 @@ metal_lb_ip_range: "192.168.32.80-192.168.32.90"
     /^group_vars\/all.yml:6: k3s_node_ip: a Jinja expression/,
     /^group_vars\/all.yml:7: extra_args: a Jinja expression/,
   ])
-  t.end()
+  t.same(await found.lint(), [])
 })
 
 void t.test(
   "the shape of Kubespray's sample: ip beside ansible_host, a directory of group_vars, vaults",
-  t => {
+  async t => {
     const found = imported(
       t,
       {
@@ -238,7 +238,7 @@ kubeadm_patches: { enabled: false, source_dir: "{{ inventory_dir }}/patches" }
     ])
       t.match(remarks, remark)
     t.notMatch(JSON.stringify(found), /6162|3132|hidden/)
-    t.end()
+    t.same(await found.lint(), [])
   },
 )
 

@@ -2,6 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Test } from 'tap'
 import { convert, type ConvertOptions } from '../../lib/import/convert.ts'
+import { lint } from '../../lib/inventory/lint.ts'
+import { inventoryYaml } from '../../lib/import/write.ts'
 import { SecretRef } from '../../lib/inventory/secret-ref.ts'
 import { readAnsible } from '../../lib/import/read.ts'
 
@@ -32,6 +34,9 @@ export function imported(
   return {
     ...plain,
     secrets,
+    /** What fmc lint says of the text that is written. */
+    lint: async () =>
+      (await lint(file, { text: Buffer.from(inventoryYaml(raw, 'test')) })).map(p => p.message),
     remarks: remarks.map(r => `${relative(dirname(file), r.file)}:${r.line}: ${r.key}: ${r.why}`),
   }
 }
