@@ -18,10 +18,18 @@ const block = (cidr: string): Block => {
   return parsed
 }
 
+/** Of its nics, and the one that fmc connects to: a VPS has a public one in no network of the inventory. */
+const ownAddresses = (host: Host): readonly string[] => [
+  ...new Set([
+    ...host.nics.map(n => n.address),
+    ...(parseIpv4(host.address) === undefined ? [] : [host.address]),
+  ]),
+]
+
 /** Everything that a host answers to: its own addresses, the gateways it holds, and VIPs that may come to it. */
 export const addressesOf = (inventory: Inventory, host: Host): readonly string[] => [
   ...new Set([
-    ...host.nics.map(n => n.address),
+    ...ownAddresses(host),
     ...[...inventory.networks.values()].flatMap(n =>
       n.router === host.name && n.gateway !== undefined ? [n.gateway] : [],
     ),
@@ -66,12 +74,7 @@ function meanings(inventory: Inventory, name: string): { kind: string; blocks: B
   const host = inventory.hosts.get(name)
   const vip = inventory.vips.get(name)
   const own = (h: Host | undefined): Block[] =>
-    h
-      ? h.nics
-          .map(n => n.address)
-          .concat(gateways(inventory, h))
-          .map(address)
-      : []
+    h ? [...ownAddresses(h), ...gateways(inventory, h)].map(address) : []
   return [
     ...(network ? [{ kind: 'network', blocks: [block(network.cidr)] }] : []),
     ...(members

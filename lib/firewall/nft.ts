@@ -95,9 +95,7 @@ function nat(rules: RuleSet, firewall: Firewall): string[] {
   const leaving = [
     ...(rules.masquerade.length > 0 ? [`ip saddr ${blocks} ip daddr != ${blocks} masquerade`] : []),
     // The answers must come back this way, though the target has a default route of its own.
-    ...(firewall.firewall_mode === 'vps' && redirects.length > 0
-      ? ['ct status dnat masquerade']
-      : []),
+    ...(rules.masqueradeRedirects ? ['ct status dnat masquerade'] : []),
   ]
   return [
     ...(redirects.length > 0

@@ -99,7 +99,8 @@ export function explain(
   const here = networkOf(inventory, packet.from)
   const there = networkOf(inventory, packet.to)
   const neighbours = here !== undefined && here === there
-  const routers = neighbours || source === target ? [] : [here?.router, there?.router]
+  const routers =
+    neighbours || (source !== undefined && source === target) ? [] : [here?.router, there?.router]
   for (const name of new Set(routers)) {
     if (name === undefined || name === source?.name || name === target?.name) continue
     if (redirected && steps[0]?.host === name) continue
@@ -132,14 +133,19 @@ function entering(
   if (!redirect) return undefined
   const port = redirect.toPort + packet.port - redirect.ports.first
   const next = { ...packet, to: redirect.to, port }
+  const isVpn = (network: string) => inventory.networks.get(network)?.mode === 'wireguard'
+  const masqueraded = rules.masqueradeRedirects
+    ? (gate.nics.find(n => isVpn(n.network)) ?? gate.nics[0])?.address
+    : undefined
   steps.push({
     host: gate.name,
     chain: 'forward',
     packet,
     redirect,
     ...decide(rules, 'forward', next, true),
+    ...(masqueraded === undefined ? {} : { masqueraded }),
   })
-  return next
+  return masqueraded === undefined ? next : { ...next, from: masqueraded }
 }
 
 function through(

@@ -81,6 +81,8 @@ export interface RuleSet {
   readonly redirects: readonly Redirect[]
   /** Sources that are masqueraded when they leave these same blocks. */
   readonly masquerade: readonly Block[]
+  /** What a redirect sends inwards takes this host's address, so that the answers come back through it. */
+  readonly masqueradeRedirects: boolean
 }
 
 /** The API of K3s listens there on servers, and VIPs with this check stand for them. */
@@ -151,6 +153,7 @@ export function rulesOf(inventory: Inventory, host: Host, firewall: Firewall): R
   return {
     rules,
     redirects: forwards,
+    masqueradeRedirects: firewall.firewall_mode === 'vps' && forwards.length > 0,
     masquerade: disjoint(
       firewall.firewall_masquerade.flatMap(name => {
         const side = about('firewall_masquerade', () => endpoint(inventory, name))
