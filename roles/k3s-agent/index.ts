@@ -14,7 +14,7 @@ import {
 import { adviceOn } from '../k3s-common/advice.ts'
 import { beats } from '../k3s-common/back.ts'
 import { install } from '../k3s-common/install.ts'
-import { nodeMarks } from '../k3s-common/labels.ts'
+import { labelsAndTaints } from '../k3s-common/labels.ts'
 import { CONFIG, platformOf } from '../k3s-common/platform.ts'
 import { crashWatch } from '../k3s-common/state.ts'
 import { addressOf, SERVERS, stateHere, survey } from '../k3s-common/survey.ts'
@@ -64,7 +64,11 @@ export default role({
       LONG,
     )
     await on(server, () =>
-      nodeMarks({ node: host.name, labels: vars.k3s_node_labels, taints: vars.k3s_node_taints }),
+      labelsAndTaints({
+        node: host.name,
+        labels: vars.k3s_node_labels,
+        taints: vars.k3s_node_taints,
+      }),
     )
   },
   handlers: {

@@ -31,7 +31,7 @@ interface NodeOptions extends Common {
  * Labels and taints of a Node, set through the server that this runs for: kubelet applies its own only when the node
  * is made. Labels and taints that are not named are left alone.
  */
-export const nodeMarks = resource({
+export const labelsAndTaints = resource({
   name: (o: NodeOptions) => `node ${o.node}`,
   needs: () => ({ state: STATE }),
   plan(o, { state }) {

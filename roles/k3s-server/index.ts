@@ -15,7 +15,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { install } from '../k3s-common/install.ts'
-import { nodeMarks } from '../k3s-common/labels.ts'
+import { labelsAndTaints } from '../k3s-common/labels.ts'
 import { CONFIG, DATA_DIR, platformOf } from '../k3s-common/platform.ts'
 import { addressOf, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
@@ -88,7 +88,11 @@ export default role({
         content: serverConfig({ ...config, clusterInit: false }, vars),
         mode: '0600',
       })
-    await nodeMarks({ node: host.name, labels: vars.k3s_node_labels, taints: vars.k3s_node_taints })
+    await labelsAndTaints({
+      node: host.name,
+      labels: vars.k3s_node_labels,
+      taints: vars.k3s_node_taints,
+    })
   },
   handlers: {
     // Stopped first, so that no gate takes the old process for the new one; not waited for, so that gates tell.
