@@ -63,12 +63,13 @@ const name = ({ proto, port }: Pick<Attempt, 'proto' | 'port'>): string =>
 
 const ALL = PORTS.map(name).join(' ')
 
-/** A network namespace behind the hypervisor's wg0. */
+/** A network namespace behind the hypervisor's wg0; made anew after a boot, which takes the device away. */
 async function vpn(t: Test, r: Rig): Promise<string> {
   const hv = r.state.hosts.find(h => h.name === HV)?.netns ?? ''
   const netns = `${hv}-vpn`
   t.teardown(() => run(['ip', 'netns', 'del', netns]))
   const commands = [
+    `ip netns del ${netns} 2>/dev/null || :; ip -n ${hv} link del wg0 2>/dev/null || :`,
     `ip netns add ${netns}`,
     `ip link add wg0 netns ${hv} type veth peer name vpn0 netns ${netns}`,
     `ip -n ${hv} addr add 10.17.0.1/24 dev wg0; ip -n ${hv} link set wg0 up`,
@@ -239,7 +240,7 @@ WantedBy=multi-user.target
     const booted = await r.fmc('role', 'reboot', HV)
     t.equal(booted.code, 0, booted.failures.join('\n'))
     t.equal(await nft('-s list table inet fmc'), before)
-    const [open, said] = await Promise.all([matrix(r, tunnel), expected()])
+    const [open, said] = await Promise.all([matrix(r, await vpn(t, r)), expected()])
     for (const [pair, ports] of open) t.equal(ports, said.get(pair), pair)
     t.match(await r.fmc(...ROLE), { code: 0, changed: [] })
   })
