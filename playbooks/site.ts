@@ -1,6 +1,7 @@
 import { play, playbook, together } from '../lib/index.ts'
 import addons from '../roles/addons/index.ts'
 import corednsChrony from '../roles/coredns-chrony/index.ts'
+import ddns from '../roles/ddns/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import hypervisor from '../roles/hypervisor/index.ts'
 import k3sAgent from '../roles/k3s-agent/index.ts'
@@ -10,10 +11,15 @@ import longhorn, { longhornHealthy } from '../roles/longhorn/index.ts'
 import nfs from '../roles/nfs/index.ts'
 import postgresql from '../roles/postgresql/index.ts'
 import traefik from '../roles/traefik/index.ts'
+import wireguard from '../roles/wireguard/index.ts'
 
 /** The whole cloud, in the order in which it can be built from nothing. */
 export default playbook('site', [
-  play('Hypervisor', { hosts: 'hypervisors', roles: [hypervisor], tags: ['hypervisor'] }),
+  play('Hypervisor', {
+    hosts: 'hypervisors',
+    roles: [hypervisor, wireguard, ddns],
+    tags: ['hypervisor'],
+  }),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony], tags: ['infra'] }),
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),

@@ -6,6 +6,7 @@ import {
   flush,
   gate,
   packages,
+  peek,
   probe,
   role,
   secret,
@@ -27,7 +28,8 @@ export default role({
   vars: schema,
   async tasks({ vars, host }) {
     if (vars.ddns_records.length === 0) {
-      await service(TIMER, { state: 'stopped', enabled: false })
+      const there = await peek`test -e /etc/systemd/system/${TIMER}`
+      if (there.exitCode === 0) await service(TIMER, { state: 'stopped', enabled: false })
       return
     }
     const platform = platformOf(host)
