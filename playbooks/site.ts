@@ -2,6 +2,7 @@ import { play, playbook, together } from '../lib/index.ts'
 import addons from '../roles/addons/index.ts'
 import corednsChrony from '../roles/coredns-chrony/index.ts'
 import ddns from '../roles/ddns/index.ts'
+import firewall from '../roles/firewall/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import hypervisor from '../roles/hypervisor/index.ts'
 import k3sAgent from '../roles/k3s-agent/index.ts'
@@ -17,7 +18,7 @@ import wireguard from '../roles/wireguard/index.ts'
 export default playbook('site', [
   play('Hypervisor', {
     hosts: 'hypervisors',
-    roles: [hypervisor, wireguard, ddns],
+    roles: [hypervisor, firewall, wireguard, ddns],
     tags: ['hypervisor'],
   }),
   together(
