@@ -30,6 +30,7 @@ table inet guarded {
 const HANDLERS = 'load: () => $`nft -f /srv/rules/nft`'
 const VARS = "what: z.string().default('loose'), linger: z.boolean().default(false)"
 const STATE = 'cat /srv/rules/nft 2>/dev/null; nft -s list table inet guarded 2>/dev/null; true'
+const UNDONE = 'test -e /var/lib/fmc/guard/rules/undone'
 const NOTHING_LEFT = `! [ -e /var/lib/fmc/guard/rules ] && ! ls /etc/systemd/system/*guard* /etc/systemd/system/timers.target.wants/*guard* 2>/dev/null && ! systemctl list-timers --all | grep fmc-guard`
 
 /** Does a new connection reach sshd? */
@@ -89,6 +90,7 @@ void t.test('the guard', { timeout: 300_000 }, async t => {
     await run.end
     t.comment(`SSH answers again after ${await untilSsh(p, 'a')} s (guard of ${SECONDS} s)`)
     t.equal(await p.rig.text('a', STATE), before)
+    t.ok(await soon(() => p.holds('a', UNDONE), 30), 'SSH answers a moment before all is done')
     const dry = await p.fmc('role', 'rules', 'a', '--dry-run')
     t.match(dry.tasks.find(e => e.task === 'guard rules')?.changes, [{ what: /^undone at / }])
     t.match(await p.fmc('role', 'rules', 'a'), { code: 0 })
@@ -122,7 +124,7 @@ void t.test('the guard', { timeout: 300_000 }, async t => {
       ),
       'the timer counts anew',
     )
-    t.ok(await soon(() => p.holds('c', 'test -e /var/lib/fmc/guard/rules/undone'), 30))
+    t.ok(await soon(() => p.holds('c', UNDONE), 30))
     t.equal(await p.rig.text('c', 'cat /srv/rules/nft'), before)
   })
 })

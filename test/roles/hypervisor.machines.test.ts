@@ -52,6 +52,7 @@ t.test('what a guest is told, from the inventory', t => {
       routes: [
         { to: '10.17.3.0/24', via: '192.168.0.40' },
         { to: '10.17.4.0/24', via: '192.168.0.40' },
+        { to: '10.17.0.0/24', via: '192.168.0.40' },
       ],
     },
   ])
