@@ -25,7 +25,7 @@ table inet guarded {
 }
 \`, notify: 'load' })
       await flush()
-      if (vars.linger) await $({ creates: '/srv/rules/lingered' })\`touch /run/lingering; sleep 30; touch /srv/rules/lingered\`
+      if (vars.linger) await $({ creates: '/srv/rules/lingered' })\`touch /run/lingering; sleep 20; touch /srv/rules/lingered\`
     })`
 const HANDLERS = 'load: () => $`nft -f /srv/rules/nft`'
 const VARS = "what: z.string().default('loose'), linger: z.boolean().default(false)"
@@ -91,6 +91,7 @@ void t.test('the guard', { timeout: 300_000 }, async t => {
     t.comment(`SSH answers again after ${await untilSsh(p, 'a')} s (guard of ${SECONDS} s)`)
     t.equal(await p.rig.text('a', STATE), before)
     t.ok(await soon(() => p.holds('a', UNDONE), 30), 'SSH answers a moment before all is done')
+    t.ok(await p.unlocked('a'), 'the command that the killed run began has ended')
     const dry = await p.fmc('role', 'rules', 'a', '--dry-run')
     t.match(dry.tasks.find(e => e.task === 'guard rules')?.changes, [{ what: /^undone at / }])
     t.match(await p.fmc('role', 'rules', 'a'), { code: 0 })
