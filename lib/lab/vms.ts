@@ -48,10 +48,11 @@ export const virtualMachines = async (
       ...(names.length === 0 ? {} : { hypervisor_overcommit: true, hypervisor_boot_seconds: 900 }),
     },
     artifacts,
-    standIns: [
+    standIns:
       names.length === 0
-        ? 'the role hypervisor makes no VMs: the lab has their hosts as machines of its own'
-        : `of the VMs the role hypervisor makes ${names.join(', ')}, emulated, from an image of Debian's packages: proves nothing about KVM, AlmaLinux' image or Flatcar's (others: -e 'hypervisor_vms=[HOST, …]')`,
-    ],
+        ? []
+        : [
+            `of the VMs the role hypervisor makes ${names.join(', ')}, emulated, from an image of Debian's packages: proves nothing about KVM, AlmaLinux' image or Flatcar's (others: -e 'hypervisor_vms=[HOST, …]')`,
+          ],
   }
 }

@@ -95,7 +95,7 @@ export function text(report: Report): string {
         `  ${f.name}`,
         `${f.unit === 'x' ? short(f.value) : Math.round(f.value)} ${f.unit}`.trim(),
         target(f.target, f.unit),
-        f.reached ? 'reached' : 'MISSED',
+        Object.keys(f.target).length === 0 ? '' : f.reached ? 'reached' : 'MISSED',
       ]),
     ]),
     report.notes.map(n => `- ${n}`).join('\n'),
