@@ -62,12 +62,12 @@ mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
 /** Tried on an interface that nobody uses, and without the port, which is taken: what wg(8) does not accept never replaces what works. */
 const validation = (candidate: string): string => `d=$(mktemp -d /run/fmc-wireguard.XXXXXX)
 trap ${quote(`rm -rf -- "$d" ${candidate}; ip link del dev fmc-check 2>/dev/null || :`)} EXIT
-cp -- ${candidate} "$d/fmc-check.conf"; wg-quick strip "$d/fmc-check.conf" | sed /^ListenPort/d >"$d/stripped"
+ln -s -- ${candidate} "$d/fmc-check.conf"
 ip link del dev fmc-check 2>/dev/null || :
 ip link add dev fmc-check type wireguard 2>/dev/null ||
   "\${WG_QUICK_USERSPACE_IMPLEMENTATION:-wireguard-go}" fmc-check >/dev/null 2>&1 ||
   { echo 'this kernel has no WireGuard' >&2; exit 69; }
-WG_ENDPOINT_RESOLUTION_RETRIES=2 wg setconf fmc-check "$d/stripped" >&2 || { echo 'validation failed: wg does not accept the configuration' >&2; exit 65; }`
+wg-quick strip "$d/fmc-check.conf" | sed /^ListenPort/d | WG_ENDPOINT_RESOLUTION_RETRIES=2 wg setconf fmc-check /dev/stdin >&2 || { echo 'validation failed: wg does not accept the configuration' >&2; exit 65; }`
 
 /** /etc/wireguard/DEVICE.conf, 0600. The host itself puts its private key in. */
 export const configuration = resource({
