@@ -1,6 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { formatIpv4, parseCidr, parseIpv4, type Block } from '../inventory/net.ts'
+import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 
 /** Source or destination of a rule: anybody, whoever is in these blocks, or whoever is in none of them. */
@@ -34,7 +35,7 @@ export const addressesOf = (inventory: Inventory, host: Host): readonly string[]
       n.router === host.name && n.gateway !== undefined ? [n.gateway] : [],
     ),
     ...[...inventory.vips.values()].flatMap(v =>
-      (inventory.groups.get(v.balancers) ?? [v.balancers]).includes(host.name) ? [v.address] : [],
+      matchHosts(inventory, v.balancers).some(b => b.name === host.name) ? [v.address] : [],
     ),
   ]),
 ]

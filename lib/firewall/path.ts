@@ -1,6 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { contains, formatIpv4, parseCidr, parseIpv4 } from '../inventory/net.ts'
+import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory, Network } from '../inventory/types.ts'
 import { addressesOf } from './endpoint.ts'
 import { decide, type Packet, type Redirect, type Rule, type RuleSet } from './rules.ts'
@@ -41,8 +42,8 @@ export const networkOf = (inventory: Inventory, address: string): Network | unde
 export const holderOf = (inventory: Inventory, address: string): Host | undefined => {
   const vip = [...inventory.vips.values()].find(v => v.address === address)
   if (vip) {
-    const [first] = inventory.groups.get(vip.balancers) ?? [vip.balancers]
-    return inventory.hosts.get(vip.preferred ?? first ?? '')
+    const [first] = matchHosts(inventory, vip.balancers)
+    return inventory.hosts.get(vip.preferred ?? first?.name ?? '')
   }
   return [...inventory.hosts.values()].find(h => addressesOf(inventory, h).includes(address))
 }

@@ -1,5 +1,6 @@
 import { TaskError } from '../errors.ts'
 import { formatIpv4, parseIpv4, type Block } from '../inventory/net.ts'
+import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import {
   address,
@@ -207,12 +208,9 @@ function flowRules(inventory: Inventory, flow: Flow, i: number, own: readonly Bl
 /** Whatever the flows say: from outside nobody reaches the API. */
 function api(inventory: Inventory, own: readonly Block[]): Rule[] {
   const vips = [...inventory.vips.values()].filter(v => v.check === 'k3s')
-  const members = vips.flatMap(v => inventory.groups.get(v.backends) ?? [v.backends])
+  const members = vips.flatMap(v => matchHosts(inventory, v.backends))
   const blocks = disjoint(
-    [
-      ...vips.map(v => v.address),
-      ...members.flatMap(m => inventory.hosts.get(m)?.nics.map(n => n.address) ?? []),
-    ].map(address),
+    [...vips.map(v => v.address), ...members.flatMap(m => m.nics.map(n => n.address))].map(address),
   )
   if (blocks.length === 0) return []
   const ports = [...new Set([API_PORT, ...vips.flatMap(v => v.ports)])]
@@ -231,10 +229,10 @@ function api(inventory: Inventory, own: readonly Block[]): Rule[] {
 /** Balancers of one VIP hear each other. */
 function vrrp(inventory: Inventory, host: Host): Rule[] {
   const peers = [...inventory.vips.values()]
-    .map(v => inventory.groups.get(v.balancers) ?? [v.balancers])
-    .filter(names => names.includes(host.name))
-    .flatMap(names => names.filter(n => n !== host.name))
-    .flatMap(n => inventory.hosts.get(n)?.nics.map(c => c.address) ?? [])
+    .map(v => matchHosts(inventory, v.balancers))
+    .filter(balancers => balancers.some(b => b.name === host.name))
+    .flatMap(balancers => balancers.filter(b => b.name !== host.name))
+    .flatMap(b => b.nics.map(nic => nic.address))
   if (peers.length === 0) return []
   const from: Side = { is: 'in', blocks: disjoint(peers.map(address)) }
   const why = 'VRRP of its fellow balancers'

@@ -12,7 +12,7 @@ networks:
   k3s_net: { cidr: 10.17.4.0/24, mode: open, gateway: 10.17.4.1, router: hv }
   hosted: { cidr: 203.0.113.128/25, mode: bridge }
 vips:
-  api: { address: 192.168.0.32, network: lan, vrid: 51, ports: [6443], backends: masters, check: k3s, balancers: balancers }
+  api: { address: 192.168.0.32, network: lan, vrid: 51, ports: [6443], backends: 'm*', check: k3s, balancers: 'lb1:lb2' }
   web: { address: 192.168.0.33, network: lan, vrid: 52, ports: [80, 443], backends: workers, balancers: balancers }
 groups:
   balancers: { hosts: [lb1, lb2] }
