@@ -126,7 +126,7 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     program
       .command('play <playbook>')
       .description(
-        'run a playbook, playbooks/<name>.ts: site, or to operate it health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, certificates, flatcar-update',
+        'run a playbook, playbooks/<name>.ts: site, or to operate it health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, remove, certificates, flatcar-update',
       ),
   )
     .option('-l, --limit <pattern>', 'only these hosts')

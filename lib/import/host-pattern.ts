@@ -7,7 +7,13 @@ export function expandHosts(pattern: string): { names: readonly string[]; port?:
     /^\[(.+)\]:(\d+)$/.exec(pattern) ?? /^((?:[^:[\]]|\[[^\]]*\])*):(\d+)$/.exec(pattern) ?? []
   const names = expandRanges(host) ?? [host]
   const wrong = names.find(name => !IPV6.test(name) && !NAME.test(name))
-  if (wrong !== undefined) throw new UsageError(`${JSON.stringify(pattern)} is no host`)
+  // What stands behind a = may be a password.
+  if (wrong !== undefined)
+    throw new UsageError(
+      pattern.includes('=')
+        ? 'a host is expected before key=value (or is the section a [group:vars]?)'
+        : `${JSON.stringify(pattern)} is no host`,
+    )
   return port === undefined ? { names } : { names, port: Number(port) }
 }
 

@@ -49,8 +49,9 @@ const SAME = `command -v nft >/dev/null || exit 1
 want=$(unshare -n -- sh -c 'nft -f ${FILE} && nft -s list table inet fmc' 2>/dev/null) && [ "$want" = "$(nft -s list table inet fmc 2>/dev/null)" ]`
 
 const KEEP = 'nft -s list table inet fmc >table 2>/dev/null || :'
-const PUT_BACK = `printf 'table inet fmc\\ndelete table inet fmc\\n' | cat - table | nft -f -
-[ -e ${UNIT_FILE} ] || systemctl stop ${NAME}.service`
+const PUT_BACK = `printf 'table inet fmc\\ndelete table inet fmc\\n' | cat - table | nft -f -; code=$?
+[ -e ${UNIT_FILE} ] || systemctl stop ${NAME}.service
+exit $code`
 
 const OTHER = 'for q in enabled active; do systemctl is-$q firewalld >$q || :; done'
 const OTHER_BACK = `[ "$(cat enabled)" != enabled ] || systemctl -q enable firewalld
