@@ -6,6 +6,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -139,11 +140,13 @@ const childrenOf = (pid: number, name: string): number[] => {
   }
 }
 
-/** Writes what differs per host into the machine's upper layer, once per lab. */
+/** Writes what differs per host into the machine's upper layer, once per lab; an earlier attempt that was cut off leaves no machine-id. */
 const prepareRoot = (spec: MachineSpec): void => {
   const upper = join(spec.dir, 'upper')
+  const prepared = existsSync(join(upper, 'etc', 'machine-id'))
+  if (!prepared) rmSync(upper, { recursive: true, force: true })
   for (const dir of ['root', 'work', 'upper']) mkdirSync(join(spec.dir, dir), { recursive: true })
-  if (existsSync(join(upper, 'etc', 'machine-id'))) return
+  if (prepared) return
   installKeys(spec.labDir, spec.name, upper)
   const etc = join(upper, 'etc')
   writeFileSync(join(etc, 'hostname'), `${spec.name}\n`)

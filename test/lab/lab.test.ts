@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
@@ -16,7 +16,7 @@ import {
   status,
   up,
 } from '../../lib/lab/index.ts'
-import { labKey } from '../../lib/lab/paths.ts'
+import { labDir, labKey } from '../../lib/lab/paths.ts'
 import { labName, ROOT, Rig, run } from '../rig/lab.ts'
 
 const NAME = labName('test-lab')
@@ -225,6 +225,9 @@ void t.test(
     await down(NAME)
     t.strictSame(await traces(), before, 'down leaves nothing')
     await killed()
+    // As if it had been killed just before the end of the host's preparation.
+    for (const host of hosts)
+      rmSync(`${labDir(NAME)}/hosts/${host}/upper/etc/machine-id`, { force: true })
     const state = await up(inventory, { name: NAME, hosts, log })
     t.equal(await new Rig(state, NAME, inventory.file).text('storage1', 'hostname'), 'storage1')
   },
