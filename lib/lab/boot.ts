@@ -16,9 +16,11 @@ import { vmImage } from './vm-images.ts'
 export const alive = (host: LabHost): boolean =>
   startTime(host.pid) === host.startTime && (host.vm || leaderOf(host.pid) !== undefined)
 
-/** What the lab makes of a host's operating system. */
-export const personalityOf = (host: Host): Personality =>
-  host.os.family === 'flatcar' ? 'flatcar' : 'debian'
+/** What the lab makes of a host's operating system; a virtual machine of EL is one of Debian. */
+export const personalityOf = ({ os }: Pick<Host, 'os'>, vm = false): Personality => {
+  if (os.family === 'flatcar') return 'flatcar'
+  return os.family === 'el' && !vm && process.env.FMC_LAB_EL === 'el9' ? 'el9' : 'debian'
+}
 
 export interface BootOptions {
   /** The lab's directory. */
@@ -50,7 +52,7 @@ export const boot = async (host: Host, place: HostPlan, options: BootOptions): P
     name: host.name,
     address: host.address,
     netns: place.netns,
-    personality: personalityOf(host),
+    personality: personalityOf(host, options.vm),
     vm: options.vm,
     pid,
     startTime,
@@ -82,6 +84,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
     labDir: labDirOf(o.dir),
     dir: o.dir,
     netns: place.netns,
+    os: host.os,
     personality: personalityOf(host),
     images: o.images,
     disks,
@@ -92,7 +95,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
 }
 
 const bootVm = async (host: Host, place: HostPlan, o: StartOptions): Promise<Started> => {
-  const image = await vmImage(personalityOf(host), o.images, o.log)
+  const image = await vmImage(personalityOf(host, true), o.images, o.log)
   return startVm({
     host,
     place,

@@ -20,12 +20,16 @@ export interface Images {
   readonly roots: Readonly<Record<Personality, string>>
   /** Package mirror, bound into Debian machines at /srv/mirror. */
   readonly mirror: string
+  /** RPM repository, bound into machines of the personality el9 at /srv/repo. */
+  readonly repo: string
 }
 
 const SUITE = 'bookworm'
 /** To be raised when this module makes something else of the same files. */
 const FORMAT = '1'
-const PERSONALITIES = ['debian', 'flatcar'] as const
+/** Bootstrapped by themselves; el9 is made of the first. */
+const BOOTSTRAPPED = ['debian', 'flatcar'] as const
+const PERSONALITIES = ['debian', 'el9', 'flatcar'] as const
 const LEFT_OUT = ['doc', 'man', 'locale', 'info', 'lintian']
 
 /** Where the result of a step is cached: made anew when a file below files/lab that it uses changes. */
@@ -49,26 +53,47 @@ const definition = (matches: RegExp): string => {
  * a temporary directory and appears under its final name only when it is whole.
  */
 export const images = async (log: (text: string) => void): Promise<Images> => {
-  const packages = at('packages', /^((debian|flatcar)\/)?packages\.txt$|mirror\.sh$/)
+  const lists = '^((debian|flatcar|el9)/)?packages\\.txt$|mirror\\.sh$'
+  const packages = at('packages', new RegExp(lists))
+  const el9 = at('el9', new RegExp(`${lists}|^el9/(build\\.sh|installed\\.txt|rpms/)`))
   const client = at('nfs-client', /^nfs-client\//)
-  const finished = at('images', /^(common|debian|flatcar|nfs-client|packages)/)
+  const finished = at('images', /^(common|debian|el9|flatcar|nfs-client|packages)/)
   const downloads = [
     once(packages, async dir => {
       log('downloading the packages of the lab (once; a minute or two)')
-      await all(PERSONALITIES.map(personality => bootstrap(personality, dir)))
+      await all(BOOTSTRAPPED.map(personality => bootstrap(personality, dir)))
       await index(join(dir, 'mirror'))
     }),
     once(client, buildNfsClient),
   ]
   await all(downloads)
+  const mirror = join(packages, 'mirror')
+  await once(el9, async dir => {
+    log('building the RPMs of the lab (once; half a minute)')
+    const build = join(labFiles(), 'el9', 'build.sh')
+    await exec(['unshare', '-m', build, join(packages, 'debian'), mirror, dir])
+  })
+  const bases: Record<Personality, Base> = {
+    debian: { root: join(packages, 'debian'), mirror },
+    el9: { root: join(el9, 'root'), mirror: el9 },
+    flatcar: { root: join(packages, 'flatcar'), mirror },
+  }
   await once(finished, async dir => {
     log('making the lab images')
-    await all(PERSONALITIES.map(p => finish(p, packages, join(client, 'nfs-client'), dir)))
+    await all(PERSONALITIES.map(p => finish(p, bases[p], join(client, 'nfs-client'), dir)))
   })
+  const rootOf = (personality: Personality): string => join(finished, personality)
   return {
-    roots: { debian: join(finished, 'debian'), flatcar: join(finished, 'flatcar') },
-    mirror: join(packages, 'mirror'),
+    roots: { debian: rootOf('debian'), el9: rootOf('el9'), flatcar: rootOf('flatcar') },
+    mirror,
+    repo: join(el9, 'repo'),
   }
+}
+
+/** What an image is made of: a root, and packages that its set-up may install. */
+interface Base {
+  readonly root: string
+  readonly mirror: string
 }
 
 /** Results that nothing has used for so long go when a newer one is made. */
@@ -105,7 +130,7 @@ const all = async (work: readonly Promise<void>[]): Promise<void> => {
   if (failed) throw failed.reason
 }
 
-const bootstrap = (personality: Personality, dir: string): Promise<void> => {
+const bootstrap = (personality: (typeof BOOTSTRAPPED)[number], dir: string): Promise<void> => {
   const files = join(labFiles(), personality)
   const hook = `--customize-hook=${join(files, 'mirror.sh')} "$1"`
   return mmdebstrap([join(files, 'packages.txt')], join(dir, personality), {
@@ -160,13 +185,13 @@ const index = async (mirror: string): Promise<void> => {
  */
 const finish = async (
   personality: Personality,
-  packages: string,
+  base: Base,
   nfsClient: string,
   dir: string,
 ): Promise<void> => {
   const root = join(dir, personality)
-  const mirror = join(packages, 'mirror')
-  await exec(['cp', '-a', '--reflink=auto', join(packages, personality), root])
+  const { mirror } = base
+  await exec(['cp', '-a', '--reflink=auto', base.root, root])
   for (const layer of ['common', personality])
     await addLayer(join(labFiles(), layer), ['nspawn', 'nspawn.sh'], root, mirror)
   await exec(['cp', nfsClient, join(root, 'usr/lib/fmc-lab/nfs-client')])

@@ -12,12 +12,14 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { FmcError } from '../errors.ts'
+import type { Os } from '../inventory/types.ts'
 import { makeGroups, startTime } from './cgroups.ts'
 import type { DiskFile } from './disks.ts'
 import type { Images } from './images.ts'
 import { installKeys } from './keys.ts'
 import { moduleTree } from './modules.ts'
 import { netnsPath } from './paths.ts'
+import { prepareElRelease } from './el-release.ts'
 import { prepareRouter } from './router.ts'
 import type { Personality } from './state.ts'
 import type { HostPlan } from './topology.ts'
@@ -31,6 +33,7 @@ export interface MachineSpec {
   /** Of this host inside the lab's directory. */
   readonly dir: string
   readonly netns: string
+  readonly os: Os
   readonly personality: Personality
   readonly images: Images
   readonly disks: readonly DiskFile[]
@@ -115,8 +118,13 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   ...['/dev/net/tun', '/dev/fuse'].filter(existsSync).map(device => `--bind=${device}`),
   ...wireguardBind(spec.wireguard),
   ...spec.disks.map((disk, n) => `--bind=${disk.loop}:${diskNode(n)}`),
-  ...(spec.personality === 'debian' ? [`--bind-ro=${spec.images.mirror}:/srv/mirror`] : []),
+  ...packageSource(spec),
 ]
+
+const packageSource = ({ personality, images }: MachineSpec): string[] => {
+  if (personality === 'debian') return [`--bind-ro=${images.mirror}:/srv/mirror`]
+  return personality === 'el9' ? [`--bind-ro=${images.repo}:/srv/repo`] : []
+}
 
 /** Data disks are /dev/vdb, /dev/vdc … as on a virtual machine; by-id links point there. */
 const diskNode = (n: number): string => `/dev/vd${String.fromCharCode(98 + n)}`
@@ -153,6 +161,7 @@ const prepareRoot = (spec: MachineSpec): void => {
   writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${spec.name}\n::1 localhost\n`)
   if (spec.disks.length > 0) prepareDisks(etc, spec.disks)
   prepareRouter(etc, spec.place)
+  if (spec.personality === 'el9') prepareElRelease(upper, spec.os)
   writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
 }
 

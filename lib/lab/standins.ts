@@ -28,10 +28,19 @@ export const standIns = (
       .map(host => host.name)
   const result: string[] = []
   const add = (when: boolean, text: string) => when && result.push(text)
-  const el = guests('el')
+  const looksLike = (family: string, ...personalities: Personality[]) =>
+    hosts
+      .filter(h => personalities.includes(h.personality) && guests(family).includes(h.name))
+      .map(h => h.name)
+  const el = looksLike('el', 'el9')
   add(
     el.length > 0,
-    `Debian 12 stands in for AlmaLinux and Rocky Linux (${el.join(', ')}): proves nothing about dnf, SELinux, firewalld or EL paths`,
+    `Debian's programs stand in for AlmaLinux's and Rocky's (${el.join(', ')}): the real dnf and rpm with packages that the lab lays out like EL's (names, paths, users, units); proves nothing about versions, NetworkManager or what SELinux would deny: its tools only answer and remember`,
+  )
+  const debian = looksLike('el', 'debian')
+  add(
+    debian.length > 0,
+    `Debian 12 stands in for AlmaLinux and Rocky Linux (${debian.join(', ')}): proves nothing about dnf, SELinux, firewalld or EL paths`,
   )
   const flatcar = guests('flatcar')
   add(
@@ -56,13 +65,13 @@ export const standIns = (
       text(names.length === hosts.length ? '' : ` (${names.join(', ')})`),
     )
   note(
-    of('debian', 'flatcar'),
+    of('debian', 'el9', 'flatcar'),
     true,
     on =>
       `nspawn machines share this machine's kernel${on}: modules, non-network sysctls and the clock are not theirs to set`,
   )
   note(
-    of('debian'),
+    of('debian', 'el9'),
     true,
     on =>
       `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
@@ -74,19 +83,19 @@ export const standIns = (
       `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
   )
   note(
-    of('debian', 'flatcar').filter(name => runsHere(inventory, name)),
+    of('debian', 'el9', 'flatcar').filter(name => runsHere(inventory, name)),
     true,
     on =>
       `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only said to be there${on}: proves nothing about iSCSI or encrypted volumes`,
   )
   note(
-    of('debian', 'flatcar'),
+    of('debian', 'el9', 'flatcar'),
     !kernelHas('nfs4'),
     on =>
       `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
   )
   note(
-    of('debian', 'flatcar').filter(name => {
+    of('debian', 'el9', 'flatcar').filter(name => {
       const host = inventory.hosts.get(name)
       return host !== undefined && inVpn(inventory, host)
     }),

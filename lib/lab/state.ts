@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { labDir, labRoot } from './paths.ts'
 
 /** What a host of the lab looks like from inside. */
-export type Personality = 'debian' | 'flatcar'
+export type Personality = 'debian' | 'el9' | 'flatcar'
 
 /** One host of a lab as it was started. */
 export interface LabHost {

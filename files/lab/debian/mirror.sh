@@ -1,9 +1,10 @@
 #!/bin/sh
-# While mmdebstrap builds the Debian image ($1): every set of packages.txt, with all that the image
+# While mmdebstrap builds the Debian image ($1): every set of packages.txt and of el9/packages.txt, with all that the image
 # lacks for it, goes to $FMC_MIRROR.
 set -eu
 mkdir -p "$FMC_MIRROR/partial"
-sed 's/#.*//' "$(dirname "$0")/../packages.txt" | while read -r set; do
+lab=$(dirname "$0")/..
+sed 's/#.*//' "$lab/packages.txt" "$lab/el9/packages.txt" | while read -r set; do
   [ -n "$set" ] || continue
   # shellcheck disable=SC2086 # a set is several words
   APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq -y -o Dir::Cache::archives="$FMC_MIRROR" \
