@@ -120,6 +120,10 @@ build() { # spec, directory of the RPMs
 build all.spec /build/repo
 build installed.spec /build/installed
 createrepo_c -q --no-database /build/repo
+# Packages of a module stream: dnf hides them until it is enabled.
+cp /mnt/modules.yaml .
+rpm -qp --qf '%{modularitylabel} %{name}-0:%{version}-%{release}.%{arch}\n' repo/*.rpm | sed -n 's/^postgresql:[^ ]* /    - /p' >>modules.yaml
+modifyrepo_c --mdtype=modules modules.yaml repo/repodata >/dev/null
 rm -rf trees rpmbuild
 CHROOT
 

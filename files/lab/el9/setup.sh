@@ -23,6 +23,10 @@ for tool in getenforce setenforce sestatus getsebool setsebool selinuxenabled ma
 done
 ln -sf ../lib/fmc-lab/selinux "$root/usr/bin/chcon"
 chroot "$root" groupadd -r wheel
+# Debian's static users and groups that EL does not have, or under another number (postgres has 26 there, tape here).
+for user in www-data backup list irc news uucp proxy _apt man; do chroot "$root" userdel "$user" 2>/dev/null || :; done
+for group in fax voice dip src operator sasl plugdev staff; do chroot "$root" groupdel "$group" 2>/dev/null || :; done
+for group in audio:63 cdrom:11 floppy:19 tape:33 video:39; do chroot "$root" groupmod -g "${group#*:}" "${group%:*}"; done
 echo '%wheel ALL=(ALL) ALL' >"$root/etc/sudoers.d/wheel"
 
 # No package manager of Debian's, and no Perl.
@@ -41,7 +45,7 @@ chroot "$root" bash -euo pipefail <<'CHROOT'
 export LC_ALL=C
 rpm -i --justdb --nodeps /mnt/*.rpm
 rpm -i /srv/repo/almalinux-release-*.rpm
-dnf -q -y install chrony
+dnf -q -y install chrony firewalld
 dnf -q makecache
 systemctl preset-all 2>/dev/null
 CHROOT
