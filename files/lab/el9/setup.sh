@@ -38,6 +38,7 @@ cd "$root"
 rm -rf var/lib/dpkg var/lib/apt var/cache/apt var/cache/debconf etc/apt etc/dpkg etc/init.d etc/rc?.d etc/debian_version etc/cron.d \
   etc/cron.daily etc/systemd/system/*.wants etc/systemd/user/*.wants
 
+rm usr/lib/systemd/system-preset/90-systemd.preset
 mount --bind "$2/repo" srv/repo
 mount --bind "$2/installed" mnt
 mount -t proc proc proc
@@ -45,7 +46,7 @@ chroot "$root" bash -euo pipefail <<'CHROOT'
 export LC_ALL=C
 rpm -i --justdb --nodeps /mnt/*.rpm
 rpm -i /srv/repo/almalinux-release-*.rpm
-dnf -q -y install chrony firewalld
+dnf -q -y install setup chrony firewalld
 dnf -q makecache
 systemctl preset-all 2>/dev/null
 CHROOT
