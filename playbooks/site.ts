@@ -16,11 +16,16 @@ import wireguard from '../roles/wireguard/index.ts'
 
 /** The whole cloud, in the order in which it can be built from nothing. */
 export default playbook('site', [
-  play('Hypervisor', {
-    hosts: 'hypervisors',
-    roles: [hypervisor, firewall, wireguard, ddns],
-    tags: ['hypervisor'],
-  }),
+  play('Hypervisor', { hosts: 'hypervisors', roles: [hypervisor], tags: ['hypervisor'] }),
+  // In one step: hub and spoke of a tunnel need each other's keys.
+  together(
+    play('Edge', {
+      hosts: 'hypervisors',
+      roles: [firewall, wireguard, ddns],
+      tags: ['hypervisor', 'edge'],
+    }),
+    play('Gateways', { hosts: 'gateways', roles: [firewall, wireguard], tags: ['edge'] }),
+  ),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony], tags: ['infra'] }),
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),

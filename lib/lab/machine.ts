@@ -158,7 +158,8 @@ const prepareRoot = (spec: MachineSpec): void => {
   installKeys(spec.labDir, spec.name, upper)
   const etc = join(upper, 'etc')
   writeFileSync(join(etc, 'hostname'), `${spec.name}\n`)
-  writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost\n127.0.1.1 ${spec.name}\n::1 localhost\n`)
+  const names = [`127.0.1.1 ${spec.name}`, '::1 localhost', ...spec.place.names]
+  writeFileSync(join(etc, 'hosts'), ['127.0.0.1 localhost', ...names, ''].join('\n'))
   if (spec.disks.length > 0) prepareDisks(etc, spec.disks)
   prepareRouter(etc, spec.place)
   if (spec.personality === 'el9') prepareElRelease(upper, spec.os)

@@ -1,26 +1,39 @@
+import { execFileSync } from 'node:child_process'
 import { createHmac, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
  * The made-up value of a secret in a lab: the same for the lab's life, different in every lab.
- * What is called wireguard… is a WireGuard key. Its seed lies in the lab's directory, readable by root alone.
+ * What is called wireguard… is a WireGuard key, sealed_secrets… a private key with its certificate in PEM. All this, or
+ * the seed of it, lies in the lab's directory, readable by root alone.
  */
 export const labSecret = (dir: string, name: string): string => {
+  if (name.startsWith('sealed_secrets'))
+    return keptIn(dir, `secret-${name}.pem`, keyAndCertificate).toString()
   const value = createHmac('sha256', seed(dir)).update(name)
   return name.startsWith('wireguard')
     ? value.digest('base64')
     : value.digest('base64url').slice(0, 24)
 }
 
-const seed = (dir: string): Buffer => {
-  const file = join(dir, 'secret-seed')
+const seed = (dir: string): Buffer => keptIn(dir, 'secret-seed', () => randomBytes(32))
+
+const keptIn = (dir: string, name: string, make: () => Buffer): Buffer => {
+  const file = join(dir, name)
   try {
     return readFileSync(file)
   } catch {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
-    const fresh = randomBytes(32)
+    const fresh = make()
     writeFileSync(file, fresh, { mode: 0o600 })
     return fresh
   }
 }
+
+const keyAndCertificate = (): Buffer =>
+  execFileSync(
+    'openssl',
+    'req -x509 -newkey rsa:2048 -nodes -batch -subj /CN=lab -keyout /dev/stdout'.split(' '),
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  )

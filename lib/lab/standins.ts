@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Inventory } from '../inventory/types.ts'
+import { outside } from './internet.ts'
 import { runsK3s } from './k3s-double.ts'
 import type { LabHost, Personality } from './state.ts'
 import { inVpn } from './wireguard-go.ts'
@@ -56,6 +57,13 @@ export const standIns = (
   add(
     vms.length > 0,
     `VMs are machines of the lab (${vms.map(host => host.name).join(', ')}), whose cables go into the bridges of their networks on the hypervisor once there are any: no VM is made of them (hypervisor_vms: [])`,
+  )
+  const away = outside(inventory)
+    .map(host => host.name)
+    .filter(name => hosts.some(host => host.name === name))
+  add(
+    away.length > 0,
+    `the lab's LAN is the Internet, too, where ${away.join(', ')} is, and /etc/hosts its DNS: proves nothing about the provider's network or firewall, or about the house's address translation`,
   )
   const of = (...personalities: Personality[]) =>
     machines.filter(host => personalities.includes(host.personality)).map(host => host.name)

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts'
 import { bridgeMacOf, bridgeOf, macOf } from '../inventory/devices.ts'
 import type { Host, Inventory, Network, Nic } from '../inventory/types.ts'
+import { namesOf, withInternet } from './internet.ts'
 import { netnsName } from './paths.ts'
 
 /** A cable from a host into a network's bridge. */
@@ -30,6 +31,8 @@ export interface HostPlan {
   readonly routes: readonly Route[]
   /** It routes between networks. */
   readonly forwards: boolean
+  /** Lines of /etc/hosts in the place of the Internet's DNS. */
+  readonly names: readonly string[]
 }
 
 export interface Route {
@@ -58,7 +61,8 @@ export interface Topology {
  * controller's namespace, where the bridge holds the gateway's address; every other network has a
  * namespace of its own, and its router a cable into it that holds the gateway's address.
  */
-export const topology = (inventory: Inventory, key: string): Topology => {
+export const topology = (declared: Inventory, key: string): Topology => {
+  const inventory = withInternet(declared)
   const controllerNetns = netnsName(key, 'lan')
   const networks = cabled(inventory)
   const switches = networks.map((network, n) => switchPlan(network, n, key, controllerNetns))
@@ -148,7 +152,7 @@ const hostPlan = (
       network: nic.network,
       mac: macOf(host, nic),
       addresses: [...all].map(a => `${a}/${network?.prefix ?? 24}`),
-      ...(network && isUplink(nic, network) ? { uplink: true } : { device: nic.device }),
+      ...(network && isUplink(nic, network) ? uplinkOf(host) : { device: nic.device }),
       ...(own && gatewayOf(own)),
     })
   }
@@ -166,6 +170,7 @@ const hostPlan = (
     links,
     routes: hostRoutes(inventory, { ...host, nics }, links, routed),
     forwards: routes.length > 0,
+    names: namesOf(inventory),
   }
 }
 
@@ -194,6 +199,12 @@ const hostRoutes = (
 /** A NIC that is the network's bridge in the end is a plain one before a role has made it so. */
 const isUplink = (nic: Nic, network: Network): boolean =>
   network.mode === 'bridge' && nic.device === bridgeOf(network)
+
+/** It has the name that the role is told to look for (hypervisor_uplink), else what any NIC of the lab has. */
+const uplinkOf = ({ vars }: Host): Partial<Link> => {
+  const name = vars['hypervisor_uplink']
+  return { uplink: true, ...(typeof name === 'string' ? { device: name } : {}) }
+}
 
 const gatewayOf = (network: Network): Pick<Link, 'gateway'> => ({
   gateway: { bridge: bridgeOf(network), cidr: network.cidr },

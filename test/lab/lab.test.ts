@@ -194,6 +194,9 @@ void t.test('a lab from its start to its end', async t => {
   await t.test('secrets are the same for the lab’s life', t => {
     t.equal(labSecret(state.dir, 'a'), labSecret(state.dir, 'a'))
     t.not(labSecret(state.dir, 'a'), labSecret(state.dir, 'b'))
+    const pem = labSecret(state.dir, 'sealed_secrets_key')
+    t.match(pem, /^-----BEGIN PRIVATE KEY-----[^]*-----BEGIN CERTIFICATE-----/)
+    t.equal(labSecret(state.dir, 'sealed_secrets_key'), pem)
     t.end()
   })
 

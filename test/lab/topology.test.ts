@@ -86,3 +86,31 @@ void t.test('a VPN has no cables: its hosts make it themselves', async t => {
   }
   t.strictSame(topology(more, 'key'), plan)
 })
+
+void t.test('a VPS is plugged in at its public address, and its name is known', async t => {
+  const inventory = await loadInventory(`${ROOT}/test/inventories/architecture-2.yaml`)
+  const away = topology(inventory, 'key')
+  t.match(
+    away.switches.find(s => s.network === 'internet 203.0.113.0/24'),
+    { netns: 'fmc-key-lan', address: '203.0.113.254/24' },
+    'where the LAN ends, which is its router',
+  )
+  const vps = away.hosts.find(h => h.name === 'vps')
+  t.match(vps?.links, [{ device: 'eth0', addresses: ['203.0.113.10/24'] }])
+  t.strictSame(
+    vps?.routes,
+    [{ to: 'default', via: '203.0.113.254' }],
+    'and knows no way into the house',
+  )
+  for (const { names } of away.hosts) t.strictSame(names, ['203.0.113.10 vps.example.com'])
+  const lost = new Map(inventory.hosts)
+  for (const h of inventory.hosts.values())
+    if (h.name === 'vps') lost.set('vps', { ...h, address: 'vps.example.com' })
+  t.throws(() => topology({ ...inventory, hosts: lost }, 'key'), /no place for vps/)
+})
+
+void t.test('a NIC that becomes the bridge has the name that the role looks for', async t => {
+  const inventory = await loadInventory(`${ROOT}/test/inventories/architecture-3.yaml`)
+  const [hypervisor] = topology(inventory, 'key').hosts
+  t.equal(hypervisor?.links[0]?.device, 'enp4s0f0')
+})

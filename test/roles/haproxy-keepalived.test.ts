@@ -1,49 +1,16 @@
-import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { cut, enterHostNetwork, heal } from '../../lib/lab/index.ts'
+import t from 'tap'
+import { cut, heal } from '../../lib/lab/index.ts'
 import { API, holders, inside, ROLE, until, WEB } from '../rig/balancers.ts'
-import { proveRole, rig, ROOT, run, type Rig } from '../rig/lab.ts'
+import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
+import { apiServer, certificate, serve, webServer } from '../rig/serve.ts'
 
 const CFG = '/etc/haproxy/haproxy.cfg'
 
 const status = async (r: Rig, url: string, ...how: string[]): Promise<string> =>
   (await r.inLan('curl', '-sk', '-m', '1', '-o', '/dev/null', '-w', '%{http_code}', ...how, url))
     .stdout
-
-/** A server in a host's network: TLS where the answer is for the API. Ends with the test. */
-async function backend(
-  t: Test,
-  r: Rig,
-  host: string,
-  script: string,
-): Promise<{ stop(): Promise<void> }> {
-  const [command = '', ...args] = enterHostNetwork(r.state, host, [process.execPath, '-e', script])
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<void>(resolve => child.on('close', () => resolve()))
-  const stop = (): Promise<void> => (child.kill('SIGKILL'), ended)
-  t.teardown(stop)
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.once('data', () => resolve())
-    child.once('close', () => reject(new Error(`the server on ${host} ended`)))
-  })
-  return { stop }
-}
-
-/** As K3s answers whoever has no token (401 on /readyz), or before its apiserver is up (503). */
-const apiServer = (dir: string, name: string, code: number): string => `
-  const tls = { key: fs.readFileSync('${dir}/key.pem'), cert: fs.readFileSync('${dir}/cert.pem') }
-  https.createServer(tls, (q, a) => { a.statusCode = q.url === '/readyz' ? ${code} : 200; a.end('${name}') })
-    .listen(6443, () => console.log('up'))`
-
-/** Answers with the client's address in the PROXY header (version 1 or 2), and 400 to who brings none. */
-const webServer = (name: string): string => `
-  net.createServer(socket => socket.on('error', () => {}).once('data', d => {
-    const client = d.readUInt32BE(0) === 0x0d0a0d0a && d[13] === 0x11
-      ? [...d.subarray(16, 20)].join('.') : /^PROXY TCP4 (\\S+)/.exec(d)?.[1]
-    socket.end(client ? 'HTTP/1.0 200 OK\\r\\n\\r\\n${name} ' + client : 'HTTP/1.0 400 Bad Request\\r\\n\\r\\n')
-  })).listen(80, () => console.log('up'))`
 
 /** Names of the servers of a backend that haproxy takes for alive. */
 async function alive(r: Rig, balancer: string, proxy: string): Promise<string[]> {
@@ -102,27 +69,11 @@ t.test('two balancers of the cloud', async t => {
       )
   })
 
-  const certs = t.testdir()
-  await run([
-    'openssl',
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    '/CN=k3s',
-    '-days',
-    '2',
-    '-keyout',
-    join(certs, 'key.pem'),
-    '-out',
-    join(certs, 'cert.pem'),
-  ])
-  await backend(t, r, 'master1', apiServer(certs, 'master1', 401))
-  const second = await backend(t, r, 'master2', apiServer(certs, 'master2', 200))
-  const notReady = await backend(t, r, 'master3', apiServer(certs, 'master3', 503))
-  await backend(t, r, 'worker1', webServer('worker1'))
+  const certs = await certificate(t)
+  await serve(t, r, 'master1', apiServer(certs, 'master1', 401))
+  const second = await serve(t, r, 'master2', apiServer(certs, 'master2', 200))
+  const notReady = await serve(t, r, 'master3', apiServer(certs, 'master3', 503))
+  await serve(t, r, 'worker1', webServer('worker1'))
 
   await t.test('each VIP answers from outside the balancers', async t => {
     await until(
@@ -347,7 +298,7 @@ t.test('two balancers of the cloud', async t => {
 
   await t.test('the gate fails when haproxy does not run what was written', async t => {
     // haproxy -c does not bind: a port that is taken is found only by its answer.
-    await backend(
+    await serve(
       t,
       r,
       'loadbalancer2',
