@@ -68,7 +68,7 @@ export default role({
 
     const before = parseWritten(await look(writtenScript(device)))
     const peers = await withKeys(tunnel.peers, keysIn(before?.text ?? ''))
-    await guarded('wireguard', guardOf(device), async () => {
+    await guarded('wireguard', guardOf(device, vars.wireguard_guard_seconds), async () => {
       const file = await configuration({
         device,
         content: config(tunnel, peers, vars),

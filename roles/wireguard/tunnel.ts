@@ -128,9 +128,10 @@ printf '%s\n' "$seen" | while read -r key end; do
 done`
 
 /** How a host takes back what nobody confirmed: with its tunnels up, if the interface itself is what it was. */
-export const guardOf = (device: string): GuardOptions => {
+export const guardOf = (device: string, seconds: number): GuardOptions => {
   const unit = quote(unitOf(device))
   return {
+    seconds,
     files: [
       configFile(device),
       `/etc/systemd/system/multi-user.target.wants/${unitOf(device)}.service`,

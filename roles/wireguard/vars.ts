@@ -87,6 +87,12 @@ export const vars = z.object({
       'On a spoke: seconds between signs of life to the hub, for the NAT in between; 0: none',
     ),
   wireguard_mtu: z.int().min(576).max(9000).optional().describe('Default: what wg-quick finds'),
+  wireguard_guard_seconds: z
+    .int()
+    .min(10)
+    .max(600)
+    .default(60)
+    .describe('Time to prove that a new connection works, else the host takes its old tunnel back'),
   wireguard_post_up: z.array(command).default([]).describe('Commands when the interface is up'),
   wireguard_post_down: z.array(command).default([]).describe('Commands when it is gone'),
 })

@@ -149,6 +149,7 @@ void t.test('firewall', { timeout: 240_000 }, async t => {
   await r.inLan('ip', 'addr', 'add', `${WAN}/32`, 'dev', 'lo')
   const tunnel = await vpn(t, r)
   for (const host of [undefined, ...HOSTS]) await listen(t, r.state, host, PORTS)
+  let beforeBoot = {}
   const nft = (what = '-s list ruleset') => r.text(HV, `nft ${what}`)
 
   await t.test('before: everything passes, or the table below proves nothing', async t => {
@@ -174,6 +175,9 @@ WantedBy=multi-user.target
     await r.on(HV, 'cat >/etc/systemd/system/firewalld.service', unit)
     await r.text(HV, 'systemctl daemon-reload; systemctl -q enable --now firewalld')
     const done = await proveRole(t, r, ...ROLE)
+    const before = await nft('-sa list ruleset')
+    t.strictSame((await r.fmc(...ROLE)).changed, [])
+    t.equal(await nft('-sa list ruleset'), before, 'byte for byte, and not loaded anew')
     t.ok(done.changed.includes(`${HV} firewall/firewalld gives way to fmc's table`))
     t.match(
       await r.text(HV, 'cat /run/proven; systemctl is-enabled firewalld || true'),
@@ -189,8 +193,10 @@ WantedBy=multi-user.target
 
   await t.test('port matrix', async t => {
     const [open, said] = await Promise.all([matrix(r, tunnel), expected()])
+    beforeBoot = Object.fromEntries(open)
     t.comment(`answered, of ${PORTS.map(name).join(' ')}:`)
     for (const [pair, ports] of open) t.comment(`${pair.replace(' ', ' → ')}: ${ports || '-'}`)
+    t.comment(`${open.size} pairs × ${PORTS.length} ports = ${open.size * PORTS.length} attempts`)
     for (const [from, to, ports] of DECLARED)
       t.equal(open.get(`${from} ${to}`), ports === 'all' ? ALL : ports, `${from} → ${to}`)
     for (const [pair, ports] of open)
@@ -241,6 +247,7 @@ WantedBy=multi-user.target
     t.equal(booted.code, 0, booted.failures.join('\n'))
     t.equal(await nft('-s list table inet fmc'), before)
     const [open, said] = await Promise.all([matrix(r, await vpn(t, r)), expected()])
+    t.strictSame(Object.fromEntries(open), beforeBoot, 'port by port as before the boot')
     for (const [pair, ports] of open) t.equal(ports, said.get(pair), pair)
     t.match(await r.fmc(...ROLE), { code: 0, changed: [] })
   })

@@ -4,22 +4,26 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { proveRole, rig } from '../rig/lab.ts'
+import { answers, outageOf } from '../rig/outage.ts'
 
 const ROLE = ['role', 'hypervisor', 'hypervisor']
 const ONE = '10.17.3.11'
 const TWO = '10.17.4.21'
+const HIDDEN = '10.17.5.9'
 
-/** A hypervisor with a VM in each of two networks; the second one's name is no device's name. */
+/** A hypervisor with a VM in each of its networks; the second one's name is no device's name. */
 const INVENTORY = `timezone: UTC
 domain: cloud.internal
 networks:
   lan: { cidr: 192.168.0.0/24, mode: bridge, bridge: br0, gateway: 192.168.0.1 }
   inner: { cidr: 10.17.3.0/24, mode: open, gateway: 10.17.3.1, router: hypervisor }
   a_network_of_many_words: { cidr: 10.17.4.0/24, mode: open, gateway: 10.17.4.1, router: hypervisor }
+  private: { cidr: 10.17.5.0/24, mode: nat, gateway: 10.17.5.1, router: hypervisor }
 hosts:
   hypervisor: { os: debian 12, nics: [{ network: lan, address: 192.168.0.40, device: br0 }] }
   one: { os: debian 12, vm_on: hypervisor, vcpu: 1, memory: 1GB, root_disk: 4GB, nics: [{ network: inner, address: ${ONE} }] }
   two: { os: debian 12, vm_on: hypervisor, vcpu: 1, memory: 900TB, root_disk: 4GB, nics: [{ network: a_network_of_many_words, address: ${TWO} }] }
+  hidden: { os: debian 12, vm_on: hypervisor, vcpu: 1, memory: 1GB, root_disk: 4GB, nics: [{ network: private, address: ${HIDDEN} }] }
 `
 
 void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
@@ -63,15 +67,15 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
       'ip link add eth9 type veth peer name peer9; ip link set eth9 up; ip link set peer9 up',
     )
     const cut = ['-e', 'hypervisor_uplink=eth9', '-e', 'hypervisor_guard_seconds=8']
-    const started = Date.now()
-    const run = await r.fmc(...ROLE, ...cut)
+    const { result: run, seconds } = await outageOf(r, '192.168.0.40', () => r.fmc(...ROLE, ...cut))
     t.equal(run.code, 2)
     t.match(run.failures.join(), /undone at .* because nobody confirmed/)
     const bridge = run.tasks.find(e => e.task === 'bridge br0')
     t.match(bridge?.changes[0]?.what, 'move 192.168.0.40 from eth0 to a bridge over eth9')
     t.match(await host('ip -br -4 addr show dev eth0'), / 192.168.0.40\/24/)
     t.equal(await host('ls /etc/systemd/network; ls -d /sys/class/net/br0 || :'), '50-eth0.network')
-    t.comment(`${Math.round((Date.now() - started) / 1000)} s, packages and all`)
+    t.comment(`SSH answered again after ${seconds} s (guard of 8 s)`)
+    t.ok(seconds > 4, 'it was cut off')
   })
 
   await t.test('from a bare machine to routed networks, and again', async t => {
@@ -91,6 +95,28 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.strictSame((await r.fmc(...ROLE)).changed, [])
     t.equal(await state(), before, 'byte for byte')
   })
+
+  await t.test(
+    'who is in a network of mode nat gets out as the hypervisor; nobody gets in',
+    async t => {
+      const seenAs = async (host: string) => {
+        const server = `const s = net.createServer(c => { console.log(c.remoteAddress); c.destroy(); s.close() }).listen(7070, '192.168.0.1')`
+        const [{ stdout }] = await Promise.all([
+          r.inLan('timeout', '20', process.execPath, '-e', server),
+          r.inNetworkOf(
+            host,
+            ...['timeout', '20', 'bash', '-c'],
+            'until exec 3<>/dev/tcp/192.168.0.1/7070; do sleep 0.1; done 2>/dev/null',
+          ),
+        ])
+        return stdout.trim()
+      }
+      t.equal(await seenAs('hidden'), '192.168.0.40')
+      t.equal(await seenAs('one'), ONE, 'mode open hides nobody')
+      t.notOk(await answers(r, HIDDEN))
+      t.ok(await answers(r, ONE))
+    },
+  )
 
   await t.test('a network that was stopped by hand is started again', async t => {
     await host('virsh net-destroy inner')

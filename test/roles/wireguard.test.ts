@@ -5,6 +5,7 @@ import t from 'tap'
 import { enterLab, sshCommand } from '../../lib/lab/index.ts'
 import { until } from '../rig/balancers.ts'
 import { proveRole, rig, run, ROOT } from '../rig/lab.ts'
+import { outageOf } from '../rig/outage.ts'
 
 const INVENTORY = `timezone: UTC
 domain: cloud.internal
@@ -128,6 +129,31 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
     const after = await shaken('hub')
     for (const line of before.split('\n')) t.match(after, line, 'no tunnel was made anew')
   })
+
+  await t.test(
+    'a route that swallows the way back to fmc is undone by the host itself',
+    async t => {
+      const before = await state()
+      edit('networks: [10.40.0.0/16]', 'networks: [10.40.0.0/16, 192.168.0.1/32]')
+      const { result: ran, seconds } = await outageOf(r, '192.168.0.40', () =>
+        r.fmc(...ROLE, '-e', 'wireguard_guard_seconds=10'),
+      )
+      t.ok([2, 4].includes(ran.code), ran.failures.join('\n'))
+      t.match(ran.failures.join('\n'), /undone at \S+Z|has fired|stopped answering|closed/)
+      t.comment(`SSH answered again after ${seconds} s (guard of 10 s)`)
+      t.ok(seconds > 5, 'it was cut off')
+      edit('networks: [10.40.0.0/16, 192.168.0.1/32]', 'networks: [10.40.0.0/16]')
+      await until(
+        async () => (await r.on('hub', 'test -e /var/lib/fmc/guard/wireguard/undone')).code === 0,
+        30,
+        'all is undone',
+      )
+      t.equal(await state(), before)
+      const next = await r.fmc(...ROLE)
+      t.equal(next.code, 0, next.failures.join('\n'))
+      t.strictSame(changes(next), ['hub: guard wireguard'])
+    },
+  )
 
   await t.test('changes by hand are predicted and undone without a restart', async t => {
     const since = await r.text(

@@ -8,7 +8,7 @@ echo 'LABEL=cloud / ext4 defaults 0 1' >"$root/etc/fstab"
 : >"$root/etc/machine-id"
 ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_reap.service e2scrub_all.timer \
-  fstrim.timer man-db.timer systemd-networkd-wait-online.service; do
+  fstrim.timer man-db.timer systemd-networkd-wait-online.service cloud-config.service cloud-final.service; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 mount -t proc proc "$root/proc"

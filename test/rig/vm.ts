@@ -1,0 +1,5 @@
+/** Whether a test that boots machines under emulation is left out, and why: they take minutes, and first an image. */
+export const skipVm: string | false =
+  process.env['FMC_TEST_VM'] === '1'
+    ? false
+    : 'boots VMs under emulation, which takes ten minutes: FMC_TEST_VM=1 runs it'
