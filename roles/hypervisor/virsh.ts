@@ -1,6 +1,7 @@
 /**
- * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting. Messages of a command
- * that succeeds are part of its output. $in is its standard input.
+ * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting. A try whose answer got
+ * lost may have done its work: then there is nothing left to do. Messages of a command that succeeds are part of its
+ * output. $in is its standard input.
  */
 export const VIRSH = `v() {
   n=0
@@ -9,7 +10,12 @@ export const VIRSH = `v() {
     case $c:$said in
       0:*) [ -z "$said" ] || printf '%s\\n' "$said"; return 0 ;;
       *'ailed to connect socket'* | *'end of file'* | *'socket is closed'* | *'onnection reset'*) n=$((n + 1)) ;;
-      *) n=99 ;;
+      *)
+        case $n:$1:$said in
+          0:*) ;;
+          *start:*'already active'* | *destroy:*'is not running'* | *destroy:*'is not active'* | *:undefine:*'ailed to get domain'* | *:attach-device:*'already exists'*) return 0 ;;
+        esac
+        n=99 ;;
     esac
     [ $n -le 40 ] || { printf '%s\\n' "$said" >&2; return $c; }
     sleep 0.25

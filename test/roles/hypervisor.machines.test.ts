@@ -10,6 +10,7 @@ import { guestOf, nameservers, type Guest } from '../../roles/hypervisor/guest.t
 import { ignition } from '../../roles/hypervisor/ignition.ts'
 import { ownOf } from '../../roles/hypervisor/machine.ts'
 import { readDomains, type FoundDomain } from '../../roles/hypervisor/survey.ts'
+import { VIRSH } from '../../roles/hypervisor/virsh.ts'
 import { makeVolumes, readPools } from '../../roles/hypervisor/volumes.ts'
 import { parseXml } from '../../roles/hypervisor/xml.ts'
 import { ROOT } from '../rig/lab.ts'
@@ -309,6 +310,31 @@ t.test('what belongs to others', t => {
     own([found(elsewhere)]),
     /10.17.3.11\/24, the address of infra-cluster, belongs to the domain other/,
   )
+  t.end()
+})
+
+t.test('libvirt is restarted while virsh waits for its answer', t => {
+  const table: readonly [command: string, lost: boolean, then: string, code: number][] = [
+    ['start', true, 'Domain is already active', 0],
+    ['start', false, 'Domain is already active', 1],
+    ['start', true, 'no space left', 1],
+    ['net-start', true, 'network is already active', 0],
+    ['destroy', true, 'domain is not running', 0],
+    ['undefine', true, "failed to get domain 'a'", 0],
+    ['dominfo', true, "failed to get domain 'a'", 1],
+  ]
+  for (const [command, lost, then, code] of table) {
+    const dir = t.testdir({
+      virsh: `#!/bin/sh
+[ -e "$TRIED" ] || ! ${lost} || { : >"$TRIED"; echo 'error: end of file'; exit 1; }
+echo "error: ${then}"; exit 1
+`,
+    })
+    chmodSync(join(dir, 'virsh'), 0o755)
+    const env = { PATH: `${dir}:${process.env['PATH'] ?? ''}`, TRIED: join(dir, 'tried') }
+    const { status } = spawnSync('sh', ['-ec', `${VIRSH}v ${command} a`], { env })
+    t.equal(status, code, `${command}: ${lost ? 'no answer, ' : ''}${then}`)
+  }
   t.end()
 })
 
