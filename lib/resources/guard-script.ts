@@ -19,6 +19,9 @@ export interface GuardTexts {
 }
 
 const dirOf = (name: string): string => `${ROOT}/${name}`
+/** Where the copies are when the undo has failed: until that is told, and from then on. */
+export const copiesOf = (name: string, told: boolean): string =>
+  told ? `${dirOf(name)}.failed` : dirOf(name)
 const unitOf = (name: string): string => `fmc-guard-${name}`
 
 /** Takes the timer away for good. */
@@ -45,6 +48,7 @@ if ! [ -e undoing ] && ! mv armed undoing 2>/dev/null; then
   if [ -e confirmed ]; then over; rm -rf ${dirOf(name)}; fi
   exit 0
 fi
+bad=0
 for p in *.path; do
   [ -e "$p" ] || continue
   IFS= read -r to <"$p"
@@ -52,21 +56,28 @@ for p in *.path; do
   if [ -e "$from" ] || [ -L "$from" ]; then
     mkdir -p -- "$(dirname -- "$to")"
     rm -rf -- "$to.fmc-new"
-    cp -a -- "$from" "$to.fmc-new"
-    if [ -d "$to" ] && ! [ -L "$to" ]; then rm -rf -- "$to"; fi
-    mv -fT -- "$to.fmc-new" "$to"
+    if cp -a -- "$from" "$to.fmc-new"; then
+      if [ -d "$to" ] && ! [ -L "$to" ]; then rm -rf -- "$to"; fi
+      mv -fT -- "$to.fmc-new" "$to" || bad=74
+    else
+      rm -rf -- "$to.fmc-new"
+      bad=74
+    fi
   else
-    rm -rf -- "$to"
+    rm -rf -- "$to" || bad=74
   fi
 done
 systemctl daemon-reload
 timeout -k 5 ${UNDO_SECONDS} sh ./role-undo
 code=$?
+[ $code != 0 ] || code=$bad
 sync
 read -r armed <undoing
-printf '%s %s %s\\n' "$(date -u +%FT%TZ)" $code "$armed" >undone.new
+mark() { printf '%s %s %s\\n' "$(date -u +%FT%TZ)" $code "$armed" >undone.new; }
+mark || { rm -f role-undo; mark; }
 mv undone.new undone
-find . -mindepth 1 ! -name undone -delete
+rm -f undoing
+[ $code != 0 ] || find . -mindepth 1 ! -name undone -delete
 over
 exit $code
 }
@@ -154,8 +165,11 @@ ${stateScript(name)} )`
 export const undoNowScript = (name: string): string =>
   `( ! [ -e ${dirOf(name)}/armed ] || systemctl start ${unitOf(name)}.service; ${stateScript(name)} )`
 
-/** What was undone has been told. */
-export const forgetScript = (name: string): string => `rm -rf ${dirOf(name)}`
+/** What was undone has been told. Copies that could not be put back stay. */
+export const forgetScript = (name: string, { code }: { readonly code: number }): string =>
+  code === 0
+    ? `rm -rf ${dirOf(name)}`
+    : `rm -rf ${copiesOf(name, true)} && mv -T ${dirOf(name)} ${copiesOf(name, true)}`
 
 export type GuardState =
   | { readonly is: 'none' | 'undoing' }
@@ -164,7 +178,7 @@ export type GuardState =
       readonly is: 'undone'
       /** UTC. */
       readonly at: string
-      /** Of the role's undo text. */
+      /** Of the role's undo text, or 74 when a file could not be put back: then the copies are still there. */
       readonly code: number
       readonly armed: string
     }

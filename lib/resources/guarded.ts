@@ -4,6 +4,7 @@ import { ask, type Query } from '../facts/index.ts'
 import {
   armScript,
   confirmScript,
+  copiesOf,
   forgetScript,
   renewScript,
   stateOf,
@@ -104,18 +105,20 @@ function fromBefore(
     }
   if (state.is === 'undone')
     return {
-      what: `${told(name, state)} (told now, and forgotten)`,
-      script: forgetScript(name),
+      what: `${told(name, state, true)} (told now)`,
+      script: forgetScript(name, state),
       leaves,
     }
   return undefined
 }
 
-const told = (name: string, state: GuardState & { is: 'undone' }): string =>
+type Undone = GuardState & { is: 'undone' }
+
+const told = (name: string, state: Undone, forgotten = false): string =>
   `undone at ${state.at} because nobody confirmed what was armed ${state.armed}` +
   (state.code === 0
     ? ''
-    : `; its undo script failed with code ${state.code}: journalctl -u fmc-guard-${name}`)
+    : `; its undo failed with code ${state.code}: journalctl -u fmc-guard-${name}; the copies from before are in ${copiesOf(name, forgotten)}`)
 
 async function confirm(here: Scope, name: string, seconds: number): Promise<void> {
   await here.task(`confirm ${name}`, async task => {
@@ -127,7 +130,12 @@ async function confirm(here: Scope, name: string, seconds: number): Promise<void
     if (state.is === 'undone')
       throw new TaskError(
         `${trouble === undefined ? 'no confirmation was possible in time' : `no new connection was possible (${trouble})`}, so the host has ${told(name, state)}; it answers again after ${took}`,
-        { hint: 'the host is as it was before; running this again will change it again' },
+        {
+          hint:
+            state.code === 0
+              ? 'the host is as it was before; running this again will change it again'
+              : 'put back by hand what is not as it was before; running this again will change it again',
+        },
       )
     return { changes: [], note: `confirmed over a new connection in ${took}` }
   })
@@ -139,8 +147,8 @@ async function takeBack(here: Scope, name: string, seconds: number): Promise<voi
     const script = undoNowScript(name)
     const { state } = await settled(here, task, script, seconds)
     if (state.is === 'none') return { changes: [], note: 'nothing had been changed' }
-    if (state.is === 'undone' && state.code !== 0) throw new TaskError(told(name, state))
-    await task.anew(forgetScript(name), SCRIPT_MS)
+    if (state.code !== 0) throw new TaskError(told(name, state))
+    await task.anew(forgetScript(name, state), SCRIPT_MS)
     return { changes: [], note: 'the host is as it was before' }
   })
   await undo.catch(() => undefined)
@@ -152,14 +160,15 @@ async function settled(
   task: TaskRun,
   script: string,
   seconds: number,
-): Promise<{ state: GuardState; trouble: string | undefined }> {
+): Promise<{ state: Undone | { is: 'none' }; trouble: string | undefined }> {
   const end = performance.now() + (seconds + GRACE_SECONDS) * 1000
   let trouble: string | undefined
   for (;;) {
     try {
       const { code, stdout, stderr } = await task.anew(script, SCRIPT_MS)
       const state = known(stdout)
-      if (state.is === 'none' || state.is === 'undone') return { state, trouble }
+      if (state.is === 'undone') return { state, trouble }
+      if (state.is === 'none') return { state: { is: 'none' }, trouble }
       trouble = code === 0 ? 'the host is undoing the change' : stderr.trim()
     } catch (error) {
       if (!(error instanceof FmcError)) throw error

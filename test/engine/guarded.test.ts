@@ -78,7 +78,7 @@ void t.test('armed before the first change, confirmed over a new connection', as
   t.equal(await left(hosts), '')
 
   const again = await hosts.run([one(r, A)])
-  t.match(again, { code: 0, changed: [] })
+  t.match(again, { code: 0, changed: { length: 0 } })
   t.strictSame(
     again.tasks.map(e => e.task),
     ['guard rules', 'file /srv/rules'],
@@ -292,7 +292,7 @@ void t.test('what `save` keeps is there for `undo`; one that fails is told', asy
   await hosts.run([one(r('cat was >/srv/loaded'), A)])
   t.equal(hosts.read('a', 'srv/loaded'), 'old')
   const ran = await hosts.run([one(r('exit 7'), A)])
-  t.match(ran.failures, [/exit code 1/, /undo saved: .* its undo script failed with code 7/])
+  t.match(ran.failures, [/exit code 1/, /undo saved: .* its undo failed with code 7/])
 })
 
 void t.test('one within another, and beside another host', async t => {

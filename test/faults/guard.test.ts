@@ -63,7 +63,40 @@ void t.test('the guard', { timeout: 300_000 }, async t => {
       3,
     )
     for (const host of ['a', 'b', 'c'] as const) t.ok(await p.holds(host, NOTHING_LEFT), host)
-    t.match(await p.fmc('role', 'rules', 'a:b:c'), { code: 0, changed: [] })
+    t.match(await p.fmc('role', 'rules', 'a:b:c'), { code: 0, changed: { length: 0 } })
+  })
+
+  await t.test('what cannot be put back stays whole, and so do its copies', async t => {
+    p.role(
+      'small',
+      `await fmc.guarded('small', { files: ['/srv/small/f', '/srv/beside'], seconds: 60 }, async () => {
+        await file('/srv/small/f', { content: 'new' })
+        await file('/srv/beside', { content: 'new' })
+        if (vars.fill) await $\`head -c 1M /dev/zero >/srv/small/full || exit 3\`
+      })`,
+      { vars: 'fill: z.boolean().default(false)' },
+    )
+    const copy = (dir: string): string =>
+      `find /var/lib/fmc/guard/${dir} -name '*.copy' -size +1k -exec cat {} +`
+    const old = await p.rig.text(
+      'a',
+      'mkdir /srv/small; mount -t tmpfs -o size=64k none /srv/small; printf old >/srv/beside; cd /srv/small; seq 8000 | tee f',
+    )
+    const ran = await p.fmc('role', 'small', 'a', '-e', 'fill=true')
+    t.equal(ran.code, 2)
+    t.match(
+      ran.failures['a'],
+      /undone at .* its undo failed with code 74: journalctl -u fmc-guard-small; the copies from before are in \/var\/lib\/fmc\/guard\/small$/m,
+    )
+    t.equal(await p.rig.text('a', 'cat /srv/small/f /srv/beside'), 'newold')
+    t.equal(await p.rig.text('a', copy('small')), old)
+    await p.rig.text('a', 'rm /srv/small/full')
+    const next = await p.fmc('role', 'small', 'a')
+    t.match(next, { code: 0, recap: { unpredicted: 0, unneeded: 0 } })
+    t.match(next.tasks.find(e => e.task === 'guard small')?.changes, [
+      { what: /^undone at .* are in \/var\/lib\/fmc\/guard\/small\.failed \(told now\)$/ },
+    ])
+    t.equal(await p.rig.text('a', copy('small.failed')), old)
   })
 
   for (const what of ['cut', 'shut'])
