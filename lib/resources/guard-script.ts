@@ -27,7 +27,7 @@ const unitOf = (name: string): string => `fmc-guard-${name}`
 /** Takes the timer away for good. */
 const over = (name: string): string => {
   const unit = unitOf(name)
-  return `systemctl -q stop ${unit}.timer
+  return `systemctl -q stop ${unit}.timer 2>/dev/null || :
 rm -f ${UNITS}/timers.target.wants/${unit}.timer ${UNITS}/${unit}.timer ${UNITS}/${unit}.service
 systemctl daemon-reload`
 }

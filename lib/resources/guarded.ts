@@ -168,7 +168,7 @@ async function settled(
       const { code, stdout, stderr } = await task.anew(script, SCRIPT_MS)
       const state = known(stdout)
       if (state.is === 'undone') return { state, trouble }
-      if (state.is === 'none') return { state: { is: 'none' }, trouble }
+      if (state.is === 'none' && code === 0) return { state: { is: 'none' }, trouble }
       trouble = code === 0 ? 'the host is undoing the change' : stderr.trim()
     } catch (error) {
       if (!(error instanceof FmcError)) throw error

@@ -86,6 +86,22 @@ void t.test('armed before the first change, confirmed over a new connection', as
   t.equal(hosts.connections.length, 4, 'nothing to confirm')
 })
 
+void t.test('a confirmation that fails on its way is none: it is asked again', async t => {
+  const hosts = settled(t)
+  // As systemctl does, it refuses to stop a unit that it no longer knows.
+  hosts.program(
+    'a',
+    'systemctl',
+    `if [ -e ${GUARD}/rules/confirmed ] && ! [ -e /srv/failed ] && [ "$1" = daemon-reload ]; then : >/srv/failed; exit 1; fi
+if [ "$2" = stop ] && ! [ -e "/etc/systemd/system/$3" ]; then echo "Unit $3 not loaded." >&2; exit 5; fi
+exec /usr/bin/systemctl "$@"`,
+  )
+  const ran = await hosts.run([one(rules('new'), A)])
+  t.match(ran, { code: 0, recap: { unpredicted: 0, unneeded: 0 } }, ran.failures.join())
+  t.equal(hosts.read('a', 'srv/failed'), '')
+  t.equal(await left(hosts), '')
+})
+
 void t.test('no new connection: the host returns by itself, and the next run says so', async t => {
   const hosts = settled(t)
   const r = rules('new', async () => {
