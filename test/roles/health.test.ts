@@ -1,9 +1,10 @@
 import t from 'tap'
-import type { Host } from '../../lib/inventory/types.ts'
+import type { Host, Inventory } from '../../lib/inventory/types.ts'
 import { pageLines } from '../../lib/report/page.ts'
 import { noColor } from '../../lib/report/style.ts'
 import { parseDates, parsePods, type ServerHealth } from '../../roles/health/cluster.ts'
-import { diagnose, type Cloud } from '../../roles/health/diagnose.ts'
+import type { Cloud } from '../../roles/health/checks/cloud.ts'
+import { diagnose, page } from '../../roles/health/diagnose.ts'
 import { parseHost, skew, type HostState } from '../../roles/health/host.ts'
 import type { Seen } from '../../roles/health/index.ts'
 import { parseAnswers } from '../../roles/health/network.ts'
@@ -276,6 +277,36 @@ void t.test('a part of the cloud, by --limit', t => {
   }
   for (const names of [['m1'], ['l2'], ['w1'], ['m2', 'l1']])
     t.strictSame(part(...names), [], names.join())
+  t.end()
+})
+
+void t.test('balancers and backends of a VIP are patterns', t => {
+  const told = (balancers: string, backends: string, names = NAMES): string[] => {
+    const { hosts: sound } = cloud()
+    const inventory = {
+      domain: 'x.internal',
+      hosts: new Map(sound.map(h => [h.name, h])),
+      vips: new Map([['api', { ...API, balancers, backends }]]),
+      groups: new Map(Object.entries(GROUPS)),
+    } as unknown as Inventory
+    const hosts = sound.filter(h => names.includes(h.name))
+    const found = (name: string) =>
+      names.includes(name) ? { ...seen(name), answers: { '10.0.0.9:6443': 0 } } : undefined
+    return page({ inventory, hosts, found, lost: new Map() }).findings.flatMap(f => [
+      ...(f.text.startsWith('api') ? [f.text] : []),
+      ...(f.hint?.includes('backends') ? [f.hint] : []),
+    ])
+  }
+  for (const [balancers, backends] of [
+    ['loadbalancers', 'k3s_servers'],
+    ['l1,l2', 'm*'],
+    ['loadbalancers:!db', 'k3s_servers:&m[1:3]'],
+  ] as const)
+    t.match(told(balancers, backends), [
+      /^api: nobody answers on 10\.0\.0\.9/,
+      /^its backends are m1, m2, m3; /,
+    ])
+  t.match(told('l*', 'm*', ['l2', 'w1']), [/nobody answers/, /backends are m1, m2, m3;/])
   t.end()
 })
 
