@@ -58,19 +58,21 @@ const READ: Readonly<Record<string, Read>> = {
 }
 
 /** Older names of the same things, and the ones that only the ssh plugin reads. */
-const ALIASES: Readonly<Record<string, string>> = {
-  ansible_ssh_host: 'ansible_host',
-  ansible_ssh_user: 'ansible_user',
-  ansible_ssh_port: 'ansible_port',
-  ansible_ssh_private_key_file: 'ansible_private_key_file',
-  ansible_ssh_pass: 'ansible_password',
-  ansible_ssh_password: 'ansible_password',
-  ansible_become_pass: 'ansible_become_password',
-  ansible_sudo: 'ansible_become',
-  ansible_sudo_pass: 'ansible_become_password',
-}
+const ALIASES = new Map(
+  Object.entries({
+    ansible_ssh_host: 'ansible_host',
+    ansible_ssh_user: 'ansible_user',
+    ansible_ssh_port: 'ansible_port',
+    ansible_ssh_private_key_file: 'ansible_private_key_file',
+    ansible_ssh_pass: 'ansible_password',
+    ansible_ssh_password: 'ansible_password',
+    ansible_become_pass: 'ansible_become_password',
+    ansible_sudo: 'ansible_become',
+    ansible_sudo_pass: 'ansible_become_password',
+  }),
+)
 
-export const canonical = (name: string): string => ALIASES[name] ?? name
+export const canonical = (name: string): string => ALIASES.get(name) ?? name
 
 /** Kubespray's `ip` is a host's own address where `ansible_host` is another one. */
 export const isConnection = (name: string, value: unknown): boolean =>

@@ -103,17 +103,19 @@ function groupsOf(
 }
 
 /** Users that cloud images come with. */
-const USERS: Readonly<Record<string, string>> = {
-  debian: 'debian',
-  ubuntu: 'ubuntu',
-  almalinux: 'almalinux',
-  rocky: 'rocky',
-  core: 'flatcar',
-}
+const USERS = new Map(
+  Object.entries({
+    debian: 'debian',
+    ubuntu: 'ubuntu',
+    almalinux: 'almalinux',
+    rocky: 'rocky',
+    core: 'flatcar',
+  }),
+)
 
 function osOf(inventory: AnsibleInventory, winners: Winners | undefined): string | undefined {
   const user = winners?.get('ansible_user')
-  const os = USERS[String(user?.value)]
+  const os = USERS.get(String(user?.value))
   if (user && os !== undefined)
     inventory.remark(user, 'os', `${os}, guessed by the user: say which version, as "debian 12"`)
   return os
@@ -151,14 +153,16 @@ function remarkOnTheMadeUp(
 }
 
 /** Groups of k3s-ansible and Kubespray whose work is that of a group of fmc's. */
-const COUNTERPARTS: Readonly<Record<string, string>> = {
-  ...{ server: 'k3s_servers', master: 'k3s_servers', kube_control_plane: 'k3s_servers' },
-  ...{ agent: 'k3s_agents', node: 'k3s_agents', kube_node: 'k3s_agents' },
-}
+const COUNTERPARTS = new Map(
+  Object.entries({
+    ...{ server: 'k3s_servers', master: 'k3s_servers', kube_control_plane: 'k3s_servers' },
+    ...{ agent: 'k3s_agents', node: 'k3s_agents', kube_node: 'k3s_agents' },
+  }),
+)
 
 function remarkOnCounterparts(inventory: AnsibleInventory, names: Names): void {
   for (const [old, name] of names.groups) {
-    const wanted = COUNTERPARTS[name]
+    const wanted = COUNTERPARTS.get(name)
     const group = inventory.groups.get(old)
     if (wanted !== undefined && group)
       inventory.remark(

@@ -18,7 +18,7 @@ export function pythonLiteral(text: string): Literal | undefined {
 
 class NoLiteral extends Error {}
 
-const WORDS: Readonly<Record<string, Literal>> = { True: true, False: false, None: null }
+const WORDS = new Map<string, Literal>(Object.entries({ True: true, False: false, None: null }))
 const NUMBER =
   /[+-]?(?:0x[\da-f_]+|0o[0-7_]+|0b[01_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[+-]?\d+)?)(?![\w.])/iy
 const STRING = /u?('''[\s\S]*?'''|"""[\s\S]*?"""|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")/iy
@@ -96,7 +96,7 @@ class Reader {
     if (text !== undefined) return this.#string(text)
     const number = this.#match(NUMBER)
     if (number !== undefined) return toNumber(number)
-    const word = WORDS[this.#match(/[A-Za-z]+/y) ?? '']
+    const word = WORDS.get(this.#match(/[A-Za-z]+/y) ?? '')
     if (word === undefined) throw new NoLiteral()
     return word
   }

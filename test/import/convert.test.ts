@@ -365,6 +365,20 @@ four ansible_host=10.0.0.4 ansible_become_method=sudo ansible_become_user=root a
   t.end()
 })
 
+void t.test('names that every object of JavaScript has are names like others', t => {
+  const found = imported(t, {
+    'hosts.ini': `[constructor]
+one ansible_host=10.0.0.1 ansible_user=constructor toString=valueOf key=constructor constructor=1
+`,
+  })
+  t.same(Object.keys(found.groups), ['constructor'])
+  t.equal(JSON.stringify(found.hosts['one']?.['vars']), '{"key":"constructor","constructor":1}')
+  t.same(found.hosts['one']?.['ssh'], { user: 'constructor' })
+  t.match(found.remarks.join('\n'), /:2: toString: fmc names variables/)
+  t.notMatch(found.remarks.join('\n'), /native code/)
+  t.end()
+})
+
 void t.test('YAML as Ansible reads it', t => {
   const found = imported(t, {
     'hosts.yaml': `
