@@ -49,7 +49,9 @@ const SAME = `command -v nft >/dev/null || exit 1
 want=$(unshare -n -- sh -c 'nft -f ${FILE} && nft -s list table inet fmc' 2>/dev/null) && [ "$want" = "$(nft -s list table inet fmc 2>/dev/null)" ]`
 
 const KEEP = 'nft -s list table inet fmc >table 2>/dev/null || :'
-const PUT_BACK = `printf 'table inet fmc\\ndelete table inet fmc\\n' | cat - table | nft -f -; code=$?
+/** nft does not read every listing of its own back as the same rules: what the file gives comes first, if that is what was there. */
+const PUT_BACK = `nft -f ${FILE} 2>/dev/null && [ "$(nft -s list table inet fmc)" = "$(cat table)" ] ||
+printf 'table inet fmc\\ndelete table inet fmc\\n' | cat - table | nft -f -; code=$?
 [ -e ${UNIT_FILE} ] || systemctl stop ${NAME}.service
 exit $code`
 

@@ -5,7 +5,7 @@ import { endsOf, explain } from '../../lib/firewall/path.ts'
 import { rulesOf } from '../../lib/firewall/rules.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { vars } from '../../roles/firewall/vars.ts'
-import { proveRole, rig, ROOT, run, type Rig } from '../rig/lab.ts'
+import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from '../rig/lab.ts'
 import { listen, reach, type Attempt } from '../rig/reach.ts'
 
 const HV = 'hypervisor'
@@ -30,6 +30,9 @@ const VPN = '10.17.0.2'
 const SOURCES = ['lan', 'wan', 'vpn', ...HOSTS]
 const TARGETS = ['lan', 'wan', ...HOSTS]
 const ROLE = ['role', 'firewall', HV]
+const FILE = '/etc/nftables/fmc.nft'
+/** A run's own connection survives it. */
+const CUT = 'nft insert rule inet fmc input tcp dport 22 ct state new drop'
 
 /** What must be so, whatever the evaluator says: source, target, ports that answer. */
 const DECLARED: [string, string, string][] = [
@@ -144,7 +147,7 @@ async function expected(): Promise<Map<string, string>> {
   return said
 }
 
-void t.test('firewall', { timeout: 240_000 }, async t => {
+void t.test('firewall', { timeout: 300_000 }, async t => {
   const r = await rig(t, 'firewall', { hosts: HOSTS })
   await r.inLan('ip', 'addr', 'add', `${WAN}/32`, 'dev', 'lo')
   const tunnel = await vpn(t, r)
@@ -167,8 +170,8 @@ nft 'table ip foreign { chain c { type filter hook forward priority 0; ct state 
     const unit = `[Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=true
-ExecStop=sh -c "nft list table inet fmc >/run/proven"
+ExecStart=sh -c "[ ! -e /run/cut ] || nft -f ${FILE}"
+ExecStop=sh -c "nft list table inet fmc >/run/proven; [ ! -e /run/cut ] || ${CUT}"
 [Install]
 WantedBy=multi-user.target
 `
@@ -204,15 +207,20 @@ WantedBy=multi-user.target
   })
 
   await t.test('nobody of the LAN passes for somebody behind the hypervisor', async t => {
+    const from = '10.17.4.99'
     await nft(
-      `'table ip spoof { chain c { type filter hook postrouting priority 0; ip saddr 10.17.4.99 counter; }; }'`,
+      `'table ip spoof { chain c { type filter hook postrouting priority 0; ip saddr ${from} counter; }; }'`,
     )
-    await r.inLan('ip', 'addr', 'add', '10.17.4.99/32', 'dev', 'lo')
-    await reach(r.state, undefined, [
-      { from: '10.17.4.99', to: '10.17.3.11', proto: 'udp', port: 53 },
-    ])
-    t.match(await nft('list table ip spoof'), /counter packets 0 /)
-    await r.inLan('ip', 'addr', 'del', '10.17.4.99/32', 'dev', 'lo')
+    await r.inLan('ip', 'addr', 'add', `${from}/32`, 'dev', 'lo')
+    const passed = async () => {
+      await reach(r.state, undefined, [{ from, to: '10.17.3.11', proto: 'udp', port: 53 }])
+      return Number(/counter packets (\d+)/.exec(await nft('list table ip spoof'))?.[1])
+    }
+    t.equal(await passed(), 0)
+    await nft('delete table inet fmc')
+    t.ok((await passed()) > 0, 'nothing but the table is in its way')
+    await r.text(HV, `nft -f ${FILE}; nft delete table ip spoof`)
+    await r.inLan('ip', 'addr', 'del', `${from}/32`, 'dev', 'lo')
   })
 
   await t.test('a table that is gone or altered is drift', async t => {
@@ -225,6 +233,56 @@ WantedBy=multi-user.target
       t.match(done, { code: 0, changed: planned.changed }, by)
       t.equal(await nft('-s list table inet fmc'), before, by)
     }
+  })
+
+  await t.test('what cuts SSH off once it is loaded is taken back by the host itself', async t => {
+    const state = () =>
+      r.text(
+        HV,
+        `nft -s list ruleset; cat ${FILE}; for q in active enabled; do systemctl is-$q fmc-nft firewalld || :; done`,
+      )
+    const told = (ran: FmcRun, guard: string) =>
+      ran.tasks.find(e => e.task === `guard ${guard}`)?.changes[0]?.what
+    const LOG = ['-e', 'firewall_log=true', '-e', 'firewall_guard_seconds=10']
+    const hook = async (command: string) => {
+      const dir = '/etc/systemd/system/fmc-nft.service.d'
+      const text = `[Service]\nExecStartPost=sh -c "${command}"\n`
+      await r.on(HV, `mkdir -p ${dir}; cat >${dir}/hook.conf`, text)
+      await r.text(HV, 'systemctl daemon-reload; systemctl stop fmc-nft')
+    }
+    const before = await state()
+
+    await hook(CUT)
+    const cut = await r.fmc(...ROLE, ...LOG)
+    t.equal(cut.code, 2)
+    t.match(cut.failures.join(), /confirm firewall: no new connection was possible .* undone at /)
+    t.notMatch(cut.failures.join(), /its undo failed/)
+    t.equal(await state(), before, 'a new connection, and everything as it was')
+
+    await hook('echo no table >>/var/lib/fmc/guard/firewall/table; exit 1')
+    const bad = await r.fmc(...ROLE, ...LOG)
+    t.match(told(bad, 'firewall'), /^undone at .* because nobody confirmed/)
+    t.match(bad.failures.join(), /undone at .*; its undo failed with code 1: journalctl/)
+    await r.text(
+      HV,
+      'rm -r /etc/systemd/system/fmc-nft.service.d; systemctl daemon-reload; systemctl start fmc-nft',
+    )
+    t.equal(await state(), before, 'the file was put back, and that is what is loaded')
+
+    await r.text(HV, 'touch /run/cut; systemctl -q enable --now firewalld')
+    const both = await state()
+    const alone = await r.fmc(...ROLE, ...LOG.slice(2))
+    t.match(told(alone, 'firewall'), /its undo failed with code 1/)
+    t.match(
+      alone.failures.join(),
+      /confirm firewalld: no new connection was possible .* undone at /,
+    )
+    t.equal(await state(), both, 'firewalld runs again, and with the next boot')
+    await r.text(HV, 'rm /run/cut')
+    const last = await r.fmc(...ROLE)
+    t.match(told(last, 'firewalld'), /^undone at /)
+    t.equal(last.code, 0, last.failures.join('\n'))
+    t.equal(await state(), before)
   })
 
   await t.test('rules that would lock fmc out are refused before anything is changed', async t => {
@@ -249,6 +307,6 @@ WantedBy=multi-user.target
     const [open, said] = await Promise.all([matrix(r, await vpn(t, r)), expected()])
     t.strictSame(Object.fromEntries(open), beforeBoot, 'port by port as before the boot')
     for (const [pair, ports] of open) t.equal(ports, said.get(pair), pair)
-    t.match(await r.fmc(...ROLE), { code: 0, changed: [] })
+    t.match(await r.fmc(...ROLE), { code: 0, changed: { length: 0 } })
   })
 })
