@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { EXIT, UsageError } from '../errors.ts'
 import type { Host, Inventory, Network } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
@@ -91,7 +90,10 @@ async function askHub(context: Context, hub: Host, device: string): Promise<stri
 
 async function give(text: string, { out, qr }: ClientOptions): Promise<void> {
   if (out === undefined) process.stdout.write(text)
-  else await writeFile(out, text, { mode: 0o600, flag: 'wx' })
+  else {
+    const { replaceFile } = await import('../secrets/store.ts')
+    await replaceFile(out, text)
+  }
   if (qr ?? (out === undefined && process.stdout.isTTY)) process.stdout.write(await qrCode(text))
 }
 
