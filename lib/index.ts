@@ -13,6 +13,7 @@ export {
   type Block,
 } from './inventory/net.ts'
 export { matchHosts } from './inventory/patterns.ts'
+export type { Platforms } from './inventory/platform.ts'
 export type { Disk, Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
 export { nftText } from './firewall/nft.ts'
 export { decide, rulesOf, type RuleSet } from './firewall/rules.ts'

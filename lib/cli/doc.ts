@@ -25,6 +25,7 @@ export async function docCommand(name: string | undefined, inventory: string): P
   const readme = join(dirname(roleFiles(inventory).get(name) ?? ''), 'README.md')
   return [
     `${role.name}: ${role.summary}`,
+    ...(role.platforms ? ['', `Operating systems: ${Object.keys(role.platforms).join(', ')}`] : []),
     '',
     'Variables',
     ...properties(schema, '  '),

@@ -74,11 +74,14 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   const first = select(context.inventory, book, selection)
   await requireRoleVars(
     context.inventory,
-    first
-      .flat()
-      .flatMap(p =>
-        p.roles.map(r => ({ role: r.name, hosts: p.hosts.map(h => h.name), vars: r.vars })),
-      ),
+    first.flat().flatMap(p =>
+      p.roles.map(({ name, vars, platforms }) => ({
+        role: name,
+        hosts: p.hosts.map(h => h.name),
+        vars,
+        platforms,
+      })),
+    ),
   )
   const hosts = [...new Map(first.flat().flatMap(p => p.hosts.map(h => [h.name, h]))).values()]
   checkHosts(book, hosts)

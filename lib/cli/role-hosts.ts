@@ -19,6 +19,7 @@ export async function roleHosts(
     role: r.name,
     vars: r.vars,
     advise: r.advise,
+    platforms: r.platforms,
     hosts: inventory
       ? matchHosts(inventory, 'all')
           .map(h => h.name)

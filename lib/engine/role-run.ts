@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FmcError, TaskError } from '../errors.ts'
 import { ask, type Facts, type FamilyName, type Query } from '../facts/index.ts'
+import { platformOf } from '../inventory/platform.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import {
   within,
@@ -142,7 +143,7 @@ export class RoleRun implements Scope {
   async perform(): Promise<void> {
     try {
       await within(this, async () => {
-        await this.#o.role.tasks({ vars: this.#o.vars, host: this.host } as never)
+        await this.#o.role.tasks(this.#context())
         for (const run of [this, ...this.#elsewhere.values()]) run.#allAwaited(0)
         await this.flush()
       })
@@ -152,6 +153,13 @@ export class RoleRun implements Scope {
     } finally {
       for (const run of [this, ...this.#elsewhere.values()]) run.#open = false
     }
+  }
+
+  /** Throws TaskError for an operating system that the role is not made for. */
+  #context(): never {
+    const { role, vars } = this.#o
+    const platform = role.platforms && platformOf(role.name, role.platforms, this.host)
+    return { vars, host: this.host, platform } as never
   }
 
   /** Tasks of one host run one after another: whatever runs beside `most` others was not awaited. */
@@ -293,7 +301,7 @@ export class RoleRun implements Scope {
       if (this.mode === 'apply') {
         this.#quiet = true
         try {
-          await this.#o.role.handlers[name]?.({ vars: this.#o.vars, host: this.host } as never)
+          await this.#o.role.handlers[name]?.(this.#context())
           this.#allAwaited(1)
           await task.execute([{ what: 'done', script: unmarkScript(this.role, name) }], [])
         } finally {

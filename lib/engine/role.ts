@@ -1,28 +1,33 @@
 import type { z } from 'zod'
+import type { Platforms } from '../inventory/platform.ts'
 import type { Advice, Advisor } from '../inventory/role-vars.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import { UsageError } from '../errors.ts'
 import type { Page } from './events.ts'
 
-export interface RoleContext<V> {
+export interface RoleContext<V, P = undefined> {
   /** The role's own variables for this host, checked and with defaults. */
   readonly vars: V
   readonly host: Host
+  /** The host's row of the role's table `platforms`. */
+  readonly platform: P
 }
 
-export interface RoleDefinition<S extends z.ZodObject> {
+export interface RoleDefinition<S extends z.ZodObject, P = undefined> {
   readonly name: string
   /** One line for `fmc doc`. */
   readonly summary: string
   /** zod object: its keys are the role's variables in the inventory, its descriptions are their documentation. */
   readonly vars: S
+  /** All that differs between operating systems. Without it the role is the same on every one. */
+  readonly platforms?: Platforms<P>
   /** What `fmc lint` warns of, from variables that are right by themselves. Pure; no host is asked. */
   advise?(context: Advisor<z.output<S>>): readonly Advice[]
   /** Plain awaited resources, in order. Runs in every pass, so whatever it does itself must be free of side effects. */
-  tasks(context: RoleContext<z.output<S>>): Promise<void>
+  tasks(context: RoleContext<z.output<S>, P>): Promise<void>
   /** By name; run once at the end of the role when notified, in the order written here. */
   readonly handlers?: Readonly<
-    Record<string, (context: RoleContext<z.output<S>>) => Promise<unknown>>
+    Record<string, (context: RoleContext<z.output<S>, P>) => Promise<unknown>>
   >
 }
 
@@ -31,13 +36,16 @@ export interface Role {
   readonly name: string
   readonly summary: string
   readonly vars: z.ZodObject
+  readonly platforms?: Platforms<unknown> | undefined
   readonly advise?: ((context: Advisor<never>) => readonly Advice[]) | undefined
-  tasks(context: RoleContext<never>): Promise<void>
-  readonly handlers: Readonly<Record<string, (context: RoleContext<never>) => Promise<unknown>>>
+  tasks(context: RoleContext<never, never>): Promise<void>
+  readonly handlers: Readonly<
+    Record<string, (context: RoleContext<never, never>) => Promise<unknown>>
+  >
 }
 
 /** Define a role (design: roles/<role>/index.ts exports it as default). */
-export function role<S extends z.ZodObject>(definition: RoleDefinition<S>): Role {
+export function role<S extends z.ZodObject, P = undefined>(definition: RoleDefinition<S, P>): Role {
   if (!/^[a-z][a-z0-9-]*$/.test(definition.name))
     throw new UsageError(
       `${JSON.stringify(definition.name)} is not a role name (lower-case letters, digits, -)`,

@@ -1,5 +1,6 @@
 import { findCycle } from './groups.ts'
 import { readInventory } from './load.ts'
+import { platformFindings } from './platform.ts'
 import { byPlace, type Problem } from './problem.ts'
 import { resolveInventory } from './resolve.ts'
 import {
@@ -37,6 +38,7 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
     const roles =
       typeof options.roles === 'function' ? await options.roles(inventory) : options.roles
     for (const finding of [
+      ...platformFindings(inventory, roles),
       ...roleVarFindings(raw, inventory, roles),
       ...unknownVarFindings(raw, roles),
       ...adviceFindings(raw, inventory, roles),

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { UsageError } from '../errors.ts'
 import { suggestion } from './nearest.ts'
 import { matchHosts } from './patterns.ts'
+import { platformFindings, type Platforms } from './platform.ts'
 import { problemsError, type Finding, type Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import type { Host, Inventory } from './types.ts'
@@ -33,6 +34,8 @@ export interface RoleVarsInfo {
   readonly hosts: readonly string[]
   readonly vars: z.ZodObject
   readonly advise?: ((context: Advisor<never>) => readonly Advice[]) | undefined
+  /** Undefined: it runs on any operating system. */
+  readonly platforms?: Platforms<unknown> | undefined
 }
 
 /** The layer that a host takes a variable from; undefined: from none in the file (absent, or from `-e`). */
@@ -216,7 +219,8 @@ const list = (names: readonly string[]): string =>
     : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
 
 /**
- * Throws one UsageError with every missing or wrong variable at its place in inventory.yaml.
+ * Throws one UsageError with every missing or wrong variable, and every host whose operating system a role does not know,
+ * at its place in inventory.yaml.
  * Costs the YAML parser only if there is something to report.
  */
 export async function requireRoleVars(
@@ -224,9 +228,10 @@ export async function requireRoleVars(
   roles: readonly RoleVarsInfo[],
 ): Promise<void> {
   const nowhere: RawInventory = { timezone: '', domain: '', networks: {}, hosts: {} }
-  if (roleVarFindings(nowhere, inventory, roles).length === 0) return
+  const unsupported = platformFindings(inventory, roles)
+  if (unsupported.length + roleVarFindings(nowhere, inventory, roles).length === 0) return
   const { readInventory } = await import('./load.ts')
   const { raw, source } = await readInventory(inventory.file)
-  const findings = roleVarFindings(raw ?? nowhere, inventory, roles)
+  const findings = [...unsupported, ...roleVarFindings(raw ?? nowhere, inventory, roles)]
   throw problemsError(findings.map(finding => source.problem(finding)))
 }

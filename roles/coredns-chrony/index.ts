@@ -20,7 +20,7 @@ import {
 import { checkBinary, checkCorefile, checkZone, takeFiles } from './check.ts'
 import { questionsOf, type Question } from './dig.ts'
 import { dnsAnswers, timeIsServed } from './gates.ts'
-import { platformOf, type Platform } from './platform.ts'
+import { PLATFORMS, type Platform } from './platform.ts'
 import { portsAreFree } from './port.ts'
 import { parseSerials, serialFor, serialsScript } from './serial.ts'
 import { chronyConf, corednsUnit, COREFILE, corefile, zoneFile, zonePath } from './templates.ts'
@@ -30,6 +30,7 @@ import { cloudOf, zonesOf, type Zone } from './zones.ts'
 interface Context {
   readonly vars: Vars
   readonly host: Host
+  readonly platform: Platform
 }
 
 const networks = (): string[] => [...inventory().networks.values()].map(n => n.cidr)
@@ -72,9 +73,9 @@ export default role({
   summary:
     'Authoritative DNS for every host and VIP, forwarding for the rest, and NTP for the internal networks',
   vars: schema,
+  platforms: PLATFORMS,
   async tasks(context) {
-    const { vars, host } = context
-    const platform = platformOf(host)
+    const { vars, host, platform } = context
     const { zones, address, corefile: text } = plan(context)
     const serials = await serialsOf(zones, vars.dns_ttl)
     const soa = zones.map((z): Question => ({
@@ -122,7 +123,7 @@ export default role({
   handlers: {
     'restart coredns': context => take(context, 'restart'),
     'reload coredns': context => take(context, 'reload'),
-    'restart chrony': ({ host }) => $`systemctl restart ${platformOf(host).chronyUnit}`,
+    'restart chrony': ({ platform }) => $`systemctl restart ${platform.chronyUnit}`,
   },
 })
 

@@ -1,4 +1,4 @@
-import { TaskError, type Host } from '../../lib/index.ts'
+import type { Platforms } from '../../lib/index.ts'
 
 export interface Platform {
   /** Where the DNS server's program goes. */
@@ -11,8 +11,8 @@ export interface Platform {
   readonly chronyDrift: string
 }
 
-/** Debian 12: read from its packages. EL9: as Red Hat documents chrony and bind-utils. */
-const PLATFORMS: Readonly<Record<string, Platform>> = {
+/** Flatcar has no chrony. Debian 12: read from its packages. EL9: as Red Hat documents chrony and bind-utils. */
+export const PLATFORMS: Platforms<Platform> = {
   debian: {
     coredns: '/usr/local/bin/coredns',
     packages: ['bind9-dnsutils', 'chrony'],
@@ -29,14 +29,4 @@ const PLATFORMS: Readonly<Record<string, Platform>> = {
     chronyKeys: '/etc/chrony.keys',
     chronyDrift: '/var/lib/chrony/drift',
   },
-}
-
-/** What differs between operating systems; throws TaskError for one that cannot run this role. */
-export function platformOf({ os }: Pick<Host, 'os'>): Platform {
-  const found = PLATFORMS[os.family]
-  if (!found)
-    throw new TaskError(`coredns-chrony does not run on ${os.name}: it has no chrony`, {
-      hint: 'put the host of DNS and time on Debian or an Enterprise Linux',
-    })
-  return found
 }

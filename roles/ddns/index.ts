@@ -14,7 +14,7 @@ import {
   TaskError,
   unit,
 } from '../../lib/index.ts'
-import { platformOf } from './platform.ts'
+import { PLATFORMS } from './platform.ts'
 import { script } from './script.ts'
 import * as templates from './templates.ts'
 import { vars as schema } from './vars.ts'
@@ -26,13 +26,13 @@ export default role({
   name: 'ddns',
   summary: "Keeps DNS records at Cloudflare at this site's public address",
   vars: schema,
-  async tasks({ vars, host }) {
+  platforms: PLATFORMS,
+  async tasks({ vars, platform }) {
     if (vars.ddns_records.length === 0) {
       const there = await peek`test -e /etc/systemd/system/${TIMER}`
       if (there.exitCode === 0) await service(TIMER, { state: 'stopped', enabled: false })
       return
     }
-    const platform = platformOf(host)
     const token = vars.ddns_token
     if (token === undefined)
       throw new TaskError('ddns_records are declared and no ddns_token', {

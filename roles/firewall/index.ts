@@ -19,7 +19,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { advise } from './advice.ts'
-import { packagesOf } from './platform.ts'
+import { PLATFORMS } from './platform.ts'
 import { CLIENT, stillAdmits } from './ssh.ts'
 import { vars as schema, type Vars } from './vars.ts'
 
@@ -103,13 +103,13 @@ export default role({
   name: 'firewall',
   summary: 'nftables from declared flows: everything else is dropped, and SSH is never cut off',
   vars: schema,
+  platforms: PLATFORMS,
   advise,
-  async tasks({ vars, host }) {
+  async tasks({ vars, host, platform }) {
     const content = nftText(inventory(), host, vars)
     const seconds = vars.firewall_guard_seconds
-    const needed = packagesOf(host)
     stillAdmits(rulesOf(inventory(), host, vars), (await peek`sh -c ${CLIENT}`).stdout)
-    if (needed.length > 0) await packages(...needed)
+    if (platform.packages.length > 0) await packages(...platform.packages)
     if (routes(host, vars)) await sysctl('net.ipv4.ip_forward', 1)
     const files = [FILE, UNIT_FILE, `/etc/systemd/system/sysinit.target.wants/${NAME}.service`]
     await guarded('firewall', { files, save: KEEP, undo: PUT_BACK, seconds }, async () => {

@@ -1,16 +1,4 @@
-import {
-  $,
-  directory,
-  file,
-  gate,
-  link,
-  peek,
-  reboot,
-  role,
-  service,
-  TaskError,
-  z,
-} from '../../lib/index.ts'
+import { $, directory, file, gate, link, peek, reboot, role, service, z } from '../../lib/index.ts'
 import { isBack, isKnown } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
 import { hasStarted } from '../reboot/index.ts'
@@ -32,9 +20,8 @@ export default role({
   summary:
     'Takes Flatcar’s updates into fmc’s hands, and makes one: update, reboot, one host at a time',
   vars,
+  platforms: { flatcar: {} },
   async tasks({ vars, host }) {
-    if (host.os.family !== 'flatcar')
-      throw new TaskError(`${host.name} runs ${host.os.name}, not Flatcar`)
     await directory('/etc/flatcar')
     // flatcar-update puts SERVER last, too: its own change leaves this text.
     await file('/etc/flatcar/update.conf', {

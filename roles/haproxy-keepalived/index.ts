@@ -16,7 +16,7 @@ import {
 } from '../../lib/index.ts'
 import { balancedBy } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
-import { platformOf } from './os.ts'
+import { PLATFORMS } from './platform.ts'
 import { understood } from './proxy.ts'
 import { selinuxBoolean } from './selinux.ts'
 import { deafTo, holdersOf, survey } from './survey.ts'
@@ -39,8 +39,8 @@ export default role({
   summary:
     'Load balancers: haproxy serves every VIP of the inventory, keepalived lets one balancer hold it',
   vars,
-  async tasks({ vars, host }) {
-    const platform = platformOf(host.os)
+  platforms: PLATFORMS,
+  async tasks({ vars, host, platform }) {
     const balanced = balancedBy(host, vips(host), hosts)
     const cfg = haproxyCfg(balanced, vars)
 

@@ -2,7 +2,8 @@ import { observe, role, vips } from '../../lib/index.ts'
 import { stateHere as balancerHere, type BalancerState } from '../haproxy-keepalived/survey.ts'
 import { serverHealth, type ServerHealth } from './cluster.ts'
 import { hostState, type HostState } from './host.ts'
-import { unitsOf, vipAnswers, type Answers } from './network.ts'
+import { vipAnswers, type Answers } from './network.ts'
+import { PLATFORMS } from './platform.ts'
 import { vars, type HealthVars } from './vars.ts'
 
 /** All that one host says. */
@@ -20,10 +21,11 @@ export default role({
   name: 'health',
   summary: 'Looks at everything and changes nothing; the playbook health makes a page of it',
   vars,
-  async tasks({ vars, host }) {
+  platforms: PLATFORMS,
+  async tasks({ vars, host, platform }) {
     const inGroup = (group: string): boolean => host.groups.includes(group)
     const [state, server, balancer, answers] = await Promise.all([
-      hostState(unitsOf(host)),
+      hostState(host.groups.flatMap(group => platform.units[group] ?? [])),
       inGroup('k3s_servers') ? serverHealth() : undefined,
       vips(host).length > 0 ? balancerHere() : undefined,
       OUTSIDE.some(inGroup) ? vipAnswers() : {},

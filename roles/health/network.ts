@@ -1,4 +1,4 @@
-import { peek, vips, type Host } from '../../lib/index.ts'
+import { peek, vips } from '../../lib/index.ts'
 
 /** HTTP status by "vip:port" as this host gets it through the balancers; 0: nobody answered. */
 export type Answers = Readonly<Record<string, number>>
@@ -24,17 +24,3 @@ export const parseAnswers = (text: string): Answers =>
       Number(code),
     ]),
   )
-
-/** Units that a host has by the groups it is in. */
-export const unitsOf = ({ groups, os }: Host): string[] =>
-  (
-    [
-      ['k3s_servers', ['k3s']],
-      ['k3s_agents', ['k3s-agent']],
-      ['loadbalancers', ['haproxy', 'keepalived']],
-      ['infra', ['coredns', 'chrony*']],
-      ['storage', ['nfs-server']],
-      // Debian's postgresql.service itself runs nothing, and is active for ever.
-      ['databases', [os.family === 'debian' ? 'postgresql@*' : 'postgresql']],
-    ] as const
-  ).flatMap(([group, units]) => (groups.includes(group) ? units : []))

@@ -14,6 +14,7 @@ import {
   type Nic,
 } from '../../lib/index.ts'
 import { ifupdown, lanFiles, networkd, nmstate, type Lan, type Recipe } from './lan.ts'
+import type { Platform } from './platform.ts'
 import type { Vars } from './vars.ts'
 
 /** What counts of a network device. */
@@ -98,7 +99,7 @@ export function nicsFor(
 interface Options extends Common {
   readonly wanted: Wanted
   readonly nameservers: readonly string[]
-  readonly family: string
+  readonly nmstate: boolean
 }
 
 const define = resource({
@@ -107,7 +108,7 @@ const define = resource({
     now: ask('command', QUESTION),
     interfaces: ask('content', '/etc/network/interfaces'),
   }),
-  plan({ wanted, nameservers, family }, { now, interfaces }) {
+  plan({ wanted, nameservers, nmstate: managed }, { now, interfaces }) {
     const cut = now.stdout.indexOf('\n')
     const devices = parseDevices(now.stdout.slice(cut + 1))
     if (isSettled(devices, wanted)) return []
@@ -117,7 +118,7 @@ const define = resource({
     return [
       {
         what: `move ${wanted.address} from ${(nics.holder ?? nics.uplink).name} to a bridge over ${nics.uplink.name}`,
-        script: carriedOut(lan, recipeFor(lan, family, manager, interfaces?.toString())),
+        script: carriedOut(lan, recipeFor(lan, managed, manager, interfaces?.toString())),
         leaves: [[ask('command', QUESTION), settled(manager, lan)]],
         timeoutMs: 120_000,
       },
@@ -127,11 +128,11 @@ const define = resource({
 
 const recipeFor = (
   lan: Lan,
-  family: string,
+  managed: boolean,
   manager: string,
   interfaces: string | undefined,
 ): Recipe => {
-  if (family === 'el') return nmstate(lan)
+  if (managed) return nmstate(lan)
   if (manager === 'networkd') return networkd(lan)
   if (interfaces !== undefined) return ifupdown(lan, interfaces)
   throw new TaskError(
@@ -175,10 +176,10 @@ ip -4 route show >routes`
 /** The network managers read their old files again; what they do not know is put back as it was. */
 const undo = (
   bridge: string,
-  family: string,
+  managed: boolean,
 ): string => `grep -qx ${quote(bridge)} devices || ip link del ${quote(bridge)} 2>/dev/null || true
 ${
-  family === 'el'
+  managed
     ? 'nmstatectl rollback || true'
     : `if systemctl is-active -q systemd-networkd; then
   networkctl reload
@@ -208,6 +209,7 @@ export async function lanBridge(
     hypervisor_nameservers: nameservers,
     hypervisor_guard_seconds: seconds,
   }: Vars,
+  { nmstate: managed }: Platform,
 ): Promise<void> {
   const lan = lanOf(host)
   if (!lan) return
@@ -219,20 +221,19 @@ export async function lanBridge(
     gateway: network.gateway,
     uplink: hypervisor_uplink ?? nic.mac,
   }
-  const { family } = host.os
   const done = { moved: false }
   await guarded(
     'bridge',
     {
-      files: family === 'el' ? [] : lanFiles(nic.device),
+      files: managed ? [] : lanFiles(nic.device),
       save: SAVE,
-      undo: undo(nic.device, family),
+      undo: undo(nic.device, managed),
       seconds,
     },
     async () => {
-      done.moved = (await define({ wanted, nameservers, family })).changed
+      done.moved = (await define({ wanted, nameservers, nmstate: managed })).changed
     },
   )
   // NetworkManager has a guard of its own, which ends two minutes later.
-  if (done.moved && family === 'el') await $`nmstatectl commit`
+  if (done.moved && managed) await $`nmstatectl commit`
 }

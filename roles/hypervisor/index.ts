@@ -3,7 +3,7 @@ import { lanBridge } from './bridge.ts'
 import { daemon } from './daemon.ts'
 import { machines } from './machines.ts'
 import { networksOf, virtualNetwork } from './networks.ts'
-import { platformOf } from './platform.ts'
+import { PLATFORMS } from './platform.ts'
 import { preflight } from './preflight.ts'
 import { networksRoute } from './route.ts'
 import { vars } from './vars.ts'
@@ -13,6 +13,7 @@ export default role({
   name: 'hypervisor',
   summary: 'KVM with libvirt: the LAN’s bridge, the routed networks, and the VMs of this host',
   vars,
+  platforms: PLATFORMS,
   advise: ({ vars }) =>
     vars.hypervisor_recreate.length === 0
       ? []
@@ -23,17 +24,16 @@ export default role({
             hint: 'take it out, and give it with -e when it is meant',
           },
         ],
-  async tasks({ vars, host }) {
-    const platform = platformOf(host.os)
+  async tasks({ vars, host, platform }) {
     const networks = networksOf(host)
     const vms = vmsOf(host, vars)
     await preflight(vms, vars)
     await packages(...platform.packages, ...(vms.length > 0 ? platform.emulator : []))
     await sysctl('net.ipv4.ip_forward', 1)
-    await lanBridge(host, vars)
+    await lanBridge(host, vars, platform)
     for (const name of platform.daemons) await daemon(name)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
     await gate('the networks are routed', () => networksRoute(networks))
-    await machines(vars)
+    await machines(vars, platform)
   },
 })

@@ -19,7 +19,7 @@ import { answering, lastWords } from './answers.ts'
 import { image } from './images.ts'
 import type { Machine } from './domain.ts'
 import { machine, ownOf, stays } from './machine.ts'
-import { platformOf } from './platform.ts'
+import type { Platform } from './platform.ts'
 import { DOMAINS, domainsNow, readDomains, type FoundDomain } from './survey.ts'
 import type { Vars } from './vars.ts'
 import { vmsOf } from './vms.ts'
@@ -27,16 +27,16 @@ import { libvirtSays, roomFor, storagePool } from './volumes.ts'
 import { volumesOf, wanted as wantedOf } from './wanted.ts'
 
 /** The VMs of this host: made where they are missing, running, answering with the keys that they were given. */
-export async function machines(vars: Vars): Promise<void> {
+export async function machines(vars: Vars, platform: Platform): Promise<void> {
   const pool = vars.hypervisor_pool_path
   const wanted = vmsOf(here(), vars)
-  for (const dir of platformOf(here().os).directories) await directory(dir)
+  for (const dir of platform.directories) await directory(dir)
   await storagePool({ path: pool })
   if (wanted.length === 0) return
   const found = await domainsNow()
   const due = wanted.filter(h => !stays(named(found, h), recreateBefore(h, vars)))
-  if (due.length > 0) await prepare(due, found, vars)
-  for (const vm of wanted) await oneMachine(vm, due.includes(vm), vars)
+  if (due.length > 0) await prepare(due, found, vars, platform)
+  for (const vm of wanted) await oneMachine(vm, due.includes(vm), vars, platform)
   await gate('the VMs answer over SSH with the keys they were given', () => answering(wanted), {
     timeoutSeconds: vars.hypervisor_boot_seconds,
     everySeconds: 2,
@@ -55,8 +55,9 @@ async function prepare(
   due: readonly Host[],
   found: readonly FoundDomain[],
   vars: Vars,
+  platform: Platform,
 ): Promise<void> {
-  const wanted = await Promise.all(due.map(async h => (await wantedOf(h, vars)).machine))
+  const wanted = await Promise.all(due.map(async h => (await wantedOf(h, vars, platform)).machine))
   await namesAndAddressesAreFree({ machines: wanted })
   for (const old of due.filter(h => named(found, h) !== undefined))
     await gate(`${old.name} may be made anew`, () => mayGo(old), { timeoutSeconds: 0 })
@@ -103,10 +104,10 @@ const ping = (addresses: readonly string[]): string =>
   `for a in ${quoteAll(addresses)}; do { ! ping -n -q -c 1 -W 1 "$a" >/dev/null 2>&1 || printf '%s\\n' "$a"; } & done; wait`
 
 /** One VM: the image and the key only where it is to be made. */
-async function oneMachine(vm: Host, due: boolean, vars: Vars): Promise<void> {
+async function oneMachine(vm: Host, due: boolean, vars: Vars, platform: Platform): Promise<void> {
   const base = due ? await image(vm, vars.hypervisor_pool_path) : undefined
   const key = due ? await newHostKey(vm) : undefined
-  const options = await wantedOf(vm, vars, base, key)
+  const options = await wantedOf(vm, vars, platform, base, key)
   if (due) willExist(vm)
   await machine({ ...options, recreateBefore: recreateBefore(vm, vars) })
 }

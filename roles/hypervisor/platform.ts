@@ -1,4 +1,4 @@
-import { TaskError, type Os } from '../../lib/index.ts'
+import type { Platforms } from '../../lib/index.ts'
 
 /** All that differs between operating systems. */
 export interface Platform {
@@ -9,17 +9,20 @@ export interface Platform {
   readonly daemons: readonly string[]
   /** What libvirt needs and its packages do not bring: without dnsmasq nobody makes the directory of networks' states. */
   readonly directories: readonly string[]
+  /** NetworkManager makes the LAN's bridge, by nmstatectl(8). Elsewhere networkd or ifupdown does, whichever is in use. */
+  readonly nmstate: boolean
   /** Group that QEMU runs as. */
   readonly qemuGroup: string
 }
 
-const PLATFORMS: Readonly<Record<string, Platform>> = {
+export const PLATFORMS: Platforms<Platform> = {
   debian: {
     // libvirtd 9.0 with a network and without dnsmasq crashes when it is restarted.
     packages: ['libvirt-daemon-system', 'libvirt-clients', 'dnsmasq-base'],
     emulator: ['qemu-system-x86', 'qemu-utils', 'xorriso'],
     daemons: ['libvirtd'],
     directories: ['/var/lib/libvirt/dnsmasq'],
+    nmstate: false,
     qemuGroup: 'libvirt-qemu',
   },
   // RHEL 9 splits libvirtd: one daemon per driver.
@@ -35,18 +38,7 @@ const PLATFORMS: Readonly<Record<string, Platform>> = {
       'virtnwfilterd',
     ],
     directories: [],
+    nmstate: true,
     qemuGroup: 'qemu',
   },
-}
-
-/** Throws TaskError for an operating system that cannot be a hypervisor. */
-export function platformOf(os: Os): Platform {
-  const platform = PLATFORMS[os.family]
-  if (platform) return platform
-  throw new TaskError(
-    `a hypervisor on ${os.name} is not supported: it has no packages of libvirt`,
-    {
-      hint: `use a host with one of: ${Object.keys(PLATFORMS).join(', ')}`,
-    },
-  )
 }

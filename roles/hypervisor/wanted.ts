@@ -1,6 +1,5 @@
 import {
   bridgeOf,
-  host as here,
   hosts,
   inventory,
   loginKeys,
@@ -15,7 +14,7 @@ import { guestOf, nameservers } from './guest.ts'
 import { kindOf, type Image } from './images.ts'
 import type { MachineOptions } from './machine.ts'
 import { uuidOf } from './networks.ts'
-import { platformOf } from './platform.ts'
+import type { Platform } from './platform.ts'
 import type { DomainNic, Notes } from './survey.ts'
 import type { Vars } from './vars.ts'
 import type { Volume } from './volumes.ts'
@@ -24,6 +23,7 @@ import type { Volume } from './volumes.ts'
 export async function wanted(
   vm: Host,
   vars: Vars,
+  platform: Platform,
   base?: Image,
   key?: MachineOptions['key'],
 ): Promise<MachineOptions> {
@@ -51,7 +51,7 @@ export async function wanted(
     volumes,
     key,
     authorized,
-    group: platformOf(here().os).qemuGroup,
+    group: platform.qemuGroup,
   }
 }
 

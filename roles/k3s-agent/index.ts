@@ -15,7 +15,7 @@ import { adviceOn } from '../k3s-common/advice.ts'
 import { beats } from '../k3s-common/back.ts'
 import { install } from '../k3s-common/install.ts'
 import { labelsAndTaints } from '../k3s-common/labels.ts'
-import { CONFIG, platformOf } from '../k3s-common/platform.ts'
+import { CONFIG, PLATFORMS } from '../k3s-common/platform.ts'
 import { crashWatch } from '../k3s-common/state.ts'
 import { addressOf, SERVERS, stateHere, survey } from '../k3s-common/survey.ts'
 import { notReady } from '../k3s-server/gates.ts'
@@ -32,8 +32,8 @@ export default role({
   name: 'k3s-agent',
   summary: 'A K3s agent: joins with the agents’ token, keeps its labels and taints',
   vars,
-  async tasks({ vars, host }) {
-    const platform = platformOf(host.os)
+  platforms: PLATFORMS,
+  async tasks({ vars, host, platform }) {
     let todo = await planHere(host, vars.k3s_version)
     await gate(
       'a server is there to join',

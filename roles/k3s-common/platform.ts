@@ -1,4 +1,4 @@
-import { TaskError, type Os } from '../../lib/index.ts'
+import type { Platforms } from '../../lib/index.ts'
 
 /** All that differs between operating systems. */
 export interface Platform {
@@ -7,22 +7,11 @@ export interface Platform {
   readonly serverPackages: readonly string[]
 }
 
-const PLATFORMS: Readonly<Record<string, Platform>> = {
+/** Not EL: its SELinux policy for K3s is a package of Rancher's own. */
+export const PLATFORMS: Platforms<Platform> = {
   // /usr is read-only there; etcdctl and curl are part of the image.
   flatcar: { binary: '/opt/bin/k3s', serverPackages: [] },
   debian: { binary: '/usr/local/bin/k3s', serverPackages: ['etcd-client', 'curl', 'openssl'] },
-}
-
-/** Throws TaskError for an operating system that K3s is not put on. */
-export function platformOf(os: Os): Platform {
-  const platform = PLATFORMS[os.family]
-  if (platform) return platform
-  throw new TaskError(
-    `K3s is not put on ${os.name}: its SELinux policy is a package of Rancher's own`,
-    {
-      hint: `use a host with one of: ${Object.keys(PLATFORMS).join(', ')}`,
-    },
-  )
 }
 
 export const CONFIG_DIR = '/etc/rancher/k3s'

@@ -16,7 +16,7 @@ import {
 } from '../../lib/index.ts'
 import { install } from '../k3s-common/install.ts'
 import { labelsAndTaints } from '../k3s-common/labels.ts'
-import { CONFIG, DATA_DIR, platformOf } from '../k3s-common/platform.ts'
+import { CONFIG, DATA_DIR, PLATFORMS } from '../k3s-common/platform.ts'
 import { addressOf, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
@@ -38,8 +38,8 @@ export default role({
   summary:
     'A K3s server with embedded etcd: founds, joins, rebuilds or runs, whatever the cluster needs',
   vars,
-  async tasks({ vars, host }) {
-    const platform = platformOf(host.os)
+  platforms: PLATFORMS,
+  async tasks({ vars, host, platform }) {
     let step: Act | undefined
     await gate(
       'the cluster is ready for this server',

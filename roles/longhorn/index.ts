@@ -19,7 +19,7 @@ import { chartsDeployed } from '../cluster/charts.ts'
 import { isKeeper, manifest, noManifest } from '../cluster/manifest.ts'
 import { nodeMarks } from '../cluster/nodes.ts'
 import { askLonghorn, sickNode } from './health.ts'
-import { ISCSI_UNIT, MODULES, MULTIPATH_UNITS, packagesOf } from './platform.ts'
+import { ISCSI_UNIT, MODULES, MULTIPATH_UNITS, PLATFORMS, type Platform } from './platform.ts'
 import {
   DISK,
   initiatorName,
@@ -39,8 +39,10 @@ export default role({
   summary:
     'Volumes that survive a node: Longhorn on the nodes’ data disks, and an NFS share for many writers',
   vars: schema,
-  async tasks({ vars, host }) {
-    if (hosts(vars.longhorn_nodes).some(h => h.name === host.name)) await prepare(host, vars)
+  platforms: PLATFORMS,
+  async tasks({ vars, host, platform }) {
+    if (hosts(vars.longhorn_nodes).some(h => h.name === host.name))
+      await prepare(host, vars, platform)
     if (!hosts('k3s_servers').some(h => h.name === host.name)) return
     if (isKeeper(host)) await install(vars)
     else for (const name of ['longhorn', 'nfs']) await noManifest(name)
@@ -59,9 +61,8 @@ function deviceOf(host: Host, vars: Vars): string {
 }
 
 /** A node: what volumes need of the operating system, and the disk. */
-async function prepare(host: Host, vars: Vars): Promise<void> {
+async function prepare(host: Host, vars: Vars, { packages: wanted }: Platform): Promise<void> {
   const device = deviceOf(host, vars)
-  const wanted = packagesOf(host)
   if (wanted.length > 0) await packages(...wanted)
   for (const module of MODULES) await kernelModule(module)
   await directory('/etc/iscsi')

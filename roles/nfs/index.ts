@@ -20,7 +20,7 @@ import {
 } from '../../lib/index.ts'
 import { checkExports } from './check.ts'
 import { compareExports, exportsFile, exportsOf, parseExports, type Export } from './exports.ts'
-import { platformOf } from './platform.ts'
+import { PLATFORMS } from './platform.ts'
 import { vars as schema, type Share, type Vars } from './vars.ts'
 
 /** The data disk's path on the host; throws TaskError when the inventory has no such disk. */
@@ -39,8 +39,8 @@ export default role({
   summary:
     'A data disk, formatted once and mounted by label, whose directories are exported over NFS',
   vars: schema,
-  async tasks({ vars, host }) {
-    const platform = platformOf(host)
+  platforms: PLATFORMS,
+  async tasks({ vars, host, platform }) {
     const device = deviceOf(host, vars)
     const exports = exportsOf(vars.nfs_exports, vars.nfs_root, {
       server: host,

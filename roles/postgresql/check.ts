@@ -1,4 +1,4 @@
-import type { Platform } from './platforms.ts'
+import type { Platform } from './platform.ts'
 
 /** What would be ruinous or pointless in the throw-away server: anything that reaches outside its directory, or takes memory. */
 const HARMLESS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { ask, quote, resource, TaskError, type Common } from '../../lib/index.ts'
-import type { Platform } from './platforms.ts'
+import type { Platform } from './platform.ts'
 
 interface Cluster extends Common {
   readonly platform: Platform

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix'
 import {
   $,
   directory,
@@ -17,11 +18,12 @@ import {
   unit,
   type Host,
 } from '../../lib/index.ts'
+import { addressRange, nfsSource } from './addresses.ts'
 import { backupScript } from './backup.ts'
 import { pemCheck } from './check.ts'
 import { cluster } from './cluster.ts'
 import { pgDatabase, pgRole } from './objects.ts'
-import { addressRange, nfsSource, platformOf, type Platform } from './platforms.ts'
+import { PLATFORMS, type Platform, type PlatformFor } from './platform.ts'
 import {
   accepts,
   loaded,
@@ -52,8 +54,8 @@ const SOON = { timeoutSeconds: 30 } as const
 const POSTGRES = { owner: 'postgres:postgres' } as const
 
 const pemFile = (p: Platform): string => `${p.tls}/server.pem`
-const platform = (v: Vars, host: Host): Platform =>
-  platformOf(host, v.postgresql_version, v.postgresql_port)
+const own = (platform: PlatformFor, v: Vars): Platform =>
+  platform(v.postgresql_version, v.postgresql_port)
 
 /** Addresses besides loopback. Throws TaskError for a network that the host is not in. */
 function listenAddresses(v: Vars, host: Host): readonly string[] {
@@ -65,16 +67,16 @@ function listenAddresses(v: Vars, host: Host): readonly string[] {
   })
 }
 
-async function install(p: Platform, v: Vars, host: Host): Promise<boolean> {
+async function install(p: Platform, v: Vars): Promise<boolean> {
   if (p.stream !== undefined) {
     const [module = '', stream = ''] = p.stream.split(':')
     await $({
       unless: `grep -qx 'stream=${stream}' /etc/dnf/modules.d/${module}.module`,
     })`dnf -qy module enable ${p.stream}`
   }
-  if (host.os.family === 'debian') {
-    await directory('/etc/postgresql-common')
-    await file('/etc/postgresql-common/createcluster.conf', { content: createClusterConf })
+  if (p.createClusterConf !== undefined) {
+    await directory(dirname(p.createClusterConf))
+    await file(p.createClusterConf, { content: createClusterConf })
   }
   await packages(...p.packages)
   await directory('/usr/local/libexec')
@@ -203,11 +205,12 @@ export default role({
   name: 'postgresql',
   summary: 'One PostgreSQL server: cluster, settings, TLS, roles and databases, nightly dumps',
   vars,
-  async tasks({ vars: v, host }) {
-    const p = platform(v, host)
+  platforms: PLATFORMS,
+  async tasks({ vars: v, host, platform }) {
+    const p = own(platform, v)
     checkVars(v)
     await timezone(inventory().timezone)
-    const made = await install(p, v, host)
+    const made = await install(p, v)
     await makeCertificate(p, v, host)
     await configure(p, v, host)
     const server = await start(p, made)
@@ -225,10 +228,10 @@ export default role({
   },
   handlers: {
     [RELOAD]: () => $`${SCRIPT} reload`,
-    async [LOG_IN]({ vars: v, host }) {
+    async [LOG_IN]({ vars: v, host, platform }) {
       const at = {
         port: v.postgresql_port,
-        pem: pemFile(platform(v, host)),
+        pem: pemFile(own(platform, v)),
         host: host.name,
         selfSigned: v.postgresql_tls_certificate === undefined,
       }

@@ -1,5 +1,5 @@
 import { resource, Secret, secret, type Common, type PlannedChange } from '../../lib/index.ts'
-import type { Platform } from './platforms.ts'
+import type { Platform } from './platform.ts'
 import { matches, verifier } from './scram.ts'
 import {
   ident,

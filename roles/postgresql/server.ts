@@ -1,5 +1,5 @@
 import { probe, quote, secret, type Check, type Secret } from '../../lib/index.ts'
-import type { Platform } from './platforms.ts'
+import type { Platform } from './platform.ts'
 import { checkCommand } from './check.ts'
 import { psql, query } from './sql.ts'
 

@@ -1,5 +1,5 @@
 import { ask, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
-import type { Platform } from './platforms.ts'
+import type { Platform } from './platform.ts'
 
 export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`

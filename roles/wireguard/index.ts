@@ -14,7 +14,7 @@ import {
   sysctl,
   type Host,
 } from '../../lib/index.ts'
-import { platformOf } from './platform.ts'
+import { PLATFORMS } from './platform.ts'
 import {
   DIRECTORY,
   drift,
@@ -50,13 +50,14 @@ export default role({
   name: 'wireguard',
   summary: 'The VPN: hub, spokes and road warriors of a network of mode wireguard',
   vars: schema,
+  platforms: PLATFORMS,
   async tasks(context) {
-    const { vars, host } = context
+    const { vars, host, platform } = context
     const tunnel = tunnelOf(inventory(), host, vars)
     if (tunnel === undefined) return
     const { device } = tunnel
 
-    await packages(...platformOf(host).packages)
+    await packages(...platform.packages)
     await directory(DIRECTORY, { mode: '0700' })
     if (vars.wireguard_private_key === undefined) await privateKey({ device })
     else

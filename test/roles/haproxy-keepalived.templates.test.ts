@@ -2,7 +2,6 @@ import t from 'tap'
 import type { Host, Vip } from '../../lib/index.ts'
 import { balancedBy, priorityOf } from '../../roles/haproxy-keepalived/balancing.ts'
 import { mayTouch, oneHolderEach } from '../../roles/haproxy-keepalived/holder.ts'
-import { platformOf } from '../../roles/haproxy-keepalived/os.ts'
 import { parseState, type BalancerState } from '../../roles/haproxy-keepalived/survey.ts'
 import {
   checkScript,
@@ -311,18 +310,5 @@ t.test('the invariant', t => {
   t.match(before(holder, 'no route to host', ['lb1']), /lb2: no route to host/)
   t.match(before(holder, sound(api.address), ['lb2']), /both hold api.*systemctl stop keepalived/)
   t.match(before(holder, sound(), ['lb1', 'lb2']), /together with lb2: the play needs serial: 1/)
-  t.end()
-})
-
-t.test('operating systems', t => {
-  t.match(platformOf({ name: 'almalinux', family: 'el', version: '9.5' }), {
-    selinux: true,
-    packages: ['haproxy', 'keepalived'],
-  })
-  t.match(platformOf({ name: 'debian', family: 'debian', version: '12' }), { selinux: false })
-  t.throws(
-    () => platformOf({ name: 'flatcar', family: 'flatcar', version: undefined }),
-    /cannot run on flatcar/,
-  )
   t.end()
 })

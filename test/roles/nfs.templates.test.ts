@@ -7,7 +7,6 @@ import {
   parseExports,
   type Around,
 } from '../../roles/nfs/exports.ts'
-import { platformOf } from '../../roles/nfs/platform.ts'
 import { vars } from '../../roles/nfs/vars.ts'
 
 const host = (name: string, ...nics: readonly (readonly [string, string])[]): Host =>
@@ -104,14 +103,5 @@ t.test('what the server exports is compared as a set', t => {
   ] as const)
     t.equal(compareExports(want, parseExports(text)), verdict)
   t.throws(() => parseExports('exportfs: no such thing\n'), /unexpected/)
-  t.end()
-})
-
-t.test('operating systems', t => {
-  t.strictSame(platformOf({ os: { name: 'flatcar', family: 'flatcar', version: undefined } }), {
-    packages: [],
-    unit: 'nfs-server',
-  })
-  t.throws(() => platformOf({ os: { name: 'x', family: 'x' } as never }), /does not know/)
   t.end()
 })

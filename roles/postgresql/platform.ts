@@ -1,10 +1,12 @@
-import { TaskError, type Host, type Inventory } from '../../lib/index.ts'
+import type { Platforms } from '../../lib/index.ts'
 
 /** Where PostgreSQL lives on an operating system. All paths absolute. */
 export interface Platform {
   readonly packages: readonly string[]
   /** Module stream that holds the wanted version (dnf). */
   readonly stream: string | undefined
+  /** Where Debian's package is told that it shall make no cluster of its own. */
+  readonly createClusterConf: string | undefined
   /** For mounting the backup share. */
   readonly nfsPackages: readonly string[]
   /** initdb, pg_ctl, pg_dump, pg_restore, postgres, psql. */
@@ -26,6 +28,7 @@ const debian = (version: number, port: number): Platform => {
   const conf = `/etc/postgresql/${version}/main`
   return {
     stream: undefined,
+    createClusterConf: '/etc/postgresql-common/createcluster.conf',
     packages: [`postgresql-${version}`, 'openssl', 'tzdata'],
     nfsPackages: ['nfs-common'],
     bin: `/usr/lib/postgresql/${version}/bin`,
@@ -42,6 +45,7 @@ const debian = (version: number, port: number): Platform => {
 /** The distribution's module stream (Red Hat: dnf module postgresql, postgresql-setup(1)). Not tried on a real EL host. */
 const el = (version: number): Platform => ({
   stream: `postgresql:${version}`,
+  createClusterConf: undefined,
   packages: ['postgresql-server', 'openssl', 'tzdata'],
   nfsPackages: ['nfs-utils'],
   bin: '/usr/bin',
@@ -53,30 +57,7 @@ const el = (version: number): Platform => ({
   initdb: `PGSETUP_INITDB_OPTIONS='--locale=C.UTF-8 --encoding=UTF8 ${INITDB}' postgresql-setup --initdb`,
 })
 
-/** Throws TaskError where PostgreSQL cannot be managed. */
-export function platformOf(host: Host, version: number, port: number): Platform {
-  if (host.os.family === 'debian') return debian(version, port)
-  if (host.os.family === 'el') return el(version)
-  throw new TaskError(`the role postgresql does not know ${host.os.name}`, {
-    hint: 'it runs on Debian and AlmaLinux or Rocky Linux',
-  })
-}
+/** PostgreSQL of a major version that listens on a port. */
+export type PlatformFor = (version: number, port: number) => Platform
 
-/** `server:/path` with the server's address when it is a host of the inventory: a mount at boot then needs no DNS. */
-export function nfsSource(source: string, { hosts }: Inventory): string {
-  const cut = source.indexOf(':/')
-  const server = hosts.get(source.slice(0, cut))
-  return server ? `${server.nics[0]?.address ?? server.address}${source.slice(cut)}` : source
-}
-
-/** A network's or a host's addresses as pg_hba.conf wants them. Throws TaskError for what is neither, nor an address range. */
-export function addressRange(address: string, { networks, hosts }: Inventory): string {
-  const network = networks.get(address)
-  if (network) return network.cidr
-  const host = hosts.get(address)
-  if (host) return `${host.nics[0]?.address ?? host.address}/32`
-  if (/^[0-9a-fA-F:.]+\/\d{1,3}$/.test(address)) return address
-  throw new TaskError(
-    `postgresql_hba: ${JSON.stringify(address)} is no network or host of the inventory and no range such as 10.17.4.0/24`,
-  )
-}
+export const PLATFORMS: Platforms<PlatformFor> = { debian, el }

@@ -1,0 +1,30 @@
+import type { Platforms } from '../../lib/index.ts'
+
+export interface Platform {
+  /** Units that a host has by the groups it is in. */
+  readonly units: Readonly<Record<string, readonly string[]>>
+}
+
+const EVERYWHERE = { k3s_servers: ['k3s'], k3s_agents: ['k3s-agent'], storage: ['nfs-server'] }
+const BALANCERS = { loadbalancers: ['haproxy', 'keepalived'] }
+
+export const PLATFORMS: Platforms<Platform> = {
+  debian: {
+    units: {
+      ...EVERYWHERE,
+      ...BALANCERS,
+      infra: ['coredns', 'chrony'],
+      // postgresql.service itself runs nothing there, and is active for ever.
+      databases: ['postgresql@*'],
+    },
+  },
+  el: {
+    units: {
+      ...EVERYWHERE,
+      ...BALANCERS,
+      infra: ['coredns', 'chronyd'],
+      databases: ['postgresql'],
+    },
+  },
+  flatcar: { units: EVERYWHERE },
+}
