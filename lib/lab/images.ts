@@ -55,7 +55,10 @@ const definition = (matches: RegExp): string => {
 export const images = async (log: (text: string) => void): Promise<Images> => {
   const lists = '^((debian|flatcar|el9)/)?packages\\.txt$|mirror\\.sh$'
   const packages = at('packages', new RegExp(lists))
-  const el9 = at('el9', new RegExp(`${lists}|^el9/(build\\.sh|installed\\.txt|modules\\.yaml|rpms/)`))
+  const el9 = at(
+    'el9',
+    new RegExp(`${lists}|^el9/(build\\.sh|installed\\.txt|modules\\.yaml|rpms/)`),
+  )
   const client = at('nfs-client', /^nfs-client\//)
   const finished = at('images', /^(common|debian|el9|flatcar|nfs-client|packages)/)
   const downloads = [
