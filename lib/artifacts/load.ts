@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { LineCounter, Node } from 'yaml'
 import { UsageError } from '../errors.ts'
 import { suggestion } from '../inventory/nearest.ts'
+import { readParsed, writeParsed } from '../inventory/parsed.ts'
 import { FORMATS, type Arch, type ArtifactEntry, type ByArch, type Format } from './types.ts'
 
 const ARCHS: readonly Arch[] = ['amd64', 'arm64']
@@ -18,12 +19,19 @@ const KEYS = [
 const SHA256 = /^[0-9a-f]{64}$/
 export const isArchive = (format: Format): boolean => ['tgz', 'txz', 'tzst'].includes(format)
 
-/** Reads files/artifacts.yaml. UsageError names file, line, key and what was expected. */
+/** To be raised when the same text shall give other entries. */
+const FORM = '1'
+
+/** Reads files/artifacts.yaml, from the cache if it is the same as last time. UsageError names file, line, key and what was expected. */
 export const loadArtifacts = async (file: string): Promise<ReadonlyMap<string, ArtifactEntry>> => {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+  const bytes = await readFile(file).catch((error: unknown) => {
     throw new UsageError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? ''}`)
   })
-  return parseArtifacts(text, file)
+  const known = readParsed('artifacts-file', file, bytes, FORM)
+  if (known !== undefined) return new Map(known as [string, ArtifactEntry][])
+  const entries = await parseArtifacts(bytes.toString(), file)
+  writeParsed('artifacts-file', file, bytes, FORM, [...entries])
+  return entries
 }
 
 /** The text of an artifacts file as entries by name. */

@@ -65,7 +65,6 @@ async function compile(entry: string, bundle: string, dir: string, output: strin
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    sourcemap: 'inline',
     metafile: true,
     absWorkingDir: '/',
     logLevel: 'silent',

@@ -39,7 +39,7 @@ export class Questions {
 
   /** `remembered` is what load() gave; nothing is written when nothing is new. */
   save(asked: readonly Query[], remembered: readonly Query[]): void {
-    const keep = asked.filter(q => q.family !== 'content' && q.family !== 'system')
+    const keep = asked.filter(q => q.family !== 'system')
     const same =
       keep.length === remembered.length &&
       new Set([...keep, ...remembered].map(keyOf)).size === keep.length

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/**
+ * What a file's text came to when it was last parsed; undefined unless text and `form` (of the parser) are the same.
+ * One cache file per file. A cache that cannot be read or written is no error.
+ */
+export function readParsed(kind: string, file: string, bytes: Uint8Array, form: string): unknown {
+  try {
+    const text = readFileSync(cachePath(kind, file), 'utf8')
+    const end = text.indexOf('\n')
+    if (text.slice(0, end) !== digest(bytes, form)) return undefined
+    return JSON.parse(text.slice(end))
+  } catch {
+    return undefined
+  }
+}
+
+/** `data`: plain data that JSON can hold. */
+export function writeParsed(
+  kind: string,
+  file: string,
+  bytes: Uint8Array,
+  form: string,
+  data: unknown,
+): void {
+  const path = cachePath(kind, file)
+  const temporary = `${path}.${process.pid}`
+  try {
+    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
+    writeFileSync(temporary, `${digest(bytes, form)}\n${JSON.stringify(data)}`, { mode: 0o600 })
+    renameSync(temporary, path)
+  } catch {
+    // A read-only home: the next run parses again.
+  }
+}
+
+const digest = (bytes: Uint8Array, form: string): string =>
+  `${form} ${createHash('sha256').update(bytes).digest('hex')}`
+
+function cachePath(kind: string, file: string): string {
+  const base =
+    process.env['FMC_CACHE'] ??
+    join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'fmc')
+  const name = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 16)
+  return join(base, kind, `${name}.json`)
+}
