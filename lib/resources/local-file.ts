@@ -23,9 +23,22 @@ interface Found {
   readonly mode: number
 }
 
+/** The last one that waits for each file. */
+const turns = new Map<string, Promise<unknown>>()
+
+function inTurn<T>(path: string, body: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(path) ?? Promise.resolve()).then(body)
+  turns.set(
+    path,
+    turn.catch(() => undefined),
+  )
+  return turn
+}
+
 /**
  * A file on the controller, written for the host that the role runs for. Readers see the old or the new one; a link
- * is followed. Missing directories are made with mode 0700. A Secret is never shown.
+ * is followed. Missing directories are made with mode 0700. A Secret is never shown. Hosts that are worked on side by
+ * side have their turns, so that nothing is lost of what each adds.
  */
 export async function localFile(path: string, o: LocalFileOptions): Promise<Result> {
   const here = scope()
@@ -33,14 +46,16 @@ export async function localFile(path: string, o: LocalFileOptions): Promise<Resu
   return here.task(`local file ${path}`, async () => {
     checkPath(path)
     expect(/^0?[0-7]{3}$/.test(mode), `mode ${JSON.stringify(mode)} is not octal, such as 0600`)
-    const now = await find(path)
-    const content = typeof o.content === 'function' ? await o.content(now.text) : o.content
-    const changes = await planned(here, now, content, Number.parseInt(mode, 8))
-    if (here.mode === 'apply' && changes.length > 0)
-      await write(now, content, Number.parseInt(mode, 8)).catch((error: unknown) => {
-        throw new TaskError(`${now.path} cannot be written here: ${codeOf(error)}`)
-      })
-    return { changes }
+    return inTurn(path, async () => {
+      const now = await find(path)
+      const content = typeof o.content === 'function' ? await o.content(now.text) : o.content
+      const changes = await planned(here, now, content, Number.parseInt(mode, 8))
+      if (here.mode === 'apply' && changes.length > 0)
+        await write(now, content, Number.parseInt(mode, 8)).catch((error: unknown) => {
+          throw new TaskError(`${now.path} cannot be written here: ${codeOf(error)}`)
+        })
+      return { changes }
+    })
   })
 }
 
