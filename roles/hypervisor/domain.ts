@@ -1,10 +1,5 @@
-import {
-  NAMESPACE,
-  type DomainDisk,
-  type DomainNic,
-  type FoundDomain,
-  type Notes,
-} from './survey.ts'
+import { NAMESPACE, type Notes } from './notes.ts'
+import type { DomainDisk, DomainNic, FoundDomain } from './survey.ts'
 import { escapeXml } from './xml.ts'
 
 /** All that a virtual machine is for libvirt. */

@@ -12,6 +12,7 @@ import { cloudInit } from './cloud-init.ts'
 import { addedDisks, domainXml, driftOf, type Machine } from './domain.ts'
 import type { GuestKeys } from './guest.ts'
 import { ignition } from './ignition.ts'
+import { NAMESPACE } from './notes.ts'
 import { DOMAINS, readDomains, type FoundDomain } from './survey.ts'
 import { VIRSH } from './virsh.ts'
 import { libvirtSays, makeVolumes, type Volume } from './volumes.ts'
@@ -30,8 +31,9 @@ export interface MachineOptions extends Common {
 }
 
 /** Is there one that is fmc's, and is it not to be made anew? */
-export const stays = (found: FoundDomain | undefined, recreateBefore = 0): boolean =>
-  found?.notes !== undefined && found.notes.created >= recreateBefore
+export const stays = (found: FoundDomain | undefined, recreateBefore?: number): boolean =>
+  found?.notes !== undefined &&
+  (recreateBefore === undefined || found.notes.created >= recreateBefore)
 
 /**
  * A virtual machine that runs and starts with its hypervisor. One that is there is never defined anew: in what it
@@ -72,7 +74,7 @@ export function ownOf(
 ): FoundDomain | undefined {
   const foreign = (what: string, found: FoundDomain): TaskError =>
     new TaskError(
-      `${what} belongs to the domain ${found.name} (${found.uuid}), which is not fmc's`,
+      `${what} belongs to the domain ${found.name} (${found.uuid}), which is not fmc's, or has other notes than fmc's (virsh metadata ${found.name} ${NAMESPACE})`,
       {
         hint: `rename or remove that one (virsh domrename, virsh undefine), or take ${name} out of the inventory`,
       },

@@ -1,5 +1,5 @@
 import { ask, peek, quote, TaskError } from '../../lib/index.ts'
-import type { Guest } from './guest.ts'
+import { readNotes, type Notes } from './notes.ts'
 import { VIRSH } from './virsh.ts'
 import { find, first, parseXml, type Element } from './xml.ts'
 
@@ -16,18 +16,6 @@ export const DOMAINS = ask('command', `sh -c ${quote(SCRIPT)}`)
 export async function domainsNow(): Promise<readonly FoundDomain[]> {
   const { exitCode, stdout } = await peek`sh -c ${SCRIPT}`
   return exitCode === 0 ? readDomains(stdout) : []
-}
-
-/** What fmc notes in a domain's metadata: enough to say later what has been changed since. */
-export interface Notes {
-  /** When fmc made it, in ms since 1970 by the controller's clock. */
-  readonly created: number
-  readonly image: string
-  readonly guest: Guest
-  /** Only where the inventory names them: those of whoever runs fmc differ. */
-  readonly authorized?: readonly string[] | undefined
-  /** Sizes in GB, by file. */
-  readonly disks: Readonly<Record<string, number>>
 }
 
 export interface DomainDisk {
@@ -58,11 +46,9 @@ export interface FoundDomain {
   readonly vcpus: number
   readonly disks: readonly FoundDisk[]
   readonly nics: readonly DomainNic[]
-  /** None: fmc did not make it. */
+  /** None: fmc did not make it, or does not understand any more what it noted. */
   readonly notes: Notes | undefined
 }
-
-export const NAMESPACE = 'urn:fmc:machine'
 
 /** The answer to DOMAINS. TaskError when it is something else. */
 export const readDomains = (text: string): readonly FoundDomain[] =>
@@ -111,15 +97,3 @@ function readDomain(text: string): FoundDomain {
 /** libvirt prints sizes in KiB, whatever it was given. */
 const kilobytes = ({ text, attributes }: Element): number =>
   attributes['unit'] === 'KiB' ? Number(text) : Number.NaN
-
-function readNotes(metadata: Element): Notes | undefined {
-  const own = metadata.children.find(
-    e => e.name.endsWith(':machine') && Object.values(e.attributes).includes(NAMESPACE),
-  )
-  if (!own) return undefined
-  try {
-    return JSON.parse(own.text) as Notes
-  } catch {
-    return undefined
-  }
-}

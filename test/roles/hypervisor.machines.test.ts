@@ -8,7 +8,7 @@ import { cloudInit } from '../../roles/hypervisor/cloud-init.ts'
 import { addedDisks, domainXml, driftOf, type Machine } from '../../roles/hypervisor/domain.ts'
 import { guestOf, nameservers, type Guest } from '../../roles/hypervisor/guest.ts'
 import { ignition } from '../../roles/hypervisor/ignition.ts'
-import { ownOf } from '../../roles/hypervisor/machine.ts'
+import { ownOf, stays } from '../../roles/hypervisor/machine.ts'
 import { readDomains, type FoundDomain } from '../../roles/hypervisor/survey.ts'
 import { VIRSH } from '../../roles/hypervisor/virsh.ts'
 import { makeVolumes, readPools } from '../../roles/hypervisor/volumes.ts'
@@ -292,6 +292,25 @@ t.test('a disk more is plugged in at a free place', t => {
 })
 
 t.test('what belongs to others', t => {
+  const noted = (text: string) => (xml: string) =>
+    xml.replace(/(<fmc:machine [^>]*>)[^<]*/, (_, start: string) => start + text)
+  const { created: _, ...rest } = machine.notes
+  for (const text of [
+    'null',
+    '{}',
+    '[1',
+    JSON.stringify({ ...machine.notes, created: 'yesterday' }),
+    JSON.stringify({ ...machine.notes, guest: { ...guest, nics: [{}] } }),
+    JSON.stringify({ ...rest, made: 1000 }),
+  ]) {
+    const odd = found(machine, noted(text.replaceAll('"', '&quot;')))
+    t.equal(odd.notes, undefined, text)
+    t.notOk(stays(odd), 'nobody knows whose it is')
+    t.throws(() => ownOf(machine, [odd]), /has other notes than fmc's/)
+  }
+  t.ok(stays(found(machine)))
+  t.ok(stays(found(machine), 1000))
+  t.notOk(stays(found(machine), 1001))
   const other = { ...machine, name: 'other', uuid: '22222222-2222-5222-8222-222222222222' }
   const own = (all: readonly FoundDomain[]) => () => ownOf(machine, all)
   t.equal(ownOf(machine, []), undefined)
