@@ -1,5 +1,4 @@
 import {
-  all as together,
   ask,
   begun,
   directory,
@@ -13,8 +12,7 @@ import {
   type Common,
   type Host,
 } from '../../lib/index.ts'
-import { etcdQuorum, nodesReady } from '../k3s-server/invariants.ts'
-import { longhornHealthy } from '../longhorn/health.ts'
+import { canBeMissing } from './anew.ts'
 import { answering, lastWords } from './answers.ts'
 import { image } from './images.ts'
 import type { Machine } from './domain.ts'
@@ -59,21 +57,15 @@ async function prepare(
 ): Promise<void> {
   const wanted = await Promise.all(due.map(async h => (await wantedOf(h, vars, platform)).machine))
   await namesAndAddressesAreFree({ machines: wanted })
-  for (const old of due.filter(h => named(found, h) !== undefined))
-    await gate(`${old.name} may be made anew`, () => mayGo(old), { timeoutSeconds: 0 })
+  const anew = vars.hypervisor_recreate
+  if (due.some(h => named(found, h) !== undefined))
+    await gate(`${anew.join(', ')} can be missing`, () => canBeMissing(anew), { timeoutSeconds: 0 })
   const volumes = due.flatMap(h => volumesOf(h, vars.hypervisor_pool_path))
   await roomFor({
     path: vars.hypervisor_pool_path,
     gigabytes: volumes.reduce((sum, v) => sum + v.gigabytes, 0),
     overcommit: vars.hypervisor_overcommit,
   })
-}
-
-/** The cluster can do without this host. */
-const mayGo = async ({ name, groups }: Host): Promise<true | string> => {
-  if (!groups.includes('k3s_cluster')) return true
-  const answer = await together(etcdQuorum, nodesReady, longhornHealthy).check('before', [name])
-  return answer === false ? 'it does not hold' : answer
 }
 
 /** Nobody has the names, MACs and addresses of machines that are yet to be made. Changes nothing. */

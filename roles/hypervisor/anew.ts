@@ -1,0 +1,28 @@
+import { all, host as here, hosts, inventory, vips, type Host } from '../../lib/index.ts'
+import { oneVipHolder } from '../haproxy-keepalived/holder.ts'
+import { etcdQuorum, nodesReady } from '../k3s-server/invariants.ts'
+import { longhornHealthy } from '../longhorn/health.ts'
+import { isNode } from '../reboot/index.ts'
+
+/**
+ * Can all these VMs be missing at the same time? true, or why not. A run makes them anew side by side where they are on
+ * several hypervisors, and never waits until one is back in its cluster. What only concerns VMs of others, they ask.
+ */
+export async function canBeMissing(names: readonly string[]): Promise<true | string> {
+  const going = [...inventory().hosts.values()].filter(h => names.includes(h.name))
+  const nodes = going.filter(isNode).map(h => h.name)
+  if (nodes.length > 1)
+    return `${nodes.join(', ')} are nodes of one cluster: one in a run, the next when that one is back (fmc play site)`
+  const own = going.filter(h => h.vmOn === here().name)
+  const cluster = !own.some(isNode) || (await CLUSTER.check('before', nodes))
+  if (cluster !== true || !own.some(isBalancer)) return said(cluster)
+  return said(await oneVipHolder.check('before', names))
+}
+
+const CLUSTER = all(etcdQuorum, nodesReady, longhornHealthy)
+
+const isBalancer = ({ name }: Host): boolean =>
+  vips().some(v => hosts(v.balancers).some(h => h.name === name))
+
+const said = (answer: boolean | string): true | string =>
+  answer === false ? 'it does not hold' : answer
