@@ -13,9 +13,9 @@ import { addedDisks, domainXml, driftOf, type Machine } from './domain.ts'
 import type { GuestKeys } from './guest.ts'
 import { ignition } from './ignition.ts'
 import { NAMESPACE } from './notes.ts'
-import { DOMAINS, readDomains, type FoundDomain } from './survey.ts'
-import { VIRSH } from './virsh.ts'
-import { libvirtSays, makeVolumes, type Volume } from './volumes.ts'
+import { DOMAINS, readDomains, withoutDomain, type FoundDomain } from './survey.ts'
+import { shutDown, VIRSH } from './virsh.ts'
+import { imagesFit, libvirtSays, makeVolumes, type Volume } from './volumes.ts'
 
 export interface MachineOptions extends Common {
   readonly machine: Machine
@@ -26,8 +26,6 @@ export interface MachineOptions extends Common {
   readonly authorized: readonly string[]
   /** Group that QEMU runs as. */
   readonly group: string
-  /** Made before this moment (ms since 1970) it is to be made anew. */
-  readonly recreateBefore?: number | undefined
 }
 
 /** Is there one that is fmc's, and is it not to be made anew? */
@@ -49,19 +47,19 @@ export const machine = resource({
   plan(o, { domains, leftover: begun, root }, { doubt }) {
     const all = readDomains(libvirtSays(domains, doubt) ?? '')
     const found = ownOf(o.machine, all)
-    if (found && stays(found, o.recreateBefore))
+    if (found)
       return [...extended(o, found), ...revived(found), ...(begun === null ? [] : [whole(o)])]
     if (!found && root !== null && begun === null)
       throw new TaskError(
         `${o.volumes[0]?.file ?? ''} is there, but no VM ${o.machine.name}: it belongs to something that fmc did not make`,
         { hint: 'look what is in it, then move it away; data disks may stay, they are taken over' },
       )
-    return [...(found ? [removed(o)] : []), ...made(o)]
+    return made(o)
   },
   note(o, { domains }, { doubt }) {
     const all = readDomains(libvirtSays(domains, doubt) ?? '')
     const found = ownOf(o.machine, all)
-    if (!found || !stays(found, o.recreateBefore)) return undefined
+    if (!found) return undefined
     const drift = driftOf(o.machine, found)
     return drift.length === 0 ? undefined : `drift, left as it is: ${drift.join('; ')}`
   },
@@ -124,19 +122,34 @@ const whole = (o: MachineOptions): PlannedChange => ({
 /** How long a machine that is to be made anew may take to shut down. */
 const SHUTDOWN_SECONDS = 60
 
-const removed = (o: MachineOptions): PlannedChange => {
-  const name = quote(o.machine.name)
-  return {
-    what: 'remove it; its data disks stay',
-    script: `${VIRSH}: >${quote(leftover(o))}; sync -- ${quote(leftover(o))}
-is() { [ "$(v domstate ${name})" = "$1" ]; }
-is 'shut off' || v shutdown ${name} || :
-for i in $(seq ${SHUTDOWN_SECONDS}); do is 'shut off' && break; sleep 1; done
-is 'shut off' || v destroy ${name}
-v undefine ${name} --managed-save --snapshots-metadata`,
-    timeoutMs: (SHUTDOWN_SECONDS + 120) * 1000,
-  }
-}
+/**
+ * A machine that is to be made anew is gone, but for its data disks. This comes before it gets another host key: an
+ * interrupted run leaves either a machine that answers with the key it has, or none, which the next run makes.
+ */
+export const noOldMachine = resource({
+  name: (o: MachineOptions & { readonly madeBefore: number }) => `no old VM ${o.machine.name}`,
+  needs: () => ({ domains: DOMAINS }),
+  plan(o, { domains }) {
+    // 127: no virsh, so no VMs.
+    const said = domains.code === 127 ? '' : (libvirtSays(domains, false) ?? '')
+    const found = ownOf(o.machine, readDomains(said))
+    if (!found || stays(found, o.madeBefore)) return []
+    const name = quote(found.name)
+    return [
+      {
+        what: 'remove it; its data disks stay',
+        script: `${imagesFit(o.volumes)}
+${VIRSH}: >${quote(leftover(o))}; sync -- ${quote(leftover(o))}
+${shutDown(found.name, SHUTDOWN_SECONDS)}v undefine ${name} --managed-save --snapshots-metadata`,
+        leaves: [
+          [DOMAINS, { ...domains, stdout: withoutDomain(said, found.name) }],
+          [ask('path', leftover(o)), { type: 'file', mode: '0644', owner: 'root', group: 'root' }],
+        ],
+        timeoutMs: (SHUTDOWN_SECONDS + 120) * 1000,
+      },
+    ]
+  },
+})
 
 /** In this order: the mark, disks, first-boot configuration, definition; then it is whole, and is started. */
 function made(o: MachineOptions): PlannedChange[] {
@@ -150,7 +163,7 @@ function made(o: MachineOptions): PlannedChange[] {
   return [
     {
       what: `make its disks: ${o.volumes.map(v => `${v.gigabytes} GB${v.image === undefined ? '' : ` on ${o.machine.notes.image}`}`).join(', ')}`,
-      script: `: >${mark}; sync -- ${mark}\n${makeVolumes(o.volumes)}`,
+      script: `${imagesFit(o.volumes)}\n: >${mark}; sync -- ${mark}\n${makeVolumes(o.volumes)}`,
     },
     {
       what: `define: ${vcpus} vCPU, ${memoryMb} MB, ${o.machine.nics.map(nic => `${nic.mac} in ${nic.source}`).join(', ')}`,

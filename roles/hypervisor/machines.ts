@@ -16,7 +16,7 @@ import { canBeMissing } from './anew.ts'
 import { answering, lastWords } from './answers.ts'
 import { image } from './images.ts'
 import type { Machine } from './domain.ts'
-import { machine, ownOf, stays } from './machine.ts'
+import { machine, noOldMachine, ownOf, stays } from './machine.ts'
 import type { Platform } from './platform.ts'
 import { DOMAINS, domainsNow, readDomains, type FoundDomain } from './survey.ts'
 import type { Vars } from './vars.ts'
@@ -55,8 +55,13 @@ async function prepare(
   vars: Vars,
   platform: Platform,
 ): Promise<void> {
-  const wanted = await Promise.all(due.map(async h => (await wantedOf(h, vars, platform)).machine))
-  await namesAndAddressesAreFree({ machines: wanted })
+  const wanted = await Promise.all(due.map(h => wantedOf(h, vars, platform)))
+  const locked = wanted.find(o => o.authorized.length === 0)
+  if (locked)
+    throw new TaskError(`nobody could log in to ${locked.machine.name}: there is no public key`, {
+      hint: 'hypervisor_authorized_keys names them; default: ~/.ssh/id_*.pub of this machine',
+    })
+  await namesAndAddressesAreFree({ machines: wanted.map(o => o.machine) })
   const anew = vars.hypervisor_recreate
   if (due.some(h => named(found, h) !== undefined))
     await gate(`${anew.join(', ')} can be missing`, () => canBeMissing(anew), { timeoutSeconds: 0 })
@@ -97,9 +102,14 @@ const ping = (addresses: readonly string[]): string =>
 
 /** One VM: the image and the key only where it is to be made. */
 async function oneMachine(vm: Host, due: boolean, vars: Vars, platform: Platform): Promise<void> {
-  const base = due ? await image(vm, vars.hypervisor_pool_path) : undefined
-  const key = due ? await newHostKey(vm) : undefined
-  const options = await wantedOf(vm, vars, platform, base, key)
-  if (due) willExist(vm)
-  await machine({ ...options, recreateBefore: recreateBefore(vm, vars) })
+  if (!due) {
+    await machine(await wantedOf(vm, vars, platform))
+    return
+  }
+  const options = await wantedOf(vm, vars, platform, await image(vm, vars.hypervisor_pool_path))
+  const madeBefore = recreateBefore(vm, vars)
+  if (madeBefore !== undefined) await noOldMachine({ ...options, madeBefore })
+  const key = await newHostKey(vm)
+  willExist(vm)
+  await machine({ ...options, key })
 }

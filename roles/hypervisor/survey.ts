@@ -50,12 +50,17 @@ export interface FoundDomain {
   readonly notes: Notes | undefined
 }
 
+const partsOf = (text: string): readonly string[] =>
+  text.split(/^(?=Id: )/m).filter(part => part.trim() !== '')
+
 /** The answer to DOMAINS. TaskError when it is something else. */
-export const readDomains = (text: string): readonly FoundDomain[] =>
-  text
-    .split(/^(?=Id: )/m)
-    .filter(part => part.trim() !== '')
-    .map(readDomain)
+export const readDomains = (text: string): readonly FoundDomain[] => partsOf(text).map(readDomain)
+
+/** What the answer would be without one of them. */
+export const withoutDomain = (text: string, name: string): string =>
+  partsOf(text)
+    .filter(part => readDomain(part).name !== name)
+    .join('')
 
 function readDomain(text: string): FoundDomain {
   const start = text.indexOf('<')

@@ -1,3 +1,5 @@
+import { quote } from '../../lib/index.ts'
+
 /**
  * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting. A try whose answer got
  * lost may have done its work: then there is nothing left to do. Messages of a command that succeeds are part of its
@@ -21,4 +23,14 @@ export const VIRSH = `v() {
     sleep 0.25
   done
 }
+`
+
+/** Shell text that has a domain off after so many seconds, with its consent or without; VIRSH comes before it. */
+export const shutDown = (
+  name: string,
+  seconds: number,
+): string => `off() { [ "$(v domstate ${quote(name)})" = 'shut off' ]; }
+off || v shutdown ${quote(name)} || :
+for i in $(seq ${seconds}); do off && break; sleep 1; done
+off || v destroy ${quote(name)}
 `

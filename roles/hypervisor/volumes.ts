@@ -89,6 +89,19 @@ const MEGABYTE = 1024 * 1024
 /** As the inventory counts: 1GB is 10⁹ bytes; whole megabytes. */
 const bytes = (gigabytes: number): number => Math.ceil((gigabytes * 1e9) / MEGABYTE) * MEGABYTE
 
+/** Shell text that fails, under `set -e`, where a volume is smaller than the image it begins as. Changes nothing. */
+export const imagesFit = (volumes: readonly Volume[]): string =>
+  volumes
+    .flatMap(({ gigabytes, image }) =>
+      image === undefined
+        ? []
+        : [
+            `need=$(qemu-img info --output=json -- ${quote(image)} | sed -n 's/^ *"virtual-size": \\([0-9]*\\).*/\\1/p' | tail -n 1)
+[ "$need" -le ${bytes(gigabytes)} ] || { echo "${gigabytes} GB are less than the image's $((need / 1000000)) MB" >&2; exit 65; }`,
+          ],
+    )
+    .join('\n')
+
 /**
  * Shell text that makes a machine's volumes, under `set -e`. A root disk begins as its image, which stays where it is
  * and is never written to. A data disk that is there is kept: it holds data.
@@ -100,10 +113,7 @@ export const makeVolumes = (volumes: readonly Volume[]): string =>
       const move = `chmod 0600 ${candidate}; mv -fT -- ${candidate} ${word}`
       if (image === undefined)
         return `[ -e ${word} ] || { rm -f -- ${candidate}; qemu-img create -q -f qcow2 -- ${candidate} ${size}; ${move}; }`
-      const needs = `$(qemu-img info --output=json -- ${quote(image)} | sed -n 's/^ *"virtual-size": \\([0-9]*\\).*/\\1/p' | tail -n 1)`
-      return `need=${needs}
-[ "$need" -le ${size} ] || { echo "${gigabytes} GB are less than the image's $((need / 1000000)) MB" >&2; exit 65; }
-rm -f -- ${candidate} ${word}
+      return `rm -f -- ${candidate} ${word}
 qemu-img create -q -f qcow2 -F qcow2 -b ${quote(image)} -- ${candidate} ${size}; ${move}`
     })
     .join('\n')

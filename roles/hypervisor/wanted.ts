@@ -20,22 +20,16 @@ import type { DomainNic } from './survey.ts'
 import type { Vars } from './vars.ts'
 import type { Volume } from './volumes.ts'
 
-/** A VM as the inventory wants it; with image and key where it is to be made. TaskError for what the inventory lacks. */
+/** A VM as the inventory wants it; with an image where it is to be made. TaskError for what the inventory lacks. */
 export async function wanted(
   vm: Host,
   vars: Vars,
   platform: Platform,
   base?: Image,
-  key?: MachineOptions['key'],
 ): Promise<MachineOptions> {
   const pool = vars.hypervisor_pool_path
   const volumes = volumesOf(vm, pool, base)
   const explicit = vars.hypervisor_authorized_keys
-  const authorized = explicit ?? (await loginKeys(vm))
-  if (key && authorized.length === 0)
-    throw new TaskError(`nobody could log in to ${vm.name}: there is no public key`, {
-      hint: 'hypervisor_authorized_keys names them; default: ~/.ssh/id_*.pub of this machine',
-    })
   const servers = hosts(
     vars.hypervisor_dns_servers ?? (inventory().groups.has('infra') ? 'infra' : 'all:!all'),
   )
@@ -50,8 +44,7 @@ export async function wanted(
     }),
     pool,
     volumes,
-    key,
-    authorized,
+    authorized: explicit ?? (await loginKeys(vm)),
     group: platform.qemuGroup,
   }
 }

@@ -1,6 +1,6 @@
 import { quote, resource, TaskError, type Common, type PlannedChange } from '../../lib/index.ts'
 import { DOMAINS, readDomains, type FoundDomain } from '../hypervisor/survey.ts'
-import { VIRSH } from '../hypervisor/virsh.ts'
+import { shutDown, VIRSH } from '../hypervisor/virsh.ts'
 import { libvirtSays } from '../hypervisor/volumes.ts'
 
 export type Disks = 'keep' | 'wipe'
@@ -42,10 +42,7 @@ export function removal({ name, state, disks }: FoundDomain, keep: Disks): Plann
       : [
           {
             what: 'shut down',
-            script: `${VIRSH}off() { [ "$(v domstate ${word})" = 'shut off' ]; }
-v shutdown ${word} || :
-for i in $(seq ${SHUTDOWN_SECONDS}); do off && break; sleep 1; done
-off || v destroy ${word}`,
+            script: VIRSH + shutDown(name, SHUTDOWN_SECONDS),
             timeoutMs: (SHUTDOWN_SECONDS + 60) * 1000,
           },
         ]),

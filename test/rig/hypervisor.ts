@@ -7,6 +7,7 @@ import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
 const VIRSH = `shift 3
 echo "$*" >>/srv/log
 [ ! -e /srv/stopped ] || { echo 'error: Failed to connect to the hypervisor' >&2; exit 1; }
+[ ! -e "/srv/fail-$1" ] || { echo "error: $1 failed" >&2; exit 1; }
 d=/srv/domains; mkdir -p $d
 case $1 in
 list) ls $d ;;

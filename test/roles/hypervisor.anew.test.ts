@@ -1,3 +1,4 @@
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import t from 'tap'
 import { Hypervisor } from '../rig/hypervisor.ts'
 
@@ -18,4 +19,45 @@ groups: { hypervisors: { hosts: [a] }, k3s_servers: { hosts: [b] }, k3s_agents: 
   t.equal(done.code, 2)
   t.match(done.failures.join(), /b, c are nodes of one cluster: one in a run/)
   t.strictSame(await h.told(), [], 'nothing was touched')
+})
+
+void t.test('a VM goes only when the new one can be made, and has its key until then', async t => {
+  const h = new Hypervisor(t, { b: 'a' })
+  const anew = { hypervisor_recreate: ['b'] }
+  t.match(await h.run(), { code: 0, failures: [] })
+  await h.told()
+  const { knownHostsFile } = await h.hosts.inventory()
+  const key = () => readFileSync(knownHostsFile, 'utf8')
+  const first = key()
+
+  h.hosts.write('a', 'srv/image-size', String(11 * 1024 ** 3))
+  const large = await h.run(anew)
+  t.match(large.failures.join(), /10 GB are less than the image's/)
+  t.strictSame(await h.told(), [], 'nothing was touched')
+  t.equal(key(), first)
+  h.hosts.write('a', 'srv/image-size', '1')
+
+  h.hosts.write('a', 'srv/fail-undefine', '')
+  t.match((await h.run(anew)).failures.join(), /undefine failed/)
+  t.equal(key(), first, 'it is there, so its key is')
+  await h.hosts.sh('a', 'rm /srv/fail-undefine')
+  t.strictSame((await h.run()).changed, ['a VM b'], 'it is started again')
+  t.equal(await h.hosts.sh('a', 'cat /srv/state-b').then(o => o.stdout), 'running\n')
+
+  mkdirSync(`${knownHostsFile}.fmc-new`)
+  await h.told()
+  const begun = Date.now()
+  t.equal((await h.run(anew, { begun })).code, 2)
+  t.match(await h.told(), ['shutdown b', /^undefine b/], 'an interruption between the two')
+  rmdirSync(`${knownHostsFile}.fmc-new`)
+  const planned = await h.run({}, { dryRun: true })
+  const done = await h.run({})
+  t.match(done, { code: 0, changed: planned.changed, recap: { unpredicted: 0, unneeded: 0 } })
+  t.not(key(), first, 'made by the next run, without the wish')
+
+  const forecast = await h.run(anew, { dryRun: true })
+  t.match(forecast.changed, ['a no old VM b', `a local file ${knownHostsFile}`, 'a VM b'])
+  const again = await h.run(anew)
+  t.match(again, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
+  t.strictSame(again.changed, forecast.changed)
 })
