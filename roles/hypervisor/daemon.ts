@@ -7,6 +7,8 @@ interface Options extends Common {
 /** libvirt's daemons end when they are idle: what must run is the socket that wakes them. */
 const define = resource({
   name: (o: Options) => `daemon ${o.name}`,
+  // What libvirt knows is known when it runs.
+  opaque: true,
   needs: o => ({
     service: ask('unit', `${o.name}.service`),
     socket: ask('unit', `${o.name}.socket`),

@@ -13,8 +13,9 @@ import { addedDisks, domainXml, driftOf, type Machine } from './domain.ts'
 import type { GuestKeys } from './guest.ts'
 import { ignition } from './ignition.ts'
 import { NAMESPACE } from './notes.ts'
-import { DOMAINS, readDomains, withoutDomain, type FoundDomain } from './survey.ts'
+import { DOMAINS, NO_VIRSH, readDomains, withoutDomain, type FoundDomain } from './survey.ts'
 import { shutDown, VIRSH } from './virsh.ts'
+import { markOf } from './wanted.ts'
 import { imagesFit, libvirtSays, makeVolumes, type Volume } from './volumes.ts'
 
 export interface MachineOptions extends Common {
@@ -45,16 +46,17 @@ export const machine = resource({
     root: ask('path', o.volumes[0]?.file ?? o.pool),
   }),
   plan(o, { domains, leftover: begun, root }, { doubt }) {
-    const all = readDomains(libvirtSays(domains, doubt) ?? '')
-    const found = ownOf(o.machine, all)
+    const said = libvirtSays(domains, doubt)
+    const found = ownOf(o.machine, readDomains(said ?? ''))
     if (found)
       return [...extended(o, found), ...revived(found), ...(begun === null ? [] : [whole(o)])]
-    if (!found && root !== null && begun === null)
-      throw new TaskError(
-        `${o.volumes[0]?.file ?? ''} is there, but no VM ${o.machine.name}: it belongs to something that fmc did not make`,
-        { hint: 'look what is in it, then move it away; data disks may stay, they are taken over' },
-      )
-    return made(o)
+    if (root === null || begun !== null) return made(o)
+    // It will be found when libvirt runs.
+    if (said === undefined) return []
+    throw new TaskError(
+      `${o.volumes[0]?.file ?? ''} is there, but no VM ${o.machine.name}: it belongs to something that fmc did not make`,
+      { hint: 'look what is in it, then move it away; data disks may stay, they are taken over' },
+    )
   },
   note(o, { domains }, { doubt }) {
     const all = readDomains(libvirtSays(domains, doubt) ?? '')
@@ -111,8 +113,7 @@ const revived = ({ name, state, autostart }: FoundDomain): PlannedChange[] => [
     : []),
 ]
 
-/** Marks a machine that is being made: what is found of it without a domain is then fmc's own. */
-const leftover = ({ pool, machine: { name } }: MachineOptions): string => `${pool}/.${name}.fmc-new`
+const leftover = ({ pool, machine: { name } }: MachineOptions): string => markOf(pool, name)
 
 const whole = (o: MachineOptions): PlannedChange => ({
   what: 'is whole',
@@ -130,8 +131,7 @@ export const noOldMachine = resource({
   name: (o: MachineOptions & { readonly madeBefore: number }) => `no old VM ${o.machine.name}`,
   needs: () => ({ domains: DOMAINS }),
   plan(o, { domains }) {
-    // 127: no virsh, so no VMs.
-    const said = domains.code === 127 ? '' : (libvirtSays(domains, false) ?? '')
+    const said = domains.code === NO_VIRSH ? '' : (libvirtSays(domains, false) ?? '')
     const found = ownOf(o.machine, readDomains(said))
     if (!found || stays(found, o.madeBefore)) return []
     const name = quote(found.name)

@@ -5,6 +5,7 @@ import {
   gate,
   host as here,
   newHostKey,
+  peek,
   quoteAll,
   resource,
   TaskError,
@@ -18,11 +19,11 @@ import { image } from './images.ts'
 import type { Machine } from './domain.ts'
 import { machine, noOldMachine, ownOf, stays } from './machine.ts'
 import type { Platform } from './platform.ts'
-import { DOMAINS, domainsNow, readDomains, type FoundDomain } from './survey.ts'
+import { DOMAINS, NO_VIRSH, domainsNow, readDomains, type FoundDomain } from './survey.ts'
 import type { Vars } from './vars.ts'
 import { vmsOf } from './vms.ts'
 import { libvirtSays, roomFor, storagePool } from './volumes.ts'
-import { volumesOf, wanted as wantedOf } from './wanted.ts'
+import { markOf, rootOf, volumesOf, wanted as wantedOf } from './wanted.ts'
 
 /** The VMs of this host: made where they are missing, running, answering with the keys that they were given. */
 export async function machines(vars: Vars, platform: Platform): Promise<void> {
@@ -32,8 +33,8 @@ export async function machines(vars: Vars, platform: Platform): Promise<void> {
   await storagePool({ path: pool })
   if (wanted.length === 0) return
   const found = await domainsNow()
-  const due = wanted.filter(h => !stays(named(found, h), recreateBefore(h, vars)))
-  if (due.length > 0) await prepare(due, found, vars, platform)
+  const due = await dueOf(wanted, found, vars)
+  if (due.length > 0) await prepare(due, found ?? [], vars, platform)
   for (const vm of wanted) await oneMachine(vm, due.includes(vm), vars, platform)
   await gate('the VMs answer over SSH with the keys they were given', () => answering(wanted), {
     timeoutSeconds: vars.hypervisor_boot_seconds,
@@ -47,6 +48,31 @@ const named = (found: readonly FoundDomain[], { name }: Host): FoundDomain | und
 
 const recreateBefore = ({ name }: Host, vars: Vars): number | undefined =>
   vars.hypervisor_recreate.includes(name) ? begun().getTime() : undefined
+
+/** Those that are to be made, now or anew. Where libvirt does not run yet it will know those that have a whole disk. */
+async function dueOf(
+  wanted: readonly Host[],
+  found: readonly FoundDomain[] | undefined,
+  vars: Vars,
+): Promise<readonly Host[]> {
+  if (found) return wanted.filter(h => !stays(named(found, h), recreateBefore(h, vars)))
+  const pool = vars.hypervisor_pool_path
+  const files = wanted.flatMap(({ name }) => [rootOf(pool, name), markOf(pool, name)])
+  const { stdout } = await peek`for f in ${files}; do [ ! -e "$f" ] || echo "$f"; done`
+  const there = stdout.split('\n')
+  const known = wanted.filter(
+    ({ name }) => there.includes(rootOf(pool, name)) && !there.includes(markOf(pool, name)),
+  )
+  const old = known.find(h => recreateBefore(h, vars) !== undefined)
+  if (old)
+    throw new TaskError(
+      `libvirt does not answer, so nobody knows since when there is ${old.name}`,
+      {
+        hint: 'run this without hypervisor_recreate first: it starts libvirt',
+      },
+    )
+  return wanted.filter(h => !known.includes(h))
+}
 
 /** All that can stop machines from being made is found out before the first one is. */
 async function prepare(
@@ -79,7 +105,10 @@ const namesAndAddressesAreFree = resource({
     `names and addresses of ${o.machines.map(m => m.name).join(', ')}`,
   needs: o => ({ domains: DOMAINS, ping: ask('command', ping(o.machines.flatMap(addressesOf))) }),
   plan(o, { domains, ping: answer }, { doubt }) {
-    const all = readDomains(libvirtSays(domains, doubt) ?? '')
+    const said = libvirtSays(domains, doubt)
+    // One that answers may be the VM itself, where libvirt does not run yet.
+    if (said === undefined && domains.code !== NO_VIRSH) return []
+    const all = readDomains(said ?? '')
     const answering = answer.stdout.split('\n')
     for (const m of o.machines) {
       const taken = addressesOf(m).find(address => answering.includes(address))

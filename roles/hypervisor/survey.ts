@@ -12,10 +12,13 @@ for id in $ids; do words="$words dominfo $id; dumpxml --inactive $id; dumpxml $i
 
 export const DOMAINS = ask('command', `sh -c ${quote(SCRIPT)}`)
 
-/** The same question for what only has to be known for an estimate; none where libvirt does not answer. */
-export async function domainsNow(): Promise<readonly FoundDomain[]> {
+/** Code of that answer where there is no virsh, and so no domain. */
+export const NO_VIRSH = 127
+
+/** The same question for what only has to be known for an estimate; undefined where libvirt does not answer. */
+export async function domainsNow(): Promise<readonly FoundDomain[] | undefined> {
   const { exitCode, stdout } = await peek`sh -c ${SCRIPT}`
-  return exitCode === 0 ? readDomains(stdout) : []
+  return exitCode === 0 ? readDomains(stdout) : undefined
 }
 
 export interface DomainDisk {

@@ -1,9 +1,9 @@
 import { quote } from '../../lib/index.ts'
 
 /**
- * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting. A try whose answer got
- * lost may have done its work: then there is nothing left to do. Messages of a command that succeeds are part of its
- * output. $in is its standard input.
+ * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting (ten seconds; one where
+ * it has no socket, so that nobody will wake it). A try whose answer got lost may have done its work: then there is
+ * nothing left to do. Messages of a command that succeeds are part of its output. $in is its standard input.
  */
 export const VIRSH = `v() {
   n=0
@@ -11,6 +11,7 @@ export const VIRSH = `v() {
     c=0; said=$(printf %s "\${in-}" | virsh -q -c qemu:///system "$@" 2>&1) || c=$?
     case $c:$said in
       0:*) [ -z "$said" ] || printf '%s\\n' "$said"; return 0 ;;
+      *'ailed to connect socket'*'No such file'*) n=$((n + 10)) ;;
       *'ailed to connect socket'* | *'end of file'* | *'socket is closed'* | *'onnection reset'*) n=$((n + 1)) ;;
       *)
         case $n:$1:$said in

@@ -71,6 +71,12 @@ function machineOf(vm: Host, vars: Vars, volumes: readonly Volume[], notes: Note
   }
 }
 
+/** Its root disk. */
+export const rootOf = (pool: string, name: string): string => `${pool}/${name}.qcow2`
+
+/** Marks a machine that is being made: what is found of it without a domain is then fmc's own. */
+export const markOf = (pool: string, name: string): string => `${pool}/.${name}.fmc-new`
+
 /** What keeps what its serial console prints. */
 export const consoleOf = ({ name }: Host): string => `/var/log/libvirt/qemu/${name}-console.log`
 
@@ -85,7 +91,7 @@ export function volumesOf(vm: Host, pool: string, base?: Image): readonly Volume
   if (vm.rootDiskGb === undefined)
     throw new TaskError(`${vm.name} needs root_disk in the inventory to be a VM`)
   return [
-    { file: `${pool}/${vm.name}.qcow2`, gigabytes: vm.rootDiskGb, image: base?.path },
+    { file: rootOf(pool, vm.name), gigabytes: vm.rootDiskGb, image: base?.path },
     ...vm.disks.map(disk => ({
       file: `${pool}/${vm.name}-${disk.name}.qcow2`,
       gigabytes: disk.sizeGb,

@@ -1,5 +1,5 @@
 import { quote, resource, TaskError, type Common, type PlannedChange } from '../../lib/index.ts'
-import { DOMAINS, readDomains, type FoundDomain } from '../hypervisor/survey.ts'
+import { DOMAINS, NO_VIRSH, readDomains, type FoundDomain } from '../hypervisor/survey.ts'
 import { shutDown, VIRSH } from '../hypervisor/virsh.ts'
 import { libvirtSays } from '../hypervisor/volumes.ts'
 
@@ -13,8 +13,7 @@ export const noMachine = resource({
   name: (o: Common & { readonly machine: string; readonly disks: Disks }) => `no VM ${o.machine}`,
   needs: () => ({ domains: DOMAINS }),
   plan({ machine, disks }, { domains }, { doubt }) {
-    // 127: no virsh, so no VMs.
-    const said = domains.code === 127 ? '' : libvirtSays(domains, doubt)
+    const said = domains.code === NO_VIRSH ? '' : libvirtSays(domains, doubt)
     const found = readDomains(said ?? '').find(d => d.name === machine)
     if (!found) return []
     if (!found.notes)

@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { $ } from '../../lib/index.ts'
 import { machines } from '../../roles/hypervisor/machines.ts'
 import { vars as schema } from '../../roles/hypervisor/vars.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
@@ -6,7 +7,7 @@ import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
 /** What fmc asks and tells of libvirt, and no more: domains are files, and none of them runs. */
 const VIRSH = `shift 3
 echo "$*" >>/srv/log
-[ ! -e /srv/stopped ] || { echo 'error: Failed to connect to the hypervisor' >&2; exit 1; }
+[ -e /srv/running ] || { echo 'error: Failed to connect to the hypervisor' >&2; exit 1; }
 [ ! -e "/srv/fail-$1" ] || { echo "error: $1 failed" >&2; exit 1; }
 d=/srv/domains; mkdir -p $d
 case $1 in
@@ -52,6 +53,7 @@ export class Hypervisor {
     program('qemu-img', QEMU_IMG)
     program('xorriso', 'while [ "$1" != -o ]; do shift; done; : >"$2"')
     program('ping', 'exit 1')
+    this.hosts.write('a', 'srv/running', '')
     this.hosts.write('a', 'var/lib/libvirt/there', '')
     this.hosts.write('a', 'srv/image-size', String(2 * 1024 ** 3))
     this.hosts.write('a', `srv/pool/image-debian-1-${SHA256.slice(0, 12)}.qcow2`, '')
@@ -78,7 +80,10 @@ export class Hypervisor {
       hypervisor_boot_seconds: 1,
       ...vars,
     })
-    const role = tasks(() => machines(given))
+    const role = tasks(async () => {
+      await $({ creates: '/srv/running' })`touch /srv/running`
+      await machines(given)
+    })
     return this.hosts.run([one(role, { hosts: 'a' })], o)
   }
 }

@@ -61,3 +61,27 @@ void t.test('a VM goes only when the new one can be made, and has its key until 
   t.match(again, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
   t.strictSame(again.changed, forecast.changed)
 })
+
+void t.test('where libvirt has been stopped, its VMs are not taken for missing ones', async t => {
+  const h = new Hypervisor(t, { b: 'a', c: 'a' })
+  t.match(await h.run(), { code: 0, failures: [] })
+  await h.told()
+  const stop = () => h.hosts.sh('a', 'rm -f /srv/running')
+  h.hosts.program('a', 'ping', 'exit 0')
+  await stop()
+  const run = await h.run()
+  t.match(run, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
+  t.notMatch(run.changed, /VM/)
+  t.strictSame(await h.told(), [])
+
+  await stop()
+  const anew = await h.run({ hypervisor_recreate: ['b'] }, { dryRun: true })
+  t.match(anew.failures, [/libvirt does not answer, so nobody knows since when there is b/])
+
+  await h.hosts.sh('a', 'rm /srv/pool/c.qcow2 /srv/domains/c')
+  h.hosts.program('a', 'ping', 'exit 1')
+  const planned = await h.run({}, { dryRun: true })
+  const made = await h.run()
+  t.match(made, { code: 0, changed: planned.changed, recap: { unpredicted: 0, unneeded: 0 } })
+  t.match(made.changed.join(), /a VM c$/)
+})

@@ -133,6 +133,13 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await reach('libvirt restarted')
   })
 
+  await t.test('a libvirt that was stopped for good runs again', async t => {
+    await host('systemctl disable -q --now libvirtd.service libvirtd{,-ro,-admin}.socket')
+    const done = await proveRole(t, r, ...ROLE)
+    t.match(changes(done).join(), /^daemon libvirtd,/)
+    await reach('it runs again')
+  })
+
   await t.test('a network in use changes only when that is allowed', async t => {
     await host(
       `virsh net-dumpxml --inactive inner | sed 's/\\(hash=.\\)[0-9a-f]*/\\1old/' | virsh net-define /dev/stdin
