@@ -54,8 +54,14 @@ export function uuidOf(name: string): string {
     .join('-')
 }
 
-/** libvirt's definition. No DHCP and no DNS: addresses and names are the inventory's business. */
-export function networkXml(network: VirtualNetwork): string {
+/**
+ * libvirt's definition. No DHCP and no DNS: addresses and names are the inventory's business. One that somebody else has
+ * made keeps its UUID, without which libvirt takes no other definition.
+ */
+export function networkXml(
+  network: VirtualNetwork,
+  uuid = uuidOf(`network ${network.name}`),
+): string {
   const { name, mode, bridge, address, prefix } = network
   const body = `  <forward mode='${mode}'/>
   <bridge name='${bridge}' stp='off' delay='0'/>
@@ -66,7 +72,7 @@ export function networkXml(network: VirtualNetwork): string {
   const hash = createHash('sha256').update(body).digest('hex')
   return `<network>
   <name>${name}</name>
-  <uuid>${uuidOf(`network ${name}`)}</uuid>
+  <uuid>${uuid}</uuid>
   <metadata>
     <fmc:spec xmlns:fmc='urn:fmc' hash='${hash}'/>
   </metadata>
@@ -83,7 +89,6 @@ export function traits(xml: string): Readonly<Record<string, string>> {
     new RegExp(`<${element}\\b[^>]*\\b${name}=['"]([^'"]*)`).exec(xml)?.[1] ?? 'none'
   const elements = [...xml.matchAll(/<([\w:]+)/g)].map(m => m[1] ?? '')
   return {
-    uuid: /<uuid>([^<]*)/.exec(xml)?.[1] ?? 'none',
     mode: attribute('forward', 'mode'),
     bridge: attribute('bridge', 'name'),
     'spanning tree': attribute('bridge', 'stp'),
@@ -98,6 +103,8 @@ export function traits(xml: string): Readonly<Record<string, string>> {
     specification: attribute('fmc:spec', 'hash').slice(0, 12),
   }
 }
+
+const uuidIn = (xml: string): string | undefined => /<uuid>([^<]*)/.exec(xml)?.[1]
 
 /** What differs, in words. */
 export function differences(wanted: string, found: string): string[] {
@@ -128,7 +135,8 @@ const define = resource({
   name: (o: Options) => `network ${o.network.name}`,
   needs: o => ({ now: ask('command', question(o.network)) }),
   plan({ network, restart }, { now }, { doubt }) {
-    const xml = networkXml(network)
+    const [info = '', inactive = '', live = ''] = now.code === 0 ? now.stdout.split(CUT) : []
+    const xml = networkXml(network, uuidIn(inactive))
     const name = quote(network.name)
     const leaves = [
       [ask('command', question(network)), { code: 0, stdout: settled(xml), stderr: '' }],
@@ -141,7 +149,6 @@ const define = resource({
       if (now.code === 0 || doubt) return [set, autostart, start]
       throw new TaskError(`libvirt does not answer: ${now.stderr.trim() || now.stdout.trim()}`)
     }
-    const [info = '', inactive = '', live = ''] = now.stdout.split(CUT)
     const is = (key: string): boolean => new RegExp(`^${key}: +yes$`, 'm').test(info)
     const differs = differences(xml, is('Persistent') ? inactive : '')
     const runsOther = is('Active') ? differences(xml, live) : []

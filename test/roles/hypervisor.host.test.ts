@@ -65,6 +65,7 @@ void t.test('a network is compared by what counts', t => {
     ),
     [],
   )
+  t.strictSame(differences(networkXml(network, uuidOf('b')), xml), [], 'the UUID does not count')
   t.match(differences(networkXml({ ...network, bridge: 'other' }), dumped), [
     'bridge k3s → other',
     /^specification /,

@@ -133,6 +133,26 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await reach('libvirt restarted')
   })
 
+  await t.test('networks that somebody else has made are taken over', async t => {
+    const foreign = 'f0c1d2e3-0000-4000-8000-000000000001'
+    const xml = `<network><name>inner</name><uuid>${foreign}</uuid><bridge name="virbr7"/><ip address="10.17.99.1" prefix="24"/></network>`
+    const make = () =>
+      host(`virsh net-destroy inner; virsh net-undefine inner
+        printf %s '${xml}' | virsh net-define /dev/stdin`)
+    await make()
+    t.strictSame(changes(await proveRole(t, r, ...ROLE)), ['network inner'])
+    t.match(await host('virsh net-dumpxml inner'), foreign, 'a UUID cannot change')
+    await reach('one that was off')
+
+    await make()
+    await host('virsh net-start inner')
+    const refused = await r.fmc(...ROLE)
+    t.match(refused.failures[0], /inner is not as declared/)
+    const done = await proveRole(t, r, ...ROLE, '-e', 'hypervisor_restart_networks=true')
+    t.strictSame(changes(done), ['network inner'])
+    await reach('one that ran')
+  })
+
   await t.test('a libvirt that was stopped for good runs again', async t => {
     await host('systemctl disable -q --now libvirtd.service libvirtd{,-ro,-admin}.socket')
     const done = await proveRole(t, r, ...ROLE)
