@@ -17,13 +17,13 @@ import { canBeMissing } from './anew.ts'
 import { answering, lastWords } from './answers.ts'
 import { image } from './images.ts'
 import type { Machine } from './domain.ts'
-import { machine, noOldMachine, ownOf, stays } from './machine.ts'
+import { machine, noOldMachine, ownOf, stays, type MachineOptions } from './machine.ts'
 import type { Platform } from './platform.ts'
 import { DOMAINS, NO_VIRSH, domainsNow, readDomains, type FoundDomain } from './survey.ts'
 import type { Vars } from './vars.ts'
 import { vmsOf } from './vms.ts'
 import { libvirtSays, roomFor, storagePool } from './volumes.ts'
-import { markOf, rootOf, volumesOf, wanted as wantedOf } from './wanted.ts'
+import { markOf, rootOf, wanted as wantedOf } from './wanted.ts'
 
 /** The VMs of this host: made where they are missing, running, answering with the keys that they were given. */
 export async function machines(vars: Vars, platform: Platform): Promise<void> {
@@ -91,12 +91,21 @@ async function prepare(
   const anew = vars.hypervisor_recreate
   if (due.some(h => named(found, h) !== undefined))
     await gate(`${anew.join(', ')} can be missing`, () => canBeMissing(anew), { timeoutSeconds: 0 })
-  const volumes = due.flatMap(h => volumesOf(h, vars.hypervisor_pool_path))
   await roomFor({
     path: vars.hypervisor_pool_path,
-    gigabytes: volumes.reduce((sum, v) => sum + v.gigabytes, 0),
+    rootGb: wanted.reduce((sum, o) => sum + growth(o, found), 0),
+    data: wanted.flatMap(o => o.volumes.slice(1)),
     overcommit: vars.hypervisor_overcommit,
   })
+}
+
+/** What a root disk may come to take more than the one that it replaces. */
+function growth(
+  { machine: { name }, volumes: [root] }: MachineOptions,
+  found: readonly FoundDomain[],
+): number {
+  const old = found.find(d => d.name === name)?.notes?.disks[root?.file ?? ''] ?? 0
+  return Math.max(0, (root?.gigabytes ?? 0) - old)
 }
 
 /** Nobody has the names, MACs and addresses of machines that are yet to be made. Changes nothing. */

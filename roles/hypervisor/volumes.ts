@@ -1,4 +1,4 @@
-import { ask, quote, resource, TaskError, type Common } from '../../lib/index.ts'
+import { ask, quote, quoteAll, resource, TaskError, type Common } from '../../lib/index.ts'
 import { VIRSH } from './virsh.ts'
 import { escapeXml, first, parseXml } from './xml.ts'
 
@@ -120,13 +120,17 @@ qemu-img create -q -f qcow2 -F qcow2 -b ${quote(image)} -- ${candidate} ${size};
 
 interface Space extends Common {
   readonly path: string
-  readonly gigabytes: number
+  /** What root disks may come to take more than those that they replace. */
+  readonly rootGb: number
+  /** Taken over where they are there. */
+  readonly data: readonly Volume[]
   readonly overcommit: boolean
 }
 
-/** Free bytes where a directory is or will be. */
-const free = (path: string): string =>
-  `p=${quote(path)}; while [ ! -d "$p" ]; do p=\${p%/*}; p=\${p:-/}; done; df -P -B1 -- "$p" | tail -n 1`
+/** Free bytes where a directory is or will be, and which of these volumes are there. */
+const free = ({ path, data }: Space): string =>
+  `p=${quote(path)}; while [ ! -d "$p" ]; do p=\${p%/*}; p=\${p:-/}; done; df -P -B1 -- "$p" | tail -n 1
+for f in ${quoteAll(data.map(v => v.file))}; do [ ! -e "$f" ] || printf '%s\\n' "$f"; done`
 
 /** Megabytes that an image and a machine's first days take, where more is promised than there is. */
 const LEAST_GB = 2
@@ -134,9 +138,12 @@ const LEAST_GB = 2
 /** There is room in the pool for volumes that are to be made, full as they may become. Changes nothing. */
 export const roomFor = resource({
   name: (o: Space) => `room in ${o.path}`,
-  needs: o => ({ df: ask('command', free(o.path)) }),
-  plan({ path, gigabytes, overcommit }, { df }) {
-    const available = Number(df.stdout.split(/\s+/)[3]) / 1e9
+  needs: o => ({ df: ask('command', free(o)) }),
+  plan({ path, rootGb, data, overcommit }, { df }) {
+    const [space = '', ...there] = df.stdout.split('\n')
+    const available = Number(space.split(/\s+/)[3]) / 1e9
+    const added = data.filter(v => !there.includes(v.file))
+    const gigabytes = added.reduce((sum, v) => sum + v.gigabytes, rootGb)
     const wanted = overcommit ? LEAST_GB : gigabytes
     if (Number.isNaN(available))
       throw new TaskError(`nobody knows how much room there is in ${path}`, { output: df.stderr })

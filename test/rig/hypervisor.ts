@@ -53,6 +53,8 @@ export class Hypervisor {
     program('qemu-img', QEMU_IMG)
     program('xorriso', 'while [ "$1" != -o ]; do shift; done; : >"$2"')
     program('ping', 'exit 1')
+    program('df', 'echo "pool 0 0 $(cat /srv/free) 0% /"')
+    this.hosts.write('a', 'srv/free', String(1000 * 1024 ** 3))
     this.hosts.write('a', 'srv/running', '')
     this.hosts.write('a', 'var/lib/libvirt/there', '')
     this.hosts.write('a', 'srv/image-size', String(2 * 1024 ** 3))
@@ -75,7 +77,6 @@ export class Hypervisor {
     this.hosts.program('a', 'ssh-keyscan', `sed 's/^[^ #]*/x/' ${knownHostsFile}`)
     const given = schema.parse({
       hypervisor_pool_path: '/srv/pool',
-      hypervisor_overcommit: true,
       hypervisor_authorized_keys: ['ssh-ed25519 AAAA me'],
       hypervisor_boot_seconds: 1,
       ...vars,

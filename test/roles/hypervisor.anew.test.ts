@@ -85,3 +85,17 @@ void t.test('where libvirt has been stopped, its VMs are not taken for missing o
   t.match(made, { code: 0, changed: planned.changed, recap: { unpredicted: 0, unneeded: 0 } })
   t.match(made.changed.join(), /a VM c$/)
 })
+
+void t.test('only what is not there yet needs room', async t => {
+  const h = new Hypervisor(t, { b: 'a, disks: [{ name: data, size: 500GB }]' })
+  const room = (gigabytes: number) => h.hosts.write('a', 'srv/free', String(gigabytes * 1024 ** 3))
+  room(400)
+  t.match((await h.run()).failures, [/has room for .* new disks may grow to 510.0 GB/])
+  room(510)
+  t.match(await h.run(), { code: 0, failures: [] })
+  room(1)
+  const anew = { hypervisor_recreate: ['b'] }
+  t.match(await h.run(anew), { code: 0, failures: [] }, 'its data disk stays')
+  await h.hosts.sh('a', 'rm /srv/domains/b /srv/pool/b.qcow2')
+  t.match((await h.run()).failures, [/new disks may grow to 10.0 GB/], 'as one that was kept does')
+})
