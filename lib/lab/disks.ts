@@ -29,7 +29,7 @@ export const diskFile = (dir: string, disk: Disk): string => {
   const file = join(dir, `${disk.name}.img`)
   mkdirSync(dirname(file), { recursive: true })
   const fd = openSync(file, 'a')
-  ftruncateSync(fd, disk.sizeGb * 1e9)
+  ftruncateSync(fd, disk.sizeGb * 1024 ** 3)
   closeSync(fd)
   return file
 }

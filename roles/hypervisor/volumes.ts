@@ -85,9 +85,9 @@ export interface Volume {
   readonly image?: string | undefined
 }
 
-const MEGABYTE = 1024 * 1024
-/** As the inventory counts: 1GB is 10⁹ bytes; whole megabytes. */
-const bytes = (gigabytes: number): number => Math.ceil((gigabytes * 1e9) / MEGABYTE) * MEGABYTE
+/** As the inventory counts: 1GB is 1024MB. */
+const GIGABYTE = 1024 ** 3
+const bytes = (gigabytes: number): number => Math.round(gigabytes * GIGABYTE)
 
 /** Shell text that fails, under `set -e`, where a volume is smaller than the image it begins as. Changes nothing. */
 export const imagesFit = (volumes: readonly Volume[]): string =>
@@ -97,7 +97,7 @@ export const imagesFit = (volumes: readonly Volume[]): string =>
         ? []
         : [
             `need=$(qemu-img info --output=json -- ${quote(image)} | sed -n 's/^ *"virtual-size": \\([0-9]*\\).*/\\1/p' | tail -n 1)
-[ "$need" -le ${bytes(gigabytes)} ] || { echo "${gigabytes} GB are less than the image's $((need / 1000000)) MB" >&2; exit 65; }`,
+[ "$need" -le ${bytes(gigabytes)} ] || { echo "${gigabytes} GB are less than the image's $((need / 1048576)) MB" >&2; exit 65; }`,
           ],
     )
     .join('\n')
@@ -141,7 +141,7 @@ export const roomFor = resource({
   needs: o => ({ df: ask('command', free(o)) }),
   plan({ path, rootGb, data, overcommit }, { df }) {
     const [space = '', ...there] = df.stdout.split('\n')
-    const available = Number(space.split(/\s+/)[3]) / 1e9
+    const available = Number(space.split(/\s+/)[3]) / GIGABYTE
     const added = data.filter(v => !there.includes(v.file))
     const gigabytes = added.reduce((sum, v) => sum + v.gigabytes, rootGb)
     const wanted = overcommit ? LEAST_GB : gigabytes

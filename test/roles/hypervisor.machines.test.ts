@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
+import { megabytes } from '../../lib/inventory/resolve.ts'
 import { generateHostKey } from '../../lib/ssh/host-key.ts'
 import { cloudInit } from '../../roles/hypervisor/cloud-init.ts'
 import { addedDisks, domainXml, driftOf, type Machine } from '../../roles/hypervisor/domain.ts'
@@ -370,8 +371,11 @@ t.test('volumes and pools', t => {
   const script = makeVolumes([
     { file: '/pool/a.qcow2', gigabytes: 32, image: '/pool/image.qcow2' },
     { file: '/pool/a-data.qcow2', gigabytes: 40 },
+    { file: '/pool/a-log.qcow2', gigabytes: megabytes('500MB') / 1024 },
   ])
   t.match(script, 'qemu-img create -q -f qcow2 -F qcow2 -b /pool/image.qcow2')
+  for (const size of [32 * 1024 ** 3, 40 * 1024 ** 3, 500 * 1024 ** 2])
+    t.match(script, new RegExp(` ${size}; chmod`), 'as preflight and the inventory count')
   t.match(script, /\[ -e \/pool\/a-data.qcow2 \] \|\|/, 'a data disk that is there stays')
   t.equal(spawnSync('sh', ['-n'], { input: script }).status, 0)
   t.end()
