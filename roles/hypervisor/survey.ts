@@ -86,11 +86,13 @@ function readDomain(text: string): FoundDomain {
     memoryKb: kilobytes(first(kept, 'memory')),
     givenKb: [kept, now].map(d => kilobytes(first(d, 'currentMemory'))),
     vcpus: Number(first(kept, 'vcpu').text),
-    disks: find(kept, 'devices', 'disk').map(disk => ({
-      file: first(disk, 'source').attributes['file'] ?? '',
-      serial: first(disk, 'serial').text,
-      target: first(disk, 'target').attributes['dev'] ?? '',
-    })),
+    disks: find(kept, 'devices', 'disk')
+      .filter(disk => !REMOVABLE.has(disk.attributes['device'] ?? ''))
+      .map(disk => ({
+        file: first(disk, 'source').attributes['file'] ?? '',
+        serial: first(disk, 'serial').text,
+        target: first(disk, 'target').attributes['dev'] ?? '',
+      })),
     nics: find(kept, 'devices', 'interface').map(nic => {
       const type = nic.attributes['type'] ?? ''
       return {
@@ -101,6 +103,9 @@ function readDomain(text: string): FoundDomain {
     notes: readNotes(first(kept, 'metadata')),
   }
 }
+
+/** What lies in these drives may lie in others', too. */
+const REMOVABLE = new Set(['cdrom', 'floppy'])
 
 /** libvirt prints sizes in KiB, whatever it was given. */
 const kilobytes = ({ text, attributes }: Element): number =>

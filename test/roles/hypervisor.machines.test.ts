@@ -224,6 +224,13 @@ t.test('a domain comes back as it was written', t => {
     notes: machine.notes,
   })
   t.strictSame(driftOf(machine, found(machine)), [])
+  const drive = (source: string) => (xml: string) =>
+    xml.replace(
+      '</devices>',
+      `<disk type='file' device='cdrom'>${source}<target dev='sda' bus='sata'/></disk></devices>`,
+    )
+  for (const source of ["<source file='/iso/shared.iso'/>", ''])
+    t.strictSame(found(machine, drive(source)), found(machine), 'a CD is no disk of it')
   t.equal(readDomains(answer(machine) + answer({ ...machine, name: 'b' })).length, 2)
   t.match(domainXml({ ...machine, emulation: true }), /type='qemu'[\s\S]*<cpu mode='maximum'/)
   t.match(
