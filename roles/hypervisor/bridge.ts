@@ -1,4 +1,3 @@
-import { dirname } from 'node:path/posix'
 import {
   $,
   ask,
@@ -13,7 +12,7 @@ import {
   type Network,
   type Nic,
 } from '../../lib/index.ts'
-import { ifupdown, lanFiles, networkd, nmstate, type Lan, type Recipe } from './lan.ts'
+import { ifupdown, lanFiles, networkd, nmstate, written, type Lan, type Recipe } from './lan.ts'
 import type { Platform } from './platform.ts'
 import type { Vars } from './vars.ts'
 
@@ -142,12 +141,7 @@ const recipeFor = (
 }
 
 const carriedOut = (lan: Lan, { files, apply }: Recipe): string =>
-  `${Object.entries(files)
-    .map(
-      ([path, text]) =>
-        `mkdir -p -- ${quote(dirname(path))}; printf %s ${quote(text)} >${quote(path)}; sync -- ${quote(path)}`,
-    )
-    .join('\n')}
+  `${written(files)}
 ${apply}
 n=0
 until ip -o addr show dev ${quote(lan.bridge)} 2>/dev/null | grep -qF ' ${lan.address}/${lan.prefix} '; do

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path/posix'
 import { quote } from '../../lib/index.ts'
 
 /** The LAN's bridge as it shall be. Pure data: what `bridge.ts` found and what the inventory says. */
@@ -18,6 +19,17 @@ export interface Recipe {
   readonly files: Readonly<Record<string, string>>
   readonly apply: string
 }
+
+/** Shell text that writes files, each of which is the old or the new one at any time, under `set -e`. */
+export const written = (files: Recipe['files']): string =>
+  Object.entries(files)
+    .map(([path, text]) => {
+      // Hidden: what is left over by an interruption is no configuration.
+      const candidate = quote(`${dirname(path)}/.${basename(path)}.fmc-new`)
+      return `mkdir -p -- ${quote(dirname(path))}
+printf %s ${quote(text)} >${candidate}; sync -- ${candidate}; mv -fT -- ${candidate} ${quote(path)}`
+    })
+    .join('\n')
 
 const NETWORKD = '/etc/systemd/network/10-fmc'
 const INTERFACES = '/etc/network/interfaces'
@@ -72,8 +84,8 @@ ip addr flush dev ${quote(name)}`,
         `  address ${lan.address}/${lan.prefix}`,
         ...(lan.gateway === undefined ? [] : [`  gateway ${lan.gateway}`]),
         ...(lan.nameservers.length === 0 ? [] : [`  dns-nameservers ${lan.nameservers.join(' ')}`]),
-        `  pre-up ip link add name ${bridge} address ${uplink.mac} type bridge stp_state 0 forward_delay 0 || true`,
-        `  pre-up ip link set dev ${uplink.name} master ${bridge} up`,
+        `  pre-up ip link add name ${bridge} address ${quote(uplink.mac)} type bridge stp_state 0 forward_delay 0 || true`,
+        `  pre-up ip link set dev ${quote(uplink.name)} master ${bridge} up`,
         `  post-down ip link del ${bridge}`,
         '',
       ].join('\n'),

@@ -1,6 +1,9 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { isSettled, nicsFor, parseDevices, type Wanted } from '../../roles/hypervisor/bridge.ts'
-import { ifupdown, networkd, nmstate, withoutStanzas } from '../../roles/hypervisor/lan.ts'
+import { ifupdown, networkd, nmstate, withoutStanzas, written } from '../../roles/hypervisor/lan.ts'
 
 const eth0 = { name: 'eth0', mac: '52:54:00:00:00:01', kind: undefined, bridge: undefined }
 const eth1 = { ...eth0, name: 'eth1', mac: '52:54:00:00:00:02', addresses: [] }
@@ -36,6 +39,23 @@ void t.test('which NIC goes into the bridge', t => {
     [{ name: 'br0', kind: 'bridge', addresses: ['10.0.0.1/8'] }],
   )
   t.throws(() => parseDevices('Error: x'), /no JSON/)
+  t.end()
+})
+
+void t.test('who reads a file meanwhile sees the old one or the new one', t => {
+  const dir = t.testdir({ bin: { sync: '#!/bin/sh\nexit 1\n' }, etc: { interfaces: 'old\n' } })
+  chmodSync(join(dir, 'bin/sync'), 0o755)
+  const path = join(dir, 'etc/interfaces')
+  const write = (more: string) =>
+    spawnSync('sh', ['-ec', written({ [path]: 'new\n', [join(dir, 'a/b')]: 'x' })], {
+      env: { PATH: `${more}${process.env['PATH'] ?? ''}` },
+    }).status
+  t.equal(write(`${join(dir, 'bin')}:`), 1, 'interrupted before it was whole')
+  t.equal(readFileSync(path, 'utf8'), 'old\n')
+  t.equal(spawnSync('sh', ['-c', `echo ${dir}/etc/*`]).stdout.toString(), `${path}\n`)
+  t.equal(write(''), 0)
+  t.equal(readFileSync(path, 'utf8'), 'new\n')
+  t.equal(readFileSync(join(dir, 'a/b'), 'utf8'), 'x')
   t.end()
 })
 
@@ -82,6 +102,12 @@ source /etc/network/interfaces.d/*
   )
   const recipe = ifupdown(lan, old)
   t.match(recipe.files['/etc/network/interfaces.d/fmc-br0'], /iface br0 inet static\n {2}address/)
+  const odd = ifupdown({ ...lan, uplink: { ...held, name: 'x;reboot' } }, old)
+  t.match(
+    odd.files['/etc/network/interfaces.d/fmc-br0'],
+    "pre-up ip link set dev 'x;reboot' master br0 up",
+    'a name is one word for the shell that ifup gives the line to',
+  )
   t.match(recipe.apply, /ifdown --force eth0[^]*ifup br0/)
   t.match(nmstate(lan).apply, /--no-commit --timeout 120/)
   t.end()
