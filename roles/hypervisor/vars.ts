@@ -74,7 +74,7 @@ export const vars = z.object({
     .optional()
     .describe('Pattern of the hosts that VMs ask for names; default the group infra'),
   hypervisor_dns_upstreams: z
-    .array(z.string().regex(/^[\d.]+$/, { error: 'expected an IPv4 address' }))
+    .array(z.ipv4())
     .default(['1.1.1.1', '9.9.9.9'])
     .describe('Whom these hosts ask themselves, and all VMs where there are none'),
 })

@@ -21,6 +21,18 @@ groups: { hypervisors: { hosts: [a] }, k3s_servers: { hosts: [b] }, k3s_agents: 
   t.strictSame(await h.told(), [], 'nothing was touched')
 })
 
+void t.test('a name that means no VM is an error', async t => {
+  const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'b' })
+  const refused = async (vars: Record<string, unknown>) =>
+    (await h.run(vars, { dryRun: true })).failures
+  t.match(await refused({ hypervisor_recreate: ['wroker1'] }), [/wroker1, which is no VM/])
+  t.match(await refused({ hypervisor_recreate: ['a'] }), [/names a, which is no VM/])
+  const left = { hypervisor_vms: ['b'], hypervisor_recreate: ['c'] }
+  t.match(await refused(left), [/names c, which hypervisor_vms leaves out/])
+  t.strictSame(await refused({ hypervisor_recreate: ['d'] }), [], 'the VM of another one')
+  await t.rejects(h.run({ hypervisor_dns_upstreams: ['1.1.1'] }), /IPv4/)
+})
+
 void t.test('a VM goes only when the new one can be made, and has its key until then', async t => {
   const h = new Hypervisor(t, { b: 'a' })
   const anew = { hypervisor_recreate: ['b'] }
