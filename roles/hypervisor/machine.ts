@@ -100,8 +100,8 @@ const extended = (o: MachineOptions, found: FoundDomain): PlannedChange[] =>
     return {
       what: `add disk ${disk.serial}: ${volumes.map(v => v.gigabytes).join('')} GB`,
       script: `${VIRSH}${makeVolumes(volumes)}
-xml=$(mktemp); trap 'rm -f -- "$xml"' EXIT; printf %s ${quote(xml)} >"$xml"
-v attach-device ${quote(found.name)} "$xml" --persistent`,
+in=${quote(xml)}
+v attach-device ${quote(found.name)} /dev/stdin --persistent`,
     }
   })
 
@@ -151,7 +151,10 @@ ${shutDown(found.name, SHUTDOWN_SECONDS)}v undefine ${name} --managed-save --sna
   },
 })
 
-/** In this order: the mark, disks, first-boot configuration, definition; then it is whole, and is started. */
+/**
+ * In this order: the mark, disks, first-boot configuration, definition; then it is whole, and is started. What a killed
+ * run left of its configuration goes: a host key is in it.
+ */
 function made(o: MachineOptions): PlannedChange[] {
   const { name, memoryMb, vcpus } = o.machine
   const keys: GuestKeys = {
@@ -168,7 +171,8 @@ function made(o: MachineOptions): PlannedChange[] {
     {
       what: `define: ${vcpus} vCPU, ${memoryMb} MB, ${o.machine.nics.map(nic => `${nic.mac} in ${nic.source}`).join(', ')}`,
       script: new Secret(
-        `${VIRSH}dir=$(mktemp -d ${quote(`${o.pool}/.${name}.XXXXXX`)}); trap 'rm -rf -- "$dir"' EXIT; umask 077
+        `${VIRSH}rm -rf -- ${quote(`${o.pool}/.${name}.`)}??????
+dir=$(mktemp -d ${quote(`${o.pool}/.${name}.XXXXXX`)}); trap 'rm -rf -- "$dir"' EXIT; umask 077
 ${firstBoot(o, keys)}
 umask 022
 printf %s ${quote(domainXml(o.machine))} >"$dir/domain.xml"

@@ -85,7 +85,7 @@ async function prepare(
   const locked = wanted.find(o => o.authorized.length === 0)
   if (locked)
     throw new TaskError(`nobody could log in to ${locked.machine.name}: there is no public key`, {
-      hint: 'hypervisor_authorized_keys names them; default: ~/.ssh/id_*.pub of this machine',
+      hint: 'hypervisor_authorized_keys names them; default: the .pub beside ssh identity_file, else beside ~/.ssh/id_ed25519, id_ecdsa and id_rsa',
     })
   await namesAndAddressesAreFree({ machines: wanted.map(o => o.machine) })
   const anew = vars.hypervisor_recreate

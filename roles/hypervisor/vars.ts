@@ -68,7 +68,9 @@ export const vars = z.object({
       }),
     )
     .optional()
-    .describe('Public SSH keys of those that may log in to new VMs; default ~/.ssh/id_*.pub here'),
+    .describe(
+      'Public SSH keys of those that may log in to new VMs; default those of whoever runs fmc: of ssh identity_file, else ~/.ssh/id_ed25519.pub, id_ecdsa.pub and id_rsa.pub',
+    ),
   hypervisor_dns_servers: z
     .string()
     .optional()

@@ -56,7 +56,8 @@ export const storagePool = resource({
             {
               what: `define ${NAME}`,
               script: `[ -d ${quote(path)} ] || mkdir -p -m 0711 -- ${quote(path)}
-printf %s ${quote(xml)} | virsh -q -c qemu:///system pool-define /dev/stdin`,
+${VIRSH}in=${quote(xml)}
+v pool-define /dev/stdin`,
             },
           ]),
       ...(here?.running ? [] : [{ what: 'start', script: `${VIRSH}v pool-start ${quote(name)}` }]),
@@ -132,7 +133,7 @@ const free = ({ path, data }: Space): string =>
   `p=${quote(path)}; while [ ! -d "$p" ]; do p=\${p%/*}; p=\${p:-/}; done; df -P -B1 -- "$p" | tail -n 1
 for f in ${quoteAll(data.map(v => v.file))}; do [ ! -e "$f" ] || printf '%s\\n' "$f"; done`
 
-/** Megabytes that an image and a machine's first days take, where more is promised than there is. */
+/** Gigabytes that an image and a machine's first days take, where more is promised than there is. */
 const LEAST_GB = 2
 
 /** There is room in the pool for volumes that are to be made, full as they may become. Changes nothing. */

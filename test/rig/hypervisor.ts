@@ -21,6 +21,8 @@ define) name=$(sed -n 's:.*<name>\\(.*\\)</name>.*:\\1:p' "$3")
   echo 'shut off' >"/srv/state-$name" ;;
 start) echo running >"/srv/state-$2" ;;
 shutdown | destroy) echo 'shut off' >"/srv/state-$2" ;;
+attach-device) tee -a /srv/attached <"$3" >/srv/x
+  sed -i "/<devices>/r /srv/x" "$d/$2" ;;
 undefine) rm "$d/$2" ;;
 domstate) cat "/srv/state-$2" ;;
 pool-list) echo fmc ;;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { Hypervisor } from '../rig/hypervisor.ts'
 
@@ -72,6 +72,30 @@ void t.test('a VM goes only when the new one can be made, and has its key until 
   const again = await h.run(anew)
   t.match(again, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
   t.strictSame(again.changed, forecast.changed)
+})
+
+void t.test('two more disks are plugged in; what a killed run left of a host key goes', async t => {
+  const h = new Hypervisor(t, { b: 'a' })
+  const { file } = await h.hosts.inventory()
+  await h.hosts.sh('a', 'mkdir -p /srv/pool/.b.Xy12ab && echo KEY >/srv/pool/.b.Xy12ab/config.ign')
+  t.match(await h.run(), { code: 0, failures: [] })
+  const hidden = 'find /srv/pool -name ".b*"'
+  t.equal((await h.hosts.sh('a', hidden)).stdout, '')
+  await h.told()
+  const disks = '[{ name: one, size: 1GB }, { name: two, size: 2GB }]'
+  writeFileSync(file, readFileSync(file, 'utf8').replace('vm_on: a,', `vm_on: a, disks: ${disks},`))
+  // A trap of one would have replaced the other's: nothing is put into a file.
+  h.hosts.program('a', 'mktemp', 'exit 1')
+  t.strictSame((await h.run({}, { dryRun: true })).changed, ['a VM b'])
+  t.match(
+    (await h.run()).tasks.find(e => e.task === 'VM b'),
+    { status: 'changed' },
+  )
+  t.match((await h.told()).join(), /attach-device b .*attach-device b /)
+  t.strictSame((await h.hosts.sh('a', 'cat /srv/attached')).stdout.match(/<serial>\w+/g), [
+    '<serial>one',
+    '<serial>two',
+  ])
 })
 
 void t.test('where libvirt has been stopped, its VMs are not taken for missing ones', async t => {
