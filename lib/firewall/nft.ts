@@ -76,15 +76,9 @@ function filter(name: 'input' | 'forward', set_: RuleSet, first: string[], log: 
   ])
 }
 
-/** DHCP has no state to be known by: the client's answers, and libvirt's server for networks of mode `nat`. */
-const dhcp = (inventory: Inventory, host: Host, firewall: Firewall): string[] => [
-  ...(firewall.firewall_wan === undefined
-    ? []
-    : [`iifname "${firewall.firewall_wan}" udp sport 67 udp dport 68 accept`]),
-  ...([...inventory.networks.values()].some(n => n.mode === 'nat' && n.router === host.name)
-    ? ['udp sport 68 udp dport 67 accept']
-    : []),
-]
+/** DHCP has no state by which the answers to a client would be known. */
+const dhcp = ({ firewall_wan: wan }: Firewall): string[] =>
+  wan === undefined ? [] : [`iifname "${wan}" udp sport 67 udp dport 68 accept`]
 
 function nat(rules: RuleSet, firewall: Firewall): string[] {
   const redirects = rules.redirects.map(({ ports, to, toPort, why }) => {
@@ -119,12 +113,7 @@ table inet fmc
 delete table inet fmc
 table inet fmc {
 ${[
-  filter(
-    'input',
-    rules,
-    ['iif lo accept', `icmpv6 type { ${ND} } accept`, ...dhcp(inventory, host, firewall)],
-    log,
-  ),
+  filter('input', rules, ['iif lo accept', `icmpv6 type { ${ND} } accept`, ...dhcp(firewall)], log),
   filter('forward', rules, [], log),
   ...nat(rules, firewall),
 ].join('\n')}}

@@ -134,7 +134,6 @@ export function rulesOf(inventory: Inventory, host: Host, firewall: Firewall): R
       const why = `neighbours in ${name}, should its bridge ask the firewall`
       return { chain: 'forward', from: side, to: side, match: 'any', verdict: 'accept', why }
     }),
-    ...dnsmasq(inventory, host),
     ...firewall.firewall_flows.flatMap((f, i) =>
       about(`firewall_flows[${i}]`, () => flowRules(inventory, f, i, own)),
     ),
@@ -238,19 +237,6 @@ function vrrp(inventory: Inventory, host: Host): Rule[] {
   const why = 'VRRP of its fellow balancers'
   return [{ chain: 'input', from, to: { is: 'any' }, match: 'vrrp', verdict: 'accept', why }]
 }
-
-/** libvirt's own DNS for networks of mode `nat`. */
-const dnsmasq = (inventory: Inventory, host: Host): Rule[] =>
-  [...inventory.networks.values()]
-    .filter(n => n.mode === 'nat' && n.router === host.name && n.gateway !== undefined)
-    .map(n => ({
-      chain: 'input',
-      from: endpoint(inventory, n.name),
-      to: { is: 'in', blocks: [address(n.gateway ?? '')] },
-      match: (['udp', 'tcp'] as const).map(proto => ({ proto, first: 53, last: 53 })),
-      verdict: 'accept',
-      why: `libvirt's DNS for ${n.name}`,
-    }))
 
 function redirect(inventory: Inventory, forward: Forward, i: number): Redirect {
   const side = endpoint(inventory, forward.to)

@@ -21,6 +21,17 @@ void t.test('a router', async t => {
   ])
     t.ok(text.includes(`\t\t${line}\n`), line)
   t.notMatch(text, /dnat|sport 67/)
+  const networks = new Map(
+    [...inventory.networks].map(([name, n]) => [
+      name,
+      n.mode === 'open' ? { ...n, mode: 'nat' as const } : n,
+    ]),
+  )
+  t.equal(
+    nftText({ ...inventory, networks }, hostOf(inventory, 'hv'), { ...ROUTER, firewall_log: true }),
+    text,
+    'libvirt serves neither names nor addresses in a network of mode nat',
+  )
 })
 
 void t.test('the edge: ports lead inwards, and its own address comes by DHCP', async t => {
