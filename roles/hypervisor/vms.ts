@@ -1,4 +1,5 @@
-import { inventory, TaskError, type Host } from '../../lib/index.ts'
+import { hosts, inventory, TaskError, type Host } from '../../lib/index.ts'
+import { isNode } from '../reboot/index.ts'
 import type { Vars } from './vars.ts'
 
 /** The hosts to create here, in the inventory's order. Throws TaskError for names that mean no VM. */
@@ -23,5 +24,11 @@ export function vmsOf(
     if (vm.vmOn === hypervisor.name && !mine.includes(vm))
       throw new TaskError(`hypervisor_recreate names ${name}, which hypervisor_vms leaves out`)
   }
+  const nodes = hosts('all').filter(h => anew.includes(h.name) && isNode(h))
+  if (nodes.length > 1)
+    throw new TaskError(
+      `hypervisor_recreate names ${nodes.map(h => h.name).join(', ')}: nodes of one cluster, of which a run makes one anew`,
+      { hint: 'the next one when that one is back (fmc play site)' },
+    )
   return mine
 }

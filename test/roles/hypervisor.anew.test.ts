@@ -3,26 +3,36 @@ import t from 'tap'
 import { Hypervisor } from '../rig/hypervisor.ts'
 
 void t.test('what the cluster cannot spare is not made anew', async t => {
-  const groups = `vips: { web: { address: 10.0.0.99, network: lan, vrid: 51, ports: [80], backends: b, check: tcp, balancers: 'c,d' } }
-groups: { hypervisors: { hosts: [a] }, k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [c] } }
+  const cluster = `vips: { web: { address: 10.0.0.99, network: lan, vrid: 51, ports: [80], backends: b, check: tcp, balancers: 'c,d' } }
+groups: { k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [a] } }
 `
-  const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'a' }, groups)
+  const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'a' }, cluster)
+  for (const [name, address] of [
+    ['c', '1: lo    inet 127.0.0.1/8 scope host lo'],
+    ['d', '2: eth0    inet 10.0.0.99/32 scope global eth0'],
+  ] as const)
+    h.hosts.program(name, 'ip', `echo '${address}'`)
   t.match(await h.run(), { code: 0, failures: [] })
   t.strictSame(
     (await h.told()).filter(line => /^(define|start)/.test(line)).length,
     6,
     'three were made and started',
   )
-  const two = await h.run({ hypervisor_recreate: ['b', 'c'] }, { dryRun: true })
-  t.match(two.tasks.find(e => e.task === 'gate b, c can be missing')?.note, /nodes of one cluster/)
-  const done = await h.run({ hypervisor_recreate: ['b', 'c'] })
-  t.equal(done.code, 2)
-  t.match(done.failures.join(), /b, c are nodes of one cluster: one in a run/)
-  t.strictSame(await h.told(), [], 'nothing was touched')
+  const refused = async (names: readonly string[], why: RegExp) => {
+    for (const dryRun of [true, false]) {
+      const run = await h.run({ hypervisor_recreate: names }, { dryRun })
+      t.equal(run.code, 2)
+      t.match(run.failures.join(), why)
+    }
+    t.strictSame(await h.told(), [], 'nothing was touched')
+  }
+  await refused(['b'], /gate b can be missing.*every Longhorn volume healthy: K3s does not answer/)
+  await refused(['c', 'd'], /d holds web and would be changed together with c/)
 })
 
-void t.test('a name that means no VM is an error', async t => {
-  const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'b' })
+void t.test('names that mean no VM, or too much at once, are an error', async t => {
+  const nodes = 'groups: { k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [d] } }\n'
+  const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'b' }, nodes)
   const refused = async (vars: Record<string, unknown>) =>
     (await h.run(vars, { dryRun: true })).failures
   t.match(await refused({ hypervisor_recreate: ['wroker1'] }), [/wroker1, which is no VM/])
@@ -30,6 +40,7 @@ void t.test('a name that means no VM is an error', async t => {
   const left = { hypervisor_vms: ['b'], hypervisor_recreate: ['c'] }
   t.match(await refused(left), [/names c, which hypervisor_vms leaves out/])
   t.strictSame(await refused({ hypervisor_recreate: ['d'] }), [], 'the VM of another one')
+  t.match(await refused({ hypervisor_recreate: ['d', 'c', 'b'] }), [/b, d: nodes of one cluster/])
   await t.rejects(h.run({ hypervisor_dns_upstreams: ['1.1.1'] }), /IPv4/)
 })
 
