@@ -14,6 +14,7 @@ vips:
   web: { address: ${WEB}, network: lan, vrid: 52, ports: [80], backends: server, check: tcp, balancers: loadbalancers, preferred: lb2 }
 groups:
   loadbalancers: { hosts: [lb1, lb2, lb3] }
+  hypervisors: { hosts: [] }
 hosts:
   lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
   lb2: { os: debian 12, nics: [{ network: lan, address: 192.168.0.31 }] }
