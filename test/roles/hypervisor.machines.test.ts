@@ -364,6 +364,20 @@ echo "error: ${then}"; exit 1
   t.end()
 })
 
+t.test('where nobody listens virsh is not waited for as where libvirt is restarted', t => {
+  const dir = t.testdir({
+    virsh: `#!/bin/sh
+echo x >>"$TRIES"; echo "error: Failed to connect socket to '/run/s': No such file or directory"; exit 1
+`,
+  })
+  chmodSync(join(dir, 'virsh'), 0o755)
+  const env = { PATH: `${dir}:${process.env['PATH'] ?? ''}`, TRIES: join(dir, 'tries') }
+  const { status } = spawnSync('sh', ['-ec', `${VIRSH}v list`], { env })
+  t.equal(status, 1)
+  t.equal(readFileSync(env.TRIES, 'utf8'), 'x\n'.repeat(5))
+  t.end()
+})
+
 t.test('volumes and pools', t => {
   t.strictSame(
     readPools(

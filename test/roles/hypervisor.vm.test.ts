@@ -199,8 +199,8 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     const anew = [...second, '-e', `hypervisor_recreate=[${SECOND}]`]
     const run = await timed(t, 'recreate', () => r.fmc(...ROLE, ...anew))
     fine(t, run, 'it answers with its new key')
-    const made = run.tasks.find(e => e.task === `VM ${SECOND}`)
-    t.match(made?.changes[0]?.what, /remove it; its data disks stay/)
+    const gone = run.tasks.find(e => e.task === `no old VM ${SECOND}`)
+    t.match(gone?.changes[0]?.what, /remove it; its data disks stay/)
     t.match(run.recap, { unpredicted: 0, unneeded: 0 })
     t.not(await virsh(`dumpxml ${SECOND}`), created)
     t.equal(known(SECOND).length, 1, 'one key')
