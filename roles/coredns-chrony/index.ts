@@ -17,6 +17,7 @@ import {
   user,
   type Host,
 } from '../../lib/index.ts'
+import { firewalldOpen } from '../firewalld/open.ts'
 import { checkBinary, checkCorefile, checkZone, takeFiles } from './check.ts'
 import { questionsOf, type Question } from './dig.ts'
 import { dnsAnswers, timeIsServed } from './gates.ts'
@@ -111,6 +112,7 @@ export default role({
       notify: 'restart chrony',
     })
     await service(platform.chronyUnit)
+    if (platform.firewalld) await firewalldOpen('53/tcp', '53/udp', '123/udp')
 
     await flush()
     await gate(

@@ -9,6 +9,8 @@ export interface Platform {
   readonly chronyConf: string
   readonly chronyKeys: string
   readonly chronyDrift: string
+  /** A firewall that lets nothing in unless it is told to. */
+  readonly firewalld: boolean
 }
 
 /** Flatcar has no chrony. Debian 12: read from its packages. EL9: as Red Hat documents chrony and bind-utils. */
@@ -20,6 +22,7 @@ export const PLATFORMS: Platforms<Platform> = {
     chronyConf: '/etc/chrony/chrony.conf',
     chronyKeys: '/etc/chrony/chrony.keys',
     chronyDrift: '/var/lib/chrony/chrony.drift',
+    firewalld: false,
   },
   el: {
     coredns: '/usr/local/bin/coredns',
@@ -28,5 +31,6 @@ export const PLATFORMS: Platforms<Platform> = {
     chronyConf: '/etc/chrony.conf',
     chronyKeys: '/etc/chrony.keys',
     chronyDrift: '/var/lib/chrony/drift',
+    firewalld: true,
   },
 }

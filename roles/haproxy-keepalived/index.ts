@@ -14,7 +14,8 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
-import { balancedBy } from './balancing.ts'
+import { firewalldOpen } from '../firewalld/open.ts'
+import { balancedBy, type Balanced } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
 import { PLATFORMS } from './platform.ts'
 import { understood } from './proxy.ts'
@@ -48,6 +49,8 @@ export default role({
     // haproxy binds VIPs that another balancer holds; `haproxy -c` would not notice if it could not.
     await sysctl('net.ipv4.ip_nonlocal_bind', 1)
     if (platform.selinux) await selinuxBoolean('haproxy_connect_any')
+    // Before keepalived: two balancers that do not hear each other would hold the same address.
+    if (platform.firewalld) await firewalldOpen(...openings(balanced))
 
     if (balanced.some(vip => vip.proxyProtocol))
       await gate('the backends understand the PROXY protocol', () => understood(balanced), {
@@ -90,6 +93,11 @@ export default role({
     'reload keepalived': () => $`systemctl try-reload-or-restart keepalived`,
   },
 })
+
+const openings = (balanced: readonly Balanced[]): readonly string[] => [
+  'vrrp',
+  ...new Set(balanced.flatMap(vip => vip.ports.map(port => `${port}/tcp`))),
+]
 
 /** Without it two balancers would hold the same address. */
 async function isKnown(balancer: Host): Promise<boolean | string> {

@@ -6,9 +6,11 @@ export interface Platform {
   readonly packages: readonly string[]
   /** SELinux confines haproxy to the ports of web servers, and labels scripts by their path. */
   readonly selinux: boolean
+  /** A firewall that lets nothing in unless it is told to. */
+  readonly firewalld: boolean
 }
 
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['haproxy', 'keepalived', 'curl'], selinux: false },
-  el: { packages: ['haproxy', 'keepalived'], selinux: true },
+  debian: { packages: ['haproxy', 'keepalived', 'curl'], selinux: false, firewalld: false },
+  el: { packages: ['haproxy', 'keepalived'], selinux: true, firewalld: true },
 }

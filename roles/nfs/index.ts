@@ -18,6 +18,7 @@ import {
   user,
   type Host,
 } from '../../lib/index.ts'
+import { firewalldOpen } from '../firewalld/open.ts'
 import { checkExports } from './check.ts'
 import { compareExports, exportsFile, exportsOf, parseExports, type Export } from './exports.ts'
 import { PLATFORMS } from './platform.ts'
@@ -68,6 +69,7 @@ export default role({
       notify: 'export the shares',
     })
     await service(platform.unit)
+    if (platform.firewalld) await firewalldOpen('2049/tcp')
     await flush()
     await gate('the shares are exported', () => sharesAreExported(exports), { timeoutSeconds: 15 })
   },

@@ -3,11 +3,13 @@ import type { Platforms } from '../../lib/index.ts'
 export interface Platform {
   readonly packages: readonly string[]
   readonly unit: string
+  /** A firewall that lets nothing in unless it is told to. */
+  readonly firewalld: boolean
 }
 
 /** nfs-server is the unit's name on all of them; Debian's nfs-kernel-server is an alias of it. Flatcar's image has it built in. */
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['nfs-kernel-server'], unit: 'nfs-server' },
-  el: { packages: ['nfs-utils'], unit: 'nfs-server' },
-  flatcar: { packages: [], unit: 'nfs-server' },
+  debian: { packages: ['nfs-kernel-server'], unit: 'nfs-server', firewalld: false },
+  el: { packages: ['nfs-utils'], unit: 'nfs-server', firewalld: true },
+  flatcar: { packages: [], unit: 'nfs-server', firewalld: false },
 }

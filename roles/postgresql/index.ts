@@ -18,6 +18,7 @@ import {
   unit,
   type Host,
 } from '../../lib/index.ts'
+import { firewalldOpen } from '../firewalld/open.ts'
 import { addressRange, nfsSource } from './addresses.ts'
 import { backupScript } from './backup.ts'
 import { pemCheck } from './check.ts'
@@ -214,6 +215,7 @@ export default role({
     await makeCertificate(p, v, host)
     await configure(p, v, host)
     const server = await start(p, made)
+    if (p.firewalld) await firewalldOpen(`${v.postgresql_port}/tcp`)
     for (const spec of v.postgresql_roles)
       await pgRole({ platform: p, server, spec, notify: LOG_IN })
     for (const spec of v.postgresql_databases)

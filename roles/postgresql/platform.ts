@@ -16,6 +16,8 @@ export interface Platform {
   readonly conf: string
   readonly unit: string
   readonly tls: string
+  /** A firewall that lets nothing in unless it is told to. */
+  readonly firewalld: boolean
   /** Shell glob of every cluster's PG_VERSION that may be on the host. */
   readonly versions: string
   /** Shell text that makes the empty cluster, and never starts it. */
@@ -36,6 +38,7 @@ const debian = (version: number, port: number): Platform => {
     conf,
     unit: `postgresql@${version}-main.service`,
     tls: '/etc/postgresql/tls',
+    firewalld: false,
     versions: '/var/lib/postgresql/*/main/PG_VERSION',
     // pg_createcluster(1). A locale of its own: by the session's LC_ALL=C the encoding would be SQL_ASCII.
     initdb: `pg_createcluster ${version} main --locale=C.UTF-8 --encoding=UTF8 --port=${port} -- ${INITDB}`,
@@ -53,6 +56,7 @@ const el = (version: number): Platform => ({
   conf: '/var/lib/pgsql/data',
   unit: 'postgresql.service',
   tls: '/var/lib/pgsql/tls',
+  firewalld: true,
   versions: '/var/lib/pgsql/data/PG_VERSION /var/lib/pgsql/*/data/PG_VERSION',
   initdb: `PGSETUP_INITDB_OPTIONS='--locale=C.UTF-8 --encoding=UTF8 ${INITDB}' postgresql-setup --initdb`,
 })

@@ -14,6 +14,7 @@ import {
   sysctl,
   type Host,
 } from '../../lib/index.ts'
+import { firewalldOpen } from '../firewalld/open.ts'
 import { PLATFORMS } from './platform.ts'
 import {
   DIRECTORY,
@@ -65,6 +66,7 @@ export default role({
         content: secret`${vars.wireguard_private_key}\n`,
         mode: '0600',
       })
+    if (platform.firewalld && tunnel.port !== undefined) await firewalldOpen(`${tunnel.port}/udp`)
     if (tunnel.forwards) await sysctl('net.ipv4.ip_forward', 1)
 
     const before = parseWritten(await look(writtenScript(device)))

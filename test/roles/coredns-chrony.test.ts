@@ -3,6 +3,9 @@ import { loadInventory } from '../../lib/inventory/load.ts'
 import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
 import { proveRole, rig } from '../rig/lab.ts'
 
+// On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
+process.env['FMC_LAB_EL'] = 'el9'
+
 const ROLE = ['role', 'coredns-chrony', 'infra-cluster']
 const DNS = '10.17.3.11'
 const FORWARD = '/etc/coredns/zones/db.cloud.internal'
@@ -31,7 +34,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     )
     t.equal(names.length, 14)
     for (const from of ['postgresql1', 'loadbalancer1']) {
-      await r.text(from, 'apt-get -qq -y install bind9-dnsutils >/dev/null')
+      await r.text(from, 'dnf -q -y install bind-utils')
       t.strictSame(
         (await dig(from, '+short', ...names.map(n => n[0]))).split('\n'),
         names.map(n => n[1]),

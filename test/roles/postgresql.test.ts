@@ -22,6 +22,10 @@ function smallInventory(dir: string): string {
   return file
 }
 
+// On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
+process.env['FMC_LAB_EL'] = 'el9'
+
+const DATA = '/var/lib/pgsql/data'
 const dir = mkdtempSync(join(tmpdir(), 'fmc-postgresql-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))
 const r = await rig(t, 'test-postgresql', { inventory: smallInventory(dir) })
@@ -63,7 +67,7 @@ async function login(
 await t.test(
   'from nothing (but a first try that was killed) to a server with backups on the share',
   async t => {
-    const half = '/var/lib/postgresql/15/main'
+    const half = DATA
     await r.text(
       DB,
       `mkdir -p ${half} && echo 15 >${half}/PG_VERSION && touch ${half}/half ${half}.fmc-creating`,
@@ -71,7 +75,7 @@ await t.test(
     const storage = await r.fmc('role', 'nfs', 'storage1')
     t.equal(storage.code, 0, storage.failures.join('\n'))
     const done = await proveRole(t, r, ...ROLE)
-    t.ok(names(done).includes('cluster /var/lib/postgresql/15/main'))
+    t.ok(names(done).includes(`cluster ${DATA}`))
     t.equal(
       await r.text(DB, `cat ${half}.fmc-interrupted-*/PG_VERSION; ls ${half}/half 2>&1 | wc -l`),
       '15\n1',
@@ -98,7 +102,7 @@ await t.test(
     )
     writeFileSync(
       join(dir, 'server.crt'),
-      await r.text(DB, 'openssl x509 -in /etc/postgresql/tls/server.pem'),
+      await r.text(DB, 'openssl x509 -in /var/lib/pgsql/tls/server.pem'),
     )
   },
 )
@@ -128,9 +132,9 @@ await t.test('drift made by hand is predicted exactly, and undone', async t => {
   const since = await started()
   await r.text(
     DB,
-    "sed -i 's/^shared_buffers.*/#&/; s/^ssl_min_protocol_version.*/ssl_min_protocol_version = TLSv1/' /etc/postgresql/15/main/conf.d/fmc.conf",
+    `sed -i 's/^shared_buffers.*/#&/; s/^ssl_min_protocol_version.*/ssl_min_protocol_version = TLSv1/' ${DATA}/conf.d/fmc.conf`,
   )
-  await r.text(DB, "echo 'host all all 0.0.0.0/0 trust' >>/etc/postgresql/15/main/pg_hba.conf")
+  await r.text(DB, `echo 'host all all 0.0.0.0/0 trust' >>${DATA}/pg_hba.conf`)
   await sql(
     "alter role app password 'by hand' createdb valid until '2001-01-01'; alter system set work_mem = '9MB';",
   )
@@ -139,9 +143,9 @@ await t.test('drift made by hand is predicted exactly, and undone', async t => {
   t.equal(planned.code, 3)
   t.strictSame(names(planned), [
     'database app',
-    'file /etc/postgresql/15/main/conf.d/fmc.conf',
-    'file /etc/postgresql/15/main/pg_hba.conf',
-    'file /var/lib/postgresql/15/main/postgresql.auto.conf',
+    `file ${DATA}/conf.d/fmc.conf`,
+    `file ${DATA}/pg_hba.conf`,
+    `file ${DATA}/postgresql.auto.conf`,
     'handler log in as every role',
     'handler reload postgresql, restart if it must',
     'role app',
@@ -152,7 +156,7 @@ await t.test('drift made by hand is predicted exactly, and undone', async t => {
     /^createdb on → off, valid until 2001-01-01.* → for ever, password$/,
   )
   t.match(
-    changes.get('file /etc/postgresql/15/main/pg_hba.conf')?.[0]?.diff,
+    changes.get(`file ${DATA}/pg_hba.conf`)?.[0]?.diff,
     /^-host all all 0\.0\.0\.0\/0 trust$/m,
   )
   const done = await r.fmc(...ROLE)
@@ -171,7 +175,7 @@ await t.test(
       await started(),
       await r.text(
         DB,
-        'cat /etc/postgresql/15/main/conf.d/fmc.conf /etc/postgresql/15/main/pg_hba.conf | sha256sum; head -n1 /var/lib/postgresql/15/main/postmaster.pid',
+        `cat ${DATA}/conf.d/fmc.conf ${DATA}/pg_hba.conf | sha256sum; head -n1 ${DATA}/postmaster.pid`,
       ),
     ]
     const bad: [string, RegExp][] = [
@@ -203,7 +207,7 @@ await t.test(
         await started(),
         await r.text(
           DB,
-          'cat /etc/postgresql/15/main/conf.d/fmc.conf /etc/postgresql/15/main/pg_hba.conf | sha256sum; head -n1 /var/lib/postgresql/15/main/postmaster.pid',
+          `cat ${DATA}/conf.d/fmc.conf ${DATA}/pg_hba.conf | sha256sum; head -n1 ${DATA}/postmaster.pid`,
         ),
       ],
       before,
@@ -226,7 +230,10 @@ await t.test('reload where that does, restart once where PostgreSQL asks for it'
   t.equal(await started(), first)
   const restart = ['-e', '{postgresql_settings: {work_mem: 8MB, max_connections: 60}}']
   const starts = (): Promise<string> =>
-    r.text(DB, "cat /var/log/postgresql/*.log | grep -c 'starting PostgreSQL'")
+    r.text(
+      DB,
+      `{ journalctl -q -o cat -u postgresql; cat ${DATA}/log/* 2>/dev/null; } | grep -c 'starting PostgreSQL'`,
+    )
   const before = Number(await starts())
   await proveRole(t, r, ...ROLE, ...restart)
   t.equal(await sql('show max_connections'), '60')
@@ -235,7 +242,7 @@ await t.test('reload where that does, restart once where PostgreSQL asks for it'
 })
 
 await t.test('a broken server is not called healthy', async t => {
-  const pid = await r.text(DB, 'head -n1 /var/lib/postgresql/15/main/postmaster.pid')
+  const pid = await r.text(DB, `head -n1 ${DATA}/postmaster.pid`)
   await r.text(DB, `kill -STOP ${pid}`)
   const silent = await r.fmc(...ROLE, '--dry-run')
   await r.text(DB, `kill -CONT ${pid}`)
@@ -244,28 +251,22 @@ await t.test('a broken server is not called healthy', async t => {
   // Below our include line, where it outranks fmc.conf: no file of ours has changed, only the gate can see it.
   await r.text(
     DB,
-    'cd /etc/postgresql/15/main && cp -p postgresql.conf /root/saved && echo "listen_addresses = \'127.0.0.1\'" >>postgresql.conf && systemctl restart postgresql@15-main',
+    `cd ${DATA} && cp -p postgresql.conf /root/saved && echo "listen_addresses = '127.0.0.1'" >>postgresql.conf && systemctl restart postgresql`,
   )
   const deaf = await r.fmcInVain(...ROLE)
   t.equal(deaf.code, 2, 'one that listens on loopback only')
   t.match(deaf.failures.join('\n'), /PostgreSQL speaks TLS.*no TLS on 10\.17\.3\.14:5432/)
-  await r.text(
-    DB,
-    'cp -p /root/saved /etc/postgresql/15/main/postgresql.conf && systemctl restart postgresql@15-main',
-  )
+  await r.text(DB, `cp -p /root/saved ${DATA}/postgresql.conf && systemctl restart postgresql`)
   t.match(await r.fmc(...ROLE), { code: 0, changed: [] })
 })
 
 await t.test('data of another version is never touched', async t => {
-  await r.text(
-    DB,
-    'mkdir -p /var/lib/postgresql/14/main && echo 14 >/var/lib/postgresql/14/main/PG_VERSION',
-  )
+  await r.text(DB, 'mkdir -p /var/lib/pgsql/14/data && echo 14 >/var/lib/pgsql/14/data/PG_VERSION')
   const run = await r.fmc(...ROLE)
   t.equal(run.code, 2)
   t.match(run.failures.join('\n'), /says PostgreSQL 14, but postgresql_version is 15/)
   t.strictSame(run.changed, [])
-  await r.text(DB, 'rm -r /var/lib/postgresql/14')
+  await r.text(DB, 'rm -r /var/lib/pgsql/14')
 })
 
 await t.test('dumps, their age, and the way back', async (t: Test) => {

@@ -1,0 +1,41 @@
+import { ask, quoteAll, resource, type Common, type Result } from '../../lib/index.ts'
+
+interface Options extends Common {
+  /** `53/udp`, or a protocol such as `vrrp`. */
+  readonly openings: readonly string[]
+}
+
+const NOTHING = { code: 0, stdout: '', stderr: '' }
+
+/** Prints what is still closed, now or after a boot. */
+const question = (openings: readonly string[]): string => `for when in '' --permanent; do
+  open=" $(firewall-cmd $when --list-all 2>/dev/null | sed -n 's/^ *\\(ports\\|protocols\\)://p' | tr '\\n' ' ') "
+  for o in ${quoteAll(openings)}; do case $open in *" $o "*) ;; *) echo "$o" ;; esac; done
+done | sort -u`
+
+const define = resource({
+  name: (o: Options) => `firewalld lets in ${o.openings.join(', ')}`,
+  needs: o => ({
+    unit: ask('unit', 'firewalld'),
+    closed: ask('command', question(o.openings), NOTHING),
+  }),
+  plan({ openings }, { unit, closed }) {
+    const due = closed.stdout.split('\n').filter(Boolean)
+    if (unit.active !== 'active' || due.length === 0) return []
+    const add = quoteAll(due.map(o => `--add-${/^\d/.test(o) ? 'port' : 'protocol'}=${o}`))
+    return [
+      {
+        what: `open ${due.join(', ')} in the default zone`,
+        script: `firewall-cmd -q --permanent ${add}\nfirewall-cmd -q ${add}`,
+        leaves: [[ask('command', question(openings)), NOTHING]],
+      },
+    ]
+  },
+})
+
+/**
+ * firewalld, where it runs, lets these in, now and after a boot. Where it does not, nothing is done: the role firewall's
+ * table decides there, or nobody. What else is open stays open.
+ */
+export const firewalldOpen = (...openings: readonly string[]): Promise<Result> =>
+  define({ openings })
