@@ -1,4 +1,5 @@
-import { gate, packages, role, sysctl } from '../../lib/index.ts'
+import { $, flush, gate, packages, role, sysctl } from '../../lib/index.ts'
+import { firewalldRoutes, RELOAD } from '../firewalld/route.ts'
 import { lanBridge } from './bridge.ts'
 import { daemon } from './daemon.ts'
 import { machines } from './machines.ts'
@@ -30,10 +31,14 @@ export default role({
     await preflight(vms, vars)
     await packages(...platform.packages, ...(vms.length > 0 ? platform.emulator : []))
     await sysctl('net.ipv4.ip_forward', 1)
+    // Until the role firewall has its own rules.
+    if (platform.firewalld) await firewalldRoutes('reload firewalld')
+    await flush()
     await lanBridge(host, vars, platform)
     for (const name of platform.daemons) await daemon(name)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
     await gate('the networks are routed', () => networksRoute(networks))
     await machines(vars, platform)
   },
+  handlers: { 'reload firewalld': () => $`sh -c ${RELOAD}` },
 })

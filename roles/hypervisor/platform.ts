@@ -11,6 +11,8 @@ export interface Platform {
   readonly directories: readonly string[]
   /** NetworkManager makes the LAN's bridge, by nmstatectl(8). Elsewhere networkd or ifupdown does, whichever is in use. */
   readonly nmstate: boolean
+  /** A firewall that passes nothing on unless it is told to. */
+  readonly firewalld: boolean
   /** Group that QEMU runs as. */
   readonly qemuGroup: string
 }
@@ -23,6 +25,7 @@ export const PLATFORMS: Platforms<Platform> = {
     daemons: ['libvirtd'],
     directories: ['/var/lib/libvirt/dnsmasq'],
     nmstate: false,
+    firewalld: false,
     qemuGroup: 'libvirt-qemu',
   },
   // RHEL 9 splits libvirtd: one daemon per driver.
@@ -39,6 +42,7 @@ export const PLATFORMS: Platforms<Platform> = {
     ],
     directories: [],
     nmstate: true,
+    firewalld: true,
     qemuGroup: 'qemu',
   },
 }
