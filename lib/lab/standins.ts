@@ -46,7 +46,7 @@ export const standIns = (
   const flatcar = guests('flatcar')
   add(
     flatcar.length > 0,
-    `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, no package manager, Python or Perl; proves nothing about versions, Ignition, updates or socket-activated sshd`,
+    `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, no command that Flatcar has not (files/lab/flatcar/commands.txt), update-engine and locksmithd that do nothing; proves nothing about versions, Ignition, updates or socket-activated sshd`,
   )
   const k3s = hosts.map(host => host.name).filter(name => runsHere(inventory, name))
   add(

@@ -24,7 +24,7 @@ export const vmImage = async (
   images: Images,
   log: (text: string) => void,
 ): Promise<VmImage> => {
-  const layers = `(common|${personality}|vm)/(root|setup)`
+  const layers = `(common|${personality}|vm)/(root|setup|commands)`
   const base = at(`vm-packages-${personality}`, new RegExp(`^(vm|${personality})/packages`))
   const path = at(`vm-${personality}`, new RegExp(`^(vm|${personality})/packages|^${layers}`))
   const mirror = `${images.mirror}-disk`

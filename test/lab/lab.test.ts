@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
@@ -96,10 +97,35 @@ void t.test('a lab from its start to its end', async t => {
 
   await t.test('Flatcar hosts look like Flatcar', async t => {
     const script = `. /etc/os-release; echo $ID
-      for c in python3 perl dpkg apt-get rpm; do command -v $c && echo "there is $c"; done
+      for c in python3 perl dpkg apt-get rpm busybox; do command -v $c && echo "there is $c"; done
+      for c in curl wget unzip zstd jq rsync git openssl envsubst nft iptables ipset conntrack socat ipvsadm iscsiadm \
+        exportfs mount.nfs wg etcdctl dig cryptsetup lvm mkfs.xfs mkfs.ext4 mkfs.btrfs multipath; do
+        command -v $c >/dev/null || echo "there is no $c"; done
+      systemctl is-active update-engine locksmithd
       touch /usr/x 2>/dev/null && echo /usr is writable
+      [ ! -e /opt/bin ] || echo there is /opt/bin
       mkdir -p /opt/bin && touch /opt/bin/x /etc/x /var/x || echo not writable`
-    t.equal(await rig.text('storage1', script), 'flatcar')
+    t.equal(await rig.text('storage1', script), 'flatcar\nactive\nactive')
+    const words = readFileSync(join(ROOT, 'files/lab/flatcar/commands.txt'), 'utf8')
+      .replace(/#.*/g, '')
+      .match(/\S+/g)!
+    const listed = new RegExp(`^(${words.join('|')})$`)
+    const found = await rig.text(
+      'storage1',
+      `find -H $(echo $PATH | tr : ' ') -mindepth 1 -maxdepth 1 ! -type d -executable -printf '%f\\n' 2>/dev/null`,
+    )
+    const names = found.split('\n')
+    t.ok(names.length > 300)
+    t.strictSame(
+      names.filter(name => !listed.test(name)),
+      [],
+      'nothing in PATH that is not listed',
+    )
+    t.strictSame(
+      words.filter(word => !names.some(name => new RegExp(`^(${word})$`).test(name))),
+      [],
+      'and nothing listed that is not there',
+    )
   })
 
   await t.test('Debian hosts install packages without a network', async t => {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Done to the Flatcar image; $1 is its root. What Flatcar lacks goes, and what is left looks like it.
 set -eu
-root=$1
+root=$1 commands=$(dirname "$0")/commands.txt
 
 cat >"$root/usr/lib/os-release" <<'END'
 NAME="Flatcar Container Linux by Kinvolk"
@@ -24,6 +24,9 @@ mv "$root/etc/systemd/system-preset-lab" "$root/etc/systemd/system-preset/00-lab
 chroot "$root" systemctl preset-all >/dev/null 2>&1
 rm "$root/etc/systemd/system-preset/00-lab.preset"
 ln -sf ssh.service "$root/usr/lib/systemd/system/sshd.service"
+for unit in update-engine locksmithd; do
+  ln -s "../$unit.service" "$root/usr/lib/systemd/system/multi-user.target.wants/"
+done
 ln -sf bash "$root/usr/bin/sh"
 rm -f "$root/etc/exports"
 mkdir -p "$root/etc/exports.d"
@@ -36,7 +39,22 @@ chmod 0440 "$root/etc/sudoers.d/core"
 
 # No package manager, Python or Perl.
 cd "$root/usr"
-rm -rf bin/apt* bin/dpkg* bin/deb-* bin/python* bin/perl* bin/cpan* bin/debconf* sbin/dpkg-* sbin/update-rc.d \
-  sbin/dpkg* bin/update-alternatives sbin/adduser sbin/addgroup sbin/deluser sbin/delgroup \
-  lib/apt lib/dpkg lib/python* share/perl* lib/x86_64-linux-gnu/perl* share/python* share/debconf share/apt* local/lib/python*
+rm -rf lib/apt lib/dpkg lib/python* share/perl* lib/x86_64-linux-gnu/perl* share/python* share/debconf share/apt* local/lib/python* \
+  lib/systemd/system/nfs-ganesha*
 rm -rf "$root"/var/lib/dpkg "$root"/var/lib/apt "$root"/var/cache/apt "$root"/var/cache/debconf "$root"/etc/apt "$root"/etc/dpkg "$root"/etc/init.d "$root"/opt/bin
+
+# In PATH there is what commands.txt lists. A listed name that is another's link (Debian's alternatives) becomes a program.
+names=$(mktemp)
+sed 's/#.*//' "$commands" | tr -s ' ' '\n' | sed '/^$/d' >"$names"
+for dir in bin sbin; do
+  # shellcheck disable=SC2010 # names of programs
+  ls "$dir" | grep -xEf "$names" | while read -r name; do
+    [ -L "$dir/$name" ] || continue
+    program=$(chroot "$root" readlink -f "/usr/$dir/$name")
+    case $program in /usr/bin/* | /usr/sbin/*) ;; *) continue ;; esac
+    echo "${program##*/}" | grep -qxEf "$names" || cp -p --remove-destination "$root$program" "$dir/$name"
+  done
+  # shellcheck disable=SC2010
+  ls "$dir" | grep -vxEf "$names" | while read -r name; do rm "$dir/$name"; done
+done
+rm "$names"
