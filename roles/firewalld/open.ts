@@ -13,6 +13,15 @@ const question = (openings: readonly string[]): string => `for when in '' --perm
   for o in ${quoteAll(openings)}; do case $open in *" $o "*) ;; *) echo "$o" ;; esac; done
 done | sort -u`
 
+/** firewall-cmd(1) takes several of a kind, but no ports together with protocols. */
+function additions(openings: readonly string[]): readonly string[] {
+  const kind = /^\d/.test(openings[0] ?? '') ? 'port' : 'protocol'
+  const add = quoteAll(openings.map(o => `--add-${kind}=${o}`))
+  return openings.length === 0
+    ? []
+    : [`firewall-cmd -q --permanent ${add}`, `firewall-cmd -q ${add}`]
+}
+
 const define = resource({
   name: (o: Options) => `firewalld lets in ${o.openings.join(', ')}`,
   needs: o => ({
@@ -22,11 +31,10 @@ const define = resource({
   plan({ openings }, { unit, closed }) {
     const due = closed.stdout.split('\n').filter(Boolean)
     if (unit.active !== 'active' || due.length === 0) return []
-    const add = quoteAll(due.map(o => `--add-${/^\d/.test(o) ? 'port' : 'protocol'}=${o}`))
     return [
       {
         what: `open ${due.join(', ')} in the default zone`,
-        script: `firewall-cmd -q --permanent ${add}\nfirewall-cmd -q ${add}`,
+        script: [/^\d/, /^\D/].flatMap(kind => additions(due.filter(o => kind.test(o)))).join('\n'),
         leaves: [[ask('command', question(openings)), NOTHING]],
       },
     ]
