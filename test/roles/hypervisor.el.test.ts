@@ -58,6 +58,7 @@ void t.test('a hypervisor that is Rocky Linux', { timeout: 600_000 }, async t =>
     t.strictSame(changes(again), [
       'wireguard/file /etc/wireguard/wg0.conf',
       'wireguard/firewalld lets in 51820/udp',
+      'wireguard/handler reload wireguard',
     ])
   })
 
