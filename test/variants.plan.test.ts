@@ -1,4 +1,4 @@
-// Architectures planned before anything is there but the bare hypervisor and the VPS, which nobody makes.
+// Each of the five architectures planned before anything is there but the bare hypervisor and the VPS, which nobody makes.
 import { join } from 'node:path'
 import t from 'tap'
 import { loadInventory } from '../lib/inventory/load.ts'
@@ -8,7 +8,7 @@ import { rig, ROOT } from './rig/lab.ts'
 
 const FILES = [
   'inventory.yaml',
-  ...[1, 2, 4].map(n => `test/inventories/architecture-${n}.yaml`),
+  ...[1, 2, 3, 4].map(n => `test/inventories/architecture-${n}.yaml`),
 ] as const
 
 for (const [n, file] of FILES.entries())
