@@ -2,4 +2,4 @@
 export const skipVm: string | false =
   process.env['FMC_TEST_VM'] === '1'
     ? false
-    : 'boots VMs under emulation, which takes ten minutes: FMC_TEST_VM=1 runs it'
+    : 'boots VMs under emulation, which takes up to half an hour: FMC_TEST_VM=1 runs it'
