@@ -59,7 +59,7 @@ const PLANNED = [
 void t.test('planned before they exist, then made, met and configured as planned', async t => {
   const hosts = nothing(t)
   const planned = await hosts.run(site(hosts), { dryRun: true, pendingIsError: true })
-  t.match(planned, { code: 3, failures: [], recap: { unreachable: 0, new: ['b', 'c'] } })
+  t.match(planned, { code: 3, failures: { length: 0 }, recap: { unreachable: 0, new: ['b', 'c'] } })
   t.strictSame(planned.changed, PLANNED)
   t.strictSame(
     planned.events.filter(e => e.type === 'host' && e.state === 'new'),
@@ -75,7 +75,7 @@ void t.test('planned before they exist, then made, met and configured as planned
   t.equal(hosts.read('c', 'srv/app/config'), 'x')
 
   const again = await hosts.run(site(hosts))
-  t.match(again, { code: 0, changed: [], recap: { new: undefined } })
+  t.match(again, { code: 0, changed: { length: 0 }, recap: { new: undefined } })
 })
 
 void t.test('one at a time, and wherever the hypervisor stands', async t => {
@@ -268,7 +268,7 @@ void t.test('a host that is gone is worked on from others, where the play says s
     for (const other of matching('a')) await on(other, () => file('/srv/gone', { content: 'x' }))
   })
   const play = (more: object) => [one(farewell, { hosts: 'b', ...more })]
-  t.match(await hosts.run(play({})), { code: 4, changed: [] })
+  t.match(await hosts.run(play({})), { code: 4, changed: { length: 0 } })
   const expected = ['a file /srv/gone']
   t.match(await hosts.run(play({ evenGone: true }), { dryRun: true }), {
     code: 0,

@@ -90,7 +90,7 @@ void t.test('serial', async t => {
   await t.test('without it nobody waits for anybody', async t => {
     const hosts = new Hosts(t)
     const ran = await hosts.run([one(failingOn('b'))])
-    t.match(ran, { code: 2, notes: [], recap: { failed: 1, changed: 3 } })
+    t.match(ran, { code: 2, notes: { length: 0 }, recap: { failed: 1, changed: 3 } })
     t.strictSame(done(hosts), ['a', 'c', 'd'])
   })
 })

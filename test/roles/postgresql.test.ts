@@ -257,7 +257,7 @@ await t.test('a broken server is not called healthy', async t => {
   t.equal(deaf.code, 2, 'one that listens on loopback only')
   t.match(deaf.failures.join('\n'), /PostgreSQL speaks TLS.*no TLS on 10\.17\.3\.14:5432/)
   await r.text(DB, `cp -p /root/saved ${DATA}/postgresql.conf && systemctl restart postgresql`)
-  t.match(await r.fmc(...ROLE), { code: 0, changed: [] })
+  t.match(await r.fmc(...ROLE), { code: 0, changed: { length: 0 } })
 })
 
 await t.test('data of another version is never touched', async t => {
