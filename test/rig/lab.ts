@@ -35,6 +35,12 @@ export interface FmcRun extends Ran {
   readonly failures: readonly string[]
 }
 
+/** The command line of fmc against a lab, which FMC_LAB names, with NDJSON on stdout. */
+export const fmcInLab = (inventory: string, ...args: readonly string[]): string[] => [
+  ...[process.execPath, join(ROOT, 'lib/bin.js'), ...args],
+  ...['-i', inventory, '--lab', '--output', 'json'],
+]
+
 /** A process to its end; `input` is its stdin. */
 export function run(
   argv: readonly string[],
@@ -93,19 +99,9 @@ export class Rig {
   }
 
   async fmcWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<FmcRun> {
-    const ran = await run(
-      [
-        process.execPath,
-        join(ROOT, 'lib/bin.js'),
-        ...args,
-        '-i',
-        this.inventory,
-        '--lab',
-        '--output',
-        'json',
-      ],
-      { env: { FMC_LAB: this.name, ...env } },
-    )
+    const ran = await run(fmcInLab(this.inventory, ...args), {
+      env: { FMC_LAB: this.name, ...env },
+    })
     return { ...ran, ...read(ran.stdout) }
   }
 

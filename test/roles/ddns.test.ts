@@ -48,8 +48,10 @@ void t.test('ddns in the lab', { timeout: 300_000 }, async t => {
   const told = async () =>
     JSON.parse(await curl()) as { asked: string[]; record: { content: string; proxied: boolean } }
   const edge = (script: string) => r.text('edge', script)
-  /** One run as the timer makes it: its exit status and what it added to the journal. */
-  /** One look, however many there have been in the last seconds (systemd would refuse the sixth). */
+  /**
+   * One look as the timer takes it, however many there have been in the last seconds (systemd would refuse the sixth):
+   * its exit status and what it added to the journal.
+   */
   const look = async (): Promise<{ code: number; log: string }> => {
     const { stdout } = await r.on(
       'edge',

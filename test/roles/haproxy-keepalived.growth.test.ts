@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { cut, heal } from '../../lib/lab/index.ts'
-import { API, holders, inside, ROLE, until, WEB } from '../rig/balancers.ts'
+import { API, holders, inside, ROLE, WEB } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT } from '../rig/lab.ts'
+import { until } from '../rig/until.ts'
 
 const THREE = `
 timezone: UTC

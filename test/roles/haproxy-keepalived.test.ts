@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { cut, heal } from '../../lib/lab/index.ts'
-import { API, holders, inside, ROLE, until, WEB } from '../rig/balancers.ts'
+import { API, holders, inside, ROLE, WEB } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
 import { apiServer, certificate, serve, webServer } from '../rig/serve.ts'
+import { until } from '../rig/until.ts'
 
 const CFG = '/etc/haproxy/haproxy.cfg'
 

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { proveRole, rig } from '../rig/lab.ts'
 import { answers, outageOf } from '../rig/outage.ts'
+import { until } from '../rig/until.ts'
 
 const ROLE = ['role', 'hypervisor', 'hypervisor']
 const ONE = '10.17.3.11'
@@ -182,14 +182,14 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
       'cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestampMonotonic',
     )
     await r.on('hypervisor', 'systemctl reboot')
-    for (;;) {
+    const booted = async () => {
       const now = await r.on(
         'hypervisor',
         'cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestampMonotonic; systemctl is-system-running --wait >/dev/null',
       )
-      if (now.stdout.trim() !== boot && now.stdout.trim() !== '') break
-      await setTimeout(300)
+      return now.stdout.trim() !== boot && now.stdout.trim() !== ''
     }
+    await until(booted, 120, 'the hypervisor is back')
     t.equal((await r.fmc(...ROLE, '--dry-run', '--exit-code')).code, 0)
     await reach('rebooted')
   })

@@ -1,5 +1,4 @@
 // Three servers and an agent of their own: founded, joined, wiped, killed, refused. K3s is the lab's double.
-import { spawn } from 'node:child_process'
 import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +6,8 @@ import t from 'tap'
 import { cut, heal, kill } from '../../lib/lab/index.ts'
 import { start } from '../faults/project.ts'
 import { inside } from '../rig/balancers.ts'
-import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
+import { fmcInLab, proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
+import { until } from '../rig/until.ts'
 
 const INVENTORY = `
 timezone: UTC
@@ -56,17 +56,6 @@ const voters = async (r: Rig, from: string): Promise<readonly string[]> =>
         : `${name ?? ''} ${status ?? ''} learner=${learner ?? ''}`,
     )
     .sort()
-
-const until = async (
-  what: string,
-  seconds: number,
-  holds: () => Promise<boolean>,
-): Promise<void> => {
-  for (const end = Date.now() + seconds * 1000; !(await holds());) {
-    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`)
-    await sleep(200)
-  }
-}
 
 const serves = async (r: Rig, host: string): Promise<boolean> =>
   (
@@ -213,7 +202,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     'the founder loses its disk: it is rebuilt as predicted and founds nothing',
     async t => {
       await r.text('m1', WIPE)
-      await until('the others have a leader', 30, () => serves(r, 'm2'))
+      await until(() => serves(r, 'm2'), 30, 'the others have a leader')
       const planned = await r.fmc(...CHANGED, '--dry-run')
       const done = await r.fmc(...CHANGED)
       t.equal(done.code, 0, done.failures.join('\n'))
@@ -265,7 +254,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     const before = await pids('m1', 'm2')
     for (const { what, says, ...o } of refusals) {
       await r.text(...(o.before as [string, string]))
-      if ('ready' in o) await until(what, 30, o.ready)
+      if ('ready' in o) await until(o.ready, 30, what)
       const env = 'seconds' in o ? { FMC_GATE_SECONDS: o.seconds } : {}
       const refused = await r.fmcWith(env, ...CHANGED, '--limit', 'm3')
       const text = refused.stdout + refused.stderr
@@ -295,18 +284,12 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     async t => {
       const stall = 'mkdir -p /etc/k3s-double; touch /etc/k3s-double/promotion-stalls'
       await Promise.all(ALL.map(h => r.text(h, stall)))
-      const runner = spawn(
-        process.execPath,
-        [join(ROOT, 'lib/bin.js'), ...CHANGED, '-i', inventory, '--lab', '--output', 'json'],
-        {
-          env: { ...process.env, NODE_OPTIONS: '', FMC_LAB: r.name },
-          stdio: 'ignore',
-          detached: true,
-        },
-      )
+      const runner = start(fmcInLab(inventory, ...CHANGED), {
+        env: { NODE_OPTIONS: '', FMC_LAB: r.name },
+      })
       const learns = async () => (await voters(r, 'm1')).some(v => v.includes('learner=true'))
-      await until('m3 is a learner', 60, learns)
-      process.kill(-(runner.pid ?? 0), 'SIGKILL')
+      await until(learns, 60, 'm3 is a learner')
+      runner.kill('SIGKILL')
       await kill(r.state, 'm3')
       const blocked = await inside(r, inventory, ...SITE, '--limit', 'm1,m2')
       t.equal(blocked.code, 2, 'no other server is restarted meanwhile')
@@ -323,7 +306,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     'without a quorum, and without any data: it says why and touches nothing',
     async t => {
       await Promise.all(['m2', 'm3'].map(h => r.text(h, WIPE)))
-      await until('m1 has noticed', 30, async () => !(await serves(r, 'm1')))
+      await until(async () => !(await serves(r, 'm1')), 30, 'm1 has noticed')
       const lost = await r.fmc(...CHANGED, '--dry-run')
       t.equal(lost.code, 2)
       t.match(
@@ -350,19 +333,9 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     const began = performance.now()
     for (const { what, args, strikes } of PHASES) {
       for (const [host, task, blow] of strikes) {
-        const run = start(
-          [
-            process.execPath,
-            join(ROOT, 'lib/bin.js'),
-            ...args,
-            '-i',
-            inventory,
-            '--lab',
-            '--output',
-            'json',
-          ],
-          { env: { NODE_OPTIONS: '', FMC_LAB: r.name } },
-        )
+        const run = start(fmcInLab(inventory, ...args), {
+          env: { NODE_OPTIONS: '', FMC_LAB: r.name },
+        })
         await run.until(e => e.type === 'task' && e.host === host && e.task.startsWith(task))
         if (blow === 'kill') {
           await kill(r.state, host)
@@ -379,9 +352,9 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
           await heal(r.state, host)
         }
         await until(
-          `no run is at work on ${host}`,
-          30,
           async () => (await r.on(host, 'flock -n /run/fmc.lock true')).code === 0,
+          30,
+          `no run is at work on ${host}`,
         )
       }
       const done = await r.fmc(...args)
