@@ -4,6 +4,7 @@ import t from 'tap'
 import { labSecret } from '../../lib/lab/index.ts'
 import { inside } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
+import { until } from '../rig/until.ts'
 
 const WEB = '192.168.0.33'
 const INVENTORY = `
@@ -80,6 +81,22 @@ metadata: { name: pvc-2-r-1, namespace: longhorn-system }
 spec: { volumeName: pvc-2, nodeID: w1 }
 `
 
+/** A volume that is whole, with a copy on each worker. */
+const TWO_COPIES = `
+${LAST_COPY.replaceAll('pvc-2', 'pvc-3').replace('numberOfReplicas: 1', 'numberOfReplicas: 2')}---
+apiVersion: longhorn.io/v1beta2
+kind: Replica
+metadata: { name: pvc-3-r-2, namespace: longhorn-system }
+spec: { volumeName: pvc-3, nodeID: w2 }
+---`
+/** Longhorn has not yet seen that w1 is cordoned. */
+const LAGS = `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: k3s-double, namespace: kube-system }
+data: { longhorn-lags: w1 }
+`
+
 void t.test('a cluster with one server and two workers', { timeout: 900_000 }, async t => {
   const dir = t.testdir({
     'inventory.yaml': INVENTORY,
@@ -133,7 +150,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
       `-n kube-system patch helmchartconfig traefik --type=merge -p '{"spec":{"valuesContent":"{}"}}'`,
     )
     t.match(config, 'trustedIPs')
-    const deaf = await until(
+    const deaf = await firstThat(
       () => r.fmc('role', 'haproxy-keepalived', 'lb1', '--dry-run'),
       run => /PROXY/.test(waiting(run)),
     )
@@ -209,6 +226,30 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     await kubectl('delete -f -', LAST_COPY)
   })
 
+  await t.test('a volume loses its other copy in the middle of a drain', async t => {
+    const boot = () => r.text('w1', 'cat /proc/sys/kernel/random/boot_id')
+    const before = await boot()
+    await kubectl('apply -f -', `${TWO_COPIES}${LAGS}`)
+    const reboot = r.fmc('play', 'reboot', '--limit', 'w1', '-e', 'reboot_drain_seconds=8')
+    const cordoned = async () =>
+      (await kubectl('get node w1')).stdout.includes('SchedulingDisabled')
+    await until(cordoned, 60, 'w1 is being drained')
+    await kubectl(
+      `-n longhorn-system patch replicas.longhorn.io pvc-3-r-2 --type=merge -p '{"spec":{"failedAt":"now"}}'`,
+    )
+    await kubectl('delete -f -', LAGS)
+    const held = await reboot
+    t.equal(held.code, 2)
+    t.match(
+      said(held),
+      /drain w1[^]*evicting pods\/\S*instance-manager[^]*nothing was evicted by force/,
+    )
+    t.ok(held.tasks.some(e => e.task === 'uncordon w1' && e.status === 'changed'))
+    t.equal(await cordoned(), false)
+    t.equal(await boot(), before)
+    await kubectl('delete -f -', TWO_COPIES)
+  })
+
   await t.test('Longhorn skips no minor and does not go back', async t => {
     for (const [version, expected] of [
       ['1.14.0', /one minor at a time, 1\.13 comes first/],
@@ -279,7 +320,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
   })
 })
 
-async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+async function firstThat<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
   for (let tries = 0; ; tries++) {
     const answer = await ask()
     if (holds(answer) || tries === 8) return answer

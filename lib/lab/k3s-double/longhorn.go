@@ -398,6 +398,9 @@ func (l longhorn) keepBudgets() error {
 			last[good[0]] = true
 		}
 	}
+	for _, name := range l.server.clusterFault("longhorn-lags") {
+		last[name] = true
+	}
 	for name, node := range l.nodes {
 		if err := l.keepBudget(name, node, used[name], last[name]); err != nil {
 			return err
