@@ -3,10 +3,11 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { kill } from '../lib/lab/index.ts'
-import { holders, until } from './rig/balancers.ts'
+import { holders } from './rig/balancers.ts'
 import { HOUSE, internet } from './rig/internet.ts'
 import { proveRole, rig, ROOT } from './rig/lab.ts'
 import { apiServer, certificate, plainWebServer, serve } from './rig/serve.ts'
+import { until } from './rig/until.ts'
 
 const VPS = '203.0.113.10'
 const API = '10.17.5.10'
