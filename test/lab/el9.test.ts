@@ -4,7 +4,7 @@ import { ROOT, rig, run } from '../rig/lab.ts'
 
 process.env.FMC_LAB_EL = 'el9'
 
-t.test('os-release as AlmaLinux and Rocky have it', async t => {
+void t.test('os-release as AlmaLinux and Rocky have it', async t => {
   const keys = (text: string) => ({
     ...Object.fromEntries(
       text
@@ -26,7 +26,7 @@ t.test('os-release as AlmaLinux and Rocky have it', async t => {
   })
 })
 
-t.test('hosts of Enterprise Linux', async t => {
+void t.test('hosts of Enterprise Linux', async t => {
   const r = await rig(t, 'test-el9', { hosts: ['hypervisor', 'loadbalancer1'] })
   const on = (script: string): Promise<string> => r.text('loadbalancer1', script)
 
