@@ -4,15 +4,11 @@ import { ROOT, rig, run } from '../rig/lab.ts'
 
 process.env.FMC_LAB_EL = 'el9'
 
-void t.test('os-release as AlmaLinux and Rocky have it', async t => {
-  const keys = (text: string) => ({
-    ...Object.fromEntries(
-      text
-        .trim()
-        .split('\n')
-        .map(line => line.split('=').map(word => word.replace(/^"(.*)"$/, '$1'))),
-    ),
-  })
+void t.test('os-release as AlmaLinux and Rocky have it', t => {
+  const keys = (text: string): Record<string, string> =>
+    Object.fromEntries(
+      [...text.matchAll(/^(\w+)="(.*)"$/gm)].map(([, key = '', value = '']) => [key, value]),
+    )
   t.match(keys(elRelease({ name: 'almalinux', family: 'el', version: '9.5' })), {
     ID: 'almalinux',
     VERSION_ID: '9.5',
@@ -24,6 +20,7 @@ void t.test('os-release as AlmaLinux and Rocky have it', async t => {
     VERSION_ID: '9.5',
     PRETTY_NAME: 'Rocky Linux 9.5 (Blue Onyx)',
   })
+  t.end()
 })
 
 void t.test('hosts of Enterprise Linux', async t => {
