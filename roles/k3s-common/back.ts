@@ -1,4 +1,4 @@
-import { hosts, on, peek, TaskError, type Host } from '../../lib/index.ts'
+import { hosts, inventory, on, peek, TaskError, type Host } from '../../lib/index.ts'
 import { healthyIn, SERVERS, survey } from './survey.ts'
 
 /** A Node stays Ready for less than this after its kubelet has gone (kube-controller-manager, node-monitor-grace-period: 50 s). */
@@ -7,8 +7,9 @@ const STALE_SECONDS = 120
 export const k3sUnitOf = ({ groups }: Host): 'k3s' | 'k3s-agent' =>
   groups.includes(SERVERS) ? 'k3s' : 'k3s-agent'
 
-/** Does a server that answers know the host as a node? */
+/** Does a server that answers know the host as a node? Where there is no cluster, none does. */
 export async function isKnown({ name }: Host): Promise<boolean> {
+  if (!inventory().groups.has(SERVERS)) return false
   const [voice] = healthyIn(await survey())
   return voice?.[1].nodes.some(n => n.name === name) ?? false
 }
