@@ -1,4 +1,14 @@
-import { gate, hosts, on, peek, role, service, TaskError, type Host } from '../../lib/index.ts'
+import {
+  gate,
+  hosts,
+  on,
+  peek,
+  role,
+  service,
+  TaskError,
+  vips,
+  type Host,
+} from '../../lib/index.ts'
 import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
 import { forgetServer } from '../k3s-server/rebuild.ts'
 import { drain } from '../maintenance/drain.ts'
@@ -17,7 +27,12 @@ export default role({
         hint: '-e remove_disks=keep (files in the pool of its hypervisor), or -e remove_disks=wipe',
       })
     await gate(`${host.name} can be spared`, () => canBeSpared(host), { timeoutSeconds: 0 })
-    if (isNode(host)) await leaveCluster(host, vars.remove_drain_seconds)
+    const there = await answers()
+    if (isNode(host)) await leaveCluster(host, there, vars.remove_drain_seconds)
+    // It would go on holding its VIPs, and its former fellows would no longer hear it.
+    if (there && host.vmOn === undefined && vips(host).length > 0)
+      for (const unit of ['keepalived', 'haproxy'])
+        await service(unit, { state: 'stopped', enabled: false })
     const { remove_disks: disks } = vars
     if (host.vmOn !== undefined && disks)
       for (const hypervisor of hosts(host.vmOn))
@@ -26,8 +41,7 @@ export default role({
 })
 
 /** Drained, if it answers, and forgotten by the cluster. K3s on a machine that stays is stopped. */
-async function leaveCluster(host: Host, seconds: number): Promise<void> {
-  const there = await answers()
+async function leaveCluster(host: Host, there: boolean, seconds: number): Promise<void> {
   const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
   const stopped = async (): Promise<void> => {
     if (there && host.vmOn === undefined) await service(unit, { state: 'stopped', enabled: false })

@@ -31,9 +31,15 @@ export default playbook('site', [
 ])
 `
 
-t.test('one balancer becomes three', async t => {
+t.test('one balancer becomes three, and then two', async t => {
   const dir = t.testdir({
-    three: { 'inventory.yaml': THREE, playbooks: { 'site.ts': PLAYBOOK } },
+    three: {
+      'inventory.yaml': THREE,
+      playbooks: {
+        'site.ts': PLAYBOOK,
+        'remove.ts': `export { default } from '${ROOT}/playbooks/remove.ts'`,
+      },
+    },
     one: {
       'inventory.yaml': THREE.replace('[lb1, lb2, lb3]', '[lb1]').replace(', preferred: lb2', ''),
       playbooks: { 'site.ts': PLAYBOOK },
@@ -68,4 +74,15 @@ t.test('one balancer becomes three', async t => {
   await until(async () => (await r.on('lb1', 'true')).code === 0, 30, 'lb1 is back')
   await until(async () => (await holders(r, API, names)).length === 1, 10, 'one holder')
   t.strictSame((await r.fmc('play', 'site')).changed, [])
+
+  const [holder = ''] = await holders(r, API, names)
+  const args = ['play', 'remove', '--limit', holder]
+  const planned = await r.fmc(...args, '--dry-run')
+  const stopped = [`${holder} remove/service haproxy`, `${holder} remove/service keepalived`]
+  t.match(planned, { code: 0, changed: stopped }, planned.failures.join())
+  const removed = await r.fmc(...args, '-e', `confirm=${holder}`)
+  t.match(removed, { code: 0, changed: stopped, recap: { unpredicted: 0, unneeded: 0 } })
+  const left = names.filter(name => name !== holder)
+  await until(async () => (await holders(r, API, names)).length === 1, 5, 'one holder')
+  t.strictSame(await holders(r, API, left), await holders(r, API, names), 'one of those that stay')
 })
