@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { cut, heal } from '../../lib/lab/index.ts'
-import { API, holders, inside, ROLE, WEB } from '../rig/balancers.ts'
+import { API, holders, inside, ROLE, until, WEB } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
 import { apiServer, certificate, serve, webServer } from '../rig/serve.ts'
-import { until } from '../rig/until.ts'
+
+// On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
+process.env['FMC_LAB_EL'] = 'el9'
 
 const CFG = '/etc/haproxy/haproxy.cfg'
 
@@ -54,6 +56,13 @@ t.test('two balancers of the cloud', async t => {
           'stat -c "%a %U:%G" /usr/libexec/keepalived /usr/libexec/keepalived/chk_haproxy',
         ),
         '755 root:root\n755 root:root',
+      )
+      t.equal(
+        await r.text(
+          lb,
+          'getsebool haproxy_connect_any; firewall-cmd --permanent --list-protocols; awk "/chk_haproxy/ { print \\$2 }" /var/lib/fmc-lab/selinux/contexts',
+        ),
+        'haproxy_connect_any --> on\nvrrp\nkeepalived_unconfined_script_exec_t',
       )
       t.notMatch(
         await r.text(lb, 'journalctl -q -u keepalived -o cat'),
@@ -184,14 +193,14 @@ t.test('two balancers of the cloud', async t => {
 
     await r.text(
       'loadbalancer1',
-      'sysctl -qw net.ipv4.ip_nonlocal_bind=0; chmod 0777 /usr/libexec/keepalived/chk_haproxy; systemctl -q disable keepalived',
+      'sysctl -qw net.ipv4.ip_nonlocal_bind=0; chmod 0777 /usr/libexec/keepalived/chk_haproxy; systemctl -q disable keepalived; setsebool -P haproxy_connect_any off; firewall-cmd -q --permanent --remove-port=80/tcp',
     )
     await r.text(
       'loadbalancer2',
       "sed -i 's/priority 100/priority 99/' /etc/keepalived/keepalived.conf; rm /etc/sysctl.d/90-fmc-net.ipv4.ip_nonlocal_bind.conf",
     )
     const done = await proveRole(t, r, 'role', ROLE, 'loadbalancers')
-    t.equal(done.changed.length, 8, done.changed.join(', '))
+    t.equal(done.changed.length, 11, done.changed.join(', '))
     t.equal(await r.text('loadbalancer1', 'cat /proc/sys/net/ipv4/ip_nonlocal_bind'), '1')
   })
 
