@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { cut, heal } from '../../lib/lab/index.ts'
-import { API, holders, inside, ROLE, until, WEB } from '../rig/balancers.ts'
+import { API, holders, inside, ROLE, WEB } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
 import { apiServer, certificate, serve, webServer } from '../rig/serve.ts'
+import { until } from '../rig/until.ts'
 
 // On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
 process.env['FMC_LAB_EL'] = 'el9'
