@@ -91,8 +91,8 @@ async function askHub(context: Context, hub: Host, device: string): Promise<stri
 async function give(text: string, { out, qr }: ClientOptions): Promise<void> {
   if (out === undefined) process.stdout.write(text)
   else {
-    const { replaceFile } = await import('../secrets/store.ts')
-    await replaceFile(out, text)
+    const { createFile } = await import('../secrets/store.ts')
+    await createFile(out, text)
   }
   if (qr ?? (out === undefined && process.stdout.isTTY)) process.stdout.write(await qrCode(text))
 }

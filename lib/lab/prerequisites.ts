@@ -18,6 +18,7 @@ const NEEDS: readonly Need[] = [
   { what: 'ip', package: 'iproute2' },
   { what: 'ssh', package: 'openssh-client' },
   { what: 'ssh-keygen', package: 'openssh-client' },
+  { what: 'openssl', package: 'openssl' },
   { what: 'losetup', package: 'mount' },
   { what: 'unshare', package: 'util-linux' },
   { what: 'nsenter', package: 'util-linux' },

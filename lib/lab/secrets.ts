@@ -31,13 +31,13 @@ const keptIn = (dir: string, name: string, make: () => Buffer): Buffer => {
   }
 }
 
-/** By cat, since openssl cannot open what Node gives it as stdout, which is a socket. */
+/** By way of the shell's $(…), since openssl cannot open what Node gives it as stdout, which is a socket. */
 const keyAndCertificate = (): Buffer =>
   execFileSync(
     'sh',
     [
       '-c',
-      'openssl req -x509 -newkey rsa:2048 -nodes -batch -subj /CN=lab -keyout /dev/stdout | cat',
+      'pem=$(openssl req -x509 -newkey rsa:2048 -nodes -batch -subj /CN=lab -keyout /dev/stdout) && printf "%s\\n" "$pem"',
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   )

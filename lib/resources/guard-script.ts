@@ -20,8 +20,10 @@ export interface GuardTexts {
 
 const dirOf = (name: string): string => `${ROOT}/${name}`
 /** Where the copies are when the undo has failed: until that is told, and from then on. */
-export const copiesOf = (name: string, told: boolean): string =>
-  told ? `${dirOf(name)}.failed` : dirOf(name)
+export const copiesOf = (name: string): string => dirOf(name)
+/** Where they go when it has been told that they could not be put back: each time's of its own. */
+export const keptCopiesOf = (name: string, { at }: { readonly at: string }): string =>
+  `${dirOf(name)}.failed-${at}`
 const unitOf = (name: string): string => `fmc-guard-${name}`
 
 /** Takes the timer away for good. */
@@ -166,10 +168,11 @@ export const undoNowScript = (name: string): string =>
   `( ! [ -e ${dirOf(name)}/armed ] || systemctl start ${unitOf(name)}.service; ${stateScript(name)} )`
 
 /** What was undone has been told. Copies that could not be put back stay. */
-export const forgetScript = (name: string, { code }: { readonly code: number }): string =>
-  code === 0
-    ? `rm -rf ${dirOf(name)}`
-    : `rm -rf ${copiesOf(name, true)} && mv -T ${dirOf(name)} ${copiesOf(name, true)}`
+export const forgetScript = (
+  name: string,
+  undone: { readonly at: string; readonly code: number },
+): string =>
+  undone.code === 0 ? `rm -rf ${dirOf(name)}` : `mv -T ${dirOf(name)} ${keptCopiesOf(name, undone)}`
 
 export type GuardState =
   | { readonly is: 'none' | 'undoing' }
@@ -190,7 +193,7 @@ export const stateOf = (text: string): GuardState | undefined => {
   if (line.startsWith('undoing')) return { is: 'undoing' }
   const armed = /^armed (\S+ .+)$/.exec(line)?.[1]
   if (armed !== undefined) return { is: 'armed', armed }
-  const [, at, code, who] = /^undone (\S+Z) (\d+) (.*)$/.exec(line) ?? []
+  const [, at, code, who] = /^undone (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (\d+) (.*)$/.exec(line) ?? []
   if (at === undefined) return undefined
   return { is: 'undone', at, code: Number(code), armed: who ?? '' }
 }

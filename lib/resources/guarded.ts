@@ -5,6 +5,7 @@ import {
   armScript,
   confirmScript,
   copiesOf,
+  keptCopiesOf,
   forgetScript,
   renewScript,
   stateOf,
@@ -105,7 +106,7 @@ function fromBefore(
     }
   if (state.is === 'undone')
     return {
-      what: `${told(name, state, true)} (told now)`,
+      what: `${told(name, state, `go to ${keptCopiesOf(name, state)}`)} (told now)`,
       script: forgetScript(name, state),
       leaves,
     }
@@ -114,11 +115,11 @@ function fromBefore(
 
 type Undone = GuardState & { is: 'undone' }
 
-const told = (name: string, state: Undone, forgotten = false): string =>
+const told = (name: string, state: Undone, copies = `are in ${copiesOf(name)}`): string =>
   `undone at ${state.at} because nobody confirmed what was armed ${state.armed}` +
   (state.code === 0
     ? ''
-    : `; its undo failed with code ${state.code}: journalctl -u fmc-guard-${name}; the copies from before are in ${copiesOf(name, forgotten)}`)
+    : `; its undo failed with code ${state.code}: journalctl -u fmc-guard-${name}; the copies from before ${copies}`)
 
 async function confirm(here: Scope, name: string, seconds: number): Promise<void> {
   await here.task(`confirm ${name}`, async task => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { suggestion } from '../inventory/nearest.ts'
 import { UsageError } from '../errors.ts'
@@ -148,13 +148,31 @@ const sameLock = ({ file, key }: Store, recipients: readonly string[]): Lock => 
   )
 }
 
-/** Temporary file beside the target, fsync, rename, fsync of the directory; a symbolic link stays one. */
+/** Whole or not at all, with the mode that it has; a symbolic link stays one. Throws UsageError. */
 export const replaceFile = async (file: string, text: string): Promise<void> => {
   const target = await realpath(file).catch(() => file)
   const mode = await stat(target).then(
     s => s.mode & 0o777,
     () => 0o600,
   )
+  await publish(file, target, text, mode, temporary => rename(temporary, target))
+}
+
+/** A new file, whole and for the user alone. Throws UsageError, also when there is something of that name. */
+export const createFile = (file: string, text: string): Promise<void> =>
+  publish(file, file, text, 0o600, async temporary => {
+    await link(temporary, file)
+    await rm(temporary)
+  })
+
+/** Temporary file beside the target, fsync, its new name, fsync of the directory. */
+const publish = async (
+  file: string,
+  target: string,
+  text: string,
+  mode: number,
+  put: (temporary: string) => Promise<void>,
+): Promise<void> => {
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`
   try {
     const handle = await open(temporary, 'wx', mode)
@@ -164,7 +182,7 @@ export const replaceFile = async (file: string, text: string): Promise<void> => 
     } finally {
       await handle.close()
     }
-    await rename(temporary, target)
+    await put(temporary)
     const directory = await open(dirname(target))
     await directory.sync().finally(() => directory.close())
   } catch (error) {

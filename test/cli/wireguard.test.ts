@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT, run } from '../rig/lab.ts'
@@ -28,6 +28,12 @@ void t.test('a client in a file: whole and for the user alone, or not at all', a
   t.equal(statSync(out).mode & 0o777, 0o600)
   t.match(await client(out), { code: 1, stderr: /phone\.conf is there already/ })
   t.equal(readFileSync(out, 'utf8'), text)
+
+  const dangling = join(dir, 'dangling.conf')
+  symlinkSync('nowhere', dangling)
+  t.match(await client(dangling), { code: 1, stderr: /dangling\.conf cannot be written: EEXIST/ })
+  t.equal(readlinkSync(dangling), 'nowhere')
+  rmSync(dangling)
 
   const full = join(dir, 'full')
   const onFullDisk = `mount -t tmpfs -o size=4k none ${full}; head -c 4096 /dev/zero >${full}/x

@@ -21,6 +21,7 @@ mount --bind "$here" "$root/mnt"
 rm -rf "$root"/etc/apt/sources.list.d/*
 echo 'deb [trusted=yes] file:/srv/mirror ./' >"$root/etc/apt/sources.list"
 chroot "$root" bash -euo pipefail <<'CHROOT'
+shopt -s inherit_errexit
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 apt='apt-get -qq -y --no-install-recommends'
 $apt update
