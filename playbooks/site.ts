@@ -24,7 +24,12 @@ export default playbook('site', [
       roles: [firewall, wireguard, ddns],
       tags: ['hypervisor', 'edge'],
     }),
-    play('Gateways', { hosts: 'gateways', roles: [firewall, wireguard], tags: ['edge'] }),
+    // A pattern, since an inventory need not have such a group.
+    play('Gateways', {
+      hosts: '~^gateways$',
+      roles: [firewall, wireguard],
+      tags: ['hypervisor', 'edge'],
+    }),
   ),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony], tags: ['infra'] }),

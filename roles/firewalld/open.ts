@@ -8,9 +8,16 @@ interface Options extends Common {
 const NOTHING = { code: 0, stdout: '', stderr: '' }
 
 /** Prints what is still closed, now or after a boot. */
-const question = (openings: readonly string[]): string => `for when in '' --permanent; do
+const question = (
+  openings: readonly string[],
+): string => `systemctl -q is-active firewalld || exit 0
+for when in '' --permanent; do
   open=" $(firewall-cmd $when --list-all 2>/dev/null | sed -n 's/^ *\\(ports\\|protocols\\)://p' | tr '\\n' ' ') "
-  for o in ${quoteAll(openings)}; do case $open in *" $o "*) ;; *) echo "$o" ;; esac; done
+  for o in ${quoteAll(openings)}; do
+    case $open in *" $o "*) continue ;; esac
+    case $o in [0-9]*) kind=port ;; *) kind=protocol ;; esac
+    firewall-cmd $when -q --query-$kind="$o" 2>/dev/null || echo "$o" # it may be in a range
+  done
 done | sort -u`
 
 /** firewall-cmd(1) takes several of a kind, but no ports together with protocols. */

@@ -11,8 +11,14 @@ const POLICY = `<?xml version="1.0" encoding="utf-8"?>
 </policy>
 `
 
-/** What the handler that is notified has to run. */
-export const RELOAD = '! systemctl is-active -q firewalld || firewall-cmd -q --reload'
+/** What the handler that is notified has to run. A reload forgets what was opened only until then, SSH maybe: then it is refused. */
+export const RELOAD = `systemctl -q is-active firewalld || exit 0
+lets_in() { firewall-cmd "$@" --list-all | sed -n '/^ *\\(services\\|ports\\|protocols\\|sources\\):/p; /rich rules/,$p'; }
+[ "$(lets_in)" = "$(lets_in --permanent)" ] || {
+  echo 'firewalld lets in now what it would not after a reload: firewall-cmd --runtime-to-permanent, or --reload by hand' >&2
+  exit 1
+}
+firewall-cmd -q --reload`
 
 /** firewalld, where it runs, passes on what a router routes: by itself it rejects what goes to bridges that are in no zone. */
 export async function firewalldRoutes(notify: string): Promise<void> {

@@ -37,6 +37,17 @@ export const oneVipHolder: Invariant = {
   },
 }
 
+/** Can these hosts be missing for a while? true, or which VIP cannot spare them. */
+export async function vipsStay(names: readonly string[]): Promise<true | string> {
+  const lost = vips().find(vip => {
+    const all = balancersOf(vip)
+    return all.some(b => names.includes(b)) && all.every(b => names.includes(b))
+  })
+  if (lost) return `no other balancer has ${lost.name}`
+  const answer = await oneVipHolder.check('before', names)
+  return answer === false ? 'a VIP would be lost' : answer
+}
+
 const balancersOf = (vip: Vip): readonly string[] => hosts(vip.balancers).map(h => h.name)
 
 const isSound = (state: BalancerState | string | undefined): boolean =>

@@ -31,7 +31,7 @@ import {
 } from './templates.ts'
 import { vars, type BalancerVars } from './vars.ts'
 
-export { holdersLast, oneVipHolder } from './holder.ts'
+export { holdersLast, oneVipHolder, vipsStay } from './holder.ts'
 
 const SCRIPTS = '/usr/libexec/keepalived'
 

@@ -1,5 +1,5 @@
-import { all, host as here, hosts, inventory, vips, type Host } from '../../lib/index.ts'
-import { oneVipHolder } from '../haproxy-keepalived/holder.ts'
+import { all, host as here, inventory, vips } from '../../lib/index.ts'
+import { vipsStay } from '../haproxy-keepalived/holder.ts'
 import { etcdQuorum, nodesReady } from '../k3s-server/invariants.ts'
 import { longhornHealthy } from '../longhorn/health.ts'
 import { isNode } from '../reboot/index.ts'
@@ -13,14 +13,8 @@ export async function canBeMissing(names: readonly string[]): Promise<true | str
   const going = [...inventory().hosts.values()].filter(h => names.includes(h.name))
   const own = going.filter(h => h.vmOn === here().name)
   const cluster = !own.some(isNode) || (await CLUSTER.check('before', names))
-  if (cluster !== true || !own.some(isBalancer)) return said(cluster)
-  return said(await oneVipHolder.check('before', names))
+  if (cluster !== true) return cluster === false ? 'the cluster has to be well first' : cluster
+  return own.some(h => vips(h).length > 0) ? vipsStay(names) : true
 }
 
 const CLUSTER = all(etcdQuorum, nodesReady, longhornHealthy)
-
-const isBalancer = ({ name }: Host): boolean =>
-  vips().some(v => hosts(v.balancers).some(h => h.name === name))
-
-const said = (answer: boolean | string): true | string =>
-  answer === false ? 'it does not hold' : answer

@@ -17,9 +17,12 @@ export const noMachine = resource({
     const found = readDomains(said ?? '').find(d => d.name === machine)
     if (!found) return []
     if (!found.notes)
-      throw new TaskError(`the domain ${machine} is not fmc's`, {
-        hint: `look at it; to remove it by hand: virsh undefine ${machine}`,
-      })
+      throw new TaskError(
+        `the domain ${machine} is not fmc's, or its notes are not what fmc wrote`,
+        {
+          hint: `look at it (virsh metadata ${machine} urn:fmc); removed by hand, its disks and its first-boot files stay in the pool`,
+        },
+      )
     return removal(found, disks)
   },
 })

@@ -1,6 +1,6 @@
 import { hosts, vips, type Host } from '../../lib/index.ts'
 import { onServer } from '../cluster/servers.ts'
-import { oneVipHolder } from '../haproxy-keepalived/index.ts'
+import { vipsStay } from '../haproxy-keepalived/index.ts'
 import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
 import { nodesAtRisk, quorumAtRisk } from '../k3s-server/invariants.ts'
 import { longhornHealthy } from '../longhorn/index.ts'
@@ -13,7 +13,7 @@ export async function canBeSpared(host: Host): Promise<true | string> {
     const answer = await clusterGoesOn(host)
     if (answer !== true) return answer
   }
-  return vips(host).length > 0 ? vipsStay(host) : true
+  return vips(host).length > 0 ? vipsStay([host.name]) : true
 }
 
 async function clusterGoesOn({ name }: Host): Promise<true | string> {
@@ -26,11 +26,4 @@ async function clusterGoesOn({ name }: Host): Promise<true | string> {
   const volumes = await longhornHealthy.check('before', [name])
   if (volumes !== true) return volumes === false ? 'Longhorn is not healthy' : volumes
   return lastCopies(name, await onServer(askCopies, [name]))
-}
-
-async function vipsStay(host: Host): Promise<true | string> {
-  const alone = vips(host).find(v => hosts(v.balancers).length === 1)
-  if (alone) return `it is the only balancer of ${alone.name}`
-  const answer = await oneVipHolder.check('before', [host.name])
-  return answer === false ? 'a VIP would be lost' : answer
 }

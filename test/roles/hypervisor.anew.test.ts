@@ -27,7 +27,7 @@ groups: { k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [a] } }
     t.strictSame(await h.told(), [], 'nothing was touched')
   }
   await refused(['b'], /gate b can be missing.*every Longhorn volume healthy: K3s does not answer/)
-  await refused(['c', 'd'], /d holds web and would be changed together with c/)
+  await refused(['c', 'd'], /no other balancer has web/)
 })
 
 void t.test('names that mean no VM, or too much at once, are an error', async t => {
