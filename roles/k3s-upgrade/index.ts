@@ -4,6 +4,7 @@ import { takeSnapshot } from '../etcd-snapshot/take.ts'
 import { snapshotVars } from '../etcd-snapshot/vars.ts'
 import k3sAgent from '../k3s-agent/index.ts'
 import { vars as agentVars } from '../k3s-agent/vars.ts'
+import { PLATFORMS } from '../k3s-common/platform.ts'
 import { healthyIn, survey, type Survey } from '../k3s-common/survey.ts'
 import { commonVars } from '../k3s-common/vars.ts'
 import { refusedStep } from '../k3s-common/version.ts'
@@ -51,6 +52,7 @@ export const drainedAgent = role({
   name: k3sAgent.name,
   summary: k3sAgent.summary,
   vars: agentVars,
+  platforms: PLATFORMS,
   async tasks(context) {
     const { host, vars } = context
     await drained(host, await isOlder(host, vars.k3s_version), async () => {
