@@ -19,8 +19,8 @@ const KEYS = [
 const SHA256 = /^[0-9a-f]{64}$/
 export const isArchive = (format: Format): boolean => ['tgz', 'txz', 'tzst'].includes(format)
 
-/** To be raised when the same text shall give other entries. */
-const FORM = '1'
+/** Other keys, another cache. */
+const FORM = KEYS.join(' ')
 
 /** Reads files/artifacts.yaml, from the cache if it is the same as last time. UsageError names file, line, key and what was expected. */
 export const loadArtifacts = async (file: string): Promise<ReadonlyMap<string, ArtifactEntry>> => {

@@ -43,11 +43,14 @@ export const namesOf = ({ networks, hosts }: Pick<Inventory, 'networks' | 'hosts
 
 function networkAround(networks: ReadonlyMap<string, Network>, { name, address }: Host): Network {
   const value = parseIpv4(address)
-  if (value === undefined)
+  const own =
+    value === undefined
+      ? undefined
+      : [...networks.values()].find(n => contains(parseCidr(n.cidr) as Block, value))
+  if (value === undefined || own?.mode === 'wireguard')
     throw new UsageError(`the lab has no place for ${name}: it is in no network but the VPN`, {
       hint: 'give it its public IPv4 address: ssh: {host: 203.0.113.10}',
     })
-  const own = [...networks.values()].find(n => contains(parseCidr(n.cidr) as Block, value))
   if (own) return own
   const size = 2 ** (32 - PREFIX)
   const base = value - (value % size)

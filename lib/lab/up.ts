@@ -103,11 +103,19 @@ const chosenHosts = (
 const isOf = (inventory: Inventory, state: LabState | undefined): state is LabState =>
   state !== undefined && inventoryHash(inventory, state.chosen) === state.inventoryHash
 
-/** Of everything these machines are built from; variables and ports do not matter. */
+/** Of everything these machines are built from; ports do not matter, and of the variables only the one that names a NIC. */
 const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string => {
   const hosts = [...inventory.hosts.values()]
     .filter(h => chosen === 'all' || chosen.includes(h.name))
-    .map(h => [h.name, h.os, personalityOf(h), h.nics, h.disks, h.address])
+    .map(h => [
+      h.name,
+      h.os,
+      personalityOf(h),
+      h.nics,
+      h.disks,
+      h.address,
+      h.vars['hypervisor_uplink'],
+    ])
   const what = JSON.stringify([hosts, [...inventory.networks.values()]])
   return createHash('sha256').update(what).digest('hex')
 }

@@ -19,9 +19,9 @@ export interface GuardTexts {
 }
 
 const dirOf = (name: string): string => `${ROOT}/${name}`
-/** Where the copies are when the undo has failed: until that is told, and from then on. */
+/** Where the copies are when the undo has failed, until that is told. */
 export const copiesOf = (name: string): string => dirOf(name)
-/** Where they go when it has been told that they could not be put back: each time's of its own. */
+/** Where they are from then on: for each time a directory of its own. */
 export const keptCopiesOf = (name: string, { at }: { readonly at: string }): string =>
   `${dirOf(name)}.failed-${at}`
 const unitOf = (name: string): string => `fmc-guard-${name}`
@@ -76,6 +76,7 @@ code=$?
 sync
 read -r armed <undoing
 mark() { printf '%s %s %s\\n' "$(date -u +%FT%TZ)" $code "$armed" >undone.new; }
+# A full disk has no room for the mark: that of what has just been run.
 mark || { rm -f role-undo; mark; }
 mv undone.new undone
 rm -f undoing

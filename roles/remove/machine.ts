@@ -1,4 +1,5 @@
 import { quote, resource, TaskError, type Common, type PlannedChange } from '../../lib/index.ts'
+import { NAMESPACE } from '../hypervisor/notes.ts'
 import { DOMAINS, NO_VIRSH, readDomains, type FoundDomain } from '../hypervisor/survey.ts'
 import { shutDown, VIRSH } from '../hypervisor/virsh.ts'
 import { libvirtSays } from '../hypervisor/volumes.ts'
@@ -20,7 +21,7 @@ export const noMachine = resource({
       throw new TaskError(
         `the domain ${machine} is not fmc's, or its notes are not what fmc wrote`,
         {
-          hint: `look at it (virsh metadata ${machine} urn:fmc); removed by hand, its disks and its first-boot files stay in the pool`,
+          hint: `look at it (virsh metadata ${machine} ${NAMESPACE}); removed by hand, its disks and its first-boot files stay in the pool`,
         },
       )
     return removal(found, disks)
