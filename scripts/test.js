@@ -1,5 +1,6 @@
 // `npm test`: builds the bundle, runs every test file with tap, and ends with the line "N passed, N failed, N skipped",
-// counted from tap's own results. Arguments are test files (default: all). What was skipped is listed with its reason.
+// counted from tap's own results. Arguments are test files (default: all). What failed is listed again just before it, with
+// the file and subtests it stands in and what tap says of it; what was skipped, with its reason.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { build } from './build.js'
@@ -15,6 +16,8 @@ const run = spawnSync(
     'tap',
     `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`,
     `--output-file=${results}`,
+    // A log that may be cut must not lose what failed to a table of all files.
+    ...(process.stdout.isTTY ? [] : ['--coverage-report=text-summary']),
     ...(files.length > 0 ? ['--disable-coverage', ...files] : []),
   ],
   { stdio: 'inherit' },
@@ -33,8 +36,44 @@ const skipped = text
   .split('\n')
   .filter(line => /^\s*ok .*# (SKIP|TODO)/i.test(line))
   .map(line => line.replace(/^\s*ok \d+ - /, ''))
+const failures = failed(text.split('\n'))
 // A file that dies or times out fails without a failing assertion.
 if (run.status !== 0 && counts.failed === 0) counts.failed = 1
 if (skipped.length > 0) console.log(`\nskipped:\n${skipped.map(s => `  ${s}`).join('\n')}`)
+if (failures.length > 0) console.log(`\nfailed:\n${failures.join('\n')}`)
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = run.status === 0 && counts.failed === 0 ? 0 : 1
+
+/** The innermost failures in TAP lines: where each stands (file > subtest > … > test), then what tap says of it. */
+function failed(lines) {
+  const path = []
+  const found = []
+  let inner = -1
+  lines.forEach((line, at) => {
+    const depth = line.search(/\S/) / 4
+    const subtest = /^\s*# Subtest: (.*)$/.exec(line)
+    if (subtest) {
+      path.length = depth
+      path[depth] = subtest[1]
+    }
+    const not = /^\s*not ok \d+(?: - (.*))?$/.exec(line)
+    if (!not) return
+    // A subtest ends with a line of its own, one step further out than the failure in it that was just listed.
+    if (inner > depth) {
+      inner = depth
+      return
+    }
+    inner = depth
+    const said = lines.slice(at + 1).findIndex(l => !/^\s*$/.test(l) && l.search(/\S/) <= depth * 4)
+    const more = lines
+      .slice(at + 1, at + 1 + Math.min(said < 0 ? 40 : said, 40))
+      .map(l => l.slice(depth * 4))
+    found.push(
+      [
+        '  ' + [...path.slice(0, depth), not[1] ?? '(no name)'].join(' > '),
+        ...more.map(l => `    ${l}`),
+      ].join('\n'),
+    )
+  })
+  return found
+}
