@@ -7,7 +7,7 @@ import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from './rig/lab.ts'
 
 /** What a running system writes by itself: logs, its own run-time state, ssh's and the package cache's time stamps. */
 const NOISE =
-  /^\/(var\/log|var\/lib\/systemd|var\/lib\/chrony|var\/lib\/dbus|var\/lib\/postgresql|var\/cache|run|tmp|root\/\.ssh)(\/|$)/
+  /^\/(var\/log|var\/lib\/systemd|var\/lib\/chrony|var\/lib\/dbus|var\/lib\/pgsql|var\/cache|run|tmp|root\/\.ssh)(\/|$)/
 
 /** Every file that a host has changed against its image, with a digest of its content. */
 function disk(r: Rig, host: string): Record<string, string> {
@@ -82,12 +82,12 @@ void t.test('the site, from nothing to a second run that changes nothing', async
     async t => {
       await r.text(
         'infra-cluster',
-        'echo "# by hand" >>/etc/coredns/Corefile; systemctl stop chrony; chmod 600 /etc/chrony/chrony.conf',
+        'echo "# by hand" >>/etc/coredns/Corefile; systemctl stop chronyd; chmod 600 /etc/chrony.conf',
       )
       await r.text('storage1', 'echo "/srv/nfs/shared *(rw)" >>/etc/exports.d/fmc.exports')
       await r.text(
         'postgresql1',
-        'echo "work_mem = 1MB" >>/etc/postgresql/15/main/conf.d/fmc.conf; systemctl disable -q --now fmc-postgresql-backup.timer',
+        'echo "work_mem = 1MB" >>/var/lib/pgsql/data/conf.d/fmc.conf; systemctl disable -q --now fmc-postgresql-backup.timer',
       )
       await r.text('loadbalancer1', 'sed -i "s/maxconn.*/maxconn 17/" /etc/haproxy/haproxy.cfg')
       await r.text('loadbalancer2', 'rm /etc/keepalived/keepalived.conf')

@@ -19,7 +19,7 @@ export const alive = (host: LabHost): boolean =>
 /** What the lab makes of a host's operating system; a virtual machine of EL is one of Debian. */
 export const personalityOf = ({ os }: Pick<Host, 'os'>, vm = false): Personality => {
   if (os.family === 'flatcar') return 'flatcar'
-  return os.family === 'el' && !vm && process.env.FMC_LAB_EL === 'el9' ? 'el9' : 'debian'
+  return os.family === 'el' && !vm ? 'el9' : 'debian'
 }
 
 export interface BootOptions {

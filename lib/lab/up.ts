@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
-import { alive, boot, personalityOf } from './boot.ts'
+import { alive, boot } from './boot.ts'
 import { coredns } from './coredns.ts'
 import { clear } from './down.ts'
 import { enterLab, sshCommand } from './enter.ts'
@@ -107,15 +107,7 @@ const isOf = (inventory: Inventory, state: LabState | undefined): state is LabSt
 const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string => {
   const hosts = [...inventory.hosts.values()]
     .filter(h => chosen === 'all' || chosen.includes(h.name))
-    .map(h => [
-      h.name,
-      h.os,
-      personalityOf(h),
-      h.nics,
-      h.disks,
-      h.address,
-      h.vars['hypervisor_uplink'],
-    ])
+    .map(h => [h.name, h.os, h.nics, h.disks, h.address, h.vars['hypervisor_uplink']])
   const what = JSON.stringify([hosts, [...inventory.networks.values()]])
   return createHash('sha256').update(what).digest('hex')
 }

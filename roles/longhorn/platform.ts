@@ -4,10 +4,9 @@ export interface Platform {
   readonly packages: readonly string[]
 }
 
-/** What a node needs for Longhorn's volumes (longhorn.io, "Installation Requirements"); Flatcar's image has it built in. */
+/** What a node needs for Longhorn's volumes (longhorn.io, "Installation Requirements"); Flatcar's image has it built in. No EL: K3s has none. */
 export const PLATFORMS: Platforms<Platform> = {
   debian: { packages: ['open-iscsi', 'nfs-common', 'cryptsetup', 'dmsetup'] },
-  el: { packages: ['iscsi-initiator-utils', 'nfs-utils', 'cryptsetup', 'device-mapper'] },
   flatcar: { packages: [] },
 }
 

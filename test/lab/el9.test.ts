@@ -2,8 +2,6 @@ import t from 'tap'
 import { elRelease } from '../../lib/lab/el-release.ts'
 import { ROOT, rig, run } from '../rig/lab.ts'
 
-process.env.FMC_LAB_EL = 'el9'
-
 void t.test('os-release as AlmaLinux and Rocky have it', t => {
   const keys = (text: string): Record<string, string> =>
     Object.fromEntries(

@@ -6,7 +6,7 @@ import { labSecret } from '../../lib/lab/index.ts'
 import { rig, ROOT, run, type FmcRun, type Rig } from '../rig/lab.ts'
 import { EVERY_BYTE, HOSTILE, LARGE } from './project/hostile.ts'
 
-const HOSTS = ['deb1', 'flat1']
+const HOSTS = ['deb1', 'el1', 'flat1']
 
 /** Every file of every host's disks: kind, owner, mode and content. What a host logs of its own is left out. */
 async function disks(r: Rig): Promise<Map<string, string>> {
@@ -54,7 +54,9 @@ async function everyResource(t: Test, r: Rig): Promise<void> {
   await onAll(
     r,
     `mkdir -p /srv/every && cd /srv/every && touch unwanted && ln -s nowhere dangling
-    printf first >/srv/no-end && echo kept >kept && echo 'by hand' >once`,
+    printf first >/srv/no-end && echo kept >kept && echo 'by hand' >once
+    # Whoever reads rpm's database takes part in its shared memory (sqlite.org/wal.html), a file of its own.
+    ! command -v rpm >/dev/null || rpm -q bash`,
   )
   const before = await disks(r)
   const planned = await r.fmc('play', 'every', '--dry-run', '--diff')
@@ -136,6 +138,10 @@ async function looks(t: Test, r: Rig): Promise<void> {
       await r.text(host, 'hostname; cat /etc/hostname'),
       `${host}.test.internal\n${host}.test.internal`,
     )
+  t.equal(
+    await r.text('el1', "rpm -q --qf '%{NAME} ' chrony jq keepalived; dnf -q history list | wc -l"),
+    'chrony jq keepalived 4',
+  )
   await onAll(r, 'rm -rf /var/lib/fmc/pending/every && ! ls -A /var/lib/fmc/pending | grep .')
 }
 
@@ -184,6 +190,10 @@ const ATTEMPTED: typeof REFUSED = [
   ['$ cat >&2; exit 9', /exit code 9: ‹secret›/],
   ['$ exec sleep 120', /took longer than 1 s/],
 ]
+const NO_PACKAGE = [
+  ['deb1', /Unable to locate package no-such-package/],
+  ['el1', /Unable to find a match: no-such-package/],
+] as const
 
 async function refusals(t: Test, r: Rig): Promise<void> {
   await onAll(
@@ -211,10 +221,10 @@ async function refusals(t: Test, r: Rig): Promise<void> {
       host === 'flat1'
         ? [['packages cron', /not supported on flatcar: it has no package manager/]]
         : []
-    const late: typeof REFUSED =
-      host === 'deb1'
-        ? [['packages no-such-package', /Unable to locate package no-such-package/]]
-        : []
+    const late: typeof REFUSED = NO_PACKAGE.filter(([of]) => of === host).map(([, message]) => [
+      'packages no-such-package',
+      message,
+    ])
     for (const [of, list] of [
       [planned, [...REFUSED, ...only]],
       [ran, [...REFUSED, ...only, ...ATTEMPTED, ...late]],

@@ -3,16 +3,15 @@ import { loadInventory } from '../../lib/inventory/load.ts'
 import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
 import { proveRole, rig } from '../rig/lab.ts'
 
-// On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
-process.env['FMC_LAB_EL'] = 'el9'
-
 const ROLE = ['role', 'coredns-chrony', 'infra-cluster']
 const DNS = '10.17.3.11'
 const FORWARD = '/etc/coredns/zones/db.cloud.internal'
 const REVERSE = '/etc/coredns/zones/db.3.17.10.in-addr.arpa'
 
 void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t => {
-  const r = await rig(t, 'coredns')
+  const r = await rig(t, 'coredns', {
+    hosts: ['hypervisor', 'loadbalancer1', 'infra-cluster', 'postgresql1', 'worker1'],
+  })
   const infra = (script: string) => r.text('infra-cluster', script)
   const dig = (host: string, ...words: readonly string[]) =>
     r.text(host, `dig +time=2 +tries=2 @${DNS} ${words.join(' ')}`)

@@ -12,14 +12,15 @@ domain: cloud.internal
 networks:
   lan: { cidr: 192.168.0.0/24, mode: bridge, gateway: 192.168.0.1 }
 hosts:
-  edge:
-    os: debian 12
-    nics: [{ network: lan, address: 192.168.0.30 }]
-    vars:
-      ddns_records: [{ name: home.example.org }]
-      ddns_token: !secret cloudflare_token
-      ddns_api: ${SERVER}/v4
-      ddns_sources: ['${SERVER}/a', '${SERVER}/b']
+  edge: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
+  rocky: { os: rocky 9.5, nics: [{ network: lan, address: 192.168.0.31 }] }
+  flatcar: { os: flatcar, nics: [{ network: lan, address: 192.168.0.32 }] }
+all:
+  vars:
+    ddns_records: [{ name: home.example.org }]
+    ddns_token: !secret cloudflare_token
+    ddns_api: ${SERVER}/v4
+    ddns_sources: ['${SERVER}/a', '${SERVER}/b']
 `
 const ROLE = ['role', 'ddns', 'edge']
 
@@ -153,6 +154,17 @@ void t.test('ddns in the lab', { timeout: 300_000 }, async t => {
     t.equal((await look()).code, 0)
     t.equal((await r.fmc(...ROLE)).code, 0)
   })
+
+  for (const host of ['rocky', 'flatcar'])
+    await t.test(`${host}: the same, from nothing and after somebody's hand`, async t => {
+      await set({ content: '198.51.100.1' })
+      const role = ['role', 'ddns', host]
+      await proveRole(t, r, ...role)
+      t.equal((await told()).record.content, '203.0.113.7')
+      await r.text(host, 'systemctl disable -q --now fmc-ddns.timer')
+      const mended = await proveRole(t, r, ...role)
+      t.strictSame(mended.changed, [`${host} ddns/service fmc-ddns.timer`])
+    })
 
   await t.test('without records nothing is looked at any more', async t => {
     const done = await proveRole(t, r, ...ROLE, '-e', 'ddns_records=[]')

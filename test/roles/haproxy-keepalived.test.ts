@@ -7,9 +7,6 @@ import { proveRole, rig, ROOT, type Rig } from '../rig/lab.ts'
 import { apiServer, certificate, serve, webServer } from '../rig/serve.ts'
 import { until } from '../rig/until.ts'
 
-// On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
-process.env['FMC_LAB_EL'] = 'el9'
-
 const CFG = '/etc/haproxy/haproxy.cfg'
 
 const status = async (r: Rig, url: string, ...how: string[]): Promise<string> =>

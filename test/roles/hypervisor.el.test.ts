@@ -3,8 +3,6 @@ import { join } from 'node:path'
 import t from 'tap'
 import { proveRole, rig } from '../rig/lab.ts'
 
-process.env['FMC_LAB_EL'] = 'el9'
-
 const INVENTORY = `timezone: UTC
 domain: cloud.internal
 networks:

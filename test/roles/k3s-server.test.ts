@@ -23,8 +23,8 @@ groups:
 hosts:
   m1: { os: flatcar, nics: [{ network: lan, address: 192.168.0.21 }] }
   m2: { os: flatcar, nics: [{ network: lan, address: 192.168.0.22 }] }
-  m3: { os: flatcar, nics: [{ network: lan, address: 192.168.0.23 }] }
-  a1: { os: flatcar, nics: [{ network: lan, address: 192.168.0.24 }], vars: { k3s_node_labels: { tier: web } } }
+  m3: { os: debian 12, nics: [{ network: lan, address: 192.168.0.23 }] }
+  a1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.24 }], vars: { k3s_node_labels: { tier: web } } }
 `
 /** The plays of the site that are about K3s itself. */
 const PLAYBOOK = `
@@ -43,7 +43,7 @@ const MEMBERS = `etcdctl --endpoints https://127.0.0.1:2379 --cacert ${TLS}/serv
 const WIPE =
   'systemctl disable -q k3s; systemctl kill -s KILL k3s; systemctl stop k3s; rm -rf /var/lib/rancher /etc/rancher /etc/systemd/system/k3s.service; systemctl daemon-reload'
 
-const DISK_LOST = `${WIPE}; rm -f /opt/bin/k3s*`
+const DISK_LOST = `${WIPE}; rm -f /opt/bin/k3s* /usr/local/bin/k3s*`
 
 /** Servers that vote, as one of them tells; others are shown with their status. */
 const voters = async (r: Rig, from: string): Promise<readonly string[]> =>
@@ -61,7 +61,7 @@ const serves = async (r: Rig, host: string): Promise<boolean> =>
   (
     await r.on(
       host,
-      'curl -fs -m 3 http://127.0.0.1:2381/health && /opt/bin/k3s kubectl get --raw /readyz',
+      'curl -fs -m 3 http://127.0.0.1:2381/health && PATH=$PATH:/opt/bin k3s kubectl get --raw /readyz',
     )
   ).code === 0
 
@@ -239,7 +239,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
         what: 'another machine has its name',
         before: [
           'a1',
-          `mkdir /etc/stray; sed -e 's/^node-name: .*/node-name: m3/' -e '$adata-dir: /etc/stray' /etc/rancher/k3s/config.yaml >/etc/stray.yaml; systemd-run -q --unit=stray /opt/bin/k3s agent --config /etc/stray.yaml`,
+          `mkdir /etc/stray; sed -e 's/^node-name: .*/node-name: m3/' -e '$adata-dir: /etc/stray' /etc/rancher/k3s/config.yaml >/etc/stray.yaml; systemd-run -q --unit=stray /usr/local/bin/k3s agent --config /etc/stray.yaml`,
         ],
         ready: async () =>
           /"address": ?"192\.168\.0\.24"/.test(

@@ -6,7 +6,9 @@ const SERVER = '10.17.4.27'
 const EXPORTS = '/etc/exports.d/fmc.exports'
 
 void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t => {
-  const r = await rig(t, 'nfsrole')
+  const r = await rig(t, 'nfsrole', {
+    hosts: ['hypervisor', 'loadbalancer1', 'postgresql1', 'worker1', 'storage1'],
+  })
   const storage = (script: string) => r.text('storage1', script)
   const mount = (share: string) =>
     `mkdir -p /mnt/t && mount -t nfs -o nfsvers=4.2 ${SERVER}:/srv/nfs/${share} /mnt/t`
@@ -28,7 +30,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
   })
 
   await t.test('the database host lists and writes its share, as whatever user', async t => {
-    const client = 'apt-get -qq -y install nfs-common >/dev/null'
+    const client = 'dnf -qy install nfs-utils >/dev/null'
     await Promise.all(['postgresql1', 'loadbalancer1'].map(h => r.text(h, client)))
     t.equal(
       await r.text(

@@ -22,9 +22,6 @@ function smallInventory(dir: string): string {
   return file
 }
 
-// On the hosts' own family: AlmaLinux. Debian's is proven by the whole site (test/site.test.ts).
-process.env['FMC_LAB_EL'] = 'el9'
-
 const DATA = '/var/lib/pgsql/data'
 const dir = mkdtempSync(join(tmpdir(), 'fmc-postgresql-'))
 t.teardown(() => rmSync(dir, { recursive: true, force: true }))

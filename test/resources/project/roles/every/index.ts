@@ -30,6 +30,11 @@ import {
 import { EVERY_BYTE, HOSTILE, LARGE } from '../../hostile.ts'
 
 const DIR = '/srv/every'
+/** Some that are missing, one that EL has; a service that runs then. */
+const PACKAGES: Readonly<Record<string, { packages: readonly string[]; unit: string }>> = {
+  debian: { packages: ['chrony', 'cron'], unit: 'chrony' },
+  el: { packages: ['chrony', 'jq', 'keepalived'], unit: 'chronyd' },
+}
 const note = (text: string) => $`printf '%s\n' ${text} >>/var/log/every.log`
 
 export default role({
@@ -46,8 +51,11 @@ export default role({
     await hostname(`${host.name}.test.internal`)
     await timezone('Europe/Madrid')
     await artifact('coredns', `${DIR}/coredns`, { validate: p => `${p} -version` })
-    if (host.os.family === 'debian') await packages('chrony', 'cron')
-    if (host.os.family === 'debian') await service('chrony', { state: 'stopped', enabled: false })
+    const brought = PACKAGES[host.os.family]
+    if (brought) {
+      await packages(...brought.packages)
+      await service(brought.unit, { state: 'stopped', enabled: false })
+    }
     // Nobody knows whether the packages bring it.
     await service('every-masked', { state: 'stopped', masked: true })
     await commands(vars.every_secret)

@@ -84,7 +84,7 @@ export default role({
     await attempt(() => kernelModule('no_such_module'))
     await attempt(() => $({ stdin: vars.every_secret })`cat >&2; exit 9`)
     await attempt(() => $({ timeoutSeconds: 1 })`exec sleep 120`)
-    if (host.os.family === 'debian') await attempt(() => packages('no-such-package'))
+    if (host.os.family !== 'flatcar') await attempt(() => packages('no-such-package'))
   },
   handlers: { never: () => $`touch /srv/r/handled` },
 })

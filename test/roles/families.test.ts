@@ -1,0 +1,102 @@
+// Roles on the operating systems that neither the site nor their own tests have them on.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
+
+const INVENTORY = `
+timezone: UTC
+domain: family.internal
+networks:
+  lan: { cidr: 192.168.0.0/24, mode: bridge, gateway: 192.168.0.1 }
+groups:
+  infra: { hosts: [debian] }
+  databases:
+    hosts: [debian]
+    vars:
+      postgresql_roles: [{ name: app, password: !secret postgresql_app }]
+      postgresql_databases: [{ name: app, owner: app }]
+      postgresql_hba: [{ database: app, user: app, address: lan }]
+  storage:
+    hosts: [debian, rocky]
+    vars:
+      nfs_exports: [{ path: /srv/nfs/shared, clients: [lan], mode: '1777' }]
+  firewalled:
+    hosts: [flatcar]
+    vars:
+      firewall_flows: [{ from: lan, to: flatcar, ports: [22] }]
+hosts:
+  debian: { os: debian 12, memory: 1GB, disks: [{ name: data, size: 1GB }], nics: [{ network: lan, address: 192.168.0.10 }] }
+  rocky: { os: rocky 9.5, disks: [{ name: data, size: 1GB }], nics: [{ network: lan, address: 192.168.0.11 }] }
+  flatcar: { os: flatcar, nics: [{ network: lan, address: 192.168.0.12 }] }
+`
+const PLAYBOOK = `
+import { play, playbook, together } from '${ROOT}/lib/index.ts'
+import corednsChrony from '${ROOT}/roles/coredns-chrony/index.ts'
+import firewall from '${ROOT}/roles/firewall/index.ts'
+import nfs from '${ROOT}/roles/nfs/index.ts'
+import postgresql from '${ROOT}/roles/postgresql/index.ts'
+export default playbook('families', [
+  together(
+    play('DNS and time', { hosts: 'infra', roles: [corednsChrony] }),
+    play('Firewall', { hosts: 'firewalled', roles: [firewall] }),
+  ),
+  play('Storage', { hosts: 'storage', roles: [nfs] }),
+  play('Database', { hosts: 'databases', roles: [postgresql] }),
+])
+`
+/** What somebody does by hand, and the tasks that notice it. */
+const DRIFT = [
+  {
+    host: 'debian',
+    role: 'coredns-chrony',
+    by: 'echo "# by hand" >>/etc/coredns/Corefile; systemctl stop chrony; chmod 600 /etc/chrony/chrony.conf',
+    mended: ['file /etc/chrony/chrony.conf', 'file /etc/coredns/Corefile', 'service chrony'],
+  },
+  {
+    host: 'debian',
+    role: 'postgresql',
+    by: 'echo "work_mem = 1MB" >>/etc/postgresql/15/main/conf.d/fmc.conf',
+    mended: ['file /etc/postgresql/15/main/conf.d/fmc.conf'],
+  },
+  ...['debian', 'rocky'].map(host => ({
+    host,
+    role: 'nfs',
+    by: 'echo "/srv/nfs/shared *(rw)" >>/etc/exports.d/fmc.exports; systemctl disable -q nfs-server',
+    mended: ['file /etc/exports.d/fmc.exports', 'service nfs-server'],
+  })),
+  { host: 'flatcar', role: 'firewall', by: 'nft delete table inet fmc', mended: ['own table'] },
+]
+
+void t.test('roles on other families', { timeout: 600_000 }, async t => {
+  const dir = t.testdir({ 'families.ts': PLAYBOOK })
+  const inventory = join(dir, 'inventory.yaml')
+  writeFileSync(inventory, INVENTORY)
+  const r = await rig(t, 'families', { inventory })
+  const play = ['play', join(dir, 'families.ts')] as const
+  const of = ({ changed }: FmcRun, host: string, role: string): readonly string[] =>
+    changed.flatMap(c => (c.startsWith(`${host} ${role}/`) ? [c.replace(/^[^/]*\//, '')] : []))
+
+  await t.test('from nothing, as predicted, and again', async t => {
+    const done = await proveRole(t, r, ...play)
+    for (const { host, role } of DRIFT)
+      t.ok(of(done, host, role).length > 0, `${role} did something on ${host}`)
+    t.equal(
+      await r.text('rocky', 'findmnt -no FSTYPE /srv/nfs; firewall-cmd --list-services'),
+      'ext4\ndhcpv6-client nfs ssh',
+    )
+    const dig = await r.inLan('dig', '+short', '@192.168.0.10', 'rocky.family.internal')
+    t.equal(dig.stdout, '192.168.0.11\n')
+  })
+
+  await t.test('drift made by hand is mended, as predicted, and nothing else', async t => {
+    for (const { host, by } of DRIFT) await r.text(host, by)
+    const done = await proveRole(t, r, ...play)
+    for (const { host, role, mended } of DRIFT)
+      t.strictSame(
+        of(done, host, role).filter(name => !name.startsWith('handler ')),
+        mended,
+        `${role} on ${host}`,
+      )
+  })
+})
