@@ -29,9 +29,10 @@ export function serialsScript(
   zones: readonly { readonly name: string; readonly path: string }[],
 ): string {
   const paths = quoteAll(zones.map(z => z.path))
+  // A server that is only slow must not be taken for one that serves nothing: its serial would go backwards.
   const lost = zones.map(
     z =>
-      `grep -qs ' ; serial$' -- ${quote(z.path)} || ! command -v dig >/dev/null || printf 'live %s %s\\n' ${quote(z.name)} "$(dig +short +norecurse +time=1 +tries=1 @127.0.0.1 ${quote(z.name)} SOA | sed -n 's/^[^ ;]* [^ ]* \\([0-9]*\\) .*/\\1/p')"`,
+      `grep -qs ' ; serial$' -- ${quote(z.path)} || ! command -v dig >/dev/null || printf 'live %s %s\\n' ${quote(z.name)} "$(dig +short +norecurse +time=5 +tries=2 @127.0.0.1 ${quote(z.name)} SOA | sed -n 's/^[^ ;]* [^ ]* \\([0-9]*\\) .*/\\1/p')"`,
   )
   return [
     `grep -sH ' ; serial$' -- ${paths} /dev/null`,

@@ -26,22 +26,25 @@ for (const { proto, port } of ports) {
   }
 }`
 
-/** Prints for each attempt whether there was an answer. UDP is asked four times. */
+/**
+ * Prints for each attempt whether there was an answer. UDP is asked six times. After a stall timers come before answers
+ * that are there already: whoever gives up looks once more.
+ */
 const TRY = `
 const net = require('net'), dgram = require('dgram')
-const attempts = JSON.parse(process.argv[1]), ms = 4000
+const attempts = JSON.parse(process.argv[1]), ms = 8000
 Promise.all(attempts.map(({ from, to, proto, port }) => new Promise(done => {
   if (proto === 'tcp') {
-    const s = net.connect({ host: to, port, localAddress: from, timeout: ms })
+    const s = net.connect({ host: to, port, localAddress: from })
     const end = yes => (s.destroy(), done(yes))
-    s.on('connect', () => end(true)).on('error', () => end(false)).on('timeout', () => end(false))
-    setTimeout(() => end(false), ms)
+    s.on('connect', () => end(true)).on('error', () => end(false))
+    setTimeout(() => setImmediate(end, false), ms)
   } else {
     const s = dgram.createSocket('udp4')
     const end = yes => { try { s.close() } catch {} done(yes) }
     s.on('message', () => end(true)).on('error', () => end(false))
-    s.bind(0, from, () => { for (const at of [0, 500, 1500, 2500]) setTimeout(() => { try { s.send('x', port, to, () => 0) } catch {} }, at) })
-    setTimeout(() => end(false), ms)
+    s.bind(0, from, () => { for (const at of [0, 500, 1500, 2500, 4500, 6500]) setTimeout(() => { try { s.send('x', port, to, () => 0) } catch {} }, at) })
+    setTimeout(() => setImmediate(end, false), ms)
   }
 }))).then(all => { console.log(JSON.stringify(all)); process.exit() })`
 

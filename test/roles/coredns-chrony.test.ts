@@ -14,7 +14,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
   })
   const infra = (script: string) => r.text('infra-cluster', script)
   const dig = (host: string, ...words: readonly string[]) =>
-    r.text(host, `dig +time=2 +tries=2 @${DNS} ${words.join(' ')}`)
+    r.text(host, `dig +time=5 +tries=6 @${DNS} ${words.join(' ')}`)
   const soa = async (zone: string) =>
     (await infra(`dig +short @${DNS} ${zone} SOA`)).split(' ')[2] ?? ''
   const pid = () => infra('systemctl show -P MainPID coredns')
@@ -63,7 +63,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     const ask = (host: string, server: string) =>
       r.text(
         host,
-        `bash -c "exec 3<>/dev/udp/${server}/123; { printf '\\043'; head -c 47 /dev/zero; } | dd bs=48 count=1 iflag=fullblock status=none >&3; timeout 2 head -c 48 <&3 | od -An -tu1 -N2"`,
+        `bash -c "exec 3<>/dev/udp/${server}/123; { printf '\\043'; head -c 47 /dev/zero; } | dd bs=48 count=1 iflag=fullblock status=none >&3; timeout 10 head -c 48 <&3 | od -An -tu1 -N2"`,
       )
     for (const host of ['worker1', 'loadbalancer1'])
       t.equal(judgeNtp(await ask(host, DNS)), true, host)

@@ -68,7 +68,7 @@ const DRIFT = [
   { host: 'flatcar', role: 'firewall', by: 'nft delete table inet fmc', mended: ['own table'] },
 ]
 
-void t.test('roles on other families', { timeout: 600_000 }, async t => {
+void t.test('roles on other families', { timeout: 900_000 }, async t => {
   const dir = t.testdir({ 'families.ts': PLAYBOOK })
   const inventory = join(dir, 'inventory.yaml')
   writeFileSync(inventory, INVENTORY)

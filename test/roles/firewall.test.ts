@@ -147,7 +147,7 @@ async function expected(): Promise<Map<string, string>> {
   return said
 }
 
-void t.test('firewall', { timeout: 300_000 }, async t => {
+void t.test('firewall', { timeout: 900_000 }, async t => {
   const r = await rig(t, 'firewall', { hosts: HOSTS })
   await r.inLan('ip', 'addr', 'add', `${WAN}/32`, 'dev', 'lo')
   const tunnel = await vpn(t, r)

@@ -86,7 +86,7 @@ t.test('two balancers of the cloud', async t => {
   await t.test('each VIP answers from outside the balancers', async t => {
     await until(
       async () => (await alive(r, 'loadbalancer1', 'api_6443')).length === 2,
-      20,
+      30,
       'two API servers are found alive',
     )
     t.strictSame(
@@ -96,19 +96,19 @@ t.test('two balancers of the cloud', async t => {
     )
     await until(
       async () => (await alive(r, 'loadbalancer1', 'web_80')).length === 1,
-      20,
+      30,
       'the web server is found alive',
     )
     const bodies = new Set<string>()
     for (let i = 0; i < 6; i++)
-      bodies.add((await r.inLan('curl', '-sk', '-m', '2', `https://${API}:6443/`)).stdout)
+      bodies.add((await r.inLan('curl', '-sk', '-m', '10', `https://${API}:6443/`)).stdout)
     t.strictSame([...bodies].sort(), ['master1', 'master2'], 'the LAN reaches both API servers')
-    const web = (await r.inLan('curl', '-s', '-m', '2', `http://${WEB}/`)).stdout
+    const web = (await r.inLan('curl', '-s', '-m', '10', `http://${WEB}/`)).stdout
     t.match(web, /^worker1 192\.168\.0\./, 'the LAN reaches the web')
     t.notMatch(web, /\.3[01]$/, 'which learns the client’s address, not the balancer’s')
     t.equal(
       await r
-        .text('storage1', `curl -sk -m 2 https://${API}:6443/`)
+        .text('storage1', `curl -sk -m 10 https://${API}:6443/`)
         .then(b => b.startsWith('master')),
       true,
       'another network does, too',
@@ -116,20 +116,25 @@ t.test('two balancers of the cloud', async t => {
     await second.stop()
     await until(
       async () => (await alive(r, 'loadbalancer1', 'api_6443')).length === 1,
-      20,
+      30,
       'a dead API server is taken out',
     )
-    t.equal((await r.inLan('curl', '-sk', '-m', '2', `https://${API}:6443/`)).stdout, 'master1')
+    t.equal((await r.inLan('curl', '-sk', '-m', '10', `https://${API}:6443/`)).stdout, 'master1')
   })
 
   await t.test('the holder is cut off', async t => {
     // The other balancer has the same view of the backends.
     await until(
-      async () => (await alive(r, 'loadbalancer2', 'api_6443')).length === 1,
-      20,
+      async () => (await alive(r, 'loadbalancer2', 'api_6443')).join() === 'master1',
+      30,
       'loadbalancer2 sees the API server',
     )
-    t.equal(await status(r, `https://${API}:6443/readyz`), '401')
+    await until(
+      async () => (await alive(r, 'loadbalancer2', 'web_80')).join() === 'worker1',
+      30,
+      'loadbalancer2 sees the web server',
+    )
+    t.equal(await status(r, `https://${API}:6443/readyz`, '-m', '10'), '401')
     const start = performance.now()
     await cut(r.state, 'loadbalancer1')
     t.teardown(() => heal(r.state, 'loadbalancer1'))
@@ -168,7 +173,7 @@ t.test('two balancers of the cloud', async t => {
       'loadbalancer1 is back',
     )
     for (const vip of [API, WEB]) {
-      await until(async () => (await holders(r, vip)).length === 1, 15, `one holder of ${vip}`)
+      await until(async () => (await holders(r, vip)).length === 1, 30, `one holder of ${vip}`)
       t.strictSame(await holders(r, vip), ['loadbalancer2'], 'who came back takes nothing away')
     }
   })
@@ -242,7 +247,17 @@ t.test('two balancers of the cloud', async t => {
       'the VIP moves',
     )
     t.comment(`the VIP moved after ${Math.round(took)} ms`)
-    t.equal(await status(r, `https://${API}:6443/readyz`), '401')
+    // Its new holder has the address before the LAN has heard of it.
+    await until(
+      async () => (await status(r, `https://${API}:6443/readyz`)) === '401',
+      10,
+      'the API answers there',
+    )
+    await until(
+      async () => (await holders(r, WEB)).join() === 'loadbalancer1',
+      10,
+      'the other VIP moves, too',
+    )
     const planned = await fmc('loadbalancers', '--dry-run')
     t.match(
       planned.tasks.find(e => e.host === 'loadbalancer2' && e.task === 'service haproxy'),
@@ -316,7 +331,11 @@ t.test('two balancers of the cloud', async t => {
     const failed = await r.fmcInVain('role', ROLE, 'loadbalancer2', ...port)
     t.equal(failed.code, 2)
     t.match(failed.failures.join('\n'), /haproxy runs this configuration/)
-    t.equal(await status(r, `https://${API}:6443/readyz`), '401', 'the API still answers')
+    t.equal(
+      await status(r, `https://${API}:6443/readyz`, '-m', '10'),
+      '401',
+      'the API still answers',
+    )
     const repaired = await fmc('loadbalancers')
     t.equal(repaired.code, 0, repaired.failures.join('\n'))
     t.strictSame((await fmc('loadbalancers')).changed, [])

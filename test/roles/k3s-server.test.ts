@@ -65,6 +65,24 @@ const serves = async (r: Rig, host: string): Promise<boolean> =>
     )
   ).code === 0
 
+/** A member of etcd learns some ms after the others what has been decided. */
+const untilVoters = (r: Rig, from: string, names: readonly string[], what = ''): Promise<number> =>
+  until(
+    async () => (await voters(r, from)).join() === names.join(),
+    30,
+    `${names.join(', ')} vote, as ${from} sees it ${what}`,
+  )
+
+/** A run that was killed keeps its lock on a host until that has learned of it. */
+const untilUnlocked = async (r: Rig, ...hosts: readonly string[]): Promise<void> => {
+  for (const host of hosts)
+    await until(
+      async () => (await r.on(host, 'flock -n /run/fmc.lock true')).code === 0,
+      60,
+      `no run is at work on ${host}`,
+    )
+}
+
 const SITE = ['play', 'site']
 /** From the second step on: a variable that restarts every server once. */
 const CHANGED = [...SITE, '-e', 'k3s_snapshot_retention=7']
@@ -123,7 +141,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
 
   await t.test('founded and joined exactly as the dry run says, then nothing to do', async t => {
     const done = await proveRole(t, r, ...SITE)
-    t.strictSame(await voters(r, 'm1'), ALL)
+    await untilVoters(r, 'm1', ALL)
     t.equal(statSync(kubeconfig).mode & 0o777, 0o600)
     const key = /client-key-data: (\S+)/.exec(readFileSync(kubeconfig, 'utf8'))?.[1] ?? 'none'
     t.notMatch(done.stdout + done.stderr, key, 'the key is in no event')
@@ -202,14 +220,15 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     'the founder loses its disk: it is rebuilt as predicted and founds nothing',
     async t => {
       await r.text('m1', WIPE)
-      await until(() => serves(r, 'm2'), 30, 'the others have a leader')
+      for (const host of ['m2', 'm3'])
+        await until(() => serves(r, host), 30, `the others have a leader: ${host}`)
       const planned = await r.fmc(...CHANGED, '--dry-run')
       const done = await r.fmc(...CHANGED)
       t.equal(done.code, 0, done.failures.join('\n'))
       t.strictSame(done.changed, planned.changed)
       t.match(done.recap, { unpredicted: 0, unneeded: 0 })
-      t.strictSame(await voters(r, 'm2'), ALL)
-      t.strictSame(await voters(r, 'm1'), ALL, 'the same cluster')
+      await untilVoters(r, 'm2', ALL)
+      await untilVoters(r, 'm1', ALL, '(the same cluster)')
     },
   )
 
@@ -250,7 +269,10 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       },
     ] as const
     await r.text('m3', WIPE)
+    for (const host of ['m1', 'm2'])
+      await until(() => serves(r, host), 30, `the others have a leader: ${host}`)
     await r.text('m1', '/opt/bin/k3s kubectl delete node m3')
+    await untilVoters(r, 'm1', ['m1', 'm2'])
     const before = await pids('m1', 'm2')
     for (const { what, says, ...o } of refusals) {
       await r.text(...(o.before as [string, string]))
@@ -261,7 +283,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       t.equal(refused.code, 2, what)
       t.match(text, says, what)
       await r.text(...(o.after as [string, string]))
-      t.strictSame(await voters(r, 'm1'), ['m1', 'm2'], what)
+      await untilVoters(r, 'm1', ['m1', 'm2'], what)
     }
     t.strictSame(await pids('m1', 'm2'), before, 'the others did not even restart')
     await r.text('m1', '/opt/bin/k3s kubectl delete node m3')
@@ -276,7 +298,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       refused.text,
       /k3s\.service is activating: .*401 Unauthorized.*the token in the secrets file/,
     )
-    t.strictSame(await voters(r, 'm1'), ['m1', 'm2'], 'the others are a cluster without it')
+    await untilVoters(r, 'm1', ['m1', 'm2'], '(the others are a cluster without it)')
   })
 
   await t.test(
@@ -288,9 +310,11 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
         env: { NODE_OPTIONS: '', FMC_LAB: r.name },
       })
       const learns = async () => (await voters(r, 'm1')).some(v => v.includes('learner=true'))
-      await until(learns, 60, 'm3 is a learner')
+      await until(learns, 180, 'm3 is a learner')
       runner.kill('SIGKILL')
+      await runner.end
       await kill(r.state, 'm3')
+      await untilUnlocked(r, 'm1', 'm2', 'a1')
       const blocked = await inside(r, inventory, ...SITE, '--limit', 'm1,m2')
       t.equal(blocked.code, 2, 'no other server is restarted meanwhile')
       t.match(blocked.text, /m3 has not joined yet/)
@@ -298,7 +322,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       await r.powerOn()
       const done = await r.fmc(...CHANGED)
       t.equal(done.code, 0, done.failures.join('\n'))
-      t.strictSame(await voters(r, 'm1'), ALL)
+      await untilVoters(r, 'm1', ALL)
     },
   )
 
@@ -341,26 +365,21 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
           await kill(r.state, host)
           t.not((await run.end).code, 0, `${host} lost its power at: ${task}`)
           await r.powerOn()
-          continue
+        } else {
+          if (blow === 'cut') await cut(r.state, host)
+          run.kill('SIGKILL')
+          await run.end
+          if (blow === 'wipe') await r.text(host, DISK_LOST)
+          else {
+            await sleep(LONGER_THAN_AN_ELECTION_MS)
+            await heal(r.state, host)
+          }
         }
-        if (blow === 'cut') await cut(r.state, host)
-        run.kill('SIGKILL')
-        await run.end
-        if (blow === 'wipe') await r.text(host, DISK_LOST)
-        else {
-          await sleep(LONGER_THAN_AN_ELECTION_MS)
-          await heal(r.state, host)
-        }
-        await until(
-          async () => (await r.on(host, 'flock -n /run/fmc.lock true')).code === 0,
-          30,
-          `no run is at work on ${host}`,
-        )
+        await untilUnlocked(r, ...ALL, 'a1')
       }
       const done = await r.fmc(...args)
       t.equal(done.code, 0, `${what} ${done.failures.join('\n')}`)
-      for (const host of ALL)
-        t.strictSame(await voters(r, host), ALL, `${what}: as ${host} sees it`)
+      for (const host of ALL) await untilVoters(r, host, ALL, what)
       t.strictSame((await r.fmc(...args)).changed, [], `${what}: nothing is left to do`)
     }
     const nodes = await r.text('m1', '/opt/bin/k3s kubectl get nodes --no-headers')

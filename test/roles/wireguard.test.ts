@@ -5,7 +5,7 @@ import t from 'tap'
 import { enterLab, sshCommand } from '../../lib/lab/index.ts'
 import { until } from '../rig/until.ts'
 import { proveRole, rig, run, ROOT } from '../rig/lab.ts'
-import { outageOf } from '../rig/outage.ts'
+import { answers, outageOf } from '../rig/outage.ts'
 
 const INVENTORY = `timezone: UTC
 domain: cloud.internal
@@ -30,7 +30,7 @@ hosts:
 `
 const ROLE = ['role', 'wireguard', 'hub,vps']
 
-void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }, async t => {
+void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }, async t => {
   const inventory = join(t.testdir({}), 'inventory.yaml')
   writeFileSync(inventory, INVENTORY)
   const edit = (from: string, to: string) =>
@@ -41,7 +41,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
   /** When the hub and the spoke have shaken hands. A road warrior that is silent may do so again at any time. */
   const shaken = async () => {
     const key = await r.text('vps', 'wg show wg0 public-key')
-    return r.text('hub', `wg show wg0 latest-handshakes | grep -F ${key}`)
+    return Number(await r.text('hub', `wg show wg0 latest-handshakes | grep -F ${key} | cut -f 2`))
   }
   /** wireguard-go tells its peers in any order. */
   const state = async () => {
@@ -75,8 +75,8 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
       await r.text('vps', 'ip -4 route get 10.17.3.9 | grep -o "dev wg0 src [0-9.]*"'),
       'dev wg0 src 10.17.0.2',
     )
-    await r.text('inside', 'ping -c 1 -W 2 10.17.0.2')
-    await r.text('vps', 'ping -c 1 -W 2 10.17.3.9')
+    await r.text('inside', 'ping -c 1 -w 30 10.17.0.2')
+    await r.text('vps', 'ping -c 1 -w 30 10.17.3.9')
   })
 
   await t.test('a road warrior with what `fmc wireguard client` prints', async t => {
@@ -88,15 +88,15 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
     const [config = '', code] = printed.stdout.split('\n\n\x1b')
     t.match(code, /[█▀▄]{20}/, 'a QR code')
     await r.on('roamer', 'umask 077; cat >/etc/wireguard/wg0.conf; wg-quick up wg0', config)
-    await r.text('roamer', 'ping -c 1 -W 3 10.17.3.9 && ping -c 1 -W 2 192.168.0.40')
-    await r.text('roamer', 'ping -c 1 -W 3 10.17.0.2')
+    await r.text('roamer', 'ping -c 1 -w 30 10.17.3.9 && ping -c 1 -w 30 192.168.0.40')
+    await r.text('roamer', 'ping -c 1 -w 30 10.17.0.2')
   })
 
   await t.test('a new peer and its network come while a connection stays', async t => {
     // One connection through the tunnel for the whole time, in which the spoke goes on talking.
     await r.text(
       'vps',
-      'systemd-run -q --collect socat TCP-LISTEN:7000,reuseaddr SYSTEM:"while sleep 0.1; do date; done"',
+      'systemd-run -q --collect socat TCP-LISTEN:7000,reuseaddr SYSTEM:"while sleep 0.1; do date; done"; until ss -Hltn sport = :7000 | grep -q .; do sleep 0.1; done',
     )
     const [command = '', ...args] = enterLab(
       r.state,
@@ -106,7 +106,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
     t.teardown(() => reader.kill())
     let heard = 0
     reader.stdout.on('data', () => heard++)
-    await until(() => Promise.resolve(heard > 3), 10, 'the connection')
+    await until(() => Promise.resolve(heard > 3), 30, 'the connection')
     const before = await shaken()
 
     const phone = await r.text('roamer', 'wg genkey | wg pubkey')
@@ -128,9 +128,11 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
       /^10.40.0.0\/16 dev wg0 scope link/,
     )
     const then = heard
-    await until(() => Promise.resolve(heard > then + 3), 5, 'the connection lives')
+    await until(() => Promise.resolve(heard > then + 3), 30, 'the connection lives')
     t.equal(reader.exitCode, null)
-    t.equal(await shaken(), before, 'no tunnel was made anew')
+    const later = (await shaken()) - before
+    // WireGuard itself takes new keys after 120 s.
+    t.ok(later === 0 || later >= 120, `no tunnel was made anew: ${later} s`)
   })
 
   await t.test(
@@ -139,12 +141,13 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
       const before = await state()
       edit('networks: [10.40.0.0/16]', 'networks: [10.40.0.0/16, 192.168.0.1/32]')
       const { result: ran, seconds } = await outageOf(r, '192.168.0.40', () =>
-        r.fmc(...ROLE, '-e', 'wireguard_guard_seconds=10'),
+        r.fmc(...ROLE, '-e', 'wireguard_guard_seconds=15'),
       )
       t.ok([2, 4].includes(ran.code), ran.failures.join('\n'))
       t.match(ran.failures.join('\n'), /undone at \S+Z|has fired|stopped answering|closed/)
-      t.comment(`SSH answered again after ${seconds} s (guard of 10 s)`)
+      t.comment(`SSH answered again after ${seconds} s (guard of 15 s)`)
       t.ok(seconds > 5, 'it was cut off')
+      await until(() => answers(r, '192.168.0.40'), 60, 'the hub answers again')
       edit('networks: [10.40.0.0/16, 192.168.0.1/32]', 'networks: [10.40.0.0/16]')
       t.equal(await state(), before)
       const next = await r.fmc(...ROLE)
@@ -202,7 +205,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 300_000 }
   await t.test('an interface that is gone is made again', async t => {
     await r.text('vps', 'ip link del wg0')
     t.strictSame(changes(await proveRole(t, r, ...ROLE)), ['vps: interface wg0'])
-    await r.text('vps', 'ping -c 1 -W 2 10.17.3.9')
+    await r.text('vps', 'ping -c 1 -w 30 10.17.3.9')
   })
 
   await t.test('what wg does not accept never replaces what works', async t => {
