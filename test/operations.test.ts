@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { cut, enterLab, heal, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
 import { ETCDCTL } from '../roles/k3s-common/state.ts'
 import { rig, ROOT } from './rig/lab.ts'
+import { until } from './rig/until.ts'
 
 const NEW = 'v1.36.4+k3s1'
 const HOSTS = ['lb1', 'lb2', 'master1', 'master2', 'master3', 'worker1']
@@ -82,7 +82,7 @@ const pageOf = (run: Run) => run.events.find(e => e.type === 'page')
 const texts = (run: Run, level: string): string[] =>
   pageOf(run)?.findings.flatMap(f => (f.level === level ? [f.text] : [])) ?? []
 
-void t.test('operations', { timeout: 500_000 }, async t => {
+void t.test('operations', { timeout: 900_000 }, async t => {
   const dir = t.testdir({
     'inventory.yaml': INVENTORY,
     playbooks: { 'cluster.ts': CLUSTER },
@@ -132,7 +132,8 @@ void t.test('operations', { timeout: 500_000 }, async t => {
       )
       first.kill('SIGKILL')
       await first.end
-      await sleep(500)
+      for (const host of HOSTS)
+        t.ok(await p.unlocked(host), `the command that was under way on ${host} has ended`)
       good(t, await p.startWithLab(...argv).end, 'the rest')
       const seen = await stop()
       t.comment(`k3s-upgrade, an API client every 100 ms: ${JSON.stringify(seen)}`)
@@ -252,6 +253,13 @@ void t.test('operations', { timeout: 500_000 }, async t => {
 
   await t.test('a master without power: said, and no upgrade beside it', async t => {
     await kill(r.state, 'master2')
+    // It may have led etcd: without a leader no other server is healthy either.
+    for (const host of ['master1', 'master3'])
+      await until(
+        async () => (await r.on(host, kubectl('get --raw /readyz'))).code === 0,
+        60,
+        `${host} goes on without master2`,
+      )
     // health takes no lock: it works beside a run.
     const [run, upgrade] = await Promise.all([
       fmc('play', 'health'),

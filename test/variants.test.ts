@@ -16,7 +16,7 @@ const BALANCERS = ['k8s-api-lb', 'loadbalancer1', 'loadbalancer2']
 const EDGE = ['hypervisor', 'vps']
 const CURL = ['curl', '-sk', '-m', '3', '--connect-timeout', '1']
 
-void t.test('a VPS in front, reached by a tunnel', { timeout: 600_000 }, async t => {
+void t.test('a VPS in front, reached by a tunnel', { timeout: 900_000 }, async t => {
   const r = await rig(t, 'variants', {
     inventory: join(ROOT, 'test/inventories/architecture-2.yaml'),
     hosts: [...EDGE, ...BALANCERS, 'master1', 'worker1'],
@@ -41,14 +41,20 @@ void t.test('a VPS in front, reached by a tunnel', { timeout: 600_000 }, async t
     for (const port of [80, 443])
       await until(
         async () => /^worker1 10\.17\.5\./.test(await asked(`http://${VPS}:${port}/`)),
-        15,
+        30,
         `the web answers on port ${port}`,
       )
   })
 
   await t.test('from there the API of K3s is not to be had, nor anything of the house', async t => {
-    const inside = await r.inLan(...CURL, '-w', '%{http_code}', `https://${API}:6443/readyz`)
-    t.match(inside.stdout, /401$/, 'it is there')
+    await until(
+      async () =>
+        (
+          await r.inLan(...CURL, '-w', '%{http_code}', `https://${API}:6443/readyz`)
+        ).stdout.endsWith('401'),
+      30,
+      'it is there',
+    )
     for (const [address, port] of [
       [VPS, 6443],
       [API, 6443],
@@ -79,7 +85,12 @@ void t.test('a VPS in front, reached by a tunnel', { timeout: 600_000 }, async t
       const ms = Math.round(performance.now() - start)
       t.comment(`${nth}, ${holder}: the web answered again after ${ms} ms`)
       t.ok(ms < 4000, `within 4 s: ${ms} ms`)
-      t.equal((await holders(r, WEB, left)).length, 1)
+      // Two may take it at the same moment, until they hear each other.
+      await until(
+        async () => (await holders(r, WEB, left)).length === 1,
+        30,
+        'one of those left holds the address',
+      )
     }
   })
 })

@@ -148,7 +148,7 @@ t.test('edit', async t => {
   t.same(await values(), { one: 'hunter23', two: 'x' }, 'a mistake can be mended')
   t.notMatch(said.join('\n'), 'hunter2')
   t.same(
-    readdirSync('/dev/shm').filter(name => name.startsWith('fmc-secrets-')),
+    readdirSync('/dev/shm').filter(name => name.startsWith(`fmc-secrets-${process.pid}-`)),
     [],
   )
 })

@@ -185,7 +185,7 @@ void t.test('plays in together run at the same time', async t => {
       await gate(
         'the other play is at work',
         () => Promise.resolve(hosts.read(mine === 'x' ? 'b' : 'a', `srv/${other}`) !== undefined),
-        { everySeconds: 0.05, timeoutSeconds: 10 },
+        { everySeconds: 0.05, timeoutSeconds: 60 },
       )
     })
   const ran = await hosts.run([

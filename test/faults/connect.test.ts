@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { cut, enterLab, heal } from '../../lib/lab/index.ts'
 import { run } from '../rig/lab.ts'
+import { until } from '../rig/until.ts'
 import {
   BIN,
   HOSTS,
@@ -54,7 +55,7 @@ class Real {
     })
     let over = false
     void running.end.then(() => (over = true))
-    await soon(() => Promise.resolve(over || running.text().includes('sudo password: ')), 40)
+    await soon(() => Promise.resolve(over || running.text().includes('sudo password: ')))
     running.type(`${password}\r`)
     const ran = await running.end
     return { ...ran, asked: ran.stdout.split('sudo password: ').length - 1 }
@@ -65,7 +66,7 @@ class Real {
   }
 }
 
-void t.test('hosts as they are reached in earnest', { timeout: 300_000 }, async t => {
+void t.test('hosts as they are reached in earnest', { timeout: 900_000 }, async t => {
   const p = await project(t, 'faults-connect')
   const real = new Real(p)
   const { identityFile, knownHostsFile } = p.rig.state.ssh
@@ -118,6 +119,12 @@ void t.test('hosts as they are reached in earnest', { timeout: 300_000 }, async 
           rm -f /run/touched`,
         ),
       ),
+    )
+    // sshd goes into the background before it listens.
+    await until(
+      async () => (await p.rig.inLan('bash', '-c', `exec 3<>/dev/tcp/${HOSTS.b}/2222`)).code === 0,
+      30,
+      'b listens on port 2222',
     )
     real.known(lines('a', 'c') + lines('b').replaceAll(HOSTS.b, `[${HOSTS.b}]:2222`) + lines('b'))
     const port = (name: Name) => (name === 'b' ? ', port: 2222' : '')

@@ -40,7 +40,7 @@ const reached =
       : all.slice(from).filter(e => e.type === 'task').length >= n
   }
 
-void t.test('runs that are interrupted or meet', { timeout: 400_000 }, async t => {
+void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t => {
   const p = await project(t, 'faults-interrupt')
   p.role('steps', STEPS, { handlers: HANDLERS })
 
@@ -138,7 +138,7 @@ void t.test('runs that are interrupted or meet', { timeout: 400_000 }, async t =
     p.role(
       'polite',
       `    await file('/run/p0', { content: 'x\\n', notify: 'note' })
-    await $({ creates: '/run/p2' })\`touch /run/p1; sleep 2; touch /run/p2\`
+    await $({ creates: '/run/p2' })\`touch /run/p1; ${untilToldTo('polite')}; touch /run/p2\`
     await file('/run/p3', { content: 'x\\n' })`,
       { handlers },
     )
@@ -146,6 +146,8 @@ void t.test('runs that are interrupted or meet', { timeout: 400_000 }, async t =
       const running = p.startWithLab('role', 'polite', host)
       t.ok(await soon(() => p.holds(host, 'test -e /run/p1')))
       interrupt(running)
+      t.ok(await soon(() => Promise.resolve(running.text().includes('press Ctrl-C again'))))
+      await p.rig.text(host, 'touch /run/go-polite')
       const polite = await running.end
       t.equal(polite.code, 130)
       t.match(polite.stderr, /stopping after the running tasks; press Ctrl-C again to end them/)
@@ -179,7 +181,7 @@ void t.test('runs that are interrupted or meet', { timeout: 400_000 }, async t =
       t.match(ran.events.at(-1), { type: 'recap', exitCode: 130 }, role)
       t.ok(took < 15_000, `${role}: it ended after ${took} ms`)
       t.ok(
-        await soon(() => p.holds(host, '! pgrep -f "^sleep 4321"'), 5),
+        await soon(() => p.holds(host, '! pgrep -f "^sleep 4321"')),
         `${role}: its processes on the host are dead`,
       )
       t.ok(await p.unlocked(host), role)
@@ -188,12 +190,12 @@ void t.test('runs that are interrupted or meet', { timeout: 400_000 }, async t =
   })
 
   await t.test('Ctrl-C twice while a host does not answer', async t => {
-    p.role('hang', '    await $`touch /run/hang; sleep 5`')
+    p.role('hang', '    await $`touch /run/hang; sleep 60`')
     const running = p.start('role', 'hang', 'c')
     t.ok(await soon(() => p.holds('c', 'test -e /run/hang')))
     await cut(p.rig.state, 'c')
     running.kill('SIGINT')
-    await soon(() => Promise.resolve(running.text().includes('press Ctrl-C again')))
+    t.ok(await soon(() => Promise.resolve(running.text().includes('press Ctrl-C again'))))
     const began = performance.now()
     running.kill('SIGINT')
     const ran = await running.end

@@ -162,7 +162,7 @@ export function start(
 }
 
 /** Asks until it holds; false when that takes longer than `seconds`. */
-export async function soon(holds: () => Promise<boolean>, seconds = 20): Promise<boolean> {
+export async function soon(holds: () => Promise<boolean>, seconds = 60): Promise<boolean> {
   const end = performance.now() + seconds * 1000
   for (;;) {
     if (await holds()) return true
@@ -229,12 +229,12 @@ export class Project {
   }
 
   /** Does this shell condition hold on the host? */
-  async holds(host: Name, condition: string): Promise<boolean> {
+  async holds(host: string, condition: string): Promise<boolean> {
     return (await this.rig.on(host, condition)).code === 0
   }
 
   /** Resolves when nobody holds the host's lock any more. */
-  unlocked(host: Name): Promise<boolean> {
+  unlocked(host: string): Promise<boolean> {
     return soon(() => this.holds(host, 'test ! -e /run/fmc.lock || flock -n /run/fmc.lock true'))
   }
 }

@@ -70,7 +70,7 @@ class Cluster {
   }
 
   /** Until a script succeeds; its last words otherwise. */
-  async until(host: Name, script: string, seconds = 30): Promise<true | string> {
+  async until(host: Name, script: string, seconds = 60): Promise<true | string> {
     const loop = `PATH=$PATH:/opt/bin; for i in $(seq ${seconds * 5}); do out=$(${script}) && exit 0; sleep 0.2; done; echo "$out"; exit 1`
     const { code, stdout, stderr } = await this.rig.on(host, loop)
     return code === 0 || stdout + stderr
@@ -81,7 +81,7 @@ class Cluster {
     await this.write(host, '/tmp/k3s.yaml', config)
     const { code, stderr } = await this.rig.on(
       host,
-      'rm -rf /tmp/k3s; timeout 15 /opt/bin/k3s server --config /tmp/k3s.yaml --data-dir /tmp/k3s --write-kubeconfig /tmp/k3s/k.yaml',
+      'rm -rf /tmp/k3s; timeout 60 /opt/bin/k3s server --config /tmp/k3s.yaml --data-dir /tmp/k3s --write-kubeconfig /tmp/k3s/k.yaml',
     )
     if (code !== 1) return `exit ${code}`
     return stderr
@@ -105,7 +105,7 @@ class Cluster {
   /** master1 is asked what it knows itself, and may learn of the last promotion a moment later than who was promoted. */
   async voters(expected: readonly string[]): Promise<void> {
     const name = `members: ${expected.join(', ')}`
-    await until(async () => (await this.members()).join() === expected.join(), 5, name)
+    await until(async () => (await this.members()).join() === expected.join(), 30, name)
   }
 }
 
@@ -130,11 +130,11 @@ void t.test('the K3s double', async t => {
 
   await t.test('a server founds a cluster', async t => {
     t.equal(await c.text('master1', code('/ping')), '000')
-    await c.write('master1', '/etc/k3s-double/slow-start', '2')
+    await c.write('master1', '/etc/k3s-double/slow-start', '8')
     await c.text('master1', 'systemctl start --no-block k3s')
-    t.equal(await c.until('master1', `test "$(${code('/readyz')})" = 503`, 5), true)
+    t.equal(await c.until('master1', `test "$(${code('/readyz')})" = 503`), true)
     t.equal(await c.text('master1', code('/ping')), '200', 'ping says nothing about the API')
-    t.equal(await c.until('master1', 'systemctl -q is-active k3s', 10), true)
+    t.equal(await c.until('master1', 'systemctl -q is-active k3s'), true)
     t.equal(await c.text('master1', code('/readyz')), '401')
     t.equal((await c.kubectl('get --raw /readyz')).stdout, 'ok')
     t.match(await c.text('master1', 'curl -s http://127.0.0.1:2381/health'), /"health":"true"/)
@@ -156,29 +156,40 @@ void t.test('the K3s double', async t => {
   })
 
   await t.test('two masters that join at once become voters one after the other', async t => {
-    const start = (host: Name) => c.text(host, 'systemctl start k3s')
-    await Promise.all([start('master2'), start('master3')])
+    // Whoever comes second shall find the first one still learning.
+    await c.write('master1', '/etc/k3s-double/promotion-stalls', '')
+    const log = 'journalctl -u k3s -o cat --no-pager'
+    for (const host of ['master2', 'master3'] as const)
+      await c.text(host, 'systemctl start --no-block k3s')
+    await until(
+      async () =>
+        /too many learner members in cluster/.test(
+          (await c.text('master2', log)) + (await c.text('master3', log)),
+        ),
+      30,
+      'one of them waits for the other',
+    )
+    await c.text('master1', 'rm -r /etc/k3s-double')
     await c.voters(VOTERS)
-    const log = await c.text('master2', 'journalctl -u k3s -o cat --no-pager')
-    const both = log + (await c.text('master3', 'journalctl -u k3s -o cat --no-pager'))
-    t.match(both, /too many learner members in cluster/)
+    for (const host of ['master2', 'master3'] as const)
+      t.equal(await c.until(host, 'systemctl -q is-active k3s'), true)
   })
 
   await t.test('an agent needs the agents’ token, and a node its password', async t => {
     await c.text('worker1', 'systemctl start --no-block k3s-agent')
     const said = (text: string) => `journalctl -u k3s-agent -o cat --no-pager | grep -q '${text}'`
-    t.equal(await c.until('worker1', said('401 Unauthorized'), 10), true)
+    t.equal(await c.until('worker1', said('401 Unauthorized')), true)
     await c.text(
       'worker1',
       `sed -i 's/token: right/token: agents/' ${CONFIG}; systemctl restart k3s-agent`,
     )
-    t.equal(await c.until('master1', 'k3s kubectl get node worker1 -o name', 10), true)
+    t.equal(await c.until('master1', 'k3s kubectl get node worker1 -o name'), true)
     await c.text(
       'worker1',
       'cp /etc/rancher/node/password /tmp; echo x >/etc/rancher/node/password',
     )
     await c.text('worker1', 'systemctl restart --no-block k3s-agent')
-    t.equal(await c.until('worker1', said('Node password rejected'), 10), true)
+    t.equal(await c.until('worker1', said('Node password rejected')), true)
     await c.text('worker1', 'cp /tmp/password /etc/rancher/node/; systemctl restart k3s-agent')
   })
 
@@ -194,7 +205,8 @@ void t.test('the K3s double', async t => {
     t.match((await c.kubectl('get nodes')).stdout, /worker1 +Ready,SchedulingDisabled/)
     await c.text('master1', 'k3s kubectl delete pdb app')
     t.equal((await c.kubectl(drain)).code, 0)
-    t.match((await c.kubectl('get pods -l app=app')).stdout, /Pending/)
+    const pending = 'k3s kubectl get pods -l app=app | grep -q Pending'
+    t.equal(await c.until('master1', pending), true)
     await c.text('master1', 'k3s kubectl uncordon worker1')
     t.equal(await c.until('master1', ready), true)
   })

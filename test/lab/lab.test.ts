@@ -84,7 +84,7 @@ void t.test('a lab from its start to its end', async t => {
   await t.test('every host reaches every other across the networks', async t => {
     const addresses = [...inventory.hosts.values()].map(h => h.address).join(' ')
     for (const name of names) {
-      const script = `for a in ${addresses}; do ping -c1 -W3 -q $a >/dev/null || echo $a; done`
+      const script = `for a in ${addresses}; do ping -c1 -W10 -q $a >/dev/null || echo $a; done`
       t.equal(await rig.text(name, script), '', `from ${name}`)
     }
   })
@@ -190,7 +190,7 @@ void t.test('a lab from its start to its end', async t => {
   })
 
   await t.test('a cut host is silent until it is healed', async t => {
-    const ping = 'ping -c1 -W1 -q 10.17.4.21 >/dev/null'
+    const ping = 'ping -c1 -W5 -q 10.17.4.21 >/dev/null'
     const reached = async (script: string) => (await rig.on('loadbalancer1', script)).code === 0
     t.ok(await reached(ping), 'reached before')
     await cut(state, 'master1')
@@ -246,6 +246,8 @@ void t.test(
       })
       const closed = once(child, 'close')
       while (groupPids(labKey(NAME)).length === 0) await sleep(10)
+      // Else it may be done before `down` has looked.
+      child.kill('SIGSTOP')
       await t.rejects(down(NAME), { message: /is being brought up or down by process/ })
       child.kill('SIGKILL')
       await closed

@@ -24,5 +24,5 @@ esac`)
   await t.rejects(waitForBoot('storage1', machine('[ $1 != is-system-running ] || sleep 60'), 1), {
     message: /it waits for none; failed: none/,
   })
-  await waitForBoot('storage1', machine('echo degraded; exit 1'), 5)
+  await waitForBoot('storage1', machine('echo degraded; exit 1'), 60)
 })

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { editFile, memoryDirectory, withScratch } from '../../lib/secrets/scratch.ts'
 
-const mine = () => readdirSync('/dev/shm').filter(name => name.startsWith('fmc-secrets-'))
+const mine = () =>
+  readdirSync('/dev/shm').filter(name => name.startsWith(`fmc-secrets-${process.pid}-`))
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 t.test('the text is on a private file in memory only while it is worked on', async t => {
@@ -30,7 +31,7 @@ t.test('the text is on a private file in memory only while it is worked on', asy
 t.test('a disk is no memory', async t => {
   t.equal(await memoryDirectory({}), '/dev/shm')
   t.equal(await memoryDirectory({ XDG_RUNTIME_DIR: t.testdir() }), '/dev/shm')
-  const own = '/dev/shm/fmc-test-runtime'
+  const own = `/dev/shm/fmc-test-runtime-${process.pid}`
   mkdirSync(own, { recursive: true })
   t.teardown(() => rmSync(own, { recursive: true }))
   t.equal(await memoryDirectory({ XDG_RUNTIME_DIR: own }), own)
@@ -73,6 +74,7 @@ t.test('what a SIGKILL left is removed by the next', async t => {
   const left = join('/dev/shm', `fmc-secrets-${pid}-abcdef`)
   mkdirSync(left, { mode: 0o700 })
   await withScratch('s.yaml', 'text', {}, path => {
+    t.notOk(existsSync(left))
     t.same(mine(), [basename(dirname(path))])
     return Promise.resolve()
   })

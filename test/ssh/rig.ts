@@ -40,7 +40,7 @@ const freePort = (): Promise<number> =>
   })
 
 const listening = async (port: number, child: ChildProcess): Promise<void> => {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 1200; i++) {
     if (child.exitCode !== null) throw new Error(`sshd ended with ${child.exitCode}`)
     const ok = await new Promise<boolean>(resolve => {
       const socket = net.connect(port, '127.0.0.1', () => {
@@ -117,11 +117,11 @@ export const startSshd = async (
   }
 }
 
-/** Waits for something that must become true soon; throws if it does not within 10 s. */
+/** Waits for something that must become true soon; throws if it does not within 30 s. */
 export const until = async (condition: () => boolean): Promise<void> => {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not within 10 s: ${condition.toString()}`)
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${condition.toString()}`)
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }

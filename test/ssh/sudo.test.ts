@@ -55,7 +55,7 @@ void t.test('becoming root', async t => {
       let asked = 0
       const open = (user: string, password: string | undefined = PASSWORD, boot?: string) =>
         openWith(
-          { ...LIMITS, graceMs: 600 },
+          LIMITS,
           sshd.target({
             transport,
             user,
