@@ -93,11 +93,14 @@ const reason = (error: unknown): string =>
 
 const unavailable = (spec: ArtifactSpec, tried: readonly string[]): TaskError =>
   new TaskError(
-    [`artifact ${spec.name} ${spec.version} (${spec.arch}) cannot be had:`, ...tried].join('\n  '),
+    [
+      `${spec.key ?? `artifact ${spec.name} ${spec.version} (${spec.arch})`} cannot be had:`,
+      ...tried,
+    ].join('\n  '),
     {
       hint:
         'url' in spec.source
-          ? `put ${fileName(spec.source.url)} with sha256 ${spec.sha256 ?? ''} into a directory and name it with --artifacts DIR or FMC_ARTIFACTS`
-          : `artifacts.${spec.name} in the inventory names this file`,
+          ? `put ${fileName(spec.source.url)} with sha256 ${spec.sha256 ?? ''} into a directory and name it with ${spec.key === undefined ? '--artifacts DIR or ' : ''}FMC_ARTIFACTS`
+          : `${spec.key ?? `artifacts.${spec.name}`} in the inventory names this file`,
     },
   )

@@ -36,6 +36,8 @@ export interface ArtifactOverride {
 /** An artifact for one architecture, overrides applied. */
 export interface ArtifactSpec {
   readonly name: string
+  /** The key of the inventory that messages name; default the artifact. */
+  readonly key?: string
   readonly arch: Arch
   readonly version: string
   readonly format: Format

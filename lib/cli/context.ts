@@ -49,7 +49,9 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
 const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> => {
   const { k3sVersions } = await import('../lab/k3s-double.ts')
   const debian = { name: 'debian', family: 'debian', version: '12' } as const
-  const el9 = new Set(lab.hosts.filter(h => h.personality === 'el9').map(h => h.name))
+  const real = new Set(
+    lab.hosts.filter(h => h.personality === 'el9' || h.image === true).map(h => h.name),
+  )
   return {
     ...inventory,
     knownHostsFile: join(lab.dir, 'known_hosts.vms'),
@@ -63,7 +65,7 @@ const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> 
         name,
         {
           ...host,
-          os: host.os.family === 'flatcar' || el9.has(name) ? host.os : debian,
+          os: host.os.family === 'flatcar' || real.has(name) ? host.os : debian,
           ssh: { ...host.ssh, identityFile: lab.ssh.identityFile },
         },
       ]),

@@ -98,12 +98,13 @@ const printStatus = async (options: Options): Promise<number> => {
     [
       host.name.padEnd(width),
       host.address.padEnd(15),
-      host.personality.padEnd(7),
+      (host.image === true ? 'image' : host.personality).padEnd(7),
       host.vm ? 'qemu  ' : 'nspawn',
       now,
     ].join('  '),
   )
   const notes = state.standIns.map(text => `  - ${text}`)
+  const images = state.fromImages.map(text => `  - ${text}`)
   const skipped = state.skippedRoles.map(({ role, why }) => `  - ${role}: ${why}`)
   const parts = [
     `lab ${state.name} in ${state.dir}`,
@@ -114,6 +115,7 @@ const printStatus = async (options: Options): Promise<number> => {
           `Not in this lab, unless a role makes them: ${state.absent.join(', ')} (fmc lab up boots them)`,
         ]
       : []),
+    ...(images.length > 0 ? ['', 'From root file systems of lab.images:', ...images] : []),
     ...(notes.length > 0 ? ['', 'What is not the real thing:', ...notes] : []),
     ...(skipped.length > 0 ? ['', 'Roles left out:', ...skipped] : []),
   ]

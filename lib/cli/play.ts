@@ -105,7 +105,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   const signals = listen()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   if (lab)
-    for (const text of lab.standIns)
+    for (const text of [...lab.standIns, ...lab.fromImages])
       report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
   for (const [role, why] of skip)
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })

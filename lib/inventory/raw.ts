@@ -1,4 +1,5 @@
 import type { SecretRef } from './secret-ref.ts'
+import type { Os } from './types.ts'
 
 /** inventory.yaml as it is written; lib/inventory/schema.ts says what each key means. */
 export type RawValue =
@@ -75,6 +76,12 @@ export interface RawGroup {
   readonly vars?: RawVars | undefined
 }
 
+export interface RawLabImage {
+  readonly url: string
+  readonly sha256: string
+  readonly repo?: string | undefined
+}
+
 export interface RawInventory {
   readonly timezone: string
   readonly domain: string
@@ -92,6 +99,8 @@ export interface RawInventory {
         >
       >
     | undefined
+  readonly lab?:
+    { readonly images?: Readonly<Partial<Record<Os['name'], RawLabImage>>> | undefined } | undefined
   readonly networks: Readonly<Record<string, RawNetwork>>
   readonly vips?: Readonly<Record<string, RawVip>> | undefined
   readonly all?: Omit<RawGroup, 'hosts' | 'children'> | undefined

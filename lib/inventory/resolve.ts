@@ -1,4 +1,5 @@
 import { dirname, resolve as resolvePath } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { groupTree, type GroupTree } from './groups.ts'
 import { parseCidr } from './net.ts'
 import type { RawDisk, RawHost, RawInventory, RawNic, RawSsh, RawValue } from './raw.ts'
@@ -73,8 +74,19 @@ export function resolveInventory(
     secretsFile: resolvePath(dirname(resolvePath(file)), raw.secrets ?? 'secrets.age'),
     knownHostsFile: resolvePath(dirname(resolvePath(file)), 'known_hosts'),
     artifacts: (raw.artifacts ?? {}) as Inventory['artifacts'],
+    lab: {
+      images: Object.fromEntries(
+        Object.entries(raw.lab?.images ?? {}).map(([os, { repo, ...image }]) => [
+          os,
+          { ...image, repo: repo === undefined ? undefined : directoryOf(repo, file) },
+        ]),
+      ),
+    },
   }
 }
+
+const directoryOf = (repo: string, file: string): string =>
+  repo.startsWith('file:') ? fileURLToPath(repo) : resolvePath(dirname(resolvePath(file)), repo)
 
 /** eth0, eth1 … in the order of the list; the interface of a VPN is no further card. */
 export function defaultDevice(raw: RawInventory, host: RawHost, position: number): string {

@@ -127,6 +127,37 @@ const artifact = z.strictObject({
     .describe('The finished binary on this machine, instead of a download'),
 })
 
+const rootfs = {
+  url: text(
+    /^(https?:\/\/[^/\s]+|file:\/\/)\/\S*[^/\s]$/,
+    'the URL of a file: https://, http:// or file:///',
+  ).describe('tar archive of the root file system, plain or packed with gzip, xz or zstd'),
+  sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
+}
+const rootfsWithRepo = z.strictObject({
+  ...rootfs,
+  repo: text(
+    /^(file:\/\/\/|(?!\w+:\/\/))./,
+    'a directory on this machine or a file:/// URL: a lab host has no Internet',
+  )
+    .optional()
+    .describe(
+      'Directory of packages with their index (createrepo_c, apt-ftparchive), relative to this file; without it the host can install none',
+    ),
+})
+
+const lab = z.strictObject({
+  images: z
+    .strictObject({
+      almalinux: rootfsWithRepo.optional(),
+      rocky: rootfsWithRepo.optional(),
+      debian: rootfsWithRepo.optional(),
+      flatcar: z.strictObject(rootfs).optional(),
+    })
+    .optional()
+    .describe("Real root file systems: the lab's hosts of that OS run from them"),
+})
+
 /** inventory.yaml as it is written. Unknown keys are errors. References are checked in check.ts. */
 export const inventorySchema = z.strictObject({
   timezone: text(
@@ -146,6 +177,7 @@ export const inventorySchema = z.strictObject({
     .record(z.string(), artifact)
     .optional()
     .describe('Overrides of files/artifacts.yaml'),
+  lab: lab.optional().describe('What `--lab` makes of this inventory'),
   networks: z.record(text(NAME, 'a network name: a-z, 0-9, - and _'), network),
   vips: z.record(text(NAME, 'a VIP name: a-z, 0-9, - and _'), vip).optional(),
   all: z.strictObject({ ssh: z.strictObject(ssh).optional(), vars: vars.optional() }).optional(),

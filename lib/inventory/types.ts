@@ -102,6 +102,15 @@ export interface Vip {
   readonly preferred: string | undefined
 }
 
+/** A root file system that the lab's hosts of one OS run from. */
+export interface LabImage {
+  /** https://, http:// or file:///, of a tar archive. */
+  readonly url: string
+  readonly sha256: string
+  /** Directory of packages with their index, absolute. */
+  readonly repo: string | undefined
+}
+
 /** The whole inventory, resolved. Pattern lookup: lib/inventory/patterns.ts. */
 export interface Inventory {
   readonly file: string
@@ -129,4 +138,5 @@ export interface Inventory {
       }
     >
   >
+  readonly lab: { readonly images: Readonly<Partial<Record<Os['name'], LabImage>>> }
 }

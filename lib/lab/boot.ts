@@ -8,7 +8,8 @@ import { leaderOf, startMachine } from './machine.ts'
 import { plugIn } from './network.ts'
 import { cacheDir } from './paths.ts'
 import { accelerator, startVm } from './qemu.ts'
-import type { LabHost, Personality } from './state.ts'
+import { personalityOf, type Rootfs } from './rootfs.ts'
+import type { LabHost } from './state.ts'
 import type { HostPlan } from './topology.ts'
 import { vmImage } from './vm-images.ts'
 
@@ -16,17 +17,13 @@ import { vmImage } from './vm-images.ts'
 export const alive = (host: LabHost): boolean =>
   startTime(host.pid) === host.startTime && (host.vm || leaderOf(host.pid) !== undefined)
 
-/** What the lab makes of a host's operating system; a virtual machine of EL is one of Debian. */
-export const personalityOf = ({ os }: Pick<Host, 'os'>, vm = false): Personality => {
-  if (os.family === 'flatcar') return 'flatcar'
-  return os.family === 'el' && !vm ? 'el9' : 'debian'
-}
-
 export interface BootOptions {
   /** The lab's directory. */
   readonly dir: string
   readonly key: string
   readonly images: Images
+  /** What lab.images names for the host's OS; a virtual machine has a disk of its own. */
+  readonly rootfs: Rootfs | undefined
   /** WireGuard in userland, where the kernel has none. */
   readonly wireguard: string | undefined
   readonly vm: boolean
@@ -53,6 +50,7 @@ export const boot = async (host: Host, place: HostPlan, options: BootOptions): P
     address: host.address,
     netns: place.netns,
     personality: personalityOf(host, options.vm),
+    image: !options.vm && options.rootfs !== undefined,
     vm: options.vm,
     pid,
     startTime,
@@ -87,6 +85,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
     os: host.os,
     personality: personalityOf(host),
     images: o.images,
+    rootfs: o.rootfs,
     disks,
     place,
     wireguard: o.wireguard,

@@ -32,13 +32,13 @@ const BOOTSTRAPPED = ['debian', 'flatcar'] as const
 const PERSONALITIES = ['debian', 'el9', 'flatcar'] as const
 const LEFT_OUT = ['doc', 'man', 'locale', 'info', 'lintian']
 
-/** Where the result of a step is cached: made anew when a file below files/lab that it uses changes. */
-export const at = (step: string, matches: RegExp): string =>
-  join(cacheDir(), 'lab', `${step}-${definition(matches)}`)
+/** Where the result of a step is cached: made anew when a file below files/lab that it uses changes, or `more`. */
+export const at = (step: string, matches: RegExp, more = ''): string =>
+  join(cacheDir(), 'lab', `${step}-${definition(matches, more)}`)
 
-const definition = (matches: RegExp): string => {
+const definition = (matches: RegExp, more: string): string => {
   const root = labFiles()
-  const hash = createHash('sha256').update(SUITE + FORMAT)
+  const hash = createHash('sha256').update(SUITE + FORMAT + more)
   const names = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name).slice(root.length + 1))
@@ -121,7 +121,12 @@ export const once = async (path: string, make: (dir: string) => Promise<void>): 
     const dir = `${path}.new`
     rmSync(dir, { recursive: true, force: true })
     mkdirSync(dir)
-    await make(dir)
+    try {
+      await make(dir)
+    } catch (error) {
+      rmSync(dir, { recursive: true, force: true })
+      throw error
+    }
     renameSync(dir, path)
     removeOld(path)
   })

@@ -20,6 +20,7 @@ import { installKeys } from './keys.ts'
 import { moduleTree } from './modules.ts'
 import { netnsPath } from './paths.ts'
 import { prepareElRelease } from './el-release.ts'
+import { PACKAGES, type Rootfs } from './rootfs.ts'
 import { prepareRouter } from './router.ts'
 import type { Personality } from './state.ts'
 import type { HostPlan } from './topology.ts'
@@ -36,6 +37,8 @@ export interface MachineSpec {
   readonly os: Os
   readonly personality: Personality
   readonly images: Images
+  /** Instead of the personality's. */
+  readonly rootfs: Rootfs | undefined
   readonly disks: readonly DiskFile[]
   readonly place: HostPlan
   /** WireGuard in userland, where the kernel has none. */
@@ -75,7 +78,8 @@ export const startMachine = async (
   const console = join(spec.dir, 'console.log')
   const fd = openSync(console, 'w', 0o600)
   const groups = makeGroups(spec.key, spec.name)
-  const args = [groups.join(' '), spec.images.roots[spec.personality], spec.dir, spec.personality]
+  const root = spec.rootfs?.root ?? spec.images.roots[spec.personality]
+  const args = [groups.join(' '), root, spec.dir, spec.personality]
   const child = spawn(
     'unshare',
     ['-m', 'sh', '-ec', START, 'sh', ...args, ...nspawnArguments(spec)],
@@ -121,9 +125,11 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   ...packageSource(spec),
 ]
 
-const packageSource = ({ personality, images }: MachineSpec): string[] => {
-  if (personality === 'debian') return [`--bind-ro=${images.mirror}:/srv/mirror`]
-  return personality === 'el9' ? [`--bind-ro=${images.repo}:/srv/repo`] : []
+const packageSource = ({ personality, images, rootfs }: MachineSpec): string[] => {
+  const place = PACKAGES[personality]
+  const own = personality === 'debian' ? images.mirror : images.repo
+  const from = rootfs === undefined ? own : rootfs.repo
+  return place === undefined || from === undefined ? [] : [`--bind-ro=${from}:${place}`]
 }
 
 /** Data disks are /dev/vdb, /dev/vdc … as on a virtual machine; by-id links point there. */
@@ -162,7 +168,7 @@ const prepareRoot = (spec: MachineSpec): void => {
   writeFileSync(join(etc, 'hosts'), ['127.0.0.1 localhost', ...names, ''].join('\n'))
   if (spec.disks.length > 0) prepareDisks(etc, spec.disks)
   prepareRouter(etc, spec.place)
-  if (spec.personality === 'el9') prepareElRelease(upper, spec.os)
+  if (spec.personality === 'el9' && spec.rootfs === undefined) prepareElRelease(upper, spec.os)
   writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
 }
 

@@ -25,6 +25,7 @@ export const standIns = (
   const machines = hosts.filter(host => !host.vm)
   const guests = (family: string) =>
     hosts
+      .filter(host => host.image !== true)
       .filter(host => inventory.hosts.get(host.name)?.os.family === family)
       .map(host => host.name)
   const result: string[] = []
@@ -67,6 +68,8 @@ export const standIns = (
   )
   const of = (...personalities: Personality[]) =>
     machines.filter(host => personalities.includes(host.personality)).map(host => host.name)
+  const own = (...personalities: Personality[]) =>
+    of(...personalities).filter(name => hosts.find(h => h.name === name)?.image !== true)
   const note = (names: readonly string[], needed: boolean, text: (on: string) => string) =>
     add(
       needed && names.length > 0,
@@ -85,7 +88,7 @@ export const standIns = (
       `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
   )
   note(
-    of('flatcar'),
+    own('flatcar'),
     true,
     on =>
       `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
@@ -97,7 +100,7 @@ export const standIns = (
       `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only said to be there${on}: proves nothing about iSCSI or encrypted volumes`,
   )
   note(
-    of('debian', 'el9', 'flatcar'),
+    own('debian', 'el9', 'flatcar'),
     !kernelHas('nfs4'),
     on =>
       `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
@@ -113,3 +116,20 @@ export const standIns = (
   )
   return result
 }
+
+/** Which hosts run from which root file system of lab.images, and what they cannot do there. */
+export const fromImages = (inventory: Inventory, hosts: readonly LabHost[]): string[] =>
+  Object.entries(inventory.lab.images).flatMap(([os, { url, sha256, repo }]) => {
+    const names = hosts
+      .filter(h => h.image === true && inventory.hosts.get(h.name)?.os.name === os)
+      .map(h => h.name)
+    if (names.length === 0) return []
+    const limits = [
+      ...(os === 'flatcar' || repo !== undefined
+        ? []
+        : [`no package can be installed (it has no repo)`]),
+      ...(kernelHas('nfs4') ? [] : ['NFS cannot be mounted, for this kernel has none']),
+    ]
+    const what = `the root file system of lab.images.${os} (${names.join(', ')}): ${url}, sha256 ${sha256}`
+    return [[what, ...limits].join('; ')]
+  })

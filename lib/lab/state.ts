@@ -12,6 +12,8 @@ export interface LabHost {
   readonly address: string
   readonly netns: string
   readonly personality: Personality
+  /** Its root file system is that of lab.images for its OS, not the personality's. */
+  readonly image?: boolean
   /** A QEMU machine with its own kernel instead of systemd-nspawn. */
   readonly vm: boolean
   /** Process id of systemd-nspawn or of QEMU, and when it started (guards against reuse). */
@@ -46,6 +48,8 @@ export interface LabState {
   }
   /** What stands in for what, and what that does not prove. */
   readonly standIns: readonly string[]
+  /** Hosts that run from root file systems of lab.images. */
+  readonly fromImages: readonly string[]
   readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
   /** Variables that hold in the lab only. */
   readonly vars: Readonly<Record<string, string | number | boolean | readonly string[]>>
@@ -64,13 +68,18 @@ export interface LabArtifact {
 }
 
 /** What the state of a lab of an older fmc means. */
-const BEFORE_CHOICE = { chosen: 'all', absent: [], planned: { vars: {}, artifacts: {} } } as const
+const BEFORE = {
+  chosen: 'all',
+  absent: [],
+  planned: { vars: {}, artifacts: {} },
+  fromImages: [],
+} as const
 
 /** The state of a lab, or undefined when there is none (or only a half-made one). */
 export const readState = (name: string): LabState | undefined => {
   try {
     const state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
-    return (state.version as number) === 1 ? { ...BEFORE_CHOICE, ...state } : undefined
+    return (state.version as number) === 1 ? { ...BEFORE, ...state } : undefined
   } catch {
     return undefined
   }

@@ -16,7 +16,8 @@ import { leaderOf } from './machine.ts'
 import { makeSwitches } from './network.ts'
 import { labDir, labKey, netnsPath } from './paths.ts'
 import { prerequisites } from './prerequisites.ts'
-import { standIns } from './standins.ts'
+import { rootFileSystems } from './rootfs.ts'
+import { fromImages, standIns } from './standins.ts'
 import { readState, writeState } from './state.ts'
 import type { LabHost, LabState } from './state.ts'
 import { topology } from './topology.ts'
@@ -107,7 +108,10 @@ const isOf = (inventory: Inventory, state: LabState | undefined): state is LabSt
 const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string => {
   const hosts = [...inventory.hosts.values()]
     .filter(h => chosen === 'all' || chosen.includes(h.name))
-    .map(h => [h.name, h.os, h.nics, h.disks, h.address, h.vars['hypervisor_uplink']])
+    .map(h => [
+      ...[h.name, h.os, h.nics, h.disks, h.address, h.vars['hypervisor_uplink']],
+      inventory.lab.images[h.os.name],
+    ])
   const what = JSON.stringify([hosts, [...inventory.networks.values()]])
   return createHash('sha256').update(what).digest('hex')
 }
@@ -126,6 +130,7 @@ const build = async (
 ): Promise<LabState> => {
   const [dir, key, started] = [labDir(plan.name), labKey(plan.name), Date.now()]
   mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const roots = await rootFileSystems(inventory, wanted, plan.log)
   const files = await images(plan.log)
   const made = await programs(inventory, wanted, plan)
   const wireguard = made.artifacts[WIREGUARD]?.path
@@ -154,6 +159,7 @@ const build = async (
     controllerNetns: wiring.controllerNetns,
     ssh: { user: 'root', identityFile, knownHostsFile },
     standIns: [],
+    fromImages: [],
     skippedRoles: made.skippedRoles,
     vars: {
       // Not where the real cloud's is.
@@ -174,13 +180,16 @@ const build = async (
       if (place === undefined) throw new Error(`no place for ${host.name}`)
       const before = plan.state?.hosts.find(h => h.name === host.name)
       const vm = plan.vm?.includes(host.name) ?? before?.vm ?? false
-      return boot(host, place, { dir, key, images: files, wireguard, vm, before, log: plan.log })
+      const rootfs = roots.get(host.os.name)
+      const common = { dir, key, images: files, wireguard, log: plan.log }
+      return boot(host, place, { ...common, rootfs, vm, before })
     }),
   )
   state = { ...state, hosts: inOrder(inventory, [...state.hosts, ...booted]) }
   state = {
     ...state,
     standIns: [...standIns(inventory, state.hosts, WIREGUARD in state.artifacts), ...vms.standIns],
+    fromImages: fromImages(inventory, state.hosts),
   }
   writeState(state)
   await waitUntilReady(state)

@@ -13,6 +13,7 @@ type Row = readonly [
 const API = '    address: 192.168.0.32'
 const LB2 = 'nics: [{ network: lan, address: 192.168.0.31 }]'
 
+const SHA256 = 'ab'.repeat(32)
 const VPN = 'vpn: { cidr: 10.17.0.0/24, mode: wireguard, gateway: 10.17.0.1, router: hv }'
 const withVpn = (text: string) => ['vips:\n', `  ${text}\nvips:\n`] as const
 
@@ -56,6 +57,43 @@ const ERRORS: readonly Row[] = [
     [['  hv: { os: rocky 9.5, ', '  ‸hv: { ']],
     'os is missing',
     /expected a text/,
+  ],
+  [
+    'image of the lab for an OS that there is not',
+    [['all: {}', 'lab: { images: { ‸almalinx: {} } }\nall: {}']],
+    'unknown key almalinx',
+    'did you mean almalinux?',
+  ],
+  [
+    'image of the lab without a sha256',
+    [['all: {}', 'lab: { images: { ‸rocky: { url: https://a.example/r.tar.xz } } }\nall: {}']],
+    'sha256 is missing',
+    /expected/,
+  ],
+  [
+    'image of the lab from nowhere',
+    [['all: {}', `lab: { images: { rocky: { url: ‸r.tar.xz, sha256: ${SHA256} } } }\nall: {}`]],
+    /lab\.images\.rocky\.url: expected the URL of a file: https:\/\/, http:\/\/ or file:\/\/\/, got "r.tar.xz"/,
+  ],
+  [
+    'packages of the lab on the Internet',
+    [
+      [
+        'all: {}',
+        `lab: { images: { rocky: { url: file:///r.tar, sha256: ${SHA256}, repo: ‸https://a.example/r } } }\nall: {}`,
+      ],
+    ],
+    /expected a directory on this machine or a file:\/\/\/ URL: a lab host has no Internet/,
+  ],
+  [
+    'packages for Flatcar',
+    [
+      [
+        'all: {}',
+        `lab: { images: { flatcar: { url: file:///f.tar, sha256: ${SHA256}, ‸repo: r } } }\nall: {}`,
+      ],
+    ],
+    'unknown key repo',
   ],
   ['wrong type', [['vcpu: 4', 'vcpu: ‸four']], 'hosts.hv.vcpu: expected a number, got "four"'],
   [

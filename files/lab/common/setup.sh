@@ -2,6 +2,7 @@
 # Done to every image; $1 is its root.
 set -eu
 root=$1
+mkdir -p "$root/etc/systemd/system" "$root/etc/ssh" "$root/etc/tmpfiles.d"
 
 # Units a machine of the lab does not need; firstboot and wait-online stall for two minutes.
 for unit in systemd-firstboot.service systemd-networkd-wait-online.service systemd-networkd.service \
