@@ -113,12 +113,22 @@ const NEEDS = [
 ] as const
 
 /** Where the lab writes into a root file system: a link might lead out of it. */
-const PLACES = ['etc', 'etc/ssh', 'etc/systemd', 'etc/systemd/system', 'root', 'usr', 'usr/lib', 'var']
+const PLACES = [
+  'etc',
+  'etc/ssh',
+  'etc/systemd',
+  'etc/systemd/system',
+  'root',
+  'usr',
+  'usr/lib',
+  'var',
+]
 const QUIET = { throwIfNoEntry: false } as const
 
 const check = (root: string, os: Os['name'], what: string): void => {
   const link = PLACES.find(place => lstatSync(join(root, place), QUIET)?.isSymbolicLink())
-  if (link !== undefined) throw new FmcError(`${what}: /${link} is a link, and the lab writes there`)
+  if (link !== undefined)
+    throw new FmcError(`${what}: /${link} is a link, and the lab writes there`)
   const missing = NEEDS.filter(need => !need.paths.some(path => there(join(root, path))))
   if (missing.length > 0)
     throw new FmcError(

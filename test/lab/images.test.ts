@@ -166,7 +166,9 @@ hosts:
     )
   write(packed)
   const inventory = await loadInventory(file)
-  const roots = await rootFileSystems(inventory, [...inventory.hosts.values()], t.comment)
+  const roots = await rootFileSystems(inventory, [...inventory.hosts.values()], text =>
+    t.comment(text),
+  )
   t.teardown(() => {
     for (const { root } of roots.values()) rmSync(dirname(root), { recursive: true })
   })
