@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 import { exec } from './exec.ts'
-import { cacheDir } from './paths.ts'
 import { installPackages, present } from './prerequisites.ts'
 
 /** New enough for what the lab builds; fetched through the module proxy where the machine's Go is older. */

@@ -10,9 +10,10 @@ import {
   utimesSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 import { all, exec } from './exec.ts'
 import { whenUnlocked } from './lock.ts'
-import { cacheDir, labFiles } from './paths.ts'
+import { labFiles } from './paths.ts'
 import type { Personality } from './state.ts'
 
 /** Directories of finished images; machines stand on them and never write there. */
