@@ -7,12 +7,13 @@ const root = join(import.meta.dirname, '..')
 /** What each part of lib may import. A part is a folder, or a file of lib itself. */
 const MAY: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  'cache-dir': [],
   shell: ['errors'],
   ssh: ['errors', 'shell'],
   secrets: ['errors', 'shell', 'inventory'],
-  inventory: ['errors', 'secrets'],
+  inventory: ['errors', 'cache-dir', 'secrets'],
   import: ['errors', 'inventory'],
-  artifacts: ['errors', 'inventory'],
+  artifacts: ['errors', 'cache-dir', 'inventory'],
   firewall: ['errors', 'inventory'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events'],
@@ -28,9 +29,10 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'report/diff',
   ],
   engine: ['errors', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
-  lab: ['errors', 'shell', 'inventory', 'artifacts', 'secrets'],
+  lab: ['errors', 'cache-dir', 'shell', 'inventory', 'artifacts', 'secrets'],
   cli: [
     'errors',
+    'cache-dir',
     'shell',
     'ssh',
     'facts',

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { cacheDir as userCache } from '../cache-dir.ts'
 import type { ArtifactOptions, CheckedFile } from './types.ts'
 
 const TEMPORARY = '.part-'
@@ -11,7 +11,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Where downloads are kept, each under its sha256. */
 export const cacheDirectory = ({ cacheDir, env = process.env }: ArtifactOptions): string =>
-  cacheDir ?? join(env.FMC_CACHE || join(env.HOME ?? homedir(), '.cache/fmc'), 'artifacts')
+  cacheDir ?? join(userCache(env), 'artifacts')
 
 /** sha256 and size of a file; undefined when there is none. */
 export const checked = async (path: string): Promise<CheckedFile | undefined> => {

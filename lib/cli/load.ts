@@ -10,10 +10,11 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { cacheDir } from '../cache-dir.ts'
 import { FmcError, UsageError } from '../errors.ts'
 import type { Playbook, Role } from '../engine/role.ts'
 import { suggestion } from '../inventory/nearest.ts'
-import { cacheDir, packageRoot, searchDirs } from './paths.ts'
+import { packageRoot, searchDirs } from './paths.ts'
 
 /** What a compiled file was made of: path, modification time and size of every source. */
 type Inputs = readonly (readonly [path: string, mtimeMs: number, size: number])[]

@@ -2,14 +2,9 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
-/** What fmc keeps between runs on the controller: $FMC_CACHE, else under the user's cache directory. */
-export const cacheDir = (): string =>
-  process.env['FMC_CACHE'] ??
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'fmc')
-
 /** What fmc takes from hosts for good (snapshots, tokens: secrets), by domain: $XDG_STATE_HOME, else ~/.local/state. */
 export const keepDir = (domain: string): string =>
-  join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'fmc', domain)
+  join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'fmc', domain)
 
 /** The project's root, from the bundle (dist) and from the sources (lib/cli). */
 export const packageRoot = (): string => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { play as definePlay, playbook, type Playbook } from '../engine/role.ts'
+import { cacheDir } from '../cache-dir.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Event } from '../engine/events.ts'
@@ -8,7 +9,7 @@ import { openContext, positive, withSecrets, type CommonOptions } from './contex
 import { insideLab, PASSED_ON } from './enter-lab.ts'
 import { confirmed } from './confirm.ts'
 import { loadPlaybook, loadRole } from './load.ts'
-import { cacheDir, keepDir } from './paths.ts'
+import { keepDir } from './paths.ts'
 
 declare const FMC_VERSION: string
 

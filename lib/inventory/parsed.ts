@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 
 /**
  * What a file's text came to when it was last parsed; undefined unless text and `form` (of the parser) are the same.
@@ -41,9 +41,6 @@ const digest = (bytes: Uint8Array, form: string): string =>
   `${form} ${createHash('sha256').update(bytes).digest('hex')}`
 
 function cachePath(kind: string, file: string): string {
-  const base =
-    process.env['FMC_CACHE'] ??
-    join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'fmc')
   const name = createHash('sha256').update(resolve(file)).digest('hex').slice(0, 16)
-  return join(base, kind, `${name}.json`)
+  return join(cacheDir(), kind, `${name}.json`)
 }

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 import { fetchArtifact } from '../artifacts/fetch.ts'
 import { loadArtifacts } from '../artifacts/load.ts'
 import { archOf, resolveArtifact } from '../artifacts/resolve.ts'
@@ -16,7 +17,7 @@ import type { ArtifactSpec } from '../artifacts/types.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { exec } from './exec.ts'
 import { golang } from './golang.ts'
-import { cacheDir, labFiles } from './paths.ts'
+import { labFiles } from './paths.ts'
 import type { LabArtifact, LabState } from './state.ts'
 
 const NAME = 'coredns'

@@ -51,3 +51,11 @@ const failure = (argv: readonly string[], result: Result, signal: string | null)
   const said = (result.stderr.trim() || result.stdout.trim()).split('\n').slice(-15).join('\n')
   return `${argv.slice(0, 6).join(' ')} ${how}${said ? `\n${said}` : ''}`
 }
+
+/** Like Promise.all, but nothing goes on in the background after a failure. */
+export const all = async <T extends readonly unknown[]>(
+  work: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> => {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}

@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 import { exec } from './exec.ts'
-import { cacheDir } from './paths.ts'
 import { installPackages, present } from './prerequisites.ts'
 
 /** New enough for what the lab builds; fetched through the module proxy where the machine's Go is older. */
@@ -13,14 +13,20 @@ export interface Go {
   readonly env: Readonly<Record<string, string>>
 }
 
+interface GoOptions {
+  readonly yes: boolean
+  readonly log: (text: string) => void
+}
+
+let go: Promise<Go> | undefined
+
 /**
  * A Go that can build current programs: the machine's own (installed on Debian and Ubuntu if there is
  * none), which since 1.21 fetches a newer toolchain by itself; for an older one the lab does that.
  */
-export const golang = async (options: {
-  readonly yes: boolean
-  readonly log: (text: string) => void
-}): Promise<Go> => {
+export const golang = (options: GoOptions): Promise<Go> => (go ??= find(options))
+
+const find = async (options: GoOptions): Promise<Go> => {
   let command = installed()
   if (command === undefined) {
     await installPackages(['golang-go'], options)

@@ -10,9 +10,10 @@ import {
   utimesSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { exec } from './exec.ts'
+import { cacheDir } from '../cache-dir.ts'
+import { all, exec } from './exec.ts'
 import { whenUnlocked } from './lock.ts'
-import { cacheDir, labFiles } from './paths.ts'
+import { labFiles } from './paths.ts'
 import type { Personality } from './state.ts'
 
 /** Directories of finished images; machines stand on them and never write there. */
@@ -130,12 +131,6 @@ export const once = async (path: string, make: (dir: string) => Promise<void>): 
     renameSync(dir, path)
     removeOld(path)
   })
-}
-
-/** Like Promise.all, but nothing goes on in the background after a failure. */
-const all = async (work: readonly Promise<void>[]): Promise<void> => {
-  const failed = (await Promise.allSettled(work)).find(result => result.status === 'rejected')
-  if (failed) throw failed.reason
 }
 
 const bootstrap = (personality: (typeof BOOTSTRAPPED)[number], dir: string): Promise<void> => {

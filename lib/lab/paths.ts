@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-
-/** Where downloads and images are kept between labs: $FMC_CACHE or ~/.cache/fmc. */
-export const cacheDir = (): string => process.env.FMC_CACHE ?? join(homedir(), '.cache', 'fmc')
 
 /** Where labs keep their state: $FMC_LAB_DIR or /var/lib/fmc-lab. */
 export const labRoot = (): string => process.env.FMC_LAB_DIR ?? '/var/lib/fmc-lab'

@@ -94,8 +94,13 @@ export const installPackages = async (
     throw new UsageError(`the lab needs ${what.join(', ')} on this machine`, {
       hint: `on Debian and Ubuntu: apt-get install ${packages.join(' ')}`,
     })
-  await install(packages, options)
+  const mine = turn.then(() => install(packages, options))
+  turn = mine.catch(() => undefined)
+  await mine
 }
+
+/** One question, and one apt, at a time. */
+let turn = Promise.resolve()
 
 const install = async (
   packages: readonly string[],

@@ -7,6 +7,7 @@ import { alive, boot } from './boot.ts'
 import { coredns } from './coredns.ts'
 import { clear } from './down.ts'
 import { enterLab, sshCommand } from './enter.ts'
+import { all } from './exec.ts'
 import { images } from './images.ts'
 import { k3sDouble, runsK3s } from './k3s-double.ts'
 import { clientKey, hostKey, writeKnownHosts } from './keys.ts'
@@ -131,17 +132,14 @@ const build = async (
   const [dir, key, started] = [labDir(plan.name), labKey(plan.name), Date.now()]
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const roots = await rootFileSystems(inventory, wanted, plan.log)
-  const files = await images(plan.log)
-  const made = await programs(inventory, wanted, plan)
+  const { yes = false, log } = plan
+  const machines = wanted.map(h => h.name)
+  const [files, made, vms] = await all([
+    images(log),
+    programs(inventory, wanted, plan),
+    virtualMachines(inventory, machines, { yes, log }),
+  ])
   const wireguard = made.artifacts[WIREGUARD]?.path
-  const vms = await virtualMachines(
-    inventory,
-    wanted.map(h => h.name),
-    {
-      yes: plan.yes ?? false,
-      log: plan.log,
-    },
-  )
   raiseLimits()
   const identityFile = await clientKey(dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(dir, host)))
@@ -207,14 +205,15 @@ const programs = async (
   wanted: readonly Host[],
   { state, yes = false, log }: Plan,
 ): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
-  const made: Pick<LabState, 'artifacts' | 'skippedRoles'>[] = [
-    state ?? (await coredns(inventory, { yes, log })),
-  ]
   const lacks = (name: string): boolean => state === undefined || !(name in state.artifacts)
   const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
-  if ([...wanted, ...coming].some(runsK3s) && lacks('k3s')) made.push(await k3sDouble({ yes, log }))
-  if (wanted.some(host => inVpn(inventory, host)) && lacks(WIREGUARD))
-    made.push(await wireguardGo({ yes, log }))
+  const cluster = [...wanted, ...coming].some(runsK3s) && lacks('k3s')
+  const tunnels = wanted.some(host => inVpn(inventory, host)) && lacks(WIREGUARD)
+  const made = await all([
+    state ?? coredns(inventory, { yes, log }),
+    ...(cluster ? [k3sDouble({ yes, log })] : []),
+    ...(tunnels ? [wireguardGo({ yes, log })] : []),
+  ])
   const skipped = new Map(made.flatMap(m => m.skippedRoles).map(s => [s.role, s]))
   return {
     artifacts: Object.assign({}, ...made.map(m => m.artifacts)) as LabState['artifacts'],

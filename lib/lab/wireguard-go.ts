@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import { exec } from './exec.ts'
 import { golang } from './golang.ts'
 import { once } from './images.ts'
-import { cacheDir } from './paths.ts'
 import type { LabArtifact, LabState } from './state.ts'
 
 /** As the LabState's artifacts call it. */

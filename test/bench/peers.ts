@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheDir } from '../../lib/cli/paths.ts'
+import { cacheDir } from '../../lib/cache-dir.ts'
 import { enterLab } from '../../lib/lab/index.ts'
 import type { Lab } from './lab.ts'
 import { good, run, type Run } from './measure.ts'

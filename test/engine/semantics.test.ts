@@ -111,15 +111,15 @@ void t.test('order: the lowest rank first, asked on the host itself', async t =>
 })
 
 void t.test('invariant', async t => {
-  const invariant = (asked: string[], check: Invariant['check']): Invariant => ({
+  const invariant = (asked: string[], check: Invariant['check'], seconds: number): Invariant => ({
     name: 'quorum',
-    timeoutSeconds: 1,
+    timeoutSeconds: seconds,
     check: (when, batch) => (asked.push(`${when} ${batch.join('')}`), check(when, batch)),
   })
-  const play = (asked: string[], check: Invariant['check']) =>
+  const play = (asked: string[], check: Invariant['check'], seconds = 60) =>
     one(
       tasks(() => file('/srv/mark', { content: 'x' })),
-      { serial: 2, invariant: invariant(asked, check) },
+      { serial: 2, invariant: invariant(asked, check, seconds) },
     )
 
   await t.test(
@@ -147,7 +147,7 @@ void t.test('invariant', async t => {
   await t.test('broken after: asked for a while, then the run ends there', async t => {
     const hosts = new Hosts(t)
     const asked: string[] = []
-    const ran = await hosts.run([play(asked, when => Promise.resolve(when === 'before'))])
+    const ran = await hosts.run([play(asked, when => Promise.resolve(when === 'before'), 1)])
     t.match(ran, { code: 2, failures: [/^a: invariant quorum after a, b: it does not hold$/] })
     t.strictSame(done(hosts), ['a', 'b'])
     t.ok(asked.length > 2)
