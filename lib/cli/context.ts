@@ -29,7 +29,8 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
   const loaded = await loadInventory(resolve(o.inventory), {
     extraVars: { ...lab?.vars, ...extra },
   })
-  const inventory = lab ? await asInLab(loaded, lab) : loaded
+  const made = extra['hypervisor_vms'] ?? lab?.made
+  const inventory = lab ? await asInLab(loaded, lab, Array.isArray(made) ? made : []) : loaded
   const password = askOnce(o.askBecomePass ?? false)
   const known = inventory.knownHostsFile
   return {
@@ -44,14 +45,19 @@ export async function openContext(o: CommonOptions, lab: LabState | undefined): 
 
 /**
  * The lab's hosts are what their personalities are, and have what the lab has built. Those that it does not run itself
- * may be virtual machines of its hypervisor, with keys of their own.
+ * may be virtual machines that its hypervisor makes, of Debian and with keys of their own.
  */
-const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> => {
+const asInLab = async (
+  inventory: Inventory,
+  lab: LabState,
+  made: readonly unknown[],
+): Promise<Inventory> => {
   const { k3sVersions } = await import('../lab/k3s-double.ts')
   const debian = { name: 'debian', family: 'debian', version: '12' } as const
-  const real = new Set(
-    lab.hosts.filter(h => h.personality === 'el9' || h.image === true).map(h => h.name),
-  )
+  const likeDebian = new Set<unknown>([
+    ...lab.hosts.filter(h => h.personality === 'debian' && h.image !== true).map(h => h.name),
+    ...made,
+  ])
   return {
     ...inventory,
     knownHostsFile: join(lab.dir, 'known_hosts.vms'),
@@ -65,7 +71,7 @@ const asInLab = async (inventory: Inventory, lab: LabState): Promise<Inventory> 
         name,
         {
           ...host,
-          os: host.os.family === 'flatcar' || real.has(name) ? host.os : debian,
+          os: host.os.family !== 'flatcar' && likeDebian.has(name) ? debian : host.os,
           ssh: { ...host.ssh, identityFile: lab.ssh.identityFile },
         },
       ]),

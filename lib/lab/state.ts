@@ -53,6 +53,8 @@ export interface LabState {
   readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
   /** Variables that hold in the lab only. */
   readonly vars: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  /** Virtual machines that its hypervisor makes, unless it is told others: of Debian's packages, whatever their OS. */
+  readonly made: readonly string[]
   /** In a dry run besides these: there all VMs are planned, also those that the lab could not boot. */
   readonly planned: Pick<LabState, 'vars' | 'artifacts'>
   /** Overrides Inventory.artifacts. */
@@ -71,6 +73,7 @@ export interface LabArtifact {
 const BEFORE = {
   chosen: 'all',
   absent: [],
+  made: [],
   planned: { vars: {}, artifacts: {} },
   fromImages: [],
 } as const

@@ -166,6 +166,7 @@ const build = async (
       ...vms.vars,
     },
     artifacts: { ...made.artifacts, ...vms.artifacts },
+    made: vms.made,
     planned: vms.planned,
   }
   // An interruption before this line leaves no state: the next `up` clears all and starts afresh.

@@ -25,14 +25,15 @@ export const virtualMachines = async (
   inventory: Inventory,
   machines: readonly string[],
   options: { readonly yes: boolean; readonly log: (text: string) => void },
-): Promise<Pick<LabState, 'vars' | 'artifacts' | 'standIns' | 'planned'>> => {
+): Promise<Pick<LabState, 'vars' | 'artifacts' | 'standIns' | 'made' | 'planned'>> => {
   const possible = [...inventory.hosts.values()].filter(h => machines.includes(h.vmOn ?? ''))
   if (possible.length === 0)
-    return { vars: {}, artifacts: {}, standIns: [], planned: { vars: {}, artifacts: {} } }
+    return { vars: {}, artifacts: {}, standIns: [], made: [], planned: { vars: {}, artifacts: {} } }
   const names = vmsToMake(inventory, machines)
   const artifacts = names.length === 0 ? {} : await cloudImage(options)
   const image = artifacts['image-debian']
   return {
+    made: names,
     planned: image
       ? {
           vars: {

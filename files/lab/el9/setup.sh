@@ -49,5 +49,7 @@ rpm -i /srv/repo/almalinux-release-*.rpm
 dnf -q -y install setup chrony firewalld
 dnf -q makecache
 systemctl preset-all 2>/dev/null
+# As EL's packages have it: nothing is compiled, or written, when a program is first used.
+python3 -m compileall -q /usr/lib/python3/dist-packages >/dev/null
 CHROOT
 umount proc mnt srv/repo
