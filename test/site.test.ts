@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { API, WEB } from './rig/balancers.ts'
+import { HOUSE, internet, SOMEBODY } from './rig/internet.ts'
 import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from './rig/lab.ts'
 
 /** What a running system writes by itself: logs, its own run-time state (of RPM's database: sqlite.org/wal.html), ssh's and the package cache's time stamps. */
@@ -77,7 +79,8 @@ void t.test('the site, from nothing to a second run that changes nothing', async
 
   await t.test('the run does what the dry run said, and the next has nothing to do', async t => {
     await proveRole(t, r, 'play', 'site')
-    t.equal((await r.fmc('play', 'site', '--dry-run', '--exit-code')).code, 0, 'nothing is pending')
+    const pending = await r.fmc('play', 'site', '--dry-run', '--exit-code')
+    t.equal(pending.code, 0, `nothing is pending ${pending.failures.join('\n')}`)
   })
 
   await t.test(
@@ -113,6 +116,26 @@ void t.test('the site, from nothing to a second run that changes nothing', async
         )
     },
   )
+
+  await t.test('from the Internet: the web, by the router, and nothing else', async t => {
+    const outside = await internet(t, r, {
+      nft: 'worker1',
+      forwards: [
+        [8080, `${WEB}:80`],
+        [2052, `${WEB}:443`],
+      ],
+    })
+    for (const url of [`http://${HOUSE}:8080/`, `https://${HOUSE}:2052/`])
+      t.match(
+        (await outside('curl', '-sk', '-m', '5', url)).stdout,
+        `client ${SOMEBODY}\n`,
+        'Traefik (its double) answers, and knows whom',
+      )
+    const api = ['curl', '-sk', '-m', '2', '-o', '/dev/null', '-w', '%{http_code}']
+    t.equal((await r.inLan(...api, `https://${API}:6443/readyz`)).stdout, '401')
+    for (const address of [HOUSE, API, '10.17.4.21'])
+      t.equal((await outside(...api, `https://${address}:6443/readyz`)).stdout, '000', address)
+  })
 
   await t.test('the lab says what it is', async t => {
     const { code, stdout } = await run([process.execPath, BIN, 'lab', 'status', '--name', r.name])

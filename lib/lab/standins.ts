@@ -103,7 +103,7 @@ export const standIns = (
     own('debian', 'el9', 'flatcar'),
     !kernelHas('nfs4'),
     on =>
-      `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching`,
+      `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching, and a file that is open and idle for more than a minute is lost (a database)`,
   )
   note(
     of('debian', 'el9', 'flatcar').filter(name => {

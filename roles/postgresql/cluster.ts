@@ -1,4 +1,4 @@
-import { ask, quote, resource, TaskError, type Common } from '../../lib/index.ts'
+import { ask, mountUnitName, quote, resource, TaskError, type Common } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
 interface Cluster extends Common {
@@ -8,28 +8,29 @@ interface Cluster extends Common {
 
 const markOf = ({ data }: Platform): string => `${data}.fmc-creating`
 
-/** Prints `VERSION PATH` of every cluster, and `interrupted` when making ours was. */
+/** Prints `VERSION PATH` of every cluster, `interrupted` when making ours was, and `bare` when it has no configuration. */
 const question = (p: Platform): string =>
-  `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f"; printf '%s %s\\n' "$v" "$f"; fi; done; if [ -e ${quote(markOf(p))} ]; then echo interrupted; fi`
+  `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f"; printf '%s %s\\n' "$v" "$f"; fi; done
+if [ -e ${quote(markOf(p))} ]; then echo interrupted; fi
+if [ ! -e ${quote(`${p.conf}/postgresql.conf`)} ]; then echo bare; fi`
 
 /** What was found of clusters on a host. Throws TaskError for one of another version: its data must be upgraded by a person. */
 export function readClusters(
   stdout: string,
   version: number,
-): { readonly exists: boolean; readonly interrupted: boolean } {
+): { readonly exists: boolean; readonly interrupted: boolean; readonly bare: boolean } {
   const lines = stdout.split('\n').filter(Boolean)
-  for (const line of lines.filter(l => l !== 'interrupted')) {
-    const [found = '', path = ''] = line.split(' ')
-    if (found !== String(version))
-      throw new TaskError(
-        `${path} says PostgreSQL ${found}, but postgresql_version is ${version}`,
-        {
-          hint: 'fmc never upgrades or replaces data: set postgresql_version, or upgrade by hand (README)',
-        },
-      )
+  const found = lines.filter(l => l.includes(' '))
+  for (const line of found) {
+    const [is = '', path = ''] = line.split(' ')
+    if (is !== String(version))
+      throw new TaskError(`${path} says PostgreSQL ${is}, but postgresql_version is ${version}`, {
+        hint: 'fmc never upgrades or replaces data: set postgresql_version, or upgrade by hand (README)',
+      })
   }
   const interrupted = lines.includes('interrupted')
-  return { exists: lines.some(l => l !== 'interrupted') && !interrupted, interrupted }
+  const exists = found.length > 0 && !interrupted
+  return { exists, interrupted, bare: exists && lines.includes('bare') }
 }
 
 /** Marked while it is being made, so that a half-made cluster is known; what is in the way then is moved aside, never deleted. */
@@ -42,6 +43,8 @@ function create(p: Platform): string {
   return `if [ -e ${mark} ]; then
 ${aside.join('\n')}
 fi
+if [ -e ${quote(`${p.data}/PG_VERSION`)} ]; then echo 'there is a cluster already' >&2; exit 1; fi
+if systemctl -q is-enabled ${quote(mountUnitName(p.home))} 2>/dev/null && ! mountpoint -q ${p.home}; then echo '${p.home} is not mounted' >&2; exit 1; fi
 mkdir -p -- "$(dirname -- ${mark})"
 : >${mark}
 sync -- ${mark}
@@ -67,5 +70,18 @@ export const cluster = resource({
         script: create(o.platform),
       },
     ]
+  },
+})
+
+/** The configuration of a cluster that came with its data from another host, where it is kept outside of that. */
+export const configuration = resource({
+  name: (o: Cluster) => `configuration ${o.platform.conf}`,
+  opaque: true,
+  needs: o => ({
+    found: ask('command', question(o.platform), { code: 0, stdout: '', stderr: '' }),
+  }),
+  plan({ platform, version }, { found }) {
+    if (platform.adopt === undefined || !readClusters(found.stdout, version).bare) return []
+    return [{ what: 'make it anew for data that is there', script: platform.adopt }]
   },
 })

@@ -20,9 +20,11 @@ import {
 } from '../../lib/index.ts'
 import { firewalldOpen } from '../firewalld/open.ts'
 import { addressRange, nfsSource } from './addresses.ts'
+import { advise } from './advice.ts'
 import { backupScript } from './backup.ts'
 import { pemCheck } from './check.ts'
-import { cluster } from './cluster.ts'
+import { cluster, configuration } from './cluster.ts'
+import { dataOnNfs, startsOnlyOn } from './nfs.ts'
 import { pgDatabase, pgRole } from './objects.ts'
 import { PLATFORMS, type Platform, type PlatformFor } from './platform.ts'
 import {
@@ -82,7 +84,10 @@ async function install(p: Platform, v: Vars): Promise<boolean> {
   await packages(...p.packages)
   await directory('/usr/local/libexec')
   await file(SCRIPT, { content: hostScript(p), mode: '0755', validate: c => `sh -n ${c}` })
-  return (await cluster({ platform: p, version: v.postgresql_version })).changed
+  const options = { platform: p, version: v.postgresql_version }
+  const made = await cluster(options)
+  await configuration(options)
+  return made.changed
 }
 
 async function makeCertificate(p: Platform, v: Vars, host: Host): Promise<void> {
@@ -139,8 +144,9 @@ async function configure(p: Platform, v: Vars, host: Host): Promise<void> {
   })
 }
 
-async function start(p: Platform, made: boolean): Promise<Server> {
-  await unit(p.unit, { dropIn: true, content: networkDropIn })
+async function start(p: Platform, v: Vars, host: Host, made: boolean): Promise<Server> {
+  const only = v.postgresql_data_nfs === null ? '' : startsOnlyOn(p, host.name)
+  await unit(p.unit, { dropIn: true, content: networkDropIn + only })
   const started = await service(p.unit)
   if (made) return 'new'
   if (!started.changed) return 'running'
@@ -206,15 +212,17 @@ export default role({
   name: 'postgresql',
   summary: 'One PostgreSQL server: cluster, settings, TLS, roles and databases, nightly dumps',
   vars,
+  advise,
   platforms: PLATFORMS,
   async tasks({ vars: v, host, platform }) {
     const p = own(platform, v)
     checkVars(v)
+    await dataOnNfs(p, v, host)
     await timezone(inventory().timezone)
     const made = await install(p, v)
     await makeCertificate(p, v, host)
     await configure(p, v, host)
-    const server = await start(p, made)
+    const server = await start(p, v, host, made)
     if (p.firewalld) await firewalldOpen(`${v.postgresql_port}/tcp`)
     for (const spec of v.postgresql_roles)
       await pgRole({ platform: p, server, spec, notify: LOG_IN })

@@ -11,6 +11,8 @@ export interface Platform {
   readonly nfsPackages: readonly string[]
   /** initdb, pg_ctl, pg_dump, pg_restore, postgres, psql. */
   readonly bin: string
+  /** Home of the user postgres, where its clusters are: what a share with the data is mounted at. */
+  readonly home: string
   readonly data: string
   /** Holds postgresql.conf, pg_hba.conf and conf.d. */
   readonly conf: string
@@ -22,9 +24,12 @@ export interface Platform {
   readonly versions: string
   /** Shell text that makes the empty cluster, and never starts it. */
   readonly initdb: string
+  /** Shell text that gives a cluster the configuration that it has outside of its data. */
+  readonly adopt: string | undefined
 }
 
-const INITDB = '--data-checksums --auth-local=peer --auth-host=scram-sha-256'
+/** Not synced file by file, which takes a minute over NFS: what makes the cluster syncs once, before it takes its mark away. */
+const INITDB = '--no-sync --data-checksums --auth-local=peer --auth-host=scram-sha-256'
 
 const debian = (version: number, port: number): Platform => {
   const conf = `/etc/postgresql/${version}/main`
@@ -34,6 +39,7 @@ const debian = (version: number, port: number): Platform => {
     packages: [`postgresql-${version}`, 'openssl', 'tzdata'],
     nfsPackages: ['nfs-common'],
     bin: `/usr/lib/postgresql/${version}/bin`,
+    home: '/var/lib/postgresql',
     data: `/var/lib/postgresql/${version}/main`,
     conf,
     unit: `postgresql@${version}-main.service`,
@@ -42,6 +48,15 @@ const debian = (version: number, port: number): Platform => {
     versions: '/var/lib/postgresql/*/main/PG_VERSION',
     // pg_createcluster(1). A locale of its own: by the session's LC_ALL=C the encoding would be SQL_ASCII.
     initdb: `pg_createcluster ${version} main --locale=C.UTF-8 --encoding=UTF8 --port=${port} -- ${INITDB}`,
+    // Not by pg_createcluster, which deletes the data of a cluster that it fails to configure.
+    adopt: `install -d -o postgres -g postgres ${conf}
+printf '%s\\n' auto >${conf}/start.conf
+: >${conf}/pg_ident.conf; : >${conf}/pg_hba.conf
+{ cat /usr/share/postgresql/${version}/postgresql.conf.sample
+printf "%s = '%s'\\n" data_directory /var/lib/postgresql/${version}/main ident_file ${conf}/pg_ident.conf unix_socket_directories /var/run/postgresql; } >${conf}/new
+chown postgres:postgres ${conf}/*
+mv ${conf}/new ${conf}/postgresql.conf
+systemctl daemon-reload`,
   }
 }
 
@@ -52,6 +67,7 @@ const el = (version: number): Platform => ({
   packages: ['postgresql-server', 'openssl', 'tzdata'],
   nfsPackages: ['nfs-utils'],
   bin: '/usr/bin',
+  home: '/var/lib/pgsql',
   data: '/var/lib/pgsql/data',
   conf: '/var/lib/pgsql/data',
   unit: 'postgresql.service',
@@ -59,6 +75,7 @@ const el = (version: number): Platform => ({
   firewalld: true,
   versions: '/var/lib/pgsql/data/PG_VERSION /var/lib/pgsql/*/data/PG_VERSION',
   initdb: `PGSETUP_INITDB_OPTIONS='--locale=C.UTF-8 --encoding=UTF8 ${INITDB}' postgresql-setup --initdb`,
+  adopt: undefined,
 })
 
 /** PostgreSQL of a major version that listens on a port. */

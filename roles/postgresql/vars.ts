@@ -87,9 +87,20 @@ const nfs = z.strictObject({
     ),
   options: z
     .string()
-    .regex(/^[A-Za-z0-9_.=,-]+$/)
+    .regex(/^[A-Za-z0-9_.=,:-]+$/)
     .default('nfsvers=4.2,hard,proto=tcp,timeo=600,noatime,nosuid,nodev,noexec'),
 })
+
+const dataNfs = nfs.refine(
+  ({ options }) =>
+    [/(^|,)hard(,|$)/, /(^|,)(nfs)?vers=/].every(must => must.test(options)) &&
+    !/(^|,)soft/.test(options),
+  {
+    error:
+      'a database needs a hard mount of a named version (hard,nfsvers=4.2): with a soft one, an answer that comes late is lost data',
+    path: ['options'],
+  },
+)
 
 export const vars = z.object({
   postgresql_version: z
@@ -148,6 +159,23 @@ export const vars = z.object({
     .instanceof(Secret)
     .optional()
     .describe('PEM private key of postgresql_tls_certificate'),
+  postgresql_data_nfs: dataNfs
+    .nullable()
+    .default(null)
+    .describe(
+      "NFS share for the data itself, mounted where the host keeps its clusters: source (server:/path), options (hard, nfsvers=…); null: the host's own disk. Exported `sync` and with `squash: all` to an owner with the id postgresql_uid, and nothing else in it",
+    ),
+  postgresql_uid: z
+    .int()
+    .min(1)
+    .max(
+      999,
+      "a system user's: of others, logind removes the shared memory with their last session",
+    )
+    .default(543)
+    .describe(
+      'With postgresql_data_nfs: uid and gid of postgres (at most 999), the same on every host that ever serves these data',
+    ),
   postgresql_backup_dir: absolute
     .default('/srv/backup/postgresql')
     .describe('Where dumps are kept; the mount point when postgresql_backup_nfs is set'),

@@ -84,6 +84,8 @@ t.test('variables that are refused', t => {
     { postgresql_hba: [{ database: 'a', user: 'a', address: 'lan', method: 'md5' }] },
     { postgresql_backup_dir: '/srv/../etc' },
     { postgresql_backup_nfs: { source: 'storage1' } },
+    { postgresql_data_nfs: { source: 'storage1:/srv/x', options: 'nfsvers=4.2' } },
+    { postgresql_data_nfs: { source: 'storage1:/srv/x', options: 'hard,softerr' } },
   ]
   for (const values of bad) t.notOk(vars.safeParse(values).success, JSON.stringify(values))
   t.ok(vars.safeParse({}).success)
@@ -175,12 +177,14 @@ t.test('differences of roles and databases', t => {
 })
 
 t.test('what a host says is parsed strictly', t => {
-  t.strictSame(readClusters('', 15), { exists: false, interrupted: false })
-  t.strictSame(readClusters('15 /d/PG_VERSION\n', 15), { exists: true, interrupted: false })
-  t.strictSame(readClusters('15 /d/PG_VERSION\ninterrupted\n', 15), {
-    exists: false,
-    interrupted: true,
-  })
+  const found: [string, object][] = [
+    ['', { exists: false, interrupted: false, bare: false }],
+    ['bare\n', { exists: false, interrupted: false, bare: false }],
+    ['15 /d/PG_VERSION\n', { exists: true, interrupted: false, bare: false }],
+    ['15 /d/PG_VERSION\nbare\n', { exists: true, interrupted: false, bare: true }],
+    ['15 /d/PG_VERSION\ninterrupted\nbare\n', { exists: false, interrupted: true, bare: false }],
+  ]
+  for (const [stdout, is] of found) t.strictSame(readClusters(stdout, 15), is, stdout)
   t.throws(() => readClusters('14 /d/PG_VERSION\n', 15), {
     message: /PostgreSQL 14, but postgresql_version is 15/,
   })
