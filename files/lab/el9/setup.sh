@@ -18,6 +18,8 @@ sed -i 's|/usr/lib/openssh/sftp-server|/usr/libexec/openssh/sftp-server|' "$root
 printf 'SELINUX=enforcing\nSELINUXTYPE=targeted\n' >"$root/etc/selinux/config"
 ln -s ../selinux/config "$root/etc/sysconfig/selinux"
 printf '[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n' >"$root/etc/dnf/dnf.conf"
+mkdir -p "$root/var/lib/fmc-lab/selinux" "$root/usr/local/libexec"
+touch "$root"/var/lib/fmc-lab/selinux/{booleans,fcontexts,ports,permissive,contexts}
 for tool in getenforce setenforce sestatus getsebool setsebool selinuxenabled matchpathcon restorecon; do
   ln -s ../lib/fmc-lab/selinux "$root/usr/sbin/$tool"
 done
