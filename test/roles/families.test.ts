@@ -53,7 +53,12 @@ const DRIFT = [
     by: 'echo "work_mem = 1MB" >>/etc/postgresql/15/main/conf.d/fmc.conf',
     mended: ['file /etc/postgresql/15/main/conf.d/fmc.conf'],
   },
-  { host: 'flatcar', role: 'firewall', by: 'nft delete table inet fmc', mended: ['table inet fmc'] },
+  {
+    host: 'flatcar',
+    role: 'firewall',
+    by: 'nft delete table inet fmc',
+    mended: ['table inet fmc'],
+  },
 ]
 
 void t.test('roles on other families', { timeout: 900_000 }, async t => {
