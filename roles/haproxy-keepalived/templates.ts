@@ -42,7 +42,7 @@ global
 defaults
     mode tcp
     log global
-    option redispatch
+    option redispatch 1
     retries 2
     timeout connect ${vars.haproxy_connect_timeout}
     timeout client ${vars.haproxy_tcp_idle_timeout}

@@ -209,7 +209,8 @@ t.test('two balancers of the cloud', async t => {
 
   await t.test('backups first, the holder last, and nobody notices', async t => {
     t.strictSame(await holders(r, API), ['loadbalancer2'])
-    // A new haproxy takes every backend for alive for a second: one that is dead is retried elsewhere, one that answers 503 is not.
+    // A new haproxy takes every backend for alive for a second: one that answers 503 is not retried elsewhere, one that is
+    // dead is, after a second (`retries`, turn-around timer).
     await notReady.stop()
     let asked = 0
     const wrong: string[] = []
