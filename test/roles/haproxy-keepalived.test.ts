@@ -217,7 +217,7 @@ t.test('two balancers of the cloud', async t => {
     const over = new AbortController()
     const watch = (async () => {
       while (!over.signal.aborted) {
-        const code = await status(r, `https://${API}:6443/readyz`)
+        const code = await status(r, `https://${API}:6443/readyz`, '-m', '5')
         asked++
         if (code !== '401') wrong.push(code)
       }
