@@ -163,7 +163,7 @@ export const vars = z.object({
     .nullable()
     .default(null)
     .describe(
-      "NFS share for the data itself, mounted where the host keeps its clusters: source (server:/path), options (hard, nfsvers=…); null: the host's own disk. Exported `sync` and with `squash: all` to an owner with the id postgresql_uid, and nothing else in it",
+      "NFS share for the data itself, mounted where the host keeps its clusters: source (server:/path), options (hard, nfsvers=…); null: the host's own disk. Exported `sync` and with `squash: all` to an owner with the id postgresql_uid and mode 0700 (EL's package sets that), and nothing else in it",
     ),
   postgresql_uid: z
     .int()
