@@ -91,14 +91,14 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
   const { inventory, secrets } = await withSecrets(context, names, keys, o)
   const stages = select(inventory, book, selection)
-  const journal = new Journal(cacheDir(), [
+  // A lab's jobs go with it: what its hosts had done, those of the next one have not.
+  const journal = new Journal(lab?.dir ?? cacheDir(), [
     inventory.file,
     command,
     o.limit,
     o.tags,
     o.role,
     o.extraVars,
-    lab?.dir,
   ])
   const unfinished = journal.unfinished()
   const begun = unfinished ?? Date.now()

@@ -12,9 +12,9 @@ const KEPT_MS = 12 * 3600 * 1000
 export class Journal {
   /** Without it the job is a new one. */
   readonly file: string
-  constructor(cacheDir: string, job: readonly unknown[]) {
+  constructor(dir: string, job: readonly unknown[]) {
     const id = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 24)
-    this.file = join(cacheDir, 'jobs', id)
+    this.file = join(dir, 'jobs', id)
   }
 
   /** When the job that is not finished began, in ms since 1970; undefined: this is a new one. */

@@ -1,5 +1,5 @@
 import { quote, quoteAll } from '../../lib/index.ts'
-import { asked, type Question } from './dig.ts'
+import { asked, PATIENT_DIG, type Question } from './dig.ts'
 import { SERIAL_SED } from './serial.ts'
 import { COREFILE, HEALTH, READY, versionOf, zonePath } from './templates.ts'
 
@@ -9,9 +9,6 @@ const CANDIDATE_HEALTH = '127.0.0.1:18080'
 const CANDIDATE_READY = '127.0.0.1:18181'
 
 const DIG = 'dig +short +norecurse +time=1 +tries=1'
-
-/** Where no answer would be taken for a wrong one. */
-const PATIENT_DIG = 'dig +short +norecurse +time=5 +tries=2'
 
 /**
  * Shell text that starts a second server as the user coredns, waits until it answers for `zone`, compares its answers

@@ -21,6 +21,9 @@ export function questionsOf(zone: Zone): Question[] {
     .map(r => ({ name: r.name, type: r.type, answer: r.value }))
 }
 
+/** dig where silence would be taken for an answer: that nothing is served, or something else. */
+export const PATIENT_DIG = 'dig +short +norecurse +time=5 +tries=2'
+
 /** Arguments of dig for several questions at once, after its options. */
 export const asked = (questions: readonly Pick<Question, 'name' | 'type'>[]): string[] =>
   questions.flatMap(q => [`${q.name}.`, q.type])

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { quoteAll, quote, TaskError } from '../../lib/index.ts'
+import { PATIENT_DIG } from './dig.ts'
 
 /** What a host knows of a zone: its file's serial and checksum, or, if the file is lost or not ours, the serial that is served. */
 export interface Known {
@@ -32,7 +33,7 @@ export function serialsScript(
   // A server that is only slow must not be taken for one that serves nothing: its serial would go backwards.
   const lost = zones.map(
     z =>
-      `grep -qs ' ; serial$' -- ${quote(z.path)} || ! command -v dig >/dev/null || printf 'live %s %s\\n' ${quote(z.name)} "$(dig +short +norecurse +time=5 +tries=2 @127.0.0.1 ${quote(z.name)} SOA | sed -n 's/^[^ ;]* [^ ]* \\([0-9]*\\) .*/\\1/p')"`,
+      `grep -qs ' ; serial$' -- ${quote(z.path)} || ! command -v dig >/dev/null || printf 'live %s %s\\n' ${quote(z.name)} "$(${PATIENT_DIG} @127.0.0.1 ${quote(z.name)} SOA | sed -n 's/^[^ ;]* [^ ]* \\([0-9]*\\) .*/\\1/p')"`,
   )
   return [
     `grep -sH ' ; serial$' -- ${paths} /dev/null`,

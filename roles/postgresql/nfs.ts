@@ -51,6 +51,12 @@ const nothingHidden = resource({
 
 const claimFile = (p: Platform): string => `${p.home}/fmc-host`
 
+/** A link appears whole, and of two hosts that claim it at once one fails (link(2)). */
+const claimScript = (file: string, host: string): string => {
+  const own = quote(`${file}.${host}`)
+  return `printf '%s\\n' ${quote(host)} >${own}; sync -- ${own}; ln -T -- ${own} ${file}; rm -- ${own}`
+}
+
 /** The one host that may serve the share's data, written next to them: NFS itself would let any number of servers. */
 const claim = resource({
   name: (o: Share & { readonly host: string }) => `claim ${o.platform.home}`,
@@ -66,9 +72,7 @@ const claim = resource({
     const owner = found.stdout.trim()
     const file = claimFile(platform)
     if (owner === host) return []
-    if (owner === '')
-      // noclobber: of two hosts that claim it at once, one fails.
-      return [{ what: `for ${host}`, script: `set -C; printf '%s\\n' ${quote(host)} >${file}` }]
+    if (owner === '') return [{ what: `for ${host}`, script: claimScript(file, host) }]
     throw new TaskError(
       owner === '?'
         ? `a server may be running on ${source}: postmaster.pid is there, and nothing says whose`

@@ -1,4 +1,5 @@
 // Ingress, Longhorn and add-ons on one small cluster, with the plays as the site has them.
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { labSecret } from '../../lib/lab/index.ts'
@@ -215,6 +216,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     t.equal(early.code, 2)
     t.match(said(early), /pvc-1 of shop\/data is degraded/, 'not begun: a copy is missing')
     t.strictSame(early.changed, [])
+    t.not(readdirSync(join(r.state.dir, 'jobs')).length, 0, 'the lab remembers it, not the machine')
 
     // Whole, but there is one copy, so that Longhorn itself holds the drain up.
     await kubectl('delete -f -', VOLUME('degraded'))

@@ -71,6 +71,12 @@ void t.test('roles on other families', { timeout: 900_000 }, async t => {
     changed.flatMap(c => (c.startsWith(`${host} ${role}/`) ? [c.replace(/^[^/]*\//, '')] : []))
 
   await t.test('from nothing, as predicted, and again', async t => {
+    for (const host of ['debian', 'flatcar'])
+      t.equal(
+        await r.text(host, 'command -v python3 || echo none'),
+        'none',
+        `${host} has no Python`,
+      )
     const done = await proveRole(t, r, ...play)
     for (const { host, role } of DRIFT)
       t.ok(of(done, host, role).length > 0, `${role} did something on ${host}`)
