@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { cut, heal } from '../../lib/lab/index.ts'
-import { outageOf } from '../rig/outage.ts'
+import { answers, outageOf } from '../rig/outage.ts'
+import { until } from '../rig/until.ts'
 import { HOSTS, inventoryText, project, soon, type Name, type Project } from './project.ts'
 
 /** Of a guard that shall fire; others have the time that a slow machine needs. */
@@ -39,16 +40,8 @@ const FIRED =
 const UNDONE = 'test -e /var/lib/fmc/guard/rules/undone'
 const NOTHING_LEFT = `! [ -e /var/lib/fmc/guard/rules ] && ! ls /etc/systemd/system/*guard* /etc/systemd/system/timers.target.wants/*guard* 2>/dev/null && ! systemctl list-timers --all | grep fmc-guard`
 
-/** Does a new connection reach sshd? */
-const answers = async (p: Project, host: Name): Promise<boolean> =>
-  (await p.rig.inLan('timeout', '1', 'bash', '-c', `head -c 4 </dev/tcp/${HOSTS[host]}/22`))
-    .stdout === 'SSH-'
-
-const untilSsh = async (p: Project, host: Name): Promise<number> => {
-  const start = performance.now()
-  await soon(() => answers(p, host), 90)
-  return Math.round((performance.now() - start) / 100) / 10
-}
+const untilSsh = async (p: Project, host: Name): Promise<number> =>
+  Math.round((await until(() => answers(p.rig, HOSTS[host]), 90, `${host} answers`)) / 100) / 10
 
 void t.test('the guard', { timeout: 900_000 }, async t => {
   const p = await project(t, 'faults-guard', {
@@ -132,7 +125,7 @@ void t.test('the guard', { timeout: 900_000 }, async t => {
     const before = await p.rig.text('a', STATE)
     const run = p.start('role', 'rules', 'a', ...set('cut'), '-e', 'linger=true')
     await run.until(e => e.type === 'task' && e.task === 'handler load')
-    t.notOk(await answers(p, 'a'), 'nobody gets in')
+    t.notOk(await answers(p.rig, HOSTS.a), 'nobody gets in')
     run.kill('SIGKILL')
     await run.end
     t.comment(`SSH answers again after ${await untilSsh(p, 'a')} s (guard of ${SECONDS} s)`)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Rig } from './lab.ts'
+import { until } from './until.ts'
 
 /** Does a new connection from the lab's LAN reach an sshd? */
 export const answers = async (r: Rig, address: string): Promise<boolean> =>
@@ -15,13 +16,18 @@ export async function outageOf<T>(
   const done = new AbortController()
   const work = body().finally(() => done.abort())
   let [last, longest] = [performance.now(), 0]
+  const answered = async (): Promise<boolean> => {
+    if (!(await answers(r, address))) return false
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    return true
+  }
   while (!done.signal.aborted) {
-    if (await answers(r, address)) {
-      const now = performance.now()
-      longest = Math.max(longest, now - last)
-      last = now
-    }
+    await answered()
     await sleep(200)
   }
+  // `body` may have ended before the question that sees the end of the outage.
+  await until(answered, 90, `${address} answers`)
   return { result: await work, seconds: Math.round(longest / 100) / 10 }
 }
