@@ -4,6 +4,7 @@ import { quote } from '../../lib/index.ts'
  * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting (ten seconds; one where
  * it has no socket, so that nobody will wake it). A try whose answer got lost may have done its work: then there is
  * nothing left to do. Messages of a command that succeeds are part of its output. $in is its standard input.
+ * What it says of a lost connection: libvirt's src/rpc/virnetsocket.c and virnetclient.c, tools/virsh.c.
  */
 export const VIRSH = `v() {
   n=0
@@ -12,7 +13,7 @@ export const VIRSH = `v() {
     case $c:$said in
       0:*) [ -z "$said" ] || printf '%s\\n' "$said"; return 0 ;;
       *'ailed to connect socket'*'No such file'*) n=$((n + 10)) ;;
-      *'ailed to connect socket'* | *'end of file'* | *'socket is closed'* | *'onnection reset'*) n=$((n + 1)) ;;
+      *'ailed to connect socket'* | *'nd of file'* | *'socket is closed'* | *'Cannot recv data'* | *'Cannot write data'*) n=$((n + 1)) ;;
       *)
         case $n:$1:$said in
           0:*) ;;
