@@ -18,6 +18,8 @@ const run = spawnSync(
     `--output-file=${results}`,
     // A log that may be cut must not lose what failed to a table of all files.
     ...(process.stdout.isTTY ? [] : ['--coverage-report=text-summary']),
+    // Half an hour is what VMs take under emulation.
+    ...(process.env.FMC_TEST_VM ? ['--timeout=2400'] : []),
     ...(files.length > 0 ? ['--disable-coverage', ...files] : []),
   ],
   { stdio: 'inherit' },

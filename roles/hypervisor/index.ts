@@ -7,6 +7,7 @@ import { networksOf, virtualNetwork } from './networks.ts'
 import { PLATFORMS } from './platform.ts'
 import { preflight } from './preflight.ts'
 import { networksRoute } from './route.ts'
+import { vmsShutDownFirst } from './shutdown.ts'
 import { vars } from './vars.ts'
 import { vmsOf } from './vms.ts'
 
@@ -36,6 +37,7 @@ export default role({
     await flush()
     await lanBridge(host, vars, platform)
     for (const name of platform.daemons) await daemon(name)
+    if (vms.length > 0) await vmsShutDownFirst(vars.hypervisor_shutdown_seconds, platform)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
     await gate('the networks are routed', () => networksRoute(networks))
     await machines(vars, platform)

@@ -9,6 +9,8 @@ export interface Platform {
   readonly daemons: readonly string[]
   /** What libvirt needs and its packages do not bring: without dnsmasq nobody makes the directory of networks' states. */
   readonly directories: readonly string[]
+  /** What libvirt-guests.service is told by. */
+  readonly guests: string
   /** NetworkManager makes the LAN's bridge, by nmstatectl(8). Elsewhere networkd or ifupdown does, whichever is in use. */
   readonly nmstate: boolean
   /** A firewall that passes nothing on unless it is told to. */
@@ -24,6 +26,7 @@ export const PLATFORMS: Platforms<Platform> = {
     emulator: ['qemu-system-x86', 'qemu-utils', 'xorriso'],
     daemons: ['libvirtd'],
     directories: ['/var/lib/libvirt/dnsmasq'],
+    guests: '/etc/default/libvirt-guests',
     nmstate: false,
     firewalld: false,
     qemuGroup: 'libvirt-qemu',
@@ -41,6 +44,7 @@ export const PLATFORMS: Platforms<Platform> = {
       'virtnwfilterd',
     ],
     directories: [],
+    guests: '/etc/sysconfig/libvirt-guests',
     nmstate: true,
     firewalld: true,
     qemuGroup: 'qemu',

@@ -55,6 +55,11 @@ export const vars = z.object({
     .min(1)
     .default(300)
     .describe('How long a VM may take from power on until it answers over SSH'),
+  hypervisor_shutdown_seconds: z
+    .int()
+    .min(10)
+    .default(300)
+    .describe('How long the VMs may take to shut down when this host does'),
   hypervisor_recreate: z
     .array(z.string())
     .default([])
