@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { editFile, memoryDirectory, withScratch } from '../../lib/secrets/scratch.ts'
@@ -60,7 +62,8 @@ for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     const child = spawn(process.execPath, [...process.execArgv, here('fixtures/scratch.ts')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const path = String(await new Promise(resolve => child.stdout.once('data', resolve))).trim()
+    // The first line: the editor prints to the same stdout, and both may come at once.
+    const [path] = (await once(createInterface(child.stdout), 'line')) as [string]
     t.ok(existsSync(path))
     // 'close': the editor, which has the same stdout, has ended too.
     const ended = new Promise<unknown>(resolve => child.once('close', (...how) => resolve(how)))
