@@ -51,8 +51,8 @@ function shell(dir: string, script: string): Promise<Output> {
     writeFileSync(file, script)
     const child = spawn('unshare', ['-m', 'sh', '-ec', ENTER, 'sh', dir, file])
     let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (d: Buffer) => (stdout += d.toString()))
-    child.stderr.on('data', (d: Buffer) => (stderr += d.toString()))
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     child.on('error', reject)
     child.on('close', code => resolve({ code: code ?? 128, stdout, stderr }))
   })

@@ -120,8 +120,8 @@ export function start(
   let over = false
   let wake: () => void = () => undefined
   const heard = (): void => wake()
-  child.stdout.on('data', (d: Buffer) => ((stdout += d.toString()), heard()))
-  child.stderr.on('data', (d: Buffer) => ((stderr += d.toString()), heard()))
+  child.stdout.setEncoding('utf8').on('data', (text: string) => ((stdout += text), heard()))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => ((stderr += text), heard()))
   const complete = (): Event[] => parse(stdout.slice(0, stdout.lastIndexOf('\n') + 1))
   const end = new Promise<Run>((resolve, reject) => {
     child.on('error', reject)
