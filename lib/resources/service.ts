@@ -1,6 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { ask, type UnitFact } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
+import { unitLog } from '../shell/unit-log.ts'
 import { expect, resource, type Common, type Result } from './resource.ts'
 import type { PlannedChange } from './scope.ts'
 
@@ -59,7 +60,7 @@ const define = resource({
         { enabled: enabled ? 'enabled' : 'disabled' },
       )
     if (isUp(now) !== (state === 'started'))
-      add(state === 'started' ? 'start' : 'stop', startOrStop(word, state, wait), {
+      add(state === 'started' ? 'start' : 'stop', startOrStop(name, state, wait), {
         active: state === 'started' ? 'active' : 'inactive',
       })
     return changes
@@ -70,7 +71,7 @@ function masked(name: string, unit: UnitFact): PlannedChange[] {
   const word = quote(name)
   const off: UnitFact = { load: 'masked', active: 'inactive', enabled: 'masked', reload: false }
   const changes: PlannedChange[] = []
-  if (isUp(unit)) changes.push({ what: 'stop', script: startOrStop(word, 'stopped', true) })
+  if (isUp(unit)) changes.push({ what: 'stop', script: startOrStop(name, 'stopped', true) })
   if (unit.load !== 'masked') changes.push({ what: 'mask', script: `systemctl -q mask -- ${word}` })
   return changes.map(change => ({ ...change, leaves: [[ask('unit', name), off]] }))
 }
@@ -79,10 +80,10 @@ const isUp = ({ active }: UnitFact): boolean =>
   ['active', 'reloading', 'activating', 'refreshing'].includes(active)
 
 /** A unit that does not start says why: its last log lines come with the error. */
-const startOrStop = (word: string, state: 'started' | 'stopped', wait: boolean): string =>
+const startOrStop = (name: string, state: 'started' | 'stopped', wait: boolean): string =>
   state === 'stopped'
-    ? `systemctl stop -- ${word}`
-    : `systemctl ${wait ? '' : '--no-block '}start -- ${word} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${word} >&2; exit $c; }`
+    ? `systemctl stop -- ${quote(name)}`
+    : `systemctl ${wait ? '' : '--no-block '}start -- ${quote(name)} || { c=$?; ${unitLog(name)}; exit $c; }`
 
 /** A systemd unit that runs (or not) now and at boot. Restarts and reloads are a handler's business. */
 export const service = (name: string, options: ServiceOptions = {}): Promise<Result> =>

@@ -1,6 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
+import { unitLog } from '../shell/unit-log.ts'
 import { checkPath, expect, checkTask, resource, type Common, type Result } from './resource.ts'
 import { unit } from './unit.ts'
 
@@ -96,7 +97,7 @@ const defineMounted = resource({
             },
           ]
     if (now !== null) return enable
-    const start = `systemctl start -- ${quote(o.unit)} || { c=$?; journalctl -q --no-pager -n 20 -o cat -u ${quote(o.unit)} >&2; exit $c; }`
+    const start = `systemctl start -- ${quote(o.unit)} || { c=$?; ${unitLog(o.unit)}; exit $c; }`
     return [
       ...enable,
       {

@@ -1,4 +1,4 @@
-import { quote, quoteAll } from '../../lib/index.ts'
+import { quote, quoteAll, unitLog } from '../../lib/index.ts'
 import { asked, PATIENT_DIG, type Question } from './dig.ts'
 import { SERIAL_SED } from './serial.ts'
 import { COREFILE, HEALTH, READY, versionOf, zonePath } from './templates.ts'
@@ -98,4 +98,4 @@ export const takeFiles = (
 if [ -n "$(${DIG} @127.0.0.1 version.bind. CH TXT | grep -v '^;')" ]; then systemctl reload coredns; ! await 25 || exit 0; fi
 `
   }systemctl restart coredns
-await 75 || { echo 'CoreDNS does not serve its files; its log ends:' >&2; journalctl -q --no-pager -n 20 -o cat -u coredns >&2; exit 1; }`
+await 75 || { echo 'CoreDNS does not serve its files; its log ends:' >&2; ${unitLog('coredns')}; exit 1; }`

@@ -1,4 +1,4 @@
-import { probe, quote, secret, type Check, type Secret } from '../../lib/index.ts'
+import { probe, quote, secret, unitLog, type Check, type Secret } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 import { checkCommand } from './check.ts'
 import { psql, query } from './sql.ts'
@@ -26,7 +26,7 @@ done
 pending=$(sql ${quote(PENDING)})
 [ -n "$pending" ] || exit 0
 echo "restarting for $pending"
-systemctl restart -- ${quote(p.unit)} || { journalctl -q --no-pager -n 20 -o cat -u ${quote(p.unit)} >&2; exit 1; }`
+systemctl restart -- ${quote(p.unit)} || { ${unitLog(p.unit)}; exit 1; }`
 
 export interface Login {
   readonly user: string

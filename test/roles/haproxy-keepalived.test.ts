@@ -209,15 +209,22 @@ t.test('two balancers of the cloud', async t => {
 
   await t.test('backups first, the holder last, and nobody notices', async t => {
     t.strictSame(await holders(r, API), ['loadbalancer2'])
-    // A new haproxy takes every backend for alive for a second: one that answers 503 is not retried elsewhere, one that is
-    // dead is, after a second (`retries`, turn-around timer).
+    // A new haproxy takes every backend for alive until its first check (README), so all are.
     await notReady.stop()
+    await serve(t, r, 'master2', apiServer(certs, 'master2', 401))
+    await serve(t, r, 'master3', apiServer(certs, 'master3', 401))
+    for (const lb of ['loadbalancer1', 'loadbalancer2'])
+      await until(
+        async () => (await alive(r, lb, 'api_6443')).length === 3,
+        30,
+        `${lb} finds all API servers alive`,
+      )
     let asked = 0
     const wrong: string[] = []
     const over = new AbortController()
     const watch = (async () => {
       while (!over.signal.aborted) {
-        const code = await status(r, `https://${API}:6443/readyz`, '-m', '5')
+        const code = await status(r, `https://${API}:6443/readyz`, '-m', '2')
         asked++
         if (code !== '401') wrong.push(code)
       }
