@@ -135,7 +135,9 @@ const byArch = (
 /** What is wrong with a URL to download from, or undefined. */
 export const checkUrl = (url: string): string | undefined => {
   if (!URL.canParse(url)) return 'expected a URL'
-  const { protocol, pathname } = new URL(url)
+  const { protocol, pathname, username, password } = new URL(url)
+  // fetch takes no such URL, and whatever shows where a file comes from would show the password.
+  if (username !== '' || password !== '') return 'expected a URL without user and password'
   if (protocol !== 'https:') return 'expected a https: URL'
   return pathname.endsWith('/') ? 'expected the URL of a file' : undefined
 }

@@ -22,7 +22,7 @@ export function lockScript(
   who: string,
 ): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
   const mark = `\x1e${randomBytes(9).toString('hex')}:`
-  const what = kind === 'shared' ? ', a dry run' : ''
+  const what = kind === 'shared' ? ', which only reads here' : ''
   const sign = `printf '%s (shell pid %d)\\n' ${quote(`${who}${what}`)} $$ >${LOCK_FILE}; `
   // Only root can open it for writing: a process is spent on asking who we are only when that has failed.
   const script =

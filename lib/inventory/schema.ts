@@ -129,8 +129,8 @@ const artifact = z.strictObject({
 
 const rootfs = {
   url: text(
-    /^(https?:\/\/[^/\s]+|file:\/\/)\/\S*[^/\s]$/,
-    'the URL of a file: https://, http:// or file:///',
+    /^(https?:\/\/[^/\s@]+|file:\/\/)\/\S*[^/\s]$/,
+    'the URL of a file, without user and password: https://, http:// or file:///',
   ).describe('tar archive of the root file system, plain or packed with gzip, xz or zstd'),
   sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
 }

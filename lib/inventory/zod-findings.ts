@@ -115,7 +115,7 @@ function kindOf(value: unknown): string {
 
 function show(value: unknown): string {
   if (value === null || typeof value === 'object' || value === undefined) return kindOf(value)
-  const text = JSON.stringify(value)
+  const text = JSON.stringify(value).replace(/(?<=:\/\/)[^/\s]*@/, '***@')
   return text.length > 60 ? `${text.slice(0, 57)}…"` : text
 }
 

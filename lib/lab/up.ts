@@ -64,11 +64,14 @@ export const up = async (inventory: Inventory, options: UpOptions): Promise<LabS
   })
   return withLock(name, async () => {
     const state = readState(name)
+    // What is wrong in lab.images is said while the old lab still stands.
+    const roots = await rootFileSystems(inventory, wanted, options.log)
     if (state !== undefined && !isOf(inventory, state))
       options.log(`lab ${name} is of another inventory: it is built anew`)
     const kept = isOf(inventory, state) && existsSync(netnsPath(state.controllerNetns))
     if (!kept) await clear(name)
-    return build(inventory, wanted, { ...options, name, chosen, state: kept ? state : undefined })
+    const plan = { ...options, name, chosen, roots, state: kept ? state : undefined }
+    return build(inventory, wanted, plan)
   })
 }
 
@@ -120,6 +123,8 @@ const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string
 interface Plan extends UpOptions {
   readonly name: string
   readonly chosen: LabState['chosen']
+  /** What lab.images names for these hosts, by OS. */
+  readonly roots: Awaited<ReturnType<typeof rootFileSystems>>
   /** Of a lab that runs already. */
   readonly state: LabState | undefined
 }
@@ -131,7 +136,6 @@ const build = async (
 ): Promise<LabState> => {
   const [dir, key, started] = [labDir(plan.name), labKey(plan.name), Date.now()]
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const roots = await rootFileSystems(inventory, wanted, plan.log)
   const { yes = false, log } = plan
   const machines = wanted.map(h => h.name)
   const [files, made, vms] = await all([
@@ -179,7 +183,7 @@ const build = async (
       if (place === undefined) throw new Error(`no place for ${host.name}`)
       const before = plan.state?.hosts.find(h => h.name === host.name)
       const vm = plan.vm?.includes(host.name) ?? before?.vm ?? false
-      const rootfs = roots.get(host.os.name)
+      const rootfs = plan.roots.get(host.os.name)
       const common = { dir, key, images: files, wireguard, log: plan.log }
       return boot(host, place, { ...common, rootfs, vm, before })
     }),

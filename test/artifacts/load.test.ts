@@ -63,6 +63,11 @@ t.test('a wrong file is an error that names its place', async t => {
     ['  member: tool-{version}/tool\n', '', 'f:2:3: tool: expected a text for member'],
     ['https:', 'http:', 'f:6:12: tool.url.amd64: expected a https: URL'],
     ['https://releases.test/v{version}/tool.tgz', 'tool', 'f:6:12: tool.url.amd64: expected a URL'],
+    [
+      'https://',
+      'https://me:hush@',
+      'f:6:12: tool.url.amd64: expected a URL without user and password',
+    ],
     [A, A.slice(1), 'f:8:12: tool.sha256.amd64: expected a sha256: 64 digits 0-9, a-f'],
     [A, A.toUpperCase(), 'f:8:12: tool.sha256.amd64: expected a sha256: 64 digits 0-9, a-f'],
     ['  sha256:\n    amd64', '  sha256:\n    x86', 'f:8:10: tool.sha256.x86: unknown architecture'],

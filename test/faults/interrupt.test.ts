@@ -128,7 +128,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
       'dry runs do not exclude each other',
     )
     t.equal(apply.code, 2)
-    t.match(apply.failures['a'], /at work on this host: .* pid \d+ since .*, a dry run/)
+    t.match(apply.failures['a'], /at work on this host: .* pid \d+ since .*, which only reads here/)
     await p.rig.text('a', 'touch /run/go-look')
     t.match(await look.end, { code: 0 })
   })

@@ -73,7 +73,17 @@ const ERRORS: readonly Row[] = [
   [
     'image of the lab from nowhere',
     [['all: {}', `lab: { images: { rocky: { url: ‸r.tar.xz, sha256: ${SHA256} } } }\nall: {}`]],
-    /lab\.images\.rocky\.url: expected the URL of a file: https:\/\/, http:\/\/ or file:\/\/\/, got "r.tar.xz"/,
+    /lab\.images\.rocky\.url: expected the URL of a file, .*: https:\/\/, http:\/\/ or file:\/\/\/, got "r.tar.xz"/,
+  ],
+  [
+    'image of the lab with a password in its URL',
+    [
+      [
+        'all: {}',
+        `lab: { images: { rocky: { url: ‸https://me:hush@a.example/r.tar, sha256: ${SHA256} } } }\nall: {}`,
+      ],
+    ],
+    /expected the URL of a file, without user and password: .*, got "https:\/\/\*{3}@a\.example\/r\.tar"$/,
   ],
   [
     'packages of the lab on the Internet',

@@ -212,11 +212,22 @@ hosts:
     t.equal(await r.text('dns', 'dig +short @192.168.0.11 deb.cloud.internal'), '192.168.0.12')
   })
 
-  await t.test('another entry makes another lab', async t => {
+  await t.test('an entry that cannot be had leaves the lab as it is', async t => {
     write({ ...packed, debian: { ...packed.debian, sha256: '0'.repeat(64) } })
     const said: string[] = []
     const anew = up(await loadInventory(file), { name: r.name, log: text => said.push(text) })
     await t.rejects(anew, { message: /^lab\.images\.debian cannot be had/ })
-    t.strictSame(said, [`lab ${r.name} is of another inventory: it is built anew`])
+    t.strictSame(said, [])
+    t.equal(await r.text('deb', 'hostname'), 'deb')
+  })
+
+  await t.test('other entries make another lab', async t => {
+    write({ almalinux: packed.almalinux })
+    const said: string[] = []
+    const log = (text: string) => said.push(text)
+    const { hosts } = await up(await loadInventory(file), { name: r.name, hosts: ['deb'], log })
+    t.equal(said[0], `lab ${r.name} is of another inventory: it is built anew`)
+    t.match(hosts, [{ name: 'deb', image: false }])
+    t.equal(hosts.length, 1)
   })
 })
