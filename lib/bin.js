@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The launcher. In a checkout it rebuilds the bundle when a source is newer; an installed package has no sources to look at.
 import { readdirSync, statSync } from 'node:fs'
-import module from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -23,8 +22,6 @@ const newest = dir => {
 const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
-// Node 22 and later keep the compiled code between starts; with the bundle it goes.
-module.enableCompileCache?.(join(lib, '../dist/v8'))
 const { main } = await import('../dist/cli.js')
 process.exitCode = await main(process.argv.slice(2))
 // After Ctrl-C nobody waits for connections that are still being made.

@@ -18,6 +18,7 @@ export interface ConnectOptions {
   readonly inventoryFile: string
   /** What is run; questions are remembered for it. */
   readonly command: string
+  readonly dryRun: boolean
 }
 
 /**
@@ -34,7 +35,7 @@ export async function connect(
   const remembered = memory.load()
   const owed = roles.map((r): Query => ask('pending', marksOf(r)))
   const questions = batch([...new Map([...owed, ...remembered].map(q => [keyOf(q), q])).values()])
-  const signed = (): ReturnType<typeof lockScript> => lockScript(lock, signature(o.command))
+  const signed = (): ReturnType<typeof lockScript> => lockScript(lock, signature(o))
   const { script, read } = signed()
   const { session, first: answer } = await o.openSession(
     o.targetOf(host),
@@ -63,8 +64,8 @@ export async function connect(
   }
 }
 
-const signature = (command: string): string =>
-  `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${command})`
+const signature = ({ command, dryRun }: ConnectOptions): string =>
+  `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${command}${dryRun ? ', a dry run' : ''})`
 
 /** How long a host that is rebooting, or whose network was changed, may take to answer one attempt. */
 const RETRY_MS = 5000

@@ -15,15 +15,14 @@ export type LockKind = 'exclusive' | 'shared' | 'none'
 
 /**
  * Takes flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the session.
- * An apply takes it exclusively, a plan shared; either signs it. `command exec` keeps the shell alive when /run cannot be written.
+ * An apply takes its own hosts' exclusively; a plan, and an apply on hosts that it only works through (`on`), shared. All sign it. `command exec` keeps the shell alive when /run cannot be written.
  */
 export function lockScript(
   kind: LockKind,
   who: string,
 ): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
   const mark = `\x1e${randomBytes(9).toString('hex')}:`
-  const what = kind === 'shared' ? ', which only reads here' : ''
-  const sign = `printf '%s (shell pid %d)\\n' ${quote(`${who}${what}`)} $$ >${LOCK_FILE}; `
+  const sign = `printf '%s (shell pid %d)\\n' ${quote(who)} $$ >${LOCK_FILE}; `
   // Only root can open it for writing: a process is spent on asking who we are only when that has failed.
   const script =
     kind === 'none'

@@ -119,7 +119,10 @@ const group = z.strictObject({
 })
 
 const artifact = z.strictObject({
-  url: z.url().optional(),
+  url: text(
+    /^https:\/\/[^/\s@]+\/\S*[^/\s]$/,
+    'the URL of a file, without user and password: https://',
+  ).optional(),
   sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits').optional(),
   version: z.string().optional(),
   path: text(/^\//, 'an absolute path')

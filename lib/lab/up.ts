@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
-import type { Host, Inventory } from '../inventory/types.ts'
+import type { Host, Inventory, Os } from '../inventory/types.ts'
 import { alive, boot } from './boot.ts'
 import { coredns } from './coredns.ts'
 import { clear } from './down.ts'
@@ -17,7 +17,7 @@ import { leaderOf } from './machine.ts'
 import { makeSwitches } from './network.ts'
 import { labDir, labKey, netnsPath } from './paths.ts'
 import { prerequisites } from './prerequisites.ts'
-import { rootFileSystems } from './rootfs.ts'
+import { rootFileSystems, type Rootfs } from './rootfs.ts'
 import { fromImages, standIns } from './standins.ts'
 import { readState, writeState } from './state.ts'
 import type { LabHost, LabState } from './state.ts'
@@ -124,7 +124,7 @@ interface Plan extends UpOptions {
   readonly name: string
   readonly chosen: LabState['chosen']
   /** What lab.images names for these hosts, by OS. */
-  readonly roots: Awaited<ReturnType<typeof rootFileSystems>>
+  readonly roots: ReadonlyMap<Os['name'], Rootfs>
   /** Of a lab that runs already. */
   readonly state: LabState | undefined
 }

@@ -128,9 +128,22 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
       'dry runs do not exclude each other',
     )
     t.equal(apply.code, 2)
-    t.match(apply.failures['a'], /at work on this host: .* pid \d+ since .*, which only reads here/)
+    t.match(
+      apply.failures['a'],
+      /at work on this host: .* pid \d+ since .* \(role looking a, a dry run\)/,
+    )
     await p.rig.text('a', 'touch /run/go-look')
     t.match(await look.end, { code: 0 })
+    p.role(
+      'through',
+      `    await on(hosts('b')[0]!, () => $({ creates: '/run/through' })\`touch /run/through; ${untilToldTo('through')}\`)`,
+    )
+    const through = p.start('role', 'through', 'a')
+    t.ok(await soon(() => p.holds('b', 'test -e /run/through')))
+    const { failures } = await p.fmc('role', 'other', 'b')
+    t.match(failures['b'], /at work on this host: .* \(role through a\)/, 'not called a dry run')
+    await p.rig.text('b', 'touch /run/go-through')
+    t.match(await through.end, { code: 0 })
   })
 
   await t.test('Ctrl-C once finishes the task, twice ends it', async t => {

@@ -40,7 +40,7 @@ export const roleText = (
   tasks: string,
   { handlers = '', vars = '' }: { handlers?: string; vars?: string } = {},
 ): string => `import * as fmc from 'fmc'
-const { $, absent, directory, file, flush, gate, line, link, packages, probe, role, secret, service, z } = fmc
+const { $, absent, directory, file, flush, gate, hosts, line, link, on, packages, probe, role, secret, service, z } = fmc
 export default role({
   name: '${name}',
   summary: 'for a test',

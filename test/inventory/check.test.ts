@@ -165,6 +165,16 @@ const ERRORS: readonly Row[] = [
     [['all: {}', 'artifacts: { k3s: { sha256: ‸abc } }']],
     /expected 64 hexadecimal digits/,
   ],
+  [
+    'mirror without TLS',
+    [['all: {}', 'artifacts: { k3s: { url: ‸http://a.example/k3s } }']],
+    /artifacts\.k3s\.url: expected the URL of a file, .*: https:\/\/, got "http:/,
+  ],
+  [
+    'mirror with a password in its URL',
+    [['all: {}', 'artifacts: { k3s: { url: ‸https://me:hush@a.example/k3s } }']],
+    /expected the URL of a file, without user and password: .*, got "https:\/\/\*{3}@a\.example\/k3s"$/,
+  ],
 
   [
     'bad network',
