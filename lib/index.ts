@@ -20,6 +20,7 @@ export { nftText } from './firewall/nft.ts'
 export { decide, rulesOf, type RuleSet } from './firewall/rules.ts'
 export type { Advice, Advisor } from './inventory/role-vars.ts'
 export { Secret, secret, reveal } from './secrets/secret.ts'
+export { asUser } from './shell/as-user.ts'
 export { quote, quoteAll } from './shell/quote.ts'
 export { unitLog } from './shell/unit-log.ts'
 export {

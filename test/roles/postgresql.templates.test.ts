@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { Secret, TaskError, reveal } from '../../lib/index.ts'
+import { Secret, TaskError, reveal, type Facts } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { readClusters } from '../../roles/postgresql/cluster.ts'
 import { createRole, databaseDifferences, roleDifferences } from '../../roles/postgresql/objects.ts'
@@ -184,9 +184,17 @@ t.test('what a host says is parsed strictly', t => {
     ['15 /d/PG_VERSION\nbare\n', { exists: true, interrupted: false, bare: true }],
     ['15 /d/PG_VERSION\ninterrupted\nbare\n', { exists: false, interrupted: true, bare: false }],
   ]
-  for (const [stdout, is] of found) t.strictSame(readClusters(stdout, 15), is, stdout)
-  t.throws(() => readClusters('14 /d/PG_VERSION\n', 15), {
+  const said = (stdout: string, code = 0, stderr = ''): Facts['command'] => ({
+    code,
+    stdout,
+    stderr,
+  })
+  for (const [stdout, is] of found) t.strictSame(readClusters(said(stdout), 15), is, stdout)
+  t.throws(() => readClusters(said('14 /d/PG_VERSION\n'), 15), {
     message: /PostgreSQL 14, but postgresql_version is 15/,
+  })
+  t.throws(() => readClusters(said('', 1, 'setpriv: no\n'), 15), {
+    message: /cannot be known which clusters are there: setpriv: no/,
   })
   const failed = { code: 2, stdout: '', stderr: 'psql: no server\n' }
   t.strictSame(readState(failed, 'new'), { roles: [], databases: [] })
