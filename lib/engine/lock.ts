@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { TaskError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
+import { mark as markOf } from '../ssh/word.ts'
 
 /** The only thing that a dry run writes on a host: a lock file in a tmpfs. */
 export const LOCK_FILE = '/run/fmc.lock'
@@ -20,8 +20,12 @@ export type LockKind = 'exclusive' | 'shared' | 'none'
 export function lockScript(
   kind: LockKind,
   who: string,
-): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
-  const mark = `\x1e${randomBytes(9).toString('hex')}:`
+): {
+  script: string
+  /** `word`: of the session that ran the script (Session.word). */
+  read: (stdout: string, word: string) => { error: Error | undefined; rest: string }
+} {
+  const { spelled: mark, printed } = markOf('lock')
   const sign = `printf '%s (shell pid %d)\\n' ${quote(who)} $$ >${LOCK_FILE}; `
   // Only root can open it for writing: a process is spent on asking who we are only when that has failed.
   const script =
@@ -33,14 +37,15 @@ elif flock -n ${kind === 'shared' ? '-s ' : ''}9; then ${sign}printf 'mine${mark
 else printf 'locked %s${mark}' "$(head -c 400 ${LOCK_FILE})"; fi`
   return {
     script,
-    read(stdout) {
-      const cut = stdout.indexOf(mark)
+    read(stdout, word) {
+      const end = printed(word)
+      const cut = stdout.indexOf(end)
       if (cut < 0)
         return {
           error: new TaskError('the host did not answer to the request for its lock'),
           rest: '',
         }
-      return { error: verdict(stdout.slice(0, cut).trim()), rest: stdout.slice(cut + mark.length) }
+      return { error: verdict(stdout.slice(0, cut).trim()), rest: stdout.slice(cut + end.length) }
     },
   }
 }
