@@ -25,7 +25,7 @@ export interface Mark {
   /** For a printf format in single quotes. */
   readonly spelled: string
   /** The characters as they are printed in the session whose word this is. */
-  printed(word: string): string
+  readonly printed: (word: string) => string
 }
 
 export const mark = (name: string): Mark => ({
