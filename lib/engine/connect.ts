@@ -44,11 +44,12 @@ export async function connect(
   try {
     // A remembered question that takes too long or says too much costs time, never a run.
     const output = await answer?.catch((error: unknown) => {
-      if (error instanceof TaskError && remembered.length > 0) return session.run(script)
+      if (error instanceof TaskError && remembered.length > 0)
+        return session.run(script, { marked: true })
       throw error
     })
     if (!output) throw new Error('the host did not answer')
-    const { error, rest } = read(output.stdout)
+    const { error, rest } = read(output.stdout, session.word)
     if (error) throw error
     const run = new HostRun(
       host,
@@ -56,7 +57,7 @@ export async function connect(
       o.secrets,
       waysTo(o.openSession, o.targetOf(host), signed),
     )
-    run.learnIfSound(() => questions.parse({ ...output, stdout: rest }))
+    run.learnIfSound(() => questions.parse({ ...output, stdout: rest }, session.word))
     return { run, save: () => memory.save([...run.asked.values()], remembered) }
   } catch (error) {
     session.close()
@@ -87,7 +88,7 @@ const waysTo = (
         if (boot.trim() === notBoot)
           throw new UnreachableError(`${target.name}: it has not shut down yet`)
         const { script, read } = signed()
-        const { error } = read((await session.run(script)).stdout)
+        const { error } = read((await session.run(script, { marked: true })).stdout, session.word)
         if (error) throw error
         return session
       } catch (error) {

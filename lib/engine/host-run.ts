@@ -1,7 +1,14 @@
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskError, UnreachableError } from '../errors.ts'
-import { batch, keyOf, type Facts, type FamilyName, type Query } from '../facts/index.ts'
+import {
+  batch,
+  keyOf,
+  type Batch,
+  type Facts,
+  type FamilyName,
+  type Query,
+} from '../facts/index.ts'
 import { GarbledProbe } from '../facts/family.ts'
 import type { Host } from '../inventory/types.ts'
 import type { PlannedChange } from '../resources/scope.ts'
@@ -123,11 +130,18 @@ export class HostRun {
     if (likely.length === 0) return
     const questions = batch(likely)
     try {
-      const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
-      this.learnIfSound(() => questions.parse(output))
+      const parse = await this.#asked(questions)
+      this.learnIfSound(parse)
     } catch (error) {
       if (!(error instanceof TaskError)) throw error // else whoever needs one of them asks again
     }
+  }
+
+  /** Asks the host; the function gives the facts, or throws GarbledProbe. */
+  async #asked({ script, parse }: Batch): Promise<() => ReadonlyMap<string, unknown>> {
+    const { word } = this.session
+    const output = await this.session.run(script, { timeoutMs: PROBE_TIMEOUT_MS, marked: true })
+    return () => parse(output, word)
   }
 
   async #flush(): Promise<void> {
@@ -155,11 +169,11 @@ export class HostRun {
     if (queries.length === 0) return
     const questions = batch(queries)
     try {
-      this.learn(
-        questions.parse(await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })),
-      )
+      const parse = await this.#asked(questions)
+      this.learn(parse())
     } catch (error) {
-      if (error instanceof GarbledProbe) throw new TaskError(error.message, { cause: error })
+      if (error instanceof GarbledProbe)
+        throw new TaskError(error.told(text => redact(text, this.#secrets)))
       if (error instanceof TaskError) throw this.#unanswered(queries, error)
       throw error
     }

@@ -14,8 +14,8 @@ export interface Answer {
  */
 export interface Family<T> {
   /**
-   * Read-only shell text that answers all `args`. `mark` is unguessable and separates records where needed; `spelled`
-   * is the same mark as printf(1) wants it, so that no listing of processes shows it.
+   * Read-only shell text that answers all `args`. `mark` separates records where needed; `spelled` is the
+   * same mark for the format of the shell's own printf: no other process may get it as an argument (lib/ssh/word.ts).
    */
   script(args: readonly string[], spelled: string): string
   /**
@@ -25,13 +25,23 @@ export interface Family<T> {
   parse(answer: Answer, args: readonly string[], mark: string): T[]
 }
 
+const unexpected = (family: string, text: string): string =>
+  `${family}: the host answered something unexpected: ${JSON.stringify(text.slice(0, 200))}`
+
 /** The host answered something that no working probe prints. */
 export class GarbledProbe extends Error {
   override name = 'GarbledProbe'
+  readonly #family: string
+  readonly #text: string
   constructor(family: string, text: string) {
-    super(
-      `${family}: the host answered something unexpected: ${JSON.stringify(text.slice(0, 200))}`,
-    )
+    super(unexpected(family, text))
+    this.#family = family
+    this.#text = text
+  }
+
+  /** The message without what `hide` takes out: before the answer is shortened, for a part of a secret looks like none. */
+  told(hide: (text: string) => string): string {
+    return unexpected(this.#family, hide(this.#text))
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Output } from '../ssh/types.ts'
+import { mark } from '../ssh/word.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
 import { boot, type BootFact } from './boot.ts'
 import { command, type CommandFact } from './command.ts'
@@ -93,15 +94,16 @@ export const isFamily = (name: string): name is FamilyName => Object.hasOwn(FAMI
 
 /** One script for any set of questions, one section per family, and the strict parser of its answer. */
 export interface Batch {
+  /** Spells its marks: for openSession's boot, or for `run` with `marked`. */
   readonly script: string
-  /** Facts by keyOf. Throws GarbledProbe. */
-  readonly parse: (output: Output) => Map<string, unknown>
+  /** Facts by keyOf. `word`: of the session that ran the script (Session.word). Throws GarbledProbe. */
+  readonly parse: (output: Output, word: string) => Map<string, unknown>
 }
 
 export function batch(queries: readonly Query[]): Batch {
-  // Two marks that nothing on the host can guess: one ends a section, one separates records within a section. The
-  // script only spells them, so that a question which lists processes does not find them.
-  const [section, record] = [randomBytes(9).toString('hex'), randomBytes(9).toString('hex')]
+  // Two marks: one ends a section, one separates records within a section. Their names are another batch's no more.
+  const id = randomBytes(4).toString('hex')
+  const [section, record] = [mark(`s${id}`), mark(`r${id}`)]
   const byFamily = new Map<FamilyName, string[]>()
   for (const { family, arg } of queries) {
     const args = byFamily.get(family)
@@ -112,12 +114,13 @@ export function batch(queries: readonly Query[]): Batch {
   const script = sections
     .map(
       ([family, args]) =>
-        `${FAMILIES[family].script(args, `\\036${record}:`)}\nprintf '\\036${section}:%d;' $?; printf '\\036${section}:' >&2`,
+        `${FAMILIES[family].script(args, record.spelled)}\nprintf '${section.spelled}%d;' $?; printf '${section.spelled}' >&2`,
     )
     .join('\n')
   return {
     script,
-    parse: output => parseSections(output, sections, `\x1e${section}:`, `\x1e${record}:`),
+    parse: (output, word) =>
+      parseSections(output, sections, section.printed(word), record.printed(word)),
   }
 }
 

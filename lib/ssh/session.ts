@@ -1,9 +1,10 @@
 import { TaskError, UnreachableError } from '../errors.ts'
 import { Collector, frame, marks } from './frame.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
-import { entry, start, type Entry, type Process } from './entry.ts'
+import { entry, start, type Process } from './entry.ts'
 import type { Output, RunOptions, Session, Target } from './types.ts'
 import { uploader } from './upload.ts'
+import { hideWord, SPELLED, tellWord } from './word.ts'
 
 /** A script this long still fits into an exec request: the kernel takes 128 KiB per argument (MAX_ARG_STRLEN). */
 const MAX_EXEC = 100_000
@@ -12,6 +13,7 @@ interface Job {
   readonly n: number
   readonly script: string
   readonly input: string | Buffer | undefined
+  readonly marked: boolean
   readonly timeoutMs: number
   readonly resolve: (output: Output) => void
   readonly reject: (error: Error) => void
@@ -28,14 +30,16 @@ export const openShell = async (
   limits: Limits,
 ): Promise<{ session: Session; first: Promise<Output> | undefined }> => {
   if (boot?.includes('\0')) throw nul(boot)
+  // The last shell is a new one: it does not have the variables that boot had.
   let how = entry(
     target,
-    token => `${boot === undefined ? '' : frame(token, 1, boot).toString()}exec /bin/sh`,
+    () => `${boot === undefined ? '' : frame(SPELLED, 1, boot).toString()}exec /bin/sh`,
   )
   const fits = Buffer.byteLength(how.command) < MAX_EXEC
   if (!fits) how = entry(target, () => 'exec /bin/sh')
-  const shell = new Shell(link, target, how, limits, await start(link, target, how, limits))
-  const first = boot === undefined ? undefined : fits ? shell.booted(boot) : shell.run(boot)
+  const shell = new Shell(link, target, limits, await start(link, target, how, limits))
+  const first =
+    boot === undefined ? undefined : fits ? shell.booted(boot) : shell.run(boot, { marked: true })
   first?.catch(() => undefined) // the caller may look at it late
   return { session: shell, first }
 }
@@ -58,12 +62,12 @@ const seconds = (ms: number): string =>
 
 class Shell implements Session {
   readonly target: Target
+  readonly word: string
   readonly shellPid: number
   readonly upload: Session['upload']
   trips = 0
   readonly #link: Link
   readonly #pipe: Pipe
-  readonly #how: Entry
   readonly #limits: Limits
   readonly #pgid: number
   readonly #out: Collector
@@ -74,19 +78,13 @@ class Shell implements Session {
   #n = 1
   #signals = 0
 
-  constructor(
-    link: Link,
-    target: Target,
-    how: Entry,
-    limits: Limits,
-    { pipe, pid, pgid }: Process,
-  ) {
+  constructor(link: Link, target: Target, limits: Limits, { pipe, pid, pgid, word }: Process) {
     this.target = target
+    this.word = word
     this.shellPid = pid
     this.upload = uploader(link, target, limits)
     this.#link = link
     this.#pipe = pipe
-    this.#how = how
     this.#limits = limits
     this.#pgid = pgid
     this.#out = new Collector('out', limits.outputBytes)
@@ -149,7 +147,8 @@ class Shell implements Session {
   #add(script: string, options: RunOptions, send: boolean): Promise<Output> {
     return new Promise((resolve, reject) => {
       const timeoutMs = options.timeoutMs ?? this.#limits.commandMs
-      const job = { n: this.#n++, script, input: options.input, timeoutMs, resolve, reject }
+      const { input, marked = false } = options
+      const job = { n: this.#n++, script, input, marked, timeoutMs, resolve, reject }
       if (send) {
         this.#queue.push(job)
         this.#next()
@@ -164,11 +163,12 @@ class Shell implements Session {
     const job = this.#queue.shift()
     if (!job) return
     this.#start(job)
-    this.#pipe.stdin.write(frame(this.#how.token, job.n, job.script, job.input))
+    this.#pipe.stdin.write(job.marked ? tellWord(this.word) : hideWord)
+    this.#pipe.stdin.write(frame(this.word, job.n, job.script, job.input))
   }
 
   #start(job: Job): void {
-    const mark = marks(this.#how.token, job.n)
+    const mark = marks(this.word, job.n)
     this.#current = job
     this.#out.expect(mark.out)
     this.#err.expect(mark.err)
