@@ -9,6 +9,7 @@ export interface CommandFact {
   readonly stderr: string
 }
 export const command: Family<CommandFact> = {
+  bytes: { each: 4 * 1024 * 1024 },
   script: (args, spelled) =>
     args
       .map(

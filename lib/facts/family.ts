@@ -14,6 +14,11 @@ export interface Answer {
  */
 export interface Family<T> {
   /**
+   * Most bytes that a sound answer has on either stream, generously: for each argument, and `besides` for all. Who says
+   * more is ended (Batch.maxBytes).
+   */
+  readonly bytes: { readonly each: number; readonly besides?: number }
+  /**
    * Read-only shell text that answers all `args`. `mark` separates records where needed; `spelled` is the
    * same mark for the format of the shell's own printf: no other process may get it as an argument (lib/ssh/word.ts).
    */
@@ -57,13 +62,14 @@ export function pathRecords<T>(
   read: (head: string) => T,
 ): (T | null)[] {
   if (code !== 0) throw new GarbledProbe(family, `exit ${code}: ${err || out}`)
+  const asked = new Set(args)
   const seen = new Map<string, T | null>()
   const records = out.split('\0')
   if (records.pop() !== '') throw new GarbledProbe(family, out.slice(-200))
   for (const record of records) {
     const cut = record.indexOf('/')
     const path = record.slice(cut)
-    if (cut < 0 || seen.has(path) || !args.includes(path)) throw new GarbledProbe(family, record)
+    if (cut < 0 || seen.has(path) || !asked.has(path)) throw new GarbledProbe(family, record)
     const head = record.slice(0, cut).trim()
     seen.set(path, head === 'absent' ? null : read(head))
   }

@@ -78,6 +78,8 @@ export interface Query<F extends FamilyName = FamilyName> {
   readonly arg: string
   /** What a freshly installed host would answer, where fresh.ts cannot know: for plans of hosts that are not there yet. */
   readonly whenNew?: Facts[F]
+  /** Most bytes of the answer, where they are more than the family says. */
+  readonly maxBytes?: number
 }
 
 /** `ask('path', '/etc/fstab')`; `line` takes path NUL line, `identity` and `system` take "". */
@@ -85,7 +87,13 @@ export const ask = <F extends FamilyName>(
   family: F,
   arg: string,
   whenNew?: Facts[F],
-): Query<F> => ({ family, arg, ...(whenNew === undefined ? {} : { whenNew }) })
+  maxBytes?: number,
+): Query<F> => ({
+  family,
+  arg,
+  ...(whenNew === undefined ? {} : { whenNew }),
+  ...(maxBytes === undefined ? {} : { maxBytes }),
+})
 
 /** Identity of a question, for maps. */
 export const keyOf = (q: Query): string => `${q.family}:${q.arg}`
@@ -98,19 +106,27 @@ export interface Batch {
   readonly script: string
   /** Facts by keyOf. `word`: of the session that ran the script (Session.word). Throws GarbledProbe. */
   readonly parse: (output: Output, word: string) => Map<string, unknown>
+  /** Most bytes that a sound answer has on either stream, for Session.run. */
+  readonly maxBytes: number
 }
+
+/** For the marks, and for what programs complain about besides. */
+const BESIDES = 64 * 1024
 
 export function batch(queries: readonly Query[]): Batch {
   // Two marks: one ends a section, one separates records within a section. Their names are another batch's no more.
   const id = randomBytes(4).toString('hex')
   const [section, record] = [mark(`s${id}`), mark(`r${id}`)]
-  const byFamily = new Map<FamilyName, string[]>()
-  for (const { family, arg } of queries) {
-    const args = byFamily.get(family)
-    if (args === undefined) byFamily.set(family, [arg])
-    else if (!args.includes(arg)) args.push(arg)
+  const byFamily = new Map<FamilyName, Set<string>>()
+  let maxBytes = BESIDES
+  for (const { family, arg, maxBytes: most } of queries) {
+    const { each, besides = 0 } = FAMILIES[family].bytes
+    const args = byFamily.get(family) ?? new Set()
+    if (args.size === 0) maxBytes += besides
+    if (!args.has(arg)) maxBytes += Math.max(each, most ?? 0)
+    byFamily.set(family, args.add(arg))
   }
-  const sections = [...byFamily]
+  const sections = [...byFamily].map(([family, args]) => [family, [...args]] as const)
   const script = sections
     .map(
       ([family, args]) =>
@@ -119,6 +135,7 @@ export function batch(queries: readonly Query[]): Batch {
     .join('\n')
   return {
     script,
+    maxBytes,
     parse: (output, word) =>
       parseSections(output, sections, section.printed(word), record.printed(word)),
   }

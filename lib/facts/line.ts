@@ -6,6 +6,7 @@ import { GarbledProbe, linePerArgument, type Family } from './family.ts'
  * lines.
  */
 export const line: Family<boolean> = {
+  bytes: { each: 5 * 1024 },
   script: args =>
     args
       .map(arg => {

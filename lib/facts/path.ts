@@ -14,6 +14,7 @@ const TYPES: Record<string, PathFact['type']> = { '8': 'file', '4': 'directory',
 
 /** Type, mode and owner of a path itself (links are not followed); null when there is nothing. */
 export const path: Family<PathFact | null> = {
+  bytes: { each: 5 * 1024 },
   script: args =>
     forExisting(
       '[ -e "$p" ] || [ -L "$p" ]',
@@ -38,6 +39,7 @@ export const path: Family<PathFact | null> = {
 
 /** SHA-256 of a regular file (links followed), lower-case hex; null when there is none. */
 export const sha: Family<string | null> = {
+  bytes: { each: 5 * 1024 },
   script: args => forExisting('[ -f "$p" ]', args, 'sha256sum -z -- "$@"'),
   parse: (answer, args) =>
     pathRecords('sha', answer, args, head => {
@@ -48,6 +50,7 @@ export const sha: Family<string | null> = {
 
 /** Where a symbolic link points, as written; null when the path is no link. */
 export const link: Family<string | null> = {
+  bytes: { each: 9 * 1024 },
   // Those that are absent come first, then how many links there are, then where they point.
   script: args => forExisting('[ -L "$p" ]', args, `{ printf '%d\\0' $#; readlink -z -- "$@"; }`),
   parse({ out, err, code }, args) {
@@ -63,12 +66,14 @@ export const link: Family<string | null> = {
       absent.size + linked.length !== args.length
     )
       throw new GarbledProbe('link', out)
-    return args.map(arg => targets[linked.indexOf(arg)] ?? null)
+    const found = new Map(linked.map((arg, i) => [arg, targets[i]]))
+    return args.map(arg => found.get(arg) ?? null)
   },
 }
 
 /** The bytes of a regular file up to 256 KiB, base64 in transit; null when absent or larger. Asked only for diffs. */
 export const content: Family<Buffer | null> = {
+  bytes: { each: 355 * 1024 },
   script: args =>
     `for p in ${quoteAll(args)}; do if [ -f "$p" ] && [ "$(stat -Lc %s -- "$p")" -le 262144 ]; then base64 -w0 -- "$p"; printf '\\n'; else echo -; fi; done`,
   parse: ({ out }, args) =>

@@ -147,7 +147,10 @@ class Greeted {
   #check(): void {
     const told = this.#greeting.next()
     const [, word = '', pid, pgid] = told?.found ?? []
-    if (told) this.#echo ??= new Search(this.#err, `\x1e${word}:0;`)
+    if (told) {
+      this.#echo ??= new Search(this.#err, `\x1e${word}:0;`)
+      this.#pipe.stdout.pause() // what follows there is the session's to read
+    }
     const end = this.#echo?.next()
     if (told && end !== undefined) {
       this.#leave()

@@ -34,6 +34,13 @@ export interface Target {
 export interface RunOptions {
   /** Default 10 minutes. The remote process group is ended when it is exceeded, and the promise rejects with TaskError. */
   readonly timeoutMs?: number | undefined
+  /**
+   * Most bytes that it may print on each stream; what prints more is ended as if its time were over. At most 16 MB
+   * (Limits.outputBytes), which is also the default.
+   */
+  readonly maxBytes?: number | undefined
+  /** Keep only so many of the last bytes of each stream. Then it may print 64 MB. */
+  readonly lastBytes?: number | undefined
   /** Standard input; /dev/null when absent. Never part of argv. */
   readonly input?: string | Buffer | undefined
   /** The script spells marks (word.ts): the shell gets the session's word as a variable. No other script finds it there. */
@@ -70,4 +77,5 @@ export interface Session {
 export type OpenSession = (
   target: Target,
   boot?: string,
+  options?: Pick<RunOptions, 'timeoutMs' | 'maxBytes'>,
 ) => Promise<{ session: Session; first: Promise<Output> | undefined }>
