@@ -9,7 +9,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'cache-dir': [],
   shell: ['errors'],
-  ssh: ['errors', 'shell'],
+  ssh: ['errors', 'shell', 'secrets/secret', 'secrets/redact'],
   secrets: ['errors', 'shell', 'inventory'],
   inventory: ['errors', 'cache-dir', 'secrets'],
   import: ['errors', 'inventory'],

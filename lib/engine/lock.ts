@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { TaskError } from '../errors.ts'
+import { mark } from '../ssh/word.ts'
 import { LOCK_FILE, takeLock } from './lock-script.ts'
 
 /** Nobody else may work on the host now. The text names who does, since when, and the process that holds the lock. */
@@ -17,19 +17,24 @@ export type LockKind = 'exclusive' | 'shared' | 'none'
 export function lockScript(
   kind: LockKind,
   who: string,
-): { script: string; read: (stdout: string) => { error: Error | undefined; rest: string } } {
-  const mark = `\x1e${randomBytes(9).toString('hex')}:`
+): {
+  script: string
+  /** `word`: of the session that ran the script (Session.word). */
+  read: (stdout: string, word: string) => { error: Error | undefined; rest: string }
+} {
+  const { spelled, printed } = mark('lock')
   const take = kind === 'none' ? 'printf mine' : takeLock(kind, who)
   return {
-    script: `${take}\nprintf '\\036${mark.slice(1)}'`,
-    read(stdout) {
-      const cut = stdout.indexOf(mark)
+    script: `${take}\nprintf '${spelled}'`,
+    read(stdout, word) {
+      const end = printed(word)
+      const cut = stdout.indexOf(end)
       if (cut < 0)
         return {
           error: new TaskError('the host did not answer to the request for its lock'),
           rest: '',
         }
-      return { error: verdict(stdout.slice(0, cut)), rest: stdout.slice(cut + mark.length) }
+      return { error: verdict(stdout.slice(0, cut)), rest: stdout.slice(cut + end.length) }
     },
   }
 }

@@ -73,10 +73,10 @@ class Place {
     const [command, args] = this.#enter(...shell.split(' '))
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
     this.#all.push(child)
-    child.stdin.write(`{\n${script}\n} </dev/null; echo; echo over\n`)
+    child.stdin.write(`_fmc_t=word; {\n${script}\n} </dev/null; echo; echo over\n`)
     let said = ''
     return new Promise(resolve => {
-      const done = (): void => resolve({ child, error: read(said).error })
+      const done = (): void => resolve({ child, error: read(said, 'word').error })
       child.stdout.on('data', (d: Buffer) => {
         said += d.toString()
         if (said.endsWith('\nover\n')) done()
@@ -286,8 +286,8 @@ void t.test('who only looks takes no lock', async t => {
 })
 
 void t.test('what a host may not say', t => {
-  const { script, read } = lockScript('exclusive', 'me')
-  const mark = `\x1e${/\\036(\w+:)/.exec(script)?.[1] ?? ''}`
+  const read = (text: string) => lockScript('exclusive', 'me').read(text, 'word')
+  const mark = '\x1eword:lock:'
   t.match(read('mine'), { error: { message: /did not answer/ } })
   t.match(read(`what${mark}`), { error: { message: /no sound answer/ } })
   t.strictSame(read(`mine${mark}rest`), { error: undefined, rest: 'rest' })

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
 import { openWith } from '../../lib/ssh/index.ts'
+import { Secret } from '../../lib/secrets/secret.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
 import { passwd, startSshd } from './rig.ts'
 
@@ -60,7 +61,8 @@ void t.test('becoming root', async t => {
             transport,
             user,
             sudo: true,
-            sudoPassword: password === '' ? undefined : () => (asked++, Promise.resolve(password)),
+            sudoPassword:
+              password === '' ? undefined : () => (asked++, Promise.resolve(new Secret(password))),
           }),
           boot,
         )
