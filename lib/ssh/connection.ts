@@ -3,7 +3,7 @@ import { NodeSSH } from 'node-ssh'
 import ssh2 from 'ssh2'
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
-import { authError, hostKeyError, reasonOf, unreachable, where } from './errors.ts'
+import { authError, hostKeyError, reasonOf, triedFile, unreachable, where } from './errors.ts'
 import { dial, Shared } from './dial.ts'
 import { identityFile, type IdentityFile } from './keys.ts'
 import { hostKeyOrder, judge, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
@@ -19,7 +19,7 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     loginsOf(route),
     loadKnownHosts(route.knownHostsFiles),
   ])
-  if (logins.methods.length === 0) throw authError(route, logins.tried)
+  if (logins.methods.length === 0) throw authError(route, logins.tried, logins.files)
   const mine = knownFor(entries, knownName(route.knownAs, route.target.port))
   const { sock, release } = await reach(route, timeoutMs, limits)
   let refused: UnreachableError | undefined
@@ -48,7 +48,12 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     sock.destroy()
     if (refused) throw refused
     if (!isAuth(error)) throw unreachable(route, error)
-    throw authError(route, logins.tried, error.level === 'agent' ? error.message : undefined)
+    throw authError(
+      route,
+      logins.tried,
+      logins.files,
+      error.level === 'agent' ? error.message : undefined,
+    )
   }
   return client
 }
@@ -62,6 +67,7 @@ const isAuth = (error: unknown): error is Error & { level: string } =>
 interface Logins {
   readonly methods: ssh2.AuthMethod[]
   readonly tried: readonly string[]
+  readonly files: readonly IdentityFile[]
 }
 
 /** Keys as they are named, then the agent. Encrypted keys are the agent's business: parsing one costs 280 ms. */
@@ -71,6 +77,10 @@ const loginsOf = async (route: Route): Promise<Logins> => {
   const tried: string[] = []
   const files = await Promise.all(route.identityFiles.map(identityFile))
   for (const file of files) {
+    if (file.exposed !== undefined) {
+      tried.push(triedFile(file))
+      continue
+    }
     const key = file.text === undefined ? undefined : parsed(file.path, file.text)
     if (key === undefined) {
       if (route.target.identityFiles) tried.push(`${file.path} (cannot be read)`)
@@ -91,7 +101,7 @@ const loginsOf = async (route: Route): Promise<Logins> => {
     } as ssh2.AgentAuthMethod)
     tried.push(`agent ${route.agent}`)
   }
-  return { methods, tried }
+  return { methods, tried, files }
 }
 
 /** IdentitiesOnly: the agent may offer only keys that are identity files too. */

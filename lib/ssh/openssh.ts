@@ -1,7 +1,8 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
-import { authError, hostKeyError, unreachable, where } from './errors.ts'
+import { authError, hostKeyError, triedFile, unreachable, where } from './errors.ts'
+import { identityFile } from './keys.ts'
 import { hostKeyOrder, judge, keyType, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 
@@ -93,12 +94,15 @@ const explain = async (route: Route, said: string): Promise<UnreachableError> =>
     return keyError(route, said)
   }
   const denied = /Permission denied \(([^)]*)\)/.exec(said)
-  if (denied)
+  if (denied) {
+    const files = await Promise.all(route.identityFiles.map(identityFile))
     return authError(
       route,
-      [...route.identityFiles, ...(route.agent ? [`agent ${route.agent}`] : [])],
+      [...files.map(triedFile), ...(route.agent ? [`agent ${route.agent}`] : [])],
+      files,
       `server takes ${denied[1] ?? ''}`,
     )
+  }
   const line =
     said
       .split('\n')

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
@@ -81,6 +81,36 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.match(error, { name: 'UnreachableError' })
       t.match(error.message, /refused the login of root: tried /)
       t.match(error.message, other)
+    })
+
+    await t.test('a private key that others may read is not used, as ssh does not', async t => {
+      const wide = join(dir, `wide '${transport}`)
+      copyFileSync(sshd.key, wide)
+      for (const mode of [0o644, 0o640, 0o604, 0o660, 0o610]) {
+        chmodSync(wide, mode)
+        const link = join(dir, `link-${transport}-${mode.toString(8)}`)
+        symlinkSync(wide, link)
+        // A link for each mode: a key is read once per process.
+        const error = await failure(sshd.target({ transport, identityFiles: [link] }))
+        t.match(error, { name: 'UnreachableError' })
+        t.ok(
+          error.message.includes(
+            `${link} (not used: others may read it, mode 0${mode.toString(8)})`,
+          ),
+        )
+        t.equal(error.hint, `chmod 600 ${link}`)
+      }
+      chmodSync(wide, 0o600)
+      t.equal(await works(sshd.target({ transport, identityFiles: [wide] })), '/root')
+      chownSync(wide, 65534, 0)
+      chmodSync(wide, 0o644)
+      const others = join(dir, `others-${transport}`)
+      symlinkSync(wide, others)
+      t.equal(
+        await works(sshd.target({ transport, identityFiles: [others] })),
+        '/root',
+        'whose it is, he must see to himself',
+      )
     })
 
     await t.test('refused, silent, closing ports', async t => {
