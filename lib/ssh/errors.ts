@@ -1,5 +1,6 @@
 import { UnreachableError } from '../errors.ts'
 import { quoteAll } from '../shell/quote.ts'
+import { rsaBits } from './algorithms.ts'
 import type { Route } from './config.ts'
 import type { IdentityFile } from './keys.ts'
 import { fingerprint, keyType, knownName, type Verdict } from './known-hosts.ts'
@@ -35,6 +36,12 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
       `then add this line to ${file}: ${name} ${type} ${key.toString('base64')}`,
   })
 }
+
+/** A host key with fewer bits than RequiredRSASize asks for. */
+export const shortKeyError = (route: Route, key: Buffer): UnreachableError =>
+  new UnreachableError(
+    `${where(route)} shows an RSA key of ${rsaBits(key) ?? 0} bits, and RequiredRSASize is ${route.algorithms.rsaBits}: ${fingerprint(key)}`,
+  )
 
 /** An identity file among those that were tried. */
 export const triedFile = ({ path, exposed }: IdentityFile): string =>
