@@ -12,6 +12,11 @@ export const dial = (
   giveUp?: AbortSignal,
 ): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
+    const version = net.isIP(host)
+    if (family !== 0 && version !== 0 && version !== family) {
+      reject(new Error(`AddressFamily in ssh_config leaves IPv${version} out`))
+      return
+    }
     const socket = net.connect({ host, port, family, noDelay: true })
     const fail = (error: Error): void => {
       clearTimeout(timer)

@@ -186,6 +186,52 @@ void t.test('what the configuration asks for', async t => {
     }
   })
 
+  await t.test(
+    'a jump host is as strict as the target, whatever the configuration says',
+    async t => {
+      const host = publicKey(join(dir, 'host'))
+      const other = publicKey(keygen(join(dir, 'not-the-host')))
+      const line = (i: number, key = host): string => `[127.0.0.${i}]:${port} ${key}\n`
+      const lax =
+        'Host *\n  StrictHostKeyChecking no\n  UpdateHostKeys yes\n  BatchMode no\n  PermitLocalCommand yes\n'
+      const hops = {
+        one: `Host alias\n  HostName 127.0.0.1\n  ProxyJump root@127.0.0.2:${port}\n${lax}`,
+        second: `Host alias\n  HostName 127.0.0.1\n  ProxyJump root@127.0.0.3:${port},root@127.0.0.2:${port}\n${lax}`,
+        nested: `Host alias\n  HostName 127.0.0.1\n  ProxyJump hop\nHost hop\n  HostName 127.0.0.3\n  User root\n  Port ${port}\n  ProxyJump root@127.0.0.2:${port}\n${lax}`,
+      }
+      for (const [name, text] of Object.entries(hops)) {
+        const errors: string[] = []
+        for (const transport of ['ssh2', 'openssh'] as const) {
+          const target: Target = { ...bare, address: 'alias', transport }
+          const limits = config(text)
+          const tried = (): Promise<Error & { hint?: string }> =>
+            works(target, limits).then(
+              () => new Error('it opened'),
+              (e: unknown) => e as Error,
+            )
+          writeFileSync(sshd.knownHosts, line(1) + line(2) + line(3))
+          t.equal(await works(target, limits), '/root', `${name} over ${transport}: known`)
+          writeFileSync(sshd.knownHosts, line(1) + line(3))
+          const unknown = await tried()
+          t.match(unknown, {
+            name: 'UnreachableError',
+            message: /the host key of jump host 127\.0\.0\.2 .* is not (known|trusted): /,
+          })
+          writeFileSync(sshd.knownHosts, line(1) + line(2, other) + line(3))
+          const changed = await tried()
+          t.match(changed, { name: 'UnreachableError', message: /jump host 127\.0\.0\.2/ })
+          t.match(changed.message, /HAS CHANGED/)
+          errors.push(
+            unknown.message + (unknown.hint ?? '') + changed.message + (changed.hint ?? ''),
+          )
+        }
+        // Only a host that this machine can reach by itself is asked for its key once more.
+        if (name !== 'second') t.equal(errors[0], errors[1], `${name}: the same errors`)
+      }
+      writeFileSync(sshd.knownHosts, line(1) + line(2) + line(3))
+    },
+  )
+
   await t.test('ProxyCommand goes over OpenSSH by itself', async t => {
     const proxy =
       config('Host alias\n  HostName 127.0.0.1\n  ProxyCommand ssh-proxy-test %h %p').sshConfig ??
