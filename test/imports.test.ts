@@ -53,7 +53,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 const ONLY: Readonly<Record<string, RegExp>> = {
   listr2: /^lib\/report\/listr\.ts$/,
   'node-ssh': /^lib\/ssh\/connection\.ts$/,
-  ssh2: /^lib\/ssh\/connection\.ts$/,
+  ssh2: /^lib\/ssh\/(connection|logins)\.ts$/,
   'zx/core': /^lib\/shell\//,
   zx: /^lib\/shell\//,
   commander: /^lib\/cli\//,
