@@ -10,7 +10,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'cache-dir': [],
   shell: ['errors'],
   ssh: ['errors', 'shell'],
-  secrets: ['errors', 'shell', 'inventory'],
+  secrets: ['errors', 'shell', 'inventory', 'report/sanitise'],
   inventory: ['errors', 'cache-dir', 'secrets'],
   import: ['errors', 'inventory'],
   artifacts: ['errors', 'cache-dir', 'inventory'],

@@ -1,10 +1,12 @@
 import pLimit from 'p-limit'
 import { EXIT, UnreachableError, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
+import { cleanLine } from '../report/sanitise.ts'
 import { quote } from '../shell/quote.ts'
 import type { Output, Session } from '../ssh/types.ts'
 import { openContext, positive, type CommonOptions } from './context.ts'
 import { insideLab } from './enter-lab.ts'
+import { print, printError, printJson } from './print.ts'
 
 export interface AdHocOptions extends CommonOptions {
   readonly forks: string
@@ -44,6 +46,12 @@ async function onHosts(
   )
 }
 
+const trimmed = (text: string): string => text.replace(/(\r?\n)+$/, '')
+
+/** Lines that a host adds to an error stand below its own, so that they cannot pass for another host's. */
+const printFailure = (host: Host, { message }: Error): void =>
+  printError(`${host.name}: ${message.replaceAll('\n', '\n  ')}`)
+
 /** `fmc run PATTERN -- CMD`: one command on many hosts. It is neither locked nor predicted. */
 export async function runCommand(
   pattern: string,
@@ -52,18 +60,14 @@ export async function runCommand(
 ): Promise<number> {
   if (words.length === 0)
     throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
-  const { cleanBlock } = await import('../report/sanitise.ts')
   const command = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
   let worst: number = EXIT.ok
   const show = (host: Host, { code, stdout, stderr }: Output): void => {
     if (code !== 0) worst = EXIT.failed
-    if (o.output === 'json')
-      return void process.stdout.write(
-        `${JSON.stringify({ host: host.name, code, stdout, stderr })}\n`,
-      )
-    process.stdout.write(`${host.name} | exit ${code}\n`)
-    for (const text of [stdout, stderr])
-      if (text !== '') process.stdout.write(cleanBlock(text).replace(/\n?$/, '\n'))
+    if (o.output === 'json') return printJson({ host: host.name, code, stdout, stderr })
+    print(
+      [`${host.name} | exit ${code}`, ...[stdout, stderr].map(trimmed).filter(Boolean)].join('\n'),
+    )
   }
   await onHosts(
     pattern,
@@ -72,7 +76,7 @@ export async function runCommand(
     (host, error) => {
       worst =
         error instanceof UnreachableError && worst !== EXIT.failed ? EXIT.unreachable : EXIT.failed
-      process.stderr.write(`${host.name}: ${error.message}\n`)
+      printFailure(host, error)
     },
   )
   return worst
@@ -81,7 +85,6 @@ export async function runCommand(
 /** `fmc facts PATTERN`: what the hosts say about themselves. */
 export async function factsCommand(pattern: string, o: AdHocOptions): Promise<number> {
   const { ask, batch } = await import('../facts/index.ts')
-  const { cleanBlock } = await import('../report/sanitise.ts')
   let worst: number = EXIT.ok
   await onHosts(
     pattern,
@@ -91,16 +94,13 @@ export async function factsCommand(pattern: string, o: AdHocOptions): Promise<nu
       const facts = questions.parse(await session.run(questions.script))
       const system = facts.get('system:') as import('../facts/index.ts').SystemFact
       const identity = facts.get('identity:') as import('../facts/index.ts').IdentityFact
-      if (o.output === 'json')
-        return void process.stdout.write(
-          `${JSON.stringify({ host: host.name, ...identity, ...system })}\n`,
-        )
+      if (o.output === 'json') return printJson({ host: host.name, ...identity, ...system })
       const line = `${host.name.padEnd(16)} ${system.os['PRETTY_NAME'] ?? system.os['ID'] ?? '?'}, Linux ${system.kernel} ${system.machine}, ${system.cpus} CPU, ${system.memoryMb} MB, ${identity.timezone || 'no time zone'}, ${system.addresses.join(' ')}`
-      process.stdout.write(`${cleanBlock(line)}\n`)
+      print(cleanLine(line))
     },
     (host, error) => {
       worst = error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
-      process.stderr.write(`${host.name}: ${error.message}\n`)
+      printFailure(host, error)
     },
   )
   return worst

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { suggestion } from '../inventory/nearest.ts'
 import { EXIT, UsageError } from '../errors.ts'
@@ -17,6 +16,7 @@ import { editFile, withScratch } from '../secrets/scratch.ts'
 import type { Secret } from '../secrets/secret.ts'
 import { openStore, passphrase, replaceFile, saveStore } from '../secrets/store.ts'
 import type { KeyOptions } from '../secrets/store.ts'
+import { askLine, print, printError } from './print.ts'
 
 /** What the command needs of the world; processIo() is the real one. */
 export interface SecretsIo {
@@ -36,14 +36,12 @@ export const processIo = (secretsFile: SecretsIo['secretsFile']): SecretsIo => (
   secretsFile,
   stdin: process.stdin,
   env: process.env,
-  out: line => process.stdout.write(`${line}\n`),
-  say: line => process.stderr.write(`${line}\n`),
+  out: print,
+  say: printError,
   askHidden,
   confirm: async question => {
     if (!process.stdin.isTTY) return false
-    const lines = createInterface({ input: process.stdin, output: process.stderr })
-    const answer = await lines.question(`${question} [Y/n] `).finally(() => lines.close())
-    return /^(y|yes|)$/i.test(answer.trim())
+    return /^(y|yes|)$/i.test((await askLine(`${question} [Y/n]:`)).trim())
   },
 })
 
