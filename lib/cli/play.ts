@@ -118,7 +118,12 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       text: `goes on with the same command of ${new Date(unfinished).toISOString()}, which did not end well: reboots and snapshots made since then count (begin anew: rm ${journal.file})`,
     })
   const changes = !dryRun && book.readOnly !== true
-  if (changes) journal.begin(begun)
+  if (changes && !journal.begin(begun))
+    report.on({
+      type: 'note',
+      level: 'warning',
+      text: `${journal.file} cannot be written: if this run is interrupted, the next one will not know which reboots and snapshots were made`,
+    })
   try {
     const code = await run({
       inventory,

@@ -1,14 +1,22 @@
 import { mkdir, open, readFile, stat, type FileHandle } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { homeDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
 import { Secret } from './secret.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
 /** Where the identity is: what was given, else $FMC_AGE_IDENTITY, else ~/.config/fmc/identity.txt. */
-export const identityPath = (env: Env, given?: string): string =>
-  given ?? (env.FMC_AGE_IDENTITY || join(env.HOME ?? homedir(), '.config/fmc/identity.txt'))
+export const identityPath = (env: Env, given?: string): string => {
+  const named = given ?? env.FMC_AGE_IDENTITY
+  if (named) return named
+  const home = homeDir(env)
+  if (home === undefined)
+    throw new UsageError('there is no home directory with an identity', {
+      hint: 'name yours with --identity FILE or FMC_AGE_IDENTITY',
+    })
+  return join(home, '.config/fmc/identity.txt')
+}
 
 /** The text of a file that only its owner may read; undefined when there is none. UsageError when others may. */
 export const readPrivate = async (path: string): Promise<string | undefined> => {
