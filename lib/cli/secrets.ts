@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { suggestion } from '../inventory/nearest.ts'
+import { nearest } from '../inventory/nearest.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import { seal, type Lock } from '../secrets/age.ts'
 import {
@@ -91,10 +91,7 @@ export const secrets = async (argv: readonly string[], io: SecretsIo): Promise<n
     return values.help === true ? EXIT.ok : EXIT.usage
   }
   const command = commands[verb]
-  if (!command)
-    throw new UsageError(`unknown command: fmc secrets ${verb}`, {
-      hint: suggestion(verb, Object.keys(commands)),
-    })
+  if (!command) throw unknownCommand(verb)
   if (args.length > (verb === 'set' ? 1 : 0))
     throw new UsageError(`fmc secrets ${verb}: too many arguments`, {
       hint: verb === 'set' ? 'the value is typed or comes on stdin, never in argv' : undefined,
@@ -112,6 +109,14 @@ export const secrets = async (argv: readonly string[], io: SecretsIo): Promise<n
     env: io.env,
   })
   return EXIT.ok
+}
+
+/** What is not nearly a command may be a value, as in `fmc secrets name=value`. */
+const unknownCommand = (verb: string): UsageError => {
+  const near = nearest(verb, Object.keys(commands))
+  return near === undefined
+    ? new UsageError('unknown command of fmc secrets', { hint: 'fmc secrets --help' })
+    : new UsageError(`unknown command: fmc secrets ${verb}`, { hint: `did you mean ${near}?` })
 }
 
 const parsed = (argv: readonly string[]) => {

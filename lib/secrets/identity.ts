@@ -2,6 +2,7 @@ import { mkdir, open, readFile, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { homeDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
+import { shownPath } from '../inventory/secretive.ts'
 import { Secret } from './secret.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -32,7 +33,7 @@ export const readPrivate = async (path: string): Promise<string | undefined> => 
     if (error instanceof UsageError) throw error
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
     if (code === 'ENOENT') return undefined
-    throw new UsageError(`${path} cannot be read: ${code}`)
+    throw new UsageError(`${shownPath(path)} cannot be read: ${code}`)
   }
 }
 
@@ -87,7 +88,7 @@ export const createIdentity = async (path: string): Promise<Secret> => {
     await file.sync()
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    throw new UsageError(`${path} cannot be written: ${code}`)
+    throw new UsageError(`${shownPath(path)} cannot be written: ${code}`)
   } finally {
     await file?.close()
   }
