@@ -1,5 +1,6 @@
 /** All that authors of roles and playbooks import; nothing else is public. */
 export { z } from 'zod'
+export { excerpt, hostItems, hostJson, nonsense } from './facts/host-data.ts'
 export { ask, type Facts, type Query } from './facts/index.ts'
 export { TaskError } from './errors.ts'
 export { bridgeMacOf, bridgeOf, macOf, stableMac } from './inventory/devices.ts'
