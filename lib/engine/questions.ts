@@ -29,6 +29,8 @@ export class Questions {
           'family' in q &&
           'arg' in q &&
           typeof q.arg === 'string' &&
+          // The server would drop the connection.
+          !q.arg.includes('\0') &&
           typeof q.family === 'string' &&
           isFamily(q.family),
       )
