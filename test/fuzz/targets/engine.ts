@@ -1,6 +1,5 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { EXIT } from '../../../lib/errors.ts'
@@ -13,17 +12,7 @@ import { batch, type Query } from '../../../lib/facts/index.ts'
 import { target, type Target } from '../harness.ts'
 import { jsonMutants } from '../json.ts'
 import { mutants, nasty, word } from '../text.ts'
-
-/** In memory where there is such a place: these targets write a file per case. */
-const scratch = (): string => {
-  const dir = mkdtempSync(
-    join(readdirSync('/').includes('dev') ? '/dev/shm' : tmpdir(), 'fmc-fuzz-'),
-  )
-  process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
-  return dir
-}
-let made: string | undefined
-export const place = (): string => (made ??= scratch())
+import { place } from './place.ts'
 
 const LOCK = [
   'mine',
