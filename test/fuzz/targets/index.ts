@@ -1,6 +1,8 @@
 import type { Target } from '../harness.ts'
+import { clusters } from './cluster.ts'
 import { engine } from './engine.ts'
 import { facts } from './facts.ts'
+import { hostAnswers } from './hosts.ts'
 import { imports } from './import.ts'
 import { inventories } from './inventory.ts'
 import { reports } from './report.ts'
@@ -16,4 +18,6 @@ export const TARGETS: readonly Target[] = [
   ...imports,
   ...secrets,
   ...reports,
+  ...clusters,
+  ...hostAnswers,
 ]

@@ -52,17 +52,15 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       }) as Event,
   ),
   nasty(2).map(text => ({ type: 'note', level: 'warning', text, host: text }) as Event),
-  fc
-    .tuple(nasty(2), word)
-    .map(
-      ([message, host]) =>
-        ({
-          type: 'host',
-          host,
-          state: 'unreachable',
-          failure: { message, hint: message },
-        }) as Event,
-    ),
+  fc.tuple(nasty(2), word).map(
+    ([message, host]) =>
+      ({
+        type: 'host',
+        host,
+        state: 'unreachable',
+        failure: { message, hint: message },
+      }) as Event,
+  ),
 )
 
 /** One line, nothing that a terminal obeys, and the event again when it is parsed. */
@@ -182,7 +180,8 @@ const artifacts = target(
     const entries = await unlessRejected([UsageError], () => parseArtifacts(text, 'artifacts.yaml'))
     for (const [name, entry] of entries ?? []) {
       for (const sum of Object.values(entry.sha256)) ok(/^[0-9a-f]{64}$/.test(sum ?? ''))
-      for (const url of Object.values(entry.url)) deepStrictEqual(new URL(url ?? '').protocol, 'https:')
+      for (const url of Object.values(entry.url))
+        deepStrictEqual(new URL(url ?? '').protocol, 'https:')
       const spec = unlessRefused([UsageError], () =>
         resolveArtifact(name, 'amd64', entries ?? new Map()),
       )
