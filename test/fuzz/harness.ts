@@ -43,7 +43,7 @@ export interface Failure {
 
 interface Options<T> {
   /** Inputs that have failed once: tried first in every run. */
-  readonly examples?: readonly T[]
+  readonly examples?: readonly NoInfer<T>[]
   readonly weight?: number
   readonly guided?: Guided
 }
@@ -138,7 +138,7 @@ export function unlessRefused<T>(classes: readonly ErrorClass[], parse: () => T)
 /** The same for what is awaited. */
 export async function unlessRejected<T>(
   classes: readonly ErrorClass[],
-  parse: () => Promise<T>,
+  parse: () => T | Promise<T>,
 ): Promise<T | undefined> {
   try {
     return await parse()

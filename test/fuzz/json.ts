@@ -44,7 +44,7 @@ const put = (owner: object, key: string, value: unknown): void => {
 /** Changes one place of a tree: another value, gone, another name, twice, or wrapped. */
 export function disturb(tree: { root: unknown }, seed: number): void {
   const all = slots(tree)
-  const [owner, key] = all[seed % all.length] ?? [tree as Record<string, unknown>, 'root']
+  const [owner, key] = all[seed % all.length] ?? [tree, 'root']
   let rest = Math.floor(seed / all.length)
   const roll = (sides: number): number => {
     const value = rest % sides

@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto'
-import { parseArgs } from 'node:util'
-import type { Failure, Outcome, Target } from './harness.ts'
+import { inspect, parseArgs } from 'node:util'
+import { held, printable, type Failure, type Outcome, type Target } from './harness.ts'
+import { guided } from './guided.ts'
+import { quote } from '../../lib/shell/quote.ts'
 import { PLANTED } from './targets/planted.ts'
 import { TARGETS } from './targets/index.ts'
 import { watch } from './watchdog.ts'
@@ -12,6 +14,9 @@ const USAGE = `npm run fuzz -- [options]
   --target NAME  only this one, or those whose names begin so
   --seed N       default: another one every time
   --path P       only that case of --target and --seed: sees a failure again
+  --guided       let inputs live that reach new branches of the code, where targets read texts
+  --input JSON   one text for one --target, as --guided shows it
+  --hang N       seconds after which a case is said never to end (default 60)
   --json         one line of JSON per target instead of a table
   --list         the targets
 `
@@ -24,6 +29,9 @@ const { values: o } = parseArgs({
     target: { type: 'string' },
     seed: { type: 'string' },
     path: { type: 'string' },
+    guided: { type: 'boolean', default: false },
+    input: { type: 'string' },
+    hang: { type: 'string', default: '60' },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -70,8 +78,8 @@ const indent = (text: string): string =>
 
 async function rounds(targets: readonly Target[], cases: number, seed: number): Promise<number> {
   const weights = targets.reduce((sum, t) => sum + t.weight, 0)
-  const share = (t: Target): number => Math.max(1, Math.round((cases * t.weight) / weights))
-  const sums = new Map(targets.map(t => [t, { cases: 0, ms: 0 } as Sum]))
+  const share = (t: Target): number => Math.ceil((cases * t.weight) / weights)
+  const sums = new Map(targets.map(t => [t, { cases: 0, ms: 0 }]))
   for (let round = 0; ; round++) {
     const open = targets.filter(t => {
       const sum = sums.get(t)
@@ -99,6 +107,32 @@ async function rounds(targets: readonly Target[], cases: number, seed: number): 
   return [...sums.values()].filter(sum => sum.failure).length
 }
 
+/** Each target that reads texts, by its branches. */
+async function byBranches(
+  targets: readonly Target[],
+  cases: number,
+  seed: number,
+): Promise<number> {
+  const able = targets.filter(isGuided)
+  const each = Math.ceil(cases / Math.max(1, able.length))
+  let failed = 0
+  for (const t of able) {
+    const { failure, ...sum } = await guided(t, { seed, cases: each })
+    process.stdout.write(
+      `${show(t, { ...sum, ...(failure && { failure: failure as never }) }).trimEnd()}, ${sum.branches} branches, ${sum.corpus} inputs live\n`,
+    )
+    if (failure === undefined) continue
+    failed++
+    process.stderr.write(
+      `\n${indent(failure.error)}\nreplay: npm run fuzz -- --target ${t.name} --input ${quote(failure.input)}\nor: npm run fuzz -- --guided --target ${t.name} --seed ${seed} --cases ${failure.at + 1}\n`,
+    )
+  }
+  return failed
+}
+
+type GuidedTarget = Target & { readonly guided: NonNullable<Target['guided']> }
+const isGuided = (t: Target): t is GuidedTarget => t.guided !== undefined
+
 const add = (sum: Sum, { cases, ms, failure }: Outcome): void => {
   sum.cases += cases
   sum.ms += ms
@@ -111,18 +145,33 @@ const total = (sums: ReadonlyMap<Target, Sum>): string => {
   return `${all.reduce((n, s) => n + s.cases, 0)} cases, ${failed} of ${all.length} targets failed`
 }
 
+async function oneText(t: Target, json: string): Promise<number> {
+  if (!isGuided(t)) throw new Error(`${t.name} reads no text`)
+  try {
+    await held(t.name, t.guided.holds, JSON.parse(json) as string)
+  } catch (error) {
+    process.stdout.write(`${t.name} failed\n${indent(printable(inspect(error)))}\n`)
+    return 1
+  }
+  process.stdout.write(`${t.name}: this text holds\n`)
+  return 0
+}
+
 async function main(): Promise<number> {
   if (o.help) return (void process.stdout.write(USAGE), 0)
   if (o.list) return (void process.stdout.write(TARGETS.map(t => `${t.name}\n`).join('')), 0)
   const seed = o.seed === undefined ? randomInt(2 ** 31) : number('seed', o.seed)
   const targets = chosen()
-  watch(`npm run fuzz -- --seed ${seed}`)
-  if (o.path === undefined) return rounds(targets, number('cases', o.cases), seed)
+  watch(`npm run fuzz -- --seed ${seed}`, number('hang', o.hang) * 1000)
+  if (o.guided) return byBranches(targets, number('cases', o.cases), seed)
+  if (o.path === undefined && o.input === undefined)
+    return rounds(targets, number('cases', o.cases), seed)
   const [one, ...more] = targets
   if (one === undefined || more.length > 0) {
-    process.stderr.write('fuzz: --path wants one --target\n')
+    process.stderr.write('fuzz: --path and --input want one --target\n')
     return 1
   }
+  if (o.input !== undefined) return oneText(one, o.input)
   const { failure } = await one.run({ seed, cases: ROUND, path: o.path })
   process.stdout.write(failure ? explain(one, failure) : `${one.name}: this case holds\n`)
   return failure ? 1 : 0

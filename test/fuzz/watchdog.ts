@@ -1,8 +1,5 @@
 import { Worker } from 'node:worker_threads'
 
-/** A case that has not ended after so long never will. */
-const HANGS_MS = 60_000
-
 /** Written by the main thread, read by the watchdog's: cases so far, and the name of the target. */
 const shared = new SharedArrayBuffer(4 + 256)
 const count = new Int32Array(shared, 0, 1)
@@ -34,10 +31,10 @@ setInterval(() => {
 }, ms)`
 
 /**
- * A loop that never ends cannot be stopped from within: a second thread ends the process, and says which target it was.
- * `replay` is the command that does the same again.
+ * A loop that never ends cannot be stopped from within: a second thread ends the process, and says which target it was. A case that has
+ * not ended after `ms` never will. `replay` is the command that does the same again.
  */
-export function watch(replay: string, ms = HANGS_MS): Worker {
+export function watch(replay: string, ms: number): Worker {
   const worker = new Worker(WATCH, { eval: true, workerData: { shared, ms, what: replay } })
   worker.unref()
   return worker

@@ -28,7 +28,7 @@ const lock = target(
   'engine/lock',
   fc.tuple(mutants(LOCK), fc.constantFrom('exclusive', 'shared', 'none'), nasty(2), fc.nat(3)),
   ([said, kind, rest, garble]) => {
-    const { script, read } = lockScript(kind as 'none', "play site by o'neil")
+    const { script, read } = lockScript(kind, "play site by o'neil")
     const mark = /mine(\x1e[0-9a-f]+:)/.exec(script)?.[1]
     ok(mark !== undefined, 'the script does not have its mark')
     const stdout = garble === 0 ? `${said}${rest}` : `${said}${mark}${rest}`
@@ -68,7 +68,7 @@ const journal = target(
     job.end()
     deepStrictEqual(job.unfinished(NOW), undefined)
   },
-  { weight: 0.3 },
+  { weight: 0.3, examples: [[NOW - 1, null, 0]] },
 )
 
 const FAMILIES = ['path', 'command', 'unit', 'content', 'pending', 'user'] as const
@@ -106,7 +106,7 @@ const questions = target(
         asked.map(q => ({ family: q.family, arg: Buffer.from(q.arg).toString() })),
       )
   },
-  { weight: 0.2 },
+  { weight: 0.2, examples: [[[{ family: 'path', arg: '\0' }], null]] },
 )
 
 const readable = (dir: string): string[] => {

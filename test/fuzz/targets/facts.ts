@@ -1,17 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import fc from 'fast-check'
-import {
-  account,
-  boot,
-  command,
-  kernel,
-  line,
-  pkg,
-  path,
-  storage,
-  system,
-  unit,
-} from './families.ts'
+import { account, line, path, pkg } from './families.ts'
+import { boot, command, kernel, storage, system, unit } from './families-system.ts'
 import { GarbledProbe, type Answer } from '../../../lib/facts/family.ts'
 import { batch, type Query } from '../../../lib/facts/index.ts'
 import type { Model } from './model.ts'

@@ -94,6 +94,7 @@ const iniHolds = (text: string): void => {
 }
 const ini = target('import/ini', mutants(INI), iniHolds, {
   guided: { seeds: INI, holds: iniHolds },
+  examples: ['h1 x="a\0b"\n', '[all:vars]\nx=a\0b\n'],
   weight: 0.1,
 })
 
@@ -104,6 +105,7 @@ const yamlHolds = (text: string): void => {
 }
 const yaml = target('import/yaml', mutants(YAML), yamlHolds, {
   guided: { seeds: YAML, holds: yamlHolds },
+  examples: ['all: {vars: {x: "a\\0b"}}\n'],
   weight: 0.1,
 })
 
@@ -118,7 +120,7 @@ const literal: fc.Arbitrary<Literal> = fc.letrec<{ value: Literal }>(tie => ({
       maxKeys: 2,
       noNullPrototype: true,
     }),
-  ) as fc.Arbitrary<Literal>,
+  ),
 })).value
 
 /** As Python's repr() writes it. */

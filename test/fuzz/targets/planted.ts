@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { Collector, marks } from '../../../lib/ssh/frame.ts'
 import { parseExports } from '../../../roles/nfs/exports.ts'
 import { target, unlessRefused, type Target } from '../harness.ts'
+import { jsonMutants } from '../json.ts'
 import { mutants } from '../text.ts'
 import { TaskError } from '../../../lib/errors.ts'
 
@@ -29,11 +30,10 @@ export const PLANTED: readonly Target[] = [
     collector.push(all.subarray(cut))
     deepStrictEqual([collector.done, collector.text()], [true, said])
   }),
-  target('planted/slow', fc.nat(10_000), n => {
-    if (n > 9000)
-      for (const end = process.cpuUsage().user + 700_000; process.cpuUsage().user < end;);
+  target('planted/hang', fc.nat(3), n => {
+    while (n === 3);
   }),
-  target('planted/prototype', mutants(['{"a":{"b":1}}']), text => {
+  target('planted/prototype', jsonMutants([{ a: { b: 1 } }]), text => {
     const into: Record<string, Record<string, unknown>> = {}
     const data = unlessRefused([SyntaxError], () => JSON.parse(text) as Record<string, object>)
     try {
@@ -42,4 +42,16 @@ export const PLANTED: readonly Target[] = [
       queueMicrotask(() => Reflect.deleteProperty(Object.prototype, 'b'))
     }
   }),
+  target('planted/deep', mutants(['{"kind":"a"}']), needle, {
+    guided: { seeds: ['{"kind":"a"}'], holds: needle },
+  }),
 ]
+
+/** Fails behind four branches, each of which only the one before leads to: by chance nobody gets there. */
+function needle(text: string): void {
+  if (!text.startsWith('{"kind":"')) return
+  if (text[9] !== 'q') return
+  if (text[10] !== 'Z') return
+  if (text[11] !== '7') return
+  if (text[12] === '~') throw new TypeError('found')
+}

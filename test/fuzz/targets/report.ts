@@ -18,14 +18,28 @@ import { mutants, nasty, word } from '../text.ts'
 const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 const WITHOUT_ENDS = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/u
 
-const sanitise = target('report/sanitise', nasty(8), text => {
-  const line = cleanLine(text)
-  ok(!OBEYED.test(line), `left in a line: ${JSON.stringify(line)}`)
-  deepStrictEqual(cleanLine(line), line)
-  const block = cleanBlock(text)
-  ok(!WITHOUT_ENDS.test(block), `left in a block: ${JSON.stringify(block)}`)
-  deepStrictEqual(cleanBlock(block), block)
-})
+const sanitise = target(
+  'report/sanitise',
+  nasty(8),
+  text => {
+    const line = cleanLine(text)
+    ok(!OBEYED.test(line), `left in a line: ${JSON.stringify(line)}`)
+    deepStrictEqual(cleanLine(line), line)
+    const block = cleanBlock(text)
+    ok(!WITHOUT_ENDS.test(block), `left in a block: ${JSON.stringify(block)}`)
+    deepStrictEqual(cleanBlock(block), block)
+  },
+  {
+    examples: [
+      '\u200b',
+      '\ufeff',
+      '\u00ad',
+      '\u061c\u200e\u200f',
+      '\u{e0001}\u{e0041}',
+      '\u2066\u202e',
+    ],
+  },
+)
 
 const ESCAPE = '\u001b[32m'
 const widths = target(
@@ -43,24 +57,18 @@ const widths = target(
 
 const status = fc.constantFrom('ok', 'changed', 'failed', 'skipped')
 const event: fc.Arbitrary<Event> = fc.oneof(
-  fc.tuple(nasty(2), nasty(2), status, nasty(2)).map(
-    ([host, task, s, text]) =>
-      ({
-        ...{ type: 'task', host, play: text, role: 'r', task, status: s, predicted: true, ms: 1 },
-        ...{ changes: [{ what: text, diff: text }], note: text },
-        ...(s === 'failed' && { failure: { message: text, output: text, hint: text } }),
-      }) as Event,
-  ),
-  nasty(2).map(text => ({ type: 'note', level: 'warning', text, host: text }) as Event),
-  fc.tuple(nasty(2), word).map(
-    ([message, host]) =>
-      ({
-        type: 'host',
-        host,
-        state: 'unreachable',
-        failure: { message, hint: message },
-      }) as Event,
-  ),
+  fc.tuple(nasty(2), nasty(2), status, nasty(2)).map(([host, task, s, text]) => ({
+    ...{ type: 'task', host, play: text, role: 'r', task, status: s, predicted: true, ms: 1 },
+    ...{ changes: [{ what: text, diff: text }], note: text },
+    ...(s === 'failed' && { failure: { message: text, output: text, hint: text } }),
+  })),
+  nasty(2).map(text => ({ type: 'note', level: 'warning', text, host: text })),
+  fc.tuple(nasty(2), word).map(([message, host]) => ({
+    type: 'host',
+    host,
+    state: 'unreachable',
+    failure: { message, hint: message },
+  })),
 )
 
 /** One line, nothing that a terminal obeys, and the event again when it is parsed. */
@@ -147,7 +155,7 @@ const diffs = target(
       'a control',
     )
     if (patch.startsWith('files differ') || patch.startsWith('binary files')) return
-    const done = applyPatch(before, patch as unknown as StructuredPatch, {
+    const done = applyPatch(before, patch, {
       autoConvertLineEndings: false,
     })
     deepStrictEqual(done, after)
