@@ -44,7 +44,7 @@ const put = (owner: object, key: string, value: unknown): void => {
 /** Changes one place of a tree: another value, gone, another name, twice, or wrapped. */
 export function disturb(tree: { root: unknown }, seed: number): void {
   const all = slots(tree)
-  const [owner, key] = all[seed % all.length] ?? [tree, 'root']
+  const [owner, key]: Slot = all[seed % all.length] ?? [{}, '']
   let rest = Math.floor(seed / all.length)
   const roll = (sides: number): number => {
     const value = rest % sides
@@ -69,7 +69,7 @@ export function jsonMutants(samples: readonly unknown[]): fc.Arbitrary<string> {
     .map(([at, places, text, rarely]) => {
       const tree = { root: JSON.parse(texts[at] ?? 'null') as unknown }
       for (const seed of places) disturb(tree, seed)
-      const json = JSON.stringify(tree.root) ?? ''
+      const json = String(JSON.stringify(tree.root))
       return rarely === 0 ? text.reduce((t, seed) => mutated(t, seed, texts), json) : json
     })
 }

@@ -79,7 +79,7 @@ const indent = (text: string): string =>
 async function rounds(targets: readonly Target[], cases: number, seed: number): Promise<number> {
   const weights = targets.reduce((sum, t) => sum + t.weight, 0)
   const share = (t: Target): number => Math.ceil((cases * t.weight) / weights)
-  const sums = new Map(targets.map(t => [t, { cases: 0, ms: 0 }]))
+  const sums = new Map<Target, Sum>(targets.map(t => [t, { cases: 0, ms: 0 }]))
   for (let round = 0; ; round++) {
     const open = targets.filter(t => {
       const sum = sums.get(t)

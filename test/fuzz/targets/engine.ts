@@ -145,7 +145,7 @@ const recap = target(
       count(e => e.unpredicted === true),
     )
     deepStrictEqual(new Set(Object.keys(end.hosts)), new Set(told.map(e => e.host)))
-    for (const [host, own] of Object.entries(end.hosts) as [string, Counts][])
+    for (const [host, own] of Object.entries<Counts>(end.hosts))
       for (const status of STATUS)
         deepStrictEqual(
           own[status],

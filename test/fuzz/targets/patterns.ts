@@ -4,7 +4,7 @@ import { UsageError } from '../../../lib/errors.ts'
 import { findCycle, groupTree } from '../../../lib/inventory/groups.ts'
 import { formatIpv4, parseCidr, parseIpv4 } from '../../../lib/inventory/net.ts'
 import { expandRanges, matchNames } from '../../../lib/inventory/patterns.ts'
-import type { RawGroup, RawInventory } from '../../../lib/inventory/raw.ts'
+import type { RawInventory } from '../../../lib/inventory/raw.ts'
 import { target, unlessRefused, type Target } from '../harness.ts'
 import { mutants, nasty } from '../text.ts'
 

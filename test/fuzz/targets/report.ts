@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
-import { applyPatch, type StructuredPatch } from 'diff'
+import { applyPatch } from 'diff'
 import fc from 'fast-check'
 import { UsageError } from '../../../lib/errors.ts'
 import { parseArtifacts } from '../../../lib/artifacts/load.ts'
@@ -57,13 +57,14 @@ const widths = target(
 
 const status = fc.constantFrom('ok', 'changed', 'failed', 'skipped')
 const event: fc.Arbitrary<Event> = fc.oneof(
-  fc.tuple(nasty(2), nasty(2), status, nasty(2)).map(([host, task, s, text]) => ({
-    ...{ type: 'task', host, play: text, role: 'r', task, status: s, predicted: true, ms: 1 },
+  fc.tuple(nasty(2), nasty(2), status, nasty(2)).map(([host, task, s, text]): Event => ({
+    type: 'task',
+    ...{ host, play: text, role: 'r', task, status: s, predicted: true, ms: 1 },
     ...{ changes: [{ what: text, diff: text }], note: text },
     ...(s === 'failed' && { failure: { message: text, output: text, hint: text } }),
   })),
-  nasty(2).map(text => ({ type: 'note', level: 'warning', text, host: text })),
-  fc.tuple(nasty(2), word).map(([message, host]) => ({
+  nasty(2).map((text): Event => ({ type: 'note', level: 'warning', text, host: text })),
+  fc.tuple(nasty(2), word).map(([message, host]): Event => ({
     type: 'host',
     host,
     state: 'unreachable',
