@@ -9,7 +9,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'cache-dir': [],
   shell: ['errors'],
-  ssh: ['errors', 'shell'],
+  ssh: ['errors', 'shell', 'secrets/secret', 'secrets/redact'],
   secrets: ['errors', 'shell', 'inventory'],
   inventory: ['errors', 'cache-dir', 'secrets'],
   import: ['errors', 'inventory'],
@@ -53,7 +53,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 const ONLY: Readonly<Record<string, RegExp>> = {
   listr2: /^lib\/report\/listr\.ts$/,
   'node-ssh': /^lib\/ssh\/connection\.ts$/,
-  ssh2: /^lib\/ssh\/connection\.ts$/,
+  ssh2: /^lib\/ssh\/(connection|logins)\.ts$/,
   'zx/core': /^lib\/shell\//,
   zx: /^lib\/shell\//,
   commander: /^lib\/cli\//,

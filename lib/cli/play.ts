@@ -89,7 +89,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   await confirmed(book, context.inventory, hosts, dryRun)
   const names = new Set(first.flat().flatMap(p => p.hosts.map(h => h.name)))
   const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
-  const { inventory, secrets } = await withSecrets(context, names, keys, o)
+  const inventory = await withSecrets(context, names, keys, o)
   const stages = select(inventory, book, selection)
   // A lab's jobs go with it: what its hosts had done, those of the next one have not.
   const journal = new Journal(lab?.dir ?? cacheDir(), [
@@ -134,7 +134,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       lab: lab !== undefined,
       pendingIsError: o.exitCode ?? false,
       artifactsDir: o.artifacts ?? process.env['FMC_ARTIFACTS'],
-      secrets,
+      secrets: context.secrets,
       stop: signals.stop,
       kill: signals.kill,
       openSession,

@@ -11,19 +11,25 @@ export interface AdHocOptions extends CommonOptions {
   readonly output?: 'tty' | 'plain' | 'json'
 }
 
-/** Sessions to the hosts of a pattern; `work` runs on each, failures are told by `fail`. */
+/** Takes secrets out of a text. */
+type Hide = (text: string) => string
+
+/** Sessions to the hosts of a pattern; `work` runs on each, failures are told by `fail`. Both show nothing but through `hide`. */
 async function onHosts(
   pattern: string,
   o: AdHocOptions,
-  work: (host: Host, session: Session) => Promise<void>,
-  fail: (host: Host, error: Error) => void,
+  work: (host: Host, session: Session, hide: Hide) => Promise<void>,
+  fail: (host: Host, error: Error, message: string) => void,
 ): Promise<void> {
-  const [{ matchHosts }, { openSession }, lab] = await Promise.all([
+  const [{ matchHosts }, { openSession }, { redactor }, { GarbledProbe }, lab] = await Promise.all([
     import('../inventory/patterns.ts'),
     import('../ssh/index.ts'),
+    import('../secrets/redact.ts'),
+    import('../facts/family.ts'),
     insideLab(),
   ])
   const context = await openContext(o, lab)
+  const hide = redactor(context.secrets)
   const hosts = matchHosts(context.inventory, pattern)
   if (hosts.length === 0) throw new UsageError(`${pattern} matches no host`)
   const limit = pLimit(positive('--forks', o.forks))
@@ -33,9 +39,10 @@ async function onHosts(
         let session: Session | undefined
         try {
           session = (await openSession(context.targetOf(host))).session
-          await work(host, session)
-        } catch (error) {
-          fail(host, error instanceof Error ? error : new Error(String(error)))
+          await work(host, session, hide)
+        } catch (thrown) {
+          const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+          fail(host, error, error instanceof GarbledProbe ? error.told(hide) : hide(error.message))
         } finally {
           session?.close()
         }
@@ -55,7 +62,9 @@ export async function runCommand(
   const { cleanBlock } = await import('../report/sanitise.ts')
   const command = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
   let worst: number = EXIT.ok
-  const show = (host: Host, { code, stdout, stderr }: Output): void => {
+  const show = (host: Host, output: Output, hide: Hide): void => {
+    const { code } = output
+    const [stdout, stderr] = [hide(output.stdout), hide(output.stderr)]
     if (code !== 0) worst = EXIT.failed
     if (o.output === 'json')
       return void process.stdout.write(
@@ -68,11 +77,12 @@ export async function runCommand(
   await onHosts(
     pattern,
     o,
-    async (host, session) => show(host, await session.run(`( eval ${quote(command)} )`)),
-    (host, error) => {
+    async (host, session, hide) =>
+      show(host, await session.run(`( eval ${quote(command)} )`), hide),
+    (host, error, message) => {
       worst =
         error instanceof UnreachableError && worst !== EXIT.failed ? EXIT.unreachable : EXIT.failed
-      process.stderr.write(`${host.name}: ${error.message}\n`)
+      process.stderr.write(`${host.name}: ${message}\n`)
     },
   )
   return worst
@@ -86,21 +96,24 @@ export async function factsCommand(pattern: string, o: AdHocOptions): Promise<nu
   await onHosts(
     pattern,
     o,
-    async (host, session) => {
+    async (host, session, hide) => {
       const questions = batch([ask('system', ''), ask('identity', '')])
-      const facts = questions.parse(await session.run(questions.script))
+      const facts = questions.parse(
+        await session.run(questions.script, { marked: true }),
+        session.word,
+      )
       const system = facts.get('system:') as import('../facts/index.ts').SystemFact
       const identity = facts.get('identity:') as import('../facts/index.ts').IdentityFact
       if (o.output === 'json')
         return void process.stdout.write(
-          `${JSON.stringify({ host: host.name, ...identity, ...system })}\n`,
+          `${JSON.stringify({ host: host.name, ...identity, ...system }, (_, value: unknown) => (typeof value === 'string' ? hide(value) : value))}\n`,
         )
       const line = `${host.name.padEnd(16)} ${system.os['PRETTY_NAME'] ?? system.os['ID'] ?? '?'}, Linux ${system.kernel} ${system.machine}, ${system.cpus} CPU, ${system.memoryMb} MB, ${identity.timezone || 'no time zone'}, ${system.addresses.join(' ')}`
-      process.stdout.write(`${cleanBlock(line)}\n`)
+      process.stdout.write(`${cleanBlock(hide(line))}\n`)
     },
-    (host, error) => {
+    (host, error, message) => {
       worst = error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
-      process.stderr.write(`${host.name}: ${error.message}\n`)
+      process.stderr.write(`${host.name}: ${message}\n`)
     },
   )
   return worst

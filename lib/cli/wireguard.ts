@@ -41,7 +41,7 @@ export async function clientCommand(name: string, o: ClientOptions): Promise<num
   const [network, hub] = hubOf(context.inventory, o.network)
   const { vars } = await loadRole('wireguard', o.inventory)
   const keys = new Set(Object.keys(vars.shape))
-  const { inventory } = await withSecrets(context, new Set([hub.name]), keys, o)
+  const inventory = await withSecrets(context, new Set([hub.name]), keys, o)
   const make = await loadPart<MakeClient>('wireguard', 'client.ts', o.inventory)
   const client = make({
     inventory,

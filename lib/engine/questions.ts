@@ -30,7 +30,8 @@ export class Questions {
           'arg' in q &&
           typeof q.arg === 'string' &&
           typeof q.family === 'string' &&
-          isFamily(q.family),
+          isFamily(q.family) &&
+          (!('maxBytes' in q) || Number.isSafeInteger(q.maxBytes)),
       )
     } catch {
       return []
@@ -47,9 +48,13 @@ export class Questions {
     try {
       mkdirSync(join(this.#file, '..'), { recursive: true, mode: 0o700 })
       const candidate = `${this.#file}.${process.pid}`
-      writeFileSync(candidate, JSON.stringify(keep.map(({ family, arg }) => ({ family, arg }))), {
-        mode: 0o600,
-      })
+      writeFileSync(
+        candidate,
+        JSON.stringify(keep.map(({ family, arg, maxBytes }) => ({ family, arg, maxBytes }))),
+        {
+          mode: 0o600,
+        },
+      )
       renameSync(candidate, this.#file)
     } catch {
       // A read-only cache only makes the next run ask twice.

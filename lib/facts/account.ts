@@ -23,11 +23,12 @@ function entries<T>(
   read: (f: readonly string[]) => T,
 ): (T | null)[] {
   if (code !== 0 && code !== 2) throw new GarbledProbe(family, `getent exit ${code}: ${err || out}`)
+  const asked = new Set(args)
   const found = new Map<string, T>()
   for (const line of wholeLines(family, out)) {
     const f = line.split(':')
     if (f.length !== fields) throw new GarbledProbe(family, line)
-    if (!args.includes(f[0] ?? '')) throw new GarbledProbe(family, `nobody asked for ${line}`)
+    if (!asked.has(f[0] ?? '')) throw new GarbledProbe(family, `nobody asked for ${line}`)
     found.set(f[0] ?? '', read(f))
   }
   const all = args.every(name => found.has(name))
@@ -37,6 +38,7 @@ function entries<T>(
 
 /** passwd(5) entry of a user, from any NSS source. */
 export const user: Family<UserFact | null> = {
+  bytes: { each: 16 * 1024 },
   script: args => `getent passwd -- ${quoteAll(args)}`,
   parse: (answer, args) =>
     entries('user', answer, args, 7, f => ({
@@ -54,6 +56,7 @@ export interface GroupFact {
 
 /** group(5) entry. */
 export const group: Family<GroupFact | null> = {
+  bytes: { each: 1024 * 1024 },
   script: args => `getent group -- ${quoteAll(args)}`,
   parse: (answer, args) =>
     entries('group', answer, args, 4, f => ({

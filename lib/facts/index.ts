@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { reading } from '../shell/staging.ts'
 import type { Output } from '../ssh/types.ts'
+import { mark } from '../ssh/word.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
 import { boot, type BootFact } from './boot.ts'
 import { command, type CommandFact } from './command.ts'
-import { GarbledProbe, type Family } from './family.ts'
+import { GarbledProbe, Refused, type Family } from './family.ts'
 import { module, sysctl } from './kernel.ts'
 import { line } from './line.ts'
 import { deb, rpm } from './package.ts'
@@ -12,6 +14,7 @@ import { block, mount, type BlockFact, type MountFact } from './storage.ts'
 import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
 import { unit, type UnitFact } from './unit.ts'
 
+export { Refused }
 export type {
   BlockFact,
   BootFact,
@@ -28,7 +31,7 @@ export type {
 /** The vocabulary: what can be asked about a host, and the type of the answer. */
 export interface Facts {
   path: PathFact | null
-  sha: string | null
+  sha: string | null | Refused
   link: string | null
   content: Buffer | null
   unit: UnitFact
@@ -36,7 +39,7 @@ export interface Facts {
   rpm: string | null
   user: UserFact | null
   group: GroupFact | null
-  line: boolean
+  line: boolean | Refused
   sysctl: string | null
   module: boolean
   mount: MountFact | null
@@ -77,6 +80,8 @@ export interface Query<F extends FamilyName = FamilyName> {
   readonly arg: string
   /** What a freshly installed host would answer, where fresh.ts cannot know: for plans of hosts that are not there yet. */
   readonly whenNew?: Facts[F]
+  /** Most bytes of the answer, where they are more than the family says. */
+  readonly maxBytes?: number
 }
 
 /** `ask('path', '/etc/fstab')`; `line` takes path NUL line, `identity` and `system` take "". */
@@ -84,7 +89,13 @@ export const ask = <F extends FamilyName>(
   family: F,
   arg: string,
   whenNew?: Facts[F],
-): Query<F> => ({ family, arg, ...(whenNew === undefined ? {} : { whenNew }) })
+  maxBytes?: number,
+): Query<F> => ({
+  family,
+  arg,
+  ...(whenNew === undefined ? {} : { whenNew }),
+  ...(maxBytes === undefined ? {} : { maxBytes }),
+})
 
 /** Identity of a question, for maps. */
 export const keyOf = (q: Query): string => `${q.family}:${q.arg}`
@@ -93,31 +104,43 @@ export const isFamily = (name: string): name is FamilyName => Object.hasOwn(FAMI
 
 /** One script for any set of questions, one section per family, and the strict parser of its answer. */
 export interface Batch {
+  /** Spells its marks: for openSession's boot, or for `run` with `marked`. */
   readonly script: string
-  /** Facts by keyOf. Throws GarbledProbe. */
-  readonly parse: (output: Output) => Map<string, unknown>
+  /** Facts by keyOf. `word`: of the session that ran the script (Session.word). Throws GarbledProbe. */
+  readonly parse: (output: Output, word: string) => Map<string, unknown>
+  /** Most bytes that a sound answer has on either stream, for Session.run. */
+  readonly maxBytes: number
 }
 
+/** For the marks, and for what programs complain about besides. */
+const BESIDES = 64 * 1024
+
 export function batch(queries: readonly Query[]): Batch {
-  // Two marks that nothing on the host can guess: one ends a section, one separates records within a section. The
-  // script only spells them, so that a question which lists processes does not find them.
-  const [section, record] = [randomBytes(9).toString('hex'), randomBytes(9).toString('hex')]
-  const byFamily = new Map<FamilyName, string[]>()
-  for (const { family, arg } of queries) {
-    const args = byFamily.get(family)
-    if (args === undefined) byFamily.set(family, [arg])
-    else if (!args.includes(arg)) args.push(arg)
+  // Two marks: one ends a section, one separates records within a section. Their names are another batch's no more.
+  const id = randomBytes(4).toString('hex')
+  const [section, record] = [mark(`s${id}`), mark(`r${id}`)]
+  const byFamily = new Map<FamilyName, Set<string>>()
+  let maxBytes = BESIDES
+  for (const { family, arg, maxBytes: most } of queries) {
+    const { each, besides = 0 } = FAMILIES[family].bytes
+    const args = byFamily.get(family) ?? new Set()
+    if (args.size === 0) maxBytes += besides
+    if (!args.has(arg)) maxBytes += Math.max(each, most ?? 0)
+    byFamily.set(family, args.add(arg))
   }
-  const sections = [...byFamily]
-  const script = sections
+  const sections = [...byFamily].map(([family, args]) => [family, [...args]] as const)
+  const read = sections.flatMap(([family, args]) => FAMILIES[family].reads?.(args) ?? [])
+  const answers = sections
     .map(
       ([family, args]) =>
-        `${FAMILIES[family].script(args, `\\036${record}:`)}\nprintf '\\036${section}:%d;' $?; printf '\\036${section}:' >&2`,
+        `${FAMILIES[family].script(args, record.spelled)}\nprintf '${section.spelled}%d;' $?; printf '${section.spelled}' >&2`,
     )
     .join('\n')
   return {
-    script,
-    parse: output => parseSections(output, sections, `\x1e${section}:`, `\x1e${record}:`),
+    script: read.length === 0 ? answers : reading(read) + answers,
+    maxBytes,
+    parse: (output, word) =>
+      parseSections(output, sections, section.printed(word), record.printed(word)),
   }
 }
 

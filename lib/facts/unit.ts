@@ -22,6 +22,7 @@ const VALUES = new Map([
 
 /** A systemd unit, as `systemctl show` tells (systemctl(1), systemd.unit(5)). */
 export const unit: Family<UnitFact> = {
+  bytes: { each: 4096 },
   script: args =>
     `systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${quoteAll(args)}`,
   parse({ out, err, code }, args) {

@@ -13,13 +13,19 @@ export interface Question {
 /** What a host says that has no such program. */
 const NO_K3S = { code: 127, stdout: '', stderr: '' }
 
+/** Every pod of a cluster as JSON, say: some 8 KB each. */
+export const MUCH = 16 * 1024 * 1024
+
 /** One question to the cluster, through kubectl on the server that this runs for; the same words are asked once. */
 export function kubectl(...words: readonly string[]): Question {
   const command = ['k3s', 'kubectl', ...words]
   return {
-    query: ask('command', quoteAll(command), NO_K3S),
+    query: ask('command', quoteAll(command), NO_K3S, MUCH),
     async ask() {
-      const { exitCode, stdout, stderr } = await probe({ whenNew: NO_K3S })`${command}`
+      const { exitCode, stdout, stderr } = await probe({
+        whenNew: NO_K3S,
+        maxBytes: MUCH,
+      })`${command}`
       return { code: exitCode ?? 1, stdout, stderr }
     },
   }

@@ -1,4 +1,5 @@
 import { peek, TaskError, type Facts } from '../../lib/index.ts'
+import { MUCH } from '../cluster/kubectl.ts'
 import { stateHere } from '../k3s-common/survey.ts'
 import type { ServerState } from '../k3s-common/state.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/health.ts'
@@ -56,7 +57,7 @@ export async function serverHealth(): Promise<ServerHealth> {
   }
   if (!state.healthy) return seen
   const [pods, longhorn] = await Promise.all([
-    peek`timeout 10 k3s kubectl get pods -A -o json`,
+    peek({ maxBytes: MUCH })`timeout 10 k3s kubectl get pods -A -o json`,
     askLonghorn(),
   ])
   return {

@@ -38,7 +38,8 @@ while read -r key value _; do case $key in MemTotal:) total=$value ;; MemAvailab
 if [ -e /run/reboot-required ] || { command -v update_engine_client >/dev/null && update_engine_client -status 2>/dev/null | grep -q UPDATED_NEED_REBOOT; }; then echo reboot; fi
 if systemctl is-active -q locksmithd; then echo locksmith; fi
 for mark in /var/lib/fmc/pending/*/*; do [ ! -e "$mark" ] || echo "owed \${mark#/var/lib/fmc/pending/}"; done
-if [ -e /run/fmc.lock ] && ! flock -n -s /run/fmc.lock true; then echo "lock $(head -c 300 /run/fmc.lock | tr '\\n' ' ')"; fi
+if [ -f /run/fmc.lock ]; then head -c 4000 /run/fmc.lock | while read -r l; do p=\${l##*(shell pid }; p=\${p%%)*}; case $p in *[!0-9]* | '') continue ;; esac
+case $l in *', a dry run)'*) ;; *) [ ! /proc/$p/fd/9 -ef /run/fmc.lock ] || echo "lock $l" ;; esac; done; fi
 for u in $units; do
   if systemctl is-active -q "$u"; then echo "unit $u active"; else echo "unit $u $(systemctl is-active "$u" | head -n 1)"; fi
 done`

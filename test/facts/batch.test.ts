@@ -18,7 +18,7 @@ const questions: readonly Query[] = [
 for (const shell of ['/bin/dash', '/bin/bash'])
   void t.test(`all questions in one script (${shell})`, t => {
     const { script, parse } = batch(questions)
-    const found = parse(local(script, shell))
+    const found = parse(local(script, shell), '')
     t.match(found.get('path:/'), { type: 'directory' })
     t.equal(found.get('path:/no'), null)
     t.match(found.get('command:echo hi'), { code: 0, stdout: 'hi\n', stderr: '' })
@@ -30,7 +30,7 @@ for (const shell of ['/bin/dash', '/bin/bash'])
 
 void t.test('no question, no answer', t => {
   const { script, parse } = batch([])
-  t.equal(parse(local(script)).size, 0)
+  t.equal(parse(local(script), '').size, 0)
   t.end()
 })
 
@@ -45,7 +45,7 @@ void t.test('the marks are in no listing of processes', t => {
 void t.test('an answer that is not whole is refused', t => {
   const { script, parse } = batch(questions)
   const whole = local(script)
-  const section = /\x1e[0-9a-f]{18}:\d+;/.exec(whole.stdout)?.[0] ?? 'none'
+  const section = /\x1e:s[0-9a-f]{8}:\d+;/.exec(whole.stdout)?.[0] ?? 'none'
   const bad = {
     nothing: { ...whole, stdout: '' },
     'no stderr': { ...whole, stderr: '' },
@@ -58,16 +58,16 @@ void t.test('an answer that is not whole is refused', t => {
     'noise before it': { ...whole, stdout: `motd${whole.stdout}` },
   }
   for (const [what, output] of Object.entries(bad))
-    t.throws(() => parse(output), GarbledProbe, what)
+    t.throws(() => parse(output, ''), GarbledProbe, what)
   const foreign = batch(questions)
-  t.throws(() => foreign.parse(whole), GarbledProbe, "another script's answer")
+  t.throws(() => foreign.parse(whole, ''), GarbledProbe, "another script's answer")
   t.end()
 })
 
 void t.test('an error shows little of what a host said', t => {
   const { parse } = batch(questions)
   try {
-    parse({ code: 0, stdout: '', stderr: 'x'.repeat(1 << 20) })
+    parse({ code: 0, stdout: '', stderr: 'x'.repeat(1 << 20) }, '')
     t.fail()
   } catch (error) {
     t.ok(error instanceof GarbledProbe && error.message.length < 400)

@@ -136,13 +136,39 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await slow).stdout.trim(), '17')
     })
 
-    await t.test('64 MB of output; more is an error and the session lives', async t => {
-      const { stdout } = await session.run(`head -c ${64 * MB} /dev/zero | tr '\\0' x`)
-      t.equal(stdout.length, 64 * MB)
+    await t.test('16 MB of output; more is an error and the session lives', async t => {
+      const { stdout } = await session.run(`head -c ${16 * MB} /dev/zero | tr '\\0' x`)
+      t.equal(stdout.length, 16 * MB)
       t.match(await session.run('yes').catch((e: unknown) => e), {
         name: 'TaskError',
-        message: /more than 64 MB/,
+        message: /more than 16 MB/,
       })
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+    })
+
+    await t.test('less, when less is allowed, on either stream', async t => {
+      for (const to of ['', ' >&2']) {
+        t.match(await session.run(`yes${to}`, { maxBytes: 100 * 1024 }).catch((e: unknown) => e), {
+          name: 'TaskError',
+          message: /more than 100 KB/,
+          output: /y\ny/,
+        })
+        t.equal((await session.run('echo on')).stdout, 'on\n')
+      }
+      t.match(
+        await session
+          .run('while :; do echo builtin; done', { maxBytes: 1024 })
+          .catch((e: unknown) => e),
+        { name: 'TaskError', message: /more than 1 KB/ },
+      )
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+    })
+
+    await t.test('only the last bytes, of more than is kept otherwise', async t => {
+      const { stdout, code } = await session.run('seq 3000000', { lastBytes: 1000 })
+      t.equal(code, 0)
+      t.match(stdout, /2999999\n3000000\n$/)
+      t.ok(stdout.length >= 1000 && stdout.length < 4 * MB)
       t.equal((await session.run('echo on')).stdout, 'on\n')
     })
 
@@ -257,15 +283,18 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       writeFileSync(local, bytes)
       writeFileSync(remote, 'old', { mode: 0o644 })
       await session.upload(local, remote)
-      t.ok(readFileSync(remote).equals(bytes), 'the same bytes')
-      t.equal(statSync(remote).mode & 0o777, 0o600)
+      const staged = `${remote}.fmc-new`
+      t.ok(readFileSync(`${staged}/new`).equals(bytes), 'the same bytes')
+      t.equal(statSync(`${staged}/new`).mode & 0o777, 0o600)
+      t.equal(statSync(staged).mode & 0o777, 0o700)
+      t.equal(readFileSync(remote, 'utf8'), 'old', 'what is there stays')
       await Promise.all(
         Array.from({ length: 6 }, (_, i) => session.upload(local, join(dir, `many-${i}`))),
       )
       t.equal(
         execFileSync(
           'sh',
-          ['-c', `sha256sum ${join(dir, 'many-')}* | cut -c1-64 | sort -u | wc -l`],
+          ['-c', `sha256sum ${join(dir, 'many-')}*/new | cut -c1-64 | sort -u | wc -l`],
           { encoding: 'utf8' },
         ),
         '1\n',
@@ -287,10 +316,11 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       const remote = join(dir, `cut-${transport}`)
       execFileSync('truncate', ['-s', '3G', local])
       const cut = session.upload(local, remote).catch((e: unknown) => e)
-      await until(() => existsSync(remote) && statSync(remote).size > MB)
+      const part = `${remote}.fmc-new/new`
+      await until(() => existsSync(part) && statSync(part).size > MB)
       session.close()
       t.ok((await cut) instanceof Error)
-      await until(() => !existsSync(remote))
+      await until(() => !existsSync(`${remote}.fmc-new`))
     })
   })
 }

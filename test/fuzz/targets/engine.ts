@@ -14,28 +14,26 @@ import { jsonMutants } from '../json.ts'
 import { mutants, nasty, word } from '../text.ts'
 import { place } from './place.ts'
 
-const LOCK = [
-  'mine',
-  'root',
-  'flock',
-  'open',
-  'locked play site since 10:00 (shell pid 77)',
-  'locked ',
-]
+const WORD = '01234567-89ab-cdef-0123-456789abcdef'
+const MARK = `\x1e${WORD}:lock:`
+const HELD =
+  'locked\nroot 77 root sh\nroot 78 root flock /run/fmc.lock\n\x1dplay site since 10:00 (shell pid 77)\n'
+const LOCK = [HELD, 'locked\n\x1d', 'mine', 'root', 'flock', 'open']
 
-/** Only the word that says so gives the lock; whatever else the host says is an error, and a hint names a number at most. */
+/** Only the word that says so gives the lock; whatever else the host says is an error, and what its hint would end are numbers. */
 const lock = target(
   'engine/lock',
   fc.tuple(mutants(LOCK), fc.constantFrom('exclusive', 'shared', 'none'), nasty(2), fc.nat(3)),
   ([said, kind, rest, garble]) => {
     const { script, read } = lockScript(kind, "play site by o'neil")
-    const mark = /mine(\x1e[0-9a-f]+:)/.exec(script)?.[1]
-    ok(mark !== undefined, 'the script does not have its mark')
-    const stdout = garble === 0 ? `${said}${rest}` : `${said}${mark}${rest}`
-    const verdict = read(stdout)
+    ok(script.includes(':lock:'), 'the script does not spell its mark')
+    const verdict = read(garble === 0 ? `${said}${rest}` : `${said}${MARK}${rest}`, WORD)
     if (verdict.error === undefined)
-      deepStrictEqual([said.trim(), verdict.rest, garble > 0], ['mine', rest, true])
-    else ok(!/kill(?! -HUP \d+$)/.test(String((verdict.error as { hint?: string }).hint)))
+      return deepStrictEqual([said, verdict.rest, garble > 0], ['mine', rest, true])
+    const { hint = '' } = verdict.error as { hint?: string }
+    for (const [, pids = ''] of hint.matchAll(/\bkill(?: -HUP)?([^;]*)/g))
+      ok(/^( \d+)+$/.test(pids), hint)
+    ok(/^[ -~]*$/.test(verdict.error.message.replaceAll('’', "'")), verdict.error.message)
   },
 )
 
@@ -132,7 +130,10 @@ const recap = target(
   ([events, dryRun, pendingIsError, interrupted]) => {
     const counter = new Recap()
     for (const event of events) counter.count(event)
-    const end = counter.event({ dryRun, pendingIsError, interrupted, seconds: 1, failed: false })
+    const end = counter.event({
+      ...{ dryRun, pendingIsError, interrupted, seconds: 1, failed: false },
+      ...{ locked: [], undone: [] },
+    })
     const told = events.filter(e => e.type === 'task')
     const count = (of: (e: (typeof told)[number]) => boolean): number => told.filter(of).length
     for (const status of STATUS)

@@ -69,11 +69,11 @@ function familyTarget(name: string, m: Model<unknown>): Target {
   })
 }
 
-/** The marks that a batch has drawn, from its script. */
+/** A session's word, and the marks that a batch prints by it, from its script. */
+const WORD = '01234567-89ab-cdef-0123-456789abcdef'
 function marksOf(script: string): { section: string; record: string } {
-  const section = /printf '\\036([0-9a-f]{18}):%d;' \$\?/.exec(script)?.[1] ?? ''
-  const record = /\\036([0-9a-f]{18}):/.exec(script.replaceAll(section, ''))?.[1] ?? ''
-  return { section: `\x1e${section}:`, record: `\x1e${record}:` }
+  const id = /:s([0-9a-f]{8}):%d;' \$\?/.exec(script)?.[1] ?? ''
+  return { section: `\x1e${WORD}:s${id}:`, record: `\x1e${WORD}:r${id}:` }
 }
 
 /** Sections of several families in one answer: each question gets its own answer, and never another's. */
@@ -109,13 +109,13 @@ const batchTarget = target(
       const wanted = sections.flatMap(({ name, args, facts }) =>
         args.map((arg, i) => [`${name}:${arg}`, facts[i]] as const),
       )
-      deepStrictEqual(parse({ code: 0, stdout, stderr }), new Map(wanted))
+      deepStrictEqual(parse({ code: 0, stdout, stderr }, WORD), new Map(wanted))
       return
     }
     const change = (text: string): string => seeds.reduce((t, s) => mutated(t, s, [section]), text)
     if (onErr) stderr = change(stderr)
     else stdout = change(stdout)
-    const got = unlessRefused([GarbledProbe], () => parse({ code: 0, stdout, stderr }))
+    const got = unlessRefused([GarbledProbe], () => parse({ code: 0, stdout, stderr }, WORD))
     if (got === undefined) return
     deepStrictEqual(got.size, queries.length)
     for (const { name, m, args } of sections)

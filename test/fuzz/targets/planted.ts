@@ -22,8 +22,8 @@ export const PLANTED: readonly Target[] = [
     const mark = marks('t0ken', 7).out
     const all = Buffer.concat([Buffer.from(said), mark, Buffer.from('000;')])
     const cut = at % all.length
-    const collector = new Collector('out', 1e6)
-    collector.expect(mark)
+    const collector = new Collector('out')
+    collector.expect(mark, { bytes: 1e6 })
     // Loses a byte where a packet ends within the mark.
     const inMark = cut > Buffer.byteLength(said) && cut < Buffer.byteLength(said) + mark.length
     collector.push(all.subarray(0, inMark ? cut - 1 : cut))

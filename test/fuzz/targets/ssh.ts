@@ -50,9 +50,9 @@ const frames = target(
     if (Buffer.concat([said, mark]).indexOf(mark) !== said.length) return
     const end = isOut ? Buffer.from(`${String(code).padStart(3, '0')};`) : Buffer.alloc(0)
     const all = Buffer.concat([said, mark, end])
-    const collector = new Collector(kind, 1 << 20)
+    const collector = new Collector(kind)
     collector.push(Buffer.from('before anybody waits'))
-    collector.expect(mark)
+    collector.expect(mark, { bytes: 1 << 20 })
     let sent = 0
     for (const piece of pieces(all, cuts)) {
       deepStrictEqual(collector.done, false)
@@ -68,22 +68,34 @@ const frames = target(
   },
 )
 
+/** Too much is seen as such, what is allowed is whole, and of what is wanted the end of only the end is kept. */
 const overflows = target(
   'ssh/overflow',
-  fc.tuple(fc.nat(400), fc.nat(200), fc.array(fc.nat(63), { maxLength: 4 })),
-  ([size, limit, cuts]) => {
+  fc.tuple(
+    fc.nat(400),
+    fc.nat(200),
+    fc.array(fc.nat(63), { maxLength: 4 }),
+    fc.option(fc.nat(300), { nil: undefined }),
+  ),
+  ([size, limit, cuts, last]) => {
     const mark = marks(TOKEN, N).err
-    const collector = new Collector('err', limit)
-    collector.expect(mark)
-    for (const piece of pieces(Buffer.concat([Buffer.alloc(size, 'x'), mark]), cuts))
+    const said = Array.from({ length: size }, (_, i) => String.fromCharCode(33 + (i % 90))).join('')
+    const collector = new Collector('err')
+    collector.expect(mark, { bytes: limit, last })
+    for (const piece of pieces(Buffer.concat([Buffer.from(said), mark]), cuts)) {
       collector.push(piece)
+      if (collector.overflow) ok(size > limit, 'too much, and yet allowed')
+    }
     deepStrictEqual([collector.done, collector.overflow], [true, size > limit])
-    if (size <= limit) deepStrictEqual(collector.text(), 'x'.repeat(size))
+    if (size > limit) return
+    const kept = collector.text()
+    if (last === undefined) deepStrictEqual(kept, said)
+    else ok(said.endsWith(kept) && kept.length >= Math.min(last, size), `kept ${kept.length}`)
   },
   {
     examples: [
-      [1, 1, [0]],
-      [35, 35, []],
+      [1, 1, [0], undefined],
+      [35, 35, [], undefined],
     ],
   },
 )
@@ -117,9 +129,9 @@ const inShell = target(
     if (marks(TOKEN, N).out.length <= input.length && input.includes(marks(TOKEN, N).out)) return
     const script = `cat; printf no >&2; (exit ${code})`
     const { stdout, stderr } = spawnSync('sh', { input: frame(TOKEN, N, script, input) })
-    const [out, err] = [new Collector('out', 1 << 20), new Collector('err', 1 << 20)]
-    out.expect(marks(TOKEN, N).out)
-    err.expect(marks(TOKEN, N).err)
+    const [out, err] = [new Collector('out'), new Collector('err')]
+    out.expect(marks(TOKEN, N).out, { bytes: 1 << 20 })
+    err.expect(marks(TOKEN, N).err, { bytes: 1 << 20 })
     out.push(stdout)
     err.push(stderr)
     deepStrictEqual([out.done, err.done], [true, true])
