@@ -24,7 +24,7 @@ export const command: Family<CommandFact> = {
       throw new GarbledProbe('command', out)
     return args.map((_, i) => {
       const tail = outs[i + 1] ?? ''
-      const code = /^(\d+)\x1d/.exec(tail)?.[1]
+      const code = /^(\d{1,3})\x1d/.exec(tail)?.[1]
       if (code === undefined) throw new GarbledProbe('command', tail)
       const own = outs[i] ?? ''
       return {

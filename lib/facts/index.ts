@@ -161,7 +161,7 @@ function parseSections(
   let out = outs[0] ?? ''
   sections.forEach(([family, args], i) => {
     const next = outs[i + 1] ?? ''
-    const code = /^(\d+);/.exec(next)
+    const code = /^(\d{1,3});/.exec(next)
     if (code?.[1] === undefined) throw new GarbledProbe(family, next)
     const answer = { out, err: errs[i] ?? '', code: Number(code[1]) }
     const answers: readonly unknown[] = FAMILIES[family].parse(answer, args, record)

@@ -70,7 +70,7 @@ export const system: Family<SystemFact> = {
       addresses = '',
       ...release
     ] = out.split('\n')
-    if (code !== 0 || !/^\d+$/.test(cpus) || !/^\d+ kB$/.test(memory))
+    if (code !== 0 || !/^\d{1,6}$/.test(cpus) || !/^\d{1,15} kB$/.test(memory))
       throw new GarbledProbe('system', out)
     const os = Object.fromEntries(
       release
