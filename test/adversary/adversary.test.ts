@@ -37,7 +37,7 @@ hosts:
     await t.test(kind, async t => {
       const o = await duel(t, r, arenaOf(kind), { rounds: ROUNDS, seed: SEED, work, but: [`/srv/adversary/${kind}/home`] })
       outcomes.push(o)
-      t.comment(`${row(o)}\n${JSON.stringify(o.report.Counts)}\n${o.report.Impossible.join('; ')}\n${o.report.Won.slice(0, 40).join('\n')}\n${[...o.messages].map(([m, n]) => `${n} × ${m}`).join('\n')}`)
+      t.comment(`${row(o)}\n${JSON.stringify(o.report.Counts)}\n${[...o.run.tasks].sort((x, y) => y.ms - x.ms).slice(0, 5).map(e => `${e.task} ${Math.round(e.ms)} ms`).join(', ')}\n${o.report.Impossible.join('; ')}\n${o.report.Won.slice(0, 40).join('\n')}\n${[...o.messages].map(([m, n]) => `${n} × ${m}`).join('\n')}`)
       t.ok(o.rounds >= ROUNDS, `${o.rounds} rounds`)
       t.strictSame(o.wins.slice(0, 30), [], `${o.wins.length} wins`)
       t.equal(o.hung, 0, 'no FIFO of the adversary was opened')

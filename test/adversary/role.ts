@@ -35,7 +35,9 @@ const FILES: readonly Round[] = [
     if (!last) await absent(`${d}/new`)
     await file(`${d}/new`, { content: text(i), ...own, once: i % 2 === 0 })
   },
-  (d, i) => file(`${d}/large`, { content: text(i).repeat(20_000), ...own, mode: '0600' }),
+  // Large, so that it takes a while; of a Secret there is no diff, which would take longer still.
+  (d, i) =>
+    file(`${d}/large`, { content: new Secret(text(i).repeat(20_000)), ...own, mode: '0600' }),
 ]
 
 const ACCESS: readonly Round[] = [
@@ -111,6 +113,8 @@ export default role({
         await round(i)
       } catch (error) {
         if (error instanceof Error && error.name === 'AbortError') throw error
+        // What was read is remembered until something is written: the next round shall look again.
+        await $`:`
       }
     await $`rm ${STRIKE} ${STRIKE}.due`
   },

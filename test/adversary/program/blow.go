@@ -179,6 +179,9 @@ func (a *attacker) strike(b *blow, target string, hold time.Duration) {
 		err = renameat2(b.dir.fd, target, b.dir.fd, b.name, noReplace)
 	case "exchange":
 		b.what = a.guess()
+		if a.isSwapped(b.dir, target) {
+			return
+		}
 		if b.what != target {
 			err = renameat2(b.dir.fd, target, b.dir.fd, b.what, exchange)
 		}
@@ -219,23 +222,24 @@ func (a *attacker) scribble(b *blow, target string) error {
 	return nil
 }
 
-// Puts back what stood there; where fmc has moved on meanwhile it keeps what it has seized.
+// Puts back what stood there; where fmc has moved on meanwhile it keeps what it has seized. Its own directories always
+// get their places back: without them nothing would be left to attack.
 func (a *attacker) undo(b *blow, target string) {
 	st, there := lstatAt(b.dir.fd, target)
 	_, seized := lstatAt(b.dir.fd, b.name)
+	own := a.isSwapped(b.dir, target)
+	ours := there && st.Ino == b.ino
+	a.serial++
 	switch {
-	case b.swaps() && !(there && st.Ino == b.ino):
-		a.serial++
+	case own && there && !ours:
 		_ = renameat2(b.dir.fd, target, b.dir.fd, fmt.Sprintf(".grab-%d", a.serial), noReplace)
+		fallthrough
+	case own && !there, b.attack == "remove" && a.rng.Intn(3) > 0:
 		_ = renameat2(b.dir.fd, b.name, b.dir.fd, target, noReplace)
 	case b.attack == "remove":
-		if a.rng.Intn(3) > 0 {
-			_ = renameat2(b.dir.fd, b.name, b.dir.fd, target, noReplace)
-		}
-	case there && st.Ino == b.ino && seized && (b.swaps() || a.rng.Intn(3) > 0):
+	case ours && seized && (own || a.rng.Intn(3) > 0):
 		_ = renameat2(b.dir.fd, b.name, b.dir.fd, target, exchange)
-	case there && st.Ino == b.ino:
-		a.serial++
+	case ours:
 		aside := fmt.Sprintf(".x-%d", a.serial)
 		if b.deputy {
 			aside = fmt.Sprintf(".dep-%d", a.serial)

@@ -25,6 +25,7 @@ func (a *attacker) lookAround() {
 	}
 }
 
+// As long as a FIFO has a name it stays open: who opens it later must not wait for ever.
 func (a *attacker) lookIntoFifos() {
 	opened := map[int32]bool{}
 	for _, wd := range watchesWithNews(a.fifoWatch) {
@@ -40,13 +41,33 @@ func (a *attacker) lookIntoFifos() {
 		if n, err := syscall.Read(f.fd, buffer); err == nil {
 			a.find(buffer[:n], "written into its FIFO")
 		}
-		if time.Since(f.since) > 3*time.Second || (!f.opened.IsZero() && time.Since(f.opened) > 20*time.Millisecond) {
+		if !f.opened.IsZero() && time.Since(f.opened) > 20*time.Millisecond {
+			f = a.letGo(f)
+		}
+		var st syscall.Stat_t
+		if syscall.Fstat(f.fd, &st) != nil || (st.Nlink == 0 && f.opened.IsZero()) {
 			syscall.Close(f.fd)
 		} else {
 			kept = append(kept, f)
 		}
 	}
 	a.fifos = kept
+}
+
+// Whoever reads from the FIFO comes to its end.
+func (a *attacker) letGo(f fifo) fifo {
+	for _, flags := range []int{syscall.O_RDONLY, syscall.O_RDWR} {
+		fd, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", f.fd), flags|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return f
+		}
+		syscall.Close(f.fd)
+		f.fd = fd
+		time.Sleep(time.Millisecond)
+	}
+	watchesWithNews(a.fifoWatch)
+	f.opened = time.Time{}
+	return f
 }
 
 func (a *attacker) lookAtDoubts(all bool) {
