@@ -18,6 +18,8 @@ export interface Family<T> {
    * is the same mark as printf(1) wants it, so that no listing of processes shows it.
    */
   script(args: readonly string[], spelled: string): string
+  /** Files whose bytes the script reads; `reading` (lib/shell/staging.ts) then stands ahead of it. */
+  reads?(args: readonly string[]): readonly string[]
   /**
    * One fact per argument, in order. Strict: throws when the answer is not exactly what the script prints,
    * so that a broken probe is an error and never "absent".
@@ -35,9 +37,21 @@ export class GarbledProbe extends Error {
   }
 }
 
+/** fmc does not read a file whose directory somebody else could exchange. */
+export class Refused {
+  /** What stands in the way, for people. */
+  readonly why: string
+  constructor(why: string) {
+    this.why = why
+  }
+}
+
 /** Runs `then` with the paths for which `test` holds as "$@"; says "absent PATH" for the others. Records end with NUL. */
 export const forExisting = (test: string, args: readonly string[], then: string): string =>
   `set --; for p in ${quoteAll(args)}; do if ${test}; then set -- "$@" "$p"; else printf 'absent %s\\0' "$p"; fi; done; [ $# -eq 0 ] || ${then}`
+
+/** The shell's question whether `$p` is a file that can be read; a link is none. */
+export const IS_FILE = '[ -f "$p" ] && [ ! -L "$p" ]'
 
 /** Parses "HEAD /absolute/path" records of forExisting; null where absent. */
 export function pathRecords<T>(

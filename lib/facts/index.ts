@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { reading } from '../shell/staging.ts'
 import type { Output } from '../ssh/types.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
 import { boot, type BootFact } from './boot.ts'
 import { command, type CommandFact } from './command.ts'
-import { GarbledProbe, type Family } from './family.ts'
+import { GarbledProbe, Refused, type Family } from './family.ts'
 import { module, sysctl } from './kernel.ts'
 import { line } from './line.ts'
 import { deb, rpm } from './package.ts'
@@ -12,6 +13,7 @@ import { block, mount, type BlockFact, type MountFact } from './storage.ts'
 import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
 import { unit, type UnitFact } from './unit.ts'
 
+export { Refused }
 export type {
   BlockFact,
   BootFact,
@@ -28,7 +30,7 @@ export type {
 /** The vocabulary: what can be asked about a host, and the type of the answer. */
 export interface Facts {
   path: PathFact | null
-  sha: string | null
+  sha: string | null | Refused
   link: string | null
   content: Buffer | null
   unit: UnitFact
@@ -36,7 +38,7 @@ export interface Facts {
   rpm: string | null
   user: UserFact | null
   group: GroupFact | null
-  line: boolean
+  line: boolean | Refused
   sysctl: string | null
   module: boolean
   mount: MountFact | null
@@ -109,14 +111,15 @@ export function batch(queries: readonly Query[]): Batch {
     else if (!args.includes(arg)) args.push(arg)
   }
   const sections = [...byFamily]
-  const script = sections
+  const read = sections.flatMap(([family, args]) => FAMILIES[family].reads?.(args) ?? [])
+  const answers = sections
     .map(
       ([family, args]) =>
         `${FAMILIES[family].script(args, `\\036${record}:`)}\nprintf '\\036${section}:%d;' $?; printf '\\036${section}:' >&2`,
     )
     .join('\n')
   return {
-    script,
+    script: read.length === 0 ? answers : reading(read) + answers,
     parse: output => parseSections(output, sections, `\x1e${section}:`, `\x1e${record}:`),
   }
 }

@@ -1,5 +1,13 @@
 import { quoteAll } from '../shell/quote.ts'
-import { forExisting, GarbledProbe, linePerArgument, pathRecords, type Family } from './family.ts'
+import {
+  forExisting,
+  GarbledProbe,
+  IS_FILE,
+  linePerArgument,
+  pathRecords,
+  Refused,
+  type Family,
+} from './family.ts'
 
 export interface PathFact {
   readonly type: 'file' | 'directory' | 'link' | 'other'
@@ -36,11 +44,16 @@ export const path: Family<PathFact | null> = {
     }),
 }
 
-/** SHA-256 of a regular file (links followed), lower-case hex; null when there is none. */
-export const sha: Family<string | null> = {
-  script: args => forExisting('[ -f "$p" ]', args, 'sha256sum -z -- "$@"'),
+/** SHA-256 of a regular file (a link is none), lower-case hex; null when there is none. */
+export const sha: Family<string | null | Refused> = {
+  reads: args => args,
+  script: args =>
+    // What cannot be read to its end gets a byte more, and so a checksum that nothing else has.
+    `fmc_sum() ( fmc_beside "$1" && s=$({ fmc_bytes "$1" || echo; } | sha256sum) && printf '%s %s\\0' "\${s%% *}" "$1" )
+set --; for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; }; then printf 'absent %s\\0' "$p"; elif fmc_closed "$p"; then set -- "$@" "$p"; else fmc_sum "$p" || printf 'refused %s\\0' "$p"; fi; done; [ $# -eq 0 ] || sha256sum -z -- "$@"`,
   parse: (answer, args) =>
     pathRecords('sha', answer, args, head => {
+      if (head === 'refused') return new Refused(answer.err.trim())
       if (!/^[0-9a-f]{64}$/.test(head)) throw new GarbledProbe('sha', head)
       return head
     }),
@@ -67,10 +80,15 @@ export const link: Family<string | null> = {
   },
 }
 
-/** The bytes of a regular file up to 256 KiB, base64 in transit; null when absent or larger. Asked only for diffs. */
+/**
+ * The bytes of a regular file up to 256 KiB, base64 in transit; null when absent, larger, or not for the owner of its
+ * directory to read. Asked only for diffs.
+ */
 export const content: Family<Buffer | null> = {
+  reads: args => args,
   script: args =>
-    `for p in ${quoteAll(args)}; do if [ -f "$p" ] && [ "$(stat -Lc %s -- "$p")" -le 262144 ]; then base64 -w0 -- "$p"; printf '\\n'; else echo -; fi; done`,
+    `fmc_show() ( fmc_beside "$1" && if [ "$fmc_uid" = 0 ]; then fmc_bytes "$1" | base64 -w0; else timeout 5 setpriv --reuid="$fmc_uid" --regid="$fmc_gid" --clear-groups base64 -w0 -- "./\${1##*/}"; fi ) 2>/dev/null
+for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; } || [ "$(stat -c %s -- "$p")" -gt 262144 ]; then echo -; elif fmc_closed "$p"; then base64 -w0 -- "$p"; printf '\\n'; elif s=$(fmc_show "$p"); then printf '%s\\n' "$s"; else echo -; fi; done`,
   parse: ({ out }, args) =>
     linePerArgument('content', out, args, line => {
       if (line === '-') return null

@@ -1,5 +1,5 @@
 import { ask } from '../facts/index.ts'
-import { quote } from '../shell/quote.ts'
+import { remove } from '../shell/staging.ts'
 import { TaskError } from '../errors.ts'
 import { checkPath, resource, type Common, type Result } from './resource.ts'
 
@@ -14,7 +14,7 @@ const define = resource({
     return [
       {
         what: 'remove',
-        script: `rm -f -- ${quote(o.path)}`,
+        script: remove(o.path),
         leaves: [
           [ask('path', o.path), null],
           [ask('sha', o.path), null],

@@ -1,6 +1,8 @@
 import { dirname } from 'node:path/posix'
-import { ask, type PathFact, type Query } from '../facts/index.ts'
+import { TaskError } from '../errors.ts'
+import { ask, Refused, type PathFact, type Query } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
+import { access, CANDIDATE, makeDirectory, SHOW } from '../shell/staging.ts'
 import { expect } from './resource.ts'
 import type { PlannedChange } from './scope.ts'
 
@@ -39,12 +41,22 @@ export function checkParent(path: string, parent: PathFact | null, doubt: boolea
   )
 }
 
+/** Throws when fmc would not read the file, and so not write it either. */
+export function checkReadable<T>(fact: T | Refused): asserts fact is T {
+  if (fact instanceof Refused) throw new TaskError(fact.why)
+}
+
 /**
- * Shell text that runs an author's check of a candidate file: its failure says which command it was, after what the
+ * Shell text that runs an author's check of a staged candidate: its failure says which command it was, after what the
  * command printed. Under `set -e`.
  */
-export const validation = (command: string): string =>
-  `( set +e; eval ${quote(command)} ) </dev/null >&2 || { printf 'validation failed with exit code %s: %s\\n' $? ${quote(command.trim().split('\n', 1)[0] ?? '')} >&2; exit 65; }`
+export const validation = (check: (candidate: string) => string, path: string): string => {
+  const shown =
+    check(quote(`${path}.fmc-new/new`))
+      .trim()
+      .split('\n', 1)[0] ?? ''
+  return `${SHOW}\n( set +e; eval ${quote(check(CANDIDATE))} ) </dev/null >&2 || { printf 'validation failed with exit code %s: %s\\n' $? ${quote(shown)} >&2; exit 65; }`
+}
 
 /** Questions about the user and group that shall own something; root needs none. */
 export const ownerNeeds = ({
@@ -66,23 +78,26 @@ export function checkOwner(
   expect(now['ownerGroup'] !== null, `there is no group ${group}`)
 }
 
-/** Changes that bring mode and owner of something that exists to what they shall be. */
+/**
+ * Changes that bring owner and mode of a file or directory that exists to what they should be. `sum`: the SHA-256 of
+ * the file's content, if that is declared, too.
+ */
 export function accessChanges(
   path: string,
   now: PathFact,
   { mode, user, group }: Access,
+  sum?: string,
 ): PlannedChange[] {
-  const changes: PlannedChange[] = []
+  const what = [
+    ...(now.owner === user && now.group === group
+      ? []
+      : [`owner ${now.owner}:${now.group} → ${user}:${group}`]),
+    ...(now.mode === mode ? [] : [`mode ${now.mode} → ${mode}`]),
+  ]
+  const owner = `${user}:${group}`
+  const script =
+    now.type === 'directory' ? makeDirectory(path, owner, mode) : access(path, owner, mode, sum)
   const leaves = [[ask('path', path), { ...now, mode, owner: user, group }]] as const
-  const word = quote(path)
-  if (now.owner !== user || now.group !== group)
-    changes.push({
-      what: `owner ${now.owner}:${now.group} → ${user}:${group}`,
-      script: `chown -h -- ${quote(`${user}:${group}`)} ${word}`,
-      leaves,
-    })
-  // chown clears setuid and setgid bits, so the mode is set after it.
-  if (now.mode !== mode || (changes.length > 0 && /^[2-7]/.test(mode)))
-    changes.push({ what: `mode ${now.mode} → ${mode}`, script: `chmod -- ${mode} ${word}`, leaves })
-  return changes
+  // One script does both: chown clears setuid and setgid bits, so the mode is set after it.
+  return what.map((text, i) => ({ what: text, leaves, ...(i === 0 ? { script } : {}) }))
 }

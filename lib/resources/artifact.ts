@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
+import { PUBLISH, resume } from '../shell/staging.ts'
 import {
   accessChanges,
   accessOf,
   checkOwner,
+  checkReadable,
   checkParent,
   ownerNeeds,
   validation,
@@ -97,11 +99,12 @@ export async function artifact(
     ])
     const doubt = here.doubt !== undefined
     checkParent(path, parent, doubt)
+    checkReadable(sum)
     if (self !== null && self.type !== 'file')
       throw new TaskError(`${path} is a ${self.type}, not a file`)
     checkOwner(access, { owner, ownerGroup }, doubt)
     if (self !== null && sum === want) {
-      const changes = accessChanges(path, self, access)
+      const changes = accessChanges(path, self, access, want)
       await carryOut(here, task, changes, options)
       return { changes }
     }
@@ -122,19 +125,18 @@ function install(
   { mode, user, group }: ReturnType<typeof accessOf>,
   validate: ArtifactOptions['validate'],
 ): PlannedChange {
-  const candidate = quote(`${path}.fmc-new`)
-  const check = validate?.(candidate)
   return {
     what: `install ${what}`,
-    upload: { from, to: `${path}.fmc-new` },
+    upload: { from, to: path },
     prepare: [
-      `trap ${quote(`rm -f -- ${candidate}`)} EXIT`,
-      `printf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2`,
-      `chown -- ${quote(`${user}:${group}`)} ${candidate}; chmod -- ${mode} ${candidate}`,
-      ...(check === undefined ? [] : [validation(check)]),
-      `sync -- ${candidate}`,
+      resume(path),
+      `printf '%s  new\\n' ${sum} | sha256sum -c --quiet - >&2`,
+      `chown -h -- ${quote(`${user}:${group}`)} new`,
+      `chmod -- ${mode} new`,
+      ...(validate === undefined ? [] : [validation(validate, path)]),
+      'sync -- new',
     ].join('\n'),
-    script: `mv -fT -- ${candidate} ${quote(path)}`,
+    script: PUBLISH,
     leaves: [
       [ask('path', path), { type: 'file', mode, owner: user, group }],
       [ask('sha', path), sum],

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
 import { ask, type PathFact, type Query } from '../facts/index.ts'
-import { quote } from '../shell/quote.ts'
+import { makeDirectory } from '../shell/staging.ts'
 import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { Left } from './scope.ts'
@@ -37,7 +37,6 @@ const define = resource({
       const type = now[dir] == null ? 'directory' : (now[dir] as PathFact).type
       expect(type === 'directory' || type === 'link', `${dir} is a ${type}, not a directory`)
     }
-    const word = quote(o.path)
     const made = ancestors(o.path).filter(dir => now[dir] === null)
     const plain = { type: 'directory', mode: '0755', owner: 'root', group: 'root' } as const
     const leaves: Left[] = [
@@ -47,18 +46,8 @@ const define = resource({
         { type: 'directory', mode: access.mode, owner: access.user, group: access.group },
       ],
     ]
-    const owner =
-      access.user === 'root' && access.group === 'root'
-        ? ''
-        : `chown -- ${quote(`${access.user}:${access.group}`)} ${word}\n`
-    // chmod after chown: chown clears setuid and setgid.
-    return [
-      {
-        what: 'create',
-        script: `mkdir -p -- ${word}\n${owner}chmod -- ${access.mode} ${word}`,
-        leaves,
-      },
-    ]
+    const script = makeDirectory(o.path, `${access.user}:${access.group}`, access.mode)
+    return [{ what: 'create', script, leaves }]
   },
 })
 

@@ -4,10 +4,12 @@ import { TaskError } from '../errors.ts'
 import { ask, type UnitFact } from '../facts/index.ts'
 import { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
+import { PUBLISH, stage } from '../shell/staging.ts'
 import {
   accessChanges,
   accessOf,
   checkOwner,
+  checkReadable,
   checkParent,
   ownerNeeds,
   validation,
@@ -72,13 +74,14 @@ export const writeFile = resource({
     const access = accessOf(o, '0644')
     checkParent(o.path, now.parent, doubt)
     checkOwner(access, now, doubt)
+    checkReadable(now.sum)
     if (now.self !== null && now.self.type !== 'file')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a file`)
     const bytes = bytesOf(o.content)
     const sum = createHash('sha256').update(bytes).digest('hex')
     const stale = now.unit?.reload ? reloaded(o.unit ?? '', now.unit) : []
     if (now.self !== null && (now.sum === sum || o.once))
-      return [...accessChanges(o.path, now.self, access), ...stale]
+      return [...accessChanges(o.path, now.self, access, o.once ? undefined : sum), ...stale]
     return [replace(o, bytes, sum, stale[0]?.leaves ?? [])]
   },
   diff: o => ({ path: o.path, after: o.content }),
@@ -95,7 +98,7 @@ const reloaded = (unit: string, now: UnitFact): PlannedChange[] => [
   },
 ]
 
-/** Write next to the target, check, validate, sync, rename: readers see the old or the new file, never a part. */
+/** Write beside the target, check, validate, sync, rename: readers see the old or the new file, never a part. */
 function replace(
   o: WriteOptions,
   bytes: Buffer,
@@ -103,28 +106,22 @@ function replace(
   leaves: readonly Left[],
 ): PlannedChange {
   const { mode, user, group } = accessOf(o, '0644')
-  const candidate = quote(`${o.path}.fmc-new`)
-  const validate = o.validate?.(candidate)
-  // noclobber (set -C) opens with O_EXCL: a link planted under the candidate's name is never followed.
   const prepare = [
-    `trap ${quote(`rm -f -- ${candidate}`)} EXIT`,
-    `rm -f -- ${candidate}; umask 077; set -C`,
+    stage(o.path),
     // dash's printf says "I/O error", whatever the reason.
-    `${printed(bytes)} >${candidate} || { [ "$(stat -f -c %f -- ${quote(dirname(o.path))})" != 0 ] || echo 'No space left on device' >&2; exit 74; }`,
-    'set +C; umask 022',
-    `[ "$(stat -c %s -- ${candidate})" = ${bytes.length} ] || { echo 'short write' >&2; exit 74; }`,
-    ...(user === 'root' && group === 'root'
-      ? []
-      : [`chown -- ${quote(`${user}:${group}`)} ${candidate}`]),
-    `chmod -- ${mode} ${candidate}`,
-    ...(validate === undefined ? [] : [validation(validate)]),
-    `sync -- ${candidate}`,
+    `${printed(bytes)} >new || { [ "$(stat -f -c %f .)" != 0 ] || echo 'No space left on device' >&2; exit 74; }`,
+    `[ "$(stat -c %s new)" = ${bytes.length} ] || { echo 'short write' >&2; exit 74; }`,
+    // Also for root: a setgid directory gives its group to what is made in it.
+    `chown -h -- ${quote(`${user}:${group}`)} new`,
+    `chmod -- ${mode} new`,
+    ...(o.validate === undefined ? [] : [validation(o.validate, o.path)]),
+    'sync -- new',
   ].join('\n')
   const text = o.content instanceof Secret || Buffer.isBuffer(o.content) ? undefined : o.content
   return {
     what: 'content',
     prepare: o.content instanceof Secret ? new Secret(prepare, o.content.name) : prepare,
-    script: `mv -fT -- ${candidate} ${quote(o.path)}${o.ofSystemd ? `\n${RELOAD}` : ''}`,
+    script: `${PUBLISH}${o.ofSystemd ? `\n${RELOAD}` : ''}`,
     leaves: [
       [ask('path', o.path), { type: 'file', mode, owner: user, group }],
       [ask('sha', o.path), sum],

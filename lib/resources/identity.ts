@@ -1,6 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
+import { PUBLISH, stage } from '../shell/staging.ts'
 import { expect, resource, type Common, type Result } from './resource.ts'
 
 const defineHostname = resource({
@@ -20,7 +21,10 @@ const defineHostname = resource({
       {
         // hostname(1) needs no writable /proc/sys, which a container does not have.
         what: `${now.hostname} → ${name}`,
-        script: `printf '%s\\n' ${quote(name)} >/etc/hostname.fmc-new; mv -f /etc/hostname.fmc-new /etc/hostname; hostname ${quote(name)} 2>/dev/null || printf %s ${quote(name)} >/proc/sys/kernel/hostname`,
+        script: `${stage('/etc/hostname')}
+printf '%s\\n' ${quote(name)} >new; chmod 0644 new; sync -- new
+${PUBLISH}
+hostname ${quote(name)} 2>/dev/null || printf %s ${quote(name)} >/proc/sys/kernel/hostname`,
         leaves: [[ask('identity', ''), { ...now, hostname: name, staticHostname: name }]],
       },
     ]
@@ -46,7 +50,9 @@ const defineTimezone = resource({
     return [
       {
         what: `${now.timezone || 'unset'} → ${zone}`,
-        script: `ln -sfT -- ${quote(`/usr/share/zoneinfo/${zone}`)} /etc/localtime.fmc-new; mv -fT /etc/localtime.fmc-new /etc/localtime`,
+        script: `${stage('/etc/localtime')}
+ln -s -- ${quote(`/usr/share/zoneinfo/${zone}`)} new
+${PUBLISH}`,
         leaves: [[ask('identity', ''), { ...now, timezone: zone }]],
       },
     ]

@@ -2,7 +2,8 @@ import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
-import { checkParent } from './access.ts'
+import { COPY, PUBLISH, stage } from '../shell/staging.ts'
+import { checkParent, checkReadable } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { Left } from './scope.ts'
 
@@ -23,15 +24,15 @@ const define = resource({
       throw new TaskError(`${path} is a ${self.type}, not a file`, {
         hint: self.type === 'link' ? 'name the file that it points to' : undefined,
       })
+    checkReadable(there)
     if (there) return []
     checkParent(path, parent, doubt)
-    const file = quote(path)
-    const candidate = quote(`${path}.fmc-new`)
     // Copied with its attributes, extended and renamed: a reader never sees half a line.
-    const script = `trap ${quote(`rm -f -- ${candidate}`)} EXIT; rm -f -- ${candidate}
-${self === null ? `: >${candidate}` : `cp --preserve=all -- ${file} ${candidate}`}
-[ ! -s ${candidate} ] || [ -z "$(tail -c1 -- ${candidate})" ] || echo >>${candidate}
-printf '%s\\n' ${quote(text)} >>${candidate}; sync -- ${candidate}; mv -fT -- ${candidate} ${file}`
+    const script = `${stage(path)}
+${self === null ? 'umask 022; : >new' : COPY}
+[ ! -s new ] || [ -z "$(tail -c1 new)" ] || echo >>new
+printf '%s\\n' ${quote(text)} >>new; sync -- new
+${PUBLISH}`
     const created: Left = [
       ask('path', path),
       { type: 'file', mode: '0644', owner: 'root', group: 'root' },

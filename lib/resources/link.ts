@@ -2,6 +2,7 @@ import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
+import { PUBLISH, stage } from '../shell/staging.ts'
 import { checkParent } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 
@@ -24,11 +25,10 @@ const define = resource({
     if (now.self !== null && now.self.type !== 'link')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
     if (now.target === o.target) return []
-    const candidate = quote(`${o.path}.fmc-new`)
     return [
       {
         what: now.target === null ? `create → ${o.target}` : `${now.target} → ${o.target}`,
-        script: `rm -f -- ${candidate}; ln -s -- ${quote(o.target)} ${candidate}; mv -fT -- ${candidate} ${quote(o.path)}`,
+        script: `${stage(o.path)}\nln -s -- ${quote(o.target)} new\n${PUBLISH}`,
         leaves: [
           [ask('path', o.path), { type: 'link', mode: '0777', owner: 'root', group: 'root' }],
           [ask('link', o.path), o.target],

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
-import { quote } from '../shell/quote.ts'
+import { PUBLISH, resume } from '../shell/staging.ts'
+import { checkReadable } from './access.ts'
 import { carryOut, checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
@@ -13,13 +14,14 @@ export async function send(from: string, path: string, options: Common = {}): Pr
   return here.task(`send ${path}`, async task => {
     checkPath(path)
     const sum = await sumOf(from)
-    if ((await here.read(ask('sha', path))) === sum) return { changes: [] }
-    const candidate = quote(`${path}.fmc-new`)
+    const now = await here.read(ask('sha', path))
+    checkReadable(now)
+    if (now === sum) return { changes: [] }
     const change: PlannedChange = {
       what: `send ${from}`,
-      upload: { from, to: `${path}.fmc-new` },
-      prepare: `trap ${quote(`rm -f -- ${candidate}`)} EXIT\nprintf '%s  %s\\n' ${sum} ${candidate} | sha256sum -c --quiet - >&2; sync -- ${candidate}`,
-      script: `mv -fT -- ${candidate} ${quote(path)}`,
+      upload: { from, to: path },
+      prepare: `${resume(path)}\nprintf '%s  new\\n' ${sum} | sha256sum -c --quiet - >&2\nchown -h -- root:root new\nsync -- new`,
+      script: PUBLISH,
       leaves: [
         [ask('path', path), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
         [ask('sha', path), sum],

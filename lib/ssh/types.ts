@@ -50,7 +50,10 @@ export interface Session {
    * Rejects with UnreachableError when the connection is lost or the session is closed; a non-zero exit is a result.
    */
   run(script: string, options?: RunOptions): Promise<Output>
-  /** Stream bytes to a new file (0600, root) over a channel of its own; checks size. For large content. */
+  /**
+   * Streams a file of this machine to the private directory beside `remotePath` (lib/shell/staging.ts), over a channel of
+   * its own, and checks its size. `resume` goes on from there.
+   */
   upload(localFile: string, remotePath: string): Promise<void>
   /** End what is running now: signals its process group from a second session. */
   interrupt(signal?: 'TERM' | 'KILL'): Promise<void>

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import { TaskError } from '../errors.ts'
-import { quote } from '../shell/quote.ts'
+import { receive } from '../shell/staging.ts'
 import type { Limits, Link, Pipe } from './link.ts'
 import { entry, start } from './entry.ts'
 import type { Session, Target } from './types.ts'
@@ -11,18 +11,6 @@ import type { Session, Target } from './types.ts'
 /** A server allows 10 channels by default (MaxSessions); some must stay free for the shell and for an interrupt. */
 const AT_ONCE = 4
 const CHUNK = 256 * 1024
-
-/**
- * The script that receives the file: created anew (no link is followed), 0600. `cat` cannot tell a dropped connection
- * from the end of the file, so the size decides whether it stays.
- */
-const receiver = (path: string, size: number): string => {
-  const p = quote(path.startsWith('-') ? `./${path}` : path)
-  return (
-    `umask 077; set -C; rm -f ${p} && cat >${p} || { rm -f ${p}; exit 1; }\n` +
-    `_fmc=$(wc -c <${p}); [ "$_fmc" -eq ${size} ] || { rm -f ${p}; printf 'got %d of ${size} bytes' "$_fmc" >&2; exit 65; }`
-  )
-}
 
 /** `upload` of one session. Rejects with TaskError (local file, disk full …) or UnreachableError; a part is never left as the file. */
 export const uploader = (link: Link, target: Target, limits: Limits): Session['upload'] => {
@@ -44,7 +32,7 @@ const upload = async (
     (error: unknown) => Promise.reject(failed(messageOf(error))),
   )
   if (remotePath.includes('\0')) throw failed('a NUL byte in the path')
-  const how = entry(target, () => receiver(remotePath, size))
+  const how = entry(target, () => receive(remotePath, size))
   const { pipe } = await start(link, target, how, limits)
   const said = listen(pipe)
   const trouble = await send(pipe, localFile, limits.idleMs)

@@ -257,15 +257,18 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       writeFileSync(local, bytes)
       writeFileSync(remote, 'old', { mode: 0o644 })
       await session.upload(local, remote)
-      t.ok(readFileSync(remote).equals(bytes), 'the same bytes')
-      t.equal(statSync(remote).mode & 0o777, 0o600)
+      const staged = `${remote}.fmc-new`
+      t.ok(readFileSync(`${staged}/new`).equals(bytes), 'the same bytes')
+      t.equal(statSync(`${staged}/new`).mode & 0o777, 0o600)
+      t.equal(statSync(staged).mode & 0o777, 0o700)
+      t.equal(readFileSync(remote, 'utf8'), 'old', 'what is there stays')
       await Promise.all(
         Array.from({ length: 6 }, (_, i) => session.upload(local, join(dir, `many-${i}`))),
       )
       t.equal(
         execFileSync(
           'sh',
-          ['-c', `sha256sum ${join(dir, 'many-')}* | cut -c1-64 | sort -u | wc -l`],
+          ['-c', `sha256sum ${join(dir, 'many-')}*/new | cut -c1-64 | sort -u | wc -l`],
           { encoding: 'utf8' },
         ),
         '1\n',
@@ -287,10 +290,11 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       const remote = join(dir, `cut-${transport}`)
       execFileSync('truncate', ['-s', '3G', local])
       const cut = session.upload(local, remote).catch((e: unknown) => e)
-      await until(() => existsSync(remote) && statSync(remote).size > MB)
+      const part = `${remote}.fmc-new/new`
+      await until(() => existsSync(part) && statSync(part).size > MB)
       session.close()
       t.ok((await cut) instanceof Error)
-      await until(() => !existsSync(remote))
+      await until(() => !existsSync(`${remote}.fmc-new`))
     })
   })
 }

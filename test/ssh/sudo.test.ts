@@ -85,7 +85,7 @@ void t.test('becoming root', async t => {
           )
           const remote = join(dir, `up-${user}-${transport}`)
           await session.upload('/etc/os-release', remote)
-          t.match(statSync(remote), { uid: 0, mode: 0o100600 })
+          t.match(statSync(`${remote}.fmc-new/new`), { uid: 0, mode: 0o100600 })
           await t.rejects(session.run('sleep 60; sleep 60', { timeoutMs: 200 }), {
             name: 'TaskError',
             message: /took longer/,

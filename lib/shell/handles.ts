@@ -1,0 +1,177 @@
+/*
+ * How fmc touches files on a host as root. It works on directory handles (the shell's current directory is one) and on
+ * relative names, never through a path that somebody else could redirect meanwhile.
+ *
+ * A directory is closed when it and all its ancestors are directories of root that nobody else may write: only root can
+ * change what the path leads to. Every other directory is open, and fmc walks to it one handle after another. The rules
+ * there are those of systemd-tmpfiles(8), "unsafe path transition": fmc follows a link only out of a closed directory,
+ * and out of a user's directory it goes only into directories of the same user, who could have put any other one there
+ * by rename(2).
+ *
+ * New content is made in NAME.fmc-new, a directory of root's with mode 0700 beside NAME. The owner of the parent cannot
+ * look into it and cannot move it to another parent: rename(2) asks for write access to a directory that gets a new
+ * parent. So `..` stays what it was, and `mv -T new ../NAME` puts NAME where it belongs or fails.
+ */
+
+/** Goes into a directory by handles; sets fmc_at (device and inode), fmc_uid and fmc_gid of it. */
+export const WALK = `fmc_no() { printf '%s\\n' "$1" >&2; exit 73; }
+fmc_walk() {
+  fmc_rest=$1/ fmc_hops=0
+  cd / || return
+  while [ -n "$fmc_rest" ]; do
+    fmc_part=\${fmc_rest%%/*} fmc_rest=\${fmc_rest#*/}
+    case $fmc_part in '' | .) continue ;; ..) cd -P .. || return; continue ;; esac
+    set -- $(stat -c '%d:%i %u %f' .) || return
+    fmc_at=$1 fmc_uid=$2 fmc_mode=$3
+    if [ -L "./$fmc_part" ]; then
+      { [ "$fmc_uid" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ]; } || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that others may write: fmc does not follow it"
+      fmc_hops=$((fmc_hops + 1))
+      [ $fmc_hops -le 40 ] || fmc_no "\${PWD%/}/$fmc_part: too many links"
+      fmc_to=$(readlink -- "./$fmc_part") || return
+      case $fmc_to in /*) cd / || return ;; esac
+      fmc_rest=$fmc_to/$fmc_rest
+      continue
+    fi
+    [ $((0x$fmc_mode & 01002)) != 2 ] || fmc_no "everybody may write in $PWD and could exchange $fmc_part: chmod +t $PWD"
+    cd -P -- "./$fmc_part" 2>/dev/null || fmc_no "there is no directory \${PWD%/}/$fmc_part"
+    set -- $(stat -c '%d:%i %u' .. .) || return
+    [ "$1" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_part in a directory of uid $fmc_uid"
+    [ "$fmc_uid" = 0 ] || [ "$4" = "$fmc_uid" ] || fmc_no "$PWD belongs to $(stat -c %U .), but $(stat -c %U ..) could exchange it: give it to $(stat -c %U ..), or move it to a directory of root's"
+  done
+  set -- $(stat -c '%d:%i %u %g' .) || return
+  fmc_at=$1 fmc_uid=$2 fmc_gid=$3
+}
+`
+
+/** For changes; every function fails with one line on stderr, and runs under `set -e`. */
+export const CHANGE = `fmc_enter() {
+  fmc_dir=$1
+  fmc_open=$(find "$@" -maxdepth 0 ! '(' -type d -uid 0 ! -perm /022 ')' -printf x 2>/dev/null) || fmc_open=x
+  if [ -z "$fmc_open" ]; then cd -- "$1"; else fmc_walk "$1"; fi
+}
+fmc_inside() {
+  [ -n "$fmc_open" ] || return 0
+  set -- $(stat -c '%d:%i %u %a' .. .) "$(ls -ld .)"
+  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new"
+  case $5:$6 in 0:700 | 0:2700) ;; *)
+    cd -P .. && rmdir -- "./$fmc_name.fmc-new" 2>/dev/null || :
+    fmc_no "$fmc_dir/$fmc_name.fmc-new is not root's alone: somebody has exchanged it, or what root makes there is not root's (NFS with root_squash)" ;;
+  esac
+  case $7 in ??????????+*)
+    cd -P .. && rmdir -- "./$fmc_name.fmc-new" 2>/dev/null || :
+    fmc_no "$fmc_dir has a default ACL, which would open new files to others: setfacl -k $fmc_dir" ;;
+  esac
+}
+fmc_stage() {
+  fmc_name=$1
+  umask 077
+  if ! mkdir -- "./$1.fmc-new" 2>/dev/null; then
+    if ! [ -d "./$1.fmc-new" ] || [ -L "./$1.fmc-new" ]; then rm -f -- "./$1.fmc-new"; mkdir -- "./$1.fmc-new"; fi
+  fi
+  cd -P -- "./$1.fmc-new"
+  fmc_inside
+  trap fmc_unstage EXIT
+  rm -rf -- new pin
+}
+fmc_resume() {
+  fmc_name=$1
+  umask 077
+  cd -P -- "./$1.fmc-new"
+  fmc_inside
+  trap fmc_unstage EXIT
+  [ -f new ] && ! [ -L new ] || fmc_no "somebody has just exchanged $fmc_dir/$1.fmc-new"
+}
+fmc_unstage() {
+  {
+    rm -rf -- new pin
+    cd -P .. && rmdir -- "./$fmc_name.fmc-new" || :
+  } 2>/dev/null
+}
+fmc_pin() {
+  ln -PT -- "../$fmc_name" pin
+  set -- $(stat -c '%f %h %u' pin)
+  [ $((0x$1 & 0170000)) = 32768 ] && [ "$2" = 2 ] || fmc_no "$fmc_dir/$fmc_name is not a regular file, or has other hard links"
+  fmc_owner=$3
+}
+fmc_copy() {
+  if [ -z "$fmc_open" ]; then
+    cp --preserve=all -- "../$fmc_name" new
+  else
+    fmc_pin
+    cp --preserve=all -- pin new
+  fi
+}
+fmc_show() {
+  umask 022
+  chmod 0711 .
+  fmc_candidate=$fmc_dir/$fmc_name.fmc-new/new
+  if [ -n "$fmc_open" ]; then
+    read -r fmc_pid fmc_rest </proc/self/stat
+    fmc_candidate=/proc/$fmc_pid/cwd/new
+  fi
+  export fmc_candidate
+}
+fmc_publish() {
+  if [ -n "$fmc_open" ]; then
+    [ "$(stat -Lc %d:%i -- "$fmc_dir")" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_dir"
+    ! [ -e pin ] || [ pin -ef "../$fmc_name" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name"
+  fi
+  mv -fT -- new "../$fmc_name"
+  fmc_unstage
+  trap - EXIT
+  umask 022
+}
+fmc_access() {
+  if [ -z "$fmc_open" ]; then
+    chown -h -- "$2" "./$1"
+    chmod -- "$3" "./$1"
+  else
+    fmc_stage "$1"
+    fmc_pin
+    cp -- pin new
+    if [ -n "$4" ]; then
+      printf '%s  new\\n' "$4" | sha256sum -c --quiet - >&2
+    else
+      [ "$fmc_owner" = "$fmc_uid" ] || fmc_no "$fmc_dir/$1 does not belong to the owner of $fmc_dir, who could exchange it"
+    fi
+    chown -h -- "$2" new
+    chmod -- "$3" new
+    sync -- new
+    fmc_publish
+  fi
+}
+fmc_make() {
+  fmc_who=$1 fmc_bits=$2 fmc_path=$3
+  shift 3
+  umask 022
+  fmc_open=$(find / "$@" -maxdepth 0 ! '(' -type d -uid 0 ! -perm /022 ')' -printf x 2>/dev/null) || :
+  if [ -z "$fmc_open" ]; then
+    mkdir -p -- "\${fmc_path%/*}/"
+    cd -- "\${fmc_path%/*}/"
+    [ -d "./\${fmc_path##*/}" ] || mkdir -- "./\${fmc_path##*/}"
+    cd -- "./\${fmc_path##*/}"
+    chown -h -- "$fmc_who" .
+    chmod -- "$fmc_bits" .
+    return
+  fi
+  fmc_dir=
+  for fmc_part do
+    [ -d "$fmc_part" ] || break
+    fmc_dir=$fmc_part
+  done
+  fmc_walk "$fmc_dir"
+  fmc_rest=\${fmc_path#"$fmc_dir"}
+  if [ -n "$fmc_rest" ]; then
+    fmc_rest=\${fmc_rest#/}
+    fmc_stage "\${fmc_rest%%/*}"
+    umask 022
+    mkdir -p -- "new\${fmc_rest#"$fmc_name"}"
+    chown -h -- "$fmc_who" "new\${fmc_rest#"$fmc_name"}"
+    chmod -- "$fmc_bits" "new\${fmc_rest#"$fmc_name"}"
+    fmc_publish
+  else
+    chown -h -- "$fmc_who" .
+    chmod -- "$fmc_bits" .
+  fi
+}
+`
