@@ -47,13 +47,33 @@ export function arenaOf(kind: string): Arena {
   }
 }
 
-/** That of PostgreSQL: the directories that Debian's packages give to postgres. */
-export const postgresArena = (kind: string, dirs: readonly string[], swaps: Arena['swaps']): Arena => ({
+const PG = { conf: '/etc/postgresql', data: '/var/lib/postgresql' } as const
+const MAIN = [`${PG.conf}/15/main`, `${PG.data}/15/main`] as const
+/** What Debian's packages and the role give to postgres. */
+const PG_DIRS = [
+  ...[PG.conf, `${PG.conf}/15`, PG.data, `${PG.data}/15`],
+  ...[...MAIN, `${PG.conf}/15/main/conf.d`, `${PG.conf}/tls`],
+]
+export const PG_HOMES = [PG.conf, PG.data]
+
+/** The arena of a resource of the role postgresql; what is made anew in every round is no place to lie in wait. */
+export const postgresArena = (kind: string): Arena => ({
   kind,
   user: 'postgres',
-  dirs,
-  names: ['server.pem', 'pg_hba.conf', 'postgresql.conf', 'postgresql.auto.conf', 'fmc.conf'],
-  swaps,
+  dirs: kind === 'cluster' ? PG_DIRS.slice(0, 4) : PG_DIRS,
+  names:
+    kind === 'cluster'
+      ? ['main', 'main.fmc-creating']
+      : ['server.pem', 'pg_hba.conf', 'postgresql.conf', 'postgresql.auto.conf', 'fmc.conf'],
+  swaps: {
+    ...(kind === 'cluster'
+      ? {}
+      : Object.fromEntries(
+          [...MAIN, `${PG.conf}/tls`, `${PG.conf}/15/main/conf.d`].map(d => [d, '']),
+        )),
+    [`${PG.conf}/15`]: 'main',
+    [`${PG.data}/15`]: 'main',
+  },
 })
 
 const at = (kind: string): string => `${VICTIMS}/${kind}`
@@ -63,7 +83,10 @@ export const configOf = (a: Arena, seed: number): object => ({
   Go: STRIKE,
   Dirs: a.dirs,
   Names: a.names,
-  Swaps: Object.entries(a.swaps).map(([path, below], i) => ({ Path: path, Pool: `${at(a.kind)}/swap${i}${below === '' ? '-dirs' : '-trees'}` })),
+  Swaps: Object.entries(a.swaps).map(([path, below], i) => ({
+    Path: path,
+    Pool: `${at(a.kind)}/swap${i}${below === '' ? '-dirs' : '-trees'}`,
+  })),
   Files: [`${at(a.kind)}/files`, `${at(a.kind)}/bob`],
   VictimDirs: `${at(a.kind)}/dirs`,
   Created: `${at(a.kind)}/created`,
@@ -92,8 +115,10 @@ for i in $(seq 40); do ${victimDir(`${v}/dirs/$i`)}; [ $((i % 2)) = 0 ] || chmod
 ${victimDir(`${v}/dirs/sticky`)}; chown bob:bob ${v}/dirs/sticky/*; chmod 1777 ${v}/dirs/sticky
 ${pools.join('\n')}
 ${a.user === USER ? `install -d -o ${a.user} -g ${a.user} ${a.dirs.join(' ')}` : ''}
-k=0; for d in ${a.dirs.join(' ')}; do for i in $(seq 30); do k=$((k + 1))
+k=0; for d in ${a.dirs.join(' ')}; do for i in $(seq 20); do k=$((k + 1))
 echo "${VICTIM} deputy $k" >${v}/deputy/$k; chmod 600 ${v}/deputy/$k; ln ${v}/deputy/$k $d/.dep-f-$i
 mkdir -m 700 $d/.dep-d-$i; for n in secret content new file ${a.names.join(' ')}; do echo "${VICTIM} deputy $k" >$d/.dep-d-$i/$n; done; chmod 600 $d/.dep-d-$i/*
+if [ $i -le 10 ]; then echo "${VICTIM} lone deputy $k" >$d/.dep-s-$i; chmod 600 $d/.dep-s-$i
+mkdir -m 700 $d/.dep-n-$i; echo "${VICTIM} new $k" >$d/.dep-n-$i/new; chmod 600 $d/.dep-n-$i/new; fi
 done; done`
 }

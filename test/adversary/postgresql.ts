@@ -5,7 +5,6 @@ import { SCRIPT } from '../../roles/postgresql/server.ts'
 import { certificate } from '../../roles/postgresql/tls.ts'
 import type { Round } from './role.ts'
 
-
 export const VERSION = 15
 const platformFor = PLATFORMS.debian
 if (!platformFor) throw new Error('the role is not made for Debian any more')
@@ -68,7 +67,8 @@ export const checks: readonly Round[] = [
 
 export const clusters: readonly Round[] = [
   async (_d, _i, last) => {
-    if (!last) await $`eval ${`${asPostgres} rm -rf ${platform.data} ${platform.conf}`}`
+    if (!last)
+      await $`eval ${`${asPostgres} sh -c 'for d in ${platform.data} ${platform.conf}; do [ ! -e $d ] || mv -T $d $d.old.$(date +%s%N); done'`}`
     await cluster({ platform, version: VERSION })
   },
 ]

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { exec } from '../../lib/lab/exec.ts'
 import { golang } from '../../lib/lab/golang.ts'
 import { enterLab, sshCommand } from '../../lib/lab/index.ts'
-import { run, type FmcRun, type Rig } from '../rig/lab.ts'
+import { type FmcRun, type Rig } from '../rig/lab.ts'
 import { build, configOf, SECRET, STRIKE, VICTIM, type Arena } from './arena.ts'
 
 const HOST = 'a'
@@ -39,32 +39,77 @@ export interface Outcome {
 /** Builds the adversary (once for a test run) and brings it to the host. */
 export async function bring(r: Rig, dir: string): Promise<void> {
   const { command, env } = await golang({ yes: true, log: () => undefined })
-  await exec([command, 'build', '-C', join(import.meta.dirname, 'program'), '-trimpath', '-ldflags=-s', '-o', join(dir, 'adversary'), '.'], {
-    env: { ...env, CGO_ENABLED: '0' },
-  })
+  await exec(
+    [
+      command,
+      'build',
+      '-C',
+      join(import.meta.dirname, 'program'),
+      '-trimpath',
+      '-ldflags=-s',
+      '-o',
+      join(dir, 'adversary'),
+      '.',
+    ],
+    {
+      env: { ...env, CGO_ENABLED: '0' },
+    },
+  )
   const encoded = readFileSync(join(dir, 'adversary')).toString('base64')
-  const { code, stderr } = await r.on(HOST, `base64 -d >${PROGRAM} && chmod 755 ${PROGRAM}`, encoded)
+  const { code, stderr } = await r.on(
+    HOST,
+    `base64 -d >${PROGRAM} && chmod 755 ${PROGRAM}`,
+    encoded,
+  )
   if (code !== 0) throw new Error(stderr)
 }
 
 /** What changes by itself on a host that runs, and what a run of fmc leaves there by design. */
 const RESTLESS = [
-  ...['/proc', '/sys', '/dev/pts', '/run/systemd', '/run/log', '/run/adversary', '/run/user', '/run/udev', '/run/utmp'],
-  ...['/run/fmc.lock', '/var/lib/fmc', '/var/log', '/var/lib/systemd', '/run/dbus', '/run/postgresql', '/var/cache'],
+  ...[
+    '/proc',
+    '/sys',
+    '/dev/pts',
+    '/run/systemd',
+    '/run/log',
+    '/run/adversary',
+    '/run/user',
+    '/run/udev',
+    '/run/utmp',
+  ],
+  ...[
+    '/run/fmc.lock',
+    '/var/lib/fmc',
+    '/var/log',
+    '/var/lib/systemd',
+    '/run/dbus',
+    '/run/postgresql',
+    '/var/cache',
+  ],
 ]
 
 const snapshot = (r: Rig, name: string, but: readonly string[]): Promise<string> =>
   r.text(HOST, `${PROGRAM} snapshot /run/adversary/${name} ${[...RESTLESS, ...but].join(' ')}`)
 
 const stateOf = async (r: Rig, kind: string): Promise<Record<string, string>> =>
-  JSON.parse(await r.text(HOST, `${PROGRAM} arena /run/adversary/${kind}.json`)) as Record<string, string>
+  JSON.parse(await r.text(HOST, `${PROGRAM} arena /run/adversary/${kind}.json`)) as Record<
+    string,
+    string
+  >
 
 /** The adversary at work, as its user. */
 async function attacking(r: Rig, a: Arena): Promise<() => Promise<Report>> {
   const pid = `/run/adversary/${a.kind}.pid`
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...enterLab(r.state, sshCommand(r.state, HOST, [
-    `echo $$ >${pid}; exec setpriv --reuid=${a.user} --regid=${a.user} --clear-groups ${PROGRAM} attack /run/adversary/${a.kind}.json`,
-  ]))])
+  const child = spawn('env', [
+    '-u',
+    'NODE_OPTIONS',
+    ...enterLab(
+      r.state,
+      sshCommand(r.state, HOST, [
+        `echo $$ >${pid}; exec setpriv --reuid=${a.user} --regid=${a.user} --clear-groups ${PROGRAM} attack /run/adversary/${a.kind}.json`,
+      ]),
+    ),
+  ])
   let out = ''
   let err = ''
   const ended = new Promise<void>(resolve => child.on('close', () => resolve()))
@@ -93,24 +138,48 @@ export async function duel(
   o: { rounds: number; seed: number; work: string; but: readonly string[] },
 ): Promise<Outcome> {
   await r.text(HOST, build(a))
-  const { code, stderr } = await r.on(HOST, `cat >/run/adversary/${a.kind}.json; chmod 755 /run/adversary; touch ${STRIKE}.due`, JSON.stringify(configOf(a, o.seed)))
+  const { code, stderr } = await r.on(
+    HOST,
+    `cat >/run/adversary/${a.kind}.json; chmod 755 /run/adversary; touch ${STRIKE}.due`,
+    JSON.stringify(configOf(a, o.seed)),
+  )
   t.equal(code, 0, stderr)
   await snapshot(r, 'before', o.but)
   const before = await stateOf(r, a.kind)
   const stop = await attacking(r, a)
   const began = performance.now()
-  const ran = await r.fmcWith({ FMC_ADVERSARY_WORK: o.work }, 'role', 'adversary', HOST, '--diff', '-e', `kind=${a.kind}`, '-e', `rounds=${o.rounds}`)
+  const ran = await r.fmcWith(
+    { FMC_ADVERSARY_WORK: o.work },
+    'role',
+    'adversary',
+    HOST,
+    '--diff',
+    '-e',
+    `kind=${a.kind}`,
+    '-e',
+    `rounds=${o.rounds}`,
+  )
   const seconds = (performance.now() - began) / 1000
   const report = await stop()
   const after = await stateOf(r, a.kind)
   await snapshot(r, 'after', o.but)
-  const changes = await r.text(HOST, `${PROGRAM} compare /run/adversary/before /run/adversary/after`)
+  const changes = await r.text(
+    HOST,
+    `${PROGRAM} compare /run/adversary/before /run/adversary/after`,
+  )
   const rounds = ran.tasks.filter(e => !e.task.startsWith('$'))
   const said = `${ran.stdout}${ran.stderr}`
   const lost = Object.entries(before).flatMap(([ino, state]) =>
-    !/^\S+ 0:0 /.test(state) || after[ino] === state ? [] : [`root's directory in the adversary's: ${state} ⇒ ${after[ino] ?? 'gone'}`],
+    !/^\S+ 0:0 /.test(state) || after[ino] === state
+      ? []
+      : [`root's directory in the adversary's: ${state} ⇒ ${after[ino] ?? 'gone'}`],
   )
-  const told = [SECRET, VICTIM].flatMap(canary => said.split('\n').filter(l => l.includes(canary)).map(l => `told by fmc: ${l.slice(0, 300)}`))
+  const told = [SECRET, VICTIM].flatMap(canary =>
+    said
+      .split('\n')
+      .filter(l => l.includes(canary))
+      .map(l => `told by fmc: ${l.slice(0, 300)}`),
+  )
   const messages = new Map<string, number>()
   for (const e of rounds)
     if (e.failure) {
@@ -125,14 +194,28 @@ export async function duel(
     hung: report.Hung,
     seconds,
     report,
-    wins: [...(changes === '' ? [] : changes.split('\n')), ...lost, ...told, ...report.Won.filter(w => w.startsWith('CANARY') || w.startsWith('inode'))],
+    wins: [
+      ...(changes === '' ? [] : changes.split('\n')),
+      ...lost,
+      ...told,
+      ...report.Won.filter(w => w.startsWith('CANARY') || w.startsWith('inode')),
+    ],
     run: ran,
     messages,
   }
 }
 
 export const settle = (r: Rig, kind: string, work: string): Promise<FmcRun> =>
-  r.fmcWith({ FMC_ADVERSARY_WORK: work }, 'role', 'adversary', HOST, '-e', `kind=${kind}`, '-e', 'rounds=0')
+  r.fmcWith(
+    { FMC_ADVERSARY_WORK: work },
+    'role',
+    'adversary',
+    HOST,
+    '-e',
+    `kind=${kind}`,
+    '-e',
+    'rounds=0',
+  )
 
 /** A line of the table that the log ends with. */
 export const row = (o: Outcome): string => {
@@ -141,4 +224,14 @@ export const row = (o: Outcome): string => {
 }
 export const HEAD = `${'resource'.padEnd(14)}   rounds changed refused    hung   blows    wins`
 
-void run
+/** What a batch was like, for the log. */
+export const detail = (o: Outcome): string =>
+  [
+    row(o),
+    Object.entries(o.report.Counts)
+      .map(([attack, c]) => `${attack} ${c.Done} of ${c.Tried}`)
+      .join(', '),
+    `not possible here: ${o.report.Impossible.join('; ') || 'nothing'}`,
+    ...o.report.Won.slice(0, 40),
+    ...[...o.messages].map(([message, n]) => `${n} × ${message}`),
+  ].join('\n')

@@ -47,7 +47,8 @@ const ACCESS: readonly Round[] = [
       ...(i % 4 < 2 ? own : {}),
       mode: i % 8 < 4 ? '0640' : '0600',
     }),
-  (d, i) => directory(`${d}/kept`, { ...(i % 4 < 2 ? own : {}), mode: i % 8 < 4 ? '0750' : '0700' }),
+  (d, i) =>
+    directory(`${d}/kept`, { ...(i % 4 < 2 ? own : {}), mode: i % 8 < 4 ? '0750' : '0700' }),
 ]
 
 const DIRECTORIES: readonly Round[] = [
@@ -95,7 +96,9 @@ export default role({
   summary: 'Many rounds of one kind of resource in a directory of somebody who attacks',
   vars: z.object({
     kind: z.string().describe('Which resources'),
-    rounds: z.coerce.number().describe('How many rounds under attack; 0: only what the last one declares'),
+    rounds: z.coerce
+      .number()
+      .describe('How many rounds under attack; 0: only what the last one declares'),
   }),
   async tasks({ vars: { kind, rounds } }) {
     const all = KINDS[kind] ?? []

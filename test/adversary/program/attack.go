@@ -27,7 +27,7 @@ type Report struct {
 	Counts map[string]*Count
 	// Files and directories of fmc's that it could open although they are not its own.
 	Opened int
-	// How often fmc opened a FIFO of its: it would hang there for as long as the adversary likes.
+	// How often somebody opened a FIFO of its and was still at it 100 ms later: for as long as the adversary likes.
 	Hung int
 	// What it won, in words: at most one line for each object.
 	Won []string

@@ -27,21 +27,21 @@ func (a *attacker) lookAround() {
 
 // As long as a FIFO has a name it stays open: who opens it later must not wait for ever.
 func (a *attacker) lookIntoFifos() {
-	opened := map[int32]bool{}
-	for _, wd := range watchesWithNews(a.fifoWatch) {
-		opened[wd] = true
-	}
+	opens := opensOf(a.fifoWatch)
 	kept := a.fifos[:0]
 	for _, f := range a.fifos {
-		if opened[f.watch] && f.opened.IsZero() {
-			a.report.Hung++
+		f.users += opens[f.watch]
+		if f.users > 0 && f.opened.IsZero() {
 			f.opened = time.Now()
+		} else if f.users <= 0 {
+			f.opened = time.Time{}
 		}
 		buffer := make([]byte, 1<<16)
 		if n, err := syscall.Read(f.fd, buffer); err == nil {
 			a.find(buffer[:n], "written into its FIFO")
 		}
-		if !f.opened.IsZero() && time.Since(f.opened) > 20*time.Millisecond {
+		if !f.opened.IsZero() && time.Since(f.opened) > 100*time.Millisecond {
+			a.report.Hung++
 			f = a.letGo(f)
 		}
 		var st syscall.Stat_t
@@ -65,8 +65,8 @@ func (a *attacker) letGo(f fifo) fifo {
 		f.fd = fd
 		time.Sleep(time.Millisecond)
 	}
-	watchesWithNews(a.fifoWatch)
-	f.opened = time.Time{}
+	opensOf(a.fifoWatch)
+	f.opened, f.users = time.Time{}, 0
 	return f
 }
 

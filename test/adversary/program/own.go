@@ -12,7 +12,7 @@ import (
 type fifo struct {
 	fd     int
 	watch  int32
-	since  time.Time
+	users  int
 	opened time.Time
 }
 
@@ -69,8 +69,8 @@ func (a *attacker) fifo(b *blow) error {
 	if err != nil {
 		return err
 	}
-	wd, err := syscall.InotifyAddWatch(a.fifoWatch, b.dir.path+"/"+name, syscall.IN_OPEN)
-	a.fifos = append(a.fifos, fifo{fd, int32(wd), time.Now(), time.Time{}})
+	wd, err := syscall.InotifyAddWatch(a.fifoWatch, b.dir.path+"/"+name, syscall.IN_OPEN|syscall.IN_CLOSE_WRITE|syscall.IN_CLOSE_NOWRITE)
+	a.fifos = append(a.fifos, fifo{fd, int32(wd), 0, time.Time{}})
 	if err != nil {
 		return err
 	}
@@ -124,6 +124,9 @@ func (a *attacker) peek(dir *owned, name string) {
 	if kind := st.Mode & syscall.S_IFMT; !ok || (kind != syscall.S_IFREG && kind != syscall.S_IFDIR) {
 		return
 	}
+	if isDir(st) && st.Uid == uint32(syscall.Getuid()) {
+		return
+	}
 	fd, err := syscall.Openat(dir.fd, name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -142,6 +145,9 @@ func (a *attacker) peek(dir *owned, name string) {
 func (a *attacker) search(fd int, dir bool, name string) {
 	if dir {
 		for _, child := range namesAt(fd) {
+			if st, ok := lstatAt(fd, child); !ok || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+				continue
+			}
 			if file, err := syscall.Openat(fd, child, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0); err == nil {
 				a.search(file, false, name+"/"+child)
 				syscall.Close(file)

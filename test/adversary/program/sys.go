@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	noReplace  = 1
-	exchange   = 2
-	atNofollow = 0x100
-	oPath      = 0x200000
+	noReplace = 1
+	exchange  = 2
+	noFollow  = 0x100
+	oPath     = 0x200000
 )
 
 // renameat2(2), which Go's syscall package has no function for.
@@ -36,15 +36,19 @@ func renameat2(oldDir int, old string, newDir int, new string, flags uint) error
 	return nil
 }
 
-// lstat of a name in a directory; false when there is none.
+// lstat of a name in a directory; false when there is none. By fstatat(2): older kernels report an open for O_PATH.
 func lstatAt(dir int, name string) (syscall.Stat_t, bool) {
-	fd, err := syscall.Openat(dir, name, oPath|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return syscall.Stat_t{}, false
-	}
-	defer syscall.Close(fd)
 	var st syscall.Stat_t
-	return st, syscall.Fstat(fd, &st) == nil
+	number := uintptr(262)
+	if runtime.GOARCH == "arm64" {
+		number = 79
+	}
+	n, err := syscall.BytePtrFromString(name)
+	if err != nil {
+		return st, false
+	}
+	_, _, errno := syscall.Syscall6(number, uintptr(dir), uintptr(unsafe.Pointer(n)), uintptr(unsafe.Pointer(&st)), noFollow, 0, 0)
+	return st, errno == 0
 }
 
 func lstat(path string) (syscall.Stat_t, bool) {

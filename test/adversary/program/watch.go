@@ -108,8 +108,9 @@ func (a *attacker) drain() {
 	}
 }
 
-func watchesWithNews(inotify int) []int32 {
-	found := []int32{}
+// How often each FIFO was opened by others, less how often it was closed.
+func opensOf(inotify int) map[int32]int {
+	found := map[int32]int{}
 	buffer := make([]byte, 1<<14)
 	for {
 		n, err := syscall.Read(inotify, buffer)
@@ -120,7 +121,9 @@ func watchesWithNews(inotify int) []int32 {
 			raw := (*syscall.InotifyEvent)(unsafe.Pointer(&buffer[at]))
 			at += syscall.SizeofInotifyEvent + int(raw.Len)
 			if raw.Mask&syscall.IN_OPEN != 0 {
-				found = append(found, raw.Wd)
+				found[raw.Wd]++
+			} else if raw.Mask&(syscall.IN_CLOSE_WRITE|syscall.IN_CLOSE_NOWRITE) != 0 {
+				found[raw.Wd]--
 			}
 		}
 	}
