@@ -28,6 +28,7 @@ const sh: Run = (script, { timeoutMs = 5000 } = {}) =>
 const session = (run: Run): Session => ({
   target: { name: 'h', address: '127.0.0.1', port: 22, user: 'root', sudo: false },
   trips: 0,
+  word: 'w',
   shellPid: 0,
   lost: false,
   run,
