@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { rig, ROOT } from '../rig/lab.ts'
-import { arenaOf, PG_HOMES, postgresArena, type Arena } from './arena.ts'
+import { arenaOf, PG_DIRS, PG_HOMES, postgresArena, type Arena } from './arena.ts'
 import { bring, detail, duel, HEAD, row, settle, type Outcome } from './rig.ts'
 
 const ROUNDS = Number(process.env['FMC_ADVERSARY_ROUNDS'] ?? 1000)
@@ -70,7 +70,11 @@ hosts:
       t.equal(installed.code, 0, installed.failures.join('\n'))
       for (const [kind, rounds] of chosen(POSTGRESQL)) {
         if (kind === 'cluster') await r.text('a', 'systemctl stop postgresql@15-main')
-        await t.test(kind, t => under(t, postgresArena(kind), rounds, PG_HOMES))
+        const owned = await r.text(
+          'a',
+          `stat -c '%U %n' ${PG_DIRS.join(' ')} 2>/dev/null | sed -n 's/^postgres //p'`,
+        )
+        await t.test(kind, t => under(t, postgresArena(kind, owned.split('\n')), rounds, PG_HOMES))
       }
     }
     t.comment([HEAD, ...outcomes.map(row)].join('\n'))

@@ -50,17 +50,17 @@ export function arenaOf(kind: string): Arena {
 const PG = { conf: '/etc/postgresql', data: '/var/lib/postgresql' } as const
 const MAIN = [`${PG.conf}/15/main`, `${PG.data}/15/main`] as const
 /** What Debian's packages and the role give to postgres. */
-const PG_DIRS = [
+export const PG_DIRS = [
   ...[PG.conf, `${PG.conf}/15`, PG.data, `${PG.data}/15`],
   ...[...MAIN, `${PG.conf}/15/main/conf.d`, `${PG.conf}/tls`],
 ]
 export const PG_HOMES = [PG.conf, PG.data]
 
-/** The arena of a resource of the role postgresql; what is made anew in every round is no place to lie in wait. */
-export const postgresArena = (kind: string): Arena => ({
+/** The arena of a resource of the role postgresql, in those of its directories that postgres owns; what is made anew in every round is no place to lie in wait. */
+export const postgresArena = (kind: string, owned: readonly string[]): Arena => ({
   kind,
   user: 'postgres',
-  dirs: kind === 'cluster' ? PG_DIRS.slice(0, 4) : PG_DIRS,
+  dirs: (kind === 'cluster' ? PG_DIRS.slice(0, 4) : PG_DIRS).filter(d => owned.includes(d)),
   names:
     kind === 'cluster'
       ? ['main', 'main.fmc-creating']
@@ -115,6 +115,7 @@ for i in $(seq 40); do ${victimDir(`${v}/dirs/$i`)}; [ $((i % 2)) = 0 ] || chmod
 ${victimDir(`${v}/dirs/sticky`)}; chown bob:bob ${v}/dirs/sticky/*; chmod 1777 ${v}/dirs/sticky
 ${pools.join('\n')}
 ${a.user === USER ? `install -d -o ${a.user} -g ${a.user} ${a.dirs.join(' ')}` : ''}
+for d in ${a.dirs.join(' ')}; do rm -rf $d/.dep-* $d/.grab-* $d/.x-*; done
 k=0; for d in ${a.dirs.join(' ')}; do for i in $(seq 20); do k=$((k + 1))
 echo "${VICTIM} deputy $k" >${v}/deputy/$k; chmod 600 ${v}/deputy/$k; ln ${v}/deputy/$k $d/.dep-f-$i
 mkdir -m 700 $d/.dep-d-$i; for n in secret content new file ${a.names.join(' ')}; do echo "${VICTIM} deputy $k" >$d/.dep-d-$i/$n; done; chmod 600 $d/.dep-d-$i/*

@@ -55,6 +55,8 @@ type attacker struct {
 	open    []int
 	doubts  []doubt
 	secrets map[string]bool
+	// Inodes of root's directories that lie in its own.
+	deputies map[uint64]bool
 }
 
 func attack(c Config) error {
@@ -65,7 +67,7 @@ func attack(c Config) error {
 		watched: map[int32]*owned{},
 		report:  Report{Counts: map[string]*Count{}, Won: []string{}, Impossible: []string{}},
 		pools:   map[string][]string{},
-		secrets: map[string]bool{},
+		secrets: map[string]bool{}, deputies: map[uint64]bool{},
 	}
 	if err := a.prepareAll(); err != nil {
 		return err
@@ -106,6 +108,11 @@ func (a *attacker) prepareAll() error {
 		}
 		dir := &owned{path, fd}
 		a.dirs = append(a.dirs, dir)
+		for _, name := range namesAt(fd) {
+			if st, ok := lstatAt(fd, name); ok && isDir(st) && mine(name) {
+				a.deputies[st.Ino] = true
+			}
+		}
 		a.watch(dir)
 	}
 	for _, dir := range a.c.Files {
@@ -146,6 +153,9 @@ func (a *attacker) phase() {
 	a.lookAround()
 	a.drain()
 	end := time.Now().Add(time.Duration(3+a.rng.Intn(25)) * time.Millisecond)
+	if a.rng.Intn(5) == 0 {
+		a.tidy()
+	}
 	p := a.rng.Intn(100)
 	if a.has("acl") && a.rng.Intn(12) == 0 {
 		defer a.acl()()

@@ -179,6 +179,24 @@ func (a *attacker) leave() {
 	a.lookAround()
 }
 
+// Takes back what a blow has left in the place of a name, so that fmc goes on making something to attack.
+func (a *attacker) tidy() {
+	for _, dir := range a.dirs {
+		for _, name := range a.c.Names {
+			st, ok := lstatAt(dir.fd, name)
+			kind := st.Mode & syscall.S_IFMT
+			a.serial++
+			switch {
+			case !ok:
+			case isDir(st) && a.deputies[st.Ino]:
+				_ = renameat2(dir.fd, name, dir.fd, fmt.Sprintf(".dep-%d", a.serial), noReplace)
+			case st.Uid == uint32(syscall.Getuid()) && (kind == syscall.S_IFLNK || kind == syscall.S_IFIFO):
+				_ = unlinkat(dir.fd, name, 0)
+			}
+		}
+	}
+}
+
 func (a *attacker) isName(name string) bool {
 	for _, n := range a.c.Names {
 		if n == name {
