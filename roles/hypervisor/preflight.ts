@@ -1,6 +1,6 @@
 import {
   ask,
-  nonsense,
+  excerpt,
   quote,
   resource,
   TaskError,
@@ -30,7 +30,7 @@ echo "$f $k $(nproc) $(sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/memin
 /** Parses what the question prints; throws TaskError. */
 export function parseCapacity(text: string): Capacity {
   const found = /^(yes|no) (yes|no) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})\n$/.exec(text)
-  if (!found) throw nonsense('the host', 'what it has', text)
+  if (!found) throw new TaskError(`the host does not tell what it has: ${excerpt(text)}`)
   const [flags, kvm, ...numbers] = found.slice(1)
   const [cpus = 0, memory = 0, free = 0, used = 0] = numbers.map(Number)
   return {

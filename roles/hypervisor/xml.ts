@@ -35,7 +35,7 @@ function character(code: number): string {
 
 /** A domain's definition is some ten thousand characters on a dozen levels; there may be hundreds of domains. */
 const MOST_TEXT = 16 * 1024 * 1024
-const MOST_TOKENS = 1_000_000
+const MOST_TOKENS = 200_000
 const MOST_LEVELS = 64
 
 const TOKEN =
@@ -50,7 +50,7 @@ interface Open {
 
 /**
  * The elements of a text of one or more XML documents, as libvirt prints them. TaskError when it is no such text, or
- * has more of it than libvirt ever prints. Entities other than XML's own stay as they are.
+ * has more of it than a host's libvirt prints. Entities other than XML's own stay as they are.
  */
 export function parseXml(text: string): readonly Element[] {
   if (text.length > MOST_TEXT) throw garbled(text, `more than ${MOST_TEXT} characters`)

@@ -30,7 +30,7 @@ export function compareVersions(a: string, b: string): number {
  */
 export function refusedStep(from: string, to: string): string | undefined {
   const [a, b] = [parseVersion(from), parseVersion(to)]
-  if (!a || !b) return `${a ? to : from} is not a K3s release such as v1.36.3+k3s1`
+  if (!a || !b) return `${excerpt(a ? to : from)} is not a K3s release such as v1.36.3+k3s1`
   if (compareVersions(to, from) < 0) return `${from} → ${to} would be a downgrade`
   if (b.major !== a.major || b.minor > a.minor + 1)
     return `${from} → ${to} skips minor versions: go by v${a.major}.${a.minor + 1} first`

@@ -1,5 +1,6 @@
 import {
   ask,
+  excerpt,
   hostJson,
   hosts,
   on,
@@ -45,7 +46,7 @@ export function parseNode(fact: {
   if (fact.code !== 0 && /NotFound/.test(fact.stderr)) return undefined
   if (fact.code !== 0 || fact.stdout === '')
     throw new TaskError(
-      `the node cannot be asked about: ${fact.stderr.trim().slice(-200) || 'no answer'}`,
+      `the node cannot be asked about: ${fact.stderr.trim() === '' ? 'no answer' : excerpt(fact.stderr.trim())}`,
     )
   const { metadata, spec } = hostJson('kubectl', 'a node', fact.stdout, Node)
   return {
