@@ -93,6 +93,16 @@ void t.test('an error shows little of what a host said', t => {
   t.end()
 })
 
+void t.test('a secret that the end of what is shown would cut in two', t => {
+  const error = new GarbledProbe('line', `${'x'.repeat(190)}hunter22hunter22hunter22`)
+  t.match(error.message, 'hunter22')
+  const told = error.told(text => text.replaceAll('hunter22', '***'))
+  t.notMatch(told, 'hunt')
+  t.match(told, '***')
+  t.ok(told.length < 400)
+  t.end()
+})
+
 void t.test('only families are families', t => {
   t.ok(isFamily('path'))
   for (const name of ['toString', '__proto__', 'constructor', '']) t.notOk(isFamily(name), name)
