@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { group as groupFamily, user as userFamily } from '../../../lib/facts/account.ts'
+import { Refused } from '../../../lib/facts/family.ts'
 import { line as lineFamily } from '../../../lib/facts/line.ts'
 import { deb, rpm } from '../../../lib/facts/package.ts'
 import * as files from '../../../lib/facts/path.ts'
@@ -46,9 +47,13 @@ export const path: Models = {
     args: PATHS,
     fact: maybe(hex(64)),
     render: (args, facts) => ({
-      out: nul(args.map((arg, i) => (facts[i] === null ? `absent ${arg}` : `${facts[i]}  ${arg}`))),
+      out: nul(
+        args.map((arg, i) =>
+          typeof facts[i] === 'string' ? `${facts[i]}  ${arg}` : `absent ${arg}`,
+        ),
+      ),
     }),
-    domain: f => f === null || /^[0-9a-f]{64}$/.test(f),
+    domain: f => f === null || f instanceof Refused || /^[0-9a-f]{64}$/.test(f),
     counted: true,
   }),
   link: model({
@@ -83,7 +88,7 @@ export const line: Models = {
     args: ['/etc/fstab\0a b', '/etc/fstab\0', '/x\0y'],
     fact: fc.boolean(),
     render: (_, facts) => ({ out: lines(facts.map(f => (f ? 0 : 1))) }),
-    domain: f => typeof f === 'boolean',
+    domain: f => typeof f === 'boolean' || f instanceof Refused,
     counted: true,
   }),
 }

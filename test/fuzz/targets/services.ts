@@ -128,7 +128,7 @@ const clusters = target(
   'postgresql/clusters',
   mutants(['15 /var/lib/pg/PG_VERSION\ninterrupted\nbare\n']),
   text => {
-    const found = unlessRefused([TaskError], () => readClusters(text, 15))
+    const found = unlessRefused([TaskError], () => readClusters(fact(text), 15))
     // Another version is never taken for ours.
     for (const [, v] of text.matchAll(/^(\d+) \//gm))
       if (v !== '15') deepStrictEqual(found, undefined)
