@@ -25,8 +25,12 @@ export interface Context {
 /** The inventory, and with --lab the twin that this process is inside of. */
 export async function openContext(o: CommonOptions, lab: LabState | undefined): Promise<Context> {
   const { loadInventory } = await import('../inventory/load.ts')
+  const varNames = async (): Promise<ReadonlySet<string>> => {
+    const { hosts } = await loadInventory(resolve(o.inventory))
+    return new Set([...hosts.values()].flatMap(host => Object.keys(host.vars)))
+  }
   const extra = o.extraVars?.length
-    ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars])
+    ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars], varNames)
     : {}
   const loaded = await loadInventory(resolve(o.inventory), {
     extraVars: { ...lab?.vars, ...extra },

@@ -1,10 +1,12 @@
 import pLimit from 'p-limit'
 import { EXIT, UnreachableError, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
+import { cleanLine } from '../report/sanitise.ts'
 import { quote } from '../shell/quote.ts'
 import type { Output, Session } from '../ssh/types.ts'
 import { openContext, positive, type CommonOptions } from './context.ts'
 import { insideLab } from './enter-lab.ts'
+import { print, printError, printJson } from './print.ts'
 
 export interface AdHocOptions extends CommonOptions {
   readonly forks: string
@@ -51,6 +53,18 @@ async function onHosts(
   )
 }
 
+const trimmed = (text: string): string => text.replace(/(\r?\n)+$/, '')
+
+/** A value of JSON whose texts have gone through `hide`. */
+const redactedIn = (value: unknown, hide: Hide): unknown =>
+  JSON.parse(JSON.stringify(value), (_, part: unknown) =>
+    typeof part === 'string' ? hide(part) : part,
+  )
+
+/** Lines that a host adds to an error stand below its own, so that they cannot pass for another host's. */
+const printFailure = (host: Host, message: string): void =>
+  printError(`${host.name}: ${message.replaceAll('\n', '\n  ')}`)
+
 /** `fmc run PATTERN -- CMD`: one command on many hosts. It is neither locked nor predicted. */
 export async function runCommand(
   pattern: string,
@@ -59,20 +73,16 @@ export async function runCommand(
 ): Promise<number> {
   if (words.length === 0)
     throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
-  const { cleanBlock } = await import('../report/sanitise.ts')
   const command = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
   let worst: number = EXIT.ok
   const show = (host: Host, output: Output, hide: Hide): void => {
     const { code } = output
     const [stdout, stderr] = [hide(output.stdout), hide(output.stderr)]
     if (code !== 0) worst = EXIT.failed
-    if (o.output === 'json')
-      return void process.stdout.write(
-        `${JSON.stringify({ host: host.name, code, stdout, stderr })}\n`,
-      )
-    process.stdout.write(`${host.name} | exit ${code}\n`)
-    for (const text of [stdout, stderr])
-      if (text !== '') process.stdout.write(cleanBlock(text).replace(/\n?$/, '\n'))
+    if (o.output === 'json') return printJson({ host: host.name, code, stdout, stderr })
+    print(
+      [`${host.name} | exit ${code}`, ...[stdout, stderr].map(trimmed).filter(Boolean)].join('\n'),
+    )
   }
   await onHosts(
     pattern,
@@ -82,7 +92,7 @@ export async function runCommand(
     (host, error, message) => {
       worst =
         error instanceof UnreachableError && worst !== EXIT.failed ? EXIT.unreachable : EXIT.failed
-      process.stderr.write(`${host.name}: ${message}\n`)
+      printFailure(host, message)
     },
   )
   return worst
@@ -91,7 +101,6 @@ export async function runCommand(
 /** `fmc facts PATTERN`: what the hosts say about themselves. */
 export async function factsCommand(pattern: string, o: AdHocOptions): Promise<number> {
   const { ask, batch } = await import('../facts/index.ts')
-  const { cleanBlock } = await import('../report/sanitise.ts')
   let worst: number = EXIT.ok
   await onHosts(
     pattern,
@@ -105,15 +114,13 @@ export async function factsCommand(pattern: string, o: AdHocOptions): Promise<nu
       const system = facts.get('system:') as import('../facts/index.ts').SystemFact
       const identity = facts.get('identity:') as import('../facts/index.ts').IdentityFact
       if (o.output === 'json')
-        return void process.stdout.write(
-          `${JSON.stringify({ host: host.name, ...identity, ...system }, (_, value: unknown) => (typeof value === 'string' ? hide(value) : value))}\n`,
-        )
+        return printJson(redactedIn({ host: host.name, ...identity, ...system }, hide))
       const line = `${host.name.padEnd(16)} ${system.os['PRETTY_NAME'] ?? system.os['ID'] ?? '?'}, Linux ${system.kernel} ${system.machine}, ${system.cpus} CPU, ${system.memoryMb} MB, ${identity.timezone || 'no time zone'}, ${system.addresses.join(' ')}`
-      process.stdout.write(`${cleanBlock(hide(line))}\n`)
+      print(cleanLine(hide(line)))
     },
     (host, error, message) => {
       worst = error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
-      process.stderr.write(`${host.name}: ${message}\n`)
+      printFailure(host, message)
     },
   )
   return worst

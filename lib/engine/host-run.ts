@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskError, UnreachableError } from '../errors.ts'
 import {
@@ -11,12 +11,13 @@ import {
 } from '../facts/index.ts'
 import { GarbledProbe } from '../facts/family.ts'
 import type { Host } from '../inventory/types.ts'
-import type { PlannedChange } from '../resources/scope.ts'
+import type { PlannedChange, TakeLimits } from '../resources/scope.ts'
 import { redact } from '../secrets/redact.ts'
 import { reveal, type Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { download } from '../ssh/download.ts'
 import type { Output, Session } from '../ssh/types.ts'
+import { takenFiles } from './taken.ts'
 
 /** A probe that takes longer is broken. */
 export const PROBE_TIMEOUT_MS = 120_000
@@ -219,8 +220,12 @@ export class HostRun {
     })
   }
 
-  /** Runs a script that prints absolute paths, and copies these files into a directory of the controller. */
-  async take(script: string, into: string, timeoutMs: number): Promise<void> {
+  /** Runs a script that prints absolute paths, and copies these files into a directory of the controller. Throws TaskError. */
+  async take(
+    script: string,
+    into: string,
+    { timeoutMs, maxBytes, maxFiles }: TakeLimits,
+  ): Promise<void> {
     this.touched = true
     this.forget()
     const { code, stdout, stderr } = await this.session.run(
@@ -232,11 +237,9 @@ export class HostRun {
       throw new TaskError(`exit code ${code}${said ? `: ${said.split('\n').at(-1) ?? ''}` : ''}`, {
         output: said,
       })
-    const paths = stdout.split('\n').filter(Boolean)
-    const wrong = paths.find(p => !p.startsWith('/') || p.endsWith('/'))
-    if (paths.length === 0 || wrong !== undefined)
-      throw new TaskError(`the script named no file to take: ${JSON.stringify(wrong ?? '')}`)
-    for (const path of paths) await download(this.session, path, join(into, basename(path)))
+    let left = maxBytes
+    for (const { path, name } of takenFiles(stdout, maxFiles))
+      left -= await download(this.session, path, join(into, name), left)
   }
 
   /** Runs a script over a connection of its own; afterwards the run's session is alive, too. Throws UnreachableError, TaskError. */

@@ -6,27 +6,25 @@ const MOST_TEXT = 16 * 1024 * 1024
 /** Commas and brackets in it: each may become an object of its own. */
 const MOST_PARTS = 3_000_000
 /** Values in what a schema looks at in one go, and levels. A pod has some hundred values on a dozen levels. */
-const MOST_VALUES = 50_000
+const MOST_VALUES = 100_000
 const MOST_LEVELS = 64
 const SHOWN = 120
 
-/** The beginning of a host's text for one line of an error: printable ASCII in quotation marks, ? for all else. */
+/** The beginning of a host's text for one line of an error: printable ASCII, escapes as in JSON, ? for all else. */
 export const excerpt = (text: string): string =>
-  JSON.stringify(text.slice(0, SHOWN)).replace(/[^\x20-\x7e]/g, '?') +
-  (text.length > SHOWN ? ' …' : '')
+  text === ''
+    ? '(nothing)'
+    : JSON.stringify(text.slice(0, SHOWN))
+        .slice(1, -1)
+        .replace(/[^\x20-\x7e]/g, '?') + (text.length > SHOWN ? ' …' : '')
 
 /**
  * The error of every parser of host output: what `program` answered to the question for `what` makes no sense. `got` is
- * the part in question, of which an excerpt is shown; `expected` says what should be there.
+ * the part in question, of which an excerpt is shown; `why` says what is wrong with it.
  */
-export const nonsense = (
-  program: string,
-  what: string,
-  got: string,
-  expected?: string,
-): TaskError =>
+export const nonsense = (program: string, what: string, got: string, why?: string): TaskError =>
   new TaskError(
-    `${program} answered something unexpected to the question for ${what}: ${excerpt(got)}${expected === undefined ? '' : `; expected ${expected}`}`,
+    `${program} answered something unexpected to the question for ${what}: ${excerpt(got)}${why === undefined ? '' : ` (${why})`}`,
   )
 
 /**
@@ -49,7 +47,7 @@ export function hostItems<T>(
     typeof list === 'object' && list !== null && Object.hasOwn(list, 'items')
       ? (list as { readonly items: unknown }).items
       : undefined
-  if (!Array.isArray(items)) throw nonsense(program, what, text, 'a list of items')
+  if (!Array.isArray(items)) throw nonsense(program, what, text, 'this is no list of items')
   // One by one: a schema of the whole list would report every wrong item before it gives up.
   return items.map((item: unknown, n) => checked(program, what, item, schema, `items.${n}`))
 }
@@ -59,15 +57,15 @@ const isPart = (code: number): boolean => code === 0x2c || code === 0x5b || code
 
 function parsed(program: string, what: string, text: string): unknown {
   if (text.length > MOST_TEXT)
-    throw nonsense(program, what, text, `at most ${MOST_TEXT} characters, not ${text.length}`)
+    throw nonsense(program, what, text, `${text.length} characters are more than ${MOST_TEXT}`)
   let parts = 0
   for (let at = 0; at < text.length; at++)
     if (isPart(text.charCodeAt(at)) && ++parts > MOST_PARTS)
-      throw nonsense(program, what, text, `at most ${MOST_PARTS} values`)
+      throw nonsense(program, what, text, `more than ${MOST_PARTS} values`)
   try {
     return JSON.parse(text)
   } catch {
-    throw nonsense(program, what, text, 'JSON')
+    throw nonsense(program, what, text, 'this is no JSON')
   }
 }
 
@@ -89,7 +87,7 @@ function checked<T>(
     program,
     what,
     `${at}: ${shown(valueAt(value, path))}`,
-    issue?.message.replace(/^Invalid input: expected (\w+).*/, '$1'),
+    issue?.message.replace(/^Invalid input: (expected \w+).*/, '$1'),
   )
 }
 
@@ -97,9 +95,9 @@ function tooLarge(value: unknown): string | undefined {
   let left = MOST_VALUES
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MOST_LEVELS) return `at most ${MOST_LEVELS} levels`
+    if (depth > MOST_LEVELS) return `more than ${MOST_LEVELS} levels`
     left -= level.length
-    if (left < 0) return `at most ${MOST_VALUES} values`
+    if (left < 0) return `more than ${MOST_VALUES} values`
     level = level.flatMap(v =>
       typeof v === 'object' && v !== null ? (Object.values(v) as unknown[]) : [],
     )
@@ -118,6 +116,6 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
 
 const shown = (value: unknown): string => {
   if (value === undefined) return 'nothing'
-  if (typeof value !== 'object' || value === null) return String(value)
-  return Array.isArray(value) ? 'a list' : 'an object'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' && value !== null ? 'an object' : JSON.stringify(value)
 }

@@ -119,34 +119,45 @@ export function batch(queries: readonly Query[]): Batch {
   // Two marks: one ends a section, one separates records within a section. Their names are another batch's no more.
   const id = randomBytes(4).toString('hex')
   const [section, record] = [mark(`s${id}`), mark(`r${id}`)]
-  const byFamily = new Map<FamilyName, Set<string>>()
-  let maxBytes = BESIDES
-  for (const { family, arg, maxBytes: most } of queries) {
+  const byFamily = new Map<FamilyName, { args: Set<string>; most: number }>()
+  for (const { family, arg, maxBytes: more = 0 } of queries) {
     const { each, besides = 0 } = FAMILIES[family].bytes
-    const args = byFamily.get(family) ?? new Set()
-    if (args.size === 0) maxBytes += besides
-    if (!args.has(arg)) maxBytes += Math.max(each, most ?? 0)
-    byFamily.set(family, args.add(arg))
+    const asked = byFamily.get(family) ?? { args: new Set(), most: BESIDES + besides }
+    if (!asked.args.has(arg)) asked.most += Math.max(each, more)
+    asked.args.add(arg)
+    byFamily.set(family, asked)
   }
-  const sections = [...byFamily].map(([family, args]) => [family, [...args]] as const)
-  const read = sections.flatMap(([family, args]) => FAMILIES[family].reads?.(args) ?? [])
+  const sections = [...byFamily].map(([family, { args, most }]) => ({
+    family,
+    args: [...args],
+    most,
+  }))
+  const read = sections.flatMap(s => FAMILIES[s.family].reads?.(s.args) ?? [])
   const answers = sections
     .map(
-      ([family, args]) =>
+      ({ family, args }) =>
         `${FAMILIES[family].script(args, record.spelled)}\nprintf '${section.spelled}%d;' $?; printf '${section.spelled}' >&2`,
     )
     .join('\n')
   return {
     script: read.length === 0 ? answers : reading(read) + answers,
-    maxBytes,
+    maxBytes: sections.reduce((sum, { most }) => sum + most, BESIDES),
     parse: (output, word) =>
       parseSections(output, sections, section.printed(word), record.printed(word)),
   }
 }
 
+/** The questions of one family. */
+interface Section {
+  readonly family: FamilyName
+  readonly args: readonly string[]
+  /** Most bytes of their answer: what one family may say is not for another, whose parser takes longer. */
+  readonly most: number
+}
+
 function parseSections(
   { stdout, stderr }: Output,
-  sections: readonly (readonly [FamilyName, readonly string[]])[],
+  sections: readonly Section[],
   section: string,
   record: string,
 ): Map<string, unknown> {
@@ -159,10 +170,12 @@ function parseSections(
     )
   const facts = new Map<string, unknown>()
   let out = outs[0] ?? ''
-  sections.forEach(([family, args], i) => {
+  sections.forEach(({ family, args, most }, i) => {
     const next = outs[i + 1] ?? ''
     const code = /^(\d{1,3});/.exec(next)
     if (code?.[1] === undefined) throw new GarbledProbe(family, next)
+    if (Math.max(out.length, errs[i]?.length ?? 0) > most)
+      throw new GarbledProbe(family, `more than ${most} bytes: ${out}`)
     const answer = { out, err: errs[i] ?? '', code: Number(code[1]) }
     const answers: readonly unknown[] = FAMILIES[family].parse(answer, args, record)
     args.forEach((arg, k) => facts.set(`${family}:${arg}`, answers[k]))

@@ -1,4 +1,13 @@
-import { ask, probe, quoteAll, type Facts, type Query } from '../../lib/index.ts'
+import {
+  ask,
+  hostItems,
+  probe,
+  quoteAll,
+  TaskError,
+  z,
+  type Facts,
+  type Query,
+} from '../../lib/index.ts'
 
 /** What kubectl answered, as facts have it. */
 export type Answer = Facts['command']
@@ -36,4 +45,24 @@ export const isMissing = ({ code }: Answer): boolean => code === 127
 
 /** Why kubectl gave no answer, in its own last line. */
 export const noAnswer = ({ stderr }: Answer): string =>
-  `K3s does not answer: ${stderr.trim().split('\n').at(-1) ?? ''}`
+  `K3s does not answer: ${(stderr.trim().split('\n').at(-1) ?? '').slice(0, 200)}`
+
+/** The name of an object (RFC 1123 subdomain, kubernetes.io "Object Names and IDs"): it stands in hints that people paste. */
+export const objectName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'expected a Kubernetes name')
+
+/** The items of kubectl's answer to the question for `what`, or why nobody knows. */
+export function itemsIn<T>(
+  what: string,
+  answer: Answer,
+  schema: z.ZodType<T>,
+): readonly T[] | string {
+  if (answer.code !== 0) return noAnswer(answer)
+  try {
+    return hostItems('kubectl', what, answer.stdout, schema)
+  } catch (error) {
+    if (error instanceof TaskError) return error.message
+    throw error
+  }
+}

@@ -92,7 +92,7 @@ function noOther(fields: Fields, allowed: readonly string[], where: string, file
     if (typeof key !== 'string' || !allowed.includes(key))
       throw wrong(
         file,
-        `has the key ${excerpt(typeof key === 'string' ? key : typeof key)} in ${where}; fmc takes only ${allowed.join(', ')} from a server`,
+        `has the key "${excerpt(typeof key === 'string' ? key : typeof key)}" in ${where}; fmc takes only ${allowed.join(', ')} from a server`,
         HINT,
       )
 }

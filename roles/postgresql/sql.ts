@@ -1,4 +1,4 @@
-import { ask, asUser, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
+import { ask, asUser, hostJson, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
 export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -73,24 +73,10 @@ export type Server = 'new' | 'starting' | 'running'
 
 /** Roles and databases; undefined when they cannot be known yet. Throws TaskError when a running server does not answer. */
 export function readState(fact: Facts['command'], server: Server): State | undefined {
-  if (fact.code === 0) {
-    const parsed = State.safeParse(json(fact.stdout))
-    if (parsed.success) return parsed.data
-    throw new TaskError(
-      'PostgreSQL answered something unexpected to the question for its roles and databases',
-    )
-  }
+  if (fact.code === 0) return hostJson('PostgreSQL', 'its roles and databases', fact.stdout, State)
   if (server === 'new') return { roles: [], databases: [] }
   if (server === 'starting') return undefined
   throw new TaskError(
     `PostgreSQL does not answer: ${fact.stderr.trim().split('\n').at(-1) || `psql ended with ${fact.code}`}`,
   )
-}
-
-const json = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -34,6 +34,24 @@ void t.test('no question, no answer', t => {
   t.end()
 })
 
+void t.test('an answer has a bound, and no family may use that of another', t => {
+  const small = batch([ask('path', '/'), ask('path', '/')])
+  t.ok(small.maxBytes < 200 * 1024, `${small.maxBytes}`)
+  const large = batch([ask('path', '/'), ask('command', 'x'), ask('command', 'y', undefined, 9e6)])
+  t.ok(large.maxBytes > 13e6 && large.maxBytes < 14e6, `${large.maxBytes}`)
+  const [, section = ''] = /:(s[0-9a-f]{8}):/.exec(large.script) ?? []
+  const [end, err] = [`\x1eword:${section}:0;`, `\x1eword:${section}:`]
+  for (const [stdout, stderr] of [
+    [`${'x'.repeat(1e6)}${end}${end}`, `${err}${err}`],
+    [`${end}${end}`, `${'x'.repeat(1e6)}${err}${err}`],
+  ] as const)
+    t.throws(() => large.parse({ code: 0, stdout, stderr }, 'word'), {
+      name: 'GarbledProbe',
+      message: /^path: .*more than \d+ bytes/,
+    })
+  t.end()
+})
+
 void t.test('the marks are in no listing of processes', t => {
   const { script } = batch([
     ask('command', 'tr "\\0" " " </proc/$$/cmdline; cat /proc/self/cmdline'),
@@ -72,6 +90,16 @@ void t.test('an error shows little of what a host said', t => {
   } catch (error) {
     t.ok(error instanceof GarbledProbe && error.message.length < 400)
   }
+  t.end()
+})
+
+void t.test('a secret that the end of what is shown would cut in two', t => {
+  const error = new GarbledProbe('line', `${'x'.repeat(190)}hunter22hunter22hunter22`)
+  t.match(error.message, 'hunter22')
+  const told = error.told(text => text.replaceAll('hunter22', '***'))
+  t.notMatch(told, 'hunt')
+  t.match(told, '***')
+  t.ok(told.length < 400)
   t.end()
 })
 

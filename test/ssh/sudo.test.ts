@@ -34,7 +34,8 @@ void t.test('becoming root', async t => {
   writeFileSync(
     echoing,
     `#!/bin/sh
-printf %s "$SUDO_PROMPT" >&2
+[ "$2" = -p ] || set -- -S -p "$SUDO_PROMPT"
+printf %s "$3" >&2
 IFS= read -r p
 printf 'you said %s' "$p"
 printf 'you said %s' "$p" >&2

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { Refused } from '../../../lib/facts/family.ts'
 import { group as groupFamily, user as userFamily } from '../../../lib/facts/account.ts'
 import { Refused } from '../../../lib/facts/family.ts'
 import { line as lineFamily } from '../../../lib/facts/line.ts'
