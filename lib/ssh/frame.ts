@@ -126,7 +126,9 @@ export class Collector {
 
   /** Drops what is too old, by half and more, so that every byte is moved about once. */
   #shorten(mark: Buffer): void {
-    const keep = Math.max(this.overflow ? ENOUGH : (this.#most.last ?? Infinity), mark.length)
+    // A part of the mark may stand at the end already.
+    const keep =
+      (this.overflow ? ENOUGH : (this.#most.last ?? Infinity)) + mark.length + this.#after
     if (this.#size <= 2 * keep) return
     if (this.#bytes.length > 8 * keep)
       // give back what too much output took

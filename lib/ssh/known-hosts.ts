@@ -57,23 +57,33 @@ export const knownName = (host: string, port: number): string => {
   return port === 22 ? name : `[${name}]:${port}`
 }
 
-const glob = (pattern: string): RegExp =>
-  new RegExp(
-    `^${pattern
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-    'i',
-  )
+/** `*` and `?` (ssh_config(5), PATTERNS), in time |pattern| × |name|: a line may hold any number of stars. */
+const globMatches = (pattern: string, name: string): boolean => {
+  let [p, n, star, from] = [0, 0, -1, 0]
+  while (n < name.length) {
+    if (pattern[p] === '*') {
+      star = p++
+      from = n
+    } else if (pattern[p] === '?' || pattern[p] === name[n]) {
+      p++
+      n++
+    } else if (star >= 0) {
+      p = star + 1
+      n = ++from
+    } else return false
+  }
+  while (pattern[p] === '*') p++
+  return p === pattern.length
+}
 
 const matches = (hosts: string, name: string): boolean => {
   if (hosts.startsWith('|1|')) {
     const [, , salt = '', hash = ''] = hosts.split('|')
     return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash
   }
-  const patterns = hosts.split(',')
-  const negated = patterns.some(p => p.startsWith('!') && glob(p.slice(1)).test(name))
-  return !negated && patterns.some(p => !p.startsWith('!') && glob(p).test(name))
+  const patterns = hosts.toLowerCase().split(',')
+  const negated = patterns.some(p => p.startsWith('!') && globMatches(p.slice(1), name))
+  return !negated && patterns.some(p => !p.startsWith('!') && globMatches(p, name))
 }
 
 /** The entries that speak about this host. */
@@ -103,6 +113,6 @@ export const hostKeyOrder = (
 export const fingerprint = (key: Buffer): string =>
   `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 
-/** The type a public key blob names in its first field (RFC 4253 §6.6). */
+/** The type a public key blob names in its first field (RFC 4253 §6.6); empty when the blob has none. */
 export const keyType = (key: Buffer): string =>
-  key.toString('latin1', 4, 4 + Math.min(key.readUInt32BE(0), 64))
+  key.length < 4 ? '' : key.toString('latin1', 4, 4 + Math.min(key.readUInt32BE(0), 64))

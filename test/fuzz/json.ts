@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { Refused } from '../../lib/facts/family.ts'
 import { changes, mutated } from './text.ts'
 
 /** Values of every type, where a parser expects another one. */
@@ -79,7 +80,7 @@ export function sound(value: unknown, at = 'value'): void {
   if (typeof value === 'number' && !Number.isFinite(value))
     throw new Error(`${at} is ${String(value)}`)
   if (typeof value !== 'object' || value === null) return
-  if (Buffer.isBuffer(value)) return
+  if (Buffer.isBuffer(value) || value instanceof Refused) return
   if (value instanceof Map) {
     for (const [key, item] of value) sound(item, `${at}(${String(key)})`)
     return

@@ -32,6 +32,12 @@ void t.test('which lines speak about a host', t => {
     ['web1,10.0.0.1', '10.0.0.1', 22, true],
     ['*.lan', 'a.lan', 22, true],
     ['*.lan', 'alan', 22, false],
+    ['*a*b*c*', 'xaxbxc', 22, true],
+    ['*a*b*c', 'xaxbxcx', 22, false],
+    ['WEB*', 'web1', 22, true],
+    ['**', 'web1', 22, true],
+    ['a.b', 'axb', 22, false],
+    [`${'*a'.repeat(40)}x`, 'a'.repeat(250), 22, false],
     ['web?', 'web1', 22, true],
     ['web?', 'web', 22, false],
     ['*.lan,!bad.lan', 'good.lan', 22, true],
@@ -90,6 +96,7 @@ void t.test('type and fingerprint are those of ssh-keygen', t => {
   const file = keygen(`${t.testdir()}/k`, 'ecdsa')
   const blob = key(publicKey(file).split(' ')[1] ?? '')
   t.equal(keyType(blob), 'ecdsa-sha2-nistp256')
+  t.equal(keyType(Buffer.from([0, 0, 1])), '', 'what is no key blob has no type')
   t.match(execFileSync('ssh-keygen', ['-lf', file], { encoding: 'utf8' }), ` ${fingerprint(blob)} `)
   t.end()
 })

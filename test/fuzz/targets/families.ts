@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Refused } from '../../../lib/facts/family.ts'
 import { group as groupFamily, user as userFamily } from '../../../lib/facts/account.ts'
+import { Refused } from '../../../lib/facts/family.ts'
 import { line as lineFamily } from '../../../lib/facts/line.ts'
 import { deb, rpm } from '../../../lib/facts/package.ts'
 import * as files from '../../../lib/facts/path.ts'
@@ -47,7 +48,11 @@ export const path: Models = {
     args: PATHS,
     fact: maybe(hex(64)),
     render: (args, facts) => ({
-      out: nul(args.map((arg, i) => (facts[i] === null ? `absent ${arg}` : `${facts[i]}  ${arg}`))),
+      out: nul(
+        args.map((arg, i) =>
+          typeof facts[i] === 'string' ? `${facts[i]}  ${arg}` : `absent ${arg}`,
+        ),
+      ),
     }),
     domain: f => f === null || f instanceof Refused || /^[0-9a-f]{64}$/.test(f),
     counted: true,

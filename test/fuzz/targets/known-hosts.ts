@@ -40,6 +40,7 @@ const anyFile = (text: string): void => {
 const SAMPLES = [ENTRIES.join('\n'), ...ENTRIES]
 const knownHosts = target('ssh/known-hosts', mutants(SAMPLES), anyFile, {
   guided: { seeds: SAMPLES, holds: anyFile },
+  examples: [`${'*a'.repeat(40)}x ssh-ed25519 ${KEYS[0]?.toString('base64') ?? ''}`],
 })
 
 const name = fc.oneof(fc.domain(), fc.ipV4(), fc.constantFrom('n1', 'NODE-2', '::1'))
@@ -64,6 +65,24 @@ const filed = target(
     deepStrictEqual(kind, 'changed')
     const far = known.knownName(other, port)
     if (far !== file) deepStrictEqual(known.knownFor(entries, far), [])
+  },
+)
+
+/** Patterns of a few stars, held against the regular expression that says the same. */
+const letters = (all: string): fc.Arbitrary<string> =>
+  fc.array(fc.constantFrom(...Array.from(all)), { maxLength: 9 }).map(some => some.join(''))
+const globs = target(
+  'ssh/known-glob',
+  fc.tuple(letters('ab.*?'), letters('ab.')),
+  ([pattern, host]) => {
+    if (pattern === '' || host === '') return
+    const key = KEYS[0]?.toString('base64') ?? ''
+    const entries = known.parseKnownHosts(`${pattern} ssh-ed25519 ${key}`, 'f')
+    const source = pattern.replaceAll('.', '[.]').replaceAll('*', '.*').replaceAll('?', '.')
+    deepStrictEqual(
+      known.knownFor(entries, host).length,
+      Number(new RegExp(`^${source}$`).test(host)),
+    )
   },
 )
 
@@ -132,5 +151,5 @@ const made = target(
 )
 
 export const knownHostsFiles: readonly Target[] = [
-  ...[knownHosts, filed, shownKey, configuration, made],
+  ...[knownHosts, filed, globs, shownKey, configuration, made],
 ]

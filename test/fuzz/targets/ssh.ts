@@ -96,6 +96,7 @@ const overflows = target(
     examples: [
       [1, 1, [0], undefined],
       [35, 35, [], undefined],
+      [91, 91, [], 7],
     ],
   },
 )
