@@ -17,6 +17,23 @@ export default tseslint.config(
     },
   },
   {
+    // One place writes to the terminal, and makes harmless what it writes.
+    files: ['lib/**/*.ts'],
+    // The last two: a process made for zx, and the lab's question before it installs packages.
+    ignores: ['lib/cli/print.ts', 'lib/shell/zx.ts', 'lib/lab/prerequisites.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-properties': [
+        'error',
+        ...['stdout', 'stderr'].map(property => ({
+          object: 'process',
+          property,
+          message: 'lib/cli/print.ts writes to the terminal.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

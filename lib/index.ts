@@ -1,5 +1,6 @@
 /** All that authors of roles and playbooks import; nothing else is public. */
 export { z } from 'zod'
+export { excerpt, hostItems, hostJson, nonsense } from './facts/host-data.ts'
 export { ask, type Facts, type Query } from './facts/index.ts'
 export { TaskError } from './errors.ts'
 export { bridgeMacOf, bridgeOf, macOf, stableMac } from './inventory/devices.ts'
@@ -19,6 +20,7 @@ export { nftText } from './firewall/nft.ts'
 export { decide, rulesOf, type RuleSet } from './firewall/rules.ts'
 export type { Advice, Advisor } from './inventory/role-vars.ts'
 export { Secret, secret, reveal } from './secrets/secret.ts'
+export { asUser } from './shell/as-user.ts'
 export { quote, quoteAll } from './shell/quote.ts'
 export { unitLog } from './shell/unit-log.ts'
 export {

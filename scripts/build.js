@@ -1,5 +1,5 @@
-// Bundles lib/ into dist/ with esbuild: start-up is what every no-change run pays. Called by npm (prepare) and,
-// in a checkout, by lib/bin.js whenever a source is newer than the bundle.
+// Bundles lib/ into dist/ with esbuild: start-up is what every no-change run pays. Called by `npm run build`,
+// `npm test` and, in a checkout, by lib/bin.js whenever a source is newer than the bundle or there is none yet.
 import { build as esbuild } from 'esbuild'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -48,7 +48,13 @@ export async function build() {
   const old = join(root, `dist.old.${process.pid}`)
   mkdirSync(dist, { recursive: true })
   renameSync(dist, old)
-  renameSync(out, dist)
+  try {
+    renameSync(out, dist)
+  } catch (error) {
+    // Another fmc that was started at the same time has made the same one.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+    rmSync(out, { recursive: true, force: true })
+  }
   rmSync(old, { recursive: true, force: true })
 }
 

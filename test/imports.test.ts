@@ -7,11 +7,12 @@ const root = join(import.meta.dirname, '..')
 /** What each part of lib may import. A part is a folder, or a file of lib itself. */
 const MAY: Readonly<Record<string, readonly string[]>> = {
   errors: [],
-  'cache-dir': [],
+  trust: ['errors', 'shell'],
+  'cache-dir': ['trust'],
   shell: ['errors'],
-  ssh: ['errors', 'shell'],
-  secrets: ['errors', 'shell', 'inventory'],
-  inventory: ['errors', 'cache-dir', 'secrets'],
+  ssh: ['errors', 'shell', 'secrets/secret', 'secrets/redact'],
+  secrets: ['errors', 'shell', 'inventory', 'cache-dir', 'report/sanitise'],
+  inventory: ['errors', 'trust', 'cache-dir', 'secrets'],
   import: ['errors', 'inventory'],
   artifacts: ['errors', 'cache-dir', 'inventory'],
   firewall: ['errors', 'inventory'],
@@ -28,10 +29,11 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'artifacts',
     'report/diff',
   ],
-  engine: ['errors', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
+  engine: ['errors', 'cache-dir', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
   lab: ['errors', 'cache-dir', 'shell', 'inventory', 'artifacts', 'secrets'],
   cli: [
     'errors',
+    'trust',
     'cache-dir',
     'shell',
     'ssh',
@@ -53,7 +55,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 const ONLY: Readonly<Record<string, RegExp>> = {
   listr2: /^lib\/report\/listr\.ts$/,
   'node-ssh': /^lib\/ssh\/connection\.ts$/,
-  ssh2: /^lib\/ssh\/connection\.ts$/,
+  ssh2: /^lib\/ssh\/(connection|logins)\.ts$/,
   'zx/core': /^lib\/shell\//,
   zx: /^lib\/shell\//,
   commander: /^lib\/cli\//,

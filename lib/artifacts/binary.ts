@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { TaskError } from '../errors.ts'
-import { cacheDirectory, checked, store } from './cache.ts'
+import { cached, cacheDirectory, store } from './cache.ts'
 import { fetchArtifact } from './fetch.ts'
 import { isArchive } from './load.ts'
 import type { ArtifactOptions, ArtifactSpec, CheckedFile, Format } from './types.ts'
@@ -26,7 +26,7 @@ export const binaryOf = async (
   const cache = cacheDirectory(options)
   const known = memberSha256 ?? (await remembered(cache, spec))
   if (known !== undefined && spec.format !== 'binary') {
-    const file = await checked(join(cache, known))
+    const file = await cached(join(cache, known))
     if (file?.sha256 === known) return { ...file, name, version }
   }
   const fetched = await fetchArtifact(spec, options)
@@ -66,7 +66,8 @@ const remembered = async (cache: string, spec: ArtifactSpec): Promise<string | u
 }
 
 const remember = (cache: string, spec: ArtifactSpec, sha256: string): Promise<void> =>
-  writeFile(note(cache, spec), `${sha256}\n`, { mode: 0o600 })
+  // Without the note the next run unpacks again.
+  writeFile(note(cache, spec), `${sha256}\n`, { mode: 0o600 }).catch(() => undefined)
 
 const DECOMPRESS: Readonly<Record<Exclude<Format, 'binary'>, readonly string[]>> = {
   gz: ['gzip', '-dc'],
@@ -93,7 +94,7 @@ const extract = async (spec: ArtifactSpec, path: string, cache: string): Promise
       `artifact ${spec.name} ${spec.version}: ${archive ? `${member} in ` : ''}${path}: ${why}`,
       { hint: `it was downloaded whole; see artifact ${spec.name} in files/artifacts.yaml` },
     )
-  const bytes = output(program, args, failed)
+  const bytes = () => output(program, args, failed)
   try {
     return await store(cache, bytes, spec.memberSha256, sha256 =>
       failed(`its sha256 is ${sha256}, expected member_sha256 ${spec.memberSha256 ?? ''}`),

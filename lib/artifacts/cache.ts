@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { cacheDir as userCache } from '../cache-dir.ts'
@@ -29,11 +30,45 @@ export const checked = async (path: string): Promise<CheckedFile | undefined> =>
   return { path, sha256: hash.digest('hex'), size }
 }
 
+/** What the cache holds under a name. Undefined: nothing, or nothing that can be read. */
+export const cached = (path: string): Promise<CheckedFile | undefined> =>
+  checked(path).catch(() => undefined)
+
 /**
  * Writes a stream into the cache and gives its place: only when it is whole, on the disk and, with
  * `expected`, of that sha256. Otherwise what `mismatch` makes of it is thrown and nothing stays.
+ * Where the cache cannot be written (read-only, full), the file lives as long as this process.
  */
 export const store = async (
+  cache: string,
+  source: () => AsyncIterable<Uint8Array>,
+  expected: string | undefined,
+  mismatch: (sha256: string, size: number) => Error,
+): Promise<CheckedFile> => {
+  try {
+    return await storeIn(cache, source(), expected, mismatch)
+  } catch (error) {
+    if (!isDisk(error)) throw error
+    return storeIn(temporaryCache(), source(), expected, mismatch)
+  }
+}
+
+/** Did writing to the disk fail, and not what was to be written? */
+const isDisk = (error: unknown): boolean => {
+  const { syscall = '' } = error as NodeJS.ErrnoException
+  return ['mkdir', 'scandir', 'open', 'write', 'fsync', 'rename', 'unlink'].includes(syscall)
+}
+
+let ownCache: string | undefined
+
+const temporaryCache = (): string => {
+  if (ownCache !== undefined) return ownCache
+  const made = mkdtempSync(join(tmpdir(), 'fmc-artifacts-'))
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+  return (ownCache = made)
+}
+
+const storeIn = async (
   cache: string,
   source: AsyncIterable<Uint8Array>,
   expected: string | undefined,

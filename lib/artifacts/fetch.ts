@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { TaskError } from '../errors.ts'
-import { cacheDirectory, checked, store } from './cache.ts'
+import { cached, cacheDirectory, checked, store } from './cache.ts'
 import { download } from './download.ts'
 import type { ArtifactOptions, ArtifactSpec, CheckedFile } from './types.ts'
 
@@ -50,9 +50,9 @@ const published = async (
 ): Promise<Fetched> => {
   const { version } = spec
   const cache = cacheDirectory(options)
-  const cached = await checked(join(cache, expected))
+  const known = await cached(join(cache, expected))
   // A damaged one is fetched again and replaced.
-  if (cached?.sha256 === expected) return { ...cached, version, from: 'cache' }
+  if (known?.sha256 === expected) return { ...known, version, from: 'cache' }
 
   const tried: string[] = []
   const directory =
@@ -67,10 +67,15 @@ const published = async (
     else throw unavailable(spec, [`${path}: its sha256 is ${supplied.sha256}`])
   }
   try {
-    const file = await store(cache, download(url, options), expected, (sha256, size) => {
-      const what = `${url}: wrong checksum: got ${size} bytes with sha256 ${sha256}`
-      return new TaskError(what)
-    })
+    const file = await store(
+      cache,
+      () => download(url, options),
+      expected,
+      (sha256, size) => {
+        const what = `${url}: wrong checksum: got ${size} bytes with sha256 ${sha256}`
+        return new TaskError(what)
+      },
+    )
     return { ...file, version, from: 'download' }
   } catch (error) {
     tried.push(error instanceof TaskError ? error.message : `${url}: ${reason(error)}`)

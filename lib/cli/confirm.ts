@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises'
 import type { Playbook } from '../engine/role.ts'
 import { UsageError } from '../errors.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
+import { askLine } from './print.ts'
 
 /** Asks for what a playbook wants typed, unless `-e confirm=…` has said it. Throws UsageError when it is anything else. */
 export async function confirmed(
@@ -18,18 +18,9 @@ export async function confirmed(
     throw new UsageError(`play ${book.name} wants to be confirmed: ${question}`, {
       hint: `see it first with --dry-run; then add -e confirm=${answer}`,
     })
-  const typed = given ?? (await ask(`${question}\nType ${answer} to go on: `))
+  const typed = given ?? (await askLine(`${question}\nType ${answer} to go on:`))
   if (String(typed).trim() === answer) return
   throw new UsageError(
     `play ${book.name} was not confirmed: expected ${answer}; nothing was touched`,
   )
-}
-
-async function ask(question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return await lines.question(question)
-  } finally {
-    lines.close()
-  }
 }

@@ -18,24 +18,32 @@ export interface Context {
   readonly inventory: Inventory
   readonly lab: LabState | undefined
   readonly targetOf: (host: Host) => Target
+  /** What must not be seen. Secrets join when they are read, the sudo password when it is typed. */
+  readonly secrets: Secret[]
 }
 
 /** The inventory, and with --lab the twin that this process is inside of. */
 export async function openContext(o: CommonOptions, lab: LabState | undefined): Promise<Context> {
   const { loadInventory } = await import('../inventory/load.ts')
+  const varNames = async (): Promise<ReadonlySet<string>> => {
+    const { hosts } = await loadInventory(resolve(o.inventory))
+    return new Set([...hosts.values()].flatMap(host => Object.keys(host.vars)))
+  }
   const extra = o.extraVars?.length
-    ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars])
+    ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars], varNames)
     : {}
   const loaded = await loadInventory(resolve(o.inventory), {
     extraVars: { ...lab?.vars, ...extra },
   })
   const made = extra['hypervisor_vms'] ?? lab?.made
   const inventory = lab ? await asInLab(loaded, lab, Array.isArray(made) ? made : []) : loaded
-  const password = askOnce(o.askBecomePass ?? false)
+  const secrets: Secret[] = []
+  const password = askOnce(o.askBecomePass ?? false, secrets)
   const known = inventory.knownHostsFile
   return {
     inventory,
     lab,
+    secrets,
     targetOf: host =>
       lab
         ? labTarget(host, lab, known)
@@ -102,24 +110,33 @@ const labTarget = (host: Host, { ssh, hosts }: LabState, known: string): Target 
   useSshConfig: false,
 })
 
-/** -K: the sudo password, asked for once and only when a host wants it. */
-function askOnce(allowed: boolean): Target['sudoPassword'] {
+/** -K: the sudo password, asked for once and only when a host wants it; then it is one of the `secrets`. */
+function askOnce(allowed: boolean, secrets: Secret[]): Target['sudoPassword'] {
   if (!allowed) return undefined
-  let answer: Promise<string> | undefined
-  return () => (answer ??= import('../secrets/prompt.ts').then(p => p.askHidden('sudo password: ')))
+  const asked = async (): Promise<Secret> => {
+    const [{ askHidden }, { Secret }] = await Promise.all([
+      import('../secrets/prompt.ts'),
+      import('../secrets/secret.ts'),
+    ])
+    const password = new Secret(await askHidden('sudo password: '), 'the sudo password')
+    secrets.push(password)
+    return password
+  }
+  let answer: Promise<Secret> | undefined
+  return () => (answer ??= asked())
 }
 
-/** The inventory with the secrets that these hosts' variables refer to, and those secrets for redaction. */
+/** The inventory with the secrets that these hosts' variables refer to; they join the context's. */
 export async function withSecrets(
   context: Context,
   hosts: ReadonlySet<string>,
   keys: ReadonlySet<string>,
   o: CommonOptions,
-): Promise<{ inventory: Inventory; secrets: readonly Secret[] }> {
+): Promise<Inventory> {
   const { secretRefs, resolveSecrets } = await import('../inventory/secrets.ts')
   const needed = onlyVars(context.inventory, hosts, keys)
   const refs = secretRefs(needed)
-  if (refs.length === 0) return { inventory: context.inventory, secrets: [] }
+  if (refs.length === 0) return context.inventory
   const values = context.lab
     ? await labSecrets(
         context.lab,
@@ -142,7 +159,8 @@ export async function withSecrets(
     },
     hosts,
   )
-  return { inventory: resolved, secrets: [...used.values()] }
+  context.secrets.push(...used.values())
+  return resolved
 }
 
 /** The inventory in which hosts have only the variables that count: nobody is asked for a secret that is not used. */

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { cleanLine } from '../report/sanitise.ts'
+import { pad } from '../report/width.ts'
 import { loadRole, loadRoles, roleFiles } from './load.ts'
 
 interface JsonSchema {
@@ -17,7 +19,7 @@ interface JsonSchema {
 export async function docCommand(name: string | undefined, inventory: string): Promise<string> {
   if (name === undefined) {
     const roles = await loadRoles(inventory)
-    return roles.map(r => `${r.name.padEnd(20)} ${r.summary}`).join('\n')
+    return roles.map(r => `${pad(cleanLine(r.name), 20)} ${cleanLine(r.summary)}`).join('\n')
   }
   const role = await loadRole(name, inventory)
   const { z } = await import('zod')

@@ -10,6 +10,7 @@ import {
 import { portsOf, rulesOf, type Firewall, type Packet, type RuleSet } from '../firewall/rules.ts'
 import { locateVar } from '../inventory/role-vars.ts'
 import type { Inventory } from '../inventory/types.ts'
+import { safeJson } from '../report/sanitise.ts'
 import { openContext } from './context.ts'
 import { loadRole } from './load.ts'
 
@@ -137,7 +138,7 @@ function text(
 }
 
 const json = ({ packet, steps, verdict }: Explanation, where: Place): string =>
-  JSON.stringify(
+  safeJson(
     {
       ...packet,
       verdict: VERDICTS[verdict],
@@ -151,6 +152,5 @@ const json = ({ packet, steps, verdict }: Explanation, where: Place): string =>
         from: step.masqueraded,
       })),
     },
-    undefined,
     2,
   )

@@ -1,5 +1,7 @@
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
+import { cleanLine, safeJson } from '../report/sanitise.ts'
+import { pad, width } from '../report/width.ts'
 
 export interface HostsOptions {
   readonly inventory: Inventory
@@ -13,7 +15,7 @@ export interface HostsOptions {
  */
 export function hosts({ inventory, pattern, json }: HostsOptions): string {
   const found = matchHosts(inventory, pattern)
-  if (json) return JSON.stringify(found, undefined, 2)
+  if (json) return safeJson(found, 2)
   const [only, ...others] = found
   if (only === undefined) return `no host matches ${pattern}`
   return others.length === 0 ? details(only) : table(found.map(row))
@@ -44,10 +46,7 @@ function details(host: Host): string {
     ]),
     ['VM of', host.vmOn ?? ''],
     ['groups', host.groups.join(' ')],
-    ...Object.entries(host.vars).map(([name, value]): [string, string] => [
-      name,
-      JSON.stringify(value),
-    ]),
+    ...Object.entries(host.vars).map(([name, value]): [string, string] => [name, safeJson(value)]),
   ]
   return [host.name, table(facts.filter(([, text]) => text !== '').map(f => ['', ...f]))].join('\n')
 }
@@ -61,14 +60,15 @@ const memory = (megabytes: number): string =>
 const rootDisk = (host: Host): string =>
   host.rootDiskGb === undefined ? '' : `root disk ${host.rootDiskGb} GB`
 
-function table(rows: readonly (readonly string[])[]): string {
+function table(raw: readonly (readonly string[])[]): string {
+  const rows = raw.map(cells => cells.map(cleanLine))
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map(cells => cells[column]?.length ?? 0)),
+    Math.max(...rows.map(cells => width(cells[column] ?? ''))),
   )
   return rows
     .map(cells =>
       cells
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .map((cell, column) => pad(cell, widths[column] ?? 0))
         .join('  ')
         .trimEnd(),
     )

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../errors.ts'
 import { loadInventory } from '../inventory/load.ts'
+import { print, printError, printJson } from './print.ts'
 import { cut, down, heal, kill, shell, stateOf, status, up } from '../lab/index.ts'
 
 /** Help of `fmc lab`. */
@@ -38,16 +39,12 @@ const parse = (argv: readonly string[]) => {
   }
 }
 
-const say = (text: string): void => {
-  process.stderr.write(`${text}\n`)
-}
-
 /** `fmc lab …`; argv without `lab`. Returns the exit code. */
 export async function lab(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv)
   const [command, ...words] = positionals
   if (values.help || command === undefined) {
-    process.stdout.write(LAB_USAGE)
+    print(LAB_USAGE)
     return values.help ? 0 : 1
   }
   if (command === 'up') return bringUp(values, words)
@@ -73,9 +70,9 @@ const bringUp = async (options: Options, words: readonly string[]): Promise<numb
     yes,
     vm: options.vm?.split(',').filter(Boolean),
     hosts: named.length > 0 ? named : undefined,
-    log: say,
+    log: printError,
   })
-  for (const { role, why } of state.skippedRoles) say(`role ${role} will be skipped: ${why}`)
+  for (const { role, why } of state.skippedRoles) printError(`role ${role} will be skipped: ${why}`)
   return 0
 }
 
@@ -90,7 +87,7 @@ const printStatus = async (options: Options): Promise<number> => {
   const hosts = await status(state)
   if (options.json) {
     const list = hosts.map(({ host, state: now }) => ({ ...host, state: now }))
-    process.stdout.write(`${JSON.stringify({ ...state, hosts: list })}\n`)
+    printJson({ ...state, hosts: list })
     return 0
   }
   const width = Math.max(...hosts.map(({ host }) => host.name.length))
@@ -119,6 +116,6 @@ const printStatus = async (options: Options): Promise<number> => {
     ...(notes.length > 0 ? ['', 'What is not the real thing:', ...notes] : []),
     ...(skipped.length > 0 ? ['', 'Roles left out:', ...skipped] : []),
   ]
-  process.stdout.write(`${parts.join('\n')}\n`)
+  print(parts.join('\n'))
   return 0
 }

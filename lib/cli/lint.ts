@@ -2,6 +2,7 @@ import { EXIT } from '../errors.ts'
 import { lint, type LintOptions, type Problem } from '../inventory/lint.ts'
 import { formatProblem } from '../inventory/problem.ts'
 import type { RoleVarsInfo } from '../inventory/role-vars.ts'
+import { safeJson } from '../report/sanitise.ts'
 
 /** `fmc lint`: `text` ends without a newline. Exit code 1 with errors, 0 with warnings alone. */
 export async function lintCommand(
@@ -10,7 +11,7 @@ export async function lintCommand(
   const problems = await lint(options.file, options)
   const errors = problems.filter(problem => problem.severity === 'error').length
   const text = options.json
-    ? JSON.stringify(problems, undefined, 2)
+    ? safeJson(problems, 2)
     : [...problems.map(formatProblem), summary(options.file, errors, problems.length)].join('\n')
   return { text, exitCode: errors > 0 ? EXIT.usage : EXIT.ok, problems }
 }
@@ -27,5 +28,5 @@ export async function lintSchema(
   roles: readonly Pick<RoleVarsInfo, 'role' | 'vars'>[] = [],
 ): Promise<string> {
   const { inventoryJsonSchema } = await import('../inventory/schema.ts')
-  return `${JSON.stringify(inventoryJsonSchema(roles), undefined, 2)}\n`
+  return `${safeJson(inventoryJsonSchema(roles), 2)}\n`
 }

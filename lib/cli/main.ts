@@ -3,13 +3,11 @@ import { EXIT, FmcError, UsageError } from '../errors.ts'
 import type { ExplainOptions } from './firewall.ts'
 import type { ImportOptions } from './import.ts'
 import type { PlayOptions } from './play.ts'
+import { ignoreClosedReaders, print, printError, printFile } from './print.ts'
 import type { AdHocOptions } from './run.ts'
 import type { ClientOptions } from './wireguard.ts'
 
 declare const FMC_VERSION: string
-
-const print = (text: string): void =>
-  void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 
 const inventoryOption = (): Option =>
   new Option('-i, --inventory <file>', 'inventory file').default('inventory.yaml')
@@ -72,14 +70,13 @@ async function maybeInLab(o: LabFlags, work: () => Promise<number>): Promise<num
     inventory: o.inventory,
     vm: o.vm,
     yes: o.yes ?? false,
-    say: text => process.stderr.write(`${text}\n`),
+    say: printError,
   })
 }
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that closes its end (`| head`) is no error of ours; reports stop writing by themselves.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  ignoreClosedReaders()
   let code: number = EXIT.ok
   const set = async (result: Promise<number>): Promise<void> => {
     code = await result
@@ -96,16 +93,18 @@ export async function main(argv: readonly string[]): Promise<number> {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof FmcError) {
-    process.stderr.write(
-      `fmc: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`,
-    )
+    printError(`fmc: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`)
     return error.exitCode
   }
-  process.stderr.write(
-    `fmc: this is a bug in fmc\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  printError(
+    `fmc: this is a bug in fmc\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
   )
   return EXIT.failed
 }
+
+/** What was given to an option that does not exist may be a secret: "--password=…". */
+const withoutValues = (text: string): string =>
+  text.replace(/(unknown option '[^'=]*=)[^]*?'(?=\n|$)/, "$1…'")
 
 function build(set: (result: Promise<number>) => Promise<void>): Command {
   const program = new Command('fmc')
@@ -113,6 +112,11 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
       'Brings hosts to a declared state over SSH, and says beforehand exactly what would change.',
     )
     .version(FMC_VERSION)
+    .configureOutput({
+      writeOut: print,
+      writeErr: printError,
+      outputError: (text, write) => write(withoutValues(text)),
+    })
     .exitOverride()
     .enablePositionalOptions()
     .showSuggestionAfterError()
@@ -282,8 +286,8 @@ async function importInventory(from: string, file: string, o: ImportOptions): Pr
   if (from !== 'ansible')
     throw new UsageError(`fmc cannot import from ${from}`, { hint: 'fmc import ansible FILE' })
   const { text, report, exitCode } = await (await import('./import.ts')).importAnsible(file, o)
-  if (text !== '') print(text)
-  process.stderr.write(`${report}\n`)
+  if (text !== '') printFile(text)
+  printError(report)
   return exitCode
 }
 

@@ -1,10 +1,17 @@
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { userDir } from '../cache-dir.ts'
+import { UsageError } from '../errors.ts'
 
 /** What fmc takes from hosts for good (snapshots, tokens: secrets), by domain: $XDG_STATE_HOME, else ~/.local/state. */
-export const keepDir = (domain: string): string =>
-  join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'fmc', domain)
+export function keepDir(domain: string): string {
+  const state = userDir('XDG_STATE_HOME', join('.local', 'state'))
+  if (state === undefined)
+    throw new UsageError('there is no home directory to keep snapshots and tokens in', {
+      hint: 'export HOME=/root   # or XDG_STATE_HOME',
+    })
+  return join(state, 'fmc', domain)
+}
 
 /** The project's root, from the bundle (dist) and from the sources (lib/cli). */
 export const packageRoot = (): string => {
@@ -13,15 +20,10 @@ export const packageRoot = (): string => {
   return dir
 }
 
-/** The first directory that has the file: the inventory's, the current one, fmc's own. */
-export const findFile = (inventoryFile: string, relative: string): string | undefined =>
-  [dirname(resolve(inventoryFile)), process.cwd(), packageRoot()]
-    .map(dir => join(dir, relative))
-    .find(path => existsSync(path))
-
-/** Directories in which playbooks and roles are looked for. */
+/**
+ * Directories in which playbooks and roles are looked for: the project's, which is the inventory's directory, and fmc's own.
+ * Never the current directory: it may be anybody's.
+ */
 export const searchDirs = (inventoryFile: string, kind: 'playbooks' | 'roles'): string[] => [
-  ...new Set(
-    [dirname(resolve(inventoryFile)), process.cwd(), packageRoot()].map(dir => join(dir, kind)),
-  ),
+  ...new Set([dirname(resolve(inventoryFile)), packageRoot()].map(dir => join(dir, kind))),
 ]

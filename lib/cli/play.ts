@@ -10,6 +10,7 @@ import { insideLab, PASSED_ON } from './enter-lab.ts'
 import { confirmed } from './confirm.ts'
 import { loadPlaybook, loadRole } from './load.ts'
 import { keepDir } from './paths.ts'
+import { isTerminal, printError, reportTarget } from './print.ts'
 
 declare const FMC_VERSION: string
 
@@ -89,7 +90,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   await confirmed(book, context.inventory, hosts, dryRun)
   const names = new Set(first.flat().flatMap(p => p.hosts.map(h => h.name)))
   const keys = new Set(first.flat().flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
-  const { inventory, secrets } = await withSecrets(context, names, keys, o)
+  const inventory = await withSecrets(context, names, keys, o)
   const stages = select(inventory, book, selection)
   // A lab's jobs go with it: what its hosts had done, those of the next one have not.
   const journal = new Journal(lab?.dir ?? cacheDir(), [
@@ -117,7 +118,12 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       text: `goes on with the same command of ${new Date(unfinished).toISOString()}, which did not end well: reboots and snapshots made since then count (begin anew: rm ${journal.file})`,
     })
   const changes = !dryRun && book.readOnly !== true
-  if (changes) journal.begin(begun)
+  if (changes && !journal.begin(begun))
+    report.on({
+      type: 'note',
+      level: 'warning',
+      text: `${journal.file} cannot be written: if this run is interrupted, the next one will not know which reboots and snapshots were made`,
+    })
   try {
     const code = await run({
       inventory,
@@ -134,7 +140,7 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
       lab: lab !== undefined,
       pendingIsError: o.exitCode ?? false,
       artifactsDir: o.artifacts ?? process.env['FMC_ARTIFACTS'],
-      secrets,
+      secrets: context.secrets,
       stop: signals.stop,
       kill: signals.kill,
       openSession,
@@ -162,13 +168,9 @@ function checkHosts({ name, hosts: wanted }: Playbook, hosts: readonly Host[]): 
 
 async function openReport(o: PlayOptions) {
   const { createReport } = await import('../report/index.ts')
-  const kind = o.output ?? (process.stdout.isTTY ? 'tty' : 'plain')
+  const kind = o.output ?? (isTerminal() ? 'tty' : 'plain')
   return createReport(kind, {
-    stdout: process.stdout,
-    stderr: process.stderr,
-    color: process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
-    columns: process.stdout.columns || 80,
-    rows: process.stdout.rows || 24,
+    ...reportTarget(),
     diff: o.diff ?? false,
     verbose: o.verbose ?? false,
   })
@@ -185,7 +187,7 @@ function listen(): { stop: AbortSignal; kill: AbortSignal; off: () => void } {
     else own++
     if (Math.max(own, passedOn) > 1) kill.abort()
     else if (!stop.signal.aborted) {
-      process.stderr.write('\nstopping after the running tasks; press Ctrl-C again to end them\n')
+      printError('\nstopping after the running tasks; press Ctrl-C again to end them')
       stop.abort()
     }
   }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
-import { suggestion } from '../inventory/nearest.ts'
+import { nearest } from '../inventory/nearest.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import { seal, type Lock } from '../secrets/age.ts'
 import {
@@ -17,6 +16,7 @@ import { editFile, withScratch } from '../secrets/scratch.ts'
 import type { Secret } from '../secrets/secret.ts'
 import { openStore, passphrase, replaceFile, saveStore } from '../secrets/store.ts'
 import type { KeyOptions } from '../secrets/store.ts'
+import { askLine, print, printError } from './print.ts'
 
 /** What the command needs of the world; processIo() is the real one. */
 export interface SecretsIo {
@@ -36,14 +36,12 @@ export const processIo = (secretsFile: SecretsIo['secretsFile']): SecretsIo => (
   secretsFile,
   stdin: process.stdin,
   env: process.env,
-  out: line => process.stdout.write(`${line}\n`),
-  say: line => process.stderr.write(`${line}\n`),
+  out: print,
+  say: printError,
   askHidden,
   confirm: async question => {
     if (!process.stdin.isTTY) return false
-    const lines = createInterface({ input: process.stdin, output: process.stderr })
-    const answer = await lines.question(`${question} [Y/n] `).finally(() => lines.close())
-    return /^(y|yes|)$/i.test(answer.trim())
+    return /^(y|yes|)$/i.test((await askLine(`${question} [Y/n]:`)).trim())
   },
 })
 
@@ -93,10 +91,7 @@ export const secrets = async (argv: readonly string[], io: SecretsIo): Promise<n
     return values.help === true ? EXIT.ok : EXIT.usage
   }
   const command = commands[verb]
-  if (!command)
-    throw new UsageError(`unknown command: fmc secrets ${verb}`, {
-      hint: suggestion(verb, Object.keys(commands)),
-    })
+  if (!command) throw unknownCommand(verb)
   if (args.length > (verb === 'set' ? 1 : 0))
     throw new UsageError(`fmc secrets ${verb}: too many arguments`, {
       hint: verb === 'set' ? 'the value is typed or comes on stdin, never in argv' : undefined,
@@ -114,6 +109,14 @@ export const secrets = async (argv: readonly string[], io: SecretsIo): Promise<n
     env: io.env,
   })
   return EXIT.ok
+}
+
+/** What is not nearly a command may be a value, as in `fmc secrets name=value`. */
+const unknownCommand = (verb: string): UsageError => {
+  const near = nearest(verb, Object.keys(commands))
+  return near === undefined
+    ? new UsageError('unknown command of fmc secrets', { hint: 'fmc secrets --help' })
+    : new UsageError(`unknown command: fmc secrets ${verb}`, { hint: `did you mean ${near}?` })
 }
 
 const parsed = (argv: readonly string[]) => {

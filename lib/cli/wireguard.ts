@@ -5,6 +5,7 @@ import type { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { openContext, withSecrets, type CommonOptions, type Context } from './context.ts'
 import { insideLab } from './enter-lab.ts'
+import { isTerminal, printError, printFile, printPicture } from './print.ts'
 
 export interface ClientOptions extends CommonOptions {
   readonly network?: string
@@ -41,7 +42,7 @@ export async function clientCommand(name: string, o: ClientOptions): Promise<num
   const [network, hub] = hubOf(context.inventory, o.network)
   const { vars } = await loadRole('wireguard', o.inventory)
   const keys = new Set(Object.keys(vars.shape))
-  const { inventory } = await withSecrets(context, new Set([hub.name]), keys, o)
+  const inventory = await withSecrets(context, new Set([hub.name]), keys, o)
   const make = await loadPart<MakeClient>('wireguard', 'client.ts', o.inventory)
   const client = make({
     inventory,
@@ -54,8 +55,8 @@ export async function clientCommand(name: string, o: ClientOptions): Promise<num
   const key = o.hubKey ?? (await askHub(context, hub, client.hubDevice))
   await give(client.config(key).reveal(), o)
   if (client.declare !== undefined)
-    process.stderr.write(
-      `\nThe hub lets it in with this entry of wireguard_peers of ${hub.name}, and fmc role wireguard ${hub.name}:\n  ${client.declare}\n`,
+    printError(
+      `\nThe hub lets it in with this entry of wireguard_peers of ${hub.name}, and fmc role wireguard ${hub.name}:\n  ${client.declare}`,
     )
   return EXIT.ok
 }
@@ -89,12 +90,12 @@ async function askHub(context: Context, hub: Host, device: string): Promise<stri
 }
 
 async function give(text: string, { out, qr }: ClientOptions): Promise<void> {
-  if (out === undefined) process.stdout.write(text)
+  if (out === undefined) printFile(text)
   else {
     const { createFile } = await import('../secrets/store.ts')
     await createFile(out, text)
   }
-  if (qr ?? (out === undefined && process.stdout.isTTY)) process.stdout.write(await qrCode(text))
+  if (qr ?? (out === undefined && isTerminal())) printPicture(await qrCode(text))
 }
 
 /** White on black whatever the terminal's colours are: cameras want it so. */

@@ -5,7 +5,7 @@ import type { Host } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { OpenSession, Session, Target } from '../ssh/types.ts'
 import { marksOf } from './handlers.ts'
-import { HostRun, type Ways } from './host-run.ts'
+import { HostRun, PROBE_TIMEOUT_MS, type Ways } from './host-run.ts'
 import { lockScript, type LockKind } from './lock.ts'
 import { Questions } from './questions.ts'
 
@@ -40,15 +40,17 @@ export async function connect(
   const { session, first: answer } = await o.openSession(
     o.targetOf(host),
     `${script}\n${questions.script}`,
+    { timeoutMs: PROBE_TIMEOUT_MS, maxBytes: LOCK_BYTES + questions.maxBytes },
   )
   try {
     // A remembered question that takes too long or says too much costs time, never a run.
     const output = await answer?.catch((error: unknown) => {
-      if (error instanceof TaskError && remembered.length > 0) return session.run(script)
+      if (error instanceof TaskError && remembered.length > 0)
+        return session.run(script, LOCK_ANSWER)
       throw error
     })
     if (!output) throw new Error('the host did not answer')
-    const { error, rest } = read(output.stdout)
+    const { error, rest } = read(output.stdout, session.word)
     if (error) throw error
     const run = new HostRun(
       host,
@@ -56,13 +58,17 @@ export async function connect(
       o.secrets,
       waysTo(o.openSession, o.targetOf(host), signed),
     )
-    run.learnIfSound(() => questions.parse({ ...output, stdout: rest }))
+    run.learnIfSound(() => questions.parse({ ...output, stdout: rest }, session.word))
     return { run, save: () => memory.save([...run.asked.values()], remembered) }
   } catch (error) {
     session.close()
     throw error
   }
 }
+
+/** Most that a host says to the request for its lock: who holds it, and what they wrote there. */
+const LOCK_BYTES = 64 * 1024
+const LOCK_ANSWER = { timeoutMs: PROBE_TIMEOUT_MS, maxBytes: LOCK_BYTES, marked: true }
 
 const signature = ({ command, dryRun }: ConnectOptions): string =>
   `${userInfo().username}@${hostname()} pid ${process.pid} since ${new Date().toISOString()} (${command}${dryRun ? ', a dry run' : ''})`
@@ -83,11 +89,13 @@ const waysTo = (
       const session = await beside()
       try {
         // The lock comes last: the session that the old system has not ended yet may still hold it.
-        const { stdout: boot } = await session.run('cat /proc/sys/kernel/random/boot_id')
+        const { stdout: boot } = await session.run('cat /proc/sys/kernel/random/boot_id', {
+          maxBytes: 1024,
+        })
         if (boot.trim() === notBoot)
           throw new UnreachableError(`${target.name}: it has not shut down yet`)
         const { script, read } = signed()
-        const { error } = read((await session.run(script)).stdout)
+        const { error } = read((await session.run(script, LOCK_ANSWER)).stdout, session.word)
         if (error) throw error
         return session
       } catch (error) {

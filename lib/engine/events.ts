@@ -133,4 +133,8 @@ export type Event =
       readonly exitCode: number
       /** Hosts that did not exist when they were planned. */
       readonly new?: readonly string[]
+      /** Hosts that somebody else works on: because of them nothing was changed on any host. */
+      readonly locked?: readonly string[]
+      /** How many planned changes were not made because of that, by host. Comes with `locked`. */
+      readonly undone?: Readonly<Record<string, number>>
     } & Counts)

@@ -31,8 +31,8 @@ const SETTLE_MS = 700
 export class Fleet {
   /** In inventory order. */
   readonly hosts: readonly Host[]
-  /** Somebody else works on a host: nothing may be changed anywhere. */
-  locked = false
+  /** Hosts that somebody else works on: because of them nothing may be changed anywhere. */
+  readonly locked: string[] = []
   /** Which hosts will be made by others. */
   readonly arrivals: Arrivals
   readonly #o: RunOptions
@@ -243,7 +243,7 @@ export class Fleet {
 
   #failed(host: Host, error: unknown): void {
     this.bury(host)
-    if (error instanceof LockedError) this.locked = true
+    if (error instanceof LockedError) this.locked.push(host.name)
     if (this.#o.stop.aborted && isAbort(error)) return
     const cause = error instanceof Error ? error : new Error(String(error))
     const known = cause instanceof FmcError

@@ -1,18 +1,26 @@
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskError, UnreachableError } from '../errors.ts'
-import { batch, keyOf, type Facts, type FamilyName, type Query } from '../facts/index.ts'
+import {
+  batch,
+  keyOf,
+  type Batch,
+  type Facts,
+  type FamilyName,
+  type Query,
+} from '../facts/index.ts'
 import { GarbledProbe } from '../facts/family.ts'
 import type { Host } from '../inventory/types.ts'
-import type { PlannedChange } from '../resources/scope.ts'
+import type { PlannedChange, TakeLimits } from '../resources/scope.ts'
 import { redact } from '../secrets/redact.ts'
 import { reveal, type Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { download } from '../ssh/download.ts'
 import type { Output, Session } from '../ssh/types.ts'
+import { takenFiles } from './taken.ts'
 
 /** A probe that takes longer is broken. */
-const PROBE_TIMEOUT_MS = 120_000
+export const PROBE_TIMEOUT_MS = 120_000
 /** Of a change that names none. */
 const DEFAULT_TIMEOUT_MS = 600_000
 /** For the order to reboot, and between two attempts to connect again. */
@@ -20,6 +28,8 @@ const ORDER_TIMEOUT_MS = 60_000
 const RETRY_MS = 500
 /** A session that does not answer to nothing at all within this time has not survived what was done to the network. */
 const SIGN_OF_LIFE_MS = 5_000
+/** What is kept of the output of a change: long, so that a secret in it is found before it is shortened. */
+const KEPT_BYTES = 1024 * 1024
 /** Characters of a failed command's output that are told. */
 const SHOWN = 4000
 
@@ -123,11 +133,19 @@ export class HostRun {
     if (likely.length === 0) return
     const questions = batch(likely)
     try {
-      const output = await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })
-      this.learnIfSound(() => questions.parse(output))
+      const parse = await this.#asked(questions)
+      this.learnIfSound(parse)
     } catch (error) {
       if (!(error instanceof TaskError)) throw error // else whoever needs one of them asks again
     }
+  }
+
+  /** Asks the host; the function gives the facts, or throws GarbledProbe. */
+  async #asked({ script, parse, maxBytes }: Batch): Promise<() => ReadonlyMap<string, unknown>> {
+    const { word } = this.session
+    const timeoutMs = PROBE_TIMEOUT_MS
+    const output = await this.session.run(script, { timeoutMs, maxBytes, marked: true })
+    return () => parse(output, word)
   }
 
   async #flush(): Promise<void> {
@@ -155,11 +173,11 @@ export class HostRun {
     if (queries.length === 0) return
     const questions = batch(queries)
     try {
-      this.learn(
-        questions.parse(await this.session.run(questions.script, { timeoutMs: PROBE_TIMEOUT_MS })),
-      )
+      const parse = await this.#asked(questions)
+      this.learn(parse())
     } catch (error) {
-      if (error instanceof GarbledProbe) throw new TaskError(error.message, { cause: error })
+      if (error instanceof GarbledProbe)
+        throw new TaskError(error.told(text => redact(text, this.#secrets)))
       if (error instanceof TaskError) throw this.#unanswered(queries, error)
       throw error
     }
@@ -181,7 +199,7 @@ export class HostRun {
     const result = await (
       changes.some(c => c.reboots)
         ? this.#reboot(how, timeoutMs)
-        : this.session.run(how, { timeoutMs })
+        : this.session.run(how, { timeoutMs, lastBytes: KEPT_BYTES })
     )
       .catch((error: unknown) => {
         if (!(error instanceof TaskError)) throw error
@@ -202,8 +220,12 @@ export class HostRun {
     })
   }
 
-  /** Runs a script that prints absolute paths, and copies these files into a directory of the controller. */
-  async take(script: string, into: string, timeoutMs: number): Promise<void> {
+  /** Runs a script that prints absolute paths, and copies these files into a directory of the controller. Throws TaskError. */
+  async take(
+    script: string,
+    into: string,
+    { timeoutMs, maxBytes, maxFiles }: TakeLimits,
+  ): Promise<void> {
     this.touched = true
     this.forget()
     const { code, stdout, stderr } = await this.session.run(
@@ -215,11 +237,9 @@ export class HostRun {
       throw new TaskError(`exit code ${code}${said ? `: ${said.split('\n').at(-1) ?? ''}` : ''}`, {
         output: said,
       })
-    const paths = stdout.split('\n').filter(Boolean)
-    const wrong = paths.find(p => !p.startsWith('/') || p.endsWith('/'))
-    if (paths.length === 0 || wrong !== undefined)
-      throw new TaskError(`the script named no file to take: ${JSON.stringify(wrong ?? '')}`)
-    for (const path of paths) await download(this.session, path, join(into, basename(path)))
+    let left = maxBytes
+    for (const { path, name } of takenFiles(stdout, maxFiles))
+      left -= await download(this.session, path, join(into, name), left)
   }
 
   /** Runs a script over a connection of its own; afterwards the run's session is alive, too. Throws UnreachableError, TaskError. */
@@ -256,10 +276,12 @@ while [ $i -lt 50 ] && kill -0 ${shellPid}; do i=$((i + 1)); sleep 0.1; done`)
 
   /** The script's result if it fails; else waits until the host answers with another boot id. */
   async #reboot(script: string, timeoutMs: number): Promise<Output> {
-    const { stdout: boot } = await this.session.run('cat /proc/sys/kernel/random/boot_id')
+    const { stdout: boot } = await this.session.run('cat /proc/sys/kernel/random/boot_id', {
+      maxBytes: 1024,
+    })
     const done = { code: 0, stdout: '', stderr: '' }
     const result = await this.session
-      .run(script, { timeoutMs: ORDER_TIMEOUT_MS })
+      .run(script, { timeoutMs: ORDER_TIMEOUT_MS, lastBytes: KEPT_BYTES })
       .catch((error: unknown) => {
         if (error instanceof UnreachableError) return done
         throw error

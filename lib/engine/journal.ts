@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { readCached, writeCached } from '../cache-dir.ts'
 
 /** An interrupted job is gone on with for so long; later the same command is a new job. */
 const KEPT_MS = 12 * 3600 * 1000
@@ -19,17 +20,22 @@ export class Journal {
 
   /** When the job that is not finished began, in ms since 1970; undefined: this is a new one. */
   unfinished(now = Date.now()): number | undefined {
-    if (!existsSync(this.file)) return undefined
-    const time = Number(readFileSync(this.file, 'utf8').trim())
+    const text = readCached(this.file)?.trim() ?? ''
+    const time = /^\d{1,16}$/.test(text) ? Number(text) : 0
     return time > 0 && time <= now && now - time < KEPT_MS ? time : undefined
   }
 
-  begin(time: number): void {
-    mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 })
-    writeFileSync(this.file, `${time}\n`, { mode: 0o600 })
+  /** False: it could not be written down, so a run after an interruption will take the job for a new one. */
+  begin(time: number): boolean {
+    return writeCached(this.file, `${time}\n`)
   }
 
+  /** Where it cannot be removed it was not written either, or ends by itself after twelve hours. */
   end(): void {
-    rmSync(this.file, { force: true })
+    try {
+      rmSync(this.file, { force: true })
+    } catch {
+      // A read-only cache.
+    }
   }
 }

@@ -52,6 +52,7 @@ const nobody = ({ name, address }: Host, why: string): Session => {
   return {
     target: { name, address, port: 22, user: 'root', sudo: false },
     trips: 0,
+    word: '',
     shellPid: 0,
     lost: false,
     run: none,

@@ -191,6 +191,30 @@ export class Planner {
       for (const host of selected.hosts) this.show(selected, host)
   }
 
+  /** Of a plan that nobody will carry out: what failed in it. */
+  showFailed(): void {
+    for (const selected of this.#o.stages.flat())
+      for (const host of selected.hosts)
+        for (const records of this.of(selected, host).values())
+          this.showRecords(
+            selected,
+            host,
+            records.filter(r => r.error),
+          )
+  }
+
+  /** How many changes are planned on each host; hosts without any are left out. */
+  planned(): (readonly [host: string, changes: number])[] {
+    return this.#fleet.hosts.flatMap(host => {
+      const records = this.#o.stages
+        .flat()
+        .filter(p => p.hosts.includes(host))
+        .flatMap(p => [...this.of(p, host).values()].flat())
+      const changes = records.filter(r => r.changes.length > 0 && !r.error).length
+      return changes === 0 ? [] : [[host.name, changes] as const]
+    })
+  }
+
   show(selected: SelectedPlay, host: Host): void {
     for (const records of this.of(selected, host).values())
       this.showRecords(selected, host, records)

@@ -54,6 +54,10 @@ export class Recap {
     pendingIsError: boolean
     /** Something went wrong that is no host's failure. */
     failed: boolean
+    /** Hosts that somebody else works on. */
+    locked: readonly string[]
+    /** Planned changes that were not made because of them, by host. */
+    undone: readonly (readonly [host: string, changes: number])[]
     /** Of a run that ends with a page. */
     page?: Page | undefined
     readOnly?: boolean
@@ -63,7 +67,7 @@ export class Recap {
       o.page?.findings.some(f => f.level === 'broken' || f.level === 'degraded') ?? false
     const exitCode = o.interrupted
       ? EXIT.interrupted
-      : (total.failed > 0 && !o.readOnly) || o.failed || wrong
+      : (total.failed > 0 && !o.readOnly) || o.failed || o.locked.length > 0 || wrong
         ? EXIT.failed
         : total.unreachable > 0 && !o.readOnly
           ? EXIT.unreachable
@@ -80,6 +84,7 @@ export class Recap {
       ...(this.#new.size === 0
         ? {}
         : { new: [...this.#hosts.keys()].filter(h => this.#new.has(h)) }),
+      ...(o.locked.length === 0 ? {} : { locked: o.locked, undone: Object.fromEntries(o.undone) }),
     }
   }
 }

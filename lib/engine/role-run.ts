@@ -197,7 +197,7 @@ export class RoleRun implements Scope {
       const result = await body({
         execute: (changes, notify) =>
           this.#write(changes, this.#quiet ? '' : markScript(this.role, notify)),
-        take: (script, into, ms) => this.#run.take(script, into, ms),
+        take: (script, into, limits) => this.#run.take(script, into, limits),
         anew: (script, ms) => this.#run.anew(script, ms),
         progress: text => this.#o.around.working(this.host.name, this.role, id, text),
       })

@@ -26,7 +26,8 @@ export async function run(o: RunOptions): Promise<number> {
   try {
     await pass('plan', emit, () => planner.planAll())
     if (o.dryRun || o.readOnly) planner.showAll()
-    else if (!fleet.locked && !interrupted()) {
+    else if (fleet.locked.length > 0) planner.showFailed()
+    else if (!interrupted()) {
       const applier = new Applier(o, fleet, planner, emit)
       await pass('apply', emit, () => applier.applyAll())
       if (fleet.touched.length > 0 && !interrupted())
@@ -44,7 +45,9 @@ export async function run(o: RunOptions): Promise<number> {
     seconds,
     interrupted: o.stop.aborted,
     pendingIsError: o.pendingIsError,
-    failed: fleet.locked || strays.any(),
+    failed: strays.any(),
+    locked: fleet.locked,
+    undone: o.dryRun || fleet.locked.length === 0 ? [] : planner.planned(),
     page,
     readOnly: o.readOnly && page !== undefined,
   })

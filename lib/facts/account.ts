@@ -8,6 +8,12 @@ export interface UserFact {
   readonly shell: string
 }
 
+/** A user's or group's number: 32 bits (credentials(7)). */
+const id = (family: string, text = ''): number => {
+  if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) throw new GarbledProbe(family, text)
+  return Number(text)
+}
+
 /** getent exits 2 when a key is missing (getent(1)); its lines have as many colons as the database's format. */
 function entries<T>(
   family: string,
@@ -17,11 +23,12 @@ function entries<T>(
   read: (f: readonly string[]) => T,
 ): (T | null)[] {
   if (code !== 0 && code !== 2) throw new GarbledProbe(family, `getent exit ${code}: ${err || out}`)
+  const asked = new Set(args)
   const found = new Map<string, T>()
   for (const line of wholeLines(family, out)) {
     const f = line.split(':')
-    if (f.length !== fields || !/^\d+$/.test(f[2] ?? '')) throw new GarbledProbe(family, line)
-    if (!args.includes(f[0] ?? '')) throw new GarbledProbe(family, `nobody asked for ${line}`)
+    if (f.length !== fields) throw new GarbledProbe(family, line)
+    if (!asked.has(f[0] ?? '')) throw new GarbledProbe(family, `nobody asked for ${line}`)
     found.set(f[0] ?? '', read(f))
   }
   const all = args.every(name => found.has(name))
@@ -31,11 +38,12 @@ function entries<T>(
 
 /** passwd(5) entry of a user, from any NSS source. */
 export const user: Family<UserFact | null> = {
+  bytes: { each: 16 * 1024 },
   script: args => `getent passwd -- ${quoteAll(args)}`,
   parse: (answer, args) =>
     entries('user', answer, args, 7, f => ({
-      uid: Number(f[2]),
-      gid: Number(f[3]),
+      uid: id('user', f[2]),
+      gid: id('user', f[3]),
       home: f[5] ?? '',
       shell: f[6] ?? '',
     })),
@@ -48,10 +56,11 @@ export interface GroupFact {
 
 /** group(5) entry. */
 export const group: Family<GroupFact | null> = {
+  bytes: { each: 1024 * 1024 },
   script: args => `getent group -- ${quoteAll(args)}`,
   parse: (answer, args) =>
     entries('group', answer, args, 4, f => ({
-      gid: Number(f[2]),
+      gid: id('group', f[2]),
       members: (f[3] ?? '').split(',').filter(Boolean),
     })),
 }

@@ -10,6 +10,7 @@ export interface BootFact {
 
 /** Init's start and now, on the same clock: CLOCK_MONOTONIC (systemd's own time stamps, and /proc/uptime but for a suspend). */
 export const boot: Family<BootFact> = {
+  bytes: { each: 1024 },
   script: () =>
     `read -r i </proc/sys/kernel/random/boot_id; read -r u _ </proc/uptime; printf '%s\\n%s\\n%s\\n' "$i" "$u" "$(systemctl show -p UserspaceTimestampMonotonic)"`,
   parse({ out, err }, args) {

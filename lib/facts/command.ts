@@ -1,4 +1,5 @@
 import { quote } from '../shell/quote.ts'
+import { hideWord } from '../ssh/word.ts'
 import { GarbledProbe, type Family } from './family.ts'
 
 /** An author's own read-only command: each in its own subshell, stdin empty. */
@@ -8,11 +9,12 @@ export interface CommandFact {
   readonly stderr: string
 }
 export const command: Family<CommandFact> = {
+  bytes: { each: 4 * 1024 * 1024 },
   script: (args, spelled) =>
     args
       .map(
         c =>
-          `( exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
+          `( ${hideWord}exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
       )
       .join('\n'),
   parse({ out, err }, args, mark) {
@@ -22,7 +24,7 @@ export const command: Family<CommandFact> = {
       throw new GarbledProbe('command', out)
     return args.map((_, i) => {
       const tail = outs[i + 1] ?? ''
-      const code = /^(\d+)\x1d/.exec(tail)?.[1]
+      const code = /^(\d{1,3})\x1d/.exec(tail)?.[1]
       if (code === undefined) throw new GarbledProbe('command', tail)
       const own = outs[i] ?? ''
       return {

@@ -14,8 +14,13 @@ export interface Answer {
  */
 export interface Family<T> {
   /**
-   * Read-only shell text that answers all `args`. `mark` is unguessable and separates records where needed; `spelled`
-   * is the same mark as printf(1) wants it, so that no listing of processes shows it.
+   * Most bytes that a sound answer has on either stream, generously: for each argument, and `besides` for all. Who says
+   * more is ended (Batch.maxBytes).
+   */
+  readonly bytes: { readonly each: number; readonly besides?: number }
+  /**
+   * Read-only shell text that answers all `args`. `mark` separates records where needed; `spelled` is the
+   * same mark for the format of the shell's own printf: no other process may get it as an argument (lib/ssh/word.ts).
    */
   script(args: readonly string[], spelled: string): string
   /** Files whose bytes the script reads; `reading` (lib/shell/staging.ts) then stands ahead of it. */
@@ -27,13 +32,23 @@ export interface Family<T> {
   parse(answer: Answer, args: readonly string[], mark: string): T[]
 }
 
+const unexpected = (family: string, text: string): string =>
+  `${family}: the host answered something unexpected: ${JSON.stringify(text.slice(0, 200))}`
+
 /** The host answered something that no working probe prints. */
 export class GarbledProbe extends Error {
   override name = 'GarbledProbe'
+  readonly #family: string
+  readonly #text: string
   constructor(family: string, text: string) {
-    super(
-      `${family}: the host answered something unexpected: ${JSON.stringify(text.slice(0, 200))}`,
-    )
+    super(unexpected(family, text))
+    this.#family = family
+    this.#text = text
+  }
+
+  /** The message without what `hide` takes out: before the answer is shortened, for a part of a secret looks like none. */
+  told(hide: (text: string) => string): string {
+    return unexpected(this.#family, hide(this.#text))
   }
 }
 
@@ -61,13 +76,14 @@ export function pathRecords<T>(
   read: (head: string) => T,
 ): (T | null)[] {
   if (code !== 0) throw new GarbledProbe(family, `exit ${code}: ${err || out}`)
+  const asked = new Set(args)
   const seen = new Map<string, T | null>()
   const records = out.split('\0')
   if (records.pop() !== '') throw new GarbledProbe(family, out.slice(-200))
   for (const record of records) {
     const cut = record.indexOf('/')
     const path = record.slice(cut)
-    if (cut < 0 || seen.has(path) || !args.includes(path)) throw new GarbledProbe(family, record)
+    if (cut < 0 || seen.has(path) || !asked.has(path)) throw new GarbledProbe(family, record)
     const head = record.slice(0, cut).trim()
     seen.set(path, head === 'absent' ? null : read(head))
   }

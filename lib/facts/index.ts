@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { reading } from '../shell/staging.ts'
 import type { Output } from '../ssh/types.ts'
+import { mark } from '../ssh/word.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
 import { boot, type BootFact } from './boot.ts'
 import { command, type CommandFact } from './command.ts'
@@ -79,6 +80,8 @@ export interface Query<F extends FamilyName = FamilyName> {
   readonly arg: string
   /** What a freshly installed host would answer, where fresh.ts cannot know: for plans of hosts that are not there yet. */
   readonly whenNew?: Facts[F]
+  /** Most bytes of the answer, where they are more than the family says. */
+  readonly maxBytes?: number
 }
 
 /** `ask('path', '/etc/fstab')`; `line` takes path NUL line, `identity` and `system` take "". */
@@ -86,7 +89,13 @@ export const ask = <F extends FamilyName>(
   family: F,
   arg: string,
   whenNew?: Facts[F],
-): Query<F> => ({ family, arg, ...(whenNew === undefined ? {} : { whenNew }) })
+  maxBytes?: number,
+): Query<F> => ({
+  family,
+  arg,
+  ...(whenNew === undefined ? {} : { whenNew }),
+  ...(maxBytes === undefined ? {} : { maxBytes }),
+})
 
 /** Identity of a question, for maps. */
 export const keyOf = (q: Query): string => `${q.family}:${q.arg}`
@@ -95,38 +104,60 @@ export const isFamily = (name: string): name is FamilyName => Object.hasOwn(FAMI
 
 /** One script for any set of questions, one section per family, and the strict parser of its answer. */
 export interface Batch {
+  /** Spells its marks: for openSession's boot, or for `run` with `marked`. */
   readonly script: string
-  /** Facts by keyOf. Throws GarbledProbe. */
-  readonly parse: (output: Output) => Map<string, unknown>
+  /** Facts by keyOf. `word`: of the session that ran the script (Session.word). Throws GarbledProbe. */
+  readonly parse: (output: Output, word: string) => Map<string, unknown>
+  /** Most bytes that a sound answer has on either stream, for Session.run. */
+  readonly maxBytes: number
 }
 
+/** For the marks, and for what programs complain about besides. */
+const BESIDES = 64 * 1024
+
 export function batch(queries: readonly Query[]): Batch {
-  // Two marks that nothing on the host can guess: one ends a section, one separates records within a section. The
-  // script only spells them, so that a question which lists processes does not find them.
-  const [section, record] = [randomBytes(9).toString('hex'), randomBytes(9).toString('hex')]
-  const byFamily = new Map<FamilyName, string[]>()
-  for (const { family, arg } of queries) {
-    const args = byFamily.get(family)
-    if (args === undefined) byFamily.set(family, [arg])
-    else if (!args.includes(arg)) args.push(arg)
+  // Two marks: one ends a section, one separates records within a section. Their names are another batch's no more.
+  const id = randomBytes(4).toString('hex')
+  const [section, record] = [mark(`s${id}`), mark(`r${id}`)]
+  const byFamily = new Map<FamilyName, { args: Set<string>; most: number }>()
+  for (const { family, arg, maxBytes: more = 0 } of queries) {
+    const { each, besides = 0 } = FAMILIES[family].bytes
+    const asked = byFamily.get(family) ?? { args: new Set(), most: BESIDES + besides }
+    if (!asked.args.has(arg)) asked.most += Math.max(each, more)
+    asked.args.add(arg)
+    byFamily.set(family, asked)
   }
-  const sections = [...byFamily]
-  const read = sections.flatMap(([family, args]) => FAMILIES[family].reads?.(args) ?? [])
+  const sections = [...byFamily].map(([family, { args, most }]) => ({
+    family,
+    args: [...args],
+    most,
+  }))
+  const read = sections.flatMap(s => FAMILIES[s.family].reads?.(s.args) ?? [])
   const answers = sections
     .map(
-      ([family, args]) =>
-        `${FAMILIES[family].script(args, `\\036${record}:`)}\nprintf '\\036${section}:%d;' $?; printf '\\036${section}:' >&2`,
+      ({ family, args }) =>
+        `${FAMILIES[family].script(args, record.spelled)}\nprintf '${section.spelled}%d;' $?; printf '${section.spelled}' >&2`,
     )
     .join('\n')
   return {
     script: read.length === 0 ? answers : reading(read) + answers,
-    parse: output => parseSections(output, sections, `\x1e${section}:`, `\x1e${record}:`),
+    maxBytes: sections.reduce((sum, { most }) => sum + most, BESIDES),
+    parse: (output, word) =>
+      parseSections(output, sections, section.printed(word), record.printed(word)),
   }
+}
+
+/** The questions of one family. */
+interface Section {
+  readonly family: FamilyName
+  readonly args: readonly string[]
+  /** Most bytes of their answer: what one family may say is not for another, whose parser takes longer. */
+  readonly most: number
 }
 
 function parseSections(
   { stdout, stderr }: Output,
-  sections: readonly (readonly [FamilyName, readonly string[]])[],
+  sections: readonly Section[],
   section: string,
   record: string,
 ): Map<string, unknown> {
@@ -139,10 +170,12 @@ function parseSections(
     )
   const facts = new Map<string, unknown>()
   let out = outs[0] ?? ''
-  sections.forEach(([family, args], i) => {
+  sections.forEach(({ family, args, most }, i) => {
     const next = outs[i + 1] ?? ''
-    const code = /^(\d+);/.exec(next)
+    const code = /^(\d{1,3});/.exec(next)
     if (code?.[1] === undefined) throw new GarbledProbe(family, next)
+    if (Math.max(out.length, errs[i]?.length ?? 0) > most)
+      throw new GarbledProbe(family, `more than ${most} bytes: ${out}`)
     const answer = { out, err: errs[i] ?? '', code: Number(code[1]) }
     const answers: readonly unknown[] = FAMILIES[family].parse(answer, args, record)
     args.forEach((arg, k) => facts.set(`${family}:${arg}`, answers[k]))

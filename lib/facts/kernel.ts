@@ -16,6 +16,7 @@ export const blanks = (value: string): string => value.trim().split(/\s+/).join(
  * `read`: dash reads byte by byte, and the kernel answers only the first read of such a file.
  */
 export const sysctl: Family<string | null> = {
+  bytes: { each: 64 * 1024 },
   script: args =>
     `grep -sH '' -- ${quoteAll([...args.map(procFile), '/dev/null'])} || [ $? -le 2 ]`,
   parse({ out, err, code }, args) {
@@ -33,6 +34,7 @@ export const sysctl: Family<string | null> = {
 
 /** Is a kernel module loaded or built in? */
 export const module: Family<boolean> = {
+  bytes: { each: 1024 },
   script: args =>
     args
       .map(name => {

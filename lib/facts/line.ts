@@ -3,6 +3,7 @@ import { GarbledProbe, IS_FILE, linePerArgument, Refused, type Family } from './
 
 /** Is the text a whole line of the file? The argument is path NUL line. What is no regular file (a link is none) has no lines. */
 export const line: Family<boolean | Refused> = {
+  bytes: { each: 5 * 1024 },
   reads: args => args.map(arg => arg.split('\0')[0] ?? ''),
   script: args =>
     `fmc_has() {

@@ -7,15 +7,17 @@ import { GarbledProbe, wholeLines, type Family } from './family.ts'
  * (dpkg-query(1), db:Status-Abbrev).
  */
 export const deb: Family<string | null> = {
+  bytes: { each: 4096 },
   script: args =>
     `dpkg-query -W -f '\${Package} \${db:Status-Abbrev}\${Version}\\n' -- ${quoteAll(args)} 2>/dev/null`,
   parse({ out, code }, args) {
     if (code > 1) throw new GarbledProbe('deb', `dpkg-query exit ${code}: ${out}`)
+    const asked = new Set(args)
     const versions = new Map<string, string | null>()
     for (const line of wholeLines('deb', out)) {
       const [, name = '', status = '', version = ''] =
         /^(\S+) [a-z]([a-zA-Z])[ R](\S*)$/.exec(line) ?? []
-      if (name === '' || !args.includes(name)) throw new GarbledProbe('deb', line)
+      if (name === '' || !asked.has(name)) throw new GarbledProbe('deb', line)
       if (status === 'i' || !versions.has(name)) versions.set(name, status === 'i' ? version : null)
     }
     if (code === 0 && !args.every(name => versions.has(name))) throw new GarbledProbe('deb', out)
@@ -28,15 +30,17 @@ export const deb: Family<string | null> = {
  * each that it "is not installed"; a broken database says so too, but complains first (rpm(8)).
  */
 export const rpm: Family<string | null> = {
+  bytes: { each: 4096 },
   script: args => `rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\\n' -- ${quoteAll(args)}`,
   parse({ out, err, code }, args) {
     if (/^error:/m.test(err)) throw new GarbledProbe('rpm', err)
+    const asked = new Set(args)
     const versions = new Map<string, string | null>()
     for (const line of wholeLines('rpm', out)) {
       const missing = /^package (\S+) is not installed$/.exec(line)?.[1]
       const [, name = missing ?? '', version = null] =
         missing === undefined ? (/^(\S+) (\S+)$/.exec(line) ?? []) : []
-      if (!args.includes(name)) throw new GarbledProbe('rpm', line)
+      if (!asked.has(name)) throw new GarbledProbe('rpm', line)
       versions.set(name, version)
     }
     const missing = [...versions.values()].filter(v => v === null).length

@@ -22,6 +22,7 @@ const TYPES: Record<string, PathFact['type']> = { '8': 'file', '4': 'directory',
 
 /** Type, mode and owner of a path itself (links are not followed); null when there is nothing. */
 export const path: Family<PathFact | null> = {
+  bytes: { each: 5 * 1024 },
   script: args =>
     forExisting(
       '[ -e "$p" ] || [ -L "$p" ]',
@@ -46,6 +47,7 @@ export const path: Family<PathFact | null> = {
 
 /** SHA-256 of a regular file (a link is none), lower-case hex; null when there is none. */
 export const sha: Family<string | null | Refused> = {
+  bytes: { each: 5 * 1024 },
   reads: args => args,
   script: args =>
     // What cannot be read to its end gets a byte more, and so a checksum that nothing else has.
@@ -61,6 +63,7 @@ set --; for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; }; then printf 'absent
 
 /** Where a symbolic link points, as written; null when the path is no link. */
 export const link: Family<string | null> = {
+  bytes: { each: 9 * 1024 },
   // Those that are absent come first, then how many links there are, then where they point.
   script: args => forExisting('[ -L "$p" ]', args, `{ printf '%d\\0' $#; readlink -z -- "$@"; }`),
   parse({ out, err, code }, args) {
@@ -76,7 +79,8 @@ export const link: Family<string | null> = {
       absent.size + linked.length !== args.length
     )
       throw new GarbledProbe('link', out)
-    return args.map(arg => targets[linked.indexOf(arg)] ?? null)
+    const found = new Map(linked.map((arg, i) => [arg, targets[i]]))
+    return args.map(arg => found.get(arg) ?? null)
   },
 }
 
@@ -85,6 +89,7 @@ export const link: Family<string | null> = {
  * directory to read. Asked only for diffs.
  */
 export const content: Family<Buffer | null> = {
+  bytes: { each: 355 * 1024 },
   reads: args => args,
   script: args =>
     `fmc_show() ( fmc_beside "$1" && if [ "$fmc_uid" = 0 ]; then fmc_bytes "$1" | base64 -w0; else timeout 5 setpriv --reuid="$fmc_uid" --regid="$fmc_gid" --clear-groups base64 -w0 -- "./\${1##*/}"; fi ) 2>/dev/null

@@ -12,6 +12,7 @@ const unescape = (s: string): string =>
 
 /** What is mounted at a directory (the last mount there), from /proc/self/mountinfo (proc(5)); null when nothing is. */
 export const mount: Family<MountFact | null> = {
+  bytes: { each: 0, besides: 2 * 1024 * 1024 },
   script: () => 'cat /proc/self/mountinfo',
   parse({ out, err, code }, args) {
     if (code !== 0) throw new GarbledProbe('mount', `exit ${code}: ${err || out}`)
@@ -45,6 +46,7 @@ const PLACE = /^(DEVNAME|PART_ENTRY_\w+)$/
  * is several things at once, which is an error here: such a disk is not to be touched.
  */
 export const block: Family<BlockFact | null> = {
+  bytes: { each: 16 * 1024 },
   script: args =>
     args
       .map(

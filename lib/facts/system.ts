@@ -8,6 +8,7 @@ export interface IdentityFact {
   readonly timezone: string
 }
 export const identity: Family<IdentityFact> = {
+  bytes: { each: 8 * 1024 },
   script: () =>
     `h=; s=; read -r h </proc/sys/kernel/hostname; [ ! -e /etc/hostname ] || read -r s </etc/hostname; printf '%s\\n%s\\n%s\\n' "$h" "$s" "$(readlink /etc/localtime)"`,
   parse({ out, err }, args) {
@@ -33,6 +34,7 @@ const decoded = (name: string): string => {
 
 /** Names of handlers that a role still owes; the argument is the marker directory. */
 export const pending: Family<readonly string[]> = {
+  bytes: { each: 256 * 1024 },
   script: args =>
     args
       .map(
@@ -55,6 +57,7 @@ export interface SystemFact {
   readonly addresses: readonly string[]
 }
 export const system: Family<SystemFact> = {
+  bytes: { each: 256 * 1024 },
   script: () =>
     `printf '%s\\n' "$(uname -r)" "$(uname -m)" "$(nproc)" "$(sed -n 's/^MemTotal: *//p' /proc/meminfo)" "$(cat /proc/sys/kernel/random/boot_id)" "$(ip -o addr show scope global 2>/dev/null | tr -s ' ' | cut -d' ' -f2,4 | tr '\\n' ',')"; cat /etc/os-release`,
   parse({ out, code }, args) {
@@ -67,7 +70,7 @@ export const system: Family<SystemFact> = {
       addresses = '',
       ...release
     ] = out.split('\n')
-    if (code !== 0 || !/^\d+$/.test(cpus) || !/^\d+ kB$/.test(memory))
+    if (code !== 0 || !/^\d{1,6}$/.test(cpus) || !/^\d{1,15} kB$/.test(memory))
       throw new GarbledProbe('system', out)
     const os = Object.fromEntries(
       release

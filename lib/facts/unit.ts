@@ -1,5 +1,5 @@
 import { quoteAll } from '../shell/quote.ts'
-import { GarbledProbe, type Family } from './family.ts'
+import { GarbledProbe, wholeLines, type Family } from './family.ts'
 
 export interface UnitFact {
   /** LoadState: loaded, not-found, masked, … */
@@ -12,27 +12,41 @@ export interface UnitFact {
   readonly reload: boolean
 }
 
+/** What each property may be; one that is not set may be missing (systemctl(1), --all). */
+const VALUES = new Map([
+  ['LoadState', /^[a-z-]+$/],
+  ['ActiveState', /^[a-z-]+$/],
+  ['UnitFileState', /^[a-z-]*$/],
+  ['NeedDaemonReload', /^(yes|no)$/],
+])
+
 /** A systemd unit, as `systemctl show` tells (systemctl(1), systemd.unit(5)). */
 export const unit: Family<UnitFact> = {
+  bytes: { each: 4096 },
   script: args =>
     `systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${quoteAll(args)}`,
   parse({ out, err, code }, args) {
     // Blocks come in the order asked. They are counted and not matched by Id, which differs for aliases.
-    const blocks = out.trim().split('\n\n')
+    const blocks = wholeLines('unit', out).join('\n').split('\n\n')
     if (code !== 0 || blocks.length !== args.length)
       throw new GarbledProbe('unit', `exit ${code}: ${err || out}`)
     return blocks.map(block => {
-      const fields = new Map(
-        block.split('\n').map(l => [l.slice(0, l.indexOf('=')), l.slice(l.indexOf('=') + 1)]),
-      )
+      const fields = new Map<string, string>()
+      for (const line of block.split('\n')) {
+        const [, key = '', value = ''] = /^(\w+)=(.*)$/.exec(line) ?? []
+        if (fields.has(key) || VALUES.get(key)?.test(value) !== true)
+          throw new GarbledProbe('unit', line)
+        fields.set(key, value)
+      }
       const load = fields.get('LoadState')
       const active = fields.get('ActiveState')
-      if (!load || !active) throw new GarbledProbe('unit', block)
+      const reload = fields.get('NeedDaemonReload')
+      if (!load || !active || !reload) throw new GarbledProbe('unit', block)
       return {
         load,
         active,
         enabled: fields.get('UnitFileState') ?? '',
-        reload: fields.get('NeedDaemonReload') === 'yes',
+        reload: reload === 'yes',
       }
     })
   },

@@ -7,12 +7,12 @@ export function expandHosts(pattern: string): { names: readonly string[]; port?:
     /^\[(.+)\]:(\d+)$/.exec(pattern) ?? /^((?:[^:[\]]|\[[^\]]*\])*):(\d+)$/.exec(pattern) ?? []
   const names = expandRanges(host) ?? [host]
   const wrong = names.find(name => !IPV6.test(name) && !NAME.test(name))
-  // What stands behind a = may be a password.
+  // What stands there may be a password.
   if (wrong !== undefined)
     throw new UsageError(
       pattern.includes('=')
         ? 'a host is expected before key=value (or is the section a [group:vars]?)'
-        : `${JSON.stringify(pattern)} is no host`,
+        : 'a host is expected here',
     )
   return port === undefined ? { names } : { names, port: Number(port) }
 }

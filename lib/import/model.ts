@@ -1,3 +1,8 @@
+import { UsageError } from '../errors.ts'
+
+/** More are a slip of the finger, or somebody's trap. */
+const MOST_HOSTS = 100_000
+
 /** Where something stands in an Ansible inventory; lines count from 1. */
 export interface Place {
   readonly file: string
@@ -66,10 +71,12 @@ export class AnsibleInventory {
     return group
   }
 
-  /** Adds hosts to a group, with variables of their own. */
+  /** Adds hosts to a group, with variables of their own. UsageError when they become too many. */
   add(group: string, names: readonly string[], place: Place, vars: Variables): void {
     for (const name of names) {
       const host = this.hosts.get(name) ?? { ...place, inline: new Map(), files: new Map() }
+      if (this.hosts.size === MOST_HOSTS && !this.hosts.has(name))
+        throw new UsageError(`${place.file}:${place.line}: these are more than 100,000 hosts`)
       this.hosts.set(name, host)
       for (const [key, variable] of vars) host.inline.set(key, variable)
       this.groups.get(group)?.hosts.add(name)

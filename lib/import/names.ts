@@ -11,9 +11,11 @@ export interface Names {
 }
 
 export function fmcNames(inventory: AnsibleInventory): Names {
-  const labels = [...inventory.hosts.keys()].map(name => name.split('.')[0])
-  const alone = (name: string): boolean =>
-    labels.filter(label => label === name.split('.')[0]).length === 1
+  const label = (name: string): string => name.split('.')[0] ?? name
+  const labels = new Map<string, number>()
+  for (const name of inventory.hosts.keys())
+    labels.set(label(name), (labels.get(label(name)) ?? 0) + 1)
+  const alone = (name: string): boolean => labels.get(label(name)) === 1
   const hosts = renamed(inventory.hosts.keys(), name => hostName(name, alone(name)), '-')
   const taken = new Set(hosts.values())
   const groups = renamed(

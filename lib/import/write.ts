@@ -12,7 +12,11 @@ const SECRET: ScalarTag = {
 
 /** inventory.yaml as fmc reads it; `comment` goes first, without #. */
 export function inventoryYaml(raw: RawInventory, comment: string): string {
-  const document = new Document(raw, { customTags: [SECRET], aliasDuplicateObjects: false })
+  const document = new Document(raw, {
+    customTags: [SECRET],
+    aliasDuplicateObjects: false,
+    logLevel: 'error',
+  })
   document.commentBefore = ` ${comment}`
   for (const { key, value } of (document.contents as unknown as YAMLMap).items) {
     const name = (key as Scalar).value

@@ -171,10 +171,11 @@ class YamlFile {
   #plain(node: unknown, line: number): unknown {
     try {
       return (node as { toJS?: (document: Document) => unknown } | null)?.toJS?.(this.#document)
-    } catch (error) {
-      throw new UsageError(
-        `${this.#file}:${line}: ${error instanceof Error ? error.message : 'bad YAML'}`,
-      )
+    } catch {
+      // The library's message quotes the text.
+      throw new UsageError(`${this.#file}:${line}: bad YAML: an alias (*) of nothing or too many`, {
+        hint: 'a text that begins with * goes into quotes',
+      })
     }
   }
 

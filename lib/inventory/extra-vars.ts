@@ -1,25 +1,35 @@
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import { formatProblem } from './problem.ts'
+import { shownPath } from './secretive.ts'
 import type { RawValue } from './raw.ts'
 
 /**
  * The variables of `-e` options, the last one of a name wins: `name=value` with value read as YAML (8 is a
- * number, "8" a text, [a, b] a list), `@file.yaml`, or a map such as `{a: 1, b: 2}`. UsageError if it is none of these.
+ * number, "8" a text, [a, b] a list), `@file.yaml`, or a map such as `{a: 1, b: 2}`. UsageError if it is none of these; it
+ * shows nothing of an option, which may be a misplaced password, but a name that `known` has.
  */
 export async function parseExtraVars(
   options: readonly string[],
+  known: () => Promise<ReadonlySet<string>> = () => Promise.resolve(new Set()),
 ): Promise<Record<string, RawValue>> {
   const vars: Record<string, RawValue> = {}
-  for (const option of options) Object.assign(vars, await parseOption(option))
+  for (const option of options) Object.assign(vars, await parseOption(option, known))
   return vars
 }
 
-async function parseOption(option: string): Promise<Record<string, RawValue>> {
+async function parseOption(
+  option: string,
+  known: () => Promise<ReadonlySet<string>>,
+): Promise<Record<string, RawValue>> {
   if (option.startsWith('@')) return parseMap(readVarsFile(option.slice(1)), option.slice(1))
   if (option.startsWith('{')) return parseMap(option, '-e')
-  const [, name = '', text = ''] = /^([^=]*)=([\s\S]*)$/.exec(option) ?? []
-  checkName(name, `-e ${option.includes('=') ? `${name}=…` : option}`)
+  const [, name, text = ''] = /^([^=]*)=([\s\S]*)$/.exec(option) ?? []
+  if (name === undefined) {
+    const shown = (await known()).has(option) ? ` ${option}` : ''
+    throw new UsageError(`-e${shown}: expected name=value`, { hint: HINT })
+  }
+  checkName(name, '-e', 'what stands before the =')
   return { [name]: await parseValue(text) }
 }
 
@@ -29,7 +39,8 @@ async function parseMap(text: string, from: string): Promise<Record<string, RawV
   if (problems.length > 0) throw new UsageError(problems.map(formatProblem).join('\n'))
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new UsageError(`${from}: expected a map of variables`)
-  for (const name of Object.keys(data)) checkName(name, from)
+  for (const name of Object.keys(data))
+    checkName(name, from, from === '-e' ? 'a name in the map' : JSON.stringify(name))
   return data as Record<string, RawValue>
 }
 
@@ -42,17 +53,19 @@ async function parseValue(text: string): Promise<RawValue> {
   return problems.length > 0 || collection ? text : data
 }
 
-function checkName(name: string, from: string): void {
+const HINT = 'write -e name=value, -e @file.yaml or -e "{name: value}"'
+
+function checkName(name: string, from: string, shown: string): void {
   if (/^[a-z_][a-z0-9_]*$/.test(name) && name !== '__proto__') return
-  throw new UsageError(`${from}: ${JSON.stringify(name)} is no variable name`, {
-    hint: 'write -e name=value, -e @file.yaml or -e "{name: value}"',
-  })
+  throw new UsageError(`${from}: ${shown} is no variable name`, { hint: HINT })
 }
 
 function readVarsFile(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? ''}`)
+    throw new UsageError(
+      `-e @…: cannot read ${shownPath(file)}: ${(error as NodeJS.ErrnoException).code ?? ''}`,
+    )
   }
 }

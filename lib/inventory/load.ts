@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
+import { demandTrust } from '../trust.ts'
 import { readCache, writeCache } from './cache.ts'
 import { checkInventory } from './check.ts'
 import { problemsError, type Finding, type Problem } from './problem.ts'
@@ -19,10 +21,12 @@ export interface LoadOptions {
 
 /**
  * The inventory of a file. `!secret` values are SecretRefs: resolveSecrets() gives them their text.
- * Throws one UsageError with all problems, each as file:line:column.
+ * Throws one UsageError with all problems, each as file:line:column; and when somebody else owns or may write the file: it
+ * says where secrets go and which host keys are believed.
  */
 export async function loadInventory(file: string, options: LoadOptions = {}): Promise<Inventory> {
   const bytes = readInventoryFile(file)
+  demandTrust(`the inventory ${file}`, [file], dirname(resolve(file)))
   const known = options.cache === false ? undefined : readCache(file, bytes)
   if (known !== undefined && !checkInventory(known).some(isError))
     return resolveInventory(known, file, options.extraVars)

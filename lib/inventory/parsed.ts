@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { cacheDir } from '../cache-dir.ts'
+import { cacheDir, readCached, writeCached } from '../cache-dir.ts'
 
 /**
  * What a file's text came to when it was last parsed; undefined unless text and `form` (of the parser) are the same.
@@ -9,7 +8,7 @@ import { cacheDir } from '../cache-dir.ts'
  */
 export function readParsed(kind: string, file: string, bytes: Uint8Array, form: string): unknown {
   try {
-    const text = readFileSync(cachePath(kind, file), 'utf8')
+    const text = readCached(cachePath(kind, file)) ?? ''
     const end = text.indexOf('\n')
     if (text.slice(0, end) !== digest(bytes, form)) return undefined
     return JSON.parse(text.slice(end))
@@ -26,15 +25,7 @@ export function writeParsed(
   form: string,
   data: unknown,
 ): void {
-  const path = cachePath(kind, file)
-  const temporary = `${path}.${process.pid}`
-  try {
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
-    writeFileSync(temporary, `${digest(bytes, form)}\n${JSON.stringify(data)}`, { mode: 0o600 })
-    renameSync(temporary, path)
-  } catch {
-    // A read-only home: the next run parses again.
-  }
+  writeCached(cachePath(kind, file), `${digest(bytes, form)}\n${JSON.stringify(data)}`)
 }
 
 const digest = (bytes: Uint8Array, form: string): string =>

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts'
+import { globMatcher, isGlob, regexMatcher } from './globs.ts'
 import { suggestion } from './nearest.ts'
 import type { Host, Inventory } from './types.ts'
 
@@ -20,6 +21,10 @@ export function matchHosts(inventory: Inventory, pattern: string): Host[] {
 
 /** The names behind a pattern. */
 export function matchNames(scope: PatternScope, pattern: string): Set<string> {
+  if (pattern.length > LONGEST_PATTERN)
+    throw new UsageError(`a host pattern is longer than ${LONGEST_PATTERN} characters`, {
+      hint: 'make a group of these hosts',
+    })
   const terms = splitPattern(pattern)
   if (terms.length === 0)
     throw new UsageError(`the host pattern ${JSON.stringify(pattern)} is empty`)
@@ -43,15 +48,14 @@ export function splitPattern(pattern: string): string[] {
 
 function select(scope: PatternScope, term: string): string[] {
   const inOrder = [...scope.hosts.keys()]
-  if (term.startsWith('~')) return selectMatching(scope, inOrder, regexOf(term))
+  if (term.startsWith('~')) return selectMatching(scope, regexMatcher(term))
   const exact = byName(scope, term)
   if (exact !== undefined) return exact
   const subscript = /^(.+)\[(?:(-?\d+)|(\d+)[:-](\d*))\]$/.exec(term)
-  if (subscript !== null) {
+  // `w[1:9][1:9]` is a range in a range; the members of a range cannot be counted again.
+  if (subscript !== null && !RANGE.test(subscript[1] ?? '')) {
     const [, base = '', single, first, last] = subscript
-    const members = isGlob(base)
-      ? selectMatching(scope, inOrder, globRegex(base))
-      : byName(scope, base)
+    const members = isGlob(base) ? selectMatching(scope, globMatcher(base)) : byName(scope, base)
     if (members !== undefined) {
       const sorted = inOrder.filter(name => members.includes(name))
       if (single !== undefined) return sorted.slice(Number(single)).slice(0, 1)
@@ -60,7 +64,7 @@ function select(scope: PatternScope, term: string): string[] {
   }
   const range = expandRanges(term)
   if (range !== undefined) return range.flatMap(name => known(scope, name, term))
-  if (isGlob(term)) return selectMatching(scope, inOrder, globRegex(term))
+  if (isGlob(term)) return selectMatching(scope, globMatcher(term))
   return known(scope, term, term)
 }
 
@@ -79,58 +83,77 @@ function known(scope: PatternScope, name: string, term: string): string[] {
   )
 }
 
-function selectMatching(scope: PatternScope, hosts: readonly string[], regex: RegExp): string[] {
-  const found = new Set(hosts.filter(name => regex.test(name)))
-  for (const [group, members] of scope.groups)
-    if (regex.test(group)) for (const name of members) found.add(name)
+function selectMatching(
+  scope: PatternScope,
+  matching: (names: readonly string[]) => readonly string[],
+): string[] {
+  const found = new Set(matching([...scope.hosts.keys()]))
+  for (const group of matching([...scope.groups.keys()]))
+    for (const name of scope.groups.get(group) ?? []) found.add(name)
   return [...found]
 }
 
-const isGlob = (term: string): boolean => /[*?[]/.test(term)
+/** More terms take longer to read than a group to write. */
+const LONGEST_PATTERN = 32_768
+/** A name that stands for more hosts than this is a slip of the finger. */
+const MOST_NAMES = 10_000
+/** A host name has at most 253 characters (RFC 1035, 2.3.4); longer ones with a range in them stand for none. */
+const LONGEST = 255
 
-function globRegex(glob: string): RegExp {
-  const source = glob.replace(/\[!?[^\]]*\]|[\s\S]/g, part => {
-    if (part === '*') return '.*'
-    if (part === '?') return '.'
-    if (part.length > 1) return part.replace(/^\[!/, '[^').replace(/\\/g, '\\\\')
-    return part.replace(/[\\^$.*+?()[\]{}|]/, '\\$&')
-  })
-  return compile(`^(?:${source})$`, glob)
-}
-
-const regexOf = (term: string): RegExp => compile(`^(?:${term.slice(1)})`, term)
-
-function compile(source: string, term: string): RegExp {
-  try {
-    return new RegExp(source)
-  } catch {
-    throw new UsageError(`the host pattern ${term} is no valid expression`)
-  }
-}
-
-/** `n[01:03]` → n01 n02 n03, `n[a:c]`, with a step `n[1:9:2]`, several in one name; undefined: there is no range. */
+/**
+ * `n[01:03]` → n01 n02 n03, `n[a:c]`, with a step `n[1:9:2]`, several in one name; undefined: there is no range. UsageError
+ * for a range without members and for more than 10,000 names, which are counted before any of them is made.
+ */
 export function expandRanges(term: string): string[] | undefined {
-  const match = /^(.*?)\[(\d+|[a-z]):(\d+|[a-z])(?::(\d+))?\](.*)$/.exec(term)
-  if (match === null) return undefined
-  const [, before = '', first = '', last = '', step = '1', after = ''] = match
-  const values = rangeValues(first, last, Number(step))
-  if (values === undefined)
-    throw new UsageError(`the range [${first}:${last}] in ${term} has no members`)
-  const rest = expandRanges(after) ?? [after]
-  return values.flatMap(value => rest.map(end => `${before}${value}${end}`))
+  const pieces = term.split(RANGE)
+  if (pieces.length === 1) return undefined
+  if (term.length > LONGEST)
+    throw new UsageError(`a name with a range in it is longer than ${LONGEST} characters`)
+  // split() gives text, first, last, step, text, …
+  const ranges: Range[] = []
+  for (let at = 1; at < pieces.length; at += 4) {
+    const [first = '', last = '', step = '1'] = pieces.slice(at, at + 3)
+    ranges.push(rangeOf(first, last, step, term))
+  }
+  const count = ranges.reduce((product, range) => product * range.count, 1)
+  if (count > MOST_NAMES)
+    throw new UsageError(
+      `${term} stands for ${count > 1e15 ? 'more than 10¹⁵' : count.toLocaleString('en')} names, more than ${MOST_NAMES.toLocaleString('en')}`,
+    )
+  return ranges.reduce<string[]>(
+    (names, range, i) =>
+      names.flatMap(name =>
+        range.values().map(value => `${name}${value}${pieces[i * 4 + 4] ?? ''}`),
+      ),
+    [pieces[0] ?? ''],
+  )
 }
 
-function rangeValues(first: string, last: string, step: number): string[] | undefined {
+const RANGE = /\[(\d+|[a-z]):(\d+|[a-z])(?::(\d+))?\]/
+
+interface Range {
+  readonly count: number
+  readonly values: () => string[]
+}
+
+function rangeOf(first: string, last: string, step: string, term: string): Range {
   const digits = /^\d+$/
   const numeric = digits.test(first)
-  if (numeric !== digits.test(last) || step < 1) return undefined
   const [from, to] = numeric
     ? [Number(first), Number(last)]
     : [first.charCodeAt(0), last.charCodeAt(0)]
-  if (from > to || to - from > 10_000) return undefined
+  const by = Number(step)
+  const exact = [from, to, by].every(Number.isSafeInteger)
+  if (numeric !== digits.test(last) || by < 1 || from > to)
+    throw new UsageError(`the range [${first}:${last}] in ${term} has no members`)
+  if (!exact) throw new UsageError(`the range [${first}:${last}] in ${term} has too large numbers`)
   const width = numeric && first.startsWith('0') ? first.length : 0
-  const values: string[] = []
-  for (let at = from; at <= to; at += step)
-    values.push(numeric ? String(at).padStart(width, '0') : String.fromCharCode(at))
-  return values
+  const count = Math.floor((to - from) / by) + 1
+  return {
+    count,
+    values: () =>
+      Array.from({ length: count }, (_, i) =>
+        numeric ? String(from + i * by).padStart(width, '0') : String.fromCharCode(from + i * by),
+      ),
+  }
 }

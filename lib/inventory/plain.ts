@@ -51,7 +51,7 @@ export class Plain {
       Node: (_, node) => {
         if (isAlias(node) || node.anchor === undefined) return
         if (this.#anchors.has(node.anchor))
-          this.#report(offsetOf(node), `the anchor &${node.anchor} is there twice`, 'rename one')
+          this.#report(offsetOf(node), 'the name of this anchor (&) is there twice', 'rename one')
         this.#anchors.set(node.anchor, node)
       },
     })
@@ -82,8 +82,9 @@ export class Plain {
       this.#report(
         offset,
         target === undefined
-          ? `there is no &${anchor} for *${anchor}`
-          : `*${anchor} contains itself`,
+          ? 'there is no anchor (&) for this alias (*)'
+          : 'this alias (*) contains itself',
+        target === undefined ? 'a text that begins with * goes into quotes' : undefined,
       )
       return null
     }

@@ -91,7 +91,8 @@ function hostFindings(
   if (host === undefined) return []
   const own = ownVars(vars, host)
   const issues = parse(vars, host)?.error?.issues ?? []
-  return zodFindings(vars, own, issues).map(finding => {
+  const fromFile = (path: Path): boolean => placeOf(raw, host, String(path[0])) !== undefined
+  return zodFindings(vars, own, issues, [], path => !fromFile(path)).map(finding => {
     const [variable, ...inner] = finding.path
     const missing = variable === undefined
     const place = missing

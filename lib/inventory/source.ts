@@ -56,6 +56,8 @@ function parse(text: string, lines: LineCounter, report: Report): Document | und
     const document = parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
+      // The library prints its warnings, which quote the text; `silent` would hide errors, too.
+      logLevel: 'error',
       customTags: [{ tag: SECRET_TAG, resolve: (value: string) => value }],
     })
     for (const error of [...document.errors, ...document.warnings])
@@ -68,21 +70,28 @@ function parse(text: string, lines: LineCounter, report: Report): Document | und
   }
 }
 
-function explain({ code, message }: YAMLError): [message: string, hint?: string] {
-  const first = message.split('\n')[0] ?? message
-  switch (code) {
-    case 'TAB_AS_INDENT':
-      return ['a tab indents this line', 'YAML is indented with spaces only']
-    case 'DUPLICATE_KEY':
-      return ['this name is there twice', 'rename one, or join the two']
-    case 'MULTIPLE_DOCS':
-      return ['a second document (---) starts here', 'an inventory is one document']
-    case 'TAG_RESOLVE_FAILED':
-      return [`unknown tag: ${first}`, `the only tag is ${SECRET_TAG}`]
-    default:
-      return [`bad YAML: ${first}`]
-  }
+const QUOTES = 'a text that begins with or holds signs of YAML goes into quotes'
+
+/** The parser's own messages quote the text, which may be a password. */
+const WORDS: Readonly<
+  Partial<Record<YAMLError['code'], readonly [message: string, hint?: string]>>
+> = {
+  TAB_AS_INDENT: ['a tab indents this line', 'YAML is indented with spaces only'],
+  DUPLICATE_KEY: ['this name is there twice', 'rename one, or join the two'],
+  MULTIPLE_DOCS: ['a second document (---) starts here', 'an inventory is one document'],
+  TAG_RESOLVE_FAILED: ['unknown tag', `the only tag is ${SECRET_TAG}; ${QUOTES}`],
+  BAD_ALIAS: ['bad YAML: an alias without a name', QUOTES],
+  BAD_DQ_ESCAPE: ['bad YAML: an unknown escape', 'in single quotes a backslash is text'],
+  BAD_INDENT: ['bad YAML: this is not as far from the left as its neighbours'],
+  BAD_SCALAR_START: ['bad YAML: a text cannot begin with this character', QUOTES],
+  BLOCK_AS_IMPLICIT_KEY: ['bad YAML: a second "name: " in one line', QUOTES],
+  MISSING_CHAR: ['bad YAML: a bracket, quote, comma or colon is missing'],
+  MULTILINE_IMPLICIT_KEY: ['bad YAML: a name must be in one line: is a colon missing?'],
+  UNEXPECTED_TOKEN: ['bad YAML: this does not belong here', QUOTES],
 }
+
+const explain = ({ code }: YAMLError): readonly [message: string, hint?: string] =>
+  WORDS[code] ?? [`bad YAML: ${code.toLowerCase().replaceAll('_', ' ')}`]
 
 /** `key:` with nothing after it: its key is the place to show. */
 const isEmpty = (node: unknown): boolean =>

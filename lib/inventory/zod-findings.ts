@@ -1,21 +1,32 @@
 import type { z } from 'zod'
 import { suggestion } from './nearest.ts'
 import { formatPath, type Finding, type Path } from './problem.ts'
+import { isSecretive, withoutSecrets } from './secretive.ts'
 import { Secret } from '../secrets/secret.ts'
 
 type Issue = z.core.$ZodIssue
 
-/** What a zod schema finds wrong with a value, in words; `at` is where the value stands in the file. */
+/**
+ * What a zod schema finds wrong with a value, in words; `at` is where the value stands in the file. A value is not shown where
+ * a secret belongs, under a name that looks like one's, or where `hidden` says so (it came from the command line).
+ */
 export function zodFindings(
   schema: z.ZodType,
   value: unknown,
   issues: readonly Issue[],
   at: Path = [],
+  hidden: (path: Path) => boolean = () => false,
 ): Finding[] {
-  return issues.flatMap(issue => findings(schema, value, issue, at))
+  return issues.flatMap(issue => findings(schema, value, issue, at, hidden))
 }
 
-function findings(schema: z.ZodType, root: unknown, issue: Issue, at: Path): Finding[] {
+function findings(
+  schema: z.ZodType,
+  root: unknown,
+  issue: Issue,
+  at: Path,
+  hidden: (path: Path) => boolean,
+): Finding[] {
   const inner = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
   const path = [...at, ...inner]
   if (issue.code === 'unrecognized_keys')
@@ -47,12 +58,13 @@ function findings(schema: z.ZodType, root: unknown, issue: Issue, at: Path): Fin
         hint: `expected ${expected(issue)}`,
       },
     ]
+  const hide = wantsSecret(issue) || isSecretive(path) || hidden(path)
   return [
     {
       severity: 'error',
       path,
-      message: `${formatPath(path) || 'the file'}: expected ${expected(issue)}, got ${wantsSecret(issue) ? kindOf(value) : show(value)}`,
-      hint: hintFor(issue, value),
+      message: `${formatPath(path) || 'the file'}: expected ${expected(issue)}, got ${hide ? kindOf(value) : show(value)}`,
+      hint: hintFor(issue, hide ? '…' : value, value),
     },
   ]
 }
@@ -115,15 +127,17 @@ function kindOf(value: unknown): string {
 
 function show(value: unknown): string {
   if (value === null || typeof value === 'object' || value === undefined) return kindOf(value)
-  const text = JSON.stringify(value).replace(/(?<=:\/\/)[^/\s]*@/, '***@')
-  return text.length > 60 ? `${text.slice(0, 57)}…"` : text
+  const text = withoutSecrets(JSON.stringify(value).replace(/^"|"$/g, ''))
+  if (text === undefined) return kindOf(value)
+  const shown = typeof value === 'string' ? `"${text}"` : text
+  return shown.length > 60 ? `${shown.slice(0, 57)}…"` : shown
 }
 
-function hintFor(issue: Issue, value: unknown): string | undefined {
+function hintFor(issue: Issue, shown: unknown, value: unknown): string | undefined {
   if (issue.code !== 'invalid_type') return undefined
   const wanted: string = issue.expected
   if (wanted === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
-    return `put it in quotes: "${value}"`
+    return `put it in quotes: "${String(shown)}"`
   if (wanted === 'boolean' && /^(yes|no|on|off)$/i.test(String(value)))
     return 'YAML 1.2 knows only true and false'
   return undefined

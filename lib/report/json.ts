@@ -1,5 +1,6 @@
 import type { Event } from '../engine/events.ts'
 import { noteLine } from './blocks.ts'
+import { safeJson } from './sanitise.ts'
 import type { Report, ReportOptions } from './types.ts'
 import { createWriter } from './writer.ts'
 
@@ -13,12 +14,8 @@ const inContract = (event: Event): boolean =>
     ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
     : event.type !== 'working'
 
-/** One line of NDJSON. DEL and C1 controls are escaped too, since JSON.stringify lets them through to a terminal. */
-export const ndjson = (event: Event): string =>
-  `${JSON.stringify(event).replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )}\n`
+/** One line of NDJSON, harmless on a terminal too. */
+export const ndjson = (event: Event): string => `${safeJson(event)}\n`
 
 /**
  * One event per line on stdout and nothing else there; the first line is the version, the last the

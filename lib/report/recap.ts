@@ -15,7 +15,7 @@ const row = (
   counts: Counts,
   columns: readonly Column[],
   style: Style,
-  created: boolean,
+  { created = false, undone = 0 }: { created?: boolean; undone?: number },
 ): string => {
   const cells = columns.map(status => {
     const cell = pad(`${status}=${counts[status]}`, status.length + 4)
@@ -25,6 +25,7 @@ const row = (
     ...(counts.unpredicted > 0 ? [style.warning(`unpredicted=${counts.unpredicted}`)] : []),
     ...(counts.unneeded > 0 ? [style.warning(`unneeded=${counts.unneeded}`)] : []),
     ...(created ? ['will be created first'] : []),
+    ...(undone > 0 ? [style.warning(`undone=${undone}`)] : []),
   ]
   return [`${host} :`, ...cells, ...extra].join(' ').replace(/ +(\u001b\[[0-9;]*m)?$/, '$1')
 }
@@ -44,12 +45,16 @@ export const recapTable = (
 ): string[] => {
   const all = Object.entries(recap.hosts)
   const created = recap.dryRun ? new Set(recap.new) : undefined
-  const shown = fold ? all.filter(([, counts]) => !isPlainOk(counts)) : all
+  const undone = new Map(Object.entries(recap.undone ?? {}))
+  const shown = fold ? all.filter(([host, counts]) => !isPlainOk(counts) || undone.has(host)) : all
   const used = STATUSES.filter(status => !fold || shown.some(([, counts]) => counts[status] > 0))
   const longest = Math.max(0, ...shown.map(([host]) => width(cleanLine(host))))
   const lines = (only: (counts: Counts) => readonly Column[]): string[] =>
     shown.map(([host, counts]) =>
-      row(pad(cleanLine(host), longest), counts, only(counts), style, created?.has(host) ?? false),
+      row(pad(cleanLine(host), longest), counts, only(counts), style, {
+        created: created?.has(host) ?? false,
+        undone: undone.get(host) ?? 0,
+      }),
     )
   const full = lines(() => used)
   const fits = full.every(line => width(line) <= columns)
@@ -67,6 +72,23 @@ const withoutDryRun = (command: string): string =>
     .filter(word => !['--dry-run', '--check', '-C'].includes(word))
     .join(' ')
 
+/** A run that changed nothing because somebody else works on a host: who that is, and what became of the others. */
+const leftUndone = (
+  locked: readonly string[],
+  undone: Readonly<Record<string, number>>,
+): string => {
+  const hosts = Object.keys(undone)
+  const changes = Object.values(undone).reduce((sum, n) => sum + n, 0)
+  const left =
+    hosts.length === 0
+      ? 'no change is planned on the others'
+      : `${count(changes, 'planned change')} on ${count(hosts.length, 'host')} (${hosts.join(', ')}) left undone`
+  return cleanLine(`Nothing was changed, because ${isLocked(locked)}: ${left}.`)
+}
+
+const isLocked = (hosts: readonly string[]): string =>
+  `${hosts.join(', ')} ${hosts.length === 1 ? 'is' : 'are'} locked`
+
 const done = (recap: RecapEvent, command: string): string => {
   const total = Object.keys(recap.hosts).length
   const touched = Object.values(recap.hosts).filter(counts => counts.changed > 0).length
@@ -77,6 +99,7 @@ const done = (recap: RecapEvent, command: string): string => {
     const created = recap.new ? `, ${count(recap.new.length, 'host')} created` : ''
     return `${count(recap.changed, 'change')} would be made on ${count(touched, 'host')}${created} (${how}).`
   }
+  if (recap.changed === 0 && recap.locked) return leftUndone(recap.locked, recap.undone ?? {})
   if (recap.changed === 0) return `Changed 0 on ${count(total, 'host')} in ${time}.`
   const of = total === touched ? count(total, 'host') : `${touched} of ${count(total, 'host')}`
   return `Changed ${recap.changed} on ${of}, unpredicted ${recap.unpredicted}, in ${time}.`
@@ -95,6 +118,15 @@ export const closing = (recap: RecapEvent, command: string, style: Style): strin
     surprised ? style.warning(done(recap, command)) : style.bold(done(recap, command)),
     ...(unneeded > 0 ? [style.warning(`Predicted but not needed: ${unneeded}.`)] : []),
     ...(bad === '' ? [] : [style.status.failed(`${bad}${consequence}.`)]),
+    ...(recap.dryRun && recap.locked
+      ? [
+          style.warning(
+            cleanLine(
+              `${isLocked(recap.locked)}: as long as that is so, a run changes nothing on any host.`,
+            ),
+          ),
+        ]
+      : []),
     ...(exitCode === 130
       ? [style.warning('Interrupted. Run it again: it goes on from here.')]
       : []),

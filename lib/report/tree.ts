@@ -191,6 +191,13 @@ const conclude = (tree: Tree, exitCode: number): void => {
   }
 }
 
+/** Hosts whose planned changes were not made because another host is locked. */
+const leave = (tree: Tree, undone: Readonly<Record<string, number>>): void => {
+  for (const [host, changes] of Object.entries(undone))
+    for (const row of rowsOf(tree, host).filter(r => !isBad(r)))
+      Object.assign(row, { state: 'skipped', text: `${changes} planned, left undone` })
+}
+
 /** Takes one event into the tree. */
 export const note = (tree: Tree, event: Event, now: number): void => {
   switch (event.type) {
@@ -222,6 +229,7 @@ export const note = (tree: Tree, event: Event, now: number): void => {
       return
     case 'recap':
       conclude(tree, event.exitCode)
+      leave(tree, event.undone ?? {})
       return
     case 'version':
     case 'page':

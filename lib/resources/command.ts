@@ -85,9 +85,11 @@ export function $(
 const bound = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 const boundFresh = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 
-export interface Whenever {
+export interface Reads {
   /** What a freshly installed host would print and end with: for plans of hosts that do not exist yet. */
-  readonly whenNew: string | { readonly stdout?: string; readonly code: number }
+  readonly whenNew?: string | { readonly stdout?: string; readonly code: number }
+  /** Most bytes that it may print, where 4 MB are not enough; 16 MB at most. */
+  readonly maxBytes?: number
 }
 
 type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise
@@ -97,10 +99,10 @@ type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessProm
  * and is remembered until something changes on the host. After a planned change it sees the host and not
  * the forecast, so from there on the plan is marked as an estimate: decide by vars and by resources' results instead.
  */
-export function probe(options: Whenever): Reading
+export function probe(options: Reads): Reading
 export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
 export function probe(
-  first: Whenever | TemplateStringsArray,
+  first: Reads | TemplateStringsArray,
   ...args: unknown[]
 ): Reading | ProcessPromise {
   const here = scope()
@@ -113,20 +115,20 @@ export function probe(
  * on them. It does not mark the plan as an estimate: the role has to see to it that what it plans from the state of
  * now is what it does when its turn comes.
  */
-export function peek(options: Whenever): Reading
+export function peek(options: Reads): Reading
 export function peek(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
 export function peek(
-  first: Whenever | TemplateStringsArray,
+  first: Reads | TemplateStringsArray,
   ...args: unknown[]
 ): Reading | ProcessPromise {
   const here = scope()
   const fresh = isFresh()
   if (!('raw' in first)) {
-    const { whenNew } = first
+    const { whenNew, maxBytes } = first
     const { stdout = '', code } =
-      typeof whenNew === 'string' ? { stdout: whenNew, code: 0 } : whenNew
-    const answer = { stdout, code, stderr: '' }
-    return bindZx(command => here.read(ask('command', command, answer), { fresh }))
+      typeof whenNew === 'string' ? { stdout: whenNew, code: 0 } : (whenNew ?? { code: 0 })
+    const answer = whenNew === undefined ? undefined : { stdout, code, stderr: '' }
+    return bindZx(command => here.read(ask('command', command, answer, maxBytes), { fresh }))
   }
   const map = fresh ? boundFresh : bound
   let zx = map.get(here)

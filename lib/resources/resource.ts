@@ -38,8 +38,15 @@ export interface Definition<O, Q extends Needs> {
   check?(options: O): void
   /** The facts it decides by. */
   needs(options: O, os: Os): Q
-  /** Pure. [] = nothing to do. Throws TaskError for what cannot work. */
-  plan(options: O, now: Current<Q>, context: PlanContext): readonly PlannedChange[]
+  /**
+   * Pure: of its arguments alone. [] = nothing to do. Throws TaskError for what cannot work. A promise only where it
+   * computes for so long that other hosts would wait.
+   */
+  plan(
+    options: O,
+    now: Current<Q>,
+    context: PlanContext,
+  ): readonly PlannedChange[] | Promise<readonly PlannedChange[]>
   /** Something about what is there that people should see, whether or not anything changes. One that begins with `drift` is shown even where only changes are. */
   note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a free command). */
@@ -61,7 +68,7 @@ export function resource<O extends Common, const Q extends Needs>(
       definition.check?.(options)
       const now = await readAll(here, definition.needs(options, here.host.os))
       const context = { doubt: here.doubt !== undefined, os: here.host.os }
-      let changes = definition.plan(options, now, context)
+      let changes = await definition.plan(options, now, context)
       if (changes.length > 0 && here.wantDiff)
         changes = await withDiff(here, changes, definition.diff?.(options))
       await carryOut(here, task, changes, options)

@@ -43,12 +43,21 @@ export interface TaskResult {
   readonly skipped?: boolean
 }
 
+/** What is taken from a host at most. */
+export interface TakeLimits {
+  /** For the script; each piece of a file has two minutes of its own. */
+  readonly timeoutMs: number
+  /** Of all files together. */
+  readonly maxBytes: number
+  readonly maxFiles: number
+}
+
 /** How a task writes. Only the engine implements it; it does nothing but in the apply pass. */
 export interface TaskRun {
   /** Make the changes; marks the handlers as owed before the first write. Throws TaskError. */
   execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
   /** Run a script that prints paths, and copy these files into a directory of the controller. Throws TaskError. */
-  take(script: string, into: string, timeoutMs: number): Promise<void>
+  take(script: string, into: string, limits: TakeLimits): Promise<void>
   /**
    * Run a script over a connection made for it (a TCP and SSH handshake of its own) and closed after it. If the run's
    * own session has not survived, it is opened again. Throws UnreachableError, TaskError.

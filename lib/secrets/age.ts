@@ -32,7 +32,9 @@ const addRecipient = (encrypter: { addRecipient(s: string): void }, recipient: s
   try {
     encrypter.addRecipient(recipient)
   } catch {
-    throw new UsageError(`${JSON.stringify(recipient)} is no age recipient`, {
+    // What does not look like one may be a passphrase.
+    const shown = /^age1\w*$/.test(recipient) ? JSON.stringify(recipient) : 'what was given'
+    throw new UsageError(`${shown} is no age recipient`, {
       hint: 'a recipient starts with age1; fmc secrets init prints yours',
     })
   }

@@ -14,7 +14,7 @@ const library = () => import('yaml')
 /** UsageError unless `name` can be a secret's name. */
 export const checkName = (name: string): void => {
   if (!NAME.test(name))
-    throw new UsageError(`${JSON.stringify(name)} cannot be the name of a secret`, {
+    throw new UsageError('what was given cannot be the name of a secret', {
       hint: 'letters, digits, _ . and -, beginning with a letter or _',
     })
 }
@@ -41,6 +41,8 @@ class Reader {
     this.doc = yaml.parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
+      // The library prints its warnings, which quote the text; `silent` would hide errors, too.
+      logLevel: 'error',
       // Everything is text: 0123 and `yes` stay what they are.
       schema: 'failsafe',
       uniqueKeys: false,
@@ -58,8 +60,11 @@ class Reader {
     return this.#fault((node as Node | null)?.range?.[0], what, hint)
   }
 
-  /** Keys and values of a map; each key once. */
-  entries(map: YAMLMap): [key: string, value: unknown, pair: Pair][] {
+  /** Keys and values of a map; each key once. A key that is not `shown` may be a piece of a secret. */
+  entries(
+    map: YAMLMap,
+    shown: (key: string) => boolean,
+  ): [key: string, value: unknown, pair: Pair][] {
     const seen = new Map<string, number>()
     return map.items.map(pair => {
       const key: unknown = this.#yaml.isScalar(pair.key) ? pair.key.value : undefined
@@ -67,7 +72,10 @@ class Reader {
       const earlier = seen.get(key)
       if (earlier !== undefined) {
         const { line } = this.#lines.linePos(earlier)
-        throw this.fault(pair.key, `${key} is there twice; the first is on line ${line}`)
+        throw this.fault(
+          pair.key,
+          `${shown(key) ? key : 'this key'} is there twice; the first is on line ${line}`,
+        )
       }
       seen.set(key, (pair.key as Node).range?.[0] ?? 0)
       return [key, pair.value, pair]
@@ -102,16 +110,20 @@ const contentsOf = (reader: Reader): Contents => {
   const top = reader.map(reader.doc.contents, 'the file')
   let recipients: string[] = []
   const secrets = new Map<string, string>()
-  for (const [key, value, pair] of reader.entries(top)) {
+  for (const [key, value, pair] of reader.entries(
+    top,
+    k => k === 'recipients' || k === 'secrets',
+  )) {
     if (key === 'recipients')
       recipients = reader.list(value, key).map(node => reader.text(node, key))
     else if (key === 'secrets')
-      for (const [name, node, { key: at }] of reader.entries(reader.map(value, key))) {
-        if (!NAME.test(name)) throw reader.fault(at, `${name} cannot be the name of a secret`)
+      for (const [name, node, { key: at }] of reader.entries(reader.map(value, key), k =>
+        NAME.test(k),
+      )) {
+        if (!NAME.test(name)) throw reader.fault(at, 'this cannot be the name of a secret')
         secrets.set(name, reader.text(node, name))
       }
-    else
-      throw reader.fault(pair.key, `unknown key ${key}`, 'a secret goes below `secrets:`, indented')
+    else throw reader.fault(pair.key, 'unknown key', 'a secret goes below `secrets:`, indented')
   }
   return { recipients, secrets }
 }

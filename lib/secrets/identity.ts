@@ -1,14 +1,23 @@
 import { mkdir, open, readFile, stat, type FileHandle } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { homeDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
+import { shownPath } from '../inventory/secretive.ts'
 import { Secret } from './secret.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
 /** Where the identity is: what was given, else $FMC_AGE_IDENTITY, else ~/.config/fmc/identity.txt. */
-export const identityPath = (env: Env, given?: string): string =>
-  given ?? (env.FMC_AGE_IDENTITY || join(env.HOME ?? homedir(), '.config/fmc/identity.txt'))
+export const identityPath = (env: Env, given?: string): string => {
+  const named = given ?? env.FMC_AGE_IDENTITY
+  if (named) return named
+  const home = homeDir(env)
+  if (home === undefined)
+    throw new UsageError('there is no home directory with an identity', {
+      hint: 'name yours with --identity FILE or FMC_AGE_IDENTITY',
+    })
+  return join(home, '.config/fmc/identity.txt')
+}
 
 /** The text of a file that only its owner may read; undefined when there is none. UsageError when others may. */
 export const readPrivate = async (path: string): Promise<string | undefined> => {
@@ -24,7 +33,7 @@ export const readPrivate = async (path: string): Promise<string | undefined> => 
     if (error instanceof UsageError) throw error
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
     if (code === 'ENOENT') return undefined
-    throw new UsageError(`${path} cannot be read: ${code}`)
+    throw new UsageError(`${shownPath(path)} cannot be read: ${code}`)
   }
 }
 
@@ -79,7 +88,7 @@ export const createIdentity = async (path: string): Promise<Secret> => {
     await file.sync()
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    throw new UsageError(`${path} cannot be written: ${code}`)
+    throw new UsageError(`${shownPath(path)} cannot be written: ${code}`)
   } finally {
     await file?.close()
   }

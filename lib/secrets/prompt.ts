@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
+import { cleanLine } from '../report/sanitise.ts'
 
 /** Asks a person for a text that is not shown while it is typed. */
 export type Ask = (question: string) => Promise<string>
@@ -30,7 +31,7 @@ export const askHidden: Ask = question =>
     const tty = openTerminal()
     const input = new ReadStream(tty.input)
     input.setEncoding('utf8').setRawMode(true)
-    writeSync(tty.output, question)
+    writeSync(tty.output, cleanLine(question))
     let answer = ''
     const end = (settle: () => void): void => {
       input.setRawMode(false)

@@ -64,13 +64,18 @@ export const forms = (text: string): string[] => {
 
 /**
  * A function that replaces every secret in a text by ‹secret›: made once for a set of secrets, then
- * cheap. Overlapping finds become one. It needs whole texts: of a secret cut in two pieces it sees none.
+ * cheap. Secrets that join the set later count from then on. Overlapping finds become one. It needs whole texts: of a
+ * secret cut in two pieces it sees none.
  */
 export const redactor = (secrets: Iterable<Secret>): ((text: string) => string) => {
-  const all = new Set<string>()
-  for (const secret of secrets) for (const form of forms(secret.reveal())) all.add(form)
-  const needles = [...all]
+  const known = new Set<Secret>()
+  const needles = new Set<string>()
   return text => {
+    for (const secret of secrets)
+      if (!known.has(secret)) {
+        known.add(secret)
+        for (const form of forms(secret.reveal())) needles.add(form)
+      }
     const found: [from: number, to: number][] = []
     for (const needle of needles)
       for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1))

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { suggestion } from '../inventory/nearest.ts'
+import { shownPath } from '../inventory/secretive.ts'
 import { UsageError } from '../errors.ts'
 import { lockKind, seal, unseal, type Key, type Lock } from './age.ts'
 import { emptyDocument, parseContents, withSecret, type Contents } from './document.ts'
@@ -63,8 +64,10 @@ export const openStore = async (file: string, options: KeyOptions = {}): Promise
 const readSealed = (file: string): Promise<Buffer> =>
   readFile(file).catch((error: unknown) => {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT') throw new UsageError(`${file} cannot be read: ${code}`)
-    throw new UsageError(`there is no secrets file ${file}`, { hint: 'fmc secrets init' })
+    if (code !== 'ENOENT') throw new UsageError(`${shownPath(file)} cannot be read: ${code}`)
+    throw new UsageError(`there is no secrets file ${shownPath(file)}`, {
+      hint: 'fmc secrets init',
+    })
   })
 
 const keyFor = async (file: string, sealed: Buffer, options: KeyOptions): Promise<Key> => {
@@ -74,7 +77,7 @@ const keyFor = async (file: string, sealed: Buffer, options: KeyOptions): Promis
   const path = identityPath(env, options.identity)
   const identities = await readIdentities(path)
   if (identities) return { identities }
-  throw new UsageError(`${file} is locked and there is no identity file ${path}`, {
+  throw new UsageError(`${file} is locked and there is no identity file ${shownPath(path)}`, {
     hint: 'name yours with --identity FILE or FMC_AGE_IDENTITY',
   })
 }
@@ -92,7 +95,7 @@ export const passphrase = async (question: string, options: KeyOptions): Promise
   const path = (options.env ?? process.env).FMC_AGE_PASSPHRASE_FILE
   const text = path ? await readPrivate(path) : await (options.prompt ?? askHidden)(question)
   if (text === undefined)
-    throw new UsageError(`FMC_AGE_PASSPHRASE_FILE: there is no file ${path ?? ''}`)
+    throw new UsageError(`FMC_AGE_PASSPHRASE_FILE: there is no file ${shownPath(path ?? '')}`)
   const [line = ''] = text.split(/\r?\n/)
   if (line === '') throw new UsageError('the passphrase is empty')
   return new Secret(line, 'passphrase')

@@ -11,6 +11,9 @@
  * New content is made in NAME.fmc-new, a directory of root's with mode 0700 beside NAME. The owner of the parent cannot
  * look into it and cannot move it to another parent: rename(2) asks for write access to a directory that gets a new
  * parent. So `..` stays what it was, and `mv -T new ../NAME` puts NAME where it belongs or fails.
+ *
+ * Where root's files do not become root's (NFS with root_squash or all_squash), `new` is made in /run, and the owner that
+ * it is declared to have puts it in its place: a process of that user can do no more than the user could.
  */
 
 /** Goes into a directory by handles; sets fmc_at (device and inode), fmc_uid and fmc_gid of it. */
@@ -53,9 +56,11 @@ fmc_inside() {
   [ -n "$fmc_open" ] || return 0
   set -- $(stat -c '%d:%i %u %a' .. .) "$(ls -ld .)"
   [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new"
-  case $5:$6 in 0:700 | 0:2700) ;; *)
-    cd -P .. && rmdir -- "./$fmc_name.fmc-new" 2>/dev/null || :
-    fmc_no "$fmc_dir/$fmc_name.fmc-new is not root's alone: somebody has exchanged it, or what root makes there is not root's (NFS with root_squash)" ;;
+  case $5:$6 in
+    0:700 | 0:2700) ;;
+    0:*) fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new" ;;
+    "$fmc_uid":*) fmc_own=1 ;;
+    *) fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new" ;;
   esac
   case $7 in ??????????+*)
     cd -P .. && rmdir -- "./$fmc_name.fmc-new" 2>/dev/null || :
@@ -63,29 +68,48 @@ fmc_inside() {
   esac
 }
 fmc_stage() {
-  fmc_name=$1
+  fmc_name=$1 fmc_private=$1.fmc-new fmc_own=
   umask 077
-  if ! mkdir -- "./$1.fmc-new" 2>/dev/null; then
-    if ! [ -d "./$1.fmc-new" ] || [ -L "./$1.fmc-new" ]; then rm -f -- "./$1.fmc-new"; mkdir -- "./$1.fmc-new"; fi
+  if ! mkdir -- "./$fmc_private" 2>/dev/null; then
+    if ! [ -d "./$fmc_private" ] || [ -L "./$fmc_private" ]; then
+      fmc_said=$(rm -f -- "./$fmc_private" 2>&1; mkdir -- "./$fmc_private" 2>&1) || {
+        [ -n "$fmc_open" ] && [ "$fmc_uid" != 0 ] || fmc_no "$fmc_said"
+        fmc_own=1
+      }
+    fi
   fi
-  cd -P -- "./$1.fmc-new"
-  fmc_inside
+  if [ -z "$fmc_own" ]; then
+    cd -P -- "./$fmc_private"
+    fmc_inside
+    [ -z "$fmc_own" ] || { cd -P ..; rmdir -- "./$fmc_private"; }
+  fi
+  if [ -n "$fmc_own" ]; then
+    fmc_private=$(mktemp -d /run/fmc-stage.XXXXXX)
+    cd -P -- "$fmc_private"
+    fmc_private=\${fmc_private##*/}
+  fi
   trap fmc_unstage EXIT
   rm -rf -- new pin
 }
 fmc_resume() {
-  fmc_name=$1
+  fmc_name=$1 fmc_private=$1.fmc-new fmc_own=
   umask 077
-  cd -P -- "./$1.fmc-new"
+  cd -P -- "./$fmc_private"
   fmc_inside
   trap fmc_unstage EXIT
-  [ -f new ] && ! [ -L new ] || fmc_no "somebody has just exchanged $fmc_dir/$1.fmc-new"
+  [ -z "$fmc_own" ] && [ -f new ] && ! [ -L new ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_private"
 }
 fmc_unstage() {
   {
     rm -rf -- new pin
-    cd -P .. && rmdir -- "./$fmc_name.fmc-new" || :
+    cd -P .. && rmdir -- "./$fmc_private" || :
   } 2>/dev/null
+}
+fmc_as() {
+  fmc_user=$1 fmc_group=$2
+  shift 2
+  [ "$fmc_user" != 0 ] && [ "$fmc_user" != root ] || fmc_no "root cannot have files in $fmc_dir (NFS with root_squash?): give them to $(stat -c %U -- "$fmc_dir")"
+  setpriv --reuid="$fmc_user" --regid="$fmc_group" --clear-groups -- "$@"
 }
 fmc_pin() {
   ln -PT -- "../$fmc_name" pin
@@ -96,6 +120,12 @@ fmc_pin() {
 fmc_copy() {
   if [ -z "$fmc_open" ]; then
     cp --preserve=all -- "../$fmc_name" new
+  elif [ -n "$fmc_own" ]; then
+    fmc_owner=$fmc_uid
+    set -- $(stat -c '%u:%g %a' -- "$fmc_dir/$fmc_name")
+    fmc_as "$fmc_uid" "$fmc_gid" cat -- "$fmc_dir/$fmc_name" >new
+    chown -- "$1" new
+    chmod -- "$2" new
   else
     fmc_pin
     cp --preserve=all -- pin new
@@ -104,14 +134,22 @@ fmc_copy() {
 fmc_show() {
   umask 022
   chmod 0711 .
-  fmc_candidate=$fmc_dir/$fmc_name.fmc-new/new
-  if [ -n "$fmc_open" ]; then
+  fmc_candidate=$PWD/new
+  if [ -n "$fmc_open" ] && [ -z "$fmc_own" ]; then
     read -r fmc_pid fmc_rest </proc/self/stat
     fmc_candidate=/proc/$fmc_pid/cwd/new
   fi
   export fmc_candidate
 }
 fmc_publish() {
+  if [ -n "$fmc_own" ]; then
+    [ -f new ] && ! [ -L new ] || fmc_no "$fmc_dir/$fmc_name is on a file system that takes only files from root"
+    fmc_as $(stat -c '%u %g' new) sh -euc 'umask 077; cd -- "$1"; rm -f -- "./$2.fmc-new"; set -C; cat >"./$2.fmc-new"; chmod -- "$3" "./$2.fmc-new"; sync -- "./$2.fmc-new"; mv -fT -- "./$2.fmc-new" "./$2"' sh "$fmc_dir" "$fmc_name" "$(stat -c %a new)" <new
+    fmc_unstage
+    trap - EXIT
+    umask 022
+    return
+  fi
   if [ -n "$fmc_open" ]; then
     [ "$(stat -Lc %d:%i -- "$fmc_dir")" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_dir"
     ! [ -e pin ] || [ pin -ef "../$fmc_name" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name"
@@ -127,8 +165,7 @@ fmc_access() {
     chmod -- "$3" "./$1"
   else
     fmc_stage "$1"
-    fmc_pin
-    cp -- pin new
+    fmc_copy
     if [ -n "$4" ]; then
       printf '%s  new\\n' "$4" | sha256sum -c --quiet - >&2
     else
@@ -165,6 +202,10 @@ fmc_make() {
     fmc_rest=\${fmc_rest#/}
     fmc_stage "\${fmc_rest%%/*}"
     umask 022
+    if [ -n "$fmc_own" ]; then
+      fmc_as "\${fmc_who%%:*}" "\${fmc_who#*:}" sh -euc 'umask 022; mkdir -p -- "$1"; chmod -- "$2" "$1"' sh "$fmc_path" "$fmc_bits"
+      return
+    fi
     mkdir -p -- "new\${fmc_rest#"$fmc_name"}"
     chown -h -- "$fmc_who" "new\${fmc_rest#"$fmc_name"}"
     chmod -- "$fmc_bits" "new\${fmc_rest#"$fmc_name"}"

@@ -4,6 +4,9 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import { UnreachableError } from '../errors.ts'
+import { algorithmsOf, type Algorithms } from './algorithms.ts'
+import { beyondTable, type Answers } from './keywords.ts'
+import { checkName } from './names.ts'
 import type { Target } from './types.ts'
 
 /** A target with everything that OpenSSH's configuration adds to it. */
@@ -21,12 +24,14 @@ export interface Route {
   readonly identitiesOnly: boolean
   readonly certificateFiles: readonly string[]
   readonly proxyCommand: string | undefined
-  readonly pkcs11: string | undefined
+  readonly algorithms: Algorithms
+  /** AddressFamily: 0 for any. */
+  readonly family: 0 | 4 | 6
+  /** What the configuration asks for that ssh2 cannot do, as `keyword value`. */
+  readonly beyond: string | undefined
   /** Hosts to go through, nearest to us first. */
   readonly jumps: readonly Route[]
 }
-
-type Answers = ReadonlyMap<string, readonly string[]>
 
 /** `ssh -G` prints one `keyword value` per line, keywords in lower case, repeated ones on lines of their own. */
 export const parseAnswers = (text: string): Answers => {
@@ -66,6 +71,9 @@ const ask = (name: string, args: readonly string[]): Promise<Answers> => {
   cache.set(key, found)
   return found
 }
+
+/** What OpenSSH does without any configuration. */
+const withoutConfig = (): Promise<Answers> => ask('ssh', ['-F', 'none', '--', PLACEHOLDER])
 
 /** As OpenSSH does, whatever HOME says. */
 const homedir = (): string => userInfo().homedir
@@ -123,15 +131,21 @@ const words = (values: readonly string[] = []): string[] =>
 const DEFAULT_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(homedir(), '.ssh', name))
 const DEFAULT_KNOWN_HOSTS = [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts']
 
+const FAMILIES: Readonly<Record<string, 4 | 6>> = { inet: 4, inet6: 6 }
+
 /** Completes a target from OpenSSH's configuration; what the target says itself wins. Rejects with UnreachableError. */
 export const resolve = async (
   target: Target,
   file?: string,
   seen: readonly string[] = [],
 ): Promise<Route> => {
+  checkName(target.name, 'host', target.address)
+  checkName(target.name, 'user', target.user)
   const answers = await configOf(target, file)
   const one = (key: string): string | undefined => answers.get(key)?.find(v => v !== 'none')
   const host = one('hostname') ?? target.address
+  checkName(target.name, 'host', host)
+  const { algorithms, beyond } = algorithmsOf(answers)
   const known = [
     ...words(answers.get('userknownhostsfile')),
     ...words(answers.get('globalknownhostsfile')),
@@ -155,7 +169,9 @@ export const resolve = async (
     identitiesOnly: one('identitiesonly') === 'yes',
     certificateFiles: answers.get('certificatefile')?.map(home) ?? [],
     proxyCommand: one('proxycommand'),
-    pkcs11: one('pkcs11provider'),
+    algorithms,
+    family: FAMILIES[one('addressfamily') ?? ''] ?? 0,
+    beyond: beyond ?? (await beyondTable(answers, withoutConfig)),
     jumps: await jumpsOf(target, one('proxyjump'), file, seen),
   }
 }
@@ -177,6 +193,7 @@ const jumpsOf = async (
     if (seen.includes(text))
       throw new UnreachableError(`${target.name}: ProxyJump ${text} goes through itself`)
     const address = host.replace(/^\[|\]$/g, '')
+    checkName(`${target.name}: ProxyJump`, 'host', address)
     const own = await ask(target.name, [...(file === undefined ? [] : ['-F', file]), '--', address])
     const hop: Target = {
       ...target,

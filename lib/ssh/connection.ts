@@ -3,11 +3,19 @@ import { NodeSSH } from 'node-ssh'
 import ssh2 from 'ssh2'
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
-import { authError, hostKeyError, reasonOf, unreachable, where } from './errors.ts'
+import { authError, hostKeyError, reasonOf, shortKeyError, unreachable, where } from './errors.ts'
 import { dial, Shared } from './dial.ts'
-import { identityFile, type IdentityFile } from './keys.ts'
-import { hostKeyOrder, judge, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
+import {
+  hostKeyOrder,
+  judge,
+  knownFor,
+  knownName,
+  loadKnownHosts,
+  type KnownHost,
+} from './known-hosts.ts'
+import { tooShort } from './algorithms.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
+import { loginsOf } from './logins.ts'
 
 /** Connects and authenticates with ssh2, through jump hosts if there are any. Rejects with UnreachableError. */
 export const connect = async (route: Route, limits: Limits): Promise<Link> =>
@@ -19,7 +27,7 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     loginsOf(route),
     loadKnownHosts(route.knownHostsFiles),
   ])
-  if (logins.methods.length === 0) throw authError(route, logins.tried)
+  if (logins.methods.length === 0) throw authError(route, logins.tried, logins.files)
   const mine = knownFor(entries, knownName(route.knownAs, route.target.port))
   const { sock, release } = await reach(route, timeoutMs, limits)
   let refused: UnreachableError | undefined
@@ -28,8 +36,12 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     sock,
     username: route.target.user,
     authHandler: logins.methods,
-    algorithms: { serverHostKey: hostKeyOrder(mine) },
+    algorithms: offer(route, mine),
     hostVerifier: (key: Buffer): boolean => {
+      if (tooShort(key, route.algorithms)) {
+        refused = shortKeyError(route, key)
+        return false
+      }
       const verdict = judge(mine, key)
       if (verdict.kind !== 'known') refused = hostKeyError(route, key, verdict)
       return verdict.kind === 'known'
@@ -48,89 +60,35 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     sock.destroy()
     if (refused) throw refused
     if (!isAuth(error)) throw unreachable(route, error)
-    throw authError(route, logins.tried, error.level === 'agent' ? error.message : undefined)
+    throw authError(
+      route,
+      logins.tried,
+      logins.files,
+      error.level === 'agent' ? error.message : undefined,
+    )
   }
   return client
 }
+
+/** The names are ssh2's own (algorithms.ts), which its types want one by one. */
+const offer = ({ algorithms }: Route, mine: readonly KnownHost[]): ssh2.Algorithms =>
+  ({
+    kex: algorithms.kex,
+    cipher: algorithms.cipher,
+    hmac: algorithms.hmac,
+    serverHostKey: hostKeyOrder(mine, algorithms.serverHostKey),
+  }) as ssh2.Algorithms
+
+/** Whether a connection failed because ssh2 and the host had an algorithm of some kind not in common. */
+export const noneInCommon = (error: unknown): boolean =>
+  error instanceof UnreachableError &&
+  error.cause instanceof Error &&
+  error.cause.message.includes('no matching ')
 
 const isAuth = (error: unknown): error is Error & { level: string } =>
   error instanceof Error &&
   'level' in error &&
   (error.level === 'client-authentication' || error.level === 'agent')
-
-/** Ways to log in, in the order they are tried, and their names for an error. */
-interface Logins {
-  readonly methods: ssh2.AuthMethod[]
-  readonly tried: readonly string[]
-}
-
-/** Keys as they are named, then the agent. Encrypted keys are the agent's business: parsing one costs 280 ms. */
-const loginsOf = async (route: Route): Promise<Logins> => {
-  const username = route.target.user
-  const methods: ssh2.AuthMethod[] = []
-  const tried: string[] = []
-  const files = await Promise.all(route.identityFiles.map(identityFile))
-  for (const file of files) {
-    const key = file.text === undefined ? undefined : parsed(file.path, file.text)
-    if (key === undefined) {
-      if (route.target.identityFiles) tried.push(`${file.path} (cannot be read)`)
-    } else if (key instanceof Error) {
-      const encrypted = /encrypted|passphrase/i.test(key.message)
-      tried.push(`${file.path} (${encrypted ? 'encrypted: ssh-add it' : key.message})`)
-    } else {
-      methods.push({ type: 'publickey', username, key } as ssh2.PublicKeyAuthMethod)
-      tried.push(file.path)
-    }
-  }
-  if (route.agent) {
-    const only = route.identitiesOnly ? publicBlobs(files) : undefined
-    methods.push({
-      type: 'agent',
-      username,
-      agent: only ? new Picky(route.agent, only) : route.agent,
-    } as ssh2.AgentAuthMethod)
-    tried.push(`agent ${route.agent}`)
-  }
-  return { methods, tried }
-}
-
-/** IdentitiesOnly: the agent may offer only keys that are identity files too. */
-class Picky extends ssh2.OpenSSHAgent {
-  readonly #only: ReadonlySet<string>
-
-  constructor(path: string, only: ReadonlySet<string>) {
-    super(path)
-    this.#only = only
-  }
-
-  override getIdentities(callback: ssh2.IdentityCallback<ssh2.ParsedKey>): void {
-    super.getIdentities((error, keys) => {
-      callback(
-        error,
-        keys?.filter(
-          k => 'getPublicSSH' in k && this.#only.has(k.getPublicSSH().toString('base64')),
-        ),
-      )
-    })
-  }
-}
-
-const publicBlobs = (files: readonly IdentityFile[]): ReadonlySet<string> =>
-  new Set(files.flatMap(f => f.publicText?.split(' ')[1] ?? []))
-
-const keys = new Map<string, ssh2.ParsedKey | Error>()
-
-const first = (found: readonly ssh2.ParsedKey[]): ssh2.ParsedKey | Error =>
-  found[0] ?? new Error('no key in it')
-
-const parsed = (path: string, text: string): ssh2.ParsedKey | Error => {
-  const known = keys.get(path)
-  if (known) return known
-  const found: ssh2.ParsedKey | ssh2.ParsedKey[] | Error = ssh2.utils.parseKey(text)
-  const key = found instanceof Error || !Array.isArray(found) ? found : first(found)
-  keys.set(path, key)
-  return key
-}
 
 interface Reached {
   readonly sock: Duplex
@@ -143,9 +101,13 @@ const jumpHosts = new Shared<ssh2.Client>(client => client.end())
 const reach = async (route: Route, timeoutMs: number, limits: Limits): Promise<Reached> => {
   const last = route.jumps.at(-1)
   if (!last) {
-    const sock = await dial(route.host, route.target.port, timeoutMs, route.target.giveUp).catch(
-      (error: unknown) => Promise.reject(unreachable(route, error)),
-    )
+    const sock = await dial(
+      route.host,
+      route.target.port,
+      timeoutMs,
+      route.family,
+      route.target.giveUp,
+    ).catch((error: unknown) => Promise.reject(unreachable(route, error)))
     return { sock, release: () => undefined }
   }
   const name = route.jumps.map(j => `${j.target.user}@${j.host}:${j.target.port}`).join(',')

@@ -2,16 +2,22 @@ import net from 'node:net'
 
 /**
  * A TCP connection without Nagle's algorithm from the start: ssh2 leaves it on, which costs 40 ms per exchange
- * and doubles the time to connect. Rejects with the socket's error.
+ * and doubles the time to connect. `family` as in ssh_config's AddressFamily, 0 for any. Rejects with the socket's error.
  */
 export const dial = (
   host: string,
   port: number,
   timeoutMs: number,
+  family: 0 | 4 | 6 = 0,
   giveUp?: AbortSignal,
 ): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
-    const socket = net.connect({ host, port, noDelay: true })
+    const version = net.isIP(host)
+    if (family !== 0 && version !== 0 && version !== family) {
+      reject(new Error(`AddressFamily in ssh_config leaves IPv${version} out`))
+      return
+    }
+    const socket = net.connect({ host, port, family, noDelay: true })
     const fail = (error: Error): void => {
       clearTimeout(timer)
       socket.destroy()

@@ -1,36 +1,99 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { open, statfs, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { TaskError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 import type { Session } from './types.ts'
 
-const CHUNK = 6 * 1024 * 1024
+/** Bytes of one answer, before base64. */
+const PIECE = 3 * 1024 * 1024
+/** For one piece: slower than 25 KiB/s is no copying. */
+const PIECE_MS = 120_000
+
+interface Told {
+  readonly size: number
+  readonly sum: string
+}
 
 /**
- * Copies a file of the host to a new file (0600) on this machine, piece by piece through the session's own shell.
- * Throws TaskError when it cannot be read or changes while it is copied.
+ * Copies a regular file of the host, of at most `maxBytes`, to a new file (0600) on this machine, piece by piece
+ * through the session's own shell. Resolves with its size in bytes. Throws TaskError when it is no such file, is
+ * larger, does not fit here, or is not what the host said it is; what has been written then is the caller's to remove.
  */
-export async function download(session: Session, path: string, local: string): Promise<void> {
-  const p = quote(path)
+export async function download(
+  session: Session,
+  path: string,
+  local: string,
+  maxBytes: number,
+): Promise<number> {
   const failed = (why: string): TaskError => new TaskError(`${path} cannot be taken: ${why}`)
-  const told = await session.run(`sha256sum -- ${p} && wc -c <${p}`)
-  const [, sum, size] = /^\\?([0-9a-f]{64}) .*\n(\d+)\n$/.exec(told.stdout) ?? []
-  if (told.code !== 0 || sum === undefined) throw failed(told.stderr.trim() || 'no checksum')
-  const hash = createHash('sha256')
+  const { size, sum } = await ask(session, path, maxBytes, failed)
+  const { bavail, bsize } = await statfs(dirname(local))
+  if (size > bavail * bsize)
+    throw failed(`it has ${mib(size)}, and ${dirname(local)} has room for ${mib(bavail * bsize)}`)
   const file = await open(local, 'wx', 0o600)
   try {
-    for (let at = 0; at < Number(size); at += CHUNK) {
-      const { code, stdout, stderr } = await session.run(
-        `tail -c +${at + 1} -- ${p} | head -c ${CHUNK} | base64`,
-      )
-      if (code !== 0) throw failed(stderr.trim())
-      const bytes = Buffer.from(stdout, 'base64')
-      hash.update(bytes)
-      await file.appendFile(bytes)
-    }
+    const got = await copy(session, path, file, size, failed)
+    if (got !== sum) throw failed('it changed meanwhile')
     await file.sync()
   } finally {
     await file.close()
   }
-  if (hash.digest('hex') !== sum) throw failed('it changed meanwhile')
+  return size
+}
+
+const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+
+type Failed = (why: string) => TaskError
+
+/** Its size, and its checksum unless it is too large: that would take a host with a sparse file for ever. */
+async function ask(
+  session: Session,
+  path: string,
+  maxBytes: number,
+  failed: Failed,
+): Promise<Told> {
+  const p = quote(path)
+  const { code, stdout, stderr } = await session.run(
+    `( [ -f ${p} ] || { echo 'there is no regular file of this name' >&2; exit 1; }
+s=$(stat -Lc %s -- ${p}) && printf '%s\\n' "$s" && { [ "$s" -gt ${maxBytes} ] || sha256sum <${p}; } )`,
+  )
+  const [, digits, sum] = /^(\d{1,20})\n(?:([0-9a-f]{64}) {2}-\n)?$/.exec(stdout) ?? []
+  if (code !== 0 || digits === undefined)
+    throw failed(stderr.trim().slice(-200) || 'the host does not say how large it is')
+  const size = Number(digits)
+  if (size > maxBytes) throw failed(`it has ${mib(size)}, and at most ${mib(maxBytes)} are taken`)
+  if (sum === undefined) throw failed('no checksum')
+  return { size, sum }
+}
+
+/** Copies exactly `size` bytes; resolves with their checksum. */
+async function copy(
+  session: Session,
+  path: string,
+  file: FileHandle,
+  size: number,
+  failed: Failed,
+): Promise<string> {
+  const p = quote(path)
+  const hash = createHash('sha256')
+  for (let at = 0; at < size; at += PIECE) {
+    const length = Math.min(PIECE, size - at)
+    const { code, stdout, stderr } = await session.run(
+      `tail -c +${at + 1} -- ${p} | head -c ${length} | base64 -w0 && printf '\\n%s\\n' "$(stat -Lc %s -- ${p})"`,
+      { timeoutMs: PIECE_MS },
+    )
+    if (code !== 0) throw failed(stderr.trim().slice(-200) || `exit code ${code}`)
+    const [text = '', now, end, more] = stdout.split('\n', 4)
+    const bytes = Buffer.from(text, 'base64')
+    if (bytes.toString('base64') !== text || end !== '' || more !== undefined)
+      throw failed('the host sent something that is no piece of a file')
+    if (bytes.length !== length || now !== String(size))
+      throw failed(
+        `it changed meanwhile: ${bytes.length} bytes came where ${length} were asked for; it had ${size} bytes in all`,
+      )
+    hash.update(bytes)
+    await file.appendFile(bytes)
+  }
+  return hash.digest('hex')
 }

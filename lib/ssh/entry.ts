@@ -1,19 +1,29 @@
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
-import { quote } from '../shell/quote.ts'
+import { Heard, Search, Told } from './heard.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
-import { PasswordPrompt, sudoError } from './sudo.ts'
+import { asRoot, SudoPrompt, sudoError } from './sudo.ts'
 import type { Target } from './types.ts'
+import { drawWord, SPELLED, UUID } from './word.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin'
-const NOISE = 64 * 1024 // what a login may print before the greeting
+/** What a login may print before the greeting. More is an error: a host that never ends costs nobody anything. */
+const NOISE = 1024 * 1024
+/** Characters of it that an error tells. */
+const SHOWN = 2000
 
-/** A command for `Link.exec` and the random words by which its answers are known. */
+/**
+ * A command for `Link.exec`. `tag` tells its greeting from whatever a login has printed before, and is no secret: it
+ * stands in the exec request, which `ps` shows to every local user.
+ *
+ * What is trusted until root's shell has greeted: root, and the login user with all that its login runs (rc files, PAM,
+ * sudo): who owns those reads the sudo password as well. Nobody else can write to these streams. The first greeting
+ * counts: it comes before anything that fmc asks the host, and its word is drawn after `ps` has shown all it can show.
+ */
 export interface Entry {
   readonly command: string
-  readonly token: string
-  readonly prompt: string
+  readonly tag: string
 }
 
 /** A shell that greeted. Its streams are paused and start right after the greeting. */
@@ -21,28 +31,32 @@ export interface Process {
   readonly pipe: Pipe
   readonly pid: number
   readonly pgid: number
+  /** Drawn by the shell itself, for its marks. */
+  readonly word: string
 }
 
-/** What every script sees: no login profile, no locale, a fixed PATH. */
+/** What every script sees: no login profile, no locale, a fixed PATH, no trace. */
 const environment = (root: boolean): string =>
-  `LC_ALL=C PATH=${PATH}${root ? ' HOME=/root' : ''}; export LC_ALL PATH HOME; ` +
-  `unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS POSIXLY_CORRECT TMPDIR; umask 022; cd /`
+  `set +vx; LC_ALL=C PATH=${PATH}${root ? ' HOME=/root' : ''}; export LC_ALL PATH HOME; ` +
+  `unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS POSIXLY_CORRECT TMPDIR _fmc; umask 022; cd /`
 
-/** Greets on both streams with pid and process group. Builtins only; the group is the third field after the name (proc(5), stat). */
-const greeting = (token: string): string =>
+/** Greets on both streams with word, pid and process group. Builtins only; the group is the third field after the name (proc(5), stat). */
+const greeting = (tag: string): string =>
   `{ read -r _fmc </proc/$$/stat; } 2>/dev/null; set -- \${_fmc##*) }; ` +
-  `printf '\\036${token}:0:%d:%d;' "$$" "\${3:-$$}"; printf '\\036${token}:0;' >&2; set --`
+  `printf '\\036${tag}:0:${SPELLED}:%d:%d;' "$$" "\${3:-$$}"; printf '\\036${SPELLED}:0;' >&2; set --`
+
+const GREETING = new RegExp(`^(${UUID}):(\\d{1,10}):(\\d{1,10});`)
 
 /**
- * The exec request that becomes root (through sudo if the target says so), greets, then runs `body`.
- * sudo gets a random prompt: the password goes only to who shows exactly that prompt.
+ * The exec request that becomes root (through sudo if the target says so), draws the session's word, greets, then runs
+ * `body`, which may spell the word.
  */
-export const entry = (target: Target, body: (token: string) => string): Entry => {
-  const token = randomBytes(12).toString('hex')
-  const prompt = `[fmc ${randomBytes(12).toString('hex')}] `
-  const script = `${environment(target.sudo || target.user === 'root')}\n${greeting(token)}\n${body(token)}`
-  const sudo = target.sudo ? `export LC_ALL=C; exec sudo -S -p ${quote(prompt)} --` : 'exec'
-  return { command: `${sudo} /bin/sh -c '${script.replaceAll("'", `'\\''`)}'`, token, prompt }
+export const entry = (target: Target, body: () => string): Entry => {
+  const tag = randomBytes(8).toString('hex')
+  const root = target.sudo || target.user === 'root'
+  const script = `${environment(root)}\n${drawWord}\n${greeting(tag)}\n${body()}`
+  const word = `'${script.replaceAll("'", `'\\''`)}'`
+  return { command: target.sudo ? asRoot(word, tag) : `exec /bin/sh -c ${word}`, tag }
 }
 
 /** Starts an entry and waits for its greeting, answering sudo once. Nothing else may be written before. Rejects with UnreachableError. */
@@ -68,19 +82,21 @@ class Greeted {
   readonly #link: Link
   readonly #pipe: Pipe
   readonly #target: Target
-  readonly #how: Entry
-  readonly #password: PasswordPrompt
+  readonly #sudo: SudoPrompt
   readonly #timer: NodeJS.Timeout
   readonly #resolve: (process: Process) => void
   readonly #reject: (error: unknown) => void
-  #out = ''
-  #err = ''
+  readonly #out = new Heard()
+  readonly #err = new Heard()
+  readonly #greeting: Told
+  /** The same greeting on stderr: looked for once its word is known. */
+  #echo: Search | undefined
 
   constructor(
     link: Link,
     pipe: Pipe,
     target: Target,
-    how: Entry,
+    { tag }: Entry,
     limits: Limits,
     resolve: (process: Process) => void,
     reject: (error: unknown) => void,
@@ -88,12 +104,12 @@ class Greeted {
     this.#link = link
     this.#pipe = pipe
     this.#target = target
-    this.#how = how
     this.#resolve = resolve
     this.#reject = reject
-    this.#password = new PasswordPrompt(target, how.prompt)
+    this.#greeting = new Told(this.#out, `\x1e${tag}:0:`, GREETING)
+    this.#sudo = new SudoPrompt(target, tag, this.#err)
     this.#timer = setTimeout(
-      () => this.#fail(this.#none(`none came within ${limits.enterMs / 1000} s`)),
+      () => this.#none(`none came within ${limits.enterMs / 1000} s`),
       limits.enterMs,
     )
     pipe.stdout.on('data', this.#onOut)
@@ -101,16 +117,15 @@ class Greeted {
     void pipe.ended.then(ending => this.#ended(ending))
   }
 
-  // latin1 keeps the bytes as they are, so that the rest can be given back
   readonly #onOut = (chunk: Buffer): void => {
-    this.#out = (this.#out + chunk.toString('latin1')).slice(-NOISE)
+    this.#out.push(chunk)
     this.#check()
   }
 
   readonly #onErr = (chunk: Buffer): void => {
-    this.#err = (this.#err + chunk.toString('latin1')).slice(-NOISE)
+    this.#err.push(chunk)
     try {
-      this.#password.answer(this.#err)?.then(p => this.#pipe.stdin.write(`${p}\n`), this.#fail)
+      this.#sudo.answer()?.then(p => this.#pipe.stdin.write(`${p.reveal()}\n`), this.#fail)
     } catch (error) {
       this.#fail(error)
       return
@@ -130,38 +145,44 @@ class Greeted {
   }
 
   #check(): void {
-    const { token } = this.#how
-    const out = new RegExp(`\\x1e${token}:0:(\\d+):(\\d+);`).exec(this.#out)
-    const err = `\x1e${token}:0;`
-    const at = this.#err.indexOf(err)
-    if (!out || at < 0) return
-    this.#leave()
-    giveBack(this.#pipe.stdout, this.#out.slice(out.index + out[0].length))
-    giveBack(this.#pipe.stderr, this.#err.slice(at + err.length))
-    this.#resolve({ pipe: this.#pipe, pid: Number(out[1]), pgid: Number(out[2]) })
+    const told = this.#greeting.next()
+    const [, word = '', pid, pgid] = told?.found ?? []
+    if (told) {
+      this.#echo ??= new Search(this.#err, `\x1e${word}:0;`)
+      this.#pipe.stdout.pause() // what follows there is the session's to read
+    }
+    const end = this.#echo?.next()
+    if (told && end !== undefined) {
+      this.#leave()
+      giveBack(this.#pipe.stdout, this.#out.after(told.end))
+      giveBack(this.#pipe.stderr, this.#err.after(end))
+      this.#resolve({ pipe: this.#pipe, pid: Number(pid), pgid: Number(pgid), word })
+    } else if ((told ? 0 : this.#out.length) > NOISE || this.#err.length > NOISE) {
+      this.#none(`it printed more than ${NOISE / 1024 / 1024} MB and did not greet`)
+    }
   }
 
   #ended({ code, signal }: Ending): void {
-    const said = this.#said()
+    const said = this.#sudo.said()
     const known = this.#target.sudo ? sudoError(this.#target, said) : undefined
     if (known) this.#fail(known)
     else if (code !== undefined || signal !== undefined)
-      this.#fail(this.#none(`it ended with ${signal ?? `exit ${code ?? 0}`}`))
+      this.#none(`it ended with ${signal ?? `exit ${code ?? 0}`}`)
     else void this.#link.explain(said).then(this.#fail)
   }
 
-  #said(): string {
-    return Buffer.from(this.#err, 'latin1').toString('utf8').replaceAll(this.#how.prompt, '').trim()
-  }
-
-  #none(why: string): UnreachableError {
-    const said = this.#said().slice(-2000)
+  #none(why: string): void {
+    const said = this.#sudo.said().slice(-SHOWN)
     const { name, user } = this.#target
-    return new UnreachableError(`${name}: no shell for ${user}: ${why}${said ? `: ${said}` : ''}`)
+    this.#fail(
+      new UnreachableError(`${name}: no shell for ${user}: ${why}${said ? `: ${said}` : ''}`, {
+        hint: this.#sudo.hint(said),
+      }),
+    )
   }
 }
 
-const giveBack = (stream: Readable, rest: string): void => {
+const giveBack = (stream: Readable, rest: Buffer): void => {
   stream.pause()
-  if (rest !== '') stream.unshift(Buffer.from(rest, 'latin1'))
+  if (rest.length > 0) stream.unshift(Buffer.from(rest))
 }

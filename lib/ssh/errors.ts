@@ -1,5 +1,8 @@
 import { UnreachableError } from '../errors.ts'
+import { quoteAll } from '../shell/quote.ts'
+import { rsaBits } from './algorithms.ts'
 import type { Route } from './config.ts'
+import type { IdentityFile } from './keys.ts'
 import { fingerprint, keyType, knownName, type Verdict } from './known-hosts.ts'
 
 /** address:port and the name that the user knows. */
@@ -34,20 +37,36 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
   })
 }
 
-/** No login: names every key and agent that was tried or left out. */
+/** A host key with fewer bits than RequiredRSASize asks for. */
+export const shortKeyError = (route: Route, key: Buffer): UnreachableError =>
+  new UnreachableError(
+    `${where(route)} shows an RSA key of ${rsaBits(key) ?? 0} bits, and RequiredRSASize is ${route.algorithms.rsaBits}: ${fingerprint(key)}`,
+  )
+
+/** An identity file among those that were tried. */
+export const triedFile = ({ path, exposed }: IdentityFile): string =>
+  exposed === undefined ? path : `${path} (not used: others may read it, mode ${exposed})`
+
+/** No login: names every key and agent that was tried or left out. `files`: the identity files, for the hint. */
 export const authError = (
   route: Route,
   tried: readonly string[],
+  files: readonly IdentityFile[],
   reason?: string,
-): UnreachableError =>
-  new UnreachableError(
+): UnreachableError => {
+  const exposed = files.filter(f => f.exposed !== undefined)
+  return new UnreachableError(
     `${where(route)} refused the login of ${route.target.user}: ` +
       (tried.length > 0 ? `tried ${tried.join(', ')}` : 'there was no key to try') +
       (reason ? ` (${reason})` : ''),
     {
-      hint: `put a public key of yours into ~${route.target.user}/.ssh/authorized_keys there, or name the right identity file`,
+      hint:
+        exposed.length > 0
+          ? `chmod 600 ${quoteAll(exposed.map(f => f.path))}`
+          : `put a public key of yours into ~${route.target.user}/.ssh/authorized_keys there, or name the right identity file`,
     },
   )
+}
 
 /** Reasons a socket gives, in words. */
 const WORDS: Readonly<Record<string, string>> = {

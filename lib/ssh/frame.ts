@@ -41,41 +41,62 @@ const feed = (token: string, input: string | Buffer): string => {
   return `base64 -d <<'${token}' |\n${lines}${token}\n`
 }
 
-/** Collects one stream until its mark; looks at every byte once, whatever the size and the cut of the pieces. */
+/** What is kept of a stream that says too much: enough for an error. */
+const ENOUGH = 4096
+const FIRST = 4096
+
+/** How much of a stream is taken. */
+export interface Most {
+  /** It may print so many bytes. */
+  readonly bytes: number
+  /** Only so many of them are kept, the last ones. All when absent. */
+  readonly last?: number | undefined
+}
+
+/**
+ * Collects one stream until its mark. Bytes are copied into one buffer that doubles, and each is looked at once: the cost
+ * is that of the bytes, whatever the size and the cut of the pieces, and no more is kept than is allowed.
+ */
 export class Collector {
-  readonly #limit: number
   readonly #after: number
   #mark: Buffer | undefined
-  #chunks: Buffer[] = []
-  #tail: Buffer = Buffer.alloc(0)
+  #most: Most = { bytes: 0 }
+  #bytes = Buffer.alloc(0)
+  /** Bytes in the buffer, and bytes that came before them and are gone. */
   #size = 0
+  #gone = 0
+  /** Where in the buffer the mark begins. */
   #at = -1
 
   /** `kind` out: three digits follow the mark. */
-  constructor(kind: 'out' | 'err', limit: number) {
+  constructor(kind: 'out' | 'err') {
     this.#after = kind === 'out' ? CODE_LENGTH : 0
-    this.#limit = limit
   }
 
-  expect(mark: Buffer): void {
+  expect(mark: Buffer, most: Most): void {
     this.#mark = mark
-    this.#chunks = []
-    this.#tail = Buffer.alloc(0)
+    this.#most = most
+    this.#bytes = Buffer.allocUnsafe(FIRST)
     this.#size = 0
+    this.#gone = 0
     this.#at = -1
+  }
+
+  /** What was collected has been read, and nothing is waited for. */
+  forget(): void {
+    this.#mark = undefined
+    this.#bytes = Buffer.alloc(0)
+    this.#size = 0
   }
 
   /** Bytes that nobody waits for (a background process) are dropped. */
   push(chunk: Buffer): void {
     const mark = this.#mark
     if (!mark || this.done) return
-    if (this.#at < 0) this.#find(mark, chunk)
-    this.#size += chunk.length
-    if (this.overflow) this.#chunks = []
-    else this.#chunks.push(chunk)
-    const keep = mark.length + this.#after
-    const tail = chunk.length >= keep ? chunk : Buffer.concat([this.#tail, chunk])
-    this.#tail = tail.subarray(Math.max(0, tail.length - keep))
+    if (this.#at < 0) this.#shorten(mark)
+    const from = Math.max(0, this.#size - mark.length + 1)
+    this.#append(chunk)
+    if (this.#at < 0) this.#at = this.#bytes.subarray(0, this.#size).indexOf(mark, from)
   }
 
   get done(): boolean {
@@ -86,31 +107,44 @@ export class Collector {
     )
   }
 
+  /** More was printed than is allowed. The mark itself may be on its way in pieces. */
   get overflow(): boolean {
-    return (this.#at < 0 ? this.#size : this.#at) > this.#limit
+    const printed = this.#at < 0 ? this.#size - (this.#mark?.length ?? 0) - this.#after : this.#at
+    return this.#gone + printed > this.#most.bytes
   }
 
-  /** What was printed before the mark, so far. */
+  /** What was printed before the mark, so far; only the end of it when that is too much, or when no more is wanted. */
   text(): string {
-    const end = this.#at < 0 ? this.#size : this.#at
-    const [only] = this.#chunks
-    if (only && this.#chunks.length === 1) return only.toString('utf8', 0, end)
-    return Buffer.concat(this.#chunks).toString('utf8', 0, end)
+    return this.#bytes.toString('utf8', 0, this.#at < 0 ? this.#size : this.#at)
   }
 
   /** The exit code after the mark of stdout. */
   code(): number {
-    const all =
-      this.#chunks.length === 1 && this.#chunks[0] ? this.#chunks[0] : Buffer.concat(this.#chunks)
     const start = this.#at + (this.#mark?.length ?? 0)
-    return Number(all.toString('latin1', start, start + CODE_LENGTH - 1))
+    return Number(this.#bytes.toString('latin1', start, start + CODE_LENGTH - 1))
   }
 
-  #find(mark: Buffer, chunk: Buffer): void {
-    const joint = Buffer.concat([this.#tail, chunk.subarray(0, mark.length)])
-    const early = joint.indexOf(mark)
-    const late = early < 0 ? chunk.indexOf(mark) : -1
-    if (early >= 0) this.#at = this.#size - this.#tail.length + early
-    else if (late >= 0) this.#at = this.#size + late
+  /** Drops what is too old, by half and more, so that every byte is moved about once. */
+  #shorten(mark: Buffer): void {
+    const keep = Math.max(this.overflow ? ENOUGH : (this.#most.last ?? Infinity), mark.length)
+    if (this.#size <= 2 * keep) return
+    if (this.#bytes.length > 8 * keep)
+      // give back what too much output took
+      this.#bytes = Buffer.from(this.#bytes.subarray(this.#size - keep, this.#size))
+    else this.#bytes.copyWithin(0, this.#size - keep, this.#size)
+    this.#gone += this.#size - keep
+    this.#size = keep
+  }
+
+  #append(chunk: Buffer): void {
+    const size = this.#size + chunk.length
+    if (size > this.#bytes.length) {
+      const most = this.#most.bytes + FIRST
+      const larger = Buffer.allocUnsafe(Math.max(size, Math.min(2 * this.#bytes.length, most)))
+      this.#bytes.copy(larger, 0, 0, this.#size)
+      this.#bytes = larger
+    }
+    chunk.copy(this.#bytes, this.#size)
+    this.#size = size
   }
 }

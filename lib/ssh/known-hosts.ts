@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { DEFAULTS } from './algorithms.ts'
 
 /** One line of a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
 export interface KnownHost {
@@ -88,21 +89,14 @@ export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {
   return known.length > 0 ? { kind: 'changed', known } : { kind: 'unknown' }
 }
 
-const SUPPORTED = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-] as const
-export type HostKeyAlgorithm = (typeof SUPPORTED)[number]
-
-/** Asks first for the key types that are known; else a host known by its RSA key only would look changed. */
-export const hostKeyOrder = (mine: readonly KnownHost[]): HostKeyAlgorithm[] => {
+/** Of the algorithms that may be offered, asks first for the key types that are known; else a host known by its RSA key only would look changed. */
+export const hostKeyOrder = (
+  mine: readonly KnownHost[],
+  offered: readonly string[] = DEFAULTS.serverHostKey,
+): string[] => {
   const types = new Set(mine.filter(e => e.marker === undefined).map(e => e.type))
-  const known = (a: HostKeyAlgorithm): boolean => types.has(a.startsWith('rsa-') ? 'ssh-rsa' : a)
-  return [...SUPPORTED.filter(known), ...SUPPORTED.filter(a => !known(a))]
+  const known = (a: string): boolean => types.has(a.startsWith('rsa-') ? 'ssh-rsa' : a)
+  return [...offered.filter(known), ...offered.filter(a => !known(a))]
 }
 
 /** As `ssh-keygen -l` prints it. */

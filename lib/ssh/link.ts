@@ -41,7 +41,7 @@ export interface Limits {
   readonly commandMs: number
   /** An upload that moves no byte for so long has failed. */
   readonly idleMs: number
-  /** Most that one command may print on one stream. */
+  /** Most that one command may print on one stream, when less is not said. */
   readonly outputBytes: number
   /** Another file than ~/.ssh/config (ssh -F). */
   readonly sshConfig?: string | undefined
@@ -55,5 +55,5 @@ export const LIMITS: Limits = {
   graceMs: 3_000,
   commandMs: 600_000,
   idleMs: 60_000,
-  outputBytes: 64 * 1024 * 1024,
+  outputBytes: 16 * 1024 * 1024,
 }

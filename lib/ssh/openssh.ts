@@ -1,53 +1,83 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { UnreachableError } from '../errors.ts'
+import { quoteAll } from '../shell/quote.ts'
 import type { Route } from './config.ts'
-import { authError, hostKeyError, unreachable, where } from './errors.ts'
+import { authError, hostKeyError, triedFile, unreachable, where } from './errors.ts'
+import { identityFile } from './keys.ts'
 import { hostKeyOrder, judge, keyType, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 
 /** OpenSSH's exit code for troubles of its own; a remote command that exits so cannot be told from it (ssh(1)). */
 const OWN_TROUBLE = 255
 
-/** Arguments before the command. Host keys are strict whatever the configuration says; nothing may ask a question. */
-const argumentsFor = (route: Route, limits: Limits): string[] => {
+/** Newer than the oldest OpenSSH that hosts are managed from (8.4); that one passes over them. */
+const NEWER = ['SessionType=default', 'StdinNull=no', 'ForkAfterAuthentication=no']
+
+const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
+
+/** `%` begins a token in ProxyCommand and in file names (ssh_config(5), TOKENS). */
+const literal = (text: string): string => text.replaceAll('%', '%%')
+
+/** Options of every ssh: host keys are strict whatever the configuration says, and nothing may ask a question. */
+const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[] => [
+  'BatchMode=yes',
+  'StrictHostKeyChecking=yes',
+  'UpdateHostKeys=no',
+  'ControlMaster=no',
+  'ControlPath=none',
+  'ClearAllForwardings=yes',
+  'ForwardAgent=no',
+  'PermitLocalCommand=no',
+  'RemoteCommand=none',
+  'RequestTTY=no',
+  'EscapeChar=none',
+  'LogLevel=ERROR',
+  `ConnectTimeout=${seconds(target.connectTimeoutMs ?? limits.connectMs)}`,
+  `ServerAliveInterval=${seconds(limits.keepaliveMs)}`,
+  `ServerAliveCountMax=${limits.keepaliveCount}`,
+  ...((target.knownHostsFiles ?? target.moreKnownHostsFiles)
+    ? [
+        `UserKnownHostsFile=${knownHostsFiles.map(f => `"${literal(f)}"`).join(' ')}`,
+        'GlobalKnownHostsFile=/dev/null',
+      ]
+    : []),
+  ...(target.identityFiles ? ['IdentitiesOnly=yes'] : []),
+]
+
+/** Arguments of an ssh to a host, without those that go before its name: `more`. */
+const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): string[] => {
   const { target } = route
-  const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
-  const options = [
-    'BatchMode=yes',
-    'StrictHostKeyChecking=yes',
-    'UpdateHostKeys=no',
-    'ControlMaster=no',
-    'ControlPath=none',
-    'ClearAllForwardings=yes',
-    'ForwardAgent=no',
-    'PermitLocalCommand=no',
-    'RequestTTY=no',
-    'EscapeChar=none',
-    'LogLevel=ERROR',
-    `ConnectTimeout=${seconds(target.connectTimeoutMs ?? limits.connectMs)}`,
-    `ServerAliveInterval=${seconds(limits.keepaliveMs)}`,
-    `ServerAliveCountMax=${limits.keepaliveCount}`,
-  ]
-  if (target.knownHostsFiles ?? target.moreKnownHostsFiles) {
-    options.push(
-      `UserKnownHostsFile=${route.knownHostsFiles.map(f => `"${f}"`).join(' ')}`,
-      'GlobalKnownHostsFile=/dev/null',
-    )
-  }
-  if (target.identityFiles) options.push('IdentitiesOnly=yes')
   const config = target.useSshConfig === false ? 'none' : limits.sshConfig
+  const jump = proxyCommand(route, limits)
   return [
     ...(config === undefined ? [] : ['-F', config]),
-    ...options.flatMap(o => ['-o', o]),
+    ...optionsFor(route, limits).flatMap(o => ['-o', o]),
+    ...(jump === undefined ? [] : ['-o', `ProxyCommand=${literal(jump)}`]),
     ...(target.identityFiles ?? []).flatMap(f => ['-i', f]),
+    ...more,
     ...['-T', '-p', String(target.port), '-l', target.user, '--', target.address],
   ]
+}
+
+/**
+ * The way through the last jump host, as shell text. ProxyJump would start an ssh that has none of our options; this one is
+ * as strict as the one to the target, and so are those that it goes through.
+ */
+const proxyCommand = ({ jumps, host, target }: Route, limits: Limits): string | undefined => {
+  const last = jumps.at(-1)
+  if (!last) return undefined
+  const to = ['-W', `[${host}]:${target.port}`]
+  const through = { ...last, jumps: jumps.slice(0, -1) }
+  return `ssh ${quoteAll(argumentsFor(through, limits, to))}`
 }
 
 /** The same kind of link over the system's `ssh`, one child (and one login) per process; it connects with the first `exec`. */
 export const openssh = (route: Route, limits: Limits): Link => {
   const children = new Set<ChildProcess>()
-  const args = argumentsFor(route, limits)
+  const newer = ['IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication', ...NEWER]
+  const args = [...newer.flatMap(o => ['-o', o]), ...argumentsFor(route, limits, [])]
+  // ssh runs a ProxyCommand in $SHELL.
+  const env = { ...process.env, SHELL: '/bin/sh' }
   return {
     exec: command =>
       new Promise((resolve, reject) => {
@@ -55,6 +85,7 @@ export const openssh = (route: Route, limits: Limits): Link => {
         const child = spawn('ssh', [...args, command], {
           stdio: ['pipe', 'pipe', 'pipe'],
           detached: true,
+          env,
         })
         children.add(child)
         child.once('close', () => children.delete(child))
@@ -83,6 +114,13 @@ const pipe = (child: ChildProcess): Pipe => {
   return { stdin, stdout, stderr, ended, destroy: () => child.kill() }
 }
 
+/** The jump host or target that this is about: each ssh of the chain says its own name. */
+const meant = (route: Route, is: (candidate: Route) => boolean): Route => {
+  const at = route.jumps.findIndex(is)
+  const hop = route.jumps[at]
+  return hop ? { ...hop, jumps: route.jumps.slice(0, at) } : route
+}
+
 /** OpenSSH says in English what happened: turned into the same errors that the ssh2 link gives. */
 const explain = async (route: Route, said: string): Promise<UnreachableError> => {
   if (
@@ -90,15 +128,24 @@ const explain = async (route: Route, said: string): Promise<UnreachableError> =>
       said,
     )
   ) {
-    return keyError(route, said)
-  }
-  const denied = /Permission denied \(([^)]*)\)/.exec(said)
-  if (denied)
-    return authError(
-      route,
-      [...route.identityFiles, ...(route.agent ? [`agent ${route.agent}`] : [])],
-      `server takes ${denied[1] ?? ''}`,
+    const [, name] = /host key (?:is known )?for (\S+) (?:and you|has changed)/i.exec(said) ?? []
+    return keyError(
+      meant(route, r => name === knownName(r.knownAs, r.target.port)),
+      said,
     )
+  }
+  const [, user, host, methods] =
+    /^(?:(.*)@(\S+): )?Permission denied \(([^)]*)\)/m.exec(said) ?? []
+  if (methods !== undefined) {
+    const refused = meant(route, r => r.target.user === user && r.host === host)
+    const files = await Promise.all(refused.identityFiles.map(identityFile))
+    return authError(
+      refused,
+      [...files.map(triedFile), ...(refused.agent ? [`agent ${refused.agent}`] : [])],
+      files,
+      `server takes ${methods}`,
+    )
+  }
   const line =
     said
       .split('\n')

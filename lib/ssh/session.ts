@@ -1,18 +1,26 @@
 import { TaskError, UnreachableError } from '../errors.ts'
-import { Collector, frame, marks } from './frame.ts'
+import { Collector, frame, marks, type Most } from './frame.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
-import { entry, start, type Entry, type Process } from './entry.ts'
+import { entry, start, type Process } from './entry.ts'
+import { brief, lastLine, nul, seconds, size } from './telling.ts'
 import type { Output, RunOptions, Session, Target } from './types.ts'
 import { uploader } from './upload.ts'
+import { hideWord, SPELLED, tellWord } from './word.ts'
 
 /** A script this long still fits into an exec request: the kernel takes 128 KiB per argument (MAX_ARG_STRLEN). */
 const MAX_EXEC = 100_000
+/** Of what is not kept (RunOptions.lastBytes) a command may print more. */
+const MOST_OF_LAST = 64 * 1024 * 1024
+/** What still comes from a host after a signal was sent: its pipes, and the window of the channel (2 MB). */
+const ON_ITS_WAY = 4 * 1024 * 1024
 
 interface Job {
   readonly n: number
   readonly script: string
   readonly input: string | Buffer | undefined
+  readonly marked: boolean
   readonly timeoutMs: number
+  readonly most: Most
   readonly resolve: (output: Output) => void
   readonly reject: (error: Error) => void
   timer?: NodeJS.Timeout
@@ -26,44 +34,40 @@ export const openShell = async (
   target: Target,
   boot: string | undefined,
   limits: Limits,
+  options: RunOptions = {},
 ): Promise<{ session: Session; first: Promise<Output> | undefined }> => {
   if (boot?.includes('\0')) throw nul(boot)
+  // The last shell is a new one: it does not have the variables that boot had.
   let how = entry(
     target,
-    token => `${boot === undefined ? '' : frame(token, 1, boot).toString()}exec /bin/sh`,
+    () => `${boot === undefined ? '' : frame(SPELLED, 1, boot).toString()}exec /bin/sh`,
   )
   const fits = Buffer.byteLength(how.command) < MAX_EXEC
   if (!fits) how = entry(target, () => 'exec /bin/sh')
-  const shell = new Shell(link, target, how, limits, await start(link, target, how, limits))
-  const first = boot === undefined ? undefined : fits ? shell.booted(boot) : shell.run(boot)
+  const shell = new Shell(link, target, limits, await start(link, target, how, limits))
+  const first =
+    boot === undefined
+      ? undefined
+      : fits
+        ? shell.booted(boot, options)
+        : shell.run(boot, { ...options, marked: true })
   first?.catch(() => undefined) // the caller may look at it late
   return { session: shell, first }
 }
 
-const nul = (script: string): TaskError =>
-  new TaskError('a NUL byte in a command: the server would drop the connection', {
-    command: brief(script),
-  })
-
-/** Enough of a script to know it by. */
-const brief = (script: string): string => {
-  const text = script.trim()
-  return text.length > 300 ? `${text.slice(0, 300)} …` : text
-}
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
-
-const seconds = (ms: number): string =>
-  ms >= 120_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1000} s`
+const mostOf = ({ maxBytes = Infinity, lastBytes }: RunOptions, { outputBytes }: Limits): Most =>
+  lastBytes === undefined
+    ? { bytes: Math.min(maxBytes, outputBytes) }
+    : { bytes: Math.min(maxBytes, MOST_OF_LAST), last: lastBytes }
 
 class Shell implements Session {
   readonly target: Target
+  readonly word: string
   readonly shellPid: number
   readonly upload: Session['upload']
   trips = 0
   readonly #link: Link
   readonly #pipe: Pipe
-  readonly #how: Entry
   readonly #limits: Limits
   readonly #pgid: number
   readonly #out: Collector
@@ -73,31 +77,27 @@ class Shell implements Session {
   #dead: UnreachableError | undefined
   #n = 1
   #signals = 0
+  /** Bytes that came after the last signal to a command that is to be ended. */
+  #late = 0
 
-  constructor(
-    link: Link,
-    target: Target,
-    how: Entry,
-    limits: Limits,
-    { pipe, pid, pgid }: Process,
-  ) {
+  constructor(link: Link, target: Target, limits: Limits, { pipe, pid, pgid, word }: Process) {
     this.target = target
+    this.word = word
     this.shellPid = pid
     this.upload = uploader(link, target, limits)
     this.#link = link
     this.#pipe = pipe
-    this.#how = how
     this.#limits = limits
     this.#pgid = pgid
-    this.#out = new Collector('out', limits.outputBytes)
-    this.#err = new Collector('err', limits.outputBytes)
+    this.#out = new Collector('out')
+    this.#err = new Collector('err')
     for (const [stream, collector] of [
       [pipe.stdout, this.#out],
       [pipe.stderr, this.#err],
     ] as const) {
       stream.on('data', (chunk: Buffer) => {
         collector.push(chunk)
-        this.#progress()
+        this.#progress(chunk.length)
       })
       stream.resume()
     }
@@ -110,8 +110,8 @@ class Shell implements Session {
   }
 
   /** The script that came with the exec request: it runs already. */
-  booted(script: string): Promise<Output> {
-    return this.#add(script, {}, false)
+  booted(script: string, options: RunOptions): Promise<Output> {
+    return this.#add(script, options, false)
   }
 
   run(script: string, options: RunOptions = {}): Promise<Output> {
@@ -149,7 +149,9 @@ class Shell implements Session {
   #add(script: string, options: RunOptions, send: boolean): Promise<Output> {
     return new Promise((resolve, reject) => {
       const timeoutMs = options.timeoutMs ?? this.#limits.commandMs
-      const job = { n: this.#n++, script, input: options.input, timeoutMs, resolve, reject }
+      const { input, marked = false } = options
+      const most = mostOf(options, this.#limits)
+      const job = { n: this.#n++, script, input, marked, most, timeoutMs, resolve, reject }
       if (send) {
         this.#queue.push(job)
         this.#next()
@@ -164,14 +166,15 @@ class Shell implements Session {
     const job = this.#queue.shift()
     if (!job) return
     this.#start(job)
-    this.#pipe.stdin.write(frame(this.#how.token, job.n, job.script, job.input))
+    this.#pipe.stdin.write(job.marked ? tellWord(this.word) : hideWord)
+    this.#pipe.stdin.write(frame(this.word, job.n, job.script, job.input))
   }
 
   #start(job: Job): void {
-    const mark = marks(this.#how.token, job.n)
+    const mark = marks(this.word, job.n)
     this.#current = job
-    this.#out.expect(mark.out)
-    this.#err.expect(mark.err)
+    this.#out.expect(mark.out, job.most)
+    this.#err.expect(mark.err, job.most)
     this.trips++
     job.timer = setTimeout(
       () => this.#stop(job, `took longer than ${seconds(job.timeoutMs)}`),
@@ -179,17 +182,21 @@ class Shell implements Session {
     )
   }
 
-  #progress(): void {
+  #progress(bytes: number): void {
     const job = this.#current
     if (!job) return
-    if (this.#out.overflow || this.#err.overflow) {
-      this.#stop(job, `printed more than ${Math.round(this.#limits.outputBytes / 1_048_576)} MB`)
-    }
+    if (this.#out.overflow || this.#err.overflow)
+      this.#stop(job, `printed more than ${size(job.most.bytes)}`)
+    this.#late += bytes
+    if (job.verdict && this.#late > ON_ITS_WAY) this.#listen(false)
     if (!this.#out.done || !this.#err.done) return
     clearTimeout(job.timer)
     this.#current = undefined
+    this.#listen(true)
     if (job.verdict) job.reject(job.verdict)
     else job.resolve({ code: this.#out.code(), stdout: this.#out.text(), stderr: this.#err.text() })
+    this.#out.forget()
+    this.#err.forget()
     this.#next()
   }
 
@@ -204,7 +211,16 @@ class Shell implements Session {
       command: brief(job.script),
       output: this.#said(),
     })
+    this.#late = 0
     void this.#end(job)
+  }
+
+  /** Whoever goes on printing although he is told to end is not read any more: he waits, and costs nothing. */
+  #listen(on: boolean): void {
+    for (const stream of [this.#pipe.stdout, this.#pipe.stderr]) {
+      if (on) stream.resume()
+      else stream.pause()
+    }
   }
 
   async #end(job: Job): Promise<void> {
@@ -214,9 +230,11 @@ class Shell implements Session {
       if (!still()) return
       const sent = this.interrupt(signal).catch(() => undefined)
       await Promise.race([sent, this.#wait(this.#limits.enterMs)])
+      this.#late = 0
+      this.#listen(true)
       for (let i = 0; i < 20 && still(); i++) await this.#wait(this.#limits.graceMs / 60)
     }
-    if (still()) this.#link.close() // it does not even take our KILL: nothing more can be done from here
+    if (still()) this.close() // it does not even take our KILL: nothing more can be done from here
   }
 
   #alive(): boolean {

@@ -1,13 +1,13 @@
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
+import { where } from './errors.ts'
 import { identityFile } from './keys.ts'
 import { knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Limits, Link } from './link.ts'
 
 /** What of this route ssh2 cannot do; undefined when it can do it all. */
 export const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
-  if (route.proxyCommand !== undefined) return 'ProxyCommand'
-  if (route.pkcs11 !== undefined) return 'a smart card (PKCS11Provider)'
+  if (route.beyond !== undefined) return `what ssh_config says of ${where(route)}: ${route.beyond}`
   if (route.certificateFiles.length > 0)
     return `a user certificate (${route.certificateFiles.join(', ')})`
   const files = await Promise.all(route.identityFiles.map(identityFile))
@@ -33,11 +33,21 @@ export const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
 export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
   const { transport = 'auto', name } = route.target
   const reason = transport === 'openssh' ? 'asked for' : await beyondSsh2(route)
-  if (reason === undefined) return (await import('./connection.ts')).connect(route, limits)
+  if (reason === undefined) {
+    const { connect, noneInCommon } = await import('./connection.ts')
+    return connect(route, limits).catch((error: unknown) => {
+      // ssh may know an algorithm that ssh2 lacks; if it does not, its error names what the host offered.
+      if (transport === 'ssh2' || !noneInCommon(error)) throw error
+      return overOpenssh(route, limits)
+    })
+  }
   if (transport === 'ssh2') {
     throw new UnreachableError(`${name}: ssh2 cannot do ${reason}`, {
       hint: 'use ssh_transport: auto or openssh',
     })
   }
-  return (await import('./openssh.ts')).openssh(route, limits)
+  return overOpenssh(route, limits)
 }
+
+const overOpenssh = async (route: Route, limits: Limits): Promise<Link> =>
+  (await import('./openssh.ts')).openssh(route, limits)

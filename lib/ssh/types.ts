@@ -1,3 +1,5 @@
+import type { Secret } from '../secrets/secret.ts'
+
 /** What one command left behind. `code` 128+n: ended by signal n. */
 export interface Output {
   readonly code: number
@@ -15,7 +17,7 @@ export interface Target {
   /** Become root through one sudo. False when `user` is root. */
   readonly sudo: boolean
   /** Asked for only when sudo prompts. */
-  readonly sudoPassword?: (() => Promise<string>) | undefined
+  readonly sudoPassword?: (() => Promise<Secret>) | undefined
   readonly identityFiles?: readonly string[] | undefined
   readonly knownHostsFiles?: readonly string[] | undefined
   /** Read besides those, or besides the configuration's. */
@@ -32,8 +34,17 @@ export interface Target {
 export interface RunOptions {
   /** Default 10 minutes. The remote process group is ended when it is exceeded, and the promise rejects with TaskError. */
   readonly timeoutMs?: number | undefined
+  /**
+   * Most bytes that it may print on each stream; what prints more is ended as if its time were over. At most 16 MB
+   * (Limits.outputBytes), which is also the default.
+   */
+  readonly maxBytes?: number | undefined
+  /** Keep only so many of the last bytes of each stream. Then it may print 64 MB. */
+  readonly lastBytes?: number | undefined
   /** Standard input; /dev/null when absent. Never part of argv. */
   readonly input?: string | Buffer | undefined
+  /** The script spells marks (word.ts): the shell gets the session's word as a variable. No other script finds it there. */
+  readonly marked?: boolean | undefined
 }
 
 /** One long-lived root `sh` on a host. Scripts run one after another, in order of the calls. */
@@ -41,6 +52,8 @@ export interface Session {
   readonly target: Target
   /** Round trips so far. */
   readonly trips: number
+  /** Drawn by the remote shell, in no argument list there: marks that are made of it cannot be forged (word.ts). */
+  readonly word: string
   /** Process id of the remote shell (0 until known). */
   readonly shellPid: number
   /** The session has ended, whatever ended it: nothing runs here any more. */
@@ -60,8 +73,12 @@ export interface Session {
   close(): void
 }
 
-/** Opens a session. `boot` is the first script; it travels inside the exec request and costs no extra round trip. */
+/**
+ * Opens a session. `boot` is the first script; it travels inside the exec request and costs no extra round trip. `ps` shows
+ * it to every local user there: it holds no secret, and only spells its marks.
+ */
 export type OpenSession = (
   target: Target,
   boot?: string,
+  options?: Pick<RunOptions, 'timeoutMs' | 'maxBytes'>,
 ) => Promise<{ session: Session; first: Promise<Output> | undefined }>

@@ -1,7 +1,7 @@
 import { z } from '../../lib/index.ts'
 import type { KubernetesObject } from '../cluster/chart.ts'
 import { chartsDeployed } from '../cluster/charts.ts'
-import { kubectl, noAnswer } from '../cluster/kubectl.ts'
+import { itemsIn, kubectl, objectName } from '../cluster/kubectl.ts'
 import { readWorkloads, unready, WORKLOADS } from '../cluster/workloads.ts'
 import type { AddOn } from './add-on.ts'
 import type { Options } from './vars.ts'
@@ -15,28 +15,24 @@ const SERVED: Readonly<Record<string, string>> = {
 }
 
 const Served = z.looseObject({
-  items: z.array(
-    z.looseObject({
-      kind: z.string(),
-      metadata: z.looseObject({ name: z.string() }),
-      status: z
-        .looseObject({
-          health: z.string().optional(),
-          conditions: z
-            .array(
-              z.looseObject({
-                type: z.string(),
-                status: z.string(),
-                message: z.string().optional(),
-              }),
-            )
-            .default([]),
-        })
-        .optional(),
-    }),
-  ),
+  kind: z.string(),
+  metadata: z.looseObject({ name: objectName }),
+  status: z
+    .looseObject({
+      health: z.string().optional(),
+      conditions: z
+        .array(
+          z.looseObject({
+            type: z.string(),
+            status: z.string(),
+            message: z.string().optional(),
+          }),
+        )
+        .default([]),
+    })
+    .optional(),
 })
-type Item = z.output<typeof Served>['items'][number]
+type Item = z.output<typeof Served>
 
 /** Elastic's operator says green (or yellow: one node has no place for copies), Strimzi a condition Ready. */
 export function illness(object: KubernetesObject, items: readonly Item[]): string[] {
@@ -74,11 +70,6 @@ async function served(entry: AddOn, options: Options): Promise<string[]> {
   if (objects.length === 0) return []
   const kinds = objects.map(o => SERVED[o.kind]).join(',')
   const answer = await kubectl('-n', entry.namespace, 'get', kinds, '-o', 'json').ask()
-  if (answer.code !== 0) return [noAnswer(answer)]
-  try {
-    const { items } = Served.parse(JSON.parse(answer.stdout))
-    return objects.flatMap(object => illness(object, items))
-  } catch {
-    return [`kubectl answered something unexpected to the question for ${kinds}`]
-  }
+  const items = itemsIn(kinds, answer, Served)
+  return typeof items === 'string' ? [items] : objects.flatMap(object => illness(object, items))
 }

@@ -1,6 +1,6 @@
 import { TaskError, z } from '../../lib/index.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from './chart.ts'
-import { kubectl, noAnswer, type Answer } from './kubectl.ts'
+import { itemsIn, kubectl, objectName, type Answer } from './kubectl.ts'
 
 /** The charts, what is laid over K3s's own, and the jobs that install them. */
 export const CHARTS = kubectl(
@@ -17,7 +17,7 @@ const Condition = z.looseObject({
 const Item = z.looseObject({
   kind: z.string(),
   metadata: z.looseObject({
-    name: z.string(),
+    name: objectName,
     labels: z.record(z.string(), z.string()).optional(),
   }),
   spec: z
@@ -26,16 +26,10 @@ const Item = z.looseObject({
   status: z.looseObject({ conditions: z.array(Condition).optional() }).optional(),
 })
 export type Item = z.output<typeof Item>
-const List = z.looseObject({ items: z.array(Item) })
 
 /** The cluster's charts and jobs, or why nobody knows. */
 export function readCharts(answer: Answer): readonly Item[] | string {
-  if (answer.code !== 0) return noAnswer(answer)
-  try {
-    return List.parse(JSON.parse(answer.stdout)).items
-  } catch {
-    return 'kubectl answered something unexpected to the question for the charts'
-  }
+  return itemsIn('the charts', answer, Item)
 }
 
 const find = (state: readonly Item[], kind: string, name: string): Item | undefined =>

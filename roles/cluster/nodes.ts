@@ -1,12 +1,12 @@
 import { quoteAll, resource, TaskError, z, type Common } from '../../lib/index.ts'
-import { isMissing, kubectl, noAnswer, type Answer } from './kubectl.ts'
+import { isMissing, itemsIn, kubectl, objectName, type Answer } from './kubectl.ts'
 
 /** All nodes; the same question for whoever asks. */
 export const NODES = kubectl('get', 'nodes', '-o', 'json')
 
 const Node = z.looseObject({
   metadata: z.looseObject({
-    name: z.string(),
+    name: objectName,
     labels: z.record(z.string(), z.string()).default({}),
     annotations: z.record(z.string(), z.string()).default({}),
   }),
@@ -17,16 +17,10 @@ const Node = z.looseObject({
     .optional(),
 })
 export type Node = z.output<typeof Node>
-const List = z.looseObject({ items: z.array(Node) })
 
 /** The cluster's nodes, or why nobody knows. */
 export function readNodes(answer: Answer): readonly Node[] | string {
-  if (answer.code !== 0) return noAnswer(answer)
-  try {
-    return List.parse(JSON.parse(answer.stdout)).items
-  } catch {
-    return 'kubectl answered something unexpected to the question for the nodes'
-  }
+  return itemsIn('the nodes', answer, Node)
 }
 
 export const isReady = ({ status }: Node): boolean =>

@@ -1,5 +1,5 @@
 import { z } from '../../lib/index.ts'
-import { noAnswer, type Answer } from './kubectl.ts'
+import { itemsIn, objectName, type Answer } from './kubectl.ts'
 
 /** What kubectl is asked for. */
 export const WORKLOADS = 'deployments.apps,statefulsets.apps,daemonsets.apps'
@@ -8,8 +8,8 @@ const count = z.int().default(0)
 const Workload = z.looseObject({
   kind: z.enum(['Deployment', 'StatefulSet', 'DaemonSet']),
   metadata: z.looseObject({
-    name: z.string(),
-    namespace: z.string().default(''),
+    name: objectName,
+    namespace: objectName.default(''),
     generation: count,
   }),
   spec: z.looseObject({ replicas: z.int().default(1) }).default({ replicas: 1 }),
@@ -27,16 +27,10 @@ const Workload = z.looseObject({
     .optional(),
 })
 export type Workload = z.output<typeof Workload>
-const List = z.looseObject({ items: z.array(Workload) })
 
 /** Deployments, stateful sets and daemon sets, or why nobody knows. */
 export function readWorkloads(answer: Answer): readonly Workload[] | string {
-  if (answer.code !== 0) return noAnswer(answer)
-  try {
-    return List.parse(JSON.parse(answer.stdout)).items
-  } catch {
-    return 'kubectl answered something unexpected to the question for the workloads'
-  }
+  return itemsIn('the workloads', answer, Workload)
 }
 
 /** Those that do not run as they shall, each with its figures (kubectl rollout status goes by the same). */

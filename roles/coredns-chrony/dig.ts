@@ -1,4 +1,4 @@
-import { TaskError } from '../../lib/index.ts'
+import { nonsense } from '../../lib/index.ts'
 import type { Zone } from './zones.ts'
 
 export interface Question {
@@ -54,7 +54,7 @@ export function parseDig(text: string): Answer[] {
     const last = answers.at(-1)
     if (header) answers.push({ status: header[1] ?? '', authoritative: false, records: [] })
     else if (flags || record) {
-      if (!last) throw new TaskError(`dig answered something unexpected: ${line}`)
+      if (!last) throw nonsense('dig', 'names', line)
       if (flags) last.authoritative = (flags[1] ?? '').split(' ').includes('aa')
       else
         last.records.push({

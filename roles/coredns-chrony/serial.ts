@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { quoteAll, quote, TaskError } from '../../lib/index.ts'
+import { excerpt, quoteAll, quote, TaskError } from '../../lib/index.ts'
 import { PATIENT_DIG } from './dig.ts'
 
 /** What a host knows of a zone: its file's serial and checksum, or, if the file is lost or not ours, the serial that is served. */
@@ -52,14 +52,16 @@ export function parseSerials(
   const sums = new Map<string, string>()
   const live = new Map<string, number>()
   for (const line of answer.split('\n').filter(Boolean)) {
-    const file = /^(\/.*): *(\d+) ; serial$/.exec(line)
+    const file = /^(\/.*): *(\d{1,10}) ; serial$/.exec(line)
     const sum = /^([0-9a-f]{64}) {2}(\/.*)$/.exec(line)
-    const served = /^live (\S+) (\d*)$/.exec(line)
+    const served = /^live (\S+) (\d{0,10})$/.exec(line)
     if (file) serials.set(file[1] ?? '', Number(file[2]))
     else if (sum) sums.set(sum[2] ?? '', sum[1] ?? '')
     else if (served?.[2]) live.set(served[1] ?? '', Number(served[2]))
     else if (!served && !line.endsWith(' ; serial'))
-      throw new TaskError(`the host answered something unexpected about its zones: ${line}`)
+      throw new TaskError(
+        `the host answered something unexpected about its zones: ${excerpt(line)}`,
+      )
   }
   const known = new Map<string, Known>()
   for (const { name, path } of zones) {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   ask,
@@ -30,6 +30,7 @@ import { vars } from './vars.ts'
 const DB = `${DATA_DIR}/server/db`
 const MARKS = '/var/lib/fmc/restore'
 const TOKEN = `${CONFIG_DIR}/fmc-restore.token`
+const LONGEST_TOKEN = 4096
 const WAIT = { timeoutSeconds: 300 }
 
 type Vars = ReturnType<typeof vars.parse>
@@ -119,15 +120,19 @@ function kept(from: string): { readonly snapshot: string; readonly token: Secret
       })
     }
   })()
-  const snapshot = names.find(n => n !== 'token' && !n.startsWith('.'))
-  if (snapshot === undefined || !names.includes('token'))
+  const [snapshot, more] = names.filter(n => n !== 'token' && !n.startsWith('.'))
+  if (snapshot === undefined || more !== undefined || !names.includes('token'))
     throw new TaskError(
-      `${dir} holds no snapshot with its token: ${names.join(', ') || 'it is empty'}`,
+      `${dir} must hold one snapshot and its token; in it: ${names.slice(0, 5).join(', ') || 'nothing'}`,
     )
-  return {
-    snapshot: join(dir, snapshot),
-    token: new Secret(readFileSync(join(dir, 'token'), 'utf8').trim(), 'the token of the snapshot'),
-  }
+  return { snapshot: join(dir, snapshot), token: tokenIn(join(dir, 'token')) }
+}
+
+/** It came from a server and goes to servers, into a file that K3s reads: one line, as K3s writes it. */
+function tokenIn(path: string): Secret {
+  const text = statSync(path).size > LONGEST_TOKEN ? '' : readFileSync(path, 'utf8').trim()
+  if (/^\P{Cc}+$/u.test(text)) return new Secret(text, 'the token of the snapshot')
+  throw new TaskError(`${path} is no token: it must be one line of printable characters`)
 }
 
 const known = (dir: string): string => {

@@ -16,6 +16,12 @@ k3s etcd-snapshot prune --name fmc --snapshot-retention 5 >&2 || :
 ls -1td ${SNAPSHOTS}/fmc-* | head -n 1
 echo ${DATA_DIR}/server/token`
 
-/** A snapshot of this server's etcd on the controller, with the token without which nobody can restore it. One per job. */
+/** etcd's own suggested maximum of its database (etcd.io, "System limits"); K3s's default is 2 GiB. */
+const MOST_BYTES = 8 * 1024 ** 3
+
+/**
+ * A snapshot of this server's etcd on the controller, with the token without which nobody can restore it. One per job.
+ * Two files, of at most 8 GiB: more than that is no snapshot.
+ */
 export const takeSnapshot = (dir: string): Promise<Result> =>
-  keep(`${dir}/${stampOf(begun())}`, { script: SCRIPT })
+  keep(`${dir}/${stampOf(begun())}`, { script: SCRIPT, maxBytes: MOST_BYTES, maxFiles: 2 })

@@ -1,4 +1,4 @@
-import { decide, TaskError, type RuleSet } from '../../lib/index.ts'
+import { decide, excerpt, TaskError, type RuleSet } from '../../lib/index.ts'
 
 /** Prints SSH_CONNECTION of the nearest ancestor that has one: sudo keeps it from its command. */
 export const CLIENT = `p=$$
@@ -13,6 +13,8 @@ export function stillAdmits(rules: RuleSet, connection: string): void {
   const [from, , to, port] = connection.trim().split(' ')
   if (from === undefined || to === undefined || port === undefined) return
   const hint = 'declare it in firewall_flows: {from: lan, to: <this host>, ports: [22]}'
+  if (!/^[\da-f:.]{2,45}$/i.test(from) || !/^[\d.]{7,15}$|:/.test(to) || !/^\d{1,5}$/.test(port))
+    throw new TaskError(`the host does not say where fmc comes from: ${excerpt(connection)}`)
   if (from.includes(':'))
     throw new TaskError(`fmc came over IPv6 (${from}), which the firewall drops`, {
       hint: 'ssh: {host: <IPv4 address>}',

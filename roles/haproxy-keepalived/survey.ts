@@ -1,4 +1,13 @@
-import { addressIn, hosts, on, probe, TaskError, type Host, type Vip } from '../../lib/index.ts'
+import {
+  addressIn,
+  hosts,
+  excerpt,
+  on,
+  probe,
+  TaskError,
+  type Host,
+  type Vip,
+} from '../../lib/index.ts'
 import { CHECK_SCRIPT, KEEPALIVED_CONF as CONF, MANAGED } from './templates.ts'
 
 /** What a balancer does now. */
@@ -44,13 +53,11 @@ export function parseState(text: string): BalancerState {
   const addresses = rest.map(l => /^\d+: \S+ +inet (\d+(?:\.\d+){3})(?:\/\d+)? /.exec(l)?.[1])
   if (
     !/^[a-z]+$/.test(active) ||
-    !/^\d+ \d+$/.test(`${check} ${ours}`) ||
+    !/^\d{1,3} \d{1,3}$/.test(`${check} ${ours}`) ||
     end !== '' ||
     addresses.includes(undefined)
   )
-    throw new TaskError(
-      `this is not the state of a balancer: ${JSON.stringify(text.slice(0, 200))}`,
-    )
+    throw new TaskError(`this is not the state of a balancer: ${excerpt(text)}`)
   return {
     configured: ours === '0',
     keepalived: active === 'active',

@@ -1,4 +1,5 @@
-import { peek, TaskError, type Facts } from '../../lib/index.ts'
+import { hostItems, peek, TaskError, z, type Facts } from '../../lib/index.ts'
+import { objectName } from '../cluster/kubectl.ts'
 import { stateHere } from '../k3s-common/survey.ts'
 import type { ServerState } from '../k3s-common/state.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/health.ts'
@@ -80,45 +81,50 @@ const answerOf = ({ exitCode, stdout, stderr }: Output): Facts['command'] => ({
 /** Lines `certificate SECONDS`, `snapshot SECONDS`, `now SECONDS`. Throws TaskError for what is no such answer. */
 export function parseDates({ code, stdout, stderr }: Facts['command']): Dates {
   const all = (key: string): number[] =>
-    [...stdout.matchAll(new RegExp(`^${key} (\\d+)$`, 'gm'))].map(m => Number(m[1]))
+    [...stdout.matchAll(new RegExp(`^${key} (\\d{1,12})$`, 'gm'))].map(m => Number(m[1]))
   const [now] = all('now')
   const [ends, made] = [all('certificate'), all('snapshot')]
+  const [first, latest] = [ends.reduce(smaller, Infinity), made.reduce(larger, -Infinity)]
   if (code !== 0 || now === undefined)
     throw new TaskError(`the dates of certificates cannot be asked: ${last(stderr) || 'no answer'}`)
   return {
-    certificateDays: ends.length > 0 ? Math.floor((Math.min(...ends) - now) / 86_400) : undefined,
-    snapshotHours: made.length > 0 ? Math.max(0, (now - Math.max(...made)) / 3600) : undefined,
+    certificateDays: ends.length > 0 ? Math.floor((first - now) / 86_400) : undefined,
+    snapshotHours: made.length > 0 ? Math.max(0, (now - latest) / 3600) : undefined,
   }
 }
 
-const last = (stderr: string): string => stderr.trim().split('\n').at(-1) ?? ''
+const smaller = (a: number, b: number): number => Math.min(a, b)
+const larger = (a: number, b: number): number => Math.max(a, b)
 
-interface RawPod {
-  readonly metadata: { readonly namespace: string; readonly name: string }
-  readonly spec?: { readonly nodeName?: string }
-  readonly status?: {
-    readonly phase?: string
-    readonly containerStatuses?: readonly {
-      readonly ready?: boolean
-      readonly state?: { readonly waiting?: { readonly reason?: string } }
-    }[]
-  }
-}
+const last = (stderr: string): string => (stderr.trim().split('\n').at(-1) ?? '').slice(0, 200)
 
-/** The items of a list of kubectl's. Throws TaskError for what is none. */
-function items({ code, stdout, stderr }: Facts['command']): readonly unknown[] {
-  try {
-    const list = (JSON.parse(stdout) as { items?: unknown }).items
-    if (code === 0 && Array.isArray(list)) return list as readonly unknown[]
-  } catch {
-    // said below
-  }
-  throw new TaskError(last(stderr) || 'kubectl answered something unexpected')
-}
+const reason = z.string().max(200)
+const Pod = z.looseObject({
+  metadata: z.looseObject({ namespace: objectName, name: objectName }),
+  spec: z.looseObject({ nodeName: objectName.nullish() }).nullish(),
+  status: z
+    .looseObject({
+      phase: reason.nullish(),
+      containerStatuses: z
+        .array(
+          z.looseObject({
+            state: z
+              .looseObject({ waiting: z.looseObject({ reason: reason.nullish() }).nullish() })
+              .nullish(),
+          }),
+        )
+        .nullish(),
+    })
+    .nullish(),
+})
 
-/** Pods that wait, fail or are not ready, with the reason that kubectl shows. */
+/** Pods that wait, fail or are not ready, with the reason that kubectl shows. Throws TaskError. */
 export function parsePods(answer: Facts['command']): Pick<ServerHealth, 'sickPods' | 'pods'> {
-  const pods = items(answer) as readonly RawPod[]
+  if (answer.code !== 0)
+    throw new TaskError(
+      last(answer.stderr) || 'kubectl does not answer to the question for the pods',
+    )
+  const pods = hostItems('kubectl', 'the pods', answer.stdout, Pod)
   const sick = pods.flatMap(({ metadata, spec, status }) => {
     const waiting = status?.containerStatuses?.find(c => c.state?.waiting?.reason)?.state?.waiting
       ?.reason

@@ -1,4 +1,4 @@
-import { peek, TaskError } from '../../lib/index.ts'
+import { nonsense, peek } from '../../lib/index.ts'
 
 export interface Disk {
   readonly mount: string
@@ -38,7 +38,8 @@ while read -r key value _; do case $key in MemTotal:) total=$value ;; MemAvailab
 if [ -e /run/reboot-required ] || { command -v update_engine_client >/dev/null && update_engine_client -status 2>/dev/null | grep -q UPDATED_NEED_REBOOT; }; then echo reboot; fi
 if systemctl is-active -q locksmithd; then echo locksmith; fi
 for mark in /var/lib/fmc/pending/*/*; do [ ! -e "$mark" ] || echo "owed \${mark#/var/lib/fmc/pending/}"; done
-if [ -e /run/fmc.lock ] && ! flock -n -s /run/fmc.lock true; then echo "lock $(head -c 300 /run/fmc.lock | tr '\\n' ' ')"; fi
+if [ -f /run/fmc.lock ]; then head -c 4000 /run/fmc.lock | while read -r l; do p=\${l##*(shell pid }; p=\${p%%)*}; case $p in *[!0-9]* | '') continue ;; esac
+case $l in *', a dry run)'*) ;; *) [ ! /proc/$p/fd/9 -ef /run/fmc.lock ] || echo "lock $l" ;; esac; done; fi
 for u in $units; do
   if systemctl is-active -q "$u"; then echo "unit $u active"; else echo "unit $u $(systemctl is-active "$u" | head -n 1)"; fi
 done`
@@ -59,6 +60,18 @@ export async function hostState(units: readonly string[]): Promise<HostState> {
 export const skew = (time: number, before: number, after: number): number =>
   time > after ? time - after : time < before ? before - time : 0
 
+/** A text as `encodeURIComponent` made it; what is none is shown as it is. */
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+const UNIT = /^[\w@.:*\\-]{1,255}( [a-z-]{0,32})?$/
+
+/** What SCRIPT printed. Throws TaskError when it makes no sense. */
 export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
   const lines = text
     .split('\n')
@@ -67,25 +80,28 @@ export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
   const all = (key: string): string[] =>
     lines.filter(l => l[1] === key).map(l => (l[2] ?? '').trim())
   const number = (key: string): number => {
-    const value = Number(all(key)[0] ?? 'none')
-    if (Number.isNaN(value))
-      throw new TaskError(`${key} is missing: ${JSON.stringify(text.slice(0, 200))}`)
-    return value
+    const [value = '', ...more] = all(key)
+    if (!/^\d{1,12}(\.\d{1,9})?$/.test(value) || more.length > 0)
+      throw nonsense('the host', 'its state', value || text, `${key} is missing, or no number`)
+    return Number(value)
   }
+  const units = all('unit')
+  const odd = units.find(u => !UNIT.test(u))
+  if (odd !== undefined) throw nonsense('systemctl', 'units', odd)
   const disks = new Map<string, number>()
   for (const line of all('disk')) {
-    const [, full, mount] = /^(\d+)% (.+)$/.exec(line) ?? []
+    const [, full, mount] = /^(\d{1,3})% (.+)$/.exec(line) ?? []
     if (mount !== undefined) disks.set(mount, Math.max(disks.get(mount) ?? 0, Number(full)))
   }
   return {
     upSeconds: number('up'),
     failedUnits: all('failed'),
-    units: Object.fromEntries(all('unit').map(u => u.split(' ', 2) as [string, string])),
+    units: Object.fromEntries(units.map(u => u.split(' ', 2) as [string, string])),
     disks: [...disks].map(([mount, percent]) => ({ mount, percent })),
     memoryPercent: number('memory'),
     wantsReboot: lines.some(l => l[1] === 'reboot'),
     rebootsItself: lines.some(l => l[1] === 'locksmith'),
-    owed: all('owed').map(o => decodeURIComponent(o)),
+    owed: all('owed').map(decoded),
     lockedBy: all('lock')[0],
   }
 }

@@ -3,6 +3,7 @@ import {
   ask,
   bridgeOf,
   guarded,
+  hostJson,
   inventory,
   quote,
   resource,
@@ -11,6 +12,7 @@ import {
   type Host,
   type Network,
   type Nic,
+  z,
 } from '../../lib/index.ts'
 import { ifupdown, lanFiles, networkd, nmstate, written, type Lan, type Recipe } from './lan.ts'
 import type { Platform } from './platform.ts'
@@ -26,28 +28,41 @@ export interface Device {
   readonly addresses: readonly string[]
 }
 
-interface Raw {
-  readonly ifname: string
-  readonly address?: string
-  readonly master?: string
-  readonly linkinfo?: { readonly info_kind?: string }
-  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number }[]
-}
+/** What the kernel takes for a name (dev_valid_name); these names go into the configuration of the host's network. */
+const device = z.string().regex(/^[^\s/:\p{Cc}]{1,15}$/u, 'expected a name of a device')
+const Devices = z.array(
+  z.looseObject({
+    ifname: device,
+    // Of a tunnel: an IP address.
+    address: z
+      .string()
+      .regex(/^[\da-fA-F:.]{0,59}$/, 'expected a hardware address')
+      .optional(),
+    master: device.optional(),
+    linkinfo: z.looseObject({ info_kind: z.string().max(32).optional() }).optional(),
+    addr_info: z
+      .array(
+        z.looseObject({
+          local: z
+            .string()
+            .regex(/^[\da-fA-F:.]{0,45}$/, 'expected an address')
+            .optional(),
+          prefixlen: z.int().min(0).max(128).optional(),
+        }),
+      )
+      .optional(),
+  }),
+)
 
-/** Parses `ip -j -d addr show` (iproute2). */
-export function parseDevices(text: string): Device[] {
-  try {
-    return (JSON.parse(text) as readonly Raw[]).map(raw => ({
-      name: raw.ifname,
-      mac: raw.address ?? '',
-      kind: raw.linkinfo?.info_kind,
-      bridge: raw.master,
-      addresses: (raw.addr_info ?? []).map(a => `${a.local ?? ''}/${a.prefixlen ?? ''}`),
-    }))
-  } catch {
-    throw new TaskError(`ip -j -d addr show prints no JSON: ${text.slice(0, 200)}`)
-  }
-}
+/** Parses `ip -j -d addr show` (iproute2). Throws TaskError. */
+export const parseDevices = (text: string): Device[] =>
+  hostJson('ip -j -d addr show', 'the network devices', text, Devices).map(raw => ({
+    name: raw.ifname,
+    mac: raw.address ?? '',
+    kind: raw.linkinfo?.info_kind,
+    bridge: raw.master,
+    addresses: (raw.addr_info ?? []).map(a => `${a.local ?? ''}/${a.prefixlen ?? ''}`),
+  }))
 
 const QUESTION = `systemctl is-active -q systemd-networkd && echo networkd || echo other
 ip -j -d addr show`

@@ -74,7 +74,7 @@ export function ownOf(
 ): FoundDomain | undefined {
   const foreign = (what: string, found: FoundDomain): TaskError =>
     new TaskError(
-      `${what} belongs to the domain ${found.name} (${found.uuid}), which is not fmc's, or has other notes than fmc's (virsh metadata ${found.name} ${NAMESPACE})`,
+      `${what} belongs to the domain ${found.name} (${found.uuid}), which is not fmc's, or has other notes than fmc's (virsh metadata ${quote(found.name)} ${NAMESPACE})`,
       {
         hint: `rename or remove that one (virsh domrename, virsh undefine), or take ${name} out of the inventory`,
       },

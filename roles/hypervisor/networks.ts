@@ -4,6 +4,7 @@ import {
   bridgeMacOf,
   bridgeOf,
   inventory,
+  nonsense,
   quote,
   resource,
   TaskError,
@@ -11,7 +12,9 @@ import {
   type Host,
   type Result,
 } from '../../lib/index.ts'
+import { UUID } from './survey.ts'
 import { VIRSH } from './virsh.ts'
+import { find, first, parseXml, type Element } from './xml.ts'
 
 /** A network of libvirt's: a bridge on this host that holds the gateway's address. */
 export interface VirtualNetwork {
@@ -83,11 +86,21 @@ ${body}</network>
 /** Added by libvirt by itself. */
 const OF_LIBVIRT = new Set(['nat', 'port'])
 
-/** What counts of a definition, from fmc or from libvirt, which writes it in a way of its own. */
+const withAllBelow = (element: Element): readonly Element[] => [
+  element,
+  ...element.children.flatMap(withAllBelow),
+]
+
+/**
+ * What counts of a definition, from fmc or from libvirt, which writes it in a way of its own. Throws TaskError for what
+ * is no XML.
+ */
 export function traits(xml: string): Readonly<Record<string, string>> {
+  const all = parseXml(xml).flatMap(withAllBelow)
   const attribute = (element: string, name: string): string =>
-    new RegExp(`<${element}\\b[^>]*\\b${name}=['"]([^'"]*)`).exec(xml)?.[1] ?? 'none'
-  const elements = [...xml.matchAll(/<([\w:]+)/g)].map(m => m[1] ?? '')
+    all.find(e => e.name === element && Object.hasOwn(e.attributes, name))?.attributes[name] ??
+    'none'
+  const elements = all.map(e => e.name)
   return {
     mode: attribute('forward', 'mode'),
     bridge: attribute('bridge', 'name'),
@@ -104,7 +117,14 @@ export function traits(xml: string): Readonly<Record<string, string>> {
   }
 }
 
-const uuidIn = (xml: string): string | undefined => /<uuid>([^<]*)/.exec(xml)?.[1]
+/** Of a definition that somebody else has made. Throws TaskError. */
+export function uuidIn(xml: string): string | undefined {
+  const [network] = parseXml(xml)
+  if (!network || find(network, 'uuid').length === 0) return undefined
+  const { text } = first(network, 'uuid')
+  if (UUID.test(text)) return text
+  throw nonsense('virsh', 'a network', text, 'this is no UUID')
+}
 
 /** What differs, in words. */
 export function differences(wanted: string, found: string): string[] {

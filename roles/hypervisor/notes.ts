@@ -1,4 +1,4 @@
-import { z } from '../../lib/index.ts'
+import { hostJson, TaskError, z } from '../../lib/index.ts'
 import type { Guest } from './guest.ts'
 import type { Element } from './xml.ts'
 
@@ -44,8 +44,9 @@ export function readNotes(metadata: Element): Notes | undefined {
     e => e.name.endsWith(':machine') && Object.values(e.attributes).includes(NAMESPACE),
   )
   try {
-    return own && schema.safeParse(JSON.parse(own.text)).data
-  } catch {
-    return undefined
+    return own && hostJson('virsh', 'the notes of a domain', own.text, schema)
+  } catch (error) {
+    if (error instanceof TaskError) return undefined
+    throw error
   }
 }

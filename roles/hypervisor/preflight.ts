@@ -1,4 +1,12 @@
-import { ask, quote, resource, TaskError, type Common, type Host } from '../../lib/index.ts'
+import {
+  ask,
+  excerpt,
+  quote,
+  resource,
+  TaskError,
+  type Common,
+  type Host,
+} from '../../lib/index.ts'
 import type { Vars } from './vars.ts'
 
 /** What the hypervisor has. Sizes in MB. */
@@ -21,8 +29,8 @@ echo "$f $k $(nproc) $(sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/memin
 
 /** Parses what the question prints; throws TaskError. */
 export function parseCapacity(text: string): Capacity {
-  const found = /^(yes|no) (yes|no) (\d+) (\d+) (\d+) (\d+)\n$/.exec(text)
-  if (!found) throw new TaskError(`the host does not tell what it has: ${JSON.stringify(text)}`)
+  const found = /^(yes|no) (yes|no) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})\n$/.exec(text)
+  if (!found) throw new TaskError(`the host does not tell what it has: ${excerpt(text)}`)
   const [flags, kvm, ...numbers] = found.slice(1)
   const [cpus = 0, memory = 0, free = 0, used = 0] = numbers.map(Number)
   return {

@@ -1,4 +1,4 @@
-import { ask, peek, quote, TaskError } from '../../lib/index.ts'
+import { ask, nonsense, peek, quote } from '../../lib/index.ts'
 import { readNotes, type Notes } from './notes.ts'
 import { VIRSH } from './virsh.ts'
 import { find, first, parseXml, type Element } from './xml.ts'
@@ -57,7 +57,13 @@ const partsOf = (text: string): readonly string[] =>
   text.split(/^(?=Id: )/m).filter(part => part.trim() !== '')
 
 /** The answer to DOMAINS. TaskError when it is something else. */
-export const readDomains = (text: string): readonly FoundDomain[] => partsOf(text).map(readDomain)
+export function readDomains(text: string): readonly FoundDomain[] {
+  const found = partsOf(text).map(readDomain)
+  for (const key of ['name', 'uuid'] as const)
+    if (new Set(found.map(d => d[key])).size < found.length)
+      throw nonsense('virsh', 'the domains', text, `a ${key} is there twice`)
+  return found
+}
 
 /** What the answer would be without one of them. */
 export const withoutDomain = (text: string, name: string): string =>
@@ -77,15 +83,18 @@ function readDomain(text: string): FoundDomain {
   const [kept, now] = start < 0 ? [] : parseXml(text.slice(start))
   const [state, autostart] = [info.get('State'), info.get('Autostart')]
   if (!kept || !now || state === undefined || autostart === undefined)
-    throw new TaskError('virsh answered something unexpected to the question for the domains')
+    throw nonsense('virsh', 'the domains', text)
+  const [name, uuid] = [first(kept, 'name').text, first(kept, 'uuid').text]
+  if (!/^[^\p{Cc}/]{1,255}$/u.test(name) || !UUID.test(uuid))
+    throw nonsense('virsh', 'the domains', `${name} ${uuid}`, 'expected a name and a UUID')
   return {
-    name: first(kept, 'name').text,
-    uuid: first(kept, 'uuid').text,
+    name,
+    uuid,
     state,
     autostart: autostart === 'enable',
     memoryKb: kilobytes(first(kept, 'memory')),
     givenKb: [kept, now].map(d => kilobytes(first(d, 'currentMemory'))),
-    vcpus: Number(first(kept, 'vcpu').text),
+    vcpus: count(first(kept, 'vcpu').text),
     disks: find(kept, 'devices', 'disk')
       .filter(disk => !REMOVABLE.has(disk.attributes['device'] ?? ''))
       .map(disk => ({
@@ -107,6 +116,15 @@ function readDomain(text: string): FoundDomain {
 /** What lies in these drives may lie in others', too. */
 const REMOVABLE = new Set(['cdrom', 'floppy'])
 
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** libvirt prints sizes in KiB, whatever it was given. */
-const kilobytes = ({ text, attributes }: Element): number =>
-  attributes['unit'] === 'KiB' ? Number(text) : Number.NaN
+function kilobytes({ text, attributes }: Element): number {
+  if (attributes['unit'] === 'KiB') return count(text)
+  throw nonsense('virsh', 'the domains', attributes['unit'] ?? 'no unit', 'expected KiB')
+}
+
+function count(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw nonsense('virsh', 'the domains', text, 'expected a number')
+}

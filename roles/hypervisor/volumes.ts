@@ -1,4 +1,12 @@
-import { ask, quote, quoteAll, resource, TaskError, type Common } from '../../lib/index.ts'
+import {
+  ask,
+  nonsense,
+  quote,
+  quoteAll,
+  resource,
+  TaskError,
+  type Common,
+} from '../../lib/index.ts'
 import { VIRSH } from './virsh.ts'
 import { escapeXml, first, parseXml } from './xml.ts'
 
@@ -17,7 +25,7 @@ interface FoundPool {
   readonly autostart: boolean
 }
 
-/** The answer to POOLS. */
+/** The answer to POOLS. Throws TaskError. */
 export const readPools = (text: string): readonly FoundPool[] =>
   text
     .split(/^# /m)
@@ -25,9 +33,12 @@ export const readPools = (text: string): readonly FoundPool[] =>
     .map(part => {
       const [info = ''] = part.split('\n', 1)
       const [pool] = parseXml(part.slice(info.length))
+      const [name = ''] = info.split(' ', 1)
+      if (!pool || !/^[^\p{Cc}/]{1,255}$/u.test(name))
+        throw nonsense('virsh', 'the storage pools', part)
       return {
-        name: info.split(' ')[0] ?? '',
-        path: pool ? first(pool, 'target', 'path').text : '',
+        name,
+        path: first(pool, 'target', 'path').text,
         running: /\bState: running\b/.test(info),
         autostart: /\bAutostart: yes\b/.test(info),
       }
@@ -142,7 +153,8 @@ export const roomFor = resource({
   needs: o => ({ df: ask('command', free(o)) }),
   plan({ path, rootGb, data, overcommit }, { df }) {
     const [space = '', ...there] = df.stdout.split('\n')
-    const available = Number(space.split(/\s+/)[3]) / GIGABYTE
+    const bytesFree = space.split(/\s+/)[3] ?? ''
+    const available = /^\d{1,15}$/.test(bytesFree) ? Number(bytesFree) / GIGABYTE : NaN
     const added = data.filter(v => !there.includes(v.file))
     const gigabytes = added.reduce((sum, v) => sum + v.gigabytes, rootGb)
     const wanted = overcommit ? LEAST_GB : gigabytes

@@ -1,4 +1,4 @@
-import { peek, TaskError } from '../../lib/index.ts'
+import { excerpt, peek, TaskError } from '../../lib/index.ts'
 import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
 import { hashOf, messageOf, parseUnit, seedOf, type UnitState } from '../k3s-common/state.ts'
 
@@ -38,9 +38,7 @@ export function parseAgent(text: string): AgentState {
   const [joined, seed = '', pin, show = '', said = ''] = text.split('\n')
   const unit = parseUnit(show)
   if ((joined !== 'yes' && joined !== 'no') || !unit)
-    throw new TaskError(
-      `this is not the state of a K3s agent: ${JSON.stringify(text.slice(0, 200))}`,
-    )
+    throw new TaskError(`this is not the state of a K3s agent: ${excerpt(text)}`)
   return {
     joined: joined === 'yes',
     unit,

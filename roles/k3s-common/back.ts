@@ -1,4 +1,4 @@
-import { hosts, inventory, on, peek, TaskError, type Host } from '../../lib/index.ts'
+import { hosts, inventory, nonsense, on, peek, type Host } from '../../lib/index.ts'
 import { healthyIn, SERVERS, survey } from './survey.ts'
 
 /** A Node stays Ready for less than this after its kubelet has gone (kube-controller-manager, node-monitor-grace-period: 50 s). */
@@ -47,10 +47,10 @@ export async function beats(host: Host, server: Host): Promise<true | string> {
 /** When a unit started: in seconds since 1970, and ago. Throws TaskError when the answer makes no sense. */
 export function parseStart(text: string): { active: string; at: number; ago: number } {
   const active = /^ActiveState=(\w+)$/m.exec(text)?.[1]
-  const monotonic = /^ExecMainStartTimestampMonotonic=(\d+)$/m.exec(text)?.[1]
-  const [, up, now] = /^(\d+\.\d+)\n(\d+\.\d+)\n?$/m.exec(text) ?? []
+  const monotonic = /^ExecMainStartTimestampMonotonic=(\d{1,18})$/m.exec(text)?.[1]
+  const [, up, now] = /^(\d{1,12}\.\d{1,9})\n(\d{1,12}\.\d{1,9})\n?$/m.exec(text) ?? []
   if (active === undefined || monotonic === undefined || up === undefined || now === undefined)
-    throw new TaskError(`this is not a unit’s start: ${JSON.stringify(text.slice(0, 200))}`)
+    throw nonsense('systemctl', 'when a unit started', text)
   const ago = Number(up) - Number(monotonic) / 1e6
   return { active, ago, at: Number(now) - ago }
 }

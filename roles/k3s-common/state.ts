@@ -1,5 +1,8 @@
-import { TaskError } from '../../lib/index.ts'
+import { excerpt, TaskError } from '../../lib/index.ts'
+import { parseNodes, type NodeState } from './nodes.ts'
 import { CONFIG, DATA_DIR } from './platform.ts'
+
+export { parseNodes, type NodeState }
 
 /** One line of `etcdctl member list`. */
 export interface Member {
@@ -11,18 +14,6 @@ export interface Member {
   /** Host part of its peer URL: the server's real address. */
   readonly address: string
   readonly learner: boolean
-}
-
-export interface NodeState {
-  readonly name: string
-  /** InternalIP; empty when it has none yet. */
-  readonly address: string
-  readonly ready: boolean
-  readonly cordoned: boolean
-  readonly version: string
-  readonly labels: Readonly<Record<string, string>>
-  /** As in the inventory: key=value:effect. */
-  readonly taints: readonly string[]
 }
 
 /** What a K3s server does now. */
@@ -75,9 +66,7 @@ export const STATE_WHEN_NEW =
   'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0\nseed \n'
 
 const nonsense = (what: string, text: string): TaskError =>
-  new TaskError(
-    `this is not the state of a K3s server: ${what}: ${JSON.stringify(text.slice(0, 200))}`,
-  )
+  new TaskError(`this is not the state of a K3s server: ${what}: ${excerpt(text)}`)
 
 /** The answer to STATE_SCRIPT. Throws TaskError when it makes no sense. */
 export function parseState(text: string): ServerState {
@@ -136,7 +125,7 @@ export function parseUnit(text: string): UnitState | undefined {
       .map(pair => pair.split('=', 2) as [string, string]),
   )
   const [active, sub, restarts] = ['ActiveState', 'SubState', 'NRestarts'].map(k => values.get(k))
-  if (!active || !sub || !/^\d+$/.test(restarts ?? '')) return undefined
+  if (!active || !sub || !/^\d{1,9}$/.test(restarts ?? '')) return undefined
   return { active, sub, restarts: Number(restarts) }
 }
 
@@ -181,24 +170,26 @@ function ailmentOf(active: string, lines: ReadonlyMap<string, string>): string {
   return ''
 }
 
+const LONGEST_MESSAGE = 500
+
 /** The msg of a logrus line. */
 export const messageOf = (line: string): string => {
   const quoted = /msg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
   try {
-    return quoted === undefined ? line : String(JSON.parse(quoted))
+    return (quoted === undefined ? line : String(JSON.parse(quoted))).slice(0, LONGEST_MESSAGE)
   } catch {
-    return line
+    return line.slice(0, LONGEST_MESSAGE)
   }
 }
 
-/** `etcdctl member list -w simple`: ID, status, name, peer URLs, client URLs, learner. */
+/** `etcdctl member list -w simple`: ID, status, name, peer URLs, client URLs, learner. Throws TaskError. */
 export function parseMembers(text: string): Member[] {
-  return text
+  const members = text
     .split(/[;\n]/)
     .filter(line => line.trim() !== '')
     .map(line => {
       const [, id, status, name, peer, learner] =
-        /^([0-9a-f]{1,16}), (started|unstarted), ([^,]*), (\S*), \S*, (true|false)$/.exec(
+        /^([0-9a-f]{1,16}), (started|unstarted), ([\w.-]*), (\S*), \S*, (true|false)$/.exec(
           line.trim(),
         ) ?? []
       const address = /^https?:\/\/([\d.]+):\d+(,|$)/.exec(peer ?? '')?.[1]
@@ -211,46 +202,6 @@ export function parseMembers(text: string): Member[] {
         learner: learner === 'true',
       }
     })
+  if (new Set(members.map(m => m.id)).size < members.length) throw nonsense('members', text)
+  return members
 }
-
-interface RawNode {
-  readonly metadata?: { readonly name?: unknown; readonly labels?: unknown }
-  readonly spec?: {
-    readonly unschedulable?: unknown
-    readonly taints?: readonly { key?: unknown; value?: unknown; effect?: unknown }[]
-  }
-  readonly status?: {
-    readonly conditions?: readonly { readonly type?: unknown; readonly status?: unknown }[]
-    readonly nodeInfo?: { readonly kubeletVersion?: unknown }
-    readonly addresses?: readonly { readonly type?: unknown; readonly address?: unknown }[]
-  }
-}
-
-/** `kubectl get nodes -o json`. */
-export function parseNodes(text: string): NodeState[] {
-  let items: readonly RawNode[] | undefined
-  try {
-    items = (JSON.parse(text) as { items?: readonly RawNode[] }).items
-  } catch {
-    // said below
-  }
-  if (!Array.isArray(items)) throw nonsense('nodes', text)
-  return (items as readonly RawNode[]).map(({ metadata, spec, status }) => {
-    if (typeof metadata?.name !== 'string') throw nonsense('node', JSON.stringify(metadata))
-    return {
-      name: metadata.name,
-      address: text_(status?.addresses?.find(a => a.type === 'InternalIP')?.address),
-      ready: status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false,
-      cordoned: spec?.unschedulable === true,
-      version: text_(status?.nodeInfo?.kubeletVersion),
-      labels: Object.fromEntries(
-        Object.entries(metadata.labels ?? {}).map(([k, v]) => [k, text_(v)]),
-      ),
-      taints: (spec?.taints ?? []).map(
-        t => `${text_(t.key)}${t.value ? `=${text_(t.value)}` : ''}:${text_(t.effect)}`,
-      ),
-    }
-  })
-}
-
-const text_ = (value: unknown): string => (typeof value === 'string' ? value : '')

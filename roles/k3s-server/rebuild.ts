@@ -1,5 +1,6 @@
 import {
   ask,
+  excerpt,
   hosts,
   on,
   quote,
@@ -50,7 +51,7 @@ export function isThere(name: string, { code, stderr }: Facts['command']): boole
   if (code === 0) return true
   if (/NotFound/.test(stderr)) return false
   throw new TaskError(
-    `the node ${name} cannot be asked about: ${stderr.trim() || `kubectl ended with ${code}`}`,
+    `the node ${name} cannot be asked about: ${stderr.trim() === '' ? `kubectl ended with ${code}` : excerpt(stderr.trim())}`,
   )
 }
 

@@ -6,6 +6,7 @@ import {
   peek,
   readSecret,
   role,
+  Secret,
   vips,
   type Host,
 } from '../../lib/index.ts'
@@ -14,6 +15,8 @@ import { CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
 import { addressOf, survey } from '../k3s-common/survey.ts'
 import { mergedInto, pointedTo } from './kubeconfig.ts'
 import { vars } from './vars.ts'
+
+const K3S_YAML = `${CONFIG_DIR}/k3s.yaml`
 
 export default role({
   name: 'kubeconfig',
@@ -26,8 +29,9 @@ export default role({
     const name = vars.kubeconfig_context ?? inventory().domain
     await gate(`the API answers on ${server}`, () => answers(server), { timeoutSeconds: 60 })
 
-    const source = await readSecret(`${CONFIG_DIR}/k3s.yaml`)
-    const ours = source && (await pointedTo(source, server, name))
+    const source = await readSecret(K3S_YAML)
+    const named = source && new Secret(source.reveal(), `${K3S_YAML} of ${host.name}`)
+    const ours = named && (await pointedTo(named, server, name))
     await localFile(kubeconfigPath(vars.kubeconfig_path), { content: ours })
     if (!vars.kubeconfig_merge) return
     const own = expandHome(vars.kubeconfig_merge_into)

@@ -1,49 +1,34 @@
 import { Secret, TaskError, yaml } from '../../lib/index.ts'
+import { readAccess } from './access.ts'
 
 interface Named {
   readonly name: string
 }
-interface Kubeconfig {
-  readonly clusters: readonly (Named & { readonly cluster: Readonly<Record<string, unknown>> })[]
-  readonly users: readonly (Named & { readonly user: unknown })[]
-}
 
-/** The cluster's own admin file with another server and one name for cluster, user and context. Throws TaskError. */
+/**
+ * A kubeconfig with the access that a server's admin file gives, and nothing else of that file: address and names are
+ * ours. Throws TaskError for a file that says more.
+ */
 export async function pointedTo(k3sYaml: Secret, server: string, name: string): Promise<Secret> {
-  const { parse, stringify } = await yaml()
-  const { clusters, users } = parsed(k3sYaml, parse)
-  const [cluster] = clusters
-  const [user] = users
-  if (!cluster || !user || clusters.length + users.length !== 2)
-    throw new TaskError(`${k3sYaml.name} does not hold one cluster and one user`)
+  const { authority, certificate, key } = await readAccess(k3sYaml)
+  const { stringify } = await yaml()
+  const user = { 'client-certificate-data': certificate, 'client-key-data': key }
   const text = stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name, cluster: { ...cluster.cluster, server } }],
-    users: [{ name, user: user.user }],
+    clusters: [{ name, cluster: { 'certificate-authority-data': authority, server } }],
+    users: [{ name, user }],
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
   })
   return new Secret(text, k3sYaml.name)
 }
 
-function parsed(file: Secret, parse: (text: string) => unknown): Kubeconfig {
-  const wrong = new TaskError(`${file.name} is not a kubeconfig`)
-  let found: Partial<Kubeconfig> | null
-  try {
-    found = parse(file.reveal()) as Partial<Kubeconfig> | null
-  } catch {
-    throw wrong // a parser's message quotes the text
-  }
-  if (!Array.isArray(found?.clusters) || !Array.isArray(found.users)) throw wrong
-  return found as Kubeconfig
-}
-
 const LISTS = ['clusters', 'users', 'contexts'] as const
 
 /**
- * The user's file with our entries added or renewed; everything else stays, comments too. Throws TaskError when an
- * entry of our name points somewhere else: that is somebody else's.
+ * The user's file with our entries added or renewed, each as a whole; everything else stays, comments too. Throws
+ * TaskError when an entry of our name points somewhere else: that is somebody else's.
  */
 export async function mergedInto(
   file: string,
@@ -55,22 +40,40 @@ export async function mergedInto(
   const doc = parseDocument(now, { prettyErrors: false })
   if (doc.errors.length > 0 || !isMap(doc.contents))
     throw new TaskError(`${file} is not a kubeconfig`)
-  const mine = parse(ours.reveal()) as Record<(typeof LISTS)[number], readonly Named[]>
-  const [cluster] = mine.clusters
-  const there = (doc.toJS() as { clusters?: readonly Named[] | null }).clusters ?? []
-  const renews = there.some(c => c.name === cluster?.name)
-  for (const key of LISTS) {
-    if (!isSeq(doc.get(key))) doc.set(key, doc.createNode([]))
-    for (const entry of mine[key]) {
-      const items = (doc.toJS() as Record<string, readonly Named[]>)[key] ?? []
-      const at = items.findIndex(item => item.name === entry.name)
-      if (at >= 0 && key === 'clusters') mustBeOurs(file, items[at], entry)
-      else if (at >= 0 && !renews) mustBeSame(file, key, items[at], entry)
-      if (JSON.stringify(items[at]) !== JSON.stringify(entry))
-        doc.setIn([key, at < 0 ? items.length : at], doc.createNode(entry))
-    }
+  const itemsOf = (key: string): readonly (Partial<Named> | null)[] => {
+    const list = doc.get(key) ?? null
+    if (list === null) return []
+    if (!isSeq(list)) throw new TaskError(`${file} is not a kubeconfig: ${key} is no list`)
+    return list.toJS(doc) as readonly (Partial<Named> | null)[]
   }
-  return new Secret(doc.toString({ lineWidth: 0 }), file)
+  const mine = parse(ours.reveal()) as Record<(typeof LISTS)[number], readonly [Named]>
+  return plainly(file, () => {
+    const renews = itemsOf('clusters').some(c => c?.name === mine.clusters[0].name)
+    for (const key of LISTS) {
+      const [entry] = mine[key]
+      const items = itemsOf(key)
+      const [first, ...more] = items.flatMap((item, i) => (item?.name === entry.name ? [i] : []))
+      for (const i of first === undefined ? [] : [first, ...more])
+        if (key === 'clusters') mustBeOurs(file, items[i], entry)
+        else if (!renews) mustBeSame(file, key, items[i], entry)
+      if (items.length === 0) doc.set(key, doc.createNode([]))
+      if (first === undefined || JSON.stringify(items[first]) !== JSON.stringify(entry))
+        doc.setIn([key, first ?? items.length], doc.createNode(entry))
+      // kubectl refuses a file that has a name twice, or takes the one that is not ours.
+      for (const i of more.toReversed()) doc.deleteIn([key, i])
+    }
+    return new Secret(doc.toString({ lineWidth: 0 }), file)
+  })
+}
+
+/** What the YAML library itself throws (aliases that lead nowhere, or everywhere) is about the file. */
+function plainly<T>(file: string, body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    if (error instanceof TaskError) throw error
+    throw new TaskError(`${file} cannot be merged into: its anchors and aliases make no sense`)
+  }
 }
 
 const ANOTHER = 'choose another name: -e kubeconfig_context=NAME, or remove that entry'

@@ -1,5 +1,5 @@
 import { z, type Invariant } from '../../lib/index.ts'
-import { kubectl, noAnswer, type Answer } from '../cluster/kubectl.ts'
+import { itemsIn, kubectl, objectName, type Answer } from '../cluster/kubectl.ts'
 import { onServer } from '../cluster/servers.ts'
 import { DISK, NAMESPACE } from './templates.ts'
 
@@ -10,7 +10,7 @@ const Condition = z.looseObject({
 })
 const Volume = z.looseObject({
   kind: z.literal('Volume'),
-  metadata: z.looseObject({ name: z.string() }),
+  metadata: z.looseObject({ name: objectName }),
   status: z.looseObject({
     state: z.string().default(''),
     robustness: z.string().default(''),
@@ -21,7 +21,7 @@ const Volume = z.looseObject({
 })
 const Node = z.looseObject({
   kind: z.literal('Node'),
-  metadata: z.looseObject({ name: z.string() }),
+  metadata: z.looseObject({ name: objectName }),
   spec: z.looseObject({
     allowScheduling: z.boolean().default(true),
     disks: z
@@ -38,7 +38,7 @@ const Node = z.looseObject({
       .nullish(),
   }),
 })
-const List = z.looseObject({ items: z.array(z.discriminatedUnion('kind', [Volume, Node])) })
+const Item = z.discriminatedUnion('kind', [Volume, Node])
 
 export interface Longhorn {
   readonly volumes: readonly z.output<typeof Volume>[]
@@ -48,15 +48,11 @@ export interface Longhorn {
 /** kubectl's answer as Longhorn's state; none: it is not installed; text: why nobody knows. */
 export function readLonghorn(answer: Answer): Longhorn | 'none' | { readonly problem: string } {
   if (/the server doesn't have a resource type/.test(answer.stderr)) return 'none'
-  if (answer.code !== 0) return { problem: noAnswer(answer) }
-  try {
-    const { items } = List.parse(JSON.parse(answer.stdout))
-    return {
-      volumes: items.filter(i => i.kind === 'Volume'),
-      nodes: items.filter(i => i.kind === 'Node'),
-    }
-  } catch {
-    return { problem: 'kubectl answered something unexpected to the question for Longhorn’s state' }
+  const items = itemsIn('Longhorn’s state', answer, Item)
+  if (typeof items === 'string') return { problem: items }
+  return {
+    volumes: items.filter(i => i.kind === 'Volume'),
+    nodes: items.filter(i => i.kind === 'Node'),
   }
 }
 

@@ -1,11 +1,13 @@
-import { resource, TaskError, type Common } from '../../lib/index.ts'
+import { excerpt, resource, TaskError, type Common } from '../../lib/index.ts'
 import { CHARTS, readCharts } from '../cluster/charts.ts'
 import { isMissing } from '../cluster/kubectl.ts'
 
 /** true, or why Longhorn must not go from one version to another (longhorn.io, "Upgrade"). */
 export function mayGo(from: string | undefined, to: string): true | string {
   if (from === undefined) return true
-  const [a = 0, b = 0, c = 0] = from.split('.').map(Number)
+  if (!/^\d{1,6}\.\d{1,6}\.\d{1,6}(-[\w.]{1,40})?$/.test(from))
+    return `the cluster says that it has Longhorn ${excerpt(from)}: that is no version`
+  const [a = 0, b = 0, c = 0] = from.split(/[.-]/).map(Number)
   const [x = 0, y = 0, z = 0] = to.split('.').map(Number)
   if (x !== a) return `Longhorn ${from} cannot become ${to}: another major version`
   if (y < b || (y === b && z < c))

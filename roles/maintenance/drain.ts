@@ -1,10 +1,13 @@
 import {
   ask,
+  excerpt,
+  hostJson,
   hosts,
   on,
   quote,
   resource,
   TaskError,
+  z,
   type Common,
   type Host,
 } from '../../lib/index.ts'
@@ -29,6 +32,11 @@ const answer = ({ cordoned, ours }: NodeNow) => ({
   stderr: '',
 })
 
+const Node = z.looseObject({
+  metadata: z.looseObject({ annotations: z.record(z.string(), z.string()).nullish() }),
+  spec: z.looseObject({ unschedulable: z.boolean().nullish() }).nullish(),
+})
+
 /** undefined: there is no such node. Throws TaskError when nobody knows. */
 export function parseNode(fact: {
   readonly code: number
@@ -36,17 +44,14 @@ export function parseNode(fact: {
   readonly stderr: string
 }): NodeNow | undefined {
   if (fact.code !== 0 && /NotFound/.test(fact.stderr)) return undefined
-  try {
-    const { metadata, spec } = JSON.parse(fact.stdout) as {
-      metadata: { annotations?: Readonly<Record<string, string>> }
-      spec?: { unschedulable?: boolean }
-    }
-    return {
-      cordoned: spec?.unschedulable ?? false,
-      ours: metadata.annotations?.[MARK] !== undefined,
-    }
-  } catch {
-    throw new TaskError(`the node cannot be asked about: ${fact.stderr.trim() || 'no answer'}`)
+  if (fact.code !== 0 || fact.stdout === '')
+    throw new TaskError(
+      `the node cannot be asked about: ${fact.stderr.trim() === '' ? 'no answer' : excerpt(fact.stderr.trim())}`,
+    )
+  const { metadata, spec } = hostJson('kubectl', 'a node', fact.stdout, Node)
+  return {
+    cordoned: spec?.unschedulable ?? false,
+    ours: Object.hasOwn(metadata.annotations ?? {}, MARK),
   }
 }
 

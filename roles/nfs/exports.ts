@@ -1,4 +1,4 @@
-import { TaskError, type Host, type Inventory } from '../../lib/index.ts'
+import { nonsense, TaskError, type Host, type Inventory } from '../../lib/index.ts'
 import type { Share } from './vars.ts'
 
 /** One client of one directory: a line of exports(5). */
@@ -77,7 +77,7 @@ export function parseExports(text: string): Export[] {
     .filter(line => line !== '')
     .map(line => {
       const found = /^(\S+)\s+([^\s(]+)\(([^)]*)\)$/.exec(line)
-      if (!found) throw new TaskError(`/var/lib/nfs/etab holds something unexpected: ${line}`)
+      if (!found) throw nonsense('the host', '/var/lib/nfs/etab', line)
       const [, path = '', client = '', options = ''] = found
       return { path, client, options: options.split(',') }
     })

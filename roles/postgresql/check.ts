@@ -1,3 +1,4 @@
+import { asUser } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
 /** What would be ruinous or pointless in the throw-away server: anything that reaches outside its directory, or takes memory. */
@@ -18,33 +19,37 @@ const HARMLESS: Readonly<Record<string, string>> = {
  * Part of the script on the host: succeeds if PostgreSQL would start with the file $2 in the place of conf.d/fmc.conf
  * (check-conf) or pg_hba.conf (check-hba). First `postgres -C` reads the whole configuration with it (names, values,
  * ranges). `postgres -C` ignores pg_hba.conf and certificates, so then a throw-away server really starts with both: an
- * empty cluster in /run, on a socket of its own, without network, as postgres. The running server is not touched.
+ * empty cluster in /run, on a socket of its own, without network. The running server is not touched. All of it runs as
+ * postgres, who owns the configuration: root would read, and show, whatever a link in its place points to.
  */
 export function checkCommand(p: Platform): string {
-  const as = 'runuser -u postgres --'
   const options = Object.entries(HARMLESS)
     .map(([k, v]) => `-c ${k}=${v === '' ? "''" : v}`)
     .join(' ')
-  return `t=$(mktemp -d /run/fmc-postgresql.XXXXXX)
-trap '[ ! -e "$t/data/postmaster.pid" ] || ${as} ${p.bin}/pg_ctl -s -D "$t/data" -m immediate stop || :; rm -rf -- "$t"' EXIT
-mkdir "$t/conf.d"
-for f in ${p.conf}/conf.d/*.conf; do [ ! -f "$f" ] || cp -- "$f" "$t/conf.d/"; done
-cp -- ${p.conf}/postgresql.conf "$t/postgresql.conf"
-case $1 in
+  const check = `umask 077
+t=$1
+cd -- "$t"
+trap '[ ! -e data/postmaster.pid ] || ${p.bin}/pg_ctl -s -D "$t/data" -m immediate stop || :' EXIT
+mkdir conf.d
+for f in ${p.conf}/conf.d/*.conf; do [ ! -f "$f" ] || cp -- "$f" conf.d/; done
+cp -- ${p.conf}/postgresql.conf postgresql.conf
+case $2 in
   check-conf)
-    cp -- "$2" "$t/conf.d/fmc.conf"
-    echo 'local all all peer' >"$t/pg_hba.conf"
+    cat >conf.d/fmc.conf
+    echo "local all all peer" >pg_hba.conf
     ;;
-  check-hba) cp -- "$2" "$t/pg_hba.conf" ;;
+  check-hba) cat >pg_hba.conf ;;
 esac
-chown -R postgres: "$t"
-cd "$t"
-${as} ${p.bin}/postgres -D ${p.data} -c config_file="$t/postgresql.conf" -C port >/dev/null
-${as} ${p.bin}/initdb -N --wal-segsize=1 --auth=peer -D "$t/data" >/dev/null
-${as} ${p.bin}/pg_ctl -s -w -t 30 -D "$t/data" -l "$t/log" -o "-c config_file=$t/postgresql.conf -c data_directory=$t/data -c hba_file=$t/pg_hba.conf -c unix_socket_directories=$t ${options}" start >&2 || {
+${p.bin}/postgres -D ${p.data} -c config_file="$t/postgresql.conf" -C port >/dev/null
+${p.bin}/initdb -N --wal-segsize=1 --auth=peer -D "$t/data" >/dev/null
+${p.bin}/pg_ctl -s -w -t 30 -D "$t/data" -l "$t/log" -o "-c config_file=$t/postgresql.conf -c data_directory=$t/data -c hba_file=$t/pg_hba.conf -c unix_socket_directories=$t ${options}" start >&2 || {
   cat "$t/log" >&2
   exit 1
 }`
+  return `t=$(mktemp -d /run/fmc-postgresql.XXXXXX)
+trap 'rm -rf -- "$t"' EXIT
+chown postgres: "$t"
+timeout -k 5 120 ${asUser('postgres', check)} "$t" "$1" <"$2"`
 }
 
 /** Shell text that succeeds if a PEM file holds a certificate and its own private key. */

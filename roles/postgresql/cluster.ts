@@ -1,4 +1,13 @@
-import { ask, mountUnitName, quote, resource, TaskError, type Common } from '../../lib/index.ts'
+import {
+  ask,
+  asUser,
+  mountUnitName,
+  quote,
+  resource,
+  TaskError,
+  type Common,
+  type Facts,
+} from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
 interface Cluster extends Common {
@@ -8,17 +17,29 @@ interface Cluster extends Common {
 
 const markOf = ({ data }: Platform): string => `${data}.fmc-creating`
 
-/** Prints `VERSION PATH` of every cluster, `interrupted` when making ours was, and `bare` when it has no configuration. */
-const question = (p: Platform): string =>
-  `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f"; printf '%s %s\\n' "$v" "$f"; fi; done
+/**
+ * Prints `VERSION PATH` of every cluster, `interrupted` when making ours was, and `bare` when it has no configuration.
+ * Asked as postgres: the files are its own. Before the package has made that user there is nobody to be wary of.
+ */
+function question(p: Platform): string {
+  const look = `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f" || :; printf "%s %s\\n" "$v" "$f"; fi; done
 if [ -e ${quote(markOf(p))} ]; then echo interrupted; fi
 if [ ! -e ${quote(`${p.conf}/postgresql.conf`)} ]; then echo bare; fi`
+  return `if id postgres >/dev/null 2>&1; then ${asUser('postgres', look)}; else ${look}; fi`
+}
 
-/** What was found of clusters on a host. Throws TaskError for one of another version: its data must be upgraded by a person. */
+/**
+ * What was found of clusters on a host. Throws TaskError when that cannot be known, and for a cluster of another
+ * version: its data must be upgraded by a person.
+ */
 export function readClusters(
-  stdout: string,
+  { code, stdout, stderr }: Facts['command'],
   version: number,
 ): { readonly exists: boolean; readonly interrupted: boolean; readonly bare: boolean } {
+  if (code !== 0)
+    throw new TaskError(
+      `it cannot be known which clusters are there: ${stderr.trim() || `exit ${code}`}`,
+    )
   const lines = stdout.split('\n').filter(Boolean)
   const found = lines.filter(l => l.includes(' '))
   for (const line of found) {
@@ -33,24 +54,27 @@ export function readClusters(
   return { exists, interrupted, bare: exists && lines.includes('bare') }
 }
 
-/** Marked while it is being made, so that a half-made cluster is known; what is in the way then is moved aside, never deleted. */
+/** Made by postgres itself, as its own. Marked while it is being made, so that a half-made cluster is known; what is in the way then is moved aside, never deleted. */
 function create(p: Platform): string {
   const mark = quote(markOf(p))
+  const mount = quote(mountUnitName(p.home))
   const aside = [...new Set([p.data, p.conf])].map(
     dir =>
       `[ ! -e ${quote(dir)} ] || mv -T -- ${quote(dir)} ${quote(dir)}.fmc-interrupted-"$(date +%s)"`,
   )
-  return `if [ -e ${mark} ]; then
+  const make = `if [ -e ${mark} ]; then
 ${aside.join('\n')}
 fi
-if [ -e ${quote(`${p.data}/PG_VERSION`)} ]; then echo 'there is a cluster already' >&2; exit 1; fi
-if systemctl -q is-enabled ${quote(mountUnitName(p.home))} 2>/dev/null && ! mountpoint -q ${p.home}; then echo '${p.home} is not mounted' >&2; exit 1; fi
+if [ -e ${quote(`${p.data}/PG_VERSION`)} ]; then echo "there is a cluster already" >&2; exit 1; fi
 mkdir -p -- "$(dirname -- ${mark})"
+rm -f -- ${mark}
 : >${mark}
 sync -- ${mark}
 ${p.initdb} >&2
 sync
-rm -f -- ${mark}
+rm -f -- ${mark}`
+  return `if systemctl -q is-enabled ${mount} 2>/dev/null && ! mountpoint -q ${p.home}; then echo '${p.home} is not mounted' >&2; exit 1; fi
+${asUser('postgres', make)}
 systemctl daemon-reload`
 }
 
@@ -62,7 +86,7 @@ export const cluster = resource({
     found: ask('command', question(o.platform), { code: 0, stdout: '', stderr: '' }),
   }),
   plan(o, { found }) {
-    const { exists, interrupted } = readClusters(found.stdout, o.version)
+    const { exists, interrupted } = readClusters(found, o.version)
     if (exists) return []
     return [
       {
@@ -81,7 +105,8 @@ export const configuration = resource({
     found: ask('command', question(o.platform), { code: 0, stdout: '', stderr: '' }),
   }),
   plan({ platform, version }, { found }) {
-    if (platform.adopt === undefined || !readClusters(found.stdout, version).bare) return []
-    return [{ what: 'make it anew for data that is there', script: platform.adopt }]
+    if (platform.adopt === undefined || !readClusters(found, version).bare) return []
+    const script = `${asUser('postgres', platform.adopt)}\nsystemctl daemon-reload`
+    return [{ what: 'make it anew for data that is there', script }]
   },
 })

@@ -239,17 +239,14 @@ export default role({
   handlers: {
     [RELOAD]: () => $`${SCRIPT} reload`,
     async [LOG_IN]({ vars: v, host, platform }) {
-      const at = {
-        port: v.postgresql_port,
-        pem: pemFile(own(platform, v)),
-        host: host.name,
-        selfSigned: v.postgresql_tls_certificate === undefined,
-      }
+      const selfSigned = v.postgresql_tls_certificate === undefined
+      const at = { port: v.postgresql_port, host: host.name, selfSigned }
+      const certificate = selfSigned ? [pemFile(own(platform, v))] : []
       for (const login of logins(v))
         await $({
           stdin: passLine(login),
           timeoutSeconds: 60,
-        })`${SCRIPT} login ${connection(at, login)}`
+        })`${SCRIPT} login ${connection(at, login)} ${certificate}`
     },
     'restart the backup timer': () => $`systemctl restart fmc-postgresql-backup.timer`,
   },

@@ -1,11 +1,11 @@
 import {
   ask,
+  asUser,
   group,
   inventory,
   mount,
   packages,
   probe,
-  quote,
   resource,
   TaskError,
   user,
@@ -53,8 +53,8 @@ const claimFile = (p: Platform): string => `${p.home}/fmc-host`
 
 /** A link appears whole, and of two hosts that claim it at once one fails (link(2)). */
 const claimScript = (file: string, host: string): string => {
-  const own = quote(`${file}.${host}`)
-  return `printf '%s\\n' ${quote(host)} >${own}; sync -- ${own}; ln -T -- ${own} ${file}; rm -- ${own}`
+  const script = `printf "%s\\n" "$2" >"$1.$2"; sync -- "$1.$2"; ln -T -- "$1.$2" "$1"; rm -- "$1.$2"`
+  return asUser('postgres', script, file, host)
 }
 
 /** The one host that may serve the share's data, written next to them: NFS itself would let any number of servers. */
@@ -64,7 +64,12 @@ const claim = resource({
   needs: ({ platform: p }) => ({
     found: ask(
       'command',
-      `if [ -e ${claimFile(p)} ]; then cat ${claimFile(p)}; elif [ -e ${p.data}/postmaster.pid ]; then echo '?'; fi`,
+      asUser(
+        'postgres',
+        'if [ -e "$1" ]; then cat -- "$1"; elif [ -e "$2" ]; then echo "?"; fi',
+        claimFile(p),
+        `${p.data}/postmaster.pid`,
+      ),
       NOTHING,
     ),
   }),

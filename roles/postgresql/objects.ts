@@ -61,8 +61,11 @@ const withoutPassword = (spec: RoleSpec, now: RoleState): Difference[] => [
 const onOff = (on: boolean): string => (on ? 'on' : 'off')
 
 /** How a role differs from its declaration; [] = it does not. A role without a declared password must have none. */
-export function roleDifferences(spec: RoleSpec, now: RoleState): readonly Difference[] {
-  const same = spec.password ? matches(spec.password, now) : now.digest === null
+export async function roleDifferences(
+  spec: RoleSpec,
+  now: RoleState,
+): Promise<readonly Difference[]> {
+  const same = spec.password ? await matches(spec.password, now) : now.digest === null
   return [
     ...withoutPassword(spec, now),
     ...(same ? [] : [{ what: 'password', sql: passwordSql(spec) }]),
@@ -88,12 +91,12 @@ export function createRole(spec: RoleSpec): Secret {
 export const pgRole = resource({
   name: (o: At & { readonly spec: RoleSpec }) => `role ${o.spec.name}`,
   needs: o => ({ state: stateQuestion(o.platform) }),
-  plan({ platform, server, spec }, { state }): PlannedChange[] {
+  async plan({ platform, server, spec }, { state }): Promise<PlannedChange[]> {
     const known = readState(state, server)
     if (!known) return []
     const now = known.roles.find(r => r.name === spec.name)
     if (!now) return [{ what: 'create', script: statements(platform, createRole(spec)) }]
-    const found = roleDifferences(spec, now)
+    const found = await roleDifferences(spec, now)
     if (found.length === 0) return []
     return [
       {

@@ -22,9 +22,9 @@ export interface Platform {
   readonly firewalld: boolean
   /** Shell glob of every cluster's PG_VERSION that may be on the host. */
   readonly versions: string
-  /** Shell text that makes the empty cluster, and never starts it. */
+  /** Shell text that makes the empty cluster, and never starts it. Runs as postgres. */
   readonly initdb: string
-  /** Shell text that gives a cluster the configuration that it has outside of its data. */
+  /** Shell text that gives a cluster the configuration that it has outside of its data. Runs as postgres. */
   readonly adopt: string | undefined
 }
 
@@ -49,18 +49,16 @@ const debian = (version: number, port: number): Platform => {
     // pg_createcluster(1). A locale of its own: by the session's LC_ALL=C the encoding would be SQL_ASCII.
     initdb: `pg_createcluster ${version} main --locale=C.UTF-8 --encoding=UTF8 --port=${port} -- ${INITDB}`,
     // Not by pg_createcluster, which deletes the data of a cluster that it fails to configure.
-    adopt: `install -d -o postgres -g postgres ${conf}
+    adopt: `mkdir -p ${conf}
 printf '%s\\n' auto >${conf}/start.conf
 : >${conf}/pg_ident.conf; : >${conf}/pg_hba.conf
 { cat /usr/share/postgresql/${version}/postgresql.conf.sample
 printf "%s = '%s'\\n" data_directory /var/lib/postgresql/${version}/main ident_file ${conf}/pg_ident.conf unix_socket_directories /var/run/postgresql; } >${conf}/new
-chown postgres:postgres ${conf}/*
-mv ${conf}/new ${conf}/postgresql.conf
-systemctl daemon-reload`,
+mv -fT ${conf}/new ${conf}/postgresql.conf`,
   }
 }
 
-/** The distribution's module stream (Red Hat: dnf module postgresql, postgresql-setup(1)). Not tried on a real EL host. */
+/** The distribution's module stream (Red Hat: dnf module postgresql). Not tried on a real EL host. */
 const el = (version: number): Platform => ({
   stream: `postgresql:${version}`,
   createClusterConf: undefined,
@@ -74,7 +72,8 @@ const el = (version: number): Platform => ({
   tls: '/var/lib/pgsql/tls',
   firewalld: true,
   versions: '/var/lib/pgsql/data/PG_VERSION /var/lib/pgsql/*/data/PG_VERSION',
-  initdb: `PGSETUP_INITDB_OPTIONS='--locale=C.UTF-8 --encoding=UTF8 ${INITDB}' postgresql-setup --initdb`,
+  // Not by postgresql-setup, which works as root in postgres's directory.
+  initdb: `/usr/bin/initdb --locale=C.UTF-8 --encoding=UTF8 ${INITDB} -D /var/lib/pgsql/data`,
   adopt: undefined,
 })
 

@@ -1,4 +1,4 @@
-import { probe, quote, secret, unitLog, type Check, type Secret } from '../../lib/index.ts'
+import { asUser, probe, quote, secret, unitLog, type Check, type Secret } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 import { checkCommand } from './check.ts'
 import { psql, query } from './sql.ts'
@@ -40,26 +40,22 @@ export const passLine = ({ user, password }: Login): Secret =>
 
 /**
  * Part of the script on the host: logs in over TCP and TLS by the connection string $2, with the password file on
- * standard input, which lies in /run meanwhile.
+ * standard input, which lies in /run meanwhile, beside ca.pem: the certificate in the file $3, read by its owner.
  */
 const loginCommand = (p: Platform): string => `umask 077
-f=$(mktemp /run/fmc-pgpass.XXXXXX)
-trap 'rm -f -- "$f"' EXIT
-cat >"$f"
-cd /
-[ "$(PGPASSFILE=$f ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
+d=$(mktemp -d /run/fmc-postgresql.XXXXXX)
+trap 'rm -rf -- "$d"' EXIT
+cd -- "$d"
+cat >pass
+[ -z "\${3:-}" ] || ${asUser('postgres', 'exec openssl x509 -in "$1"')} "$3" >ca.pem
+[ "$(PGPASSFILE=$d/pass ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
 
-/** How a role logs in on the host itself; a certificate of our own making is checked whole. */
+/** How a role logs in on the host itself; a certificate of our own making is checked whole, against ca.pem. */
 export const connection = (
-  o: {
-    readonly port: number
-    readonly pem: string
-    readonly host: string
-    readonly selfSigned: boolean
-  },
+  o: { readonly port: number; readonly host: string; readonly selfSigned: boolean },
   { user, database }: Login,
 ): string =>
-  `host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 ${o.selfSigned ? `sslmode=verify-full sslrootcert=${o.pem}` : 'sslmode=require'}`
+  `host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 ${o.selfSigned ? 'sslmode=verify-full sslrootcert=ca.pem' : 'sslmode=require'}`
 
 /** Where the script below lies on the host. */
 export const SCRIPT = '/usr/local/libexec/fmc-postgresql'
@@ -67,7 +63,7 @@ export const SCRIPT = '/usr/local/libexec/fmc-postgresql'
 /** The one script that the role's validations and handlers call, and people too. */
 export const hostScript = (p: Platform): string => `#!/bin/sh
 # Managed by fmc. Changes made here are undone by its next run.
-# fmc-postgresql check-conf FILE | check-hba FILE | reload | login CONNECTION <password-file
+# fmc-postgresql check-conf FILE | check-hba FILE | reload | login CONNECTION [CERTIFICATE] <password-file
 set -eu
 export LC_ALL=C
 sql() {
@@ -121,7 +117,7 @@ export const speaksTls =
   async () => {
     for (const address of addresses) {
       const shown =
-        await probe`timeout 10 openssl s_client -starttls postgres -connect ${`${address}:${port}`} -CAfile ${pem} -verify_return_error -brief </dev/null`
+        await probe`timeout 10 sh -c ${asUser('postgres', 'exec openssl s_client -starttls postgres -connect "$1" -CAfile "$2" -verify_return_error -brief </dev/null', `${address}:${port}`, pem)}`
       if (!shown.ok)
         return `no TLS on ${address}:${port}: ${(shown.stderr + shown.stdout).trim().split('\n').at(-1) ?? ''}`
     }

@@ -1,12 +1,20 @@
-import { ask, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
+import { ask, asUser, hostJson, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
 export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-/** Shell text of psql as postgres, over the socket of the server that runs now: its pid file has port and directory (lines 4 and 5). */
+/**
+ * Shell text of psql as postgres, over the socket of the server that runs now: its pid file has port and directory (lines
+ * 4 and 5), and is read as postgres, who could put a link in its place. What is appended are further words for psql.
+ */
 export const psql = (p: Platform): string =>
-  `cd / && p=${quote(`${p.data}/postmaster.pid`)} && [ -r "$p" ] && PGCONNECT_TIMEOUT=5 timeout 30 runuser -u postgres -- ${p.bin}/psql -XAtqw -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p "$p")" -p "$(sed -n 4p "$p")" -d postgres`
+  `cd / && PGCONNECT_TIMEOUT=5 timeout 30 ${asUser(
+    'postgres',
+    `[ -r "$1" ]; pid=$1; shift
+exec ${p.bin}/psql -XAtqw -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p "$pid")" -p "$(sed -n 4p "$pid")" -d postgres "$@"`,
+    `${p.data}/postmaster.pid`,
+  )}`
 
 /** Shell text that prints a query's rows. For reading, without secrets. */
 export const query = (p: Platform, sql: string): string => `${psql(p)} -c ${quote(sql)}`
@@ -65,24 +73,10 @@ export type Server = 'new' | 'starting' | 'running'
 
 /** Roles and databases; undefined when they cannot be known yet. Throws TaskError when a running server does not answer. */
 export function readState(fact: Facts['command'], server: Server): State | undefined {
-  if (fact.code === 0) {
-    const parsed = State.safeParse(json(fact.stdout))
-    if (parsed.success) return parsed.data
-    throw new TaskError(
-      'PostgreSQL answered something unexpected to the question for its roles and databases',
-    )
-  }
+  if (fact.code === 0) return hostJson('PostgreSQL', 'its roles and databases', fact.stdout, State)
   if (server === 'new') return { roles: [], databases: [] }
   if (server === 'starting') return undefined
   throw new TaskError(
     `PostgreSQL does not answer: ${fact.stderr.trim().split('\n').at(-1) || `psql ended with ${fact.code}`}`,
   )
-}
-
-const json = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

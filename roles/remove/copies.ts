@@ -1,17 +1,13 @@
 import { z } from '../../lib/index.ts'
-import { kubectl, noAnswer, type Answer } from '../cluster/kubectl.ts'
+import { itemsIn, kubectl, type Answer } from '../cluster/kubectl.ts'
 import { NAMESPACE } from '../longhorn/templates.ts'
 
-const Copies = z.looseObject({
-  items: z.array(
-    z.looseObject({
-      spec: z.looseObject({
-        volumeName: z.string(),
-        nodeID: z.string().default(''),
-        failedAt: z.string().default(''),
-      }),
-    }),
-  ),
+const Copy = z.looseObject({
+  spec: z.looseObject({
+    volumeName: z.string().max(253),
+    nodeID: z.string().default(''),
+    failedAt: z.string().default(''),
+  }),
 })
 
 const COPIES = kubectl('-n', NAMESPACE, 'get', 'replicas.longhorn.io', '-o', 'json')
@@ -22,13 +18,8 @@ export const askCopies = (): Promise<Answer> => COPIES.ask()
 /** true, or which volumes have no good copy but on this node (longhorn.io, Replica: failedAt is empty of a good one). */
 export function lastCopies(node: string, answer: Answer): true | string {
   if (/the server doesn't have a resource type/.test(answer.stderr)) return true
-  if (answer.code !== 0) return noAnswer(answer)
-  let items: z.output<typeof Copies>['items']
-  try {
-    ;({ items } = Copies.parse(JSON.parse(answer.stdout)))
-  } catch {
-    return 'kubectl answered something unexpected to the question for Longhorn’s copies'
-  }
+  const items = itemsIn('Longhorn’s copies', answer, Copy)
+  if (typeof items === 'string') return items
   const good = items.map(i => i.spec).filter(s => s.failedAt === '')
   const here = new Set(
     items

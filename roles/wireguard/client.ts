@@ -11,7 +11,7 @@ import {
   type Network,
   type Secret,
 } from '../../lib/index.ts'
-import { newPrivateKey, publicKeyOf } from './keys.ts'
+import { newPrivateKey, oneWord, publicKeyOf } from './keys.ts'
 import { vars as schema, type PeerVars, type Vars } from './vars.ts'
 import { blocksOf, deviceOf, endpointOf } from './vpn.ts'
 
@@ -114,7 +114,7 @@ export interface ClientConfig {
   readonly keepalive: number
 }
 
-/** What wg-quick(8) and the telephones' WireGuard read. */
+/** What wg-quick(8) and the telephones' WireGuard read. Throws TaskError for a hub's key that is none. */
 export function clientConfig(c: ClientConfig): Secret {
   const psk = c.presharedKey ? secret`PresharedKey = ${c.presharedKey}\n` : secret``
   const dns = c.dns.length === 0 ? '' : `DNS = ${c.dns.join(', ')}\n`
@@ -123,7 +123,7 @@ PrivateKey = ${c.privateKey}
 Address = ${c.address}/32
 ${dns}
 [Peer]
-PublicKey = ${c.hubKey}
+PublicKey = ${oneWord(c.hubKey, 'the hub')}
 ${psk}AllowedIPs = ${c.allowed.join(', ')}
 Endpoint = ${c.endpoint}
 ${c.keepalive === 0 ? '' : `PersistentKeepalive = ${c.keepalive}\n`}`

@@ -5,6 +5,7 @@ import {
   gate,
   guarded,
   inventory,
+  nonsense,
   on,
   packages,
   peek,
@@ -12,9 +13,11 @@ import {
   secret,
   service,
   sysctl,
+  TaskError,
   type Host,
 } from '../../lib/index.ts'
 import { firewalldOpen } from '../firewalld/open.ts'
+import { KEY } from './keys.ts'
 import { PLATFORMS } from './platform.ts'
 import {
   DIRECTORY,
@@ -133,7 +136,28 @@ async function withKeys(
         missing.length === 0 || `${missing.join(', ')} has no key yet: this role makes it there`
       )
     })
+  ownKeys(known)
   return known
+}
+
+/** The answer of `wg pubkey`: one line, one key. It goes into other hosts' configurations. Throws TaskError. */
+export function keyIn(stdout: string, of: string): string {
+  const key = stdout.replace(/\n$/, '')
+  if (KEY.test(key)) return key
+  throw nonsense(`wg pubkey on ${of}`, 'its public key', stdout, 'this is no key of 44 characters')
+}
+
+/** WireGuard takes two peers of one key for one: whoever claims another's key takes its networks. Throws TaskError. */
+export function ownKeys(peers: readonly KnownPeer[]): void {
+  const seen = new Map<string, string>()
+  for (const { name, key } of peers) {
+    const other = key === undefined ? undefined : seen.get(key)
+    if (other !== undefined)
+      throw new TaskError(`${other} and ${name} have the same public key`, {
+        hint: 'each needs a key of its own: remove the key file of the one that has copied it, and run again',
+      })
+    if (key !== undefined) seen.set(key, name)
+  }
 }
 
 /** Who cannot be reached keeps the key that this host knows already. */
@@ -144,10 +168,11 @@ async function keyOf(
   if (ask === undefined) return undefined
   try {
     const { code, stdout } = await on(ask.host, () => look(`wg pubkey <${keyFile(ask.device)}`))
-    return code === 0 ? stdout.trim() : undefined
+    return code === 0 ? keyIn(stdout, ask.host.name) : undefined
   } catch (error) {
     const key = lastKnown.get(name)
-    if (key !== undefined && error instanceof Error && error.name === 'UnreachableError') return key
+    if (KEY.test(key ?? '') && error instanceof Error && error.name === 'UnreachableError')
+      return key
     throw error
   }
 }
@@ -184,10 +209,12 @@ const handshakes = (device: string, peers: readonly KnownPeer[]): string => {
 date +%s; wg show ${device} latest-handshakes`
 }
 
-/** A peer that is always on has shaken hands a moment ago. */
+/** A peer that is always on has shaken hands a moment ago. Throws TaskError for an answer without a time. */
 export function silentPeer(peers: readonly KnownPeer[], answer: string): true | string {
   const [now = '', ...lines] = answer.trim().split('\n')
-  const last = new Map(lines.map(l => l.split(/\s+/) as [string, string]))
+  const odd = [`now ${now}`, ...lines].find(l => !/^\S+\s\d{1,12}$/.test(l))
+  if (odd !== undefined) throw nonsense('the host', 'the last handshakes', odd)
+  const last = new Map(lines.map(l => l.split(/\s/, 2) as [string, string]))
   const silent = peers
     .filter(p => p.alwaysOn)
     .filter(p => Number(now) - Number(last.get(p.key ?? '') ?? 0) > FRESH_SECONDS)

@@ -1,5 +1,17 @@
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
-import { Secret, TaskError } from '../../lib/index.ts'
+import { excerpt, Secret, TaskError } from '../../lib/index.ts'
+
+/** A public or private key as wg(8) writes it: 32 bytes in canonical base64. Nothing else that a host says is taken for one. */
+export const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
+
+/**
+ * A key that goes into a configuration, whoever gave it: one word, because wg-quick runs what a further line says
+ * (PostUp). Throws TaskError.
+ */
+export function oneWord(key: string, whose: string): string {
+  if (/^[\w+/=-]+$/.test(key)) return key
+  throw new TaskError(`the public key of ${whose} is none: ${excerpt(key)}`)
+}
 
 /** What stands before the 32 bytes of an X25519 private key in PKCS #8 (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex')

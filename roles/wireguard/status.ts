@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { contains, parseCidr, reveal, TaskError, type Block } from '../../lib/index.ts'
+import { contains, nonsense, parseCidr, reveal, TaskError, type Block } from '../../lib/index.ts'
 import { sections, type KnownPeer } from './templates.ts'
 import type { Tunnel } from './vpn.ts'
 
@@ -31,10 +31,17 @@ echo "$own"
 sed -n '/^PresharedKey = /p' ${device}.conf | sha256sum | cut -c 1-64
 sed -E '/^[[:space:]]*(private|preshared)key/Id' ${device}.conf`
 
-/** What writtenScript printed; undefined: there is no such configuration. */
+/** What writtenScript printed; undefined: there is no such configuration. Throws TaskError. */
 export function parseWritten(answer: { code: number | null; stdout: string }): Written | undefined {
   if (answer.code !== 0) return undefined
   const [access = '', publicKey = '', own, presharedKeys = '', ...text] = answer.stdout.split('\n')
+  if (
+    !/^[0-7]{1,4} \S+:\S+$/.test(access) ||
+    !/^[\w+/=-]+$/.test(publicKey) ||
+    (own !== 'same' && own !== 'other') ||
+    !/^[0-9a-f]{64}$/.test(presharedKeys)
+  )
+    throw nonsense('the host', 'its WireGuard configuration', answer.stdout)
   return { access, publicKey, ownKey: own === 'same', presharedKeys, text: text.join('\n') }
 }
 
@@ -97,25 +104,30 @@ wg show ${device} dump | {
   done
 }`
 
+const LINE = /^(address [\d./]+|mtu \d{1,7}|route \S+|self \S+ \d{1,5}|peer( \S+){4})$/
+
 /** What runningScript printed; undefined: there is no such interface. Throws TaskError. */
 export function parseRunning(device: string, stdout: string): Running | undefined {
   if (stdout === 'down\n') return undefined
-  const lines = stdout
-    .trimEnd()
-    .split('\n')
-    .map(l => l.split(' '))
+  const told = stdout.trimEnd().split('\n')
+  const odd = told.find(l => !LINE.test(l))
+  if (odd !== undefined) throw nonsense('the host', `how ${device} runs`, odd)
+  const lines = told.map(l => l.split(' '))
   const all = (word: string) => lines.filter(([first]) => first === word).map(([, ...rest]) => rest)
   const [self] = all('self')
   const [mtu] = all('mtu')
   if (!self || !mtu)
     throw new TaskError(`${device} is there and is no WireGuard interface`, { output: stdout })
+  const peers = all('peer')
+  if (new Set(peers.map(([key]) => key)).size < peers.length)
+    throw nonsense('the host', `how ${device} runs`, stdout, 'a peer is there twice')
   return {
     address: all('address').flat().join(' '),
     mtu: Number(mtu[0]),
     publicKey: self[0] ?? '',
     port: Number(self[1]),
     peers: new Map(
-      all('peer').map(([key = '', presharedKey = '', allowed = '', keepalive = '']) => [
+      peers.map(([key = '', presharedKey = '', allowed = '', keepalive = '']) => [
         key,
         { presharedKey, allowed: sorted(allowed.split(',')), keepalive },
       ]),

@@ -1,4 +1,5 @@
 import { secret, Secret } from '../../lib/index.ts'
+import { oneWord } from './keys.ts'
 import type { Peer, Tunnel } from './vpn.ts'
 import type { Vars } from './vars.ts'
 
@@ -7,7 +8,7 @@ export interface KnownPeer extends Peer {
   readonly key: string | undefined
 }
 
-/** wg-quick(8), without the private key: the host puts that in itself. */
+/** wg-quick(8), without the private key: the host puts that in itself. Throws TaskError for a peer's key that is none. */
 export function config(tunnel: Tunnel, peers: readonly KnownPeer[], vars: Vars): string | Secret {
   return join([interfaceSection(tunnel, vars), ...peers.map(peerSection)])
 }
@@ -26,7 +27,8 @@ export const interfaceSection = ({ address, port }: Tunnel, vars: Vars): string 
   ].join('\n')
 
 function peerSection(peer: KnownPeer): string | Secret {
-  const head = `\n# peer ${peer.name}\n[Peer]\nPublicKey = ${peer.key ?? ''}\n`
+  const key = peer.key === undefined ? '' : oneWord(peer.key, peer.name)
+  const head = `\n# peer ${peer.name}\n[Peer]\nPublicKey = ${key}\n`
   const tail = [
     `AllowedIPs = ${peer.allowed.join(', ')}`,
     ...(peer.endpoint === undefined ? [] : [`Endpoint = ${peer.endpoint}`]),

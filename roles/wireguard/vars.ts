@@ -1,11 +1,11 @@
 import { Secret, z } from '../../lib/index.ts'
+import { KEY } from './keys.ts'
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)'
 const text = (pattern: RegExp, expected: string) =>
   z.string().regex(pattern, { error: `expected ${expected}` })
 const address = text(new RegExp(`^(${OCTET}\\.){3}${OCTET}$`), 'an IPv4 address')
-/** 32 bytes in base64. */
-const key = text(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a WireGuard key of 44 characters')
+const key = text(KEY, 'a WireGuard key of 44 characters')
 const networks = z.array(z.string().min(1))
 const seconds = z.int().min(0).max(65_535)
 const command = text(/^[^\n\0#]+$/, 'one line without #')

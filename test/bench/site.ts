@@ -55,7 +55,7 @@ async function checkLoop(dir: string, state: LabState): Promise<string> {
       const questions = batch(new Questions(cacheOf(dir), INVENTORY, 'play site', name).load())
       const ssh = sshCommand(state, name, [`PATH=$PATH:/opt/bin; ${questions.script}`])
       // It would throw if it were not the answer to these questions.
-      questions.parse(good(`the check script on ${name}`, await run(enterLab(state, ssh))))
+      questions.parse(good(`the check script on ${name}`, await run(enterLab(state, ssh))), '')
       const file = put(dir, `check-site-${name}.sh`, ssh.at(-1) ?? '')
       return `${quoteAll(ssh.slice(0, -1))} "$(cat ${file})" </dev/null >/dev/null 2>&1 & pids="$pids $!"`
     }),

@@ -79,7 +79,7 @@ t.test('set takes the value from stdin or the terminal, never from argv', async 
   const refused: readonly [argv: string[], input: Buffer | string, message: RegExp][] = [
     [['set', 'x', 'hunter22'], '', /set: too many arguments/],
     [['set'], 'hunter22', /needs a NAME/],
-    [['set', 'x y'], 'hunter22', /"x y" cannot be the name of a secret/],
+    [['set', 'x y'], 'hunter22', /what was given cannot be the name of a secret/],
     [['set', 'x'], '', /no value for x/],
     [['set', 'x'], '\n', /no value for x/],
     [['set', 'x'], Buffer.from([0xff, 0xfe]), /no UTF-8 text/],

@@ -153,6 +153,7 @@ ${hosts.join('')}${more}`,
       session: {
         target: { name, address: name, port: 22, user: 'root', sudo: false },
         trips: 0,
+        word: '',
         shellPid: 0,
         lost: false,
         run: one,

@@ -32,6 +32,8 @@ void t.test('user: the answers of getent', t =>
     { what: 'another one', args: ['root'], out: 'toor:x:0:0:root:/root:/bin/bash\n', code: 2 },
     { what: 'a field too few', args: ['root'], out: 'root:x:0:0:root:/root\n' },
     { what: 'a uid that is no number', args: ['root'], out: 'root:x:0x0:0:root:/root:/bin/bash\n' },
+    { what: 'a gid that is no number', args: ['root'], out: 'root:x:0::root:/root:/bin/bash\n' },
+    { what: 'a gid beyond 32 bits', args: ['a'], out: 'a:x:1:4294967296:::\n' },
     { what: 'cut off', args: ['root'], out: 'root:x:0:0:root:/root:/bin/ba' },
     { what: 'a missing program', args: ['root'], out: '', code: 127 },
     { what: 'a broken one', args: ['root'], out: '', code: 1, err: 'Unknown database' },

@@ -18,7 +18,7 @@ const questions: readonly Query[] = [
 for (const shell of ['/bin/dash', '/bin/bash'])
   void t.test(`all questions in one script (${shell})`, t => {
     const { script, parse } = batch(questions)
-    const found = parse(local(script, shell))
+    const found = parse(local(script, shell), '')
     t.match(found.get('path:/'), { type: 'directory' })
     t.equal(found.get('path:/no'), null)
     t.match(found.get('command:echo hi'), { code: 0, stdout: 'hi\n', stderr: '' })
@@ -30,7 +30,25 @@ for (const shell of ['/bin/dash', '/bin/bash'])
 
 void t.test('no question, no answer', t => {
   const { script, parse } = batch([])
-  t.equal(parse(local(script)).size, 0)
+  t.equal(parse(local(script), '').size, 0)
+  t.end()
+})
+
+void t.test('an answer has a bound, and no family may use that of another', t => {
+  const small = batch([ask('path', '/'), ask('path', '/')])
+  t.ok(small.maxBytes < 200 * 1024, `${small.maxBytes}`)
+  const large = batch([ask('path', '/'), ask('command', 'x'), ask('command', 'y', undefined, 9e6)])
+  t.ok(large.maxBytes > 13e6 && large.maxBytes < 14e6, `${large.maxBytes}`)
+  const [, section = ''] = /:(s[0-9a-f]{8}):/.exec(large.script) ?? []
+  const [end, err] = [`\x1eword:${section}:0;`, `\x1eword:${section}:`]
+  for (const [stdout, stderr] of [
+    [`${'x'.repeat(1e6)}${end}${end}`, `${err}${err}`],
+    [`${end}${end}`, `${'x'.repeat(1e6)}${err}${err}`],
+  ] as const)
+    t.throws(() => large.parse({ code: 0, stdout, stderr }, 'word'), {
+      name: 'GarbledProbe',
+      message: /^path: .*more than \d+ bytes/,
+    })
   t.end()
 })
 
@@ -45,7 +63,7 @@ void t.test('the marks are in no listing of processes', t => {
 void t.test('an answer that is not whole is refused', t => {
   const { script, parse } = batch(questions)
   const whole = local(script)
-  const section = /\x1e[0-9a-f]{18}:\d+;/.exec(whole.stdout)?.[0] ?? 'none'
+  const section = /\x1e:s[0-9a-f]{8}:\d+;/.exec(whole.stdout)?.[0] ?? 'none'
   const bad = {
     nothing: { ...whole, stdout: '' },
     'no stderr': { ...whole, stderr: '' },
@@ -58,20 +76,30 @@ void t.test('an answer that is not whole is refused', t => {
     'noise before it': { ...whole, stdout: `motd${whole.stdout}` },
   }
   for (const [what, output] of Object.entries(bad))
-    t.throws(() => parse(output), GarbledProbe, what)
+    t.throws(() => parse(output, ''), GarbledProbe, what)
   const foreign = batch(questions)
-  t.throws(() => foreign.parse(whole), GarbledProbe, "another script's answer")
+  t.throws(() => foreign.parse(whole, ''), GarbledProbe, "another script's answer")
   t.end()
 })
 
 void t.test('an error shows little of what a host said', t => {
   const { parse } = batch(questions)
   try {
-    parse({ code: 0, stdout: '', stderr: 'x'.repeat(1 << 20) })
+    parse({ code: 0, stdout: '', stderr: 'x'.repeat(1 << 20) }, '')
     t.fail()
   } catch (error) {
     t.ok(error instanceof GarbledProbe && error.message.length < 400)
   }
+  t.end()
+})
+
+void t.test('a secret that the end of what is shown would cut in two', t => {
+  const error = new GarbledProbe('line', `${'x'.repeat(190)}hunter22hunter22hunter22`)
+  t.match(error.message, 'hunter22')
+  const told = error.told(text => text.replaceAll('hunter22', '***'))
+  t.notMatch(told, 'hunt')
+  t.match(told, '***')
+  t.ok(told.length < 400)
   t.end()
 })
 

@@ -27,6 +27,7 @@ void t.test('command', t =>
     },
     { what: 'an answer too few', mark: M, args: ['a', 'b'], out: `${M}0\x1d`, err: M },
     { what: 'an answer too many', mark: M, args: ['a'], out: `${M}0\x1d${M}0\x1d`, err: M + M },
+    { what: 'a code that no process has', mark: M, args: ['a'], out: `${M}9999\x1d`, err: M },
     { what: 'no code', mark: M, args: ['a'], out: `${M}x\x1d`, err: M },
     { what: 'stderr cut off', mark: M, args: ['a'], out: `${M}0\x1d`, err: '' },
   ]),

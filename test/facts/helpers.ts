@@ -19,7 +19,7 @@ export function local(script: string, shell = '/bin/sh'): Output {
 /** The facts that this machine answers, in the order of the questions. */
 export function facts(...queries: readonly Query[]): unknown[] {
   const { script, parse } = batch(queries)
-  const found = parse(local(script))
+  const found = parse(local(script), '')
   return queries.map(q => found.get(keyOf(q)))
 }
 

@@ -19,6 +19,18 @@ void t.test('unit: the answers of systemctl show', t =>
     },
     { what: 'one answer of two', args: ['a', 'b'], out: block('loaded', 'active') },
     { what: 'nothing', args: ['a'], out: '' },
+    {
+      what: 'the end is cut off',
+      args: ['a'],
+      out: block('loaded', 'active', '', 'yes').slice(0, -2),
+    },
+    { what: 'no word of a reload', args: ['a'], out: 'LoadState=loaded\nActiveState=active\n' },
+    {
+      what: 'a property twice',
+      args: ['a'],
+      out: `LoadState=masked\n${block('loaded', 'active')}`,
+    },
+    { what: 'what is no state', args: ['a'], out: block('loaded', '\u001b[2J') },
     { what: 'no load state', args: ['a'], out: 'ActiveState=active\n' },
     {
       what: 'no systemd',

@@ -147,6 +147,37 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
     t.match(await through.end, { code: 0 })
   })
 
+  await t.test('a local user who holds the lock file keeps nobody out', async t => {
+    p.role('beside', "    await file('/run/beside', { content: 'x\\n' })")
+    for (const mode of ['-s', '-x']) {
+      // As the version before left it, with the note of a run that is over.
+      await p.rig.text(
+        'a',
+        `rm -f /run/beside /run/fmc.lock; echo 'gone (shell pid 1)' >/run/fmc.lock; chmod 644 /run/fmc.lock
+        setpriv --reuid 65534 --regid 65534 --clear-groups flock ${mode} /run/fmc.lock sleep 300 >/dev/null 2>&1 </dev/null &
+        while flock -n -x /run/fmc.lock true; do sleep 0.1; done`,
+      )
+      const dry = await p.fmc('role', 'beside', 'a', '--dry-run')
+      t.match(dry, { code: 0, changed: ['a file /run/beside'] }, `a dry run, ${mode}`)
+      t.match(await p.fmc('role', 'beside', 'a'), { code: 0, changed: ['a file /run/beside'] })
+      t.equal(await p.rig.text('a', 'stat -c %a:%u /run/fmc.lock; pkill -u 65534 sleep'), '600:0')
+    }
+    await p.rig.text(
+      'a',
+      'rm -f /run/beside; flock /run/fmc.lock sleep 300 >/dev/null 2>&1 </dev/null &',
+    )
+    t.ok(await soon(() => p.holds('a', '! flock -n /run/fmc.lock true')))
+    const refused = await p.fmc('role', 'beside', 'a:b')
+    t.match(refused.recap, { exitCode: 2, locked: ['a'], undone: { b: 1 } })
+    t.match(
+      refused.failures['a'],
+      /held by process \d+ of root \(flock \/run\/fmc\.lock sleep 300 ?\)/,
+    )
+    const end = /end it there: (kill [\d ]+)/.exec(refused.failures['a'] ?? '')?.[1] ?? 'false'
+    await p.rig.text('a', end)
+    t.match(await p.fmc('role', 'beside', 'a:b'), { code: 0 }, 'the hint has ended who held it')
+  })
+
   await t.test('Ctrl-C once finishes the task, twice ends it', async t => {
     const handlers = 'note: () => $`echo noted >>/run/noted`'
     p.role(

@@ -61,7 +61,7 @@ void t.test('words of a host line', t => {
 
 void t.test('what Ansible refuses is refused, with the line and without the value', t => {
   for (const [text, message] of [
-    ['[web', /^hosts:1: ".*" is no host/],
+    ['[web', /^hosts:1: a host is expected here/],
     ['[a b]', /^hosts:1: a section needs a name without blanks/],
     ['[a:groups]', /^hosts:1: \[a:groups\]: expected :children or :vars/],
     ['[a:vars]\nx=1', /^hosts:1: there is no group \[a\]/],
@@ -70,8 +70,8 @@ void t.test('what Ansible refuses is refused, with the line and without the valu
     ['web1 hunter2', /^hosts:1: expected key=value after web1$/],
     ['web1 x="hunter2', /^hosts:1: a quote is not closed/],
     ['web[3:1]', /^hosts:1: the range \[3:1\]/],
-    ['all:', /^hosts:1: "all:" is no host/],
-    ['---', /^hosts:1: "---" is no host/],
+    ['all:', /^hosts:1: a host is expected here/],
+    ['---', /^hosts:1: a host is expected here/],
   ] as const)
     t.throws(() => parseIni(text, 'hosts'), { name: 'UsageError', message }, text)
   t.throws(() => parseIni('web1 x="hunter2', 'hosts'), UsageError)

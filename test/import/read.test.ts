@@ -29,7 +29,7 @@ void t.test('what is no inventory is said so', t => {
     ['a.yml', 'web: [', /a\.yml:1: bad YAML/, undefined],
     ['a.yml', '- web1', /a\.yml:1: groups: expected a map/, undefined],
     ['a.yml', 'web: { hosts: [web1] }', /a\.yml:1: hosts of web: expected a map/, undefined],
-    ['a.yml', 'web: { hosts: { "web 1": } }', /a\.yml:1: "web 1" is no host/, undefined],
+    ['a.yml', 'web: { hosts: { "web 1": } }', /a\.yml:1: a host is expected here/, undefined],
   ] as const)
     t.throws(() => hostsIn(t, name, text), { name: 'UsageError', message, ...(hint && { hint }) })
   const file = files(t, { 'inv/hosts.ini': 'a', 'inv/group_vars/all.yml': '' })

@@ -36,18 +36,28 @@ void t.test('values', async t => {
 })
 
 const REFUSED: readonly [string, RegExp][] = [
-  ['a', /-e a: "" is no variable name/],
-  ['=1', /"" is no variable name/],
-  ['my-var=1', /"my-var" is no variable name/],
+  ['a', /^-e: expected name=value$/],
+  ['hunter2', /^-e: expected name=value$/],
+  ['aGVsbG8hunter2==', /^-e: what stands before the = is no variable name$/],
+  ['{hunter2-x: 1}', /^-e: a name in the map is no variable name$/],
+  ['{a: *hunter2}', /-e.*error: there is no anchor/],
+  ['{a: !hunter2 x}', /-e.*error: unknown tag/],
+  ['{a: >hunter2}', /-e.*error: /],
+  ['@hunter2', /^-e @…: cannot read ‹not shown: no path›: ENOENT$/],
+  ['=1', /what stands before the = is no variable name/],
+  ['my-var=1', /what stands before the = is no variable name/],
   ['{a: ', /-e:.*error: bad YAML/],
-  ['{my-var: 1}', /"my-var" is no variable name/],
+  ['{my-var: 1}', /a name in the map is no variable name/],
   [`@${inDirectory('list.yaml')}`, /expected a map of variables/],
   [`@${inDirectory('bad.yaml')}`, /bad\.yaml:2:1: error: a tab/],
   [`@${inDirectory('none.yaml')}`, /cannot read .*none\.yaml: ENOENT/],
 ]
 void t.test('refused, and the value is not printed', async t => {
-  for (const [option, message] of REFUSED)
-    await t.rejects(parseExtraVars([option]), { name: 'UsageError', message }, option)
+  for (const [option, message] of REFUSED) {
+    const error: unknown = await parseExtraVars([option]).catch((e: unknown) => e)
+    t.match(error, { name: 'UsageError', message }, option)
+    t.notMatch(`${String(error)} ${(error as { hint?: string }).hint ?? ''}`, 'hunter2', option)
+  }
   writeFileSync(inDirectory('x'), '')
   await t.rejects(parseExtraVars(['bad-name=hunter2']), { message: /^(?!.*hunter2)/s })
 })

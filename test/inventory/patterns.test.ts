@@ -104,7 +104,22 @@ const REFUSED: readonly [pattern: string, message: RegExp, hint?: string][] = [
   ['x[1:2]', /called x1 \(from x\[1:2\]\)/],
   ['~(web', /no valid expression/],
   ['n[3:1]', /has no members/],
-  ['n[1:99999999]', /has no members/],
+  ['n[1:99999999]', /n\[1:99999999\] stands for 99,999,999 names, more than 10,000$/],
+  ['w[1:999][1:999][1:999]', /stands for 997,002,999 names/],
+  ['w[1:101][1:101]', /stands for 10,201 names/],
+  ['w[00000:99999]', /stands for 100,000 names/],
+  [`w${'[1:99]'.repeat(40)}`, /more than 10¹⁵ names/],
+  ['w[a:z][a:z][a:z]', /stands for 17,576 names/],
+  ['w[1:2:0]', /has no members/],
+  ['['.repeat(1e6), /longer than 32768 characters/],
+  ['w[a:9]', /has no members/],
+  ['w[9007199254740993:9007199254740993]', /too large numbers/],
+  [`w[${'9'.repeat(100)}:${'9'.repeat(100)}]`, /too large numbers/],
+  ['w[1:9007199254740991]', /stands for more than 10¹⁵ names|9,007,199,254,740,991 names/],
+  [`w[${'0'.repeat(300)}:1]`, /longer than 255/],
+  [`${'w'.repeat(300)}[1:2]`, /longer than 255/],
+  ['all:!n[1:99999999]', /stands for/],
+  ['all,&n[1:99999999]', /stands for/],
   ['$(reboot)', /no host or group is called \$\(reboot\)/],
   ['__proto__', /no host or group/],
 ]
@@ -146,3 +161,21 @@ const RANGES: readonly [string, readonly string[] | undefined][] = [
   ['a[08:11]z', ['a08z', 'a09z', 'a10z', 'a11z']],
 ]
 for (const [text, wanted] of RANGES) t.same(expandRanges(text), wanted, `expands ${text}`)
+
+void t.test('a pattern cannot keep fmc busy', t => {
+  const long = 'a'.repeat(63)
+  const many = {
+    hosts: new Map([long, `${long.slice(1)}b`, 'x-1'].map(name => [name, {}])),
+    groups: new Map<string, readonly string[]>([['all', [long]]]),
+  }
+  const began = performance.now()
+  t.same([...matchNames(many, `${'a*'.repeat(30)}c`)], [])
+  t.same([...matchNames(many, `${'*a'.repeat(30)}*b`)], [`${long.slice(1)}b`])
+  t.same([...matchNames(many, `${'*'.repeat(5000)}-?`)], ['x-1'])
+  t.same([...matchNames(many, 'x-[!2-9]*')], ['x-1'])
+  for (const pattern of ['~(a+)+$x', '~(a|aa)+c', '~(a*)*c', 'all:!~(.*a){30}c'])
+    t.throws(() => matchNames(many, pattern), { name: 'UsageError', message: /takes too long/ })
+  t.ok(performance.now() - began < 60_000)
+  t.same([...matchNames(many, '~x.[12]')], ['x-1'])
+  t.end()
+})

@@ -145,7 +145,7 @@ void t.test('a wrong -e is not blamed on the file', async t => {
   const file = fileWith(t, small(exports('nfs_threads: 4')))
   const inventory = await loadInventory(file, { extraVars: { nfs_threads: 'x' } })
   await t.rejects(requireRoleVars(inventory, [nfs('db1')]), {
-    message: '-e: error: role nfs: nfs_threads: expected a number, got "x" (db1)',
+    message: '-e: error: role nfs: nfs_threads: expected a number, got a text (db1)',
   })
 })
 

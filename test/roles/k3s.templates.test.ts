@@ -1,6 +1,4 @@
 // Everything of the K3s roles that needs no host: texts, parsers, versions, what an agent does, the invariants.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { Secret } from '../../lib/index.ts'
@@ -27,7 +25,6 @@ import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/k3s-server/
 import { refusedVersion } from '../../roles/k3s-server/upgrade.ts'
 import { vars as serverVars } from '../../roles/k3s-server/vars.ts'
 import { vars as agentVars } from '../../roles/k3s-agent/vars.ts'
-import { mergedInto, pointedTo } from '../../roles/kubeconfig/kubeconfig.ts'
 
 const V = 'v1.36.3+k3s1'
 const HASH = 'ab'.repeat(32)
@@ -520,83 +517,4 @@ void t.test('what an agent does', t => {
   })
   t.match(plan({ ...at, servers: [], own, found: new Map() }), /k3s_servers is empty/)
   t.end()
-})
-
-const K3S_YAML = new Secret(
-  JSON.stringify({
-    apiVersion: 'v1',
-    clusters: [
-      {
-        cluster: { 'certificate-authority-data': 'Q0E=', server: 'https://127.0.0.1:6443' },
-        name: 'default',
-      },
-    ],
-    contexts: [{ context: { cluster: 'default', user: 'default' }, name: 'default' }],
-    'current-context': 'default',
-    kind: 'Config',
-    users: [{ name: 'default', user: { 'client-key-data': 'S0VZ' } }],
-  }),
-  '/etc/rancher/k3s/k3s.yaml',
-)
-
-void t.test('the kubeconfig points to the VIP under one name', async t => {
-  const ours = await pointedTo(K3S_YAML, 'https://192.168.0.32:6443', 'cloud.internal')
-  t.equal(String(ours), '‹secret›')
-  t.strictSame(parse(ours.reveal()), {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [
-      {
-        name: 'cloud.internal',
-        cluster: { 'certificate-authority-data': 'Q0E=', server: 'https://192.168.0.32:6443' },
-      },
-    ],
-    users: [{ name: 'cloud.internal', user: { 'client-key-data': 'S0VZ' } }],
-    contexts: [
-      { name: 'cloud.internal', context: { cluster: 'cloud.internal', user: 'cloud.internal' } },
-    ],
-    'current-context': 'cloud.internal',
-  })
-  for (const text of ['', 'a: [', '{}', '{"clusters":[],"users":[]}']) {
-    const error: unknown = await pointedTo(new Secret(text, 'k3s.yaml'), 'x', 'y').catch(
-      (e: unknown) => e,
-    )
-    t.match(error, { name: 'TaskError', message: /^k3s\.yaml / }, JSON.stringify(text))
-  }
-
-  await t.test('merging touches nothing of anybody else', async t => {
-    const theirs = readFileSync(join(import.meta.dirname, '../fixtures/kubeconfig.yaml'), 'utf8')
-    const merged = (await mergedInto('config', theirs, ours)).reveal()
-    t.match(merged, '# work: ask before you touch it')
-    const [before, after] = [parse(theirs), parse(merged)] as { [k: string]: { name: string }[] }[]
-    t.equal(after?.['current-context'], before?.['current-context'], 'the current context stays')
-    for (const key of ['clusters', 'users', 'contexts'] as const) {
-      t.strictSame(after?.[key]?.slice(0, -1), before?.[key])
-      t.equal(after?.[key]?.at(-1)?.name, 'cloud.internal')
-    }
-    t.equal((await mergedInto('config', merged, ours)).reveal(), merged, 'again: nothing changes')
-    const renewed = await pointedTo(
-      new Secret(K3S_YAML.reveal().replace('S0VZ', 'TkVX')),
-      'https://192.168.0.32:6443',
-      'cloud.internal',
-    )
-    const twice = (await mergedInto('config', merged, renewed)).reveal()
-    t.match(twice, 'TkVX')
-    t.notMatch(twice, 'S0VZ')
-    t.equal((await mergedInto('config', undefined, ours)).reveal(), ours.reveal())
-    const taken = await pointedTo(K3S_YAML, 'https://192.168.0.32:6443', 'work')
-    await t.rejects(mergedInto('config', theirs, taken), {
-      message: 'config has a cluster work already, at https://10.0.0.1:6443',
-    })
-    await t.rejects(mergedInto('config', 'a: [', ours), { name: 'TaskError' })
-    for (const [key, entry] of [
-      ['users', 'user: { token: theirs }'],
-      ['contexts', 'context: { cluster: work, user: me }'],
-    ] as const) {
-      const other = theirs.replace(`${key}:\n`, `$&  - name: cloud.internal\n    ${entry}\n`)
-      await t.rejects(mergedInto('config', other, ours), {
-        message: `config has cloud.internal among its ${key} already, and no such cluster`,
-      })
-    }
-  })
 })

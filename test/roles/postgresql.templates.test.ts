@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import t from 'tap'
-import { Secret, TaskError, reveal } from '../../lib/index.ts'
+import { Secret, TaskError, reveal, type Facts } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { readClusters } from '../../roles/postgresql/cluster.ts'
 import { createRole, databaseDifferences, roleDifferences } from '../../roles/postgresql/objects.ts'
@@ -92,10 +92,10 @@ t.test('variables that are refused', t => {
   t.end()
 })
 
-t.test('SCRAM verifiers', t => {
+t.test('SCRAM verifiers', async t => {
   // The exchange of RFC 7677 section 3: user "user", password "pencil".
   const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64')
-  const made = verifier(new Secret('pencil'), 4096, salt)
+  const made = verifier(new Secret('pencil'), salt)
   t.equal(
     made.reveal(),
     'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
@@ -105,17 +105,54 @@ t.test('SCRAM verifiers', t => {
     salt: '4096:W22ZaJ0SNY7soEsUEjb6gQ==',
     digest: createHash('sha256').update(made.reveal()).digest('hex'),
   }
-  t.ok(matches(new Secret('pencil'), stored))
-  t.notOk(matches(new Secret('pencils'), stored))
-  t.notOk(matches(new Secret('pencil'), { salt: null, digest: null }))
-  t.notOk(matches(new Secret('pencil'), { ...stored, salt: '1; drop:x' }))
+  t.ok(await matches(new Secret('pencil'), stored))
+  t.notOk(await matches(new Secret('pencils'), stored))
+  t.notOk(await matches(new Secret('pencil'), { salt: null, digest: null }))
+  t.notOk(await matches(new Secret('pencil'), { ...stored, salt: '1; drop:x' }))
   t.not(
     verifier(new Secret('a')).reveal(),
     verifier(new Secret('a')).reveal(),
     'a salt of its own each time',
   )
   for (const text of ['', 'a\n', 'ñandú']) t.throws(() => verifier(new Secret(text)), TaskError)
-  t.end()
+})
+
+t.test('a server does not say how long the controller computes', async t => {
+  const password = new Secret('pencil')
+  const made = (iterations: number, salt: Buffer) => {
+    const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+    const salted = pbkdf2Sync('pencil', salt, iterations, 32, 'sha256')
+    const key = createHash('sha256').update(hmac(salted, 'Client Key')).digest('base64')
+    const head = `${iterations}:${salt.toString('base64')}`
+    const text = `SCRAM-SHA-256$${head}$${key}:${hmac(salted, 'Server Key').toString('base64')}`
+    return { salt: head, digest: createHash('sha256').update(text).digest('hex') }
+  }
+  const salt = Buffer.alloc(16, 7)
+  t.ok(await matches(password, made(1, salt)), 'scram_iterations = 1')
+  t.ok(await matches(password, made(4096, Buffer.alloc(64, 7))), 'a long salt')
+  t.notOk(await matches(password, made(600_001, salt)), 'too often: set anew')
+  t.notOk(await matches(password, made(4096, Buffer.alloc(65, 7))), 'too long a salt')
+  const { digest } = made(4096, salt)
+  for (const wrong of [
+    ...['0', '-1', '04096', '4096.0', '1e3', '9999999', '99999999999999999999'].map(
+      n => `${n}:${salt.toString('base64')}`,
+    ),
+    ...['', '=', '====', 'A', `A${'A'.repeat(1_000_000)}`, 'AA==BB==', 'QQ=', 'QR=='].map(
+      b => `4096:${b}`,
+    ),
+  ])
+    t.notOk(await matches(password, { salt: wrong, digest }), wrong.slice(0, 40))
+  let turns = 0
+  const count = setInterval(() => turns++, 1)
+  t.ok(await matches(password, made(600_000, salt)))
+  clearInterval(count)
+  const before = turns
+  const again = setInterval(() => turns++, 1)
+  t.notOk(
+    await matches(new Secret('pencils'), { salt: `600000:${salt.toString('base64')}`, digest }),
+  )
+  clearInterval(again)
+  t.ok(turns > before, 'others go on meanwhile')
 })
 
 const spec: RoleSpec = {
@@ -142,19 +179,22 @@ const asDeclared = () => {
   }
 }
 
-t.test('differences of roles and databases', t => {
-  const what = (now: object, s: RoleSpec = spec) =>
-    roleDifferences(s, { ...asDeclared(), ...now }).map(d => d.what)
-  t.strictSame(what({}), [])
-  t.strictSame(what({ until: 'infinity' }), [])
-  t.strictSame(what({ superuser: true, login: false }), ['superuser on → off', 'login off → on'])
-  t.strictSame(what({ limit: 3, until: '2020-01-01' }), [
+t.test('differences of roles and databases', async t => {
+  const what = async (now: object, s: RoleSpec = spec) =>
+    (await roleDifferences(s, { ...asDeclared(), ...now })).map(d => d.what)
+  t.strictSame(await what({}), [])
+  t.strictSame(await what({ until: 'infinity' }), [])
+  t.strictSame(await what({ superuser: true, login: false }), [
+    'superuser on → off',
+    'login off → on',
+  ])
+  t.strictSame(await what({ limit: 3, until: '2020-01-01' }), [
     'connection limit 3 → -1',
     'valid until 2020-01-01 → for ever',
   ])
-  t.strictSame(what({ salt: null, digest: 'md5…' }), ['password'])
+  t.strictSame(await what({ salt: null, digest: 'md5…' }), ['password'])
   t.strictSame(
-    what({}, { ...spec, password: undefined }),
+    await what({}, { ...spec, password: undefined }),
     ['password'],
     'none is declared, one is set',
   )
@@ -173,7 +213,6 @@ t.test('differences of roles and databases', t => {
     ).map(d => d.sql),
     ['ALTER DATABASE "app" OWNER TO "app";', 'ALTER DATABASE "app" WITH CONNECTION LIMIT -1;'],
   )
-  t.end()
 })
 
 t.test('what a host says is parsed strictly', t => {
@@ -184,9 +223,17 @@ t.test('what a host says is parsed strictly', t => {
     ['15 /d/PG_VERSION\nbare\n', { exists: true, interrupted: false, bare: true }],
     ['15 /d/PG_VERSION\ninterrupted\nbare\n', { exists: false, interrupted: true, bare: false }],
   ]
-  for (const [stdout, is] of found) t.strictSame(readClusters(stdout, 15), is, stdout)
-  t.throws(() => readClusters('14 /d/PG_VERSION\n', 15), {
+  const said = (stdout: string, code = 0, stderr = ''): Facts['command'] => ({
+    code,
+    stdout,
+    stderr,
+  })
+  for (const [stdout, is] of found) t.strictSame(readClusters(said(stdout), 15), is, stdout)
+  t.throws(() => readClusters(said('14 /d/PG_VERSION\n'), 15), {
     message: /PostgreSQL 14, but postgresql_version is 15/,
+  })
+  t.throws(() => readClusters(said('', 1, 'setpriv: no\n'), 15), {
+    message: /cannot be known which clusters are there: setpriv: no/,
   })
   const failed = { code: 2, stdout: '', stderr: 'psql: no server\n' }
   t.strictSame(readState(failed, 'new'), { roles: [], databases: [] })

@@ -83,3 +83,12 @@ t.test('made once, a thousand secrets cost a task line little', t => {
   t.comment(`${user / 20_000} ms`)
   t.end()
 })
+
+t.test('a secret that joins later is replaced from then on', t => {
+  const secrets: Secret[] = []
+  const hide = redactor(secrets)
+  t.equal(hide('hunter22'), 'hunter22')
+  secrets.push(new Secret('hunter22'))
+  t.equal(hide('hunter22'), GONE)
+  t.end()
+})

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
@@ -83,6 +83,36 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.match(error.message, other)
     })
 
+    await t.test('a private key that others may read is not used, as ssh does not', async t => {
+      const wide = join(dir, `wide '${transport}`)
+      copyFileSync(sshd.key, wide)
+      for (const mode of [0o644, 0o640, 0o604, 0o660, 0o610]) {
+        chmodSync(wide, mode)
+        const link = join(dir, `link-${transport}-${mode.toString(8)}`)
+        symlinkSync(wide, link)
+        // A link for each mode: a key is read once per process.
+        const error = await failure(sshd.target({ transport, identityFiles: [link] }))
+        t.match(error, { name: 'UnreachableError' })
+        t.ok(
+          error.message.includes(
+            `${link} (not used: others may read it, mode 0${mode.toString(8)})`,
+          ),
+        )
+        t.equal(error.hint, `chmod 600 ${link}`)
+      }
+      chmodSync(wide, 0o600)
+      t.equal(await works(sshd.target({ transport, identityFiles: [wide] })), '/root')
+      chownSync(wide, 65534, 0)
+      chmodSync(wide, 0o644)
+      const others = join(dir, `others-${transport}`)
+      symlinkSync(wide, others)
+      t.equal(
+        await works(sshd.target({ transport, identityFiles: [others] })),
+        '/root',
+        'whose it is, he must see to himself',
+      )
+    })
+
     await t.test('refused, silent, closing ports', async t => {
       t.match(await failure(sshd.target({ transport, port: 1 })), {
         name: 'UnreachableError',
@@ -155,6 +185,52 @@ void t.test('what the configuration asks for', async t => {
       await t.rejects(openWith(one, { ...target, port: 1 }), { name: 'UnreachableError' })
     }
   })
+
+  await t.test(
+    'a jump host is as strict as the target, whatever the configuration says',
+    async t => {
+      const host = publicKey(join(dir, 'host'))
+      const other = publicKey(keygen(join(dir, 'not-the-host')))
+      const line = (i: number, key = host): string => `[127.0.0.${i}]:${port} ${key}\n`
+      const lax =
+        'Host *\n  StrictHostKeyChecking no\n  UpdateHostKeys yes\n  BatchMode no\n  PermitLocalCommand yes\n'
+      const hops = {
+        one: `Host alias\n  HostName 127.0.0.1\n  ProxyJump root@127.0.0.2:${port}\n${lax}`,
+        second: `Host alias\n  HostName 127.0.0.1\n  ProxyJump root@127.0.0.3:${port},root@127.0.0.2:${port}\n${lax}`,
+        nested: `Host alias\n  HostName 127.0.0.1\n  ProxyJump hop\nHost hop\n  HostName 127.0.0.3\n  User root\n  Port ${port}\n  ProxyJump root@127.0.0.2:${port}\n${lax}`,
+      }
+      for (const [name, text] of Object.entries(hops)) {
+        const errors: string[] = []
+        for (const transport of ['ssh2', 'openssh'] as const) {
+          const target: Target = { ...bare, address: 'alias', transport }
+          const limits = config(text)
+          const tried = (): Promise<Error & { hint?: string }> =>
+            works(target, limits).then(
+              () => new Error('it opened'),
+              (e: unknown) => e as Error,
+            )
+          writeFileSync(sshd.knownHosts, line(1) + line(2) + line(3))
+          t.equal(await works(target, limits), '/root', `${name} over ${transport}: known`)
+          writeFileSync(sshd.knownHosts, line(1) + line(3))
+          const unknown = await tried()
+          t.match(unknown, {
+            name: 'UnreachableError',
+            message: /the host key of jump host 127\.0\.0\.2 .* is not (known|trusted): /,
+          })
+          writeFileSync(sshd.knownHosts, line(1) + line(2, other) + line(3))
+          const changed = await tried()
+          t.match(changed, { name: 'UnreachableError', message: /jump host 127\.0\.0\.2/ })
+          t.match(changed.message, /HAS CHANGED/)
+          errors.push(
+            unknown.message + (unknown.hint ?? '') + changed.message + (changed.hint ?? ''),
+          )
+        }
+        // Only a host that this machine can reach by itself is asked for its key once more.
+        if (name !== 'second') t.equal(errors[0], errors[1], `${name}: the same errors`)
+      }
+      writeFileSync(sshd.knownHosts, line(1) + line(2) + line(3))
+    },
+  )
 
   await t.test('ProxyCommand goes over OpenSSH by itself', async t => {
     const proxy =

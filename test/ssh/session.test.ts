@@ -136,13 +136,39 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await slow).stdout.trim(), '17')
     })
 
-    await t.test('64 MB of output; more is an error and the session lives', async t => {
-      const { stdout } = await session.run(`head -c ${64 * MB} /dev/zero | tr '\\0' x`)
-      t.equal(stdout.length, 64 * MB)
+    await t.test('16 MB of output; more is an error and the session lives', async t => {
+      const { stdout } = await session.run(`head -c ${16 * MB} /dev/zero | tr '\\0' x`)
+      t.equal(stdout.length, 16 * MB)
       t.match(await session.run('yes').catch((e: unknown) => e), {
         name: 'TaskError',
-        message: /more than 64 MB/,
+        message: /more than 16 MB/,
       })
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+    })
+
+    await t.test('less, when less is allowed, on either stream', async t => {
+      for (const to of ['', ' >&2']) {
+        t.match(await session.run(`yes${to}`, { maxBytes: 100 * 1024 }).catch((e: unknown) => e), {
+          name: 'TaskError',
+          message: /more than 100 KB/,
+          output: /y\ny/,
+        })
+        t.equal((await session.run('echo on')).stdout, 'on\n')
+      }
+      t.match(
+        await session
+          .run('while :; do echo builtin; done', { maxBytes: 1024 })
+          .catch((e: unknown) => e),
+        { name: 'TaskError', message: /more than 1 KB/ },
+      )
+      t.equal((await session.run('echo on')).stdout, 'on\n')
+    })
+
+    await t.test('only the last bytes, of more than is kept otherwise', async t => {
+      const { stdout, code } = await session.run('seq 3000000', { lastBytes: 1000 })
+      t.equal(code, 0)
+      t.match(stdout, /2999999\n3000000\n$/)
+      t.ok(stdout.length >= 1000 && stdout.length < 4 * MB)
       t.equal((await session.run('echo on')).stdout, 'on\n')
     })
 

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
 import { openWith } from '../../lib/ssh/index.ts'
+import { Secret } from '../../lib/secrets/secret.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
 import { passwd, startSshd } from './rig.ts'
 
@@ -18,6 +19,9 @@ const USERS = {
   once: 'ALL=(ALL) ALL',
   tty: 'ALL=(ALL) NOPASSWD: ALL',
   nobody2: undefined,
+  // Their login runs a sudo that prints what it is told, and in front of much else.
+  echo: 'ALL=(ALL) ALL',
+  echolong: 'ALL=(ALL) ALL',
 }
 
 void t.test('becoming root', async t => {
@@ -26,9 +30,37 @@ void t.test('becoming root', async t => {
   mkdirSync(etc)
   const shadow = hash(PASSWORD)
   const names = Object.keys(USERS)
+  const echoing = join(etc, 'sudo')
+  writeFileSync(
+    echoing,
+    `#!/bin/sh
+[ "$2" = -p ] || set -- -S -p "$SUDO_PROMPT"
+printf %s "$3" >&2
+IFS= read -r p
+printf 'you said %s' "$p"
+printf 'you said %s' "$p" >&2
+[ "$(id -un)" = echo ] || printf %1985s x >&2
+exit 1
+`,
+    { mode: 0o755 },
+  )
+  const shellOf = (user: string): string => {
+    if (!user.startsWith('echo')) return '/bin/sh'
+    writeFileSync(
+      join(etc, `${user}-shell`),
+      `#!/bin/sh\nPATH=${etc}:$PATH\nexport PATH\neval "$2"\n`,
+      {
+        mode: 0o755,
+      },
+    )
+    return join(etc, `${user}-shell`)
+  }
   const file = (name: string, text: string, mode = 0o644): void =>
     writeFileSync(join(etc, name), text, { mode })
-  file('passwd', passwd() + names.map((u, i) => `${u}:x:${4000 + i}:4000::/tmp:/bin/sh\n`).join(''))
+  file(
+    'passwd',
+    passwd() + names.map((u, i) => `${u}:x:${4000 + i}:4000::/tmp:${shellOf(u)}\n`).join(''),
+  )
   file(
     'shadow',
     readFileSync('/etc/shadow', 'utf8') +
@@ -60,7 +92,8 @@ void t.test('becoming root', async t => {
             transport,
             user,
             sudo: true,
-            sudoPassword: password === '' ? undefined : () => (asked++, Promise.resolve(password)),
+            sudoPassword:
+              password === '' ? undefined : () => (asked++, Promise.resolve(new Secret(password))),
           }),
           boot,
         )
@@ -98,6 +131,19 @@ void t.test('becoming root', async t => {
           t.notOk(argv.includes(PASSWORD))
         })
       }
+
+      await t.test('a host that echoes the password: no error has it', async t => {
+        for (const user of ['echo', 'echolong']) {
+          const error: unknown = await open(user).then(
+            () => 'it opened',
+            (e: unknown) => e,
+          )
+          t.match(error, { name: 'UnreachableError', message: /no shell for echo.*‹secret›/s })
+          const { message, hint } = error as Error & { hint?: string }
+          for (let at = 0; at + 5 <= PASSWORD.length; at++)
+            t.notOk(`${message} ${hint ?? ''}`.includes(PASSWORD.slice(at, at + 5)), 'nor a part')
+        }
+      })
 
       await t.test('what goes wrong', async t => {
         const rows: [user: string, password: string, message: RegExp][] = [

@@ -1,0 +1,55 @@
+import { cleanBlock, safeJson } from '../report/sanitise.ts'
+import type { ReportOptions } from '../report/types.ts'
+
+/*
+ * All that the command line writes goes through here (eslint.config.js sees to that), so no text of a host, a file or the
+ * command line reaches a terminal with an escape in it. Reports clean the pieces that they put together themselves.
+ */
+
+/** Text for people on stdout, made harmless (report/sanitise.ts), with a newline at the end. */
+export const print = (text: string): void => void process.stdout.write(`${cleanBlock(text)}\n`)
+
+/** The same on stderr: messages, errors, progress. */
+export const printError = (text: string): void => void process.stderr.write(`${cleanBlock(text)}\n`)
+
+/** A value as JSON and a newline on stdout, `indent` as in JSON.stringify; JSON.parse gives back exactly the same. */
+export const printJson = (value: unknown, indent?: number): void =>
+  void process.stdout.write(`${safeJson(value, indent)}\n`)
+
+/**
+ * A file's text on stdout (a VPN configuration, an imported inventory). Whoever sends it on, into a file or another program,
+ * needs every byte of it; on a terminal it is made harmless like everything else.
+ */
+export const printFile = (text: string): void =>
+  process.stdout.isTTY ? print(text) : void process.stdout.write(text)
+
+/** A picture in colours of a terminal, of text that qrCode() has made of blocks and blanks only. */
+export const printPicture = (text: string): void => void process.stdout.write(text)
+
+/** Is a person looking at stdout? */
+export const isTerminal = (): boolean => process.stdout.isTTY
+
+/** Asks on stderr and reads one line of stdin. */
+export async function askLine(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises')
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await lines.question(cleanBlock(question).replace(/:$/, ': '))
+  } finally {
+    lines.close()
+  }
+}
+
+/** Where reports write, and what they need to know of it. */
+export const reportTarget = (): Omit<ReportOptions, 'diff' | 'verbose'> => ({
+  stdout: process.stdout,
+  stderr: process.stderr,
+  color: process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+  columns: process.stdout.columns || 80,
+  rows: process.stdout.rows || 24,
+})
+
+/** A reader that closes its end (`| head`) is no error of ours; reports stop writing by themselves. */
+export function ignoreClosedReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+}

@@ -1,0 +1,138 @@
+import { lstatSync, readFileSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { UsageError } from './errors.ts'
+import { quote } from './shell/quote.ts'
+
+/** A path through which somebody else decides what fmc does: a file, a directory above it, or a link on the way. */
+export interface Distrust {
+  readonly path: string
+  /** "belongs to alice (uid 1000)", "can be written by others (mode 0777)". */
+  readonly why: string
+  /** The owner is a stranger; else only the mode is wrong. */
+  readonly stranger: boolean
+}
+
+/**
+ * Whose files fmc believes: root's, the user's own, those of the user who called sudo (as git's safe.directory does), and
+ * those of the owner of / and of fmc's own code, who decide what runs here anyway.
+ */
+function owners(): ReadonlySet<number> {
+  const uid = process.geteuid?.() ?? 0
+  const sudo = Number(process.env['SUDO_UID'])
+  return new Set([
+    ...[0, uid, lstatSync('/').uid, lstatSync(import.meta.filename).uid],
+    ...(uid === 0 && Number.isInteger(sudo) && sudo > 0 ? [sudo] : []),
+  ])
+}
+
+/**
+ * Why nobody should run or believe what lies at `path`; undefined: all is well, or nothing is there. Looked at are the file
+ * itself, every directory above it, and the same of every symbolic link on the way. As OpenSSH's safe_path() has it: an owner
+ * that fmc believes, and no write permission for group and others. Other than there, a sticky directory (/tmp) may be above
+ * it, where nobody can move what is another's, and a file may be writable by its owner's private group (umask 002).
+ */
+export function distrust(path: string): Distrust | undefined {
+  return distrustOf([path])
+}
+
+/** The first that distrust() finds of several paths; what they have in common is looked at once. */
+export function distrustOf(paths: readonly string[]): Distrust | undefined {
+  const believed = owners()
+  const seen = new Set<string>()
+  const look = (at: string): Distrust | undefined => {
+    if (seen.has(at)) return undefined
+    seen.add(at)
+    const above = dirname(at)
+    const found = above === at ? undefined : look(above)
+    if (found) return found
+    const stat = lstatSync(at, { throwIfNoEntry: false })
+    if (!stat) return undefined
+    const why = against(stat, believed)
+    if (why) return { path: at, ...why }
+    return stat.isSymbolicLink() ? lookBehind(at) : undefined
+  }
+  const lookBehind = (link: string): Distrust | undefined => {
+    const target = resolve(realpathSync(dirname(link)), readlinkSync(link))
+    return look(target) ?? look(realpath(link))
+  }
+  for (const path of paths) {
+    const found = look(resolve(path)) ?? look(realpath(path))
+    if (found) return found
+  }
+  return undefined
+}
+
+const realpath = (path: string): string => {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path)
+  }
+}
+
+/** May fmc believe a file or directory with this owner and mode, whatever is above it? */
+export const isOwn = (stat: Stats): boolean => against(stat, owners()) === undefined
+
+function against(
+  stat: Stats,
+  believed: ReadonlySet<number>,
+): Pick<Distrust, 'why' | 'stranger'> | undefined {
+  if (!believed.has(stat.uid)) return { why: `belongs to ${nameOf(stat.uid)}`, stranger: true }
+  if (stat.isSymbolicLink() || (stat.isDirectory() && (stat.mode & 0o1000) !== 0)) return undefined
+  const mode = (stat.mode & 0o7777).toString(8).padStart(4, '0')
+  if ((stat.mode & 0o002) !== 0)
+    return { why: `can be written by everybody (mode ${mode})`, stranger: false }
+  if ((stat.mode & 0o020) !== 0 && !isPrivateGroup(stat.uid, stat.gid))
+    return { why: `can be written by its group, gid ${stat.gid} (mode ${mode})`, stranger: false }
+  return undefined
+}
+
+const lines = (file: string): string[][] => {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .map(line => line.split(':'))
+  } catch {
+    return []
+  }
+}
+
+const nameOf = (uid: number): string => {
+  const name = lines('/etc/passwd').find(entry => entry[2] === String(uid))?.[0]
+  return name === undefined ? `uid ${uid}` : `${name} (uid ${uid})`
+}
+
+/** passwd(5), group(5): the user's primary group, which no other user is in. What other sources than files say is not asked. */
+function isPrivateGroup(uid: number, gid: number): boolean {
+  const primary = lines('/etc/passwd').filter(entry => entry[3] === String(gid))
+  const [own] = primary
+  const group = lines('/etc/group').find(entry => entry[2] === String(gid))
+  return (
+    primary.length === 1 &&
+    own?.[2] === String(uid) &&
+    (group?.[3] ?? '?').split(',').every(member => member === '' || member === own[0])
+  )
+}
+
+/**
+ * Throws UsageError when somebody else could have written one of these paths: `what` they are is said, and how to mend it.
+ * `home`: the directory that holds them all, such as a project's.
+ */
+export function demandTrust(what: string, paths: readonly string[], home: string): void {
+  const found = distrustOf(paths)
+  if (!found) return
+  const me = nameOf(process.geteuid?.() ?? 0)
+  const could = `${found.stranger ? 'who' : 'and whoever writes there'} could act as ${me} through it`
+  throw new UsageError(`${what} is not used: ${found.path} ${found.why}, ${could}`, {
+    hint: remedy(found, home),
+  })
+}
+
+function remedy({ path, stranger }: Distrust, home: string): string {
+  if (!stranger) return `chmod go-w ${quote(path)}`
+  const inside = path === home || path.startsWith(`${home}/`)
+  const uid = process.geteuid?.() ?? 0
+  // Above the project nothing is changed: it may be somebody's home.
+  if (!inside) return `cp -R ${quote(home)} ~/ && cd ~/${quote(home.split('/').at(-1) ?? '')}`
+  return `${uid === 0 ? '' : 'sudo '}chown -R ${uid} ${quote(home)}`
+}

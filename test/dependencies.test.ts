@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+
+const root = join(import.meta.dirname, '..')
+
+interface Locked {
+  readonly version?: string
+  readonly integrity?: string
+  readonly resolved?: string
+  readonly link?: boolean
+  readonly dev?: boolean
+  readonly devOptional?: boolean
+  readonly optional?: boolean
+  readonly hasInstallScript?: boolean
+}
+
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+  packages: Readonly<Record<string, Locked>>
+}
+const installed = Object.entries(packages).filter(([path]) => path !== '')
+const nameOf = (path: string): string => path.split('node_modules/').at(-1) ?? ''
+/** One of them is the compiler of esbuild; which one depends on the machine. */
+const isPlatform = (name: string): boolean => name.startsWith('@esbuild/')
+
+const listed = new Map(
+  [
+    ...readFileSync(join(root, 'docs/dependencies.md'), 'utf8').matchAll(
+      /^\| `([^`]+)` *\|[^|]*(?:\|\|[^|]*)*\| (yes|no) +\| *(\S.*?) *\|$/gm,
+    ),
+  ].map(([, name = '', script]) => [name, script === 'yes'] as const),
+)
+
+void t.test('every package of an installation is reviewed: docs/dependencies.md', t => {
+  const found = new Map<string, boolean>()
+  for (const [path, { dev, devOptional, optional, hasInstallScript }] of installed) {
+    const name = nameOf(path)
+    if (dev || devOptional || (optional && isPlatform(name))) continue
+    found.set(name, (found.get(name) ?? false) || hasInstallScript === true)
+  }
+  t.strictSame(
+    [...found].sort(([a], [b]) => (a < b ? -1 : 1)),
+    [...listed].sort(([a], [b]) => (a < b ? -1 : 1)),
+  )
+  t.ok(listed.size > 40, 'the table was read')
+  t.end()
+})
+
+void t.test('nothing runs at installation, and nothing is compiled', t => {
+  t.match(readFileSync(join(root, '.npmrc'), 'utf8'), /^ignore-scripts=true$/m)
+  t.strictSame(
+    installed
+      .map(([path]) => nameOf(path))
+      .filter(n => ['cpu-features', 'nan', 'buildcheck'].includes(n)),
+    [],
+  )
+  t.end()
+})
+
+void t.test('every package has its checksum and comes from the registry', t => {
+  for (const [path, { integrity, resolved, link }] of installed) {
+    t.match(integrity, /^sha512-[A-Za-z0-9+/]{86}==$/, path)
+    t.notOk(link, path)
+    if (resolved !== undefined) t.match(resolved, /^https:\/\/registry\.npmjs\.org\//, path)
+  }
+  t.end()
+})

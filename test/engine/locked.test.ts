@@ -1,0 +1,94 @@
+// One host that somebody else works on, and what a run says of it and of the others (hosts.ts).
+import t from 'tap'
+import { file } from '../../lib/index.ts'
+import { closing, recapTable } from '../../lib/report/recap.ts'
+import { noColor } from '../../lib/report/style.ts'
+import { createTree, note } from '../../lib/report/tree.ts'
+import { until } from '../rig/until.ts'
+import { Hosts, one, tasks } from './hosts.ts'
+
+const two = tasks(async host => {
+  if (host === 'd') await file('/nowhere/x', { content: 'x' })
+  await file('/srv/one', { content: 'x' })
+  await file('/srv/two', { content: 'x' })
+})
+
+const prepare = (hosts: Hosts, host: string): void => {
+  for (const dir of ['run', 'srv']) hosts.write(host, `${dir}/.there`, '')
+}
+
+/** Somebody of root's who holds the lock of a host until he is told to go. */
+const holding = async (hosts: Hosts, host: string): Promise<() => Promise<unknown>> => {
+  const held = hosts.sh(
+    host,
+    'flock /run/fmc.lock sh -c "echo >/srv/held; while ! [ -e /srv/go ]; do sleep 0.05; done"',
+  )
+  await until(() => Promise.resolve(hosts.read(host, 'srv/held') !== undefined), 30, 'it is held')
+  return async () => {
+    hosts.write(host, 'srv/go', '')
+    await held
+  }
+}
+
+void t.test('a host that is locked', { timeout: 120_000 }, async t => {
+  const hosts = new Hosts(t)
+  for (const host of ['a', 'b', 'd']) prepare(hosts, host)
+  for (const path of ['srv/one', 'srv/two']) hosts.write('c', path, 'x')
+  prepare(hosts, 'c')
+  await hosts.sh('c', 'chmod 644 /srv/*; chown 0:0 /srv/*')
+  const release = await holding(hosts, 'b')
+
+  const run = await hosts.run([one(two)])
+  t.equal(run.code, 2)
+  t.match(run.recap, { exitCode: 2, changed: 0, locked: ['b'], undone: { a: 2 } })
+  t.notOk('c' in (run.recap.undone ?? {}), 'nothing was due there')
+  t.match(
+    run.failures.find(f => f.startsWith('b: ')),
+    /\/run\/fmc\.lock, is held by process \d+ of root \(flock \/run\/fmc\.lock/,
+  )
+  t.match(
+    run.failures.find(f => f.startsWith('d: ')),
+    /\/nowhere/,
+    'what failed in the plan of another host is told, too',
+  )
+  t.strictSame(run.changed, [])
+  t.equal(hosts.read('a', 'srv/one'), undefined, 'nothing is done anywhere')
+  t.strictSame(closing(run.recap, 'play site', noColor).slice(0, 1), [
+    'Nothing was changed, because b is locked: 2 planned changes on 1 host (a) left undone.',
+  ])
+  for (const fold of [true, false])
+    t.match(recapTable(run.recap, noColor, { fold }).join('\n'), /^a +: .*undone=2$/m)
+  const tree = createTree(0)
+  for (const event of run.events) note(tree, event, 0)
+  t.match(tree.plays[0]?.rows.get('a'), { state: 'skipped', text: '2 planned, left undone' })
+  t.match(tree.plays[0]?.rows.get('b'), { state: 'failed' })
+
+  const dry = await hosts.run([one(two)], { dryRun: true })
+  t.equal(dry.code, 2)
+  t.match(dry.recap, { locked: ['b'], undone: {}, changed: 2 })
+  t.match(
+    closing(dry.recap, 'play site', noColor).join('\n'),
+    /2 changes would be made on 1 host.*\n.*\nb is locked: as long as that is so, a run changes nothing on any host\./,
+  )
+
+  await release()
+  const after = await hosts.run([one(two)], { limit: 'a:b:c' })
+  t.equal(after.code, 0, after.failures.join('\n'))
+  t.notOk('locked' in after.recap || 'undone' in after.recap)
+  t.equal(after.recap.changed, 4)
+})
+
+void t.test('locked, and nothing due elsewhere', { timeout: 120_000 }, async t => {
+  const hosts = new Hosts(t)
+  for (const path of ['srv/one', 'srv/two']) hosts.write('a', path, 'x')
+  for (const host of ['a', 'b']) prepare(hosts, host)
+  const release = await holding(hosts, 'b')
+  const { code, recap } = await hosts.run([one(two)], { limit: 'a:b' })
+  t.equal(code, 2)
+  t.match(recap, { locked: ['b'], undone: {} })
+  t.match(
+    closing(recap, 'play site', noColor)[0],
+    'Nothing was changed, because b is locked: no change is planned on the others.',
+  )
+  await release()
+})

@@ -1,0 +1,154 @@
+import fc from 'fast-check'
+import { beat } from './watchdog.ts'
+
+/** What one case may cost the processor, in ms. The inputs have at most some kilobytes: more is a loop that an attacker can make. */
+export const BUDGET_MS = 500
+
+/** One promise about one parser, held against any number of made-up inputs. */
+export interface Target {
+  /** area/what */
+  readonly name: string
+  /** Its part of all cases; 1 is usual, less where a case costs more. */
+  readonly weight: number
+  run(options: RunOptions): Promise<Outcome>
+  /** For the coverage-guided loop: texts to begin with, and the promise for any text. */
+  readonly guided: Guided | undefined
+}
+
+export interface Guided {
+  readonly seeds: readonly string[]
+  readonly holds: (text: string) => unknown
+}
+
+export interface RunOptions {
+  readonly seed: number
+  readonly cases: number
+  /** Of a failure that is to be seen again: only that case. */
+  readonly path?: string | undefined
+}
+
+export interface Outcome {
+  readonly cases: number
+  readonly ms: number
+  readonly failure?: Failure
+}
+
+export interface Failure {
+  readonly seed: number
+  readonly path: string
+  /** The smallest input that was found to fail, printable. */
+  readonly input: string
+  readonly error: string
+}
+
+interface Options<T> {
+  /** Inputs that have failed once: tried first in every run. */
+  readonly examples?: readonly NoInfer<T>[]
+  readonly weight?: number
+  readonly guided?: Guided
+}
+
+/** A target from inputs and a promise; `holds` throws (or rejects) when the promise is broken. */
+export function target<T>(
+  name: string,
+  inputs: fc.Arbitrary<T>,
+  holds: (input: T) => unknown,
+  { examples = [], weight = 1, guided }: Options<T> = {},
+): Target {
+  return {
+    name,
+    weight,
+    guided,
+    async run({ seed, cases, path }) {
+      const start = performance.now()
+      const property = fc.asyncProperty(inputs, async input => {
+        await held(name, holds, input)
+      })
+      const result = await fc.check(property, {
+        seed,
+        numRuns: cases,
+        examples: examples.map((e): [T] => [e]),
+        ...(path === undefined ? {} : { path, endOnFailure: true }),
+      })
+      const done = { cases: result.numRuns, ms: performance.now() - start }
+      if (!result.failed) return done
+      const [input] = result.counterexample ?? []
+      const error = result.errorInstance
+      return {
+        ...done,
+        failure: {
+          seed: result.seed,
+          path: result.counterexamplePath ?? '',
+          input: printable(fc.stringify(input)),
+          error: printable(error instanceof Error ? stackOf(error) : String(error)),
+        },
+      }
+    },
+  }
+}
+
+/** The promise for one input, and what holds for every input: it ends in time, and no prototype is changed. */
+export async function held<T>(name: string, holds: (input: T) => unknown, input: T): Promise<void> {
+  beat(name)
+  const before = process.cpuUsage()
+  const pending = holds(input)
+  if (pending instanceof Promise) await pending
+  const { user, system } = process.cpuUsage(before)
+  const ms = (user + system) / 1000
+  if (ms > BUDGET_MS) throw new Error(`one case took ${Math.round(ms)} ms of the processor`)
+  const extra = PROTOTYPES.flatMap(([what, size, prototype]) =>
+    Reflect.ownKeys(prototype).length === size ? [] : [what],
+  )
+  if (extra.length > 0) throw new Error(`${extra.join(', ')} was changed`)
+}
+
+const PROTOTYPES = [
+  ['Object.prototype', Object.prototype],
+  ['Array.prototype', Array.prototype],
+  ['String.prototype', String.prototype],
+].map(([what, prototype]) => [what, Reflect.ownKeys(prototype as object).length, prototype]) as [
+  string,
+  number,
+  object,
+][]
+
+/** Without the harness's own frames. */
+const stackOf = ({ stack, message }: Error): string =>
+  (stack ?? message)
+    .split('\n')
+    .filter(line => !/^ +at .*(node_modules|test\/fuzz\/(harness|main)|node:internal)/.test(line))
+    .join('\n')
+
+/** ASCII, tabs and line ends; whatever else is spelled. */
+export const printable = (text: string): string =>
+  text.replace(/[^\n\t -~]/gu, c => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
+
+type ErrorClass = abstract new (...args: never[]) => Error
+
+/** What `parse` gives; undefined when it refuses with an error of these classes. Any other error is the defect itself. */
+export function unlessRefused<T>(classes: readonly ErrorClass[], parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    refusal(classes, error)
+    return undefined
+  }
+}
+
+/** The same for what is awaited. */
+export async function unlessRejected<T>(
+  classes: readonly ErrorClass[],
+  parse: () => T | Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await parse()
+  } catch (error) {
+    refusal(classes, error)
+    return undefined
+  }
+}
+
+function refusal(classes: readonly ErrorClass[], error: unknown): void {
+  if (!classes.some(c => error instanceof c)) throw error
+  if ((error as Error).message.trim() === '') throw new Error('an error without a message')
+}

@@ -1,0 +1,168 @@
+import { deepStrictEqual, ok } from 'node:assert/strict'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { EXIT } from '../../../lib/errors.ts'
+import type { Counts, Event } from '../../../lib/engine/events.ts'
+import { Journal } from '../../../lib/engine/journal.ts'
+import { lockScript } from '../../../lib/engine/lock.ts'
+import { Questions } from '../../../lib/engine/questions.ts'
+import { Recap } from '../../../lib/engine/recap.ts'
+import { batch, type Query } from '../../../lib/facts/index.ts'
+import { target, type Target } from '../harness.ts'
+import { jsonMutants } from '../json.ts'
+import { mutants, nasty, word } from '../text.ts'
+import { place } from './place.ts'
+
+const WORD = '01234567-89ab-cdef-0123-456789abcdef'
+const MARK = `\x1e${WORD}:lock:`
+const HELD =
+  'locked\nroot 77 root sh\nroot 78 root flock /run/fmc.lock\n\x1dplay site since 10:00 (shell pid 77)\n'
+const LOCK = [HELD, 'locked\n\x1d', 'mine', 'root', 'flock', 'open']
+
+/** Only the word that says so gives the lock; whatever else the host says is an error, and what its hint would end are numbers. */
+const lock = target(
+  'engine/lock',
+  fc.tuple(mutants(LOCK), fc.constantFrom('exclusive', 'shared', 'none'), nasty(2), fc.nat(3)),
+  ([said, kind, rest, garble]) => {
+    const { script, read } = lockScript(kind, "play site by o'neil")
+    ok(script.includes(':lock:'), 'the script does not spell its mark')
+    const verdict = read(garble === 0 ? `${said}${rest}` : `${said}${MARK}${rest}`, WORD)
+    if (verdict.error === undefined)
+      return deepStrictEqual([said, verdict.rest, garble > 0], ['mine', rest, true])
+    const { hint = '' } = verdict.error as { hint?: string }
+    for (const [, pids = ''] of hint.matchAll(/\bkill(?: -HUP)?([^;]*)/g))
+      ok(/^( \d+)+$/.test(pids), hint)
+    ok(/^[ -~]*$/.test(verdict.error.message.replaceAll('’', "'")), verdict.error.message)
+  },
+)
+
+const DAY = 24 * 3600 * 1000
+const NOW = 1_700_000_000_000
+const isRecent = (time: number | undefined): boolean =>
+  time === undefined || (Number.isFinite(time) && time > NOW - DAY && time <= NOW)
+
+const journal = target(
+  'engine/journal',
+  fc.tuple(
+    fc.integer({ min: NOW - 2 * DAY, max: NOW + DAY }),
+    fc.option(mutants([`${NOW - 1000}\n`])),
+    fc.nat(30),
+  ),
+  ([time, content, odd]) => {
+    const job = new Journal(place(), ['fuzz'])
+    if (odd === 0) {
+      rmSync(job.file, { recursive: true, force: true })
+      mkdirSync(job.file, { recursive: true })
+      deepStrictEqual(job.unfinished(NOW), undefined)
+      rmSync(job.file, { recursive: true, force: true })
+      return
+    }
+    job.begin(time)
+    if (content !== null) writeFileSync(job.file, content)
+    const found = job.unfinished(NOW)
+    ok(isRecent(found), `a job that began at ${String(found)}`)
+    if (content === null && time <= NOW && time > NOW - DAY / 2) deepStrictEqual(found, time)
+    job.end()
+    deepStrictEqual(job.unfinished(NOW), undefined)
+  },
+  { weight: 0.3, examples: [[NOW - 1, null, 0]] },
+)
+
+const FAMILIES = ['path', 'command', 'unit', 'content', 'pending', 'user'] as const
+const query: fc.Arbitrary<Query> = fc
+  .tuple(fc.constantFrom(...FAMILIES), fc.oneof(word, nasty(2)))
+  .map(([family, arg]) => ({ family, arg }))
+
+/** A file that is no list of questions is as good as none; whatever was read can be asked. */
+const questions = target(
+  'engine/questions',
+  fc.tuple(
+    fc.array(query, { maxLength: 5 }),
+    fc.option(
+      jsonMutants([
+        [
+          { family: 'path', arg: '/etc/fstab' },
+          { family: 'command', arg: 'id' },
+        ],
+        [],
+      ]),
+    ),
+  ),
+  ([asked, content]) => {
+    const dir = place()
+    rmSync(join(dir, 'questions'), { recursive: true, force: true })
+    const kept = new Questions(dir, 'inventory.yaml', 'play site', 'n1')
+    kept.save(asked, [])
+    const [file] = content === null ? [] : readable(dir)
+    if (content !== null && file !== undefined) writeFileSync(file, content)
+    const found = kept.load()
+    ok(batch(found).script.length >= 0)
+    if (content === null && !asked.some(q => q.arg.includes('\0')))
+      deepStrictEqual(
+        found,
+        asked.map(q => ({ family: q.family, arg: Buffer.from(q.arg).toString() })),
+      )
+  },
+  { weight: 0.2, examples: [[[{ family: 'path', arg: '\0' }], null]] },
+)
+
+const readable = (dir: string): string[] => {
+  try {
+    return readdirSync(join(dir, 'questions')).map(name => join(dir, 'questions', name))
+  } catch {
+    return []
+  }
+}
+
+const STATUS = ['ok', 'changed', 'skipped', 'failed', 'unreachable'] as const
+const task: fc.Arbitrary<Event> = fc
+  .tuple(word, fc.constantFrom(...STATUS), fc.boolean(), fc.boolean())
+  .map(([host, status, unpredicted, unneeded]): Event => ({
+    ...{ type: 'task', host, play: 'p', role: 'r', task: 't', status, predicted: false },
+    ...{ changes: [], ms: 1, ...(unpredicted && { unpredicted }), ...(unneeded && { unneeded }) },
+  }))
+
+/** What is counted is what was told, host by host, under whatever name; a failure is never exit code 0. */
+const recap = target(
+  'engine/recap',
+  fc.tuple(fc.array(task, { maxLength: 20 }), fc.boolean(), fc.boolean(), fc.boolean()),
+  ([events, dryRun, pendingIsError, interrupted]) => {
+    const counter = new Recap()
+    for (const event of events) counter.count(event)
+    const end = counter.event({
+      ...{ dryRun, pendingIsError, interrupted, seconds: 1, failed: false },
+      ...{ locked: [], undone: [] },
+    })
+    const told = events.filter(e => e.type === 'task')
+    const count = (of: (e: (typeof told)[number]) => boolean): number => told.filter(of).length
+    for (const status of STATUS)
+      deepStrictEqual(
+        end[status],
+        count(e => e.status === status),
+      )
+    deepStrictEqual(
+      end.unpredicted,
+      count(e => e.unpredicted === true),
+    )
+    deepStrictEqual(new Set(Object.keys(end.hosts)), new Set(told.map(e => e.host)))
+    for (const [host, own] of Object.entries<Counts>(end.hosts))
+      for (const status of STATUS)
+        deepStrictEqual(
+          own[status],
+          count(e => e.host === host && e.status === status),
+        )
+    const code = interrupted
+      ? EXIT.interrupted
+      : end.failed > 0
+        ? EXIT.failed
+        : end.unreachable > 0
+          ? EXIT.unreachable
+          : dryRun && pendingIsError && end.changed > 0
+            ? EXIT.pending
+            : EXIT.ok
+    deepStrictEqual(end.exitCode, code)
+  },
+)
+
+export const engine: readonly Target[] = [lock, journal, questions, recap]

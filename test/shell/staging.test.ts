@@ -1,0 +1,255 @@
+// What root does in a directory of somebody else's, while that user strikes at every step: before each program that the
+// scripts start, each of the attacks is played once, by a process of the user.
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import {
+  access,
+  COPY,
+  makeDirectory,
+  PUBLISH,
+  receive,
+  remove,
+  SHOW,
+  stage,
+} from '../../lib/shell/staging.ts'
+
+const USER = 65534
+const SECRET = 'the secret'
+const SHELLS = ['/bin/dash', '/bin/bash --norc --posix'].filter(s => existsSync(s.split(' ')[0] ?? ''))
+const PROGRAMS = 'find stat readlink mkdir ls rm rmdir ln cp chown chmod sync mv cat sha256sum'
+const sumOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** Every operation on D/name, and what stands there when it has succeeded. */
+const OPERATIONS: Readonly<Record<string, { script: (d: string) => string; input?: string }>> = {
+  'write a secret': {
+    script: d =>
+      `${stage(`${d}/name`)}\nprintf %s '${SECRET}' >new\nchown -h -- root:root new\nchmod -- 0600 new\n${SHOW}\n( cat "$fmc_candidate" >/dev/null )\nsync -- new\n${PUBLISH}`,
+  },
+  'append a line': {
+    script: d => `${stage(`${d}/there`)}\n${COPY}\necho more >>new; sync -- new\n${PUBLISH}`,
+  },
+  'take a file over': {
+    script: d => access(`${d}/there`, 'root:root', '0600', sumOf('old\n')),
+  },
+  'give a file another mode': { script: d => access(`${d}/there`, `${USER}:${USER}`, '0640') },
+  'make directories': { script: d => makeDirectory(`${d}/x/y`, 'root:root', '0700') },
+  'change a directory': { script: d => makeDirectory(`${d}/dir`, `${USER}:${USER}`, '0700') },
+  'make a link': { script: d => `${stage(`${d}/name`)}\nln -s -- /nowhere new\n${PUBLISH}` },
+  'remove a file': { script: d => remove(`${d}/there`) },
+  'receive a file': { script: d => receive(`${d}/name`, SECRET.length), input: SECRET },
+}
+
+/** What the user does, once, in its directory $D; $V is a directory of root's with a file `new` and a file `name`. */
+const ATTACKS: Readonly<Record<string, string>> = {
+  'a link in the place of what is made': `for n in name there dir x; do rm -rf $n; ln -sf $V/name $n; done`,
+  'a link in the place of the private directory': `for n in *.fmc-new; do mv $n gone.$$; ln -s $V $n; done; for n in name there x dir; do ln -sfn $V $n.fmc-new; done`,
+  'a directory of its own in that place': `for n in *.fmc-new; do mv $n gone.$$; done; for n in name there x dir; do mkdir $n.fmc-new; chmod 700 $n.fmc-new; ln -s $V/name $n.fmc-new/new; ln -s $V/name $n.fmc-new/pin; done`,
+  'a directory of root’s in that place': `for n in *.fmc-new; do mv $n gone.$$; done; for n in name there x dir; do [ ! -e deputy ] || mv deputy $n.fmc-new; done`,
+  'a directory of root’s in the place of its own': `mv dir gone.$$; mv deputy dir; mv there gone.there; mv deputy.file there`,
+  'a FIFO everywhere': `for n in name there name.fmc-new there.fmc-new x x.fmc-new; do rm -rf $n; mv -T $n gone.$n; mkfifo $n; done`,
+  'a link in the place of the directory': `mv $D $D.gone; ln -s $V $D`,
+  'another directory of its own in its place': `mv $D $D.gone; mkdir $D; ln -s $V/name $D/name; ln -s $V/name $D/there`,
+  'a hard link to what is its own': `ln there again; ln dir/f name`,
+  'what can be seen is read': `cat *.fmc-new/new */new`,
+}
+
+interface Place {
+  readonly root: string
+  readonly d: string
+  readonly victims: string
+  readonly bin: string
+}
+
+/** A tree: root's directory with the victims, and a directory of the user's with D in it. */
+function makePlace(root: string): Place {
+  const [home, d, victims, bin] = ['home', 'home/d', 'victims', 'bin'].map(p => join(root, p))
+  if (!home || !d || !victims || !bin) throw new Error('no place')
+  for (const dir of [home, d, victims, bin, `${d}/dir`, `${d}/deputy`]) mkdirSync(dir)
+  for (const f of ['new', 'name', 'there']) writeFileSync(join(victims, f), `victim ${f}\n`)
+  for (const f of ['new', 'name', 'there']) chmodSync(join(victims, f), 0o600)
+  writeFileSync(`${d}/there`, 'old\n')
+  writeFileSync(`${d}/dir/f`, 'f\n')
+  writeFileSync(`${d}/deputy/other`, 'root’s own\n')
+  writeFileSync(`${d}/deputy.file`, 'root’s own\n')
+  chmodSync(`${d}/deputy`, 0o700)
+  chmodSync(`${d}/deputy.file`, 0o600)
+  chmodSync(victims, 0o755)
+  for (const path of [home, d, `${d}/there`, `${d}/dir`, `${d}/dir/f`]) chownSync(path, USER, USER)
+  return { root, d, victims, bin }
+}
+
+/** Programs that play the attack before the `at`th of them; the count stands in a file of root's. */
+function shims({ bin, d, victims }: Place, attack: string, at: number): void {
+  writeFileSync(`${bin}/attack`, `D=${d} V=${victims}\ncd $D || exit\n${attack}\n`)
+  writeFileSync(`${bin}/count`, '0')
+  for (const name of PROGRAMS.split(' ')) {
+    writeFileSync(
+      `${bin}/${name}`,
+      `#!/bin/sh
+read -r n <${bin}/count; n=$((n + 1)); echo $n >${bin}/count
+[ $n != ${at} ] || PATH=/usr/bin:/bin setpriv --reuid ${USER} --regid ${USER} --clear-groups timeout 5 sh ${bin}/attack >>${bin}/seen 2>/dev/null
+PATH=/usr/sbin:/usr/bin:/sbin:/bin exec ${name} "$@"
+`,
+      { mode: 0o755 },
+    )
+  }
+}
+
+interface Ran {
+  readonly code: number | null
+  readonly stderr: string
+  readonly steps: number
+}
+
+function play(place: Place, shell: string, script: string, input = ''): Ran {
+  const [program = '', ...args] = shell.split(' ')
+  const { status, stderr } = spawnSync(program, [...args, '-c', `( set -e\n${script}\n)`], {
+    input,
+    encoding: 'utf8',
+    env: { PATH: `${place.bin}:/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: 'C' },
+    timeout: 30_000,
+  })
+  return { code: status, stderr, steps: Number(readFileSync(`${place.bin}/count`, 'utf8')) }
+}
+
+/** Everything below a directory: type, mode, owner, links, content. */
+function tree(dir: string): string[] {
+  return readdirSync(dir)
+    .sort()
+    .flatMap(name => {
+      const path = join(dir, name)
+      const s = lstatSync(path)
+      const what = s.isSymbolicLink()
+        ? readlinkSync(path)
+        : s.isFile()
+          ? readFileSync(path, 'utf8')
+          : ''
+      return [
+        `${path} ${s.mode.toString(8)} ${s.uid}:${s.gid} ${s.isDirectory() ? '' : s.nlink} ${what}`,
+        ...(s.isDirectory() ? tree(path) : []),
+      ]
+    })
+}
+
+/** Which of root's own things in the user's directory are not as they were, wherever the user has moved them. */
+const deputies = ({ root }: Place): string[] =>
+  tree(join(root, 'home'))
+    .filter(line => line.includes('root’s own'))
+    .map(line => line.replace(/^\S+ /, ''))
+    .sort()
+
+function readable(place: Place): string {
+  return spawnSync(
+    'setpriv',
+    ['--reuid', String(USER), '--regid', String(USER), '--clear-groups', 'timeout', '10'].concat(
+      'grep',
+      '-rsl',
+      '--devices=skip',
+      SECRET,
+      place.root,
+    ),
+    { encoding: 'utf8' },
+  ).stdout
+}
+
+const skip = process.getuid?.() === 0 ? false : 'needs root: it acts as two users'
+
+void t.test('nobody strikes', { skip }, t => {
+  for (const shell of SHELLS)
+    for (const [what, { script, input }] of Object.entries(OPERATIONS)) {
+      const place = makePlace(mkdtempSync('/srv/fmc-staging-'))
+      shims(place, '', 0)
+      const { code, stderr } = play(place, shell, script(place.d), input)
+      t.equal(code, 0, `${shell}: ${what}: ${stderr}`)
+      rmSync(place.root, { recursive: true })
+    }
+  t.end()
+})
+
+void t.test('the user strikes at every step', { skip, timeout: 900_000 }, t => {
+  for (const [attack, text] of Object.entries(ATTACKS))
+    void t.test(attack, t => {
+      let [rounds, refused] = [0, 0]
+      for (const [what, { script, input }] of Object.entries(OPERATIONS))
+        for (let at = 1, steps = 1; at <= steps; at++) {
+          const place = makePlace(mkdtempSync('/srv/fmc-staging-'))
+          const [before, own] = [tree(place.victims), deputies(place)]
+          shims(place, text, at)
+          const ran = play(place, SHELLS[at % SHELLS.length] ?? '/bin/sh', script(place.d), input)
+          steps = ran.steps
+          rounds++
+          if (ran.code !== 0) refused++
+          const here = `${what}, step ${at} of ${steps}: exit ${ran.code}: ${ran.stderr}`
+          same(t, tree(place.victims), before, `the victims: ${here}`)
+          same(t, deputies(place), own, `root’s own files: ${here}`)
+          same(t, readable(place), '', `the secret cannot be read: ${here}`)
+          if (ran.stderr.includes('victim')) t.fail(`a victim in the output: ${here}`)
+          rmSync(place.root, { recursive: true })
+        }
+      t.pass(`${rounds} rounds, ${refused} refused`)
+      t.end()
+    })
+  t.end()
+})
+
+/** Only what differs is reported: a thousand assertions say no more than one. */
+function same(t: Test, found: unknown, wanted: unknown, message: string): void {
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) t.strictSame(found, wanted, message)
+}
+
+void t.test('what is refused, and what is said', { skip }, t => {
+  const place = makePlace(mkdtempSync('/srv/fmc-staging-'))
+  t.teardown(() => rmSync(place.root, { recursive: true }))
+  shims(place, '', 0)
+  const { d, root } = place
+  symlinkSync(place.victims, `${d}/link`)
+  symlinkSync(d, `${root}/root-link`)
+  mkdirSync(`${root}/everybody/dir`, { recursive: true })
+  chmodSync(`${root}/everybody`, 0o777)
+  const cases: [string, string, RegExp | undefined][] = [
+    [
+      'a link of the user’s on the way',
+      stage(`${d}/link/name`),
+      /link is a link in a directory that others may write/,
+    ],
+    [
+      'root’s directory in the user’s',
+      stage(`${d}/deputy/name`),
+      /deputy belongs to root, but nobody could exchange it/,
+    ],
+    ['a directory that everybody may write', stage(`${root}/everybody/dir/name`), /chmod \+t/],
+    ['no directory', stage(`${d}/none/name`), /there is no directory .*none/],
+    [
+      'a link of root’s on the way',
+      `${stage(`${root}/root-link/name`)}\n: >new\n${PUBLISH}`,
+      undefined,
+    ],
+  ]
+  for (const [what, script, why] of cases) {
+    const { code, stderr } = play(place, '/bin/sh', script)
+    t.equal(code, why ? 73 : 0, `${what}: ${stderr}`)
+    if (why) t.match(stderr, why, what)
+  }
+  t.strictSame(
+    readdirSync(d).filter(n => n.endsWith('.fmc-new')),
+    [],
+    'nothing is left',
+  )
+  t.end()
+})
