@@ -162,7 +162,9 @@ func (a *attacker) phase() {
 	switch {
 	case p < 15:
 		a.rest(time.Until(end))
-	case p < 75:
+	case p < 30 && a.has("siege"):
+		a.siege(end.Add(60 * time.Millisecond))
+	case p < 80:
 		a.atEvent(end)
 	default:
 		a.inLoop(end)
@@ -222,6 +224,33 @@ func (a *attacker) inLoop(end time.Time) {
 		}
 		blow.why = "in a loop"
 		a.strike(blow, a.guess(), time.Duration(a.rng.Intn(1+a.rng.Intn(3000)))*time.Microsecond)
+	}
+	a.drain()
+}
+
+// Its own empty directories lie where fmc would make its own, while a directory of its own points elsewhere on and off:
+// whatever fmc then does otherwise, or as somebody else, it does by a path.
+func (a *attacker) siege(end time.Time) {
+	dir := a.dirs[len(a.dirs)-1]
+	if a.busy != nil {
+		dir = a.busy
+	}
+	for time.Now().Before(end) {
+		for _, name := range a.c.Names {
+			if syscall.Mkdirat(dir.fd, name+".fmc-new", 0o700) == nil {
+				a.count("siege", nil)
+			}
+		}
+		blow := a.make("dirswap", dir)
+		if blow == nil {
+			break
+		}
+		blow.why = "in a siege"
+		pause(a.delay())
+		a.strike(blow, "", time.Duration(a.rng.Intn(6000))*time.Microsecond)
+	}
+	for _, name := range a.c.Names {
+		_ = unlinkat(dir.fd, name+".fmc-new", removeDirFlag)
 	}
 	a.drain()
 }
