@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { LineCounter, Node } from 'yaml'
+import type { Document, LineCounter, Node } from 'yaml'
 import { UsageError } from '../errors.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { readParsed, writeParsed } from '../inventory/parsed.ts'
@@ -45,10 +45,12 @@ export const parseArtifacts = async (
     lineCounter: lines,
     prettyErrors: false,
     schema: 'failsafe',
+    // The library's warnings go to stderr and quote the file.
+    logLevel: 'silent',
   })
   const problem = doc.errors[0] ?? doc.warnings[0]
   if (problem) throw fault(file, lines, problem.pos[0], problem.message)
-  const plain: unknown = doc.toJS()
+  const plain = dataOf(doc, file)
   const top = isRecord(plain) ? plain : {}
   return new Map(
     Object.entries(top).map(([name, raw]) => {
@@ -60,6 +62,17 @@ export const parseArtifacts = async (
       return [name, entry(name, raw, `${file}:${line}`, fail)]
     }),
   )
+}
+
+/** Without following more aliases than any real file has. */
+const dataOf = (doc: Document, file: string): unknown => {
+  try {
+    return doc.toJS()
+  } catch {
+    throw new UsageError(`${file}: an alias (*name) leads nowhere, or to too many values`, {
+      hint: 'write the values out',
+    })
+  }
 }
 
 type Fail = (message: string, path?: readonly string[], hint?: string) => UsageError

@@ -20,6 +20,10 @@ const TOOL = `tool:
     amd64: ${B}
 `
 
+/** Each line nine times the one before. */
+const LAUGHS = `a: &a [${'x, '.repeat(9)}]
+${Array.from('bcdefgh', (c, i) => `${c}: &${c} [${`*${'abcdefg'[i] ?? ''}, `.repeat(9)}]\n`).join('')}`
+
 t.test('the shipped file is sound, and pins CoreDNS', async t => {
   const file = fileURLToPath(new URL('../../files/artifacts.yaml', import.meta.url))
   const spec = resolveArtifact('coredns', 'amd64', await loadArtifacts(file))
@@ -78,6 +82,8 @@ t.test('a wrong file is an error that names its place', async t => {
     ],
     ['  format', '  version: 2\n  format', 'f:3:3: Map keys must be unique'],
     [TOOL, 'tool: x\n', 'f:1:7: tool: expected a map'],
+    [TOOL, 'tool: *x\n', 'f: an alias (*name) leads nowhere, or to too many values'],
+    [TOOL, LAUGHS, 'f: an alias (*name) leads nowhere, or to too many values'],
   ]
   for (const [from, to, message] of table)
     await t.rejects(

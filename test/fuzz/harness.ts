@@ -61,6 +61,8 @@ export function target<T>(
     guided,
     async run({ seed, cases, path }) {
       const start = performance.now()
+      answers = { taken: 0, refused: 0 }
+      warnings.clear()
       const property = fc.asyncProperty(inputs, async input => {
         await held(name, holds, input)
       })
@@ -71,7 +73,15 @@ export function target<T>(
         ...(path === undefined ? {} : { path, endOnFailure: true }),
       })
       const done = { cases: result.numRuns, ms: performance.now() - start }
-      if (!result.failed) return done
+      // A warning is told in the next turn.
+      await new Promise(resolve => setImmediate(resolve))
+      const [warning] = warnings
+      if (!result.failed && warning !== undefined)
+        return { ...done, failure: { seed, path: '', input: '', error: `a warning: ${warning}` } }
+      if (!result.failed)
+        return done.cases >= ENOUGH && answers.refused > 0 && answers.taken === 0
+          ? { ...done, failure: { seed, path: '', input: '', error: 'every input was refused' } }
+          : done
       const [input] = result.counterexample ?? []
       const error = result.errorInstance
       return {
@@ -86,6 +96,16 @@ export function target<T>(
     },
   }
 }
+
+/** After so many cases one was as the parser wants it, or the target's samples are out of date. */
+const ENOUGH = 200
+/** What libraries say past everybody on stderr; it quotes what was read. */
+const warnings = new Set<string>()
+process.on('warning', ({ name, message }) => {
+  if (name !== 'ExperimentalWarning') warnings.add(printable(message))
+})
+
+let answers = { taken: 0, refused: 0 }
 
 /** The promise for one input, and what holds for every input: it ends in time, and no prototype is changed. */
 export async function held<T>(name: string, holds: (input: T) => unknown, input: T): Promise<void> {
@@ -128,7 +148,9 @@ type ErrorClass = abstract new (...args: never[]) => Error
 /** What `parse` gives; undefined when it refuses with an error of these classes. Any other error is the defect itself. */
 export function unlessRefused<T>(classes: readonly ErrorClass[], parse: () => T): T | undefined {
   try {
-    return parse()
+    const taken = parse()
+    answers.taken++
+    return taken
   } catch (error) {
     refusal(classes, error)
     return undefined
@@ -141,7 +163,9 @@ export async function unlessRejected<T>(
   parse: () => T | Promise<T>,
 ): Promise<T | undefined> {
   try {
-    return await parse()
+    const taken = await parse()
+    answers.taken++
+    return taken
   } catch (error) {
     refusal(classes, error)
     return undefined
@@ -150,5 +174,6 @@ export async function unlessRejected<T>(
 
 function refusal(classes: readonly ErrorClass[], error: unknown): void {
   if (!classes.some(c => error instanceof c)) throw error
+  answers.refused++
   if ((error as Error).message.trim() === '') throw new Error('an error without a message')
 }

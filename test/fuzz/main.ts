@@ -61,7 +61,7 @@ const chosen = (): readonly Target[] => {
 }
 
 const replay = (name: string, { seed, path }: Failure): string =>
-  `npm run fuzz -- --target ${name} --seed ${seed} --path ${path}`
+  `npm run fuzz -- --target ${name} --seed ${seed}${path === '' ? '' : ` --path ${path}`}`
 
 const show = (t: Target, sum: Sum): string =>
   `${t.name.padEnd(34)} ${String(sum.cases).padStart(9)} cases ${(sum.ms / 1000).toFixed(1).padStart(7)} s  ${sum.failure ? 'FAILED' : 'ok'}\n`

@@ -8,7 +8,7 @@ import { Journal } from '../../../lib/engine/journal.ts'
 import { lockScript } from '../../../lib/engine/lock.ts'
 import { Questions } from '../../../lib/engine/questions.ts'
 import { Recap } from '../../../lib/engine/recap.ts'
-import { batch, type Query } from '../../../lib/facts/index.ts'
+import { batch, keyOf, type Query } from '../../../lib/facts/index.ts'
 import { target, type Target } from '../harness.ts'
 import { jsonMutants } from '../json.ts'
 import { mutants, nasty, word } from '../text.ts'
@@ -97,14 +97,23 @@ const questions = target(
     if (content !== null && file !== undefined) writeFileSync(file, content)
     const found = kept.load()
     ok(batch(found).script.length >= 0)
-    if (content === null && !asked.some(q => q.arg.includes('\0')))
+    if (content === null)
       deepStrictEqual(
-        found,
-        asked.map(q => ({ family: q.family, arg: Buffer.from(q.arg).toString() })),
+        found.map(q => keyOf(q)),
+        asked.filter(canBeAsked).map(q => keyOf(q)),
       )
   },
   { weight: 0.2, examples: [[[{ family: 'path', arg: '\0' }], null]] },
 )
+
+/** Some families want a path, and no question has a NUL or half a character in it. */
+const canBeAsked = (q: Query): boolean => {
+  try {
+    return !/[\0\p{Cs}]/u.test(batch([q]).script)
+  } catch {
+    return false
+  }
+}
 
 const readable = (dir: string): string[] => {
   try {

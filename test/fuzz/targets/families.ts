@@ -1,5 +1,4 @@
 import fc from 'fast-check'
-import { Refused } from '../../../lib/facts/family.ts'
 import { group as groupFamily, user as userFamily } from '../../../lib/facts/account.ts'
 import { Refused } from '../../../lib/facts/family.ts'
 import { line as lineFamily } from '../../../lib/facts/line.ts'

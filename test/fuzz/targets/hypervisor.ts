@@ -14,7 +14,7 @@ import { texts } from './cluster.ts'
 export const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0
 
 const DOMAIN = `<domain type='kvm'>
-  <name>n1</name><uuid>0e6a</uuid>
+  <name>n1</name><uuid>0e6a0e6a-0e6a-4e6a-8e6a-0e6a0e6a0e6a</uuid>
   <metadata><fmc:machine xmlns:fmc="urn:fmc:machine">{"created":1,"image":"i","guest":{"name":"n1","domain":"d","user":"u","nics":[],"dns":[]},"disks":{}}</fmc:machine></metadata>
   <memory unit='KiB'>1048576</memory><currentMemory unit='KiB'>1048576</currentMemory>
   <vcpu placement='static'>2</vcpu>

@@ -1,5 +1,8 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import fc from 'fast-check'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
 import { TaskError } from '../../../lib/errors.ts'
 import { Secret } from '../../../lib/secrets/secret.ts'
 import { mergedInto, pointedTo } from '../../../roles/kubeconfig/kubeconfig.ts'
@@ -7,17 +10,10 @@ import { target, unlessRejected, type Target } from '../harness.ts'
 import { jsonMutants } from '../json.ts'
 import { mutants } from '../text.ts'
 
-const KUBE = JSON.stringify({
-  clusters: [
-    {
-      name: 'default',
-      cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority-data': 'QQ==' },
-    },
-  ],
-  users: [
-    { name: 'default', user: { 'client-certificate-data': 'QQ==', 'client-key-data': 'Qg==' } },
-  ],
-})
+/** As K3s writes it, with certificates and a key that are some. */
+const KUBE = JSON.stringify(
+  parse(readFileSync(join(import.meta.dirname, '../../fixtures/k3s.yaml'), 'utf8')),
+)
 const KUBES = [
   KUBE,
   KUBE.replace('"client-key-data"', '"exec"'),
@@ -39,7 +35,6 @@ const kubeconfig = target(
       pointedTo(new Secret(text, 'k3s.yaml'), 'https://vip:6443', 'cloud'),
     )
     if (made === undefined) return
-    const { parse } = await import('yaml')
     const config = parse(made.reveal()) as {
       clusters: { cluster: object }[]
       users: { user: object }[]
@@ -62,10 +57,13 @@ const kubeconfig = target(
     weight: 0.3,
     examples: [
       KUBES[1] ?? '',
-      KUBE.replace('{"client-', '{"exec":{"command":"id"},"client-'),
-      KUBE.replace('{"server"', '{"proxy-url":"http://x","server"'),
-      KUBE.replace('{"server"', '{"insecure-skip-tls-verify":true,"server"'),
-      KUBE.replace('"QQ=="', '{"a":1}'),
+      KUBE.replace(
+        '"client-certificate-data"',
+        '"exec":{"command":"id"},"client-certificate-data"',
+      ),
+      KUBE.replace('"server"', '"proxy-url":"http://x","server"'),
+      KUBE.replace('"server"', '"insecure-skip-tls-verify":true,"server"'),
+      KUBE.replace(/"LS0t[^"]*"/, '{"a":1}'),
     ],
   },
 )

@@ -201,6 +201,11 @@ const artifacts = target(
   },
   {
     weight: 0.2,
+    examples: [
+      'a: *x\n',
+      '? {a: b}\n: c\n',
+      `a: &a [${'x,'.repeat(9)}]\n${Array.from('bcdefgh', (c, i) => `${c}: &${c} [${`*${'abcdefg'[i] ?? ''},`.repeat(9)}]\n`).join('')}`,
+    ],
     guided: {
       seeds: ARTIFACTS,
       holds: text =>

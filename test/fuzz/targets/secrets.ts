@@ -88,7 +88,7 @@ const sealed = target(
     const wrong = byPass ? { passphrase: new Secret('wrong') } : { identities: [IDENTITY] }
     if (byPass) deepStrictEqual(await unseal(data, wrong, 'f'), null)
   },
-  { weight: 0.05 },
+  { weight: 0.05, examples: [['\ufeff', false]] },
 )
 
 const CANARY = 'c4n4ry-V4lue'
