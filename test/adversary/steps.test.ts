@@ -75,8 +75,8 @@ for (const [what, steps] of Object.entries(STEPS))
           const was = sh(LOOK).out
           const done = sh([...steps.slice(0, at), mallory(script), ...steps.slice(at)].join('\n'))
           const is = sh(LOOK).out
-          if (was !== is || (done.code !== 0 && done.out === ''))
-            t.equal(is, was, `${title} (exit ${done.code}: ${done.out})`)
+          if (was !== is) t.equal(is, was, `${title} (exit ${done.code}: ${done.out})`)
+          if (done.code === 128) t.fail(`${title}: it hangs`)
         }
     t.pass('nothing of anybody else’s was touched')
     t.end()
