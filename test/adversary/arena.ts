@@ -54,7 +54,8 @@ export const PG_DIRS = [
   ...[PG.conf, `${PG.conf}/15`, PG.data, `${PG.data}/15`],
   ...[...MAIN, `${PG.conf}/15/main/conf.d`, `${PG.conf}/tls`],
 ]
-export const PG_HOMES = [PG.conf, PG.data]
+/** The server keeps its shared memory in /dev/shm. */
+export const PG_HOMES = [PG.conf, PG.data, '/dev/shm']
 
 /** The arena of a resource of the role postgresql, in those of its directories that postgres owns; what is made anew in every round is no place to lie in wait. */
 export const postgresArena = (kind: string, owned: readonly string[]): Arena => ({

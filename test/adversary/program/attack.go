@@ -162,8 +162,8 @@ func (a *attacker) phase() {
 	switch {
 	case p < 15:
 		a.rest(time.Until(end))
-	case p < 30 && a.has("siege"):
-		a.siege(end.Add(60 * time.Millisecond))
+	case p < 25 && a.has("siege"):
+		a.siege(end)
 	case p < 80:
 		a.atEvent(end)
 	default:
