@@ -1,12 +1,14 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -43,6 +45,24 @@ export function userDir(variable: string, usual: string, env = process.env): str
 
 const checked = new Set<string>()
 
+const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Throws UsageError when somebody else owns or may write a directory of the cache. What is no directory (/dev/null) holds
+ * nothing: only who could put one there matters.
+ */
+export function demandOwnCache(dir: string): void {
+  let at = dir
+  while (!isDirectory(at) && dirname(at) !== at) at = dirname(at)
+  demandTrust(`the cache ${dir}`, [at], dir)
+}
+
 /**
  * What fmc keeps between runs on the controller: $FMC_CACHE, else fmc below the user's cache directory, else below the
  * system's temporary files. It holds code and
@@ -56,7 +76,7 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
           join(tmpdir(), `fmc-of-${process.geteuid?.() ?? 0}`),
         'fmc',
       )
-  if (!checked.has(dir)) demandTrust(`the cache ${dir}`, [dir], dir)
+  if (!checked.has(dir)) demandOwnCache(dir)
   checked.add(dir)
   return dir
 }
@@ -79,11 +99,25 @@ export function readCached(file: string): string | undefined {
   }
 }
 
+/**
+ * A directory for the user alone, with those above it. Throws what mkdir(2) does. Not Node's `recursive`: that never ends where
+ * the parent exists and mkdir says ENOENT all the same, as in /proc.
+ */
+export function makeDirs(dir: string): void {
+  if (existsSync(dir)) return
+  if (dirname(dir) !== dir) makeDirs(dirname(dir))
+  try {
+    mkdirSync(dir, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
 /** Writes a file of the cache whole, for the user alone. False: it could not be (read-only, full, no directory). Never throws. */
 export function writeCached(file: string, text: string): boolean {
   const candidate = `${file}.${process.pid}`
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeDirs(dirname(file))
     writeFileSync(candidate, text, { mode: 0o600 })
     renameSync(candidate, file)
     return true

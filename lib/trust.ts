@@ -45,7 +45,7 @@ export function distrustOf(paths: readonly string[]): Distrust | undefined {
     const above = dirname(at)
     const found = above === at ? undefined : look(above)
     if (found) return found
-    const stat = lstatSync(at, { throwIfNoEntry: false })
+    const stat = stats(at)
     if (!stat) return undefined
     const why = against(stat, believed)
     if (why) return { path: at, ...why }
@@ -60,6 +60,15 @@ export function distrustOf(paths: readonly string[]): Distrust | undefined {
     if (found) return found
   }
   return undefined
+}
+
+/** Undefined: nothing is there, or nothing that could be opened either (below a file, too long, forbidden). */
+const stats = (path: string): Stats | undefined => {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
 }
 
 const realpath = (path: string): string => {

@@ -1,10 +1,12 @@
 // What the README promises of `npx fmc play site --lab`, on the whole twin: issue-level acceptance.
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { API, WEB } from './rig/balancers.ts'
+import { Canaries, watchProcesses } from './rig/canaries.ts'
 import { HOUSE, internet, SOMEBODY } from './rig/internet.ts'
+import { cacheDir } from '../lib/cache-dir.ts'
 import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from './rig/lab.ts'
 
 /** What a running system writes by itself: logs, its own run-time state (of RPM's database: sqlite.org/wal.html), ssh's and the package cache's time stamps. */
@@ -29,6 +31,21 @@ function disk(r: Rig, host: string): Record<string, string> {
   }
   walk('')
   return found
+}
+
+/** The files of a host that hold a secret, and whether somebody besides their owner may read them. */
+const secretFiles = (
+  r: Rig,
+  canaries: Canaries,
+  host: string,
+): { path: string; what: string; open: boolean }[] => {
+  const upper = join(r.state.dir, 'hosts', host, 'upper')
+  return canaries.below(upper).map(line => {
+    const path = line.slice(upper.length, line.lastIndexOf(': '))
+    const mode = lstatSync(join(upper, path)).mode & 0o777
+    const what = `${host}:${line.slice(upper.length)} ${mode.toString(8)}`
+    return { path, what, open: (mode & 0o077) !== 0 }
+  })
 }
 
 const BIN = join(ROOT, 'lib/bin.js')
@@ -81,7 +98,27 @@ void t.test('the site, from nothing to a second run that changes nothing', async
   })
 
   await t.test('the run does what the dry run said, and the next has nothing to do', async t => {
-    await proveRole(t, r, 'play', 'site')
+    const canaries = new Canaries(join(ROOT, 'inventory.yaml'), r.state.dir)
+    const watch = watchProcesses(canaries)
+    const done = await proveRole(t, r, 'play', 'site')
+    const { samples, processes, found } = watch.stop()
+    t.comment(`${canaries.names.length} secrets; ${processes} processes, read ${samples} times`)
+    t.ok(samples > 50, 'the processes were read all the while')
+    t.strictSame(found, [], 'no secret in argv or environment, here or on a host')
+    t.strictSame(canaries.in(Buffer.from(done.stdout + done.stderr)), [], 'none in events')
+    for (const dir of [cacheDir(), '/tmp', '/run', '/var/tmp'])
+      t.strictSame(canaries.below(dir), [], `none in ${dir}`)
+    const files = r.state.hosts.flatMap(h => secretFiles(r, canaries, h.name))
+    t.strictSame(
+      files.filter(f => f.open).map(f => f.what),
+      [],
+      'on hosts only where root alone reads them',
+    )
+    t.strictSame(
+      [...new Set(files.map(f => f.path))].sort(),
+      [],
+      'and only where they are declared',
+    )
     const pending = await r.fmc('play', 'site', '--dry-run', '--exit-code')
     t.equal(pending.code, 0, `nothing is pending ${pending.failures.join('\n')}`)
   })

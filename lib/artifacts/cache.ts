@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { cacheDir as userCache } from '../cache-dir.ts'
+import { cacheDir as userCache, makeDirs } from '../cache-dir.ts'
 import type { ArtifactOptions, CheckedFile } from './types.ts'
 
 const TEMPORARY = '.part-'
@@ -74,7 +74,7 @@ const storeIn = async (
   expected: string | undefined,
   mismatch: (sha256: string, size: number) => Error,
 ): Promise<CheckedFile> => {
-  await mkdir(cache, { recursive: true, mode: 0o700 })
+  makeDirs(cache)
   await sweep(cache)
   const temporary = join(cache, `${TEMPORARY}${randomBytes(6).toString('hex')}`)
   const hash = createHash('sha256')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { cacheDir, readCached, writeCached } from '../cache-dir.ts'
+import { cacheDir, demandOwnCache, readCached, writeCached } from '../cache-dir.ts'
 import { FmcError, UsageError } from '../errors.ts'
 import { demandTrust } from '../trust.ts'
 import { packageRoot } from './paths.ts'
@@ -25,7 +25,7 @@ export async function importTs(entry: string, inventoryFile: string): Promise<un
   const home = homeOf(entry, dirname(resolve(inventoryFile)))
   demandTrust(entry, [entry], home)
   const dir = join(cacheDir(), 'compiled')
-  demandTrust(`the cache ${dir}`, [dir], dir)
+  demandOwnCache(dir)
   const id = createHash('sha256').update(`${entry}\0${bundle}`).digest('hex').slice(0, 24)
   const output = join(dir, `${id}.mjs`)
   const known = current(output)

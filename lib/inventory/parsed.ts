@@ -25,7 +25,11 @@ export function writeParsed(
   form: string,
   data: unknown,
 ): void {
-  writeCached(cachePath(kind, file), `${digest(bytes, form)}\n${JSON.stringify(data)}`)
+  try {
+    writeCached(cachePath(kind, file), `${digest(bytes, form)}\n${JSON.stringify(data)}`)
+  } catch {
+    // A cache that others may write: whoever loads code says so.
+  }
 }
 
 const digest = (bytes: Uint8Array, form: string): string =>

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
@@ -54,10 +54,10 @@ export async function knownHostKeys(of: Host): Promise<readonly string[]> {
 
 /** Public keys of the identities on this machine with which fmc would log in to a host; an agent's are not among them. */
 export async function loginKeys(to: Host): Promise<readonly string[]> {
-  const home = (path: string): string => path.replace(/^~(?=\/)/, homedir())
+  const home = (path: string): string => path.replace(/^~(?=\/)/, userInfo().homedir)
   const files = to.ssh.identityFile
     ? [home(to.ssh.identityFile)]
-    : ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(homedir(), '.ssh', name))
+    : ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(userInfo().homedir, '.ssh', name))
   const texts = await Promise.all(files.map(f => readFile(`${f}.pub`, 'utf8').catch(() => '')))
   return texts.map(text => text.trim()).filter(text => text !== '')
 }

@@ -6,7 +6,7 @@ export const snapshotVars = {
     .min(1)
     .default('etcd')
     .describe(
-      'Where snapshots go on this machine: a directory for each, named by its time. Not absolute: below ~/.local/state/fmc/DOMAIN ($XDG_STATE_HOME). Snapshot and token are the whole cluster: secrets',
+      'Where snapshots go on this machine: a directory for each, named by its time. Not absolute: below ~/.local/state/fmc/DOMAIN ($XDG_STATE_HOME). At most 8 GiB. Snapshot and token are the whole cluster: secrets',
     ),
 } as const
 

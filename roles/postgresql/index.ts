@@ -85,6 +85,8 @@ async function install(p: Platform, v: Vars): Promise<boolean> {
   await directory('/usr/local/libexec')
   await file(SCRIPT, { content: hostScript(p), mode: '0755', validate: c => `sh -n ${c}` })
   const options = { platform: p, version: v.postgresql_version }
+  // A host that gets its data from a share may have lost the package's own.
+  if (p.adopt !== undefined) await directory(dirname(p.conf), POSTGRES)
   const made = await cluster(options)
   await configuration(options)
   return made.changed

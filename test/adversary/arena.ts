@@ -26,10 +26,10 @@ export interface Arena {
 }
 
 const PATHS: Readonly<Record<string, readonly string[]>> = {
-  file: ['replaced', 'secret', 'shared', 'new', 'large'],
+  file: ['replaced', 'secret', 'shared', 'new', 'large', 'lent'],
   access: ['owned', 'kept'],
   directory: ['d', 'r'],
-  line: ['lines', 'more'],
+  line: ['lines', 'more', 'own'],
   link: ['link', 'gone'],
   send: ['sent', 'program'],
 }
@@ -54,7 +54,8 @@ export const PG_DIRS = [
   ...[PG.conf, `${PG.conf}/15`, PG.data, `${PG.data}/15`],
   ...[...MAIN, `${PG.conf}/15/main/conf.d`, `${PG.conf}/tls`],
 ]
-export const PG_HOMES = [PG.conf, PG.data]
+/** The server keeps its shared memory in /dev/shm. */
+export const PG_HOMES = [PG.conf, PG.data, '/dev/shm']
 
 /** The arena of a resource of the role postgresql, in those of its directories that postgres owns; what is made anew in every round is no place to lie in wait. */
 export const postgresArena = (kind: string, owned: readonly string[]): Arena => ({
@@ -103,7 +104,7 @@ export function build(a: Arena): string {
     `mkdir -p ${dir}; for n in ${files.join(' ')}; do echo "${VICTIM} ${dir}/$n" >"${dir}/$n"; chmod 600 "${dir}/$n"; done`
   const pools = Object.values(a.swaps).map(
     (below, i) =>
-      `for i in $(seq 40); do d=${v}/swap${i}${below === '' ? '-dirs' : '-trees'}/$i${below === '' ? '' : `/${below}`}; ${victimDir('$d')}; [ $((i % 2)) = 0 ] || chmod 700 $d; done`,
+      `for i in $(seq 40); do d=${v}/swap${i}${below === '' ? '-dirs' : '-trees'}/$i${below === '' ? '' : `/${below}`}; ${victimDir('$d')}; case $((i % 3)) in 0) ;; 1) chmod 700 $d ;; *) chown -R bob:bob $d ;; esac; done`,
   )
   return `set -e; umask 022
 id ${a.user} >/dev/null 2>&1 || useradd -r -M ${a.user}
@@ -114,7 +115,7 @@ for i in $(seq 60); do echo "${VICTIM} bob $i" >${v}/bob/$i; done; chmod 600 ${v
 for i in $(seq 40); do ${victimDir(`${v}/dirs/$i`)}; [ $((i % 2)) = 0 ] || chmod 700 ${v}/dirs/$i; done
 ${victimDir(`${v}/dirs/sticky`)}; chown bob:bob ${v}/dirs/sticky/*; chmod 1777 ${v}/dirs/sticky
 ${pools.join('\n')}
-${a.user === USER ? `install -d -o ${a.user} -g ${a.user} ${a.dirs.join(' ')}` : ''}
+${a.user === USER ? `install -d -o ${a.user} -g ${a.user} ${a.dirs.join(' ')}; install -o ${a.user} -m 600 /dev/null ${a.dirs.at(-1) ?? ''}/own` : ''}
 for d in ${a.dirs.join(' ')}; do rm -rf $d/.dep-* $d/.grab-* $d/.x-*; done
 k=0; for d in ${a.dirs.join(' ')}; do for i in $(seq 20); do k=$((k + 1))
 echo "${VICTIM} deputy $k" >${v}/deputy/$k; chmod 600 ${v}/deputy/$k; ln ${v}/deputy/$k $d/.dep-f-$i

@@ -16,7 +16,7 @@ const asPostgres = 'setpriv --reuid=postgres --regid=postgres --clear-groups --'
 
 export const certificates: readonly Round[] = [
   async (_d, _i, last) => {
-    if (!last) await $`eval ${`${asPostgres} rm -rf ${platform.tls}/server.pem`}`
+    if (!last) await $`eval ${`${asPostgres} rm -rf ${platform.tls}/server.pem || :`}`
     await certificate({
       path: `${platform.tls}/server.pem`,
       names: ['db.adversary.internal'],
@@ -68,7 +68,7 @@ export const checks: readonly Round[] = [
 export const clusters: readonly Round[] = [
   async (_d, _i, last) => {
     if (!last)
-      await $`eval ${`${asPostgres} sh -c 'for d in ${platform.data} ${platform.conf}; do [ ! -e $d ] || mv -T $d $d.old.$(date +%s%N); done'`}`
+      await $`eval ${`${asPostgres} sh -c 'for d in ${platform.data} ${platform.conf}; do [ ! -e $d ] || mv -T $d $d.old.$(date +%s%N); done' || :`}`
     await cluster({ platform, version: VERSION })
   },
 ]

@@ -35,6 +35,7 @@ const FILES: readonly Round[] = [
     if (!last) await absent(`${d}/new`)
     await file(`${d}/new`, { content: text(i), ...own, once: i % 2 === 0 })
   },
+  (d, i) => file(`${d}/lent`, { content: text(i), owner: 'bob:bob', mode: '0640' }),
   // Large, so that it takes a while; of a Secret there is no diff, which would take longer still.
   (d, i) =>
     file(`${d}/large`, { content: new Secret(text(i).repeat(20_000)), ...own, mode: '0600' }),
@@ -59,6 +60,7 @@ const DIRECTORIES: readonly Round[] = [
 
 const LINES: readonly Round[] = [
   (d, i) => line(`${d}/lines`, `line ${i}`),
+  (d, i) => line(`${d}/own`, `line ${i}`),
   async (d, i, last) => {
     if (!last && i % 20 === 1) await absent(`${d}/more`)
     await line(`${d}/more`, `line ${i}`)

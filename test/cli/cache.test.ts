@@ -41,7 +41,7 @@ const project = (t: Test) => {
       { code: 0, stderr: '', stdout: /^mine: of a test/ },
       what,
     )
-    t.match(await fmc(['hosts'], env, around), { code: 0, stderr: '', stdout: /^a +127/ }, what)
+    t.match(await fmc(['hosts'], env, around), { code: 0, stderr: '', stdout: /^a\n/ }, what)
   }
   const compiled = (end: string): string =>
     join(cache, 'compiled', readdirSync(join(cache, 'compiled')).find(n => n.endsWith(end)) ?? '')

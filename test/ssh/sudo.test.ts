@@ -2,9 +2,12 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
+import { Heard } from '../../lib/ssh/heard.ts'
 import { openWith } from '../../lib/ssh/index.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
+import { SudoPrompt } from '../../lib/ssh/sudo.ts'
+import type { Target } from '../../lib/ssh/types.ts'
 import { passwd, startSshd } from './rig.ts'
 
 const PASSWORD = 'pass \'word" $x ü'
@@ -165,4 +168,41 @@ exit 1
       })
     })
   }
+})
+
+void t.test('stderr: only the announced prompt counts, after its announcement', t => {
+  const target: Target = {
+    name: 'n',
+    address: 'h',
+    port: 22,
+    user: 'u',
+    sudo: true,
+    sudoPassword: () => Promise.resolve(new Secret(PASSWORD)),
+  }
+  const uuid = '01234567-89ab-4cde-8f01-23456789abcd'
+  const announcement = `\x1etag:p:${uuid};`
+  const rows: [what: string, text: string, asked: boolean, hint: boolean][] = [
+    ['nothing', '', false, false],
+    ['before it', `${uuid}${announcement}`, false, false],
+    ['another tag', `\x1eother:p:${uuid};${uuid}`, false, false],
+    ['spelled, as a trace does', `+ printf '\\036tag:p:%s;' ${uuid}\n${uuid}`, false, false],
+    ['no UUID', `\x1etag:p:x;x`, false, false],
+    ['another prompt', `${announcement}LDAP Password:`, false, true],
+    ['the prompt', `noise${announcement}lecture\n${uuid}`, true, false],
+    ['after a malformed one', `\x1etag:p:x;\x1etag:p:${announcement}${uuid}`, true, false],
+  ]
+  for (const [what, text, asked, hint] of rows)
+    for (const size of [1, 7, 1000]) {
+      const heard = new Heard()
+      const prompt = new SudoPrompt(target, 'tag', heard)
+      let answers = 0
+      const bytes = Buffer.from(text, 'latin1')
+      for (let at = 0; at < bytes.length; at += size) {
+        heard.push(bytes.subarray(at, at + size))
+        if (prompt.answer()) answers++
+      }
+      t.equal(answers, asked ? 1 : 0, `${what}, ${size} at a time`)
+      t.equal(prompt.hint(prompt.said()) !== undefined, hint, `${what}: hint`)
+    }
+  t.end()
 })

@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -163,7 +162,9 @@ func (a *attacker) phase() {
 	switch {
 	case p < 15:
 		a.rest(time.Until(end))
-	case p < 75:
+	case p < 25 && a.has("siege"):
+		a.siege(end)
+	case p < 80:
 		a.atEvent(end)
 	default:
 		a.inLoop(end)
@@ -227,64 +228,29 @@ func (a *attacker) inLoop(end time.Time) {
 	a.drain()
 }
 
-func (a *attacker) guess() string {
-	name := a.c.Names[a.rng.Intn(len(a.c.Names))]
-	return name + []string{".fmc-new", ".fmc-new", ".fmc-new", "", ".fmc-new.crt"}[a.rng.Intn(5)]
-}
-
-func (a *attacker) target(seen string) string {
-	if a.rng.Intn(5) > 0 {
-		return seen
+// Its own empty directories lie where fmc would make its own, while a directory of its own points elsewhere on and off:
+// whatever fmc then does otherwise, or as somebody else, it does by a path.
+func (a *attacker) siege(end time.Time) {
+	dir := a.dirs[len(a.dirs)-1]
+	if a.busy != nil {
+		dir = a.busy
 	}
-	if strings.HasSuffix(seen, ".fmc-new") {
-		return strings.TrimSuffix(seen, ".fmc-new")
+	for time.Now().Before(end) {
+		for _, name := range a.c.Names {
+			if syscall.Mkdirat(dir.fd, name+".fmc-new", 0o700) == nil {
+				a.count("siege", nil)
+			}
+		}
+		blow := a.make("dirswap", dir)
+		if blow == nil {
+			break
+		}
+		blow.why = "in a siege"
+		pause(a.delay())
+		a.strike(blow, "", time.Duration(a.rng.Intn(6000))*time.Microsecond)
 	}
-	return seen + ".fmc-new"
-}
-
-// From nothing to 20 ms, short ones more often.
-func (a *attacker) delay() time.Duration {
-	if a.rng.Intn(4) == 0 {
-		return 0
+	for _, name := range a.c.Names {
+		_ = unlinkat(dir.fd, name+".fmc-new", removeDirFlag)
 	}
-	return time.Duration(20<<a.rng.Intn(11)) * time.Microsecond
-}
-
-// How long the blow lasts: until fmc has acted on it, or less.
-func (a *attacker) length() time.Duration {
-	if a.rng.Intn(2) == 0 {
-		return a.delay()
-	}
-	return time.Duration(1+a.rng.Intn(20)) * time.Millisecond
-}
-
-// Where to strike: mostly where fmc is at work.
-func (a *attacker) place() *owned {
-	if a.busy != nil && a.rng.Intn(6) > 0 {
-		return a.busy
-	}
-	return a.dirs[a.rng.Intn(len(a.dirs))]
-}
-
-func pause(d time.Duration) {
-	if d >= time.Millisecond {
-		time.Sleep(d)
-		return
-	}
-	for end := time.Now().Add(d); time.Now().Before(end); {
-	}
-}
-
-func (a *attacker) count(attack string, err error) {
-	c := a.report.Counts[attack]
-	if c == nil {
-		c = &Count{}
-		a.report.Counts[attack] = c
-	}
-	c.Tried++
-	if err == nil {
-		c.Done++
-	} else if err != syscall.ENOENT && err != syscall.EEXIST {
-		c.Refused++
-	}
+	a.drain()
 }

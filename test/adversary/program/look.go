@@ -167,6 +167,8 @@ func (a *attacker) leave() {
 			kind := st.Mode & syscall.S_IFMT
 			a.serial++
 			switch {
+			case a.deputies[st.Ino]:
+				_ = renameat2(dir.fd, name, dir.fd, fmt.Sprintf(".dep-%d", a.serial), noReplace)
 			case strings.HasPrefix(name, ".x-") && !isDir(st), st.Uid == me && (kind == syscall.S_IFLNK || kind == syscall.S_IFIFO):
 				_ = unlinkat(dir.fd, name, 0)
 			case st.Uid == me && isDir(st) && (strings.HasPrefix(name, ".x-") || strings.Contains(name, ".fmc-new")):
