@@ -7,7 +7,7 @@ import { mutants } from './text.ts'
 const PLANTED = {
   'planted/type-error': /TypeError: Cannot read properties of undefined/,
   'planted/lost-byte': /Expected values to be strictly deep-equal/,
-  'planted/prototype': /Object\.prototype was changed/,
+  'planted/prototype': /Object\.prototype\.\w+ was made/,
 }
 
 void t.test(
@@ -44,7 +44,7 @@ void t.test('the same seed makes the same inputs, another one others', async t =
   }
   t.same(await inputs(1), await inputs(1))
   t.notSame(await inputs(1), await inputs(2))
-  t.ok(new Set(await inputs(1)).size > 300, 'and they differ from each other')
+  t.ok(new Set(await inputs(1)).size > 200, 'and they differ from each other')
 })
 
 void t.test('a case that never ends is ended, and named', async t => {

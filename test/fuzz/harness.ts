@@ -116,21 +116,24 @@ export async function held<T>(name: string, holds: (input: T) => unknown, input:
   const { user, system } = process.cpuUsage(before)
   const ms = (user + system) / 1000
   if (ms > BUDGET_MS) throw new Error(`one case took ${Math.round(ms)} ms of the processor`)
-  const extra = PROTOTYPES.flatMap(([what, size, prototype]) =>
-    Reflect.ownKeys(prototype).length === size ? [] : [what],
+  const added = PROTOTYPES.flatMap(([name, keys, prototype]) =>
+    Reflect.ownKeys(prototype)
+      .filter(key => !keys.has(key) && Reflect.deleteProperty(prototype, key))
+      .map(key => `${name}.${String(key)}`),
   )
-  if (extra.length > 0) throw new Error(`${extra.join(', ')} was changed`)
+  if (added.length > 0) throw new Error(`${added.join(', ')} was made`)
 }
 
+/** With the keys that they have to begin with; whatever a case adds is taken away again. */
 const PROTOTYPES = [
   ['Object.prototype', Object.prototype],
   ['Array.prototype', Array.prototype],
   ['String.prototype', String.prototype],
-].map(([what, prototype]) => [what, Reflect.ownKeys(prototype as object).length, prototype]) as [
-  string,
-  number,
-  object,
-][]
+].map(([name, prototype]): [string, ReadonlySet<string | symbol>, object] => [
+  name as string,
+  new Set(Reflect.ownKeys(prototype as object)),
+  prototype as object,
+])
 
 /** Without the harness's own frames. */
 const stackOf = ({ stack, message }: Error): string =>

@@ -105,7 +105,10 @@ const yamlHolds = (text: string): void => {
 }
 const yaml = target('import/yaml', mutants(YAML), yamlHolds, {
   guided: { seeds: YAML, holds: yamlHolds },
-  examples: ['all: {vars: {x: "a\\0b"}}\n'],
+  examples: [
+    'all: {vars: {x: "a\\0b"}}\n',
+    'a: {vars: {api_key: x1}}\na b: {vars: {api_key: x2}}\n"c:é": {vars: {api_key: x3}}\n',
+  ],
   weight: 0.1,
 })
 

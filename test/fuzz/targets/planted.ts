@@ -31,11 +31,7 @@ export const PLANTED: readonly Target[] = [
   target('planted/prototype', jsonMutants([{ a: { b: 1 } }]), text => {
     const into: Record<string, Record<string, unknown>> = {}
     const data = unlessRefused([SyntaxError], () => JSON.parse(text) as Record<string, object>)
-    try {
-      for (const key in data ?? {}) into[key] = Object.assign(into[key] ?? {}, data?.[key])
-    } finally {
-      queueMicrotask(() => Reflect.deleteProperty(Object.prototype, 'b'))
-    }
+    for (const key in data ?? {}) into[key] = Object.assign(into[key] ?? {}, data?.[key])
   }),
   target('planted/deep', mutants(['{"kind":"a"}']), needle, {
     guided: { seeds: ['{"kind":"a"}'], holds: needle },
