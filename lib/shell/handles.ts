@@ -55,28 +55,35 @@ export const CHANGE = `fmc_enter() {
 fmc_inside() {
   [ -n "$fmc_open" ] || return 0
   set -- $(stat -c '%d:%i %u %a' .. .) "$(ls -ld .)"
-  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new"
+  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_private"
   case $5:$6 in
     0:700 | 0:2700) ;;
-    0:*) fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new" ;;
+    0:*) fmc_no "somebody has just exchanged $fmc_dir/$fmc_private" ;;
     "$fmc_uid":*) fmc_own=1 ;;
-    *) fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new" ;;
+    *) fmc_no "somebody has just exchanged $fmc_dir/$fmc_private" ;;
   esac
   case $7 in ??????????+*)
-    cd -P .. && rmdir -- "./$fmc_name.fmc-new" 2>/dev/null || :
+    cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :
     fmc_no "$fmc_dir has a default ACL, which would open new files to others: setfacl -k $fmc_dir" ;;
   esac
+}
+fmc_mkdir() {
+  mkdir -- "./$fmc_private" && return
+  if [ -L "./$fmc_private" ] || ! [ -d "./$fmc_private" ]; then
+    rm -f -- "./$fmc_private"
+    mkdir -- "./$fmc_private"
+    return
+  fi
+  [ -n "$fmc_open" ] || return 0
+  [ "$(stat -c '%u %a' -- "./$fmc_private") $(ls -A -I new -I pin -- "./$fmc_private")" != '0 700 ' ] || return 0
+  fmc_private=$(mktemp -d "./$fmc_private.XXXXXX") && fmc_private=\${fmc_private#./}
 }
 fmc_stage() {
   fmc_name=$1 fmc_private=$1.fmc-new fmc_own=
   umask 077
-  if ! mkdir -- "./$fmc_private" 2>/dev/null; then
-    if ! [ -d "./$fmc_private" ] || [ -L "./$fmc_private" ]; then
-      fmc_said=$(rm -f -- "./$fmc_private" 2>&1; mkdir -- "./$fmc_private" 2>&1) || {
-        [ -n "$fmc_open" ] && [ "$fmc_uid" != 0 ] || fmc_no "$fmc_said"
-        fmc_own=1
-      }
-    fi
+  if ! fmc_mkdir 2>/dev/null; then
+    [ -n "$fmc_open" ] && [ "$fmc_uid" != 0 ] || { mkdir -- "./$fmc_private"; exit 73; }
+    fmc_own=1
   fi
   if [ -z "$fmc_own" ]; then
     cd -P -- "./$fmc_private"
