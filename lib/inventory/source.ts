@@ -58,6 +58,8 @@ function parse(text: string, lines: LineCounter, report: Report): Document | und
       prettyErrors: false,
       // The library prints its warnings, which quote the text; `silent` would hide errors, too.
       logLevel: 'error',
+      // Not YAML's own either: !!binary and !!timestamp make objects that no variable is.
+      resolveKnownTags: false,
       customTags: [{ tag: SECRET_TAG, resolve: (value: string) => value }],
     })
     for (const error of [...document.errors, ...document.warnings])

@@ -115,7 +115,7 @@ export const armScript = (name: string, t: GuardTexts): string => {
   const write = (path: string, text: string): string => `printf %s ${quote(text)} >${path}`
   const keep = t.files.map(f => {
     const key = createHash('sha256').update(f).digest('hex').slice(0, 16)
-    return `[ -e ${key}.path ] || { rm -rf ${key}.copy; if [ -e ${quote(f)} ] || [ -L ${quote(f)} ]; then cp -a -- ${quote(f)} ${key}.copy; find ${key}.copy -name '*.fmc-new' -delete; fi; printf '%s\\n' ${quote(f)} >${key}.path; }`
+    return `[ -e ${key}.path ] || { rm -rf ${key}.copy; if [ -e ${quote(f)} ] || [ -L ${quote(f)} ]; then cp -a -- ${quote(f)} ${key}.copy; find ${key}.copy -name '*.fmc-new' -prune -exec rm -rf -- {} +; fi; printf '%s\\n' ${quote(f)} >${key}.path; }`
   })
   return `( set -e; umask 077
 systemctl -q stop ${unit}.timer 2>/dev/null || :

@@ -4,22 +4,22 @@
  *
  * A directory is closed when it and all its ancestors are directories of root that nobody else may write: only root can
  * change what the path leads to. Every other directory is open, and fmc walks to it one handle after another. The rules
- * there are those of systemd-tmpfiles(8), "unsafe path transition": fmc follows a link only out of a closed directory,
- * and out of a user's directory it goes only into directories of the same user, who could have put any other one there
- * by rename(2).
+ * there are those of systemd-tmpfiles(8), "unsafe path transition": fmc follows a link only out of a closed directory.
+ * Below a user's directory it goes through directories of that user and of root, and works only in one of that user's: any
+ * other one the user could have put there by rename(2).
  *
  * New content is made in NAME.fmc-new, a directory of root's with mode 0700 beside NAME. The owner of the parent cannot
  * look into it and cannot move it to another parent: rename(2) asks for write access to a directory that gets a new
  * parent. So `..` stays what it was, and `mv -T new ../NAME` puts NAME where it belongs or fails.
  *
- * Where root's files do not become root's (NFS with root_squash or all_squash), `new` is made in /run, and the owner that
- * it is declared to have puts it in its place: a process of that user can do no more than the user could.
+ * Where root's files do not become root's (NFS with root_squash or all_squash), `new` is made in /run, and a process of the
+ * directory's owner puts it in its place. It can do no more than that user could, and must not get what is another's.
  */
 
 /** Goes into a directory by handles; sets fmc_at (device and inode), fmc_uid and fmc_gid of it. */
 export const WALK = `fmc_no() { printf '%s\\n' "$1" >&2; exit 73; }
 fmc_walk() {
-  fmc_rest=$1/ fmc_hops=0
+  fmc_rest=$1/ fmc_hops=0 fmc_user=
   cd / || return
   while [ -n "$fmc_rest" ]; do
     fmc_part=\${fmc_rest%%/*} fmc_rest=\${fmc_rest#*/}
@@ -27,7 +27,7 @@ fmc_walk() {
     set -- $(stat -c '%d:%i %u %f' .) || return
     fmc_at=$1 fmc_uid=$2 fmc_mode=$3
     if [ -L "./$fmc_part" ]; then
-      { [ "$fmc_uid" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ]; } || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that others may write: fmc does not follow it"
+      [ "$fmc_uid$fmc_user" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that others may write: fmc does not follow it"
       fmc_hops=$((fmc_hops + 1))
       [ $fmc_hops -le 40 ] || fmc_no "\${PWD%/}/$fmc_part: too many links"
       fmc_to=$(readlink -- "./$fmc_part") || return
@@ -39,10 +39,11 @@ fmc_walk() {
     cd -P -- "./$fmc_part" 2>/dev/null || fmc_no "there is no directory \${PWD%/}/$fmc_part"
     set -- $(stat -c '%d:%i %u' .. .) || return
     [ "$1" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_part in a directory of uid $fmc_uid"
-    [ "$fmc_uid" = 0 ] || [ "$4" = "$fmc_uid" ] || fmc_no "$PWD belongs to $(stat -c %U .), but $(stat -c %U ..) could exchange it: give it to $(stat -c %U ..), or move it to a directory of root's"
+    [ "$4" = 0 ] || [ "$4" = "\${fmc_user:=$4}" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user could exchange it"
   done
   set -- $(stat -c '%d:%i %u %g' .) || return
   fmc_at=$1 fmc_uid=$2 fmc_gid=$3
+  [ "\${fmc_user:=$2}" = "$2" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user, who owns a directory above it, could exchange it: chown $fmc_user $PWD, or move it to a directory of root's"
 }
 `
 
@@ -55,28 +56,35 @@ export const CHANGE = `fmc_enter() {
 fmc_inside() {
   [ -n "$fmc_open" ] || return 0
   set -- $(stat -c '%d:%i %u %a' .. .) "$(ls -ld .)"
-  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new"
-  case $5:$6 in
-    0:700 | 0:2700) ;;
-    0:*) fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new" ;;
-    "$fmc_uid":*) fmc_own=1 ;;
-    *) fmc_no "somebody has just exchanged $fmc_dir/$fmc_name.fmc-new" ;;
-  esac
+  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_private"
   case $7 in ??????????+*)
-    cd -P .. && rmdir -- "./$fmc_name.fmc-new" 2>/dev/null || :
+    cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :
     fmc_no "$fmc_dir has a default ACL, which would open new files to others: setfacl -k $fmc_dir" ;;
   esac
+  case $5:$6 in
+    0:700 | 0:2700) ;;
+    0:*) fmc_no "somebody has just exchanged $fmc_dir/$fmc_private" ;;
+    "$fmc_uid":*) fmc_own=1 ;;
+    *) fmc_no "somebody has just exchanged $fmc_dir/$fmc_private" ;;
+  esac
+}
+fmc_mkdir() {
+  mkdir -- "./$fmc_private" && return
+  if [ -L "./$fmc_private" ] || ! [ -d "./$fmc_private" ]; then
+    rm -f -- "./$fmc_private"
+    mkdir -- "./$fmc_private"
+    return
+  fi
+  [ -n "$fmc_open" ] || return 0
+  [ "$(stat -c '%u %a' -- "./$fmc_private") $(ls -A -I new -I pin -- "./$fmc_private")" != '0 700 ' ] || return 0
+  fmc_private=$(mktemp -d "./$fmc_private.XXXXXX") && fmc_private=\${fmc_private#./}
 }
 fmc_stage() {
   fmc_name=$1 fmc_private=$1.fmc-new fmc_own=
   umask 077
-  if ! mkdir -- "./$fmc_private" 2>/dev/null; then
-    if ! [ -d "./$fmc_private" ] || [ -L "./$fmc_private" ]; then
-      fmc_said=$(rm -f -- "./$fmc_private" 2>&1; mkdir -- "./$fmc_private" 2>&1) || {
-        [ -n "$fmc_open" ] && [ "$fmc_uid" != 0 ] || fmc_no "$fmc_said"
-        fmc_own=1
-      }
-    fi
+  if ! fmc_mkdir 2>/dev/null; then
+    [ -n "$fmc_open" ] && [ "$fmc_uid" != 0 ] || { mkdir -- "./$fmc_private"; exit 73; }
+    fmc_own=1
   fi
   if [ -z "$fmc_own" ]; then
     cd -P -- "./$fmc_private"
@@ -89,7 +97,7 @@ fmc_stage() {
     fmc_private=\${fmc_private##*/}
   fi
   trap fmc_unstage EXIT
-  rm -rf -- new pin
+  fmc_clear
 }
 fmc_resume() {
   fmc_name=$1 fmc_private=$1.fmc-new fmc_own=
@@ -99,17 +107,19 @@ fmc_resume() {
   trap fmc_unstage EXIT
   [ -z "$fmc_own" ] && [ -f new ] && ! [ -L new ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_private"
 }
+fmc_clear() {
+  rm -f -- new pin 2>/dev/null || find new -xdev -depth -type d -empty -delete 2>/dev/null || :
+}
 fmc_unstage() {
-  {
-    rm -rf -- new pin
-    cd -P .. && rmdir -- "./$fmc_private" || :
-  } 2>/dev/null
+  fmc_clear
+  cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :
 }
 fmc_as() {
-  fmc_user=$1 fmc_group=$2
-  shift 2
-  [ "$fmc_user" != 0 ] && [ "$fmc_user" != root ] || fmc_no "root cannot have files in $fmc_dir (NFS with root_squash?): give them to $(stat -c %U -- "$fmc_dir")"
-  setpriv --reuid="$fmc_user" --regid="$fmc_group" --clear-groups -- "$@"
+  fmc_group=$(getent passwd "$fmc_uid" | cut -d: -f4)
+  setpriv --reuid="$fmc_uid" --regid="\${fmc_group:-65534}" --clear-groups -- "$@"
+}
+fmc_owned() {
+  [ "$1" = "$fmc_uid" ] || fmc_no "what root makes in $fmc_dir is not root's (NFS with root_squash?), so that its owner, uid $fmc_uid, can only have its own files there"
 }
 fmc_pin() {
   ln -PT -- "../$fmc_name" pin
@@ -122,10 +132,10 @@ fmc_copy() {
     cp --preserve=all -- "../$fmc_name" new
   elif [ -n "$fmc_own" ]; then
     fmc_owner=$fmc_uid
-    set -- $(stat -c '%u:%g %a' -- "$fmc_dir/$fmc_name")
-    fmc_as "$fmc_uid" "$fmc_gid" cat -- "$fmc_dir/$fmc_name" >new
-    chown -- "$1" new
-    chmod -- "$2" new
+    fmc_bits=$(fmc_as stat -c %a -- "$fmc_dir/$fmc_name")
+    fmc_as dd "if=$fmc_dir/$fmc_name" iflag=nofollow,nonblock bs=64k status=none >new
+    chown -- "$fmc_uid:$fmc_gid" new
+    chmod -- "$fmc_bits" new
   else
     fmc_pin
     cp --preserve=all -- pin new
@@ -144,7 +154,8 @@ fmc_show() {
 fmc_publish() {
   if [ -n "$fmc_own" ]; then
     [ -f new ] && ! [ -L new ] || fmc_no "$fmc_dir/$fmc_name is on a file system that takes only files from root"
-    fmc_as $(stat -c '%u %g' new) sh -euc 'umask 077; cd -- "$1"; rm -f -- "./$2.fmc-new"; set -C; cat >"./$2.fmc-new"; chmod -- "$3" "./$2.fmc-new"; sync -- "./$2.fmc-new"; mv -fT -- "./$2.fmc-new" "./$2"' sh "$fmc_dir" "$fmc_name" "$(stat -c %a new)" <new
+    fmc_owned "$(stat -c %u new)"
+    fmc_as sh -euc 'umask 077; cd -- "$1"; rm -rf -- "./$2.fmc-new"; set -C; cat >"./$2.fmc-new"; chmod -- "$3" "./$2.fmc-new"; sync -- "./$2.fmc-new"; mv -fT -- "./$2.fmc-new" "./$2"' sh "$fmc_dir" "$fmc_name" "$(stat -c %a new)" <new
     fmc_unstage
     trap - EXIT
     umask 022
@@ -203,7 +214,8 @@ fmc_make() {
     fmc_stage "\${fmc_rest%%/*}"
     umask 022
     if [ -n "$fmc_own" ]; then
-      fmc_as "\${fmc_who%%:*}" "\${fmc_who#*:}" sh -euc 'umask 022; mkdir -p -- "$1"; chmod -- "$2" "$1"' sh "$fmc_path" "$fmc_bits"
+      fmc_owned "$(id -u -- "\${fmc_who%%:*}" 2>/dev/null || printf %s "\${fmc_who%%:*}")"
+      fmc_as sh -euc 'umask 022; mkdir -p -- "$1"; chmod -- "$2" "$1"' sh "$fmc_path" "$fmc_bits"
       return
     fi
     mkdir -p -- "new\${fmc_rest#"$fmc_name"}"

@@ -43,6 +43,7 @@ export const SHOW = 'fmc_show'
 export const receive = (path: string, size: number): string =>
   `( set -e
 ${stage(path)}
+[ "$fmc_private$fmc_own" = "$fmc_name.fmc-new" ] || fmc_no "$fmc_dir/$fmc_name.fmc-new is in the way"
 cat >new
 fmc_s=$(stat -c %s -- new)
 [ "$fmc_s" = ${size} ] || { fmc_unstage; trap - EXIT; printf 'got %s of ${size} bytes' "$fmc_s" >&2; exit 65; }

@@ -14,10 +14,11 @@ void t.test('what hosts and authors may hand over', { timeout: 900_000 }, async 
       'facts',
       "    await file('/srv/facts', { content: 'x\\n' })\n    await file('/srv/facts2', { content: 'x\\n' })",
     )
+    // Asked of files that are there; nothing else that fmc does on these hosts needs it.
     const fake = (host: Name, text: string) =>
       p.rig.text(
         host,
-        `install -m 755 /dev/stdin /usr/local/bin/stat <<'EOF'\n#!/bin/sh\n${text}\nEOF`,
+        `echo old >/srv/facts; install -m 755 /dev/stdin /usr/local/bin/sha256sum <<'EOF'\n#!/bin/sh\n${text}\nEOF`,
       )
     await fake('a', `printf '\\033]0;owned\\007\\033[2J$(touch /tmp/owned)'`)
     await fake('b', "head -c 100000000 /dev/zero | tr '\\0' x")
@@ -29,13 +30,13 @@ void t.test('what hosts and authors may hand over', { timeout: 900_000 }, async 
       c: { changed: 2 },
     })
     t.match(ran.failures['a'], /the host answered something unexpected/)
-    t.match(ran.failures['b'], /printed more than 64 MB|answered something unexpected/)
+    t.match(ran.failures['b'], /printed more than \d+ [MK]B/)
     t.ok(ran.stdout.length < 100_000, `${ran.stdout.length} characters are reported`)
     const again = await plain('role', 'facts', 'a')
     t.equal(again.code, 2)
     t.notOk(again.stdout.includes(ESC), 'no escape reaches the terminal')
     t.match(again.stdout, /answered something unexpected/)
-    for (const host of ['a', 'b'] as const) await p.rig.text(host, 'rm /usr/local/bin/stat')
+    for (const host of ['a', 'b'] as const) await p.rig.text(host, 'rm /usr/local/bin/sha256sum')
     t.match(
       await p.fmc('role', 'facts', 'all'),
       { code: 0, recap: { changed: 4 } },
@@ -56,7 +57,7 @@ void t.test('what hosts and authors may hand over', { timeout: 900_000 }, async 
     t.notOk(ran.stdout.includes(ESC) || ran.stderr.includes(ESC), 'no escape reaches the terminal')
     t.match(ran.stdout, /it says \^\[\]0;owned\^G\$\(touch/)
     t.match(ran.stdout, /^b +: ok=\d+ +changed=0 +skipped=0 +failed=1/m, ran.stdout)
-    t.match(ran.stdout, /printed more than 64 MB/)
+    t.match(ran.stdout, /printed more than 4 MB/)
     const seen = JSON.parse(await p.rig.text('a', 'cat /srv/probed')) as [string, string]
     t.strictSame(seen.slice(0, 2), [
       '\u001b]0;owned\u0007$(touch /tmp/owned)\u001e\u0001\ufffd',

@@ -9,6 +9,7 @@ const BROKEN: readonly [title: string, text: string, message: RegExp, hint?: Reg
   ['a nested key twice', 'hosts:\n  n1: {}\n  ‸n1: {}\n', /twice/],
   ['a second document', 'a: 1\n‸---\nb: 2\n', /second document/],
   ['an unknown tag', 'a: ‸!vault x\n', /unknown tag/, /only tag is !secret/],
+  ['a tag of YAML itself', 'a: ‸!!binary aGk=\n', /unknown tag/, /only tag is !secret/],
   ['a bracket that stays open', 'a: [1, 2\n‸b: 3\n', /bad YAML/],
   ['a quote that stays open', 'a: "x\n‸', /bad YAML/],
   ['an anchor twice', 'a: &x 1\nb: &x ‸2\nc: *x\n', /this anchor \(&\) is there twice/],

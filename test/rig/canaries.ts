@@ -50,8 +50,12 @@ export class Canaries {
     return readdirSync(dir, { withFileTypes: true }).flatMap(entry => {
       const path = join(dir, entry.name)
       if (entry.isDirectory()) return this.below(path)
-      if (!entry.isFile() || lstatSync(path).size > 32 * 1024 * 1024) return []
-      return this.in(readFileSync(path)).map(name => `${path}: ${name}`)
+      try {
+        if (!entry.isFile() || lstatSync(path).size > 32 * 1024 * 1024) return []
+        return this.in(readFileSync(path)).map(name => `${path}: ${name}`)
+      } catch {
+        return [] // gone meanwhile, or a kernel's file that cannot be read
+      }
     })
   }
 }

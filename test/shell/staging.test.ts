@@ -31,7 +31,9 @@ import {
 
 const USER = 65534
 const SECRET = 'the secret'
-const SHELLS = ['/bin/dash', '/bin/bash --norc --posix'].filter(s => existsSync(s.split(' ')[0] ?? ''))
+const SHELLS = ['/bin/dash', '/bin/bash --norc --posix'].filter(s =>
+  existsSync(s.split(' ')[0] ?? ''),
+)
 const PROGRAMS = 'find stat readlink mkdir ls rm rmdir ln cp chown chmod sync mv cat sha256sum'
 const sumOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
