@@ -1,3 +1,4 @@
+import { begin } from './watchdog.ts'
 import { held, printable, type Target } from './harness.ts'
 import { mutated } from './text.ts'
 
@@ -42,6 +43,7 @@ export async function guided(
   const hits = globalThis.__hits?.subarray(0, globalThis.__counters)
   if (hits === undefined) throw new Error('no counters: run by npm run fuzz -- --guided')
   const words = [...(globalThis.__words ?? [])]
+  begin(target.name, options.seed)
   const roll = dice(options.seed)
   const start = performance.now()
   const corpus = [...target.guided.seeds]
@@ -62,7 +64,7 @@ export async function guided(
     const input = fresh ? (corpus[at] ?? '') : changed(corpus, words, roll)
     hits.fill(0)
     try {
-      await held(target.name, target.guided.holds, input)
+      await held(target.guided.holds, input, target.guided.budgetMs)
     } catch (error) {
       const said = error instanceof Error ? (error.stack ?? error.message) : String(error)
       const failure = { input: asJson(input), at, error: printable(said) }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { beat } from './watchdog.ts'
+import { beat, begin } from './watchdog.ts'
 
 /** What one case may cost the processor, in ms. The inputs have at most some kilobytes: more is a loop that an attacker can make. */
 export const BUDGET_MS = 500
@@ -16,6 +16,7 @@ export interface Target {
 }
 
 export interface Guided {
+  readonly budgetMs?: number
   readonly seeds: readonly string[]
   readonly holds: (text: string) => unknown
 }
@@ -46,6 +47,8 @@ interface Options<T> {
   readonly examples?: readonly NoInfer<T>[]
   readonly weight?: number
   readonly guided?: Guided
+  /** Where more than BUDGET_MS is promised. */
+  readonly budgetMs?: number
 }
 
 /** A target from inputs and a promise; `holds` throws (or rejects) when the promise is broken. */
@@ -53,7 +56,7 @@ export function target<T>(
   name: string,
   inputs: fc.Arbitrary<T>,
   holds: (input: T) => unknown,
-  { examples = [], weight = 1, guided }: Options<T> = {},
+  { examples = [], weight = 1, guided, budgetMs = BUDGET_MS }: Options<T> = {},
 ): Target {
   return {
     name,
@@ -61,10 +64,11 @@ export function target<T>(
     guided,
     async run({ seed, cases, path }) {
       const start = performance.now()
+      begin(name, seed)
       answers = { taken: 0, refused: 0 }
       warnings.clear()
       const property = fc.asyncProperty(inputs, async input => {
-        await held(name, holds, input)
+        await held(holds, input, budgetMs)
       })
       const result = await fc.check(property, {
         seed,
@@ -108,14 +112,18 @@ process.on('warning', ({ name, message }) => {
 let answers = { taken: 0, refused: 0 }
 
 /** The promise for one input, and what holds for every input: it ends in time, and no prototype is changed. */
-export async function held<T>(name: string, holds: (input: T) => unknown, input: T): Promise<void> {
-  beat(name)
+export async function held<T>(
+  holds: (input: T) => unknown,
+  input: T,
+  budgetMs = BUDGET_MS,
+): Promise<void> {
+  beat()
   const before = process.cpuUsage()
   const pending = holds(input)
   if (pending instanceof Promise) await pending
   const { user, system } = process.cpuUsage(before)
   const ms = (user + system) / 1000
-  if (ms > BUDGET_MS) throw new Error(`one case took ${Math.round(ms)} ms of the processor`)
+  if (ms > budgetMs) throw new Error(`one case took ${Math.round(ms)} ms of the processor`)
   const added = PROTOTYPES.flatMap(([name, keys, prototype]) =>
     Reflect.ownKeys(prototype)
       .filter(key => !keys.has(key) && Reflect.deleteProperty(prototype, key))

@@ -148,7 +148,7 @@ const total = (sums: ReadonlyMap<Target, Sum>): string => {
 async function oneText(t: Target, json: string): Promise<number> {
   if (!isGuided(t)) throw new Error(`${t.name} reads no text`)
   try {
-    await held(t.name, t.guided.holds, JSON.parse(json) as string)
+    await held(t.guided.holds, JSON.parse(json) as string)
   } catch (error) {
     process.stdout.write(`${t.name} failed\n${indent(printable(inspect(error)))}\n`)
     return 1
@@ -162,7 +162,7 @@ async function main(): Promise<number> {
   if (o.list) return (void process.stdout.write(TARGETS.map(t => `${t.name}\n`).join('')), 0)
   const seed = o.seed === undefined ? randomInt(2 ** 31) : number('seed', o.seed)
   const targets = chosen()
-  watch(`npm run fuzz -- --seed ${seed}`, number('hang', o.hang) * 1000)
+  watch(number('hang', o.hang) * 1000)
   if (o.guided) return byBranches(targets, number('cases', o.cases), seed)
   if (o.path === undefined && o.input === undefined)
     return rounds(targets, number('cases', o.cases), seed)
