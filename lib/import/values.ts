@@ -12,6 +12,7 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY/
 
 export const TEMPLATE_REASON =
   'a Jinja expression, which fmc does not evaluate: write what it gives'
+const NUL_REASON = 'a text with a NUL character, which no command and no file name can hold'
 export const isTemplate = (value: unknown): boolean =>
   typeof value === 'string' && /\{\{|\{%|\{#/.test(value)
 
@@ -55,11 +56,12 @@ export class Values {
   }
 
   #secret(text: string, path: string, variable: Variable, owner: string, what: string): SecretRef {
-    const wanted = path.replace(/[^\w.-]/g, '_')
-    const free = [wanted, `${owner}_${wanted}`].find(
-      name => (this.#secrets.get(name) ?? text) === text,
-    )
-    const name = free ?? `${owner}_${wanted}_${this.#secrets.size}`
+    const [wanted, longer] = [path, `${owner}_${path}`].map(t => t.replace(/[^\w.-]/g, '_')) as [
+      string,
+      string,
+    ]
+    const free = [wanted, longer].find(name => (this.#secrets.get(name) ?? text) === text)
+    const name = free ?? `${longer}_${this.#secrets.size}`
     this.#secrets.set(name, text)
     this.#inventory.remark(
       variable,
@@ -82,10 +84,12 @@ function reasonAgainst(name: string, value: unknown): string | undefined {
 }
 
 function reasonIn(value: unknown): string | undefined {
-  if (typeof value === 'string') return isTemplate(value) ? TEMPLATE_REASON : undefined
+  if (typeof value === 'string')
+    return value.includes('\0') ? NUL_REASON : isTemplate(value) ? TEMPLATE_REASON : undefined
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'not a finite number'
   if (Array.isArray(value)) return value.map(reasonIn).find(why => why !== undefined)
-  if (value instanceof Vaulted || value instanceof Unsafe) return undefined
+  if (value instanceof Unsafe) return value.text.includes('\0') ? NUL_REASON : undefined
+  if (value instanceof Vaulted) return undefined
   if (typeof value !== 'object' || value === null) return undefined
   if (Object.getPrototypeOf(value) !== Object.prototype) return 'neither text, number, list nor map'
   return Object.entries(value)

@@ -4,6 +4,9 @@ import { UsageError } from '../errors.ts'
 /** How long a `~` pattern may look at all names together, in ms: an unhappy expression would take years. */
 const REGEX_MS = 1000
 
+/** A longer one can take years to compile, which no limit of time interrupts. */
+const LONGEST_REGEX = 200
+
 /** Those of some names that match. */
 type Matcher = (names: readonly string[]) => readonly string[]
 
@@ -45,6 +48,10 @@ function fits(name: string, pieces: readonly Piece[]): boolean {
 
 /** `~expression` from the start of a name. UsageError when it is none, or takes too long. */
 export function regexMatcher(term: string): Matcher {
+  if (term.length > LONGEST_REGEX)
+    throw new UsageError(
+      `a host pattern that is a regular expression has at most ${LONGEST_REGEX} characters`,
+    )
   const { source } = compile(`^(?:${term.slice(1)})`, term)
   return names => {
     try {

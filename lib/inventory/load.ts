@@ -27,15 +27,29 @@ export interface LoadOptions {
 export async function loadInventory(file: string, options: LoadOptions = {}): Promise<Inventory> {
   const bytes = readInventoryFile(file)
   demandTrust(`the inventory ${file}`, [file], dirname(resolve(file)))
-  const known = options.cache === false ? undefined : readCache(file, bytes)
-  if (known !== undefined && !checkInventory(known).some(isError))
-    return resolveInventory(known, file, options.extraVars)
+  const known = options.cache === false ? undefined : fromCache(file, bytes, options.extraVars)
+  if (known !== undefined) return known
 
   const { raw, problems } = await readInventory(file, bytes)
   const errors = problems.filter(isError)
   if (raw === undefined || errors.length > 0) throw problemsError(errors)
   if (options.cache !== false) writeCache(file, bytes, raw)
   return resolveInventory(raw, file, options.extraVars)
+}
+
+/** A cache that holds anything but what writeCache() put there is as good as none. */
+function fromCache(
+  file: string,
+  bytes: Uint8Array,
+  extraVars: LoadOptions['extraVars'],
+): Inventory | undefined {
+  try {
+    const known = readCache(file, bytes)
+    if (known === undefined || checkInventory(known).some(isError)) return undefined
+    return resolveInventory(known, file, extraVars)
+  } catch {
+    return undefined
+  }
 }
 
 /** Everything that is known about a file: `raw` is there if its shape is right, whatever else is wrong. */

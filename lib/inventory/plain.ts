@@ -5,6 +5,9 @@ import { SecretRef } from './secret-ref.ts'
 
 export const SECRET_TAG = '!secret'
 
+/** Tags of YAML 1.1 that make bytes, dates and sets of a value, which the library knows. */
+const OTHER_KINDS = /^tag:yaml\.org,2002:(binary|timestamp|set|omap|pairs|merge)$/
+
 /** Aliases may not blow a small file up to more than this many values. */
 const MAX_VALUES = 200_000
 
@@ -64,6 +67,11 @@ export class Plain {
         `the file holds more than ${MAX_VALUES} values, aliases counted at every use`,
       )
     if (this.#left < 0) return null
+    const tag = isScalar(node) || isMap(node) || isSeq(node) ? node.tag : undefined
+    if (tag !== undefined && OTHER_KINDS.test(tag)) {
+      this.#report(offsetOf(node), `unknown tag: ${tag}`, `the only tag is ${SECRET_TAG}`)
+      return null
+    }
     if (isAlias(node)) return this.#alias(node.source, offsetOf(node))
     if (isScalar(node)) return this.#scalar(node.value, node.tag, offsetOf(node))
     if (isSeq(node)) return node.items.map(item => this.#plain(item))

@@ -73,7 +73,7 @@ export const unseal = async (data: Buffer, key: Key, file: string): Promise<stri
   else for (const identity of key.identities) decrypter.addIdentity(identity.reveal())
   try {
     const plain = await decrypter.decrypt(new Uint8Array(bytes))
-    return new TextDecoder('utf-8', { fatal: true }).decode(plain)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain)
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('no identity matched')) return null
     throw corrupted(file)

@@ -85,6 +85,9 @@ export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
       throw nonsense('the host', 'its state', value || text, `${key} is missing, or no number`)
     return Number(value)
   }
+  const memoryPercent = number('memory')
+  if (memoryPercent > 100)
+    throw nonsense('the host', 'its state', String(memoryPercent), 'memory is no percentage')
   const units = all('unit')
   const odd = units.find(u => !UNIT.test(u))
   if (odd !== undefined) throw nonsense('systemctl', 'units', odd)
@@ -96,9 +99,11 @@ export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
   return {
     upSeconds: number('up'),
     failedUnits: all('failed'),
-    units: Object.fromEntries(units.map(u => u.split(' ', 2) as [string, string])),
+    units: Object.fromEntries(
+      units.map(u => u.split(' ')).map(([name = '', state = '']) => [name, state]),
+    ),
     disks: [...disks].map(([mount, percent]) => ({ mount, percent })),
-    memoryPercent: number('memory'),
+    memoryPercent,
     wantsReboot: lines.some(l => l[1] === 'reboot'),
     rebootsItself: lines.some(l => l[1] === 'locksmith'),
     owed: all('owed').map(decoded),

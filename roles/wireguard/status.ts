@@ -118,6 +118,8 @@ export function parseRunning(device: string, stdout: string): Running | undefine
   const [mtu] = all('mtu')
   if (!self || !mtu)
     throw new TaskError(`${device} is there and is no WireGuard interface`, { output: stdout })
+  if (Number(self[1]) > 65_535)
+    throw nonsense('the host', `how ${device} runs`, self.join(' '), 'expected a port')
   const peers = all('peer')
   if (new Set(peers.map(([key]) => key)).size < peers.length)
     throw nonsense('the host', `how ${device} runs`, stdout, 'a peer is there twice')
