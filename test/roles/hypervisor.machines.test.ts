@@ -231,7 +231,13 @@ t.test('a domain comes back as it was written', t => {
     )
   for (const source of ["<source file='/iso/shared.iso'/>", ''])
     t.strictSame(found(machine, drive(source)), found(machine), 'a CD is no disk of it')
-  t.equal(readDomains(answer(machine) + answer({ ...machine, name: 'b' })).length, 2)
+  const other = { ...machine, name: 'b', uuid: '0b0e7a5c-8a37-4b4f-9a4e-0123456789ab' }
+  t.equal(readDomains(answer(machine) + answer(other)).length, 2)
+  for (const same of ['name', 'uuid'] as const)
+    t.throws(
+      () => readDomains(answer(machine) + answer({ ...other, [same]: machine[same] })),
+      new RegExp(`a ${same} is there twice`),
+    )
   t.match(domainXml({ ...machine, emulation: true }), /type='qemu'[\s\S]*<cpu mode='maximum'/)
   t.match(
     domainXml({ ...machine, firstBoot: { kind: 'ignition', file: '/pool/a.ign' } }),

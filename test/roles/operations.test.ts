@@ -22,7 +22,8 @@ const KUBELET = `${K3S}/agent/client-kubelet.crt`
 /** systemctl of a host where every unit runs. */
 const RUNS = `case "$*" in
   *UserspaceTimestamp*) echo UserspaceTimestampMonotonic=0 ;;
-  show*) printf '%s\\n' LoadState=loaded ActiveState=active SubState=running NRestarts=0 UnitFileState=enabled NeedDaemonReload=no ;;
+  show*NRestarts*) printf '%s\\n' ActiveState=active SubState=running NRestarts=0 ;;
+  show*) printf '%s\\n' LoadState=loaded ActiveState=active UnitFileState=enabled NeedDaemonReload=no ;;
   is-*) ;;
   *) echo "$*" >>/srv/systemctl ;;
 esac`
