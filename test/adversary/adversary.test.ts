@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { rig, ROOT } from '../rig/lab.ts'
-import { arenaOf, PG_DIRS, PG_HOMES, postgresArena, type Arena } from './arena.ts'
+import { arenaOf, PG_CONFIG, PG_DIRS, PG_HOMES, postgresArena, type Arena } from './arena.ts'
 import { bring, detail, duel, HEAD, row, settle, type Outcome } from './rig.ts'
 
 const ROUNDS = Number(process.env['FMC_ADVERSARY_ROUNDS'] ?? 200)
@@ -52,6 +52,7 @@ hosts:
       a: Arena,
       rounds: number,
       homes: readonly string[],
+      mend = '',
     ): Promise<void> => {
       const o = await duel(t, r, a, { rounds, seed: SEED, work, but: homes })
       outcomes.push(o)
@@ -59,6 +60,7 @@ hosts:
       t.ok(o.rounds >= rounds, `${o.rounds} rounds`)
       t.strictSame(o.wins.slice(0, 40), [], `${o.wins.length} wins`)
       t.equal(o.hung, 0, 'it never hangs on a FIFO')
+      await r.text('a', mend)
       const again = await settle(r, a.kind, work)
       t.equal(again.code, 0, `without the adversary it converges ${again.failures.join('\n')}`)
       t.strictSame((await settle(r, a.kind, work)).changed, [], 'and then there is nothing to do')
@@ -68,13 +70,24 @@ hosts:
     if (chosen(POSTGRESQL).length > 0) {
       const installed = await r.fmc('role', 'postgresql', 'a')
       t.equal(installed.code, 0, installed.failures.join('\n'))
+      await r.text('a', `cp ${PG_CONFIG} /run/adversary.conf`)
+      // The distribution made it and it is postgres's own, who may remove it for good: no resource here makes it again.
+      const mend = `setpriv --reuid=postgres --regid=postgres --clear-groups sh -c 'rm -rf ${PG_CONFIG}; cp /run/adversary.conf ${PG_CONFIG}'`
       for (const [kind, rounds] of chosen(POSTGRESQL)) {
         if (kind === 'cluster') await r.text('a', 'systemctl stop postgresql@15-main')
         const owned = await r.text(
           'a',
           `stat -c '%U %n' ${PG_DIRS.join(' ')} 2>/dev/null | sed -n 's/^postgres //p'`,
         )
-        await t.test(kind, t => under(t, postgresArena(kind, owned.split('\n')), rounds, PG_HOMES))
+        await t.test(kind, t =>
+          under(
+            t,
+            postgresArena(kind, owned.split('\n')),
+            rounds,
+            PG_HOMES,
+            kind === 'cluster' ? '' : mend,
+          ),
+        )
       }
     }
     t.comment([HEAD, ...outcomes.map(row)].join('\n'))

@@ -54,6 +54,7 @@ export const PG_DIRS = [
   ...[PG.conf, `${PG.conf}/15`, PG.data, `${PG.data}/15`],
   ...[...MAIN, `${PG.conf}/15/main/conf.d`, `${PG.conf}/tls`],
 ]
+export const PG_CONFIG = `${MAIN[0]}/postgresql.conf`
 /** The server keeps its shared memory in /dev/shm. */
 export const PG_HOMES = [PG.conf, PG.data, '/dev/shm']
 
