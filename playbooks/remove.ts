@@ -4,7 +4,7 @@ import remove from '../roles/remove/index.ts'
 /** One host leaves for good, dead or alive: drained, forgotten by the cluster, its VM undefined. */
 export default playbook(
   'remove',
-  [play('Remove', { hosts: 'all:!hypervisors', roles: [remove], evenGone: true })],
+  [play('Remove', { hosts: 'all:!hypervisors', roles: [remove], allowUnreachable: true })],
   {
     hosts: 'one host',
     confirm: ({ hosts }) => {

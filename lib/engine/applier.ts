@@ -69,9 +69,9 @@ export class Applier {
     const { play, hosts } = selected
     const names = hosts.map(h => h.name)
     this.#emit({ type: 'play', play: play.name, state: 'start', hosts: names })
-    await this.#planner.meet(selected)
+    await this.#planner.connectNew(selected)
     await this.#planner.planAgain(selected)
-    const atWork = hosts.filter(h => !this.#fleet.isDead(h) && this.#hasWork(selected, h))
+    const atWork = hosts.filter(h => !this.#fleet.isDropped(h) && this.#hasWork(selected, h))
     for (const host of hosts)
       if (!atWork.includes(host)) {
         this.#planner.show(selected, host)
@@ -79,7 +79,7 @@ export class Applier {
       }
     const ordered = await this.#ordered(selected, atWork)
     const dead = this.#tooManyDead(selected)
-    if (dead && (atWork.length > 0 || hosts.every(h => this.#fleet.isDead(h))))
+    if (dead && (atWork.length > 0 || hosts.every(h => this.#fleet.isDropped(h))))
       this.#stop(`${play.name}: not begun, because ${dead} failed or could not be reached`)
     else await this.#inBatches(selected, ordered)
     this.#emit({ type: 'play', play: play.name, state: 'end', hosts: names })
@@ -87,7 +87,7 @@ export class Applier {
 
   /** The hosts of a rolling play that failed or could not be reached, if they are more than it endures. */
   #tooManyDead({ play, hosts }: SelectedPlay): string | undefined {
-    const dead = hosts.filter(h => this.#fleet.isDead(h))
+    const dead = hosts.filter(h => this.#fleet.isDropped(h))
     const rolling = play.serial !== undefined || play.invariant !== undefined
     return rolling && dead.length > (play.maxFail ?? 0)
       ? dead.map(h => h.name).join(', ')
@@ -165,7 +165,7 @@ export class Applier {
     } catch (error) {
       if (isAbort(error)) return false
       if (!roleRun.records.some(r => r.error)) throw error
-      this.#fleet.bury(host)
+      this.#fleet.drop(host)
       return false
     }
     const seen = new Set(roleRun.records.map(recordKey))
@@ -181,7 +181,7 @@ export class Applier {
     batch: readonly Host[],
   ): Promise<boolean> {
     const { play } = selected
-    const host = batch.find(h => !this.#fleet.isDead(h))
+    const host = batch.find(h => !this.#fleet.isDropped(h))
     if (!play.invariant || !host) return true
     const name = `invariant ${play.invariant.name} ${when} ${batch.map(h => h.name).join(', ')}`
     const start = performance.now()

@@ -73,11 +73,11 @@ export class Fleet {
     for (const run of this.#open.values()) run.forget()
   }
 
-  isDead(host: Host): boolean {
+  isDropped(host: Host): boolean {
     return this.#dead.has(host.name)
   }
 
-  bury(host: Host): void {
+  drop(host: Host): void {
     this.#dead.add(host.name)
   }
 
@@ -93,7 +93,7 @@ export class Fleet {
     await Promise.all(
       hosts.map(host =>
         this.#limit(async () => {
-          if (this.isDead(host) || this.#o.stop.aborted) return
+          if (this.isDropped(host) || this.#o.stop.aborted) return
           try {
             await Promise.race([work(host), this.#killed])
           } catch (error) {
@@ -193,9 +193,9 @@ export class Fleet {
   }
 
   /** Connects to a host that was planned before it existed. Throws UnreachableError. */
-  async meet(host: Host): Promise<void> {
+  async connectNew(host: Host): Promise<void> {
     const creator = this.arrivals.creatorOf(host)
-    const failed = creator && this.isDead(creator)
+    const failed = creator && this.isDropped(creator)
     this.#new.delete(host.name)
     this.#met.add(host.name)
     const end = performance.now() + MEET_MS
@@ -242,7 +242,7 @@ export class Fleet {
   }
 
   #failed(host: Host, error: unknown): void {
-    this.bury(host)
+    this.drop(host)
     if (error instanceof LockedError) this.locked.push(host.name)
     if (this.#o.stop.aborted && isAbort(error)) return
     const cause = error instanceof Error ? error : new Error(String(error))

@@ -57,7 +57,7 @@ export class Planner {
     const pass = new Pass('plan')
     const due = some.flatMap(host => {
       const creator = this.#fleet.arrivals.creatorOf(host)
-      return creator && !this.#fleet.isDead(creator) ? [[host, creator] as const] : []
+      return creator && !this.#fleet.isDropped(creator) ? [[host, creator] as const] : []
     })
     for (const [host, creator] of due) this.#fleet.anew(host, creator)
     await this.#fleet.each(
@@ -75,7 +75,7 @@ export class Planner {
     const plays = this.#o.stages.flat().filter(p => p.hosts.includes(host))
     const run = await this.#fleet.foresee(host).catch((error: unknown) => {
       const silent = error instanceof UnreachableError && error.silent
-      if (silent && plays.every(p => p.play.evenGone)) return this.#fleet.gone(host)
+      if (silent && plays.every(p => p.play.allowUnreachable)) return this.#fleet.gone(host)
       throw error
     })
     await zx
@@ -85,11 +85,11 @@ export class Planner {
   }
 
   /** What a play's hosts that were not there when they were planned have become. */
-  async meet({ hosts }: SelectedPlay): Promise<void> {
+  async connectNew({ hosts }: SelectedPlay): Promise<void> {
     const strangers = hosts.filter(h => this.#fleet.isNew(h))
     await this.#fleet.each(strangers, async host => {
       this.#emit({ type: 'host', host: host.name, state: 'connecting' })
-      await this.#fleet.meet(host)
+      await this.#fleet.connectNew(host)
       this.#emit({ type: 'host', host: host.name, state: 'connected' })
     })
   }
@@ -99,7 +99,7 @@ export class Planner {
     if (this.#fleet.touched.length === 0) return
     this.#fleet.forget()
     const idle = selected.hosts.filter(
-      h => !this.#fleet.isDead(h) && !this.#fleet.get(h).touched && !this.hasWork(selected, h),
+      h => !this.#fleet.isDropped(h) && !this.#fleet.get(h).touched && !this.hasWork(selected, h),
     )
     const pass = new Pass('plan')
     await this.#fleet.each(idle, async host => {
@@ -120,7 +120,7 @@ export class Planner {
     return [...this.of(selected, host).values()].some(hasWork)
   }
 
-  /** One play's roles on one host. False when a task failed: it is in the records, and the host is buried. */
+  /** One play's roles on one host. False when a task failed: it is in the records, and the host is dropped. */
   async sweep(pass: Pass, selected: SelectedPlay, run: HostRun, into: Records): Promise<boolean> {
     for (const role of selected.roles) {
       const roleRun = this.roleRun(role, pass, run, selected, NONE)
@@ -129,7 +129,7 @@ export class Planner {
       } catch (error) {
         if (isAbort(error)) return false
         if (!roleRun.records.some(r => r.error)) throw error
-        this.#fleet.bury(run.host)
+        this.#fleet.drop(run.host)
         return false
       } finally {
         into.set(role.name, roleRun.records)

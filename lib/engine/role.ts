@@ -94,7 +94,7 @@ export interface PlayOptions {
    * A host at whose address nobody answers is worked on all the same, from others (`on`): questions to it throw
    * UnreachableError.
    */
-  readonly evenGone?: boolean
+  readonly allowUnreachable?: boolean
   /** Failed hosts that a rolling play endures before it stops; default 0. */
   readonly maxFail?: number
   readonly tags?: readonly string[]

@@ -85,46 +85,43 @@ export function $(
 const bound = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 const boundFresh = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 
-export interface Reads {
+export interface ProbeOptions {
   /** What a freshly installed host would print and end with: for plans of hosts that do not exist yet. */
   readonly whenNew?: string | { readonly stdout?: string; readonly code: number }
   /** Most bytes that it may print, where 4 MB are not enough; 16 MB at most. */
   readonly maxBytes?: number
+  /**
+   * `false`: a probe after a planned change does not mark the plan as an estimate. For a role that decides by the state
+   * of a whole cluster: it must make sure that what it plans from today's state is what it does when its turn comes.
+   */
+  readonly estimate?: boolean
 }
 
 type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise
 
 /**
- * zx's `$` for reading: it must not write. Runs in every pass as root, does not throw on a non-zero exit,
- * and is remembered until something changes on the host. After a planned change it sees the host and not
- * the forecast, so from there on the plan is marked as an estimate: decide by vars and by resources' results instead.
+ * zx's `$` for reading: the command must not write. It runs in every pass as root, does not throw on a non-zero exit,
+ * and its answer is remembered until something changes on the host. After a planned change it sees the host as it is
+ * now and not the forecast, so the plan is marked as an estimate from there on: decide by vars and by the results of
+ * resources instead.
+ *
+ *     const { stdout } = await probe`uname -r`
+ *     const { ok } = await probe({ whenNew: { code: 1 } })`test -e /etc/app/ready`
  */
-export function probe(options: Reads): Reading
+export function probe(options: ProbeOptions): Reading
 export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
 export function probe(
-  first: Reads | TemplateStringsArray,
+  first: ProbeOptions | TemplateStringsArray,
   ...args: unknown[]
 ): Reading | ProcessPromise {
-  const here = scope()
-  if (here.mode !== 'apply' && here.dirty) here.markEstimate()
-  return 'raw' in first ? peek(first, ...args) : peek(first)
+  return 'raw' in first ? reading({})(first, ...args) : reading(first)
 }
 
-/**
- * `probe` for a role that decides by the state of a whole cluster, which it asks of many hosts whatever is planned
- * on them. It does not mark the plan as an estimate: the role has to see to it that what it plans from the state of
- * now is what it does when its turn comes.
- */
-export function peek(options: Reads): Reading
-export function peek(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
-export function peek(
-  first: Reads | TemplateStringsArray,
-  ...args: unknown[]
-): Reading | ProcessPromise {
+function reading({ whenNew, maxBytes, estimate = true }: ProbeOptions): Reading {
   const here = scope()
+  if (estimate && here.mode !== 'apply' && here.dirty) here.markEstimate()
   const fresh = isFresh()
-  if (!('raw' in first)) {
-    const { whenNew, maxBytes } = first
+  if (whenNew !== undefined || maxBytes !== undefined) {
     const { stdout = '', code } =
       typeof whenNew === 'string' ? { stdout: whenNew, code: 0 } : (whenNew ?? { code: 0 })
     const answer = whenNew === undefined ? undefined : { stdout, code, stderr: '' }
@@ -133,7 +130,7 @@ export function peek(
   const map = fresh ? boundFresh : bound
   let zx = map.get(here)
   if (!zx) map.set(here, (zx = bindZx(command => here.read(ask('command', command), { fresh }))))
-  return zx(first, ...args)
+  return zx
 }
 
 export type { Result }

@@ -6,7 +6,6 @@ import {
   flush,
   gate,
   packages,
-  peek,
   probe,
   role,
   secret,
@@ -29,7 +28,7 @@ export default role({
   platforms: PLATFORMS,
   async tasks({ vars, platform }) {
     if (vars.ddns_records.length === 0) {
-      const there = await peek`test -e /etc/systemd/system/${TIMER}`
+      const there = await probe({ estimate: false })`test -e /etc/systemd/system/${TIMER}`
       if (there.exitCode === 0) await service(TIMER, { state: 'stopped', enabled: false })
       return
     }

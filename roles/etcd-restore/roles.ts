@@ -9,7 +9,7 @@ import {
   hosts,
   keptAt,
   on,
-  peek,
+  probe,
   quote,
   resource,
   role,
@@ -39,7 +39,7 @@ type Vars = ReturnType<typeof vars.parse>
 const markOf = (step: 'stopped' | 'restored'): string => `${MARKS}/${stampOf(begun())}-${step}`
 
 const isMade = async (step: 'stopped' | 'restored'): Promise<boolean> =>
-  (await peek`test -e ${markOf(step)}`).ok
+  (await probe({ estimate: false })`test -e ${markOf(step)}`).ok
 
 /** Every server stops before one of them goes back in time: two histories must never meet. */
 export const stopServers = role({

@@ -7,7 +7,6 @@ import {
   inventory,
   nftText,
   packages,
-  peek,
   probe,
   resource,
   role,
@@ -108,7 +107,10 @@ export default role({
   async tasks({ vars, host, platform }) {
     const content = nftText(inventory(), host, vars)
     const seconds = vars.firewall_guard_seconds
-    stillAdmits(rulesOf(inventory(), host, vars), (await peek`sh -c ${CLIENT}`).stdout)
+    stillAdmits(
+      rulesOf(inventory(), host, vars),
+      (await probe({ estimate: false })`sh -c ${CLIENT}`).stdout,
+    )
     if (platform.packages.length > 0) await packages(...platform.packages)
     if (routes(host, vars)) await sysctl('net.ipv4.ip_forward', 1)
     const files = [FILE, UNIT_FILE, `/etc/systemd/system/sysinit.target.wants/${NAME}.service`]

@@ -1,4 +1,4 @@
-import { $, directory, file, gate, link, peek, reboot, role, service, z } from '../../lib/index.ts'
+import { $, directory, file, gate, link, probe, reboot, role, service, z } from '../../lib/index.ts'
 import { isBack, isKnown } from '../k3s-common/back.ts'
 import { drained } from '../maintenance/drain.ts'
 import { hasStarted } from '../reboot/index.ts'
@@ -55,7 +55,7 @@ const STAGED =
   'update_engine_client -status 2>/dev/null | grep -q UPDATE_STATUS_UPDATED_NEED_REBOOT'
 
 async function versionNow(): Promise<string> {
-  return (await peek`. /etc/os-release && printf %s "$VERSION_ID"`).stdout
+  return (await probe({ estimate: false })`. /etc/os-release && printf %s "$VERSION_ID"`).stdout
 }
 
 async function runs(wanted: string): Promise<true | string> {

@@ -1,4 +1,4 @@
-import { hostItems, peek, TaskError, z, type Facts } from '../../lib/index.ts'
+import { hostItems, probe, TaskError, z, type Facts } from '../../lib/index.ts'
 import { objectName } from '../cluster/kubectl.ts'
 import { stateHere } from '../k3s-common/survey.ts'
 import type { ServerState } from '../k3s-common/state.ts'
@@ -33,7 +33,10 @@ for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s
 type Dates = Pick<ServerHealth, 'certificateDays' | 'snapshotHours'>
 
 export async function serverHealth(): Promise<ServerHealth> {
-  const [state, dates] = await Promise.all([stateHere(), peek`sh -c ${DATES}`])
+  const [state, dates] = await Promise.all([
+    stateHere(),
+    probe({ estimate: false })`sh -c ${DATES}`,
+  ])
   const unasked: string[] = []
   const ask = <T>(what: string, answer: () => T, none: T): T => {
     try {
@@ -57,7 +60,7 @@ export async function serverHealth(): Promise<ServerHealth> {
   }
   if (!state.healthy) return seen
   const [pods, longhorn] = await Promise.all([
-    peek`timeout 10 k3s kubectl get pods -A -o json`,
+    probe({ estimate: false })`timeout 10 k3s kubectl get pods -A -o json`,
     askLonghorn(),
   ])
   return {

@@ -1,4 +1,4 @@
-import { nonsense, peek } from '../../lib/index.ts'
+import { nonsense, probe } from '../../lib/index.ts'
 
 export interface Disk {
   readonly mount: string
@@ -46,10 +46,10 @@ done`
 
 /** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
 export async function hostState(units: readonly string[]): Promise<HostState> {
-  const { stdout } = await peek`units=${units.join(' ')}; eval ${SCRIPT}`
+  const { stdout } = await probe({ estimate: false })`units=${units.join(' ')}; eval ${SCRIPT}`
   // A question of this moment: one that was remembered from the last run is asked before its time.
   const before = Date.now() / 1000
-  const clock = await peek`date +%s.%N # ${String(before)}`
+  const clock = await probe({ estimate: false })`date +%s.%N # ${String(before)}`
   return {
     ...parseHost(stdout),
     skewSeconds: skew(Number(clock.stdout), before, Date.now() / 1000),

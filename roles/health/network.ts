@@ -1,4 +1,4 @@
-import { peek, vips } from '../../lib/index.ts'
+import { probe, vips } from '../../lib/index.ts'
 
 /** HTTP status by "vip:port" as this host gets it through the balancers; 0: nobody answered. */
 export type Answers = Readonly<Record<string, number>>
@@ -13,7 +13,7 @@ done`
 /** Asks every VIP from outside of the balancers. */
 export async function vipAnswers(): Promise<Answers> {
   const all = vips().flatMap(v => v.ports.map(p => `${v.address}:${p}`))
-  const { stdout } = await peek`vips=${all.join(' ')}; eval ${ASK}`
+  const { stdout } = await probe({ estimate: false })`vips=${all.join(' ')}; eval ${ASK}`
   return parseAnswers(stdout)
 }
 

@@ -1,4 +1,4 @@
-import { inventory, knownHostKeys, peek, type Host } from '../../lib/index.ts'
+import { inventory, knownHostKeys, probe, type Host } from '../../lib/index.ts'
 import { consoleOf } from './wanted.ts'
 
 /** true, or the first machine that does not answer with one of the keys that it was given, asked from here. */
@@ -11,7 +11,9 @@ export async function answering(vms: readonly Host[]): Promise<true | string> {
 async function problemOf(vm: Host): Promise<string | undefined> {
   const { name, address } = vm
   const expected = await knownHostKeys(vm)
-  const { stdout } = await peek`ssh-keyscan -T 15 -t ed25519 -p ${vm.ssh.port} ${address}`
+  const { stdout } = await probe({
+    estimate: false,
+  })`ssh-keyscan -T 15 -t ed25519 -p ${vm.ssh.port} ${address}`
   const shown = stdout.split('\n').flatMap(line => /^[^#\s]\S* (\S+ \S+)$/.exec(line)?.[1] ?? [])
   if (shown.some(key => expected.includes(key))) return undefined
   if (shown.length === 0) return `${name} does not answer at ${address}`
@@ -28,7 +30,7 @@ export async function lastWords(vms: readonly Host[]): Promise<string> {
   const texts = await Promise.all(
     vms.map(async vm => {
       if ((await problemOf(vm)) === undefined) return []
-      const { stdout } = await peek`tail -n ${LAST_LINES} -- ${consoleOf(vm)}`
+      const { stdout } = await probe({ estimate: false })`tail -n ${LAST_LINES} -- ${consoleOf(vm)}`
       return [`the console of ${vm.name} (${consoleOf(vm)}) ends:`, stdout.trim() || '(nothing)']
     }),
   )

@@ -5,7 +5,7 @@ import {
   gate,
   host as here,
   newHostKey,
-  peek,
+  probe,
   quoteAll,
   resource,
   TaskError,
@@ -58,7 +58,9 @@ async function dueOf(
   if (found) return wanted.filter(h => !stays(named(found, h), recreateBefore(h, vars)))
   const pool = vars.hypervisor_pool_path
   const files = wanted.flatMap(({ name }) => [rootOf(pool, name), markOf(pool, name)])
-  const { stdout } = await peek`for f in ${files}; do [ ! -e "$f" ] || echo "$f"; done`
+  const { stdout } = await probe({
+    estimate: false,
+  })`for f in ${files}; do [ ! -e "$f" ] || echo "$f"; done`
   const there = stdout.split('\n')
   const known = wanted.filter(
     ({ name }) => there.includes(rootOf(pool, name)) && !there.includes(markOf(pool, name)),

@@ -1,4 +1,4 @@
-import { ask, nonsense, peek, quote } from '../../lib/index.ts'
+import { ask, nonsense, probe, quote } from '../../lib/index.ts'
 import { readNotes, type Notes } from './notes.ts'
 import { VIRSH } from './virsh.ts'
 import { find, first, parseXml, type Element } from './xml.ts'
@@ -17,7 +17,7 @@ export const NO_VIRSH = 127
 
 /** The same question for what only has to be known for an estimate; undefined where libvirt does not answer. */
 export async function domainsNow(): Promise<readonly FoundDomain[] | undefined> {
-  const { exitCode, stdout } = await peek`sh -c ${SCRIPT}`
+  const { exitCode, stdout } = await probe({ estimate: false })`sh -c ${SCRIPT}`
   return exitCode === 0 ? readDomains(stdout) : undefined
 }
 

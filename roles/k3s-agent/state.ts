@@ -1,4 +1,4 @@
-import { excerpt, peek, TaskError } from '../../lib/index.ts'
+import { excerpt, probe, TaskError } from '../../lib/index.ts'
 import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
 import { hashOf, messageOf, parseUnit, seedOf, type UnitState } from '../k3s-common/state.ts'
 
@@ -27,7 +27,10 @@ const WHEN_NEW = 'no\n\n\nActiveState=inactive SubState=dead NRestarts=0\n'
 
 /** The state of the agent that this runs for. */
 export async function agentHere(): Promise<AgentState> {
-  const { stdout, stderr, exitCode } = await peek({ whenNew: WHEN_NEW })`sh -c ${AGENT_SCRIPT}`
+  const { stdout, stderr, exitCode } = await probe({
+    estimate: false,
+    whenNew: WHEN_NEW,
+  })`sh -c ${AGENT_SCRIPT}`
   if (exitCode !== 0)
     throw new TaskError(`the state of the K3s agent cannot be asked: ${stderr.trim()}`)
   return parseAgent(stdout)

@@ -1,4 +1,4 @@
-import { hosts, inventory, nonsense, on, peek, type Host } from '../../lib/index.ts'
+import { hosts, inventory, nonsense, on, probe, type Host } from '../../lib/index.ts'
 import { healthyIn, SERVERS, survey } from './survey.ts'
 
 /** A Node stays Ready for less than this after its kubelet has gone (kube-controller-manager, node-monitor-grace-period: 50 s). */
@@ -10,19 +10,19 @@ export const k3sUnitOf = ({ groups }: Host): 'k3s' | 'k3s-agent' =>
 /** Does a server that answers know the host as a node? Where there is no cluster, none does. */
 export async function isKnown({ name }: Host): Promise<boolean> {
   if (!inventory().groups.has(SERVERS)) return false
-  const [voice] = healthyIn(await survey())
-  return voice?.[1].nodes.some(n => n.name === name) ?? false
+  const [healthyServer] = healthyIn(await survey())
+  return healthyServer?.[1].nodes.some(n => n.name === name) ?? false
 }
 
 /** The node is Ready, by the word of the kubelet that runs now; or why it is not. */
 export async function isBack(host: Host): Promise<true | string> {
-  const [voice] = healthyIn(await survey())
-  if (!voice) return 'no K3s server answers'
-  const node = voice[1].nodes.find(n => n.name === host.name)
+  const [healthyServer] = healthyIn(await survey())
+  if (!healthyServer) return 'no K3s server answers'
+  const node = healthyServer[1].nodes.find(n => n.name === host.name)
   if (!node) return `there is no node ${host.name}`
   if (!node.ready) return `${host.name} is not Ready`
-  for (const server of hosts(voice[0])) return beats(host, server)
-  return `${voice[0]} is no host`
+  for (const server of hosts(healthyServer[0])) return beats(host, server)
+  return `${healthyServer[0]} is no host`
 }
 
 const started = (unit: string): string =>
@@ -31,14 +31,16 @@ const started = (unit: string): string =>
 /** Its unit is active, and its kubelet has renewed its lease since the unit started: what is Ready is not what was before. */
 export async function beats(host: Host, server: Host): Promise<true | string> {
   const unit = k3sUnitOf(host)
-  const { stdout } = await on(host, () => peek`sh -c ${started(unit)}`)
+  const { stdout } = await on(host, () => probe({ estimate: false })`sh -c ${started(unit)}`)
   const start = parseStart(stdout)
   if (start.active !== 'active') return `${unit}.service on ${host.name} is ${start.active}`
   if (start.ago > STALE_SECONDS) return true
   const lease = await on(
     server,
     () =>
-      peek`timeout 10 k3s kubectl -n kube-node-lease get lease ${host.name} -o ${'jsonpath={.spec.renewTime}'}`,
+      probe({
+        estimate: false,
+      })`timeout 10 k3s kubectl -n kube-node-lease get lease ${host.name} -o ${'jsonpath={.spec.renewTime}'}`,
   )
   const renewed = Date.parse(lease.stdout.trim()) / 1000
   return renewed > start.at || `the kubelet of ${host.name} has not reported since it started`

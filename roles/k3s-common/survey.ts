@@ -1,4 +1,4 @@
-import { hosts, peek, on, TaskError, type Host } from '../../lib/index.ts'
+import { hosts, probe, on, TaskError, type Host } from '../../lib/index.ts'
 import { parseState, STATE_SCRIPT, STATE_WHEN_NEW, type ServerState } from './state.ts'
 
 export const SERVERS = 'k3s_servers'
@@ -21,7 +21,8 @@ const stateOf = (server: Host): Promise<ServerState | string> =>
 
 /** The state of the server that this runs for. Throws TaskError when its answer makes no sense. */
 export async function stateHere(): Promise<ServerState> {
-  const { stdout, stderr, exitCode } = await peek({
+  const { stdout, stderr, exitCode } = await probe({
+    estimate: false,
     whenNew: STATE_WHEN_NEW,
   })`sh -c ${STATE_SCRIPT}`
   if (exitCode !== 0) throw new TaskError(`the state of K3s cannot be asked: ${stderr.trim()}`)

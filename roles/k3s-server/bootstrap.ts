@@ -88,24 +88,26 @@ function twoClusters(voices: readonly (readonly [string, ServerState])[]): strin
   return undefined
 }
 
-/** There is a cluster that can be asked through `voice`. */
+/** There is a cluster that can be asked through `healthyServer`. */
 function besideCluster(
   s: Situation,
   own: ServerState,
-  [name, voice]: readonly [string, ServerState],
+  [name, healthyServer]: readonly [string, ServerState],
 ): Step {
   const address = addressOfSelf(s)
-  const member = voice.members.find(m => m.address === address)
+  const member = healthyServer.members.find(m => m.address === address)
   if (own.data && member) return { kind: 'run', via: seedOf(s, own), wake: [] }
   if (own.healthy && !member)
     return stop(
       `${s.self} serves, but is no member of the cluster that ${name} serves`,
       'find out which of them is the one to keep: etcdctl member list on both',
     )
-  const other = own.data ? undefined : namesake(voice.nodes, s.self, address)
+  const other = own.data ? undefined : namesake(healthyServer.nodes, s.self, address)
   if (other !== undefined) return stop(other, NAMESAKE_HINT)
-  const node = voice.nodes.some(n => n.name === s.self)
-  const joining = voice.members.filter(m => m.address !== address && (m.learner || !m.started))
+  const node = healthyServer.nodes.some(n => n.name === s.self)
+  const joining = healthyServer.members.filter(
+    m => m.address !== address && (m.learner || !m.started),
+  )
   const wait = joining.length === 0 ? {} : { waitsFor: stillJoining(s, joining) }
   const via = viaOf(s, name)
   if (!own.data && !member && !node) return { kind: 'join', via, ...wait }

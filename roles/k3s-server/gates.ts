@@ -1,4 +1,4 @@
-import { hosts, on, peek, TaskError, type Check, type Host } from '../../lib/index.ts'
+import { hosts, on, probe, TaskError, type Check, type Host } from '../../lib/index.ts'
 import { adviceOn } from '../k3s-common/advice.ts'
 import { crashWatch, type ServerState } from '../k3s-common/state.ts'
 import { SERVERS, stateHere } from '../k3s-common/survey.ts'
@@ -24,7 +24,9 @@ export const staysUp = (seconds: number): Check => {
   return async () => {
     const now = await serving()
     if (now !== true) return now
-    const [since, uptime] = (await peek`sh -c ${UPTIME}`).stdout.split('\n').map(Number)
+    const [since, uptime] = (await probe({ estimate: false })`sh -c ${UPTIME}`).stdout
+      .split('\n')
+      .map(Number)
     const up = Math.floor((uptime ?? NaN) - (since ?? NaN) / 1e6)
     return up >= seconds || `it has been up for ${up} s of ${seconds}`
   }
@@ -60,9 +62,10 @@ export function notReady(state: ServerState, name: string, version: string): str
 export async function clocksAgree(): Promise<true | string> {
   const clocks = await Promise.all(
     hosts(SERVERS).map(async h => {
-      const text = await on(h, async () => (await peek({ whenNew: '' })`date +%s`).stdout).catch(
-        () => '',
-      )
+      const text = await on(
+        h,
+        async () => (await probe({ estimate: false, whenNew: '' })`date +%s`).stdout,
+      ).catch(() => '')
       return { name: h.name, seconds: /^\d+$/.test(text.trim()) ? Number(text) : undefined }
     }),
   )

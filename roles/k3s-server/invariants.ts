@@ -32,11 +32,11 @@ export function quorumAtRisk(
   found: Survey,
   batch: readonly string[],
 ): string | undefined {
-  const [voice] = healthyIn(found)
-  if (!voice) return undefined
+  const [healthyServer] = healthyIn(found)
+  if (!healthyServer) return undefined
   const nameOf = (address: string): string =>
     servers.find(s => s.address === address)?.name ?? address
-  const members = voice[1].members.map(m => ({ ...m, server: nameOf(m.address) }))
+  const members = healthyServer[1].members.map(m => ({ ...m, server: nameOf(m.address) }))
   const voters = members.filter(m => m.started && !m.learner)
   const isHealthy = (server: string): boolean => healthyIn(found).some(([name]) => name === server)
   const healthy = voters.filter(m => isHealthy(m.server))
@@ -62,16 +62,16 @@ export function quorumBroken(
   batch: readonly string[],
 ): string | undefined {
   const voices = healthyIn(found)
-  const [voice] = voices
-  if (!voice)
+  const [healthyServer] = voices
+  if (!healthyServer)
     return `no server is healthy: ${servers.map(s => `${s.name}: ${ailment(found, s.name)}`).join('; ')}`
   for (const { name, address } of servers.filter(s => batch.includes(s.name))) {
-    const member = voice[1].members.find(m => m.address === address)
+    const member = healthyServer[1].members.find(m => m.address === address)
     if (!member) return `${name} is no member of etcd`
     if (!member.started || member.learner) return `${name} does not vote yet`
     if (!voices.some(([n]) => n === name)) return `${name}: ${ailment(found, name)}`
   }
-  const joining = voice[1].members.filter(m => m.learner)
+  const joining = healthyServer[1].members.filter(m => m.learner)
   return joining.length > 0
     ? `${joining.map(m => m.name).join(', ')} is still a learner`
     : undefined
@@ -102,9 +102,9 @@ export const nodesReady: Invariant = {
 }
 
 export function nodesAtRisk(found: Survey, batch: readonly string[]): string | undefined {
-  const [voice] = healthyIn(found)
-  if (!voice) return undefined
-  const { nodes } = voice[1]
+  const [healthyServer] = healthyIn(found)
+  if (!healthyServer) return undefined
+  const { nodes } = healthyServer[1]
   const sick = nodes.filter(n => !n.ready && !batch.includes(n.name)).map(n => n.name)
   const touched = nodes.filter(n => n.ready && batch.includes(n.name)).map(n => n.name)
   if (sick.length === 0 || touched.length === 0) return undefined

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { hosts, peek, on, type Host } from '../../lib/index.ts'
+import { hosts, probe, on, type Host } from '../../lib/index.ts'
 import { kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
 import { DATA_DIR } from '../k3s-common/platform.ts'
 import { AGENTS } from '../k3s-common/survey.ts'
@@ -25,7 +25,12 @@ const hasBeenNode = (agent: Host): Promise<boolean> =>
   on(
     agent,
     async () =>
-      (await peek({ whenNew: { code: 1 } })`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`).ok,
+      (
+        await probe({
+          estimate: false,
+          whenNew: { code: 1 },
+        })`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`
+      ).ok,
   ).catch((error: unknown) => {
     if (error instanceof Error && error.name === 'AbortError') throw error
     return false

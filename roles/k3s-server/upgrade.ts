@@ -3,15 +3,15 @@ import { parseVersion, refusedStep } from '../k3s-common/version.ts'
 
 /** Why this server must not be given that version, from what the nodes run; undefined: it may. */
 export function refusedVersion(self: string, found: Survey, wanted: string): string | undefined {
-  const [voice] = healthyIn(found)
-  if (!voice) return undefined
-  const own = voice[1].nodes.find(n => n.name === self)
+  const [healthyServer] = healthyIn(found)
+  if (!healthyServer) return undefined
+  const own = healthyServer[1].nodes.find(n => n.name === self)
   if (own) {
     const refused = refusedStep(own.version, wanted)
     return refused && `${self}: ${refused}`
   }
   for (const name of found.keys()) {
-    const other = voice[1].nodes.find(n => n.name === name)
+    const other = healthyServer[1].nodes.find(n => n.name === name)
     const [a, b] = [parseVersion(other?.version ?? ''), parseVersion(wanted)]
     if (other && a && b && Math.abs(a.minor - b.minor) > 1)
       return `${self} would join with ${wanted}, but ${name} runs ${other.version}: API servers may be one minor version apart`

@@ -3,7 +3,7 @@ import {
   hosts,
   inventory,
   localFile,
-  peek,
+  probe,
   readSecret,
   role,
   Secret,
@@ -52,8 +52,9 @@ const apiAddress = (host: Host): string =>
 
 /** Asked from the server, so through the balancers; its certificate must hold that name. 401: the API serves, and wants to know who asks. */
 async function answers(server: string): Promise<true | string> {
-  const { stdout, stderr } =
-    await peek`curl -sS -m 5 -o /dev/null -w ${'%{http_code}'} --cacert ${`${DATA_DIR}/server/tls/server-ca.crt`} ${`${server}/readyz`}`
+  const { stdout, stderr } = await probe({
+    estimate: false,
+  })`curl -sS -m 5 -o /dev/null -w ${'%{http_code}'} --cacert ${`${DATA_DIR}/server/tls/server-ca.crt`} ${`${server}/readyz`}`
   if (/^(200|401)$/.test(stdout)) return true
   return stderr.trim() || `${server}/readyz answers ${stdout}`
 }

@@ -2,7 +2,7 @@ import { dirname } from 'node:path/posix'
 import {
   ask,
   begun,
-  peek,
+  probe,
   quote,
   reboot,
   resource,
@@ -29,7 +29,7 @@ export default role({
   async tasks({ vars, host }) {
     const unit = k3sUnitOf(host)
     const stamp = stampOf(begun())
-    const there = async (path: string) => (await peek`test -e ${path}`).ok
+    const there = async (path: string) => (await probe({ estimate: false })`test -e ${path}`).ok
     const had =
       (await there(asideOf(stamp))) || ((await there(KUBELET)) && !(await there(seenOf(stamp))))
     await fresh({ unit, wipe: vars.node_replace_wipe, stamp })

@@ -3,7 +3,7 @@ import {
   hosts,
   inventory,
   on,
-  peek,
+  probe,
   reboot,
   rebootDue,
   role,
@@ -37,7 +37,7 @@ export const isNode = ({ groups }: Host): boolean =>
 
 /** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
 export async function hasStarted(): Promise<true | string> {
-  const state = (await peek`systemctl is-system-running`).stdout.trim()
+  const state = (await probe({ estimate: false })`systemctl is-system-running`).stdout.trim()
   return state === 'running' || state === 'degraded' ? true : `the system is ${state}`
 }
 
@@ -45,7 +45,10 @@ export async function hasStarted(): Promise<true | string> {
 async function noBackupRuns(): Promise<true | string> {
   if (!inventory().groups.has('databases')) return true
   for (const db of hosts('databases')) {
-    const state = await on(db, () => peek`systemctl is-active fmc-postgresql-backup.service`)
+    const state = await on(
+      db,
+      () => probe({ estimate: false })`systemctl is-active fmc-postgresql-backup.service`,
+    )
     if (/^(active|activating)$/.test(state.stdout.trim())) return `${db.name} is writing its backup`
   }
   return true

@@ -2,7 +2,7 @@ import {
   gate,
   hosts,
   on,
-  peek,
+  probe,
   role,
   service,
   TaskError,
@@ -46,11 +46,11 @@ async function leaveCluster(host: Host, there: boolean, seconds: number): Promis
   const stopped = async (): Promise<void> => {
     if (there && host.vmOn === undefined) await service(unit, { state: 'stopped', enabled: false })
   }
-  const [voice] = healthyIn(await survey()).filter(([name]) => name !== host.name)
-  const server = hosts(SERVERS).find(h => h.name === voice?.[0])
+  const [healthyServer] = healthyIn(await survey()).filter(([name]) => name !== host.name)
+  const server = hosts(SERVERS).find(h => h.name === healthyServer?.[0])
   // The gate has said so.
-  if (!voice || !server) return
-  const [name, { nodes, members }] = voice
+  if (!healthyServer || !server) return
+  const [name, { nodes, members }] = healthyServer
   const node = nodes.some(n => n.name === host.name)
   const member = members.find(m => m.address === addressOf(host))
   if (node && there) await on(server, () => drain({ node: host.name, seconds }))
@@ -68,7 +68,7 @@ async function leaveCluster(host: Host, there: boolean, seconds: number): Promis
 
 /** Does the host itself answer? One that is dead can be removed, too. */
 const answers = (): Promise<boolean> =>
-  peek`true`.then(
+  probe({ estimate: false })`true`.then(
     () => true,
     (error: unknown) => {
       if (error instanceof Error && error.name === 'UnreachableError') return false

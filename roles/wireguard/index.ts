@@ -8,7 +8,7 @@ import {
   nonsense,
   on,
   packages,
-  peek,
+  probe,
   role,
   secret,
   service,
@@ -107,7 +107,7 @@ function tunnelHere({ vars, host }: Context): Tunnel {
 async function look(
   script: string,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const { exitCode, stdout, stderr } = await peek`sh -c ${script}`
+  const { exitCode, stdout, stderr } = await probe({ estimate: false })`sh -c ${script}`
   return { code: exitCode, stdout, stderr }
 }
 

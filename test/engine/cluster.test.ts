@@ -7,7 +7,6 @@ import {
   hosts as matching,
   localFile,
   on,
-  peek,
   probe,
   readSecret,
   Secret,
@@ -15,7 +14,7 @@ import {
 } from '../../lib/index.ts'
 import { Hosts, one, tasks } from './hosts.ts'
 
-void t.test('peek does not make the plan an estimate, a probe does', async t => {
+void t.test('a probe with estimate: false does not make the plan an estimate', async t => {
   const hosts = new Hosts(t)
   const asks = (ask: () => Promise<unknown>) =>
     tasks(async () => {
@@ -27,7 +26,7 @@ void t.test('peek does not make the plan an estimate, a probe does', async t => 
     (await hosts.run([one(asks(ask), { hosts: 'a' })], { dryRun: true })).tasks.map(
       e => e.estimate ?? false,
     )
-  t.strictSame(await estimates(async () => peek`cat /srv/x`), [false, false])
+  t.strictSame(await estimates(async () => probe({ estimate: false })`cat /srv/x`), [false, false])
   t.strictSame(await estimates(async () => probe`cat /srv/x`), [false, true])
 })
 
@@ -38,7 +37,11 @@ void t.test(
     const seen: string[] = []
     const ask = async (host: string): Promise<void> => {
       for (const a of matching('a'))
-        await on(a, async () => void seen.push(`${host} ${(await peek`cat /srv/count`).stdout}`))
+        await on(
+          a,
+          async () =>
+            void seen.push(`${host} ${(await probe({ estimate: false })`cat /srv/count`).stdout}`),
+        )
     }
     hosts.write('a', 'srv/count', '0')
     const r = tasks(async host => {

@@ -7,7 +7,6 @@ import {
   hosts as matching,
   on,
   packages,
-  peek,
   probe,
   role,
   service,
@@ -172,10 +171,13 @@ void t.test('what is not there yet can be asked, and answers as new', async t =>
   const looks = tasks(async () => {
     for (const other of matching('b,c'))
       await on(other, async () => {
-        const { stdout } = await peek({ whenNew: 'nothing\n' })`cat /srv/state`
+        const { stdout } = await probe({ estimate: false, whenNew: 'nothing\n' })`cat /srv/state`
         asked.push(`${other.name} ${stdout.trim()}`)
       })
-    await gate('closed', async () => (await peek({ whenNew: { code: 1 } })`test -e /srv/x`).ok)
+    await gate(
+      'closed',
+      async () => (await probe({ estimate: false, whenNew: { code: 1 } })`test -e /srv/x`).ok,
+    )
     await directory('/srv/x')
     await gate('later', () => Promise.reject(new Error('not asked')))
   })
@@ -238,9 +240,9 @@ void t.test('a hypervisor that looks at its own VM does not wait for itself', as
   const hosts = nothing(t)
   const curious = tasks(async () => {
     for (const vm of matching('b')) {
-      await on(vm, () => peek`true`).catch(() => undefined)
+      await on(vm, () => probe({ estimate: false })`true`).catch(() => undefined)
       willExist(vm)
-      await on(vm, () => peek`true`)
+      await on(vm, () => probe({ estimate: false })`true`)
     }
   })
   const ran = await hosts.run(
@@ -260,7 +262,7 @@ void t.test('a host that is gone is worked on from others, where the play says s
   const hosts = new Hosts(t)
   hosts.down.add('b')
   const farewell = tasks(async () => {
-    const there = await peek`true`.then(
+    const there = await probe({ estimate: false })`true`.then(
       () => true,
       () => false,
     )
@@ -270,13 +272,17 @@ void t.test('a host that is gone is worked on from others, where the play says s
   const play = (more: object) => [one(farewell, { hosts: 'b', ...more })]
   t.match(await hosts.run(play({})), { code: 4, changed: { length: 0 } })
   const expected = ['a file /srv/gone']
-  t.match(await hosts.run(play({ evenGone: true }), { dryRun: true }), {
+  t.match(await hosts.run(play({ allowUnreachable: true }), { dryRun: true }), {
     code: 0,
     changed: expected,
   })
-  t.match(await hosts.run(play({ evenGone: true })), { code: 0, changed: expected })
+  t.match(await hosts.run(play({ allowUnreachable: true })), { code: 0, changed: expected })
   hosts.strange.add('b')
-  t.equal((await hosts.run(play({ evenGone: true }))).code, 4, 'somebody else answers there')
+  t.equal(
+    (await hosts.run(play({ allowUnreachable: true }))).code,
+    4,
+    'somebody else answers there',
+  )
 })
 
 void t.test('a host that is there and will be made anew is planned as a new one', async t => {

@@ -25,7 +25,7 @@ export const servers = (c: Cloud): readonly string[] => c.in('k3s_servers')
 export const healthy = (c: Cloud): string[] =>
   servers(c).filter(n => c.of(n)?.server?.state.healthy)
 /** The server whose word about the cluster is taken. */
-export const voice = (c: Cloud) => c.of(healthy(c)[0] ?? '')?.server
+export const healthyServer = (c: Cloud) => c.of(healthy(c)[0] ?? '')?.server
 
 export const majority = (n: number): number => Math.floor(n / 2) + 1
 

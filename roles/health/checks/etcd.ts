@@ -1,10 +1,10 @@
 import type { Finding } from '../../../lib/index.ts'
-import { healthy, list, majority, servers, spare, voice, type Cloud } from './cloud.ts'
+import { healthy, list, majority, servers, spare, healthyServer, type Cloud } from './cloud.ts'
 
 export function etcd(c: Cloud): Finding[] {
   const all = servers(c)
   if (all.length === 0) return []
-  const members = voice(c)?.state.members
+  const members = healthyServer(c)?.state.members
   const voters = members?.filter(m => !m.learner).length ?? all.length
   const up = healthy(c)
   const down = all.filter(n => !up.includes(n))

@@ -1,8 +1,8 @@
 import type { Finding } from '../../../lib/index.ts'
-import { is, list, servers, some, voice, type Cloud } from './cloud.ts'
+import { is, list, servers, some, healthyServer, type Cloud } from './cloud.ts'
 
 export function nodes(c: Cloud): Finding[] {
-  const seen = voice(c)
+  const seen = healthyServer(c)
   if (!seen) return []
   const { nodes } = seen.state
   const wanted = [...servers(c), ...c.in('k3s_agents')]
@@ -56,7 +56,7 @@ export function nodes(c: Cloud): Finding[] {
 }
 
 export function volumes(c: Cloud): Finding[] {
-  const seen = voice(c)
+  const seen = healthyServer(c)
   if (!seen || (seen.volumes === undefined && seen.sickVolumes.length === 0)) return []
   if (seen.sickVolumes.length === 0)
     return [
@@ -81,7 +81,7 @@ export function volumes(c: Cloud): Finding[] {
 }
 
 export function pods(c: Cloud): Finding[] {
-  const seen = voice(c)
+  const seen = healthyServer(c)
   if (!seen || seen.pods === 0) return []
   if (seen.sickPods.length === 0)
     return [{ level: 'fine', text: `pods: ${seen.pods}, none waits or fails` }]

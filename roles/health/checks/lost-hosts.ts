@@ -1,5 +1,5 @@
 import type { Finding } from '../../../lib/index.ts'
-import { healthy, list, majority, servers, spare, voice, type Cloud } from './cloud.ts'
+import { healthy, list, majority, servers, spare, healthyServer, type Cloud } from './cloud.ts'
 
 /** A host that does not answer, with what hangs on it. */
 export function lostHosts(c: Cloud): Finding[] {
@@ -18,7 +18,7 @@ export function lostHosts(c: Cloud): Finding[] {
             : `etcd has ${up} of ${all} servers`,
         )
       }
-      const node = voice(c)?.state.nodes.find(n => n.name === name)
+      const node = healthyServer(c)?.state.nodes.find(n => n.name === name)
       if (node)
         details.push(
           node.ready

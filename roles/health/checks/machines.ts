@@ -1,6 +1,6 @@
 import type { Finding } from '../../../lib/index.ts'
 import type { Seen } from '../index.ts'
-import { list, some, voice, type Cloud } from './cloud.ts'
+import { list, some, healthyServer, type Cloud } from './cloud.ts'
 
 /** Units that a host must run and does not, where no check above has said so. */
 export function services(c: Cloud): Finding[] {
@@ -10,7 +10,7 @@ export function services(c: Cloud): Finding[] {
       : { 'nfs-server': 'NFS is down', coredns: 'DNS is down' }[unit]
   const told = new Set(['k3s', 'haproxy', 'keepalived'])
   const nodesDown = new Set(
-    voice(c)
+    healthyServer(c)
       ?.state.nodes.filter(n => !n.ready)
       .map(n => n.name),
   )
