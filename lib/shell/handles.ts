@@ -26,7 +26,7 @@ fmc_walk() {
   while [ -n "$fmc_rest" ]; do
     fmc_part=\${fmc_rest%%/*} fmc_rest=\${fmc_rest#*/}
     case $fmc_part in '' | .) continue ;; ..) cd -P .. || return; continue ;; esac
-    set -- $(stat -c '%d:%i %u %f' .) || return
+    set -- $(stat -c '%d:%i %u %f' .)
     fmc_at=$1 fmc_uid=$2 fmc_mode=$3
     if [ -L "./$fmc_part" ]; then
       [ "$fmc_uid$fmc_user" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that others may write: fmc does not follow it"
@@ -40,11 +40,11 @@ fmc_walk() {
     fi
     [ $((0x$fmc_mode & 01002)) != 2 ] || fmc_no "everybody may write in $PWD and could exchange $fmc_part: chmod +t $PWD"
     cd -P -- "./$fmc_part" 2>/dev/null || fmc_no "there is no directory \${PWD%/}/$fmc_part"
-    set -- $(stat -c '%d:%i %u' .. .) || return
+    set -- $(stat -c '%d:%i %u' .. .)
     [ "$1" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_part in a directory of uid $fmc_uid"
     [ "$4" = 0 ] || [ "$4" = "\${fmc_user:=$4}" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user could exchange it"
   done
-  set -- $(stat -c '%d:%i %u %g' .) || return
+  set -- $(stat -c '%d:%i %u %g' .)
   fmc_at=$1 fmc_uid=$2 fmc_gid=$3
   [ "\${fmc_user:=$2}" = "$2" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user, who owns a directory above it, could exchange it: chown $fmc_user $PWD, or move it to a directory of root's"
 }
