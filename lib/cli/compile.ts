@@ -94,6 +94,8 @@ async function compile(entry: string, bundle: string): Promise<Compiled> {
     metafile: true,
     absWorkingDir: '/',
     logLevel: 'silent',
+    // Else esbuild obeys a tsconfig.json of any directory above, also one that others may write.
+    tsconfigRaw: '{}',
     plugins: [
       {
         name: 'fmc',

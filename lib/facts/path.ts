@@ -92,7 +92,7 @@ export const content: Family<Buffer | null> = {
   bytes: { each: 355 * 1024 },
   reads: args => args,
   script: args =>
-    `fmc_show() ( fmc_beside "$1" && if [ "$fmc_uid" = 0 ]; then fmc_bytes "$1" | base64 -w0; else timeout 5 setpriv --reuid="$fmc_uid" --regid="$fmc_gid" --clear-groups base64 -w0 -- "./\${1##*/}"; fi ) 2>/dev/null
+    `fmc_show() ( fmc_beside "$1" && if [ "$fmc_uid" = 0 ]; then fmc_bytes "$1" | base64 -w0; else timeout 5 setpriv --reuid="$fmc_uid" --regid="$fmc_gid" --clear-groups base64 -w0 -- "./\${1##*/}" 9>&-; fi ) 2>/dev/null
 for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; } || [ "$(stat -c %s -- "$p")" -gt 262144 ]; then echo -; elif fmc_closed "$p"; then base64 -w0 -- "$p"; printf '\\n'; elif s=$(fmc_show "$p"); then printf '%s\\n' "$s"; else echo -; fi; done`,
   parse: ({ out }, args) =>
     linePerArgument('content', out, args, line => {

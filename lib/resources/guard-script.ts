@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { quote } from '../shell/quote.ts'
+import { dirname } from 'node:path/posix'
+import { quote, quoteAll } from '../shell/quote.ts'
+import { withAncestors } from '../shell/staging.ts'
 
 const ROOT = '/var/lib/fmc/guard'
 const UNITS = '/etc/systemd/system'
@@ -106,6 +108,11 @@ const refuseWhileUndoing = (name: string): string =>
   echo ${quote(`the guard ${name} is undoing right now what was not confirmed: run again in a moment`)} >&2; exit 75 ;;
 esac`
 
+/** The undo runs by paths, whenever it must: nobody but root may change what these lead to. */
+const refuseOpen = (file: string): string =>
+  `_d=$(find ${quoteAll(withAncestors(dirname(file)))} -maxdepth 0 ! '(' -type d -uid 0 ! -perm /022 ')' 2>/dev/null; find ${quote(file)} -maxdepth 0 -type d '(' ! -uid 0 -o -perm /022 ')' 2>/dev/null) || :
+[ -z "$_d" ] || { printf '%s\\n' ${quote(`a guard cannot put ${file} back: it and all directories above it must be root's, no links, and nobody else's to write`)} >&2; exit 73; }`
+
 /**
  * Arms the guard: copies first, then the mark, then the timer. One that an interrupted run has left armed is taken over
  * with its copies, for these are of the state that was good; its time begins anew.
@@ -118,6 +125,7 @@ export const armScript = (name: string, t: GuardTexts): string => {
     return `[ -e ${key}.path ] || { rm -rf ${key}.copy; if [ -e ${quote(f)} ] || [ -L ${quote(f)} ]; then cp -a -- ${quote(f)} ${key}.copy; find ${key}.copy -name '*.fmc-new' -prune -exec rm -rf -- {} +; fi; printf '%s\\n' ${quote(f)} >${key}.path; }`
   })
   return `( set -e; umask 077
+${t.files.map(refuseOpen).join('\n')}
 systemctl -q stop ${unit}.timer 2>/dev/null || :
 ${refuseWhileUndoing(name)}
 mkdir -p -m 0755 /var/lib/fmc; mkdir -p -m 0700 ${ROOT}

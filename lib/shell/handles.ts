@@ -10,7 +10,9 @@
  *
  * New content is made in NAME.fmc-new, a directory of root's with mode 0700 beside NAME. The owner of the parent cannot
  * look into it and cannot move it to another parent: rename(2) asks for write access to a directory that gets a new
- * parent. So `..` stays what it was, and `mv -T new ../NAME` puts NAME where it belongs or fails.
+ * parent. So `..` stays what it was, and `mv -T new ../NAME` puts NAME where it belongs or fails. A directory is made in its
+ * place, 0700 until it is complete, and never moved there: where rename(2) says EXDEV, as with project quotas whose
+ * number the owner changes meanwhile, mv(1) makes directories by path, and follows a link in their place.
  *
  * Where root's files do not become root's (NFS with root_squash or all_squash), `new` is made in /run, and a process of the
  * directory's owner puts it in its place. It can do no more than that user could, and must not get what is another's.
@@ -24,10 +26,11 @@ fmc_walk() {
   while [ -n "$fmc_rest" ]; do
     fmc_part=\${fmc_rest%%/*} fmc_rest=\${fmc_rest#*/}
     case $fmc_part in '' | .) continue ;; ..) cd -P .. || return; continue ;; esac
-    set -- $(stat -c '%d:%i %u %f' .) || return
+    set -- $(stat -c '%d:%i %u %f' .)
     fmc_at=$1 fmc_uid=$2 fmc_mode=$3
     if [ -L "./$fmc_part" ]; then
       [ "$fmc_uid$fmc_user" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that others may write: fmc does not follow it"
+      [ "$(stat -c %u -- "./$fmc_part")" = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link that is not root's: fmc does not follow it"
       fmc_hops=$((fmc_hops + 1))
       [ $fmc_hops -le 40 ] || fmc_no "\${PWD%/}/$fmc_part: too many links"
       fmc_to=$(readlink -- "./$fmc_part") || return
@@ -37,11 +40,11 @@ fmc_walk() {
     fi
     [ $((0x$fmc_mode & 01002)) != 2 ] || fmc_no "everybody may write in $PWD and could exchange $fmc_part: chmod +t $PWD"
     cd -P -- "./$fmc_part" 2>/dev/null || fmc_no "there is no directory \${PWD%/}/$fmc_part"
-    set -- $(stat -c '%d:%i %u' .. .) || return
+    set -- $(stat -c '%d:%i %u' .. .)
     [ "$1" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_part in a directory of uid $fmc_uid"
     [ "$4" = 0 ] || [ "$4" = "\${fmc_user:=$4}" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user could exchange it"
   done
-  set -- $(stat -c '%d:%i %u %g' .) || return
+  set -- $(stat -c '%d:%i %u %g' .)
   fmc_at=$1 fmc_uid=$2 fmc_gid=$3
   [ "\${fmc_user:=$2}" = "$2" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user, who owns a directory above it, could exchange it: chown $fmc_user $PWD, or move it to a directory of root's"
 }
@@ -188,6 +191,14 @@ fmc_access() {
     fmc_publish
   fi
 }
+fmc_empty() {
+  [ -d "$1" ] && ! [ -L "$1" ] || return
+  case $(stat -c '%u %a' -- "$1")/$(ls -A -- "$1") in '0 700/' | '0 2700/') ;; *) return 1 ;; esac
+}
+fmc_unmake() {
+  find . -xdev -depth -mindepth 1 -type d -empty -delete 2>/dev/null || :
+  cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :
+}
 fmc_make() {
   fmc_who=$1 fmc_bits=$2 fmc_path=$3
   shift 3
@@ -205,23 +216,38 @@ fmc_make() {
   fmc_dir=
   for fmc_part do
     [ -d "$fmc_part" ] || break
+    [ "$fmc_part" != "$fmc_path" ] || [ "$(stat -Lc %u -- "\${fmc_dir:-/}")" = 0 ] || ! fmc_empty "$fmc_part" || break
     fmc_dir=$fmc_part
   done
   fmc_walk "$fmc_dir"
   fmc_rest=\${fmc_path#"$fmc_dir"}
   if [ -n "$fmc_rest" ]; then
     fmc_rest=\${fmc_rest#/}
-    fmc_stage "\${fmc_rest%%/*}"
+    fmc_name=\${fmc_rest%%/*} fmc_private=$fmc_name fmc_own=
+    umask 077
+    if mkdir -- "./$fmc_name" 2>/dev/null || fmc_empty "./$fmc_name"; then
+      cd -P -- "./$fmc_name"
+      fmc_inside
+      [ -z "$fmc_own" ] || { cd -P ..; rmdir -- "./$fmc_name"; }
+    elif [ "$fmc_uid" != 0 ]; then
+      fmc_own=1
+    else
+      mkdir -- "./$fmc_name"
+    fi
     umask 022
     if [ -n "$fmc_own" ]; then
       fmc_owned "$(id -u -- "\${fmc_who%%:*}" 2>/dev/null || printf %s "\${fmc_who%%:*}")"
       fmc_as sh -euc 'umask 022; mkdir -p -- "$1"; chmod -- "$2" "$1"' sh "$fmc_path" "$fmc_bits"
       return
     fi
-    mkdir -p -- "new\${fmc_rest#"$fmc_name"}"
-    chown -h -- "$fmc_who" "new\${fmc_rest#"$fmc_name"}"
-    chmod -- "$fmc_bits" "new\${fmc_rest#"$fmc_name"}"
-    fmc_publish
+    trap fmc_unmake EXIT
+    fmc_inner=./\${fmc_rest#"$fmc_name"}
+    mkdir -p -- "$fmc_inner"
+    [ "$(stat -Lc %d:%i -- "\${fmc_dir:-/}")" = "$fmc_at" ] && [ "../$fmc_name" -ef . ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name"
+    chown -h -- "$fmc_who" "$fmc_inner"
+    trap - EXIT
+    chmod -- "$fmc_bits" "$fmc_inner"
+    [ "$fmc_inner" = ./ ] || chmod -- 00755 .
   else
     chown -h -- "$fmc_who" .
     chmod -- "$fmc_bits" .

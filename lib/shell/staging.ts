@@ -57,9 +57,12 @@ trap - EXIT )`
 export const access = (path: string, owner: string, mode: string, sum = ''): string =>
   `${enter(path)}\nfmc_access ${quoteAll([basename(path), owner, mode, sum])}`
 
-/** Shell text, under `set -e`: a directory with owner and mode, and missing ancestors as root:root 0755. */
+/**
+ * Shell text, under `set -e`: a directory with owner and mode, and missing ancestors as root:root 0755. Five digits: with
+ * four, chmod(1) keeps the setgid bit that a directory has from its parent.
+ */
 export const makeDirectory = (path: string, owner: string, mode: string): string =>
-  `${WALK}${CHANGE}fmc_make ${quoteAll([owner, mode, path, ...withAncestors(path).slice(1)])}`
+  `${WALK}${CHANGE}fmc_make ${quoteAll([owner, mode.padStart(5, '0'), path, ...withAncestors(path).slice(1)])}`
 
 /** Shell text, under `set -e`: removes a file or link. */
 export const remove = (path: string): string =>

@@ -30,6 +30,7 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
   if (logins.methods.length === 0) throw authError(route, logins.tried, logins.files)
   const mine = knownFor(entries, knownName(route.knownAs, route.target.port))
   const { sock, release } = await reach(route, timeoutMs, limits)
+  takesAnswers(sock)
   let refused: UnreachableError | undefined
   const ssh = new NodeSSH()
   const ready = ssh.connect({
@@ -68,6 +69,22 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     )
   }
   return client
+}
+
+/** Packets that wait for a host to read them. An honest one has a few hundred: the windows of its channels. */
+const MOST_WAITING = 10_000
+
+/**
+ * ssh2 answers whatever a host asks (global requests, channels), and keeps the answers until they are read, at 1 KB each.
+ * The connection to a host that asks for ever and does not read is ended.
+ */
+export const takesAnswers = (sock: Duplex): void => {
+  const write = sock.write.bind(sock) as (data: Uint8Array, done: () => void) => boolean
+  let waiting = 0
+  sock.write = (data: Uint8Array): boolean => {
+    if (++waiting > MOST_WAITING) sock.destroy(new Error('it does not read what it is told'))
+    return write(data, () => waiting--)
+  }
 }
 
 /** The names are ssh2's own (algorithms.ts), which its types want one by one. */

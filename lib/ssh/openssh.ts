@@ -44,7 +44,10 @@ const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[
   ...(target.identityFiles ? ['IdentitiesOnly=yes'] : []),
 ]
 
-/** Arguments of an ssh to a host, without those that go before its name: `more`. */
+/**
+ * Arguments of an ssh to a host, without those that go before its name: `more`. -x, -k: neither the display nor Kerberos
+ * tickets of this machine are lent to a host, which ClearAllForwardings leaves as they are configured.
+ */
 const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): string[] => {
   const { target } = route
   const config = target.useSshConfig === false ? 'none' : limits.sshConfig
@@ -55,7 +58,7 @@ const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): st
     ...(jump === undefined ? [] : ['-o', `ProxyCommand=${literal(jump)}`]),
     ...(target.identityFiles ?? []).flatMap(f => ['-i', f]),
     ...more,
-    ...['-T', '-p', String(target.port), '-l', target.user, '--', target.address],
+    ...['-T', '-x', '-k', '-p', String(target.port), '-l', target.user, '--', target.address],
   ]
 }
 

@@ -50,12 +50,16 @@ cat >pass
 [ -z "\${3:-}" ] || ${asUser('postgres', 'exec openssl x509 -in "$1"')} "$3" >ca.pem
 [ "$(PGPASSFILE=$d/pass ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
 
-/** How a role logs in on the host itself; a certificate of our own making is checked whole, against ca.pem. */
+/**
+ * How a role logs in on the host itself; a certificate of our own making is checked whole, against ca.pem. Whoever listens
+ * there in the server's stead, or is the server, may ask for the password itself: with channel binding required, libpq
+ * proves that it knows it (SCRAM), to the holder of the certificate's key, and never tells it.
+ */
 export const connection = (
   o: { readonly port: number; readonly host: string; readonly selfSigned: boolean },
   { user, database }: Login,
 ): string =>
-  `host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 ${o.selfSigned ? 'sslmode=verify-full sslrootcert=ca.pem' : 'sslmode=require'}`
+  `host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 channel_binding=require ${o.selfSigned ? 'sslmode=verify-full sslrootcert=ca.pem' : 'sslmode=require'}`
 
 /** Where the script below lies on the host. */
 export const SCRIPT = '/usr/local/libexec/fmc-postgresql'

@@ -76,6 +76,8 @@ const RESTLESS = [
     '/run/user',
     '/run/udev',
     '/run/utmp',
+    // Of systemd-nspawn, which shares what is in it among machines of one name: those of another lab, too.
+    '/run/host',
   ],
   ...[
     '/run/fmc.lock',

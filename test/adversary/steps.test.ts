@@ -65,19 +65,22 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   'a line': [stage(PATH), COPY, 'echo more >>new', PUBLISH],
 }
 
+const reset = (before: string): string => `${BUILD}\n${mallory(before)}`
+
 for (const [what, steps] of Object.entries(STEPS))
   void t.test(what, t => {
-    for (const [planted, before] of Object.entries(BEFORE))
+    for (const [planted, before] of Object.entries(BEFORE)) {
+      const was = sh(`${reset(before)}\n${LOOK}`).out
       for (const [act, script] of Object.entries(ACTS))
         for (let at = 1; at < steps.length; at++) {
           const title = `${planted}; after step ${at}: ${act}`
-          sh(`${BUILD}\n${mallory(before)}`)
-          const was = sh(LOOK).out
-          const done = sh([...steps.slice(0, at), mallory(script), ...steps.slice(at)].join('\n'))
+          const attacked = [...steps.slice(0, at), mallory(script), ...steps.slice(at)].join('\n')
+          const done = sh(`${reset(before)}\n${attacked}`)
           const is = sh(LOOK).out
           if (was !== is) t.equal(is, was, `${title} (exit ${done.code}: ${done.out})`)
           if (done.code === 124) t.fail(`${title}: it hangs`)
         }
+    }
     t.pass('nothing of anybody else’s was touched')
     t.end()
   })

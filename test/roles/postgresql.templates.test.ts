@@ -6,7 +6,7 @@ import { readClusters } from '../../roles/postgresql/cluster.ts'
 import { createRole, databaseDifferences, roleDifferences } from '../../roles/postgresql/objects.ts'
 import { addressRange, nfsSource } from '../../roles/postgresql/addresses.ts'
 import { matches, verifier } from '../../roles/postgresql/scram.ts'
-import { passLine } from '../../roles/postgresql/server.ts'
+import { connection, passLine } from '../../roles/postgresql/server.ts'
 import { readState } from '../../roles/postgresql/sql.ts'
 import { hbaFile, serverConf } from '../../roles/postgresql/templates.ts'
 import { vars, type RoleSpec } from '../../roles/postgresql/vars.ts'
@@ -249,5 +249,15 @@ t.test('password files', t => {
     reveal(passLine({ user: 'app', database: 'app', password: new Secret('a:b\\c') })),
     '*:*:*:app:a\\:b\\\\c\n',
   )
+  t.end()
+})
+
+t.test('whoever listens in the server’s stead is never told a password', t => {
+  const login = { user: 'app', database: 'app', password: new Secret('s3cret', 'app') }
+  for (const selfSigned of [true, false])
+    t.match(
+      connection({ port: 5432, host: 'db1', selfSigned }, login),
+      /(^| )channel_binding=require( |$)/,
+    )
   t.end()
 })

@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -64,6 +65,8 @@ const ATTACKS: Readonly<Record<string, string>> = {
   'a directory of its own in that place': `for n in *.fmc-new; do mv $n gone.$$; done; for n in name there x dir; do mkdir $n.fmc-new; chmod 700 $n.fmc-new; ln -s $V/name $n.fmc-new/new; ln -s $V/name $n.fmc-new/pin; done`,
   'a directory of root’s in that place': `for n in *.fmc-new; do mv $n gone.$$; done; for n in name there x dir; do [ ! -e deputy ] || mv deputy $n.fmc-new; done`,
   'a directory of root’s in the place of its own': `mv dir gone.$$; mv deputy dir; mv there gone.there; mv deputy.file there`,
+  'a directory of root’s in the place of what is made': `mv x gone.x; mv name gone.name; mv deputy x`,
+  'what is made under another name': `mv x moved`,
   'a FIFO everywhere': `for n in name there name.fmc-new there.fmc-new x x.fmc-new; do rm -rf $n; mv -T $n gone.$n; mkfifo $n; done`,
   'a link in the place of the directory': `mv $D $D.gone; ln -s $V $D`,
   'another directory of its own in its place': `mv $D $D.gone; mkdir $D; ln -s $V/name $D/name; ln -s $V/name $D/there`,
@@ -222,6 +225,9 @@ void t.test('what is refused, and what is said', { skip }, t => {
   const { d, root } = place
   symlinkSync(place.victims, `${d}/link`)
   symlinkSync(d, `${root}/root-link`)
+  mkdirSync(`${root}/taken`)
+  symlinkSync(place.victims, `${root}/taken/link`)
+  lchownSync(`${root}/taken/link`, USER, USER)
   mkdirSync(`${root}/everybody/dir`, { recursive: true })
   chmodSync(`${root}/everybody`, 0o777)
   const cases: [string, string, RegExp | undefined][] = [
@@ -236,6 +242,11 @@ void t.test('what is refused, and what is said', { skip }, t => {
       /deputy belongs to root, but uid \d+, who owns a directory above it, could exchange it: chown \d+ /,
     ],
     ['a directory that everybody may write', stage(`${root}/everybody/dir/name`), /chmod \+t/],
+    [
+      'a link that a user left',
+      stage(`${root}/taken/link/name`),
+      /link is a link that is not root's/,
+    ],
     ['no directory', stage(`${d}/none/name`), /there is no directory .*none/],
     [
       'a link of root’s on the way',
@@ -253,5 +264,28 @@ void t.test('what is refused, and what is said', { skip }, t => {
     [],
     'nothing is left',
   )
+  t.end()
+})
+
+// Where rename(2) says EXDEV (the owner changes the project id of an XFS directory meanwhile), mv makes directories by path.
+void t.test('directories are made in their place, whatever was left there', { skip }, t => {
+  const place = makePlace(mkdtempSync('/srv/fmc-staging-'))
+  t.teardown(() => rmSync(place.root, { recursive: true }))
+  shims(place, '', 0)
+  writeFileSync(`${place.bin}/mv`, '#!/bin/sh\nexit 99\n', { mode: 0o755 })
+  const { d } = place
+  chmodSync(d, 0o2755)
+  mkdirSync(`${d}/left`, { mode: 0o700 })
+  chmodSync(`${d}/left`, 0o2700)
+  for (const path of ['one', 'a/b/c', 'left']) {
+    const ran = play(place, '/bin/sh', makeDirectory(`${d}/${path}`, `${USER}:0`, '0750'))
+    t.equal(ran.code, 0, `${path}: ${ran.stderr}`)
+    const { mode, uid } = lstatSync(`${d}/${path}`)
+    t.strictSame([mode & 0o7777, uid], [0o750, USER], path)
+  }
+  t.strictSame([lstatSync(`${d}/a`).mode & 0o7777, lstatSync(`${d}/a`).uid], [0o755, 0])
+  const ran = play(place, '/bin/sh', makeDirectory(`${d}/none/x`, 'nosuch:root', '0750'))
+  t.not(ran.code, 0)
+  t.notOk(existsSync(`${d}/none`), 'nothing is left of what failed')
   t.end()
 })

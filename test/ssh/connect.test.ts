@@ -24,6 +24,14 @@ const works = async (target: Target, limits = LIMITS): Promise<string> => {
   return stdout
 }
 
+/** Until this process has no connection to a jump host: one is shared while it is open. */
+const jumpsClosed = (): Promise<void> => {
+  const node = process as unknown as { _getActiveHandles(): net.Socket[] }
+  return until(
+    () => !node._getActiveHandles().some(h => /^127\.0\.0\.[23]$/.test(h.remoteAddress ?? '')),
+  )
+}
+
 for (const transport of ['ssh2', 'openssh'] as const) {
   void t.test(`${transport}: whom we trust and who trusts us`, async t => {
     const dir = t.testdir()
@@ -211,12 +219,14 @@ void t.test('what the configuration asks for', async t => {
             )
           writeFileSync(sshd.knownHosts, line(1) + line(2) + line(3))
           t.equal(await works(target, limits), '/root', `${name} over ${transport}: known`)
+          await jumpsClosed()
           writeFileSync(sshd.knownHosts, line(1) + line(3))
           const unknown = await tried()
           t.match(unknown, {
             name: 'UnreachableError',
             message: /the host key of jump host 127\.0\.0\.2 .* is not (known|trusted): /,
           })
+          await jumpsClosed()
           writeFileSync(sshd.knownHosts, line(1) + line(2, other) + line(3))
           const changed = await tried()
           t.match(changed, { name: 'UnreachableError', message: /jump host 127\.0\.0\.2/ })
