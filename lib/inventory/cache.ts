@@ -1,4 +1,4 @@
-import { readParsed, writeParsed } from './parsed.ts'
+import { readParsed, writeParsed } from '../parse-cache.ts'
 import type { RawInventory, RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
 

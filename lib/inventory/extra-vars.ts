@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import { formatProblem } from './problem.ts'
-import { shownPath } from './secretive.ts'
+import { shownPath } from '../secrets/secretive.ts'
 import type { RawValue } from './raw.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { UsageError } from '../errors.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../nearest.ts'
 import { matchHosts } from './patterns.ts'
 import { platformFindings, type Platforms } from './platform.ts'
 import { problemsError, type Finding, type Path } from './problem.ts'

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../nearest.ts'
 import { formatPath, type Finding, type Path } from './problem.ts'
-import { isSecretive, withoutSecrets } from './secretive.ts'
+import { isSecretive, withoutSecrets } from '../secrets/secretive.ts'
 import { Secret } from '../secrets/secret.ts'
 
 type Issue = z.core.$ZodIssue

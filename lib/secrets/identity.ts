@@ -2,7 +2,7 @@ import { mkdir, open, readFile, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { homeDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
-import { shownPath } from '../inventory/secretive.ts'
+import { shownPath } from './secretive.ts'
 import { Secret } from './secret.ts'
 
 type Env = Readonly<Record<string, string | undefined>>

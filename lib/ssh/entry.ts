@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
-import { Heard, Search, Told } from './heard.ts'
+import { Heard, Search, Told } from './stream-search.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 import { asRoot, SudoPrompt, sudoError } from './sudo.ts'
 import type { Target } from './types.ts'

@@ -1,7 +1,7 @@
 import { UnreachableError } from '../errors.ts'
 import { redact } from '../secrets/redact.ts'
 import type { Secret } from '../secrets/secret.ts'
-import { Search, Told, type Heard } from './heard.ts'
+import { Search, Told, type Heard } from './stream-search.ts'
 import type { Target } from './types.ts'
 import { UUID, UUID_FILE } from './word.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { cacheDir, readCached, writeCached } from '../cache-dir.ts'
+import { cacheDir, readCached, writeCached } from './cache-dir.ts'
 
 /**
  * What a file's text came to when it was last parsed; undefined unless text and `form` (of the parser) are the same.

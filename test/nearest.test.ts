@@ -1,5 +1,5 @@
 import t from 'tap'
-import { distance, nearest, suggestion } from '../../lib/inventory/nearest.ts'
+import { distance, nearest, suggestion } from '../lib/nearest.ts'
 
 const DISTANCES: readonly [string, string, number][] = [
   ['', '', 0],
