@@ -1,5 +1,5 @@
 import { quote } from '../shell/quote.ts'
-import { hideWord } from '../ssh/word.ts'
+import { unsetWord } from '../ssh/word.ts'
 import { GarbledProbe, type Family } from './family.ts'
 
 /** An author's own read-only command: each in its own subshell, stdin empty. */
@@ -14,7 +14,7 @@ export const command: Family<CommandFact> = {
     args
       .map(
         c =>
-          `( ${hideWord}exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
+          `( ${unsetWord}exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
       )
       .join('\n'),
   parse({ out, err }, args, mark) {

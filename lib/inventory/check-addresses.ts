@@ -8,13 +8,13 @@ import {
   parseIpv4,
   type Block,
 } from './net.ts'
-import type { Finding, Path } from './problem.ts'
+import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { defaultDevice } from './resolve.ts'
 
 /** Networks and addresses that cannot work together. */
-export function addressFindings(raw: RawInventory): Finding[] {
-  const found: Finding[] = []
+export function addressFindings(raw: RawInventory): UnplacedProblem[] {
+  const found: UnplacedProblem[] = []
   const blocks = blocksOf(raw, found)
   overlapFindings(blocks, found)
   const owners = new Map<string, string>()
@@ -57,7 +57,7 @@ export function addressFindings(raw: RawInventory): Finding[] {
   return found
 }
 
-function blocksOf(raw: RawInventory, found: Finding[]): Map<string, Block> {
+function blocksOf(raw: RawInventory, found: UnplacedProblem[]): Map<string, Block> {
   const blocks = new Map<string, Block>()
   for (const [name, { cidr }] of Object.entries(raw.networks)) {
     const block = parseCidr(cidr)
@@ -68,7 +68,7 @@ function blocksOf(raw: RawInventory, found: Finding[]): Map<string, Block> {
   return blocks
 }
 
-function overlapFindings(blocks: ReadonlyMap<string, Block>, found: Finding[]): void {
+function overlapFindings(blocks: ReadonlyMap<string, Block>, found: UnplacedProblem[]): void {
   const all = [...blocks]
   for (const [index, [name, block]] of all.entries())
     for (const [other, before] of all.slice(0, index))
@@ -87,7 +87,7 @@ function place(
   network: string,
   blocks: ReadonlyMap<string, Block>,
   path: Path,
-  found: Finding[],
+  found: UnplacedProblem[],
 ): void {
   const value = parseIpv4(address)
   if (value === undefined) {

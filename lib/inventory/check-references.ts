@@ -1,15 +1,15 @@
 import { findCycle } from './groups.ts'
 import { suggestion } from '../nearest.ts'
-import type { Finding, Path } from './problem.ts'
+import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
 /** Names that mean nothing, mean two things, or go in circles. */
-export function referenceFindings(raw: RawInventory): Finding[] {
+export function referenceFindings(raw: RawInventory): UnplacedProblem[] {
   return [...groupFindings(raw), ...hostFindings(raw), ...networkFindings(raw)]
 }
 
-function groupFindings(raw: RawInventory): Finding[] {
-  const found: Finding[] = []
+function groupFindings(raw: RawInventory): UnplacedProblem[] {
+  const found: UnplacedProblem[] = []
   const groups = raw.groups ?? {}
   for (const [name, group] of Object.entries(groups)) {
     const path = ['groups', name]
@@ -39,10 +39,10 @@ function groupFindings(raw: RawInventory): Finding[] {
   return found
 }
 
-function hostFindings(raw: RawInventory): Finding[] {
+function hostFindings(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const path = ['hosts', name]
-    const found: Finding[] = []
+    const found: UnplacedProblem[] = []
     if (host.vm_on === name) found.push(error([...path, 'vm_on'], `${name} is a VM of itself`))
     if (host.vm_on !== undefined)
       found.push(...unknown('host', host.vm_on, raw.hosts, [...path, 'vm_on']))
@@ -65,7 +65,7 @@ function hostFindings(raw: RawInventory): Finding[] {
   })
 }
 
-function networkFindings(raw: RawInventory): Finding[] {
+function networkFindings(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.networks).flatMap(([name, network]) => {
     if (network.router === undefined) return []
     const path = ['networks', name, 'router']
@@ -88,18 +88,18 @@ function unknown(
   name: string,
   known: Readonly<Record<string, unknown>>,
   path: Path,
-): Finding[] {
+): UnplacedProblem[] {
   if (Object.hasOwn(known, name)) return []
   return [error(path, `no ${kind} is called ${name}`, suggestion(name, Object.keys(known)))]
 }
 
-const repeats = (names: readonly string[], path: Path): Finding[] =>
+const repeats = (names: readonly string[], path: Path): UnplacedProblem[] =>
   names.flatMap((name, index) =>
     names.indexOf(name) < index ? [error([...path, index], `${name} is there twice`)] : [],
   )
 
-/** A Finding that stops every command. */
-export const error = (path: Path, message: string, hint?: string, key = false): Finding => ({
+/** A UnplacedProblem that stops every command. */
+export const error = (path: Path, message: string, hint?: string, key = false): UnplacedProblem => ({
   severity: 'error',
   path,
   message,

@@ -3,12 +3,12 @@ import { error } from './check-references.ts'
 import { findCycle, groupTree } from './groups.ts'
 import { suggestion } from '../nearest.ts'
 import { matchNames } from './patterns.ts'
-import type { Finding, Path } from './problem.ts'
+import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory, RawVip } from './raw.ts'
 
 /** VIPs that keepalived could not hold or haproxy could not serve. */
-export function vipFindings(raw: RawInventory): Finding[] {
-  const found: Finding[] = []
+export function vipFindings(raw: RawInventory): UnplacedProblem[] {
+  const found: UnplacedProblem[] = []
   const vrids = new Map<string, string>()
   const match = matcher(raw, found)
   for (const [name, vip] of Object.entries(raw.vips ?? {})) {
@@ -59,7 +59,7 @@ function balancerFindings(
   name: string,
   vip: RawVip,
   balancers: ReadonlySet<string> | undefined,
-  found: Finding[],
+  found: UnplacedProblem[],
 ): void {
   if (balancers === undefined || !Object.hasOwn(raw.networks, vip.network)) return
   for (const balancer of balancers) {
@@ -93,7 +93,7 @@ function balancerFindings(
 
 function matcher(
   raw: RawInventory,
-  found: Finding[],
+  found: UnplacedProblem[],
 ): (pattern: string, path: Path) => ReadonlySet<string> | undefined {
   if (findCycle(raw.groups ?? {}) !== undefined) return () => undefined
   const scope = {

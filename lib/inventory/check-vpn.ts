@@ -1,9 +1,9 @@
 import { error } from './check-references.ts'
-import type { Finding } from './problem.ts'
+import type { UnplacedProblem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
 /** VPNs without a hub, and what can only be said of a VPN or cannot be said of one. */
-export function vpnFindings(raw: RawInventory): Finding[] {
+export function vpnFindings(raw: RawInventory): UnplacedProblem[] {
   const isVpn = (network: string): boolean => raw.networks[network]?.mode === 'wireguard'
   const networks = Object.entries(raw.networks).flatMap(([name, network]) => {
     const path = ['networks', name]
@@ -11,7 +11,7 @@ export function vpnFindings(raw: RawInventory): Finding[] {
       return (['port', 'endpoint'] as const)
         .filter(key => network[key] !== undefined)
         .map(key => error([...path, key], `${name} is no VPN`, 'only mode: wireguard has it', true))
-    const found: Finding[] = []
+    const found: UnplacedProblem[] = []
     if (network.router === undefined)
       found.push(
         error(
@@ -29,7 +29,7 @@ export function vpnFindings(raw: RawInventory): Finding[] {
     (host.nics ?? []).flatMap((nic, index) => {
       if (!isVpn(nic.network)) return []
       const path = ['hosts', name, 'nics', index]
-      const found: Finding[] = []
+      const found: UnplacedProblem[] = []
       if (nic.mac !== undefined)
         found.push(error([...path, 'mac'], 'an interface of a VPN has no MAC address'))
       if (index === 0 && host.ssh?.host === undefined)

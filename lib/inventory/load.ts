@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import { demandTrust } from '../trust.ts'
 import { readCache, writeCache } from './cache.ts'
 import { checkInventory } from './check.ts'
-import { problemsError, type Finding, type Problem } from './problem.ts'
+import { problemsError, type UnplacedProblem, type Problem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { resolveInventory } from './resolve.ts'
 import type { Source } from './source.ts'
@@ -73,7 +73,7 @@ export async function readInventory(
   const { zodFindings } = await import('./zod-findings.ts')
   const parsed = inventorySchema.safeParse(source.data)
   const issues = parsed.success ? [] : parsed.error.issues
-  const findings: Finding[] = zodFindings(inventorySchema, source.data, issues)
+  const findings: UnplacedProblem[] = zodFindings(inventorySchema, source.data, issues)
   const shaped = issues.every(issue => issue.code === 'unrecognized_keys')
   const raw = shaped ? (source.data as unknown as RawInventory) : undefined
   if (raw !== undefined) findings.push(...checkInventory(raw))

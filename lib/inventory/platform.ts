@@ -1,5 +1,5 @@
 import { TaskError } from '../errors.ts'
-import type { Finding } from './problem.ts'
+import type { UnplacedProblem } from './problem.ts'
 import type { Host, Inventory, Os } from './types.ts'
 
 /** A role's differences between operating systems: a row per family. A family without a row is not supported. */
@@ -24,9 +24,9 @@ export const platformFindings = (
     readonly hosts: readonly string[]
     readonly platforms?: Platforms<unknown> | undefined
   }[],
-): Finding[] =>
+): UnplacedProblem[] =>
   roles.flatMap(({ role, hosts, platforms }) =>
-    hosts.flatMap((name): Finding[] => {
+    hosts.flatMap((name): UnplacedProblem[] => {
       const host = inventory.hosts.get(name)
       if (!host || !platforms || host.os.family in platforms) return []
       const message = notSupported(role, platforms, host)

@@ -18,7 +18,7 @@ export interface Problem extends Position {
 export type Path = readonly (string | number)[]
 
 /** A Problem before its place in the text is known. `key`: the place is the last key itself, not its value. */
-export interface Finding {
+export interface UnplacedProblem {
   readonly severity: 'error' | 'warning'
   readonly path: Path
   readonly key?: true

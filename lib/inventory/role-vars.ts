@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { matchHosts } from './patterns.ts'
 import { platformFindings, type Platforms } from './platform.ts'
-import { problemsError, type Finding, type Path } from './problem.ts'
+import { problemsError, type UnplacedProblem, type Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import type { Host, Inventory } from './types.ts'
 import { zodFindings } from './zod-findings.ts'
@@ -53,15 +53,15 @@ export function locateVar(
 }
 
 /**
- * Variables that are missing or wrong on the hosts a role runs on; one Finding for all hosts that share it.
+ * Variables that are missing or wrong on the hosts a role runs on; one UnplacedProblem for all hosts that share it.
  * `!secret` values need not be resolved.
  */
 export function roleVarFindings(
   raw: RawInventory,
   inventory: Inventory,
   roles: readonly RoleVarsInfo[],
-): Finding[] {
-  const found = new Map<string, { finding: Finding; hosts: string[] }>()
+): UnplacedProblem[] {
+  const found = new Map<string, { finding: UnplacedProblem; hosts: string[] }>()
   for (const info of roles)
     for (const host of info.hosts)
       for (const finding of hostFindings(raw, inventory, info, host)) {
@@ -86,7 +86,7 @@ function hostFindings(
   inventory: Inventory,
   { role, vars }: RoleVarsInfo,
   name: string,
-): Finding[] {
+): UnplacedProblem[] {
   const host = inventory.hosts.get(name)
   if (host === undefined) return []
   const own = ownVars(vars, host)
@@ -112,8 +112,8 @@ export function adviceFindings(
   raw: RawInventory,
   inventory: Inventory,
   roles: readonly RoleVarsInfo[],
-): Finding[] {
-  const found = new Map<string, Finding>()
+): UnplacedProblem[] {
+  const found = new Map<string, UnplacedProblem>()
   for (const { role, hosts, vars, advise } of roles)
     for (const name of advise ? hosts : []) {
       const host = inventory.hosts.get(name)
@@ -164,7 +164,7 @@ function parse(vars: z.ZodObject, host: Host): ReturnType<z.ZodObject['safeParse
   }
 }
 
-function describe(vars: z.ZodObject, { message, hint }: Finding): string {
+function describe(vars: z.ZodObject, { message, hint }: UnplacedProblem): string {
   const name = message.split(' ')[0] ?? ''
   const { description } = (vars.shape[name] ?? {}) as { readonly description?: string | undefined }
   return `set it under vars: of these hosts or a group of theirs; ${[hint, description].filter(Boolean).join(': ')}`
@@ -188,7 +188,7 @@ function commonPlace(
 }
 
 /** Warnings for variables in the file that none of the roles declares. */
-export function unknownVarFindings(raw: RawInventory, roles: readonly RoleVarsInfo[]): Finding[] {
+export function unknownVarFindings(raw: RawInventory, roles: readonly RoleVarsInfo[]): UnplacedProblem[] {
   const known = new Set(roles.flatMap(({ vars }) => Object.keys(vars.shape)))
   const layers: [Path, object | undefined][] = [
     [['all', 'vars'], raw.all?.vars],
@@ -198,7 +198,7 @@ export function unknownVarFindings(raw: RawInventory, roles: readonly RoleVarsIn
   return layers.flatMap(([path, vars]) =>
     Object.keys(vars ?? {})
       .filter(name => !known.has(name))
-      .map((name): Finding => ({
+      .map((name): UnplacedProblem => ({
         severity: 'warning',
         path: [...path, name],
         key: true,

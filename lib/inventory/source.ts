@@ -9,7 +9,7 @@ import {
   type YAMLError,
 } from 'yaml'
 import { offsetOf, Plain, SECRET_TAG, type Report } from './plain.ts'
-import { byPlace, type Finding, type Path, type Position, type Problem } from './problem.ts'
+import { byPlace, type UnplacedProblem, type Path, type Position, type Problem } from './problem.ts'
 import type { RawValue } from './raw.ts'
 
 /** A YAML text as plain data, with a way back from data to text. */
@@ -19,7 +19,7 @@ export interface Source {
   readonly problems: readonly Problem[]
   /** Place of a value, or with `key` of the last key; of the nearest thing that exists when the path does not. */
   at(path: Path, key?: boolean): Position
-  problem(finding: Finding): Problem
+  problem(finding: UnplacedProblem): Problem
 }
 
 /** Reads YAML 1.2 text with the tag `!secret name`. Never throws for bad text: see `problems`. */

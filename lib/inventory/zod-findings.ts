@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { suggestion } from '../nearest.ts'
-import { formatPath, type Finding, type Path } from './problem.ts'
+import { formatPath, type UnplacedProblem, type Path } from './problem.ts'
 import { isSecretive, withoutSecrets } from '../secrets/secretive.ts'
 import { Secret } from '../secrets/secret.ts'
 
@@ -16,7 +16,7 @@ export function zodFindings(
   issues: readonly Issue[],
   at: Path = [],
   hidden: (path: Path) => boolean = () => false,
-): Finding[] {
+): UnplacedProblem[] {
   return issues.flatMap(issue => findings(schema, value, issue, at, hidden))
 }
 
@@ -26,7 +26,7 @@ function findings(
   issue: Issue,
   at: Path,
   hidden: (path: Path) => boolean,
-): Finding[] {
+): UnplacedProblem[] {
   const inner = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
   const path = [...at, ...inner]
   if (issue.code === 'unrecognized_keys')
