@@ -228,7 +228,7 @@ void t.test('what is refused, and what is said', { skip }, t => {
     [
       'a link of the user’s on the way',
       stage(`${d}/link/name`),
-      /link is a link in a directory that others may write/,
+      /link is a link in a directory that other users may write/,
     ],
     [
       'root’s directory in the user’s',
