@@ -173,7 +173,7 @@ const REFUSED: readonly (readonly [task: string, message: RegExp])[] = [
   ['service no-such', /there is no unit no-such/],
   ['service masked', /is masked/],
   ['filesystem /dev/no-such', /there is no block device/],
-  ['filesystem /dev/disk/by-id/virtio-data', /already carries ext4 labelled every/],
+  ['filesystem /dev/disk/by-id/virtio-data', /already contains ext4 labelled every/],
   ['sysctl net.no.such', /no parameter net\.no\.such/],
   ['timezone Europe/Nowhere', /no time zone Europe\/Nowhere/],
 ]
