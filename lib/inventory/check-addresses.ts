@@ -12,17 +12,19 @@ import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { defaultDevice } from './resolve.ts'
 
-/** Networks and addresses that cannot work together. */
-export function addressFindings(raw: RawInventory): UnplacedProblem[] {
+/** Problems of networks and addresses: malformed, outside of their network, used twice. */
+export function addressProblems(raw: RawInventory): UnplacedProblem[] {
   const found: UnplacedProblem[] = []
   const blocks = blocksOf(raw, found)
-  overlapFindings(blocks, found)
+  overlapProblems(blocks, found)
   const owners = new Map<string, string>()
   const macs = new Map<string, string>()
   const claim = (seen: Map<string, string>, value: string, owner: string, path: Path): void => {
     const before = seen.get(value)
     if (before !== undefined)
-      found.push(error(path, `${value} belongs to ${before} too`, 'every address is there once'))
+      found.push(
+        error(path, `${value} already belongs to ${before}`, 'every address must be unique'),
+      )
     else seen.set(value, owner)
   }
   for (const [name, network] of Object.entries(raw.networks)) {
@@ -68,7 +70,7 @@ function blocksOf(raw: RawInventory, found: UnplacedProblem[]): Map<string, Bloc
   return blocks
 }
 
-function overlapFindings(blocks: ReadonlyMap<string, Block>, found: UnplacedProblem[]): void {
+function overlapProblems(blocks: ReadonlyMap<string, Block>, found: UnplacedProblem[]): void {
   const all = [...blocks]
   for (const [index, [name, block]] of all.entries())
     for (const [other, before] of all.slice(0, index))
@@ -77,7 +79,7 @@ function overlapFindings(blocks: ReadonlyMap<string, Block>, found: UnplacedProb
           error(
             ['networks', name, 'cidr'],
             `${name} overlaps ${other} (${text(before)})`,
-            'every address belongs to one network',
+            'networks must not share addresses',
           ),
         )
 }
@@ -94,7 +96,7 @@ function place(
     found.push(
       error(
         path,
-        `${address} is no IPv4 address`,
+        `${address} is not an IPv4 address`,
         'four numbers from 0 to 255, such as 10.17.3.11',
       ),
     )

@@ -2,8 +2,8 @@ import type { UnplacedProblem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { megabytes } from './resolve.ts'
 
-/** Warnings where the VMs of a hypervisor together want more than it has. */
-export function capacityFindings(raw: RawInventory): UnplacedProblem[] {
+/** Warnings for hypervisors whose VMs together have more memory or vCPUs than they. */
+export function capacityProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const vms = Object.values(raw.hosts).filter(vm => vm.vm_on === name)
     const memory = vms.reduce(
@@ -26,7 +26,7 @@ export function capacityFindings(raw: RawInventory): UnplacedProblem[] {
       warn(
         'vcpu',
         `the ${vms.length} VMs of ${name} have ${vcpu} vCPUs together, ${vcpu - host.vcpu} more than its ${host.vcpu}`,
-        'they share its processors: fine for idle VMs only',
+        'the VMs share its processors, which suits only idle VMs',
       )
     return found
   })

@@ -3,22 +3,27 @@ import { suggestion } from '../nearest.ts'
 import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
-/** Names that mean nothing, mean two things, or go in circles. */
-export function referenceFindings(raw: RawInventory): UnplacedProblem[] {
-  return [...groupFindings(raw), ...hostFindings(raw), ...networkFindings(raw)]
+/** Problems of names: unknown, used twice, or in a cycle. */
+export function referenceProblems(raw: RawInventory): UnplacedProblem[] {
+  return [...groupProblems(raw), ...hostProblems(raw), ...networkProblems(raw)]
 }
 
-function groupFindings(raw: RawInventory): UnplacedProblem[] {
+function groupProblems(raw: RawInventory): UnplacedProblem[] {
   const found: UnplacedProblem[] = []
   const groups = raw.groups ?? {}
   for (const [name, group] of Object.entries(groups)) {
     const path = ['groups', name]
     if (name === 'all' || name === 'ungrouped')
       found.push(
-        error(path, `no group may be called ${name}`, 'settings of every host go to all:', true),
+        error(
+          path,
+          `a group cannot be called ${name}`,
+          'put settings of every host under all:',
+          true,
+        ),
       )
     if (Object.hasOwn(raw.hosts, name))
-      found.push(error(path, `${name} is the name of a host too`, 'rename the group', true))
+      found.push(error(path, `${name} is also the name of a host`, 'rename the group', true))
     for (const [index, host] of (group.hosts ?? []).entries())
       found.push(...unknown('host', host, raw.hosts, [...path, 'hosts', index]))
     for (const [index, child] of (group.children ?? []).entries())
@@ -32,14 +37,14 @@ function groupFindings(raw: RawInventory): UnplacedProblem[] {
       error(
         ['groups', cycle[0] ?? '', 'children'],
         `the group ${cycle[0] ?? ''} contains itself: ${cycle.join(' → ')}`,
-        'take one of them out of children',
+        'remove one of them from children',
         true,
       ),
     )
   return found
 }
 
-function hostFindings(raw: RawInventory): UnplacedProblem[] {
+function hostProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const path = ['hosts', name]
     const found: UnplacedProblem[] = []
@@ -65,7 +70,7 @@ function hostFindings(raw: RawInventory): UnplacedProblem[] {
   })
 }
 
-function networkFindings(raw: RawInventory): UnplacedProblem[] {
+function networkProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.networks).flatMap(([name, network]) => {
     if (network.router === undefined) return []
     const path = ['networks', name, 'router']
@@ -74,8 +79,8 @@ function networkFindings(raw: RawInventory): UnplacedProblem[] {
       found.push(
         error(
           path,
-          `${name} has a router and no gateway`,
-          "give the router's address as gateway",
+          `${name} has a router but no gateway`,
+          "set gateway to the router's address",
           true,
         ),
       )
@@ -95,11 +100,16 @@ function unknown(
 
 const repeats = (names: readonly string[], path: Path): UnplacedProblem[] =>
   names.flatMap((name, index) =>
-    names.indexOf(name) < index ? [error([...path, index], `${name} is there twice`)] : [],
+    names.indexOf(name) < index ? [error([...path, index], `${name} appears twice`)] : [],
   )
 
-/** A UnplacedProblem that stops every command. */
-export const error = (path: Path, message: string, hint?: string, key = false): UnplacedProblem => ({
+/** A problem that stops every command. `key`: its place is the last key, not the value. */
+export const error = (
+  path: Path,
+  message: string,
+  hint?: string,
+  key = false,
+): UnplacedProblem => ({
   severity: 'error',
   path,
   message,

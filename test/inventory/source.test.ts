@@ -5,14 +5,14 @@ import { marked } from './helpers.ts'
 
 const BROKEN: readonly [title: string, text: string, message: RegExp, hint?: RegExp][] = [
   ['a tab as indent', 'a:\n‸\tb: 1\n', /a tab indents this line/, /spaces only/],
-  ['a key twice', 'a: 1\nb: 2\n‸a: 3\n', /this name is there twice/, /rename one/],
+  ['a key twice', 'a: 1\nb: 2\n‸a: 3\n', /this name appears twice/, /rename one/],
   ['a nested key twice', 'hosts:\n  n1: {}\n  ‸n1: {}\n', /twice/],
   ['a second document', 'a: 1\n‸---\nb: 2\n', /second document/],
   ['an unknown tag', 'a: ‸!vault x\n', /unknown tag/, /only tag is !secret/],
   ['a tag of YAML itself', 'a: ‸!!binary aGk=\n', /unknown tag/, /only tag is !secret/],
   ['a bracket that stays open', 'a: [1, 2\n‸b: 3\n', /bad YAML/],
   ['a quote that stays open', 'a: "x\n‸', /bad YAML/],
-  ['an anchor twice', 'a: &x 1\nb: &x ‸2\nc: *x\n', /this anchor \(&\) is there twice/],
+  ['an anchor twice', 'a: &x 1\nb: &x ‸2\nc: *x\n', /this anchor \(&\) appears twice/],
   ['an alias of nothing', 'a: ‸*x\n', /there is no anchor \(&\) for this alias/],
   ['an alias inside of itself', 'a: &x\n  b: ‸*x\n', /alias \(\*\) contains itself/],
   ['a merge key', 'a: &x { b: 1 }\nc:\n  ‸<<: *x\n', /key << is not allowed/, /vars of a group/],

@@ -54,7 +54,7 @@ t.test('a cost that would hang the machine is refused', async t => {
   })
   const made = Buffer.from(await encrypter.encrypt(TEXT))
   await t.rejects(unseal(made, { passphrase: right }, 'f'), {
-    message: 'f is damaged, or no age file',
+    message: 'f is damaged, or not an age file',
   })
 })
 
@@ -78,14 +78,14 @@ t.test('damage is said, never decrypted to something', async t => {
       await lockKind(Buffer.from(data), 'f')
       return unseal(Buffer.from(data), { identities: [identity] }, 'f')
     }
-    await t.rejects(open(), { name: 'UsageError', message: 'f is damaged, or no age file' }, what)
+    await t.rejects(open(), { name: 'UsageError', message: 'f is damaged, or not an age file' }, what)
   }
 })
 
 t.test('what is no recipient is named, unless it is an identity', async t => {
   const { identity } = await newKey()
   await t.rejects(seal('', { recipients: ['age1nonsense'] }), {
-    message: /"age1nonsense" is no age/,
+    message: /"age1nonsense" is not an age/,
   })
   const error: unknown = await seal('', { recipients: [identity.reveal()] }).catch(
     (e: unknown) => e,

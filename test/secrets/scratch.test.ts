@@ -40,7 +40,7 @@ t.test('a disk is no memory', async t => {
   const disks = [t.testdir(), '/nowhere']
   await t.rejects(memoryDirectory({}, disks), {
     name: 'UsageError',
-    message: `no file system in memory (tmpfs) to edit on: looked at ${disks.join(', ')}`,
+    message: `no file system in memory (tmpfs) for editing; tried ${disks.join(', ')}`,
   })
 })
 
