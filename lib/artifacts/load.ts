@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Document, LineCounter, Node } from 'yaml'
 import { UsageError } from '../errors.ts'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { readParsed, writeParsed } from '../parse-cache.ts'
 import { FORMATS, type Arch, type ArtifactEntry, type ByArch, type Format } from './types.ts'
 

@@ -101,7 +101,12 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   boot,
 }
 
-/** A question about a host, made by `ask`: what is asked, never the answer. */
+/**
+ * A question about a host, made by `ask`: what is asked, never the answer.
+ *
+ * @example
+ * const question: Query<'unit'> = ask('unit', 'k3s')
+ */
 export interface Query<F extends FamilyName = FamilyName> {
   readonly family: F
   /** What it is about: see `Facts`. */

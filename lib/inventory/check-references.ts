@@ -1,5 +1,5 @@
 import { findCycle } from './groups.ts'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 

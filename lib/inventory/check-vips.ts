@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts'
 import { error } from './check-references.ts'
 import { findCycle, groupTree } from './groups.ts'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { matchNames } from './patterns.ts'
 import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory, RawVip } from './raw.ts'

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts'
 import { globMatcher, isGlob, regexMatcher } from './globs.ts'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import type { Host, Inventory } from './types.ts'
 
 /** The names that patterns are matched against. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { UsageError } from '../errors.ts'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { matchHosts } from './patterns.ts'
 import { platformProblems, type Platforms } from './platform.ts'
 import { problemsError, type UnplacedProblem, type Path } from './problem.ts'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { formatPath, type UnplacedProblem, type Path } from './problem.ts'
 import { isSecretive, withoutSecrets } from '../secrets/secretive.ts'
 import { Secret } from '../secrets/secret.ts'

@@ -16,7 +16,16 @@ import {
 import { carryOut, checkPath, expect } from './resource.ts'
 import { scope, type Fence, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
-/** What `guarded` restores, and how long it waits. */
+/**
+ * What `guarded` restores, and how long it waits.
+ *
+ * @example
+ * const options: GuardOptions = {
+ *   files: ['/etc/nftables.conf'],
+ *   undo: 'nft -f /etc/nftables.conf',
+ *   seconds: 90,
+ * }
+ */
 export interface GuardOptions {
   /** Absolute paths of files, links or directories that the body makes, changes or removes. The guard restores them. */
   readonly files?: readonly string[] | undefined

@@ -8,7 +8,12 @@ import { knownFor, knownName, loadKnownHosts, parseKnownHosts } from '../ssh/kno
 import { localFile } from './local-file.ts'
 import { scope } from './scope.ts'
 
-/** The SSH host key pair of a machine that is about to be created. */
+/**
+ * The SSH host key pair of a machine that is about to be created, made by `newHostKey`.
+ *
+ * @example
+ * const authorized = ({ public: key }: HostKey): string => `${key}\n`
+ */
 export interface HostKey {
   /** In OpenSSH's format. fmc does not store it: put it into the machine's first-boot configuration. */
   readonly private: Secret

@@ -5,7 +5,12 @@ import { Secret } from '../secrets/secret.ts'
 import { checkPath, expect, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
-/** The content of a file on the controller. null: not known until the play runs; a plan counts that as a change. */
+/**
+ * The content of a file on the controller. null: not known until the play runs; a plan counts that as a change.
+ *
+ * @example
+ * const content: LocalContent = await readSecret('/etc/rancher/k3s/k3s.yaml')
+ */
 export type LocalContent = string | Secret | null
 
 export interface LocalFileOptions extends Omit<Common, 'notify'> {

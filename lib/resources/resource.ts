@@ -4,13 +4,24 @@ import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
 import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
-/** The options that every resource has besides its own. */
+/**
+ * The options that every resource has besides its own.
+ *
+ * @example
+ * const options: Common = { notify: ['reload app', 'reload proxy'] }
+ */
 export interface Common {
   /** Names of handlers of this role. They run at the role's end if this task changes something. */
   readonly notify?: string | readonly string[] | undefined
 }
 
-/** The result of every resource. */
+/**
+ * The result of every resource.
+ *
+ * @example
+ * const { changed }: Result = await file('/etc/app.conf', { content: 'debug = false\n' })
+ * if (changed) await $`systemctl reload app`
+ */
 export interface Result {
   /** Did the task change something? In a plan: would it? */
   readonly changed: boolean

@@ -15,7 +15,12 @@ export type Left = {
 /** A fact that will change to a value that the plan cannot know. */
 export type Unknowable = 'unknown'
 
-/** One change of one task: what it does in words, how, and what the host looks like afterwards. */
+/**
+ * One change of one task: what it does in words, how, and which facts hold afterwards. The `plan` of a resource returns them.
+ *
+ * @example
+ * const change: PlannedChange = { what: 'turn swap off', script: 'swapoff -a', timeoutMs: 60_000 }
+ */
 export interface PlannedChange {
   /** In words, such as "mode 0644 → 0600". No secrets. */
   readonly what: string

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { suggestion } from '../nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { shownPath } from './secretive.ts'
 import { UsageError } from '../errors.ts'
 import { lockKind, seal, unseal, type Key, type Lock } from './age.ts'

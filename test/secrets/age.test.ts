@@ -78,7 +78,11 @@ t.test('damage is said, never decrypted to something', async t => {
       await lockKind(Buffer.from(data), 'f')
       return unseal(Buffer.from(data), { identities: [identity] }, 'f')
     }
-    await t.rejects(open(), { name: 'UsageError', message: 'f is damaged, or not an age file' }, what)
+    await t.rejects(
+      open(),
+      { name: 'UsageError', message: 'f is damaged, or not an age file' },
+      what,
+    )
   }
 })
 

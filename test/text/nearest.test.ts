@@ -1,5 +1,5 @@
 import t from 'tap'
-import { nearest, suggestion } from '../lib/nearest.ts'
+import { nearest, suggestion } from '../../lib/text/nearest.ts'
 
 /** A known name is near if at most a third of the letters differ, or one; a swap of neighbours counts once. */
 const NEAR: readonly [string, string, boolean][] = [
