@@ -113,7 +113,10 @@ export function makeDirs(dir: string): void {
   }
 }
 
-/** Writes a file of the cache in one step, readable for the user only. False: that failed (read-only, disk full …). Never throws. */
+/**
+ * Writes a file of the cache in one step, readable for the user only. False: that failed (read-only, disk full …). Never
+ * throws.
+ */
 export function writeCached(file: string, text: string): boolean {
   const candidate = `${file}.${process.pid}`
   try {

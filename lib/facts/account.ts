@@ -15,7 +15,10 @@ const id = (family: string, text = ''): number => {
   return Number(text)
 }
 
-/** Parses the lines of getent. It exits with 2 when a key is missing (getent(1)); its lines have the database's number of fields. */
+/**
+ * Parses the lines of getent. It exits with 2 when a key is missing (getent(1)); its lines have the database's number of
+ * fields.
+ */
 function entries<T>(
   family: string,
   { out, err, code }: Answer,

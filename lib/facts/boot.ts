@@ -8,7 +8,10 @@ export interface BootFact {
   readonly upSeconds: number
 }
 
-/** Reads init's start and the present time on the same clock: CLOCK_MONOTONIC (systemd's time stamps; /proc/uptime differs only by suspends). */
+/**
+ * Reads init's start and the present time on the same clock: CLOCK_MONOTONIC (systemd's time stamps; /proc/uptime differs
+ * only by suspends).
+ */
 export const boot: Family<BootFact> = {
   bytes: { each: 1024 },
   script: () =>

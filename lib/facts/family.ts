@@ -61,7 +61,10 @@ export class Refused {
   }
 }
 
-/** Shell text that runs `then` with the paths that pass `test` as "$@", and prints "absent PATH" for the others. Records end with NUL. */
+/**
+ * Shell text that runs `then` with the paths that pass `test` as "$@", and prints "absent PATH" for the others. Records end
+ * with NUL.
+ */
 export const forExisting = (test: string, args: readonly string[], then: string): string =>
   `set --; for p in ${quoteAll(args)}; do if ${test}; then set -- "$@" "$p"; else printf 'absent %s\\0' "$p"; fi; done; [ $# -eq 0 ] || ${then}`
 

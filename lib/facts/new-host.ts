@@ -179,7 +179,10 @@ function pathOf({ os, user }: NewHost, path: string): PathFact | null {
 const isKnown = ({ family, arg }: Query): boolean =>
   family === 'sysctl' ? arg.replaceAll('/', '.') in SYSCTLS : family !== 'command'
 
-/** The fact that a newly installed host would have, and whether it is known or only assumed. The query's own `whenNew` takes precedence. */
+/**
+ * The fact that a newly installed host would have, and whether it is known or only assumed. The query's own `whenNew` takes
+ * precedence.
+ */
 export function factOfNew<F extends FamilyName>(
   host: NewHost,
   query: Query<F>,

@@ -3,13 +3,9 @@ import { readInventory } from './load.ts'
 import { platformProblems } from './platform.ts'
 import { byPlace, type Problem } from './problem.ts'
 import { resolveInventory } from './resolve.ts'
-import {
-  adviceProblems,
-  roleVarProblems,
-  unknownVarProblems,
-  type RoleVarsInfo,
-} from './role-vars.ts'
+import { adviceProblems, roleVarProblems, type RoleVarsInfo } from './role-vars.ts'
 import type { Inventory } from './types.ts'
+import { unknownVarProblems } from './unknown-vars.ts'
 
 export type { Problem } from './problem.ts'
 export type { RoleVarsInfo } from './role-vars.ts'

@@ -29,7 +29,10 @@ import { scope, type Fence, type PlannedChange, type Scope, type TaskRun } from 
 export interface GuardOptions {
   /** Absolute paths of files, links or directories that the body makes, changes or removes. The guard restores them. */
   readonly files?: readonly string[] | undefined
-  /** Shell text, run as root in the guard's directory when it is armed: saves there what `undo` needs. It must not change the host. */
+  /**
+   * Shell text, run as root in the guard's directory when it is armed: saves there what `undo` needs. It must not change
+   * the host.
+   */
   readonly save?: string | undefined
   /** Shell text, run as root in the guard's directory after the files are restored: makes them take effect again. */
   readonly undo?: string | undefined
@@ -173,7 +176,7 @@ async function takeBack(here: Scope, name: string, seconds: number): Promise<voi
     const { state } = await settled(here, task, script, seconds)
     if (state.is === 'none') return { changes: [], note: 'nothing was changed' }
     if (state.code !== 0) throw new TaskError(outcomeOf(name, state))
-    await task.overNewConnection(forgetScript(name, state), SCRIPT_MS)
+    await task.onNewConnection(forgetScript(name, state), SCRIPT_MS)
     return { changes: [], note: 'the host is as it was before' }
   })
   await undo.catch(() => undefined)
@@ -190,7 +193,7 @@ async function settled(
   let trouble: string | undefined
   for (;;) {
     try {
-      const { code, stdout, stderr } = await task.overNewConnection(script, SCRIPT_MS)
+      const { code, stdout, stderr } = await task.onNewConnection(script, SCRIPT_MS)
       const state = known(stdout)
       if (state.is === 'undone') return { state, trouble }
       if (state.is === 'none' && code === 0) return { state: { is: 'none' }, trouble }

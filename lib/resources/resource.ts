@@ -61,7 +61,10 @@ export interface Definition<O, Q extends Needs> {
     now: Current<Q>,
     context: PlanContext,
   ): readonly PlannedChange[] | Promise<readonly PlannedChange[]>
-  /** A remark on the host's state for people, whether or not anything changes. One that begins with `drift` appears even in reports that show only changes. */
+  /**
+   * A remark on the host's state for people, whether or not anything changes. One that begins with `drift` appears even in
+   * reports that show only changes.
+   */
   note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
@@ -159,7 +162,10 @@ export function expect(ok: boolean, message: string): asserts ok {
   if (!ok) throw new TaskError(message)
 }
 
-/** For a function of several tasks: runs the check of its options, and reports what it throws as the failure of a task with this name. */
+/**
+ * For a function of several tasks: runs the check of its options, and reports what it throws as the failure of a task with
+ * this name.
+ */
 export async function checkTask(task: string, check: () => void): Promise<void> {
   try {
     check()

@@ -4,7 +4,10 @@ import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
 
-/** plan: reads through the forecast and writes nothing. apply: reads the host and writes. verify: plans again and must find nothing to do. */
+/**
+ * plan: reads through the forecast and writes nothing. apply: reads the host and writes. verify: plans again and must find
+ * nothing to do.
+ */
 export type Mode = 'plan' | 'apply' | 'verify'
 
 /** A fact that a change leaves behind, for the forecast. */
@@ -69,7 +72,7 @@ export interface TaskRun {
    * Run a script over a new connection (with its own TCP and SSH handshake), which is closed afterwards. If the run's
    * session is lost, it is opened again. Throws UnreachableError, TaskError.
    */
-  overNewConnection(script: string, timeoutMs: number): Promise<Facts['command']>
+  onNewConnection(script: string, timeoutMs: number): Promise<Facts['command']>
   /** Show progress of a task that takes time. */
   progress(text: string): void
 }
@@ -105,7 +108,10 @@ export interface Scope {
   markEstimate(): void
   /** Did an earlier task of this pass change (or plan to change) this host? */
   readonly dirty: boolean
-  /** Looks into the forecast (plan, verify), then into memory, then asks the host. All queries of one tick are one round trip. `fresh` skips the memory. */
+  /**
+   * Looks into the forecast (plan, verify), then into memory, then asks the host. All queries of one tick are one round
+   * trip. `fresh` skips the memory.
+   */
   read<F extends FamilyName>(
     query: Query<F>,
     options?: { readonly fresh?: boolean },

@@ -10,7 +10,10 @@ export interface ServiceOptions extends Common {
   readonly state?: 'started' | 'stopped' | undefined
   /** Does it start at boot? Default true. Units that cannot be enabled (static, generated) stay as they are. */
   readonly enabled?: boolean | undefined
-  /** Mask it, so that nothing can start it, not even a package that is installed later. The unit need not exist. Needs `state: 'stopped'`. Default false. */
+  /**
+   * Mask it, so that nothing can start it, not even a package that is installed later. The unit need not exist. Needs
+   * `state: 'stopped'`. Default false.
+   */
   readonly masked?: boolean | undefined
   /** false: do not wait until the unit has started, because a gate waits for it and reports progress. Default true. */
   readonly wait?: boolean | undefined

@@ -47,7 +47,10 @@ const defineFilesystem = resource({
   },
 })
 
-/** Shell text right before mkfs: checks again what the plan's fact said (lib/facts/storage.ts). blkid(8): exit 2 means nothing found. */
+/**
+ * Shell text right before mkfs: checks again what the plan's fact said (lib/facts/storage.ts). blkid(8): exit 2 means
+ * nothing found.
+ */
 const stillBlank = (device: string): string =>
   `found=$(blkid -p -o export -- ${quote(device)}) || [ $? = 2 ] || found=unclear
 if printf '%s\\n' "$found" | grep -qvE '^($|DEVNAME=|PART_ENTRY_[A-Z_]+=)'; then echo 'not blank any more' >&2; exit 73; fi`

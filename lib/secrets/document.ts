@@ -60,7 +60,10 @@ class Reader {
     return this.#fault((node as Node | null)?.range?.[0], what, hint)
   }
 
-  /** Keys and values of a map; throws if a key appears twice. An error names a key only if `shown` allows it: it may be a part of a secret. */
+  /**
+   * Keys and values of a map; throws if a key appears twice. An error names a key only if `shown` allows it: it may be a
+   * part of a secret.
+   */
   entries(
     map: YAMLMap,
     shown: (key: string) => boolean,

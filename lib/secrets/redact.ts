@@ -7,7 +7,10 @@ const SHORTEST = 4
 /** The same for encoded parts, which more often match by chance. */
 const SHORTEST_ENCODED = 8
 
-/** The base64 of a text inside a longer one ("user:" + password), at all three offsets: the part that its neighbours cannot change. */
+/**
+ * The base64 of a text inside a longer one ("user:" + password), at all three offsets: the part that its neighbours cannot
+ * change.
+ */
 const base64Cores = (text: string): string[] =>
   [0, 1, 2].map(shift => {
     const bytes = Buffer.from(text)

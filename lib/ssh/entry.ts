@@ -40,7 +40,10 @@ const environment = (root: boolean): string =>
   `set +vx; LC_ALL=C PATH=${PATH}${root ? ' HOME=/root' : ''}; export LC_ALL PATH HOME; ` +
   `unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS POSIXLY_CORRECT TMPDIR _fmc; umask 022; cd /`
 
-/** Prints the greeting: word, pid and process group on stdout, the word on stderr. Builtins only. The process group is the third field after the name in /proc/PID/stat (proc(5)). */
+/**
+ * Prints the greeting: word, pid and process group on stdout, the word on stderr. Builtins only. The process group is the
+ * third field after the name in /proc/PID/stat (proc(5)).
+ */
 const greeting = (tag: string): string =>
   `{ read -r _fmc </proc/$$/stat; } 2>/dev/null; set -- \${_fmc##*) }; ` +
   `printf '\\036${tag}:0:${SPELLED}:%d:%d;' "$$" "\${3:-$$}"; printf '\\036${SPELLED}:0;' >&2; set --`
@@ -59,7 +62,10 @@ export const entry = (target: Target, body: () => string): Entry => {
   return { command: target.sudo ? asRoot(word, tag) : `exec /bin/sh -c ${word}`, tag }
 }
 
-/** Starts an entry, answers sudo's prompt once, and waits for the greeting. Write nothing else to stdin before that. Rejects with UnreachableError. */
+/**
+ * Starts an entry, answers sudo's prompt once, and waits for the greeting. Write nothing else to stdin before that. Rejects
+ * with UnreachableError.
+ */
 export const start = async (
   link: Link,
   target: Target,

@@ -47,7 +47,10 @@ export const shortKeyError = (route: Route, key: Buffer): UnreachableError =>
 export const triedFile = ({ path, exposed }: IdentityFile): string =>
   exposed === undefined ? path : `${path} (not used: other users may read it, mode ${exposed})`
 
-/** The error of a refused login. It names every key and agent that was tried or skipped. `files`: the identity files, for the hint. */
+/**
+ * The error of a refused login. It names every key and agent that was tried or skipped. `files`: the identity files, for
+ * the hint.
+ */
 export const authError = (
   route: Route,
   tried: readonly string[],

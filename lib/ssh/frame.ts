@@ -1,7 +1,10 @@
 const SEPARATOR = '\x1e'
 const CODE_LENGTH = 4 // three digits and a semicolon
 
-/** The bytes that end a command's output on each stream. Scripts only spell them (`\036`), so that no process list can print them. */
+/**
+ * The bytes that end a command's output on each stream. Scripts only spell them (`\036`), so that no process list can print
+ * them.
+ */
 export interface Marks {
   readonly out: Buffer
   readonly err: Buffer
@@ -32,7 +35,10 @@ export const frame = (
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(script), Buffer.from(tail)])
 }
 
-/** Shell text that prints the input with a builtin, so that it is in no process's arguments. Input with NUL travels as base64. The result is latin1. */
+/**
+ * Shell text that prints the input with a builtin, so that it is in no process's arguments. Input with NUL travels as
+ * base64. The result is latin1.
+ */
 const feed = (token: string, input: string | Buffer): string => {
   const bytes = typeof input === 'string' ? Buffer.from(input) : input
   if (!bytes.includes(0))

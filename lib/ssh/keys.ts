@@ -5,7 +5,10 @@ export interface IdentityFile {
   readonly path: string
   /** Undefined: the file does not exist or cannot be read. */
   readonly text: string | undefined
-  /** Octal mode of the user's private key when other users may read it. Like ssh, fmc then does not use it (ssh(1), FILES; authfile.c, sshkey_perm_ok). */
+  /**
+   * Octal mode of the user's private key when other users may read it. Like ssh, fmc then does not use it (ssh(1), FILES;
+   * authfile.c, sshkey_perm_ok).
+   */
   readonly exposed: string | undefined
   /** The .pub file beside it: the only way to identify a key that is encrypted or in an agent. */
   readonly publicText: string | undefined

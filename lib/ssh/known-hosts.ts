@@ -99,7 +99,10 @@ export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {
   return known.length > 0 ? { kind: 'changed', known } : { kind: 'unknown' }
 }
 
-/** The offered algorithms, those of known key types first: otherwise a host known only by its RSA key would show another key and look changed. */
+/**
+ * The offered algorithms, those of known key types first: otherwise a host known only by its RSA key would show another key
+ * and look changed.
+ */
 export const hostKeyOrder = (
   mine: readonly KnownHost[],
   offered: readonly string[] = DEFAULTS.serverHostKey,

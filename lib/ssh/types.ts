@@ -53,7 +53,10 @@ export interface Session {
   readonly target: Target
   /** Round trips so far. */
   readonly trips: number
-  /** Random word that the remote shell has drawn. It is in no argument list there, so marks made of it cannot be forged (word.ts). */
+  /**
+   * Random word that the remote shell has drawn. It is in no argument list there, so marks made of it cannot be forged
+   * (word.ts).
+   */
   readonly word: string
   /** Process id of the remote shell. */
   readonly shellPid: number

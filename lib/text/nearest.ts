@@ -1,3 +1,5 @@
+/* Pure functions on texts that know nothing else of fmc. */
+
 /** The number of edits (insert, delete, replace, swap neighbours) that turn `a` into `b`. */
 function distance(a: string, b: string): number {
   let before: number[] = []

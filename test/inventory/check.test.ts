@@ -495,7 +495,7 @@ for (const [title, replacements, message] of WARNINGS)
     t.match(problems[0], { severity: 'warning', message, line, column })
   })
 
-void t.test('no problem where there is none', async t => {
+void t.test('a valid inventory has no problems', async t => {
   t.same(await lint(fileWith(t, SMALL)), [])
   const asRouter = small([
     'address: 192.168.0.40 }]',

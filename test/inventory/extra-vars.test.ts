@@ -52,7 +52,7 @@ const REFUSED: readonly [string, RegExp][] = [
   [`@${inDirectory('bad.yaml')}`, /bad\.yaml:2:1: error: a tab/],
   [`@${inDirectory('none.yaml')}`, /cannot read .*none\.yaml: ENOENT/],
 ]
-void t.test('refused, and the value is not printed', async t => {
+void t.test('a refused option is not printed', async t => {
   for (const [option, message] of REFUSED) {
     const error: unknown = await parseExtraVars([option]).catch((e: unknown) => e)
     t.match(error, { name: 'UsageError', message }, option)

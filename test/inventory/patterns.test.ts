@@ -162,7 +162,7 @@ const RANGES: readonly [string, readonly string[] | undefined][] = [
 ]
 for (const [text, wanted] of RANGES) t.same(expandRanges(text), wanted, `expands ${text}`)
 
-void t.test('a pattern cannot keep fmc busy', t => {
+void t.test('no pattern takes long', t => {
   const long = 'a'.repeat(63)
   const many = {
     hosts: new Map([long, `${long.slice(1)}b`, 'x-1'].map(name => [name, {}])),

@@ -13,7 +13,7 @@ const TEXT = small(
 
 const namesIn = (inventory: Inventory): string[] => secretRefs(inventory).map(ref => ref.name)
 
-void t.test('names and places of what is needed', async t => {
+void t.test('names and places of the references', async t => {
   const inventory = await loadInventory(fileWith(t, TEXT))
   t.same(namesIn(inventory), ['cluster_token', 'db_app'])
   t.same(
@@ -22,7 +22,7 @@ void t.test('names and places of what is needed', async t => {
   )
 })
 
-void t.test('resolving', async t => {
+void t.test('references become secrets', async t => {
   const inventory = await loadInventory(fileWith(t, TEXT))
   const asked: string[] = []
   const resolved = resolveSecrets(inventory, ref => {
@@ -44,7 +44,7 @@ void t.test('resolving', async t => {
   t.notMatch(JSON.stringify(resolved.hosts.get('db1')) + inspect(resolved, { depth: 9 }), /text of/)
 })
 
-void t.test('only the hosts that are asked for', async t => {
+void t.test('resolves only the given hosts', async t => {
   const inventory = await loadInventory(fileWith(t, TEXT))
   const asked: string[] = []
   resolveSecrets(

@@ -33,7 +33,7 @@ for (const [title, text, message, hint] of BROKEN)
     t.end()
   })
 
-void t.test('all problems are there, in order', t => {
+void t.test('reports all problems in order', t => {
   const { problems } = parseSource('a: !x 1\na: 2\nb: !secret\n<<: 1\n', 'x.yaml')
   t.same(
     problems.map(problem => problem.line),
@@ -42,7 +42,7 @@ void t.test('all problems are there, in order', t => {
   t.end()
 })
 
-void t.test('aliases are values of their own; few can not become very many', t => {
+void t.test('aliases are copies; a few cannot become very many values', t => {
   const fine = parseSource('a: &x { b: [1] }\nc: *x\n', 'x.yaml')
   t.same(fine.data, { a: { b: [1] }, c: { b: [1] } })
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
@@ -62,7 +62,7 @@ void t.test('very deep nesting is an error, not a crash', t => {
   t.end()
 })
 
-void t.test('secrets are references, and print as such', t => {
+void t.test('secrets are references and print as ‹secret›', t => {
   const { data } = parseSource('a:\n  - !secret db_password\n', 'x.yaml')
   const ref = (data as { a: SecretRef[] }).a[0]!
   t.ok(ref instanceof SecretRef)
@@ -82,7 +82,7 @@ void t.test('YAML 1.2: yes is text, numbers and keys are plain', t => {
   t.end()
 })
 
-void t.test('a path that is not there is at the nearest thing that is', t => {
+void t.test('a missing path has the place of its longest existing part', t => {
   const source = parseSource('a:\n  b: [1, 2]\n  c: &x { d: 1 }\n  e: *x\n', 'x.yaml')
   const places: [readonly (string | number)[], boolean, string][] = [
     [[], false, '1:1'],

@@ -11,7 +11,7 @@ const parse = (text: string) => parseContents(text, 'f')
 const secretsOf = async (lines: string) =>
   Object.fromEntries((await parse(`secrets:\n${lines}`)).secrets)
 
-t.test('every value is text as it was typed', async t => {
+t.test('every value is the text as typed', async t => {
   t.same(await secretsOf('  a: 0123\n  b: yes\n  c: "x # y"\n  d: 1e3\n  e: null\n'), {
     a: '0123',
     b: 'yes',
@@ -72,7 +72,7 @@ const WRONG: readonly [text: string, message: RegExp][] = [
   ['secrets: {}\n---\na: hush\n', /^f:\d+:\d+: is not valid YAML \(MULTIPLE_DOCS\)$/],
 ]
 
-t.test('an error says where, and never what', async t => {
+t.test('an error has the place and never the text', async t => {
   for (const [text, message] of WRONG) {
     const error: unknown = await parse(text).catch((e: unknown) => e)
     t.match(error, { name: 'UsageError', message }, text)
@@ -103,7 +103,7 @@ const VALUES = [
   'x'.repeat(5000),
 ]
 
-t.test('a value that is set comes back as it was', async t => {
+t.test('a stored value comes back unchanged', async t => {
   for (const value of VALUES) {
     const text = await withSecret(emptyDocument(['age1a']), 'f', 'name', value)
     t.equal((await parse(text)).secrets.get('name'), value)
@@ -112,7 +112,7 @@ t.test('a value that is set comes back as it was', async t => {
   }
 })
 
-t.test('setting and rekeying leave order and comments', async t => {
+t.test('set and rekey keep order and comments', async t => {
   const before = '# mine\nrecipients:\n  - age1a\nsecrets:\n  b: "1" # why\n\n  # about a\n  a: x\n'
   const after = await withSecret(before, 'f', 'b', '2')
   t.match(after, /# mine[\s\S]*b: "2"[\s\S]*# about a\n {2}a: x\n/)

@@ -114,7 +114,7 @@ t.test('a passphrase, asked for or from a file', async t => {
   await t.rejects(passphrase('?', from('pass')), { message: /can be read by other users/ })
 })
 
-t.test('a name that is not there', async t => {
+t.test('an unknown name', async t => {
   const { file, me } = await fixture(t)
   const secrets = await openSecrets(file, { identity: me.path })
   t.equal(secretNamed(secrets, 'db_password', file).reveal(), 'hunter22')
@@ -125,7 +125,7 @@ t.test('a name that is not there', async t => {
   })
 })
 
-t.test('what cannot be saved is not', async t => {
+t.test('an invalid text is not saved', async t => {
   const { dir, file, me, other } = await fixture(t)
   const before = readFileSync(file)
   const store = await openStore(file, { identity: me.path })
@@ -145,7 +145,7 @@ t.test('what cannot be saved is not', async t => {
   t.equal((await openSecrets(file, { identity: other.path })).size, 0)
 })
 
-t.test('of two who change it at once, neither loses anything', async t => {
+t.test('two simultaneous changes: neither is lost', async t => {
   const { file, me } = await fixture(t)
   const options = { identity: me.path }
   const [one, two] = [await openStore(file, options), await openStore(file, options)]
@@ -159,7 +159,7 @@ t.test('of two who change it at once, neither loses anything', async t => {
   t.equal(await value(`${file}.conflict`), 'by two')
 })
 
-t.test('a file is replaced as a whole', async t => {
+t.test('a file is replaced in one step', async t => {
   const dir = t.testdir({ real: 'old', folder: { x: '' } })
   chmodSync(join(dir, 'real'), 0o640)
   symlinkSync('real', join(dir, 'link'))
