@@ -15,12 +15,12 @@ import { tmpdir, userInfo } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { demandTrust, isOwn } from './trust.ts'
 
-/** Larger ones are not believed: what fmc remembers is small. */
+/** Larger files are ignored: fmc caches only small ones. */
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**
- * The user's home directory: $HOME if it is an absolute path, else what the system's users say; undefined: neither. An empty
- * HOME must not become the current directory.
+ * The user's home directory: $HOME if it is an absolute path (an empty one must not mean the current directory), else the one in
+ * passwd; undefined: neither.
  */
 export function homeDir(env: NodeJS.ProcessEnv = process.env): string | undefined {
   if (isAbsolute(env['HOME'] ?? '')) return env['HOME']
@@ -33,9 +33,9 @@ export function homeDir(env: NodeJS.ProcessEnv = process.env): string | undefine
 }
 
 /**
- * A directory of the user's by the XDG Base Directory Specification: the variable if it is an absolute path ("All paths set
- * in these environment variables must be absolute. … consider the path invalid and ignore it"), else `usual` in the home
- * directory; undefined: there is none.
+ * A user directory of the XDG Base Directory Specification: the variable if it is an absolute path ("All paths set in these
+ * environment variables must be absolute. … consider the path invalid and ignore it"), else `usual` in the home directory;
+ * undefined: there is no home directory.
  */
 export function userDir(variable: string, usual: string, env = process.env): string | undefined {
   if (isAbsolute(env[variable] ?? '')) return env[variable]
@@ -54,8 +54,8 @@ const isDirectory = (path: string): boolean => {
 }
 
 /**
- * Throws UsageError when somebody else owns or may write a directory of the cache. What is no directory (/dev/null) holds
- * nothing: only who could put one there matters.
+ * Throws UsageError when another user owns or may write the cache. If `dir` is not a directory (/dev/null), only the
+ * directories above it matter: who could put one there.
  */
 export function demandOwnCache(dir: string): void {
   let at = dir
@@ -64,9 +64,9 @@ export function demandOwnCache(dir: string): void {
 }
 
 /**
- * What fmc keeps between runs on the controller: $FMC_CACHE, else fmc below the user's cache directory, else below the
- * system's temporary files. It holds code and
- * questions that run as root on hosts: throws UsageError when somebody else owns or may write it.
+ * The directory for what fmc keeps between runs on the controller: $FMC_CACHE, else `fmc` in the user's cache directory, else
+ * in the system's temporary directory. Code and queries from it run as root on hosts, so it throws UsageError when another
+ * user owns or may write it.
  */
 export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
   const dir = env['FMC_CACHE']
@@ -82,8 +82,8 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * The text of a file in the cache. Undefined: there is none, it cannot be read, it is no regular file, another user wrote it
- * or may write it. Never throws: a cache that is no good is as good as none.
+ * The text of a file in the cache. Undefined: it is missing, unreadable or not a regular file, or another user owns or may
+ * write it. Never throws.
  */
 export function readCached(file: string): string | undefined {
   let fd: number | undefined
@@ -100,8 +100,8 @@ export function readCached(file: string): string | undefined {
 }
 
 /**
- * A directory for the user alone, with those above it. Throws what mkdir(2) does. Not Node's `recursive`: that never ends where
- * the parent exists and mkdir says ENOENT all the same, as in /proc.
+ * Makes a directory and its missing parents, accessible to the user only. Throws the error of mkdir(2). Node's `recursive` does
+ * not return where mkdir reports ENOENT although the parent exists, as in /proc.
  */
 export function makeDirs(dir: string): void {
   if (existsSync(dir)) return
@@ -113,7 +113,10 @@ export function makeDirs(dir: string): void {
   }
 }
 
-/** Writes a file of the cache whole, for the user alone. False: it could not be (read-only, full, no directory). Never throws. */
+/**
+ * Writes a file of the cache in one step, readable for the user only. False: that failed (read-only, disk full …). Never
+ * throws.
+ */
 export function writeCached(file: string, text: string): boolean {
   const candidate = `${file}.${process.pid}`
   try {
@@ -125,7 +128,7 @@ export function writeCached(file: string, text: string): boolean {
     try {
       rmSync(candidate, { force: true })
     } catch {
-      // Nor can it be removed.
+      // It cannot be removed either.
     }
     return false
   }

@@ -1,4 +1,4 @@
-/** Exit codes of the command line (README, "Exit codes"). */
+/** The expected errors and the exit codes (README, "Exit codes"). */
 export const EXIT = {
   ok: 0,
   usage: 1,
@@ -8,10 +8,10 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
-/** An expected error: it is printed as its message alone, never with a stack. */
+/** An expected error: fmc prints only its message and hint, never a stack. */
 export class FmcError extends Error {
   override name = 'FmcError'
-  /** What the user can do about it; printed on a line of its own. */
+  /** What the user can do about it, printed on its own line. */
   readonly hint: string | undefined
   readonly exitCode: number
   constructor(
@@ -29,10 +29,10 @@ export class UsageError extends FmcError {
   override name = 'UsageError'
 }
 
-/** The host could not be reached, refused us, or stopped answering. Exit code 4. */
+/** fmc could not reach the host, was refused, or lost the connection. Exit code 4. */
 export class UnreachableError extends FmcError {
   override name = 'UnreachableError'
-  /** Nobody answered at its address: there may be no such machine (yet). */
+  /** Nothing answered at the host's address: the machine may not exist (yet). */
   readonly silent: boolean
   constructor(
     message: string,
@@ -43,10 +43,20 @@ export class UnreachableError extends FmcError {
   }
 }
 
-/** A task failed on a host. Exit code 2. `output` is what the failing command printed. */
+/**
+ * A task failed on a host (exit code 2). Roles throw it to fail with a message, best with a `hint` that says what to do. Never
+ * put secrets into it.
+ *
+ * @example
+ * const { ok, stderr } = await probe`test -e /etc/app.conf`
+ * if (!ok)
+ *   throw new TaskError('app is not configured', { hint: 'fmc role app', output: stderr })
+ */
 export class TaskError extends FmcError {
   override name = 'TaskError'
+  /** The command that failed. */
   readonly command: string | undefined
+  /** The output of that command. */
   readonly output: string | undefined
   constructor(
     message: string,

@@ -3,18 +3,18 @@ import { dirname, resolve } from 'node:path'
 import { UsageError } from './errors.ts'
 import { quote } from './shell/quote.ts'
 
-/** A path through which somebody else decides what fmc does: a file, a directory above it, or a link on the way. */
-export interface Distrust {
+/** A path through which another user could decide what fmc does: a file, a directory above it, or a link on the way. */
+interface Distrust {
   readonly path: string
-  /** "belongs to alice (uid 1000)", "can be written by others (mode 0777)". */
+  /** Such as "belongs to alice (uid 1000)" or "can be written by every user (mode 0777)". */
   readonly why: string
-  /** The owner is a stranger; else only the mode is wrong. */
+  /** The owner is not trusted; else only the mode is wrong. */
   readonly stranger: boolean
 }
 
 /**
- * Whose files fmc believes: root's, the user's own, those of the user who called sudo (as git's safe.directory does), and
- * those of the owner of / and of fmc's own code, who decide what runs here anyway.
+ * The uids whose files fmc trusts: root, the user, the user who called sudo (as git's safe.directory does), and the owners of
+ * / and of fmc's own code, who decide what runs here anyway.
  */
 function owners(): ReadonlySet<number> {
   const uid = process.geteuid?.() ?? 0
@@ -26,17 +26,12 @@ function owners(): ReadonlySet<number> {
 }
 
 /**
- * Why nobody should run or believe what lies at `path`; undefined: all is well, or nothing is there. Looked at are the file
- * itself, every directory above it, and the same of every symbolic link on the way. As OpenSSH's safe_path() has it: an owner
- * that fmc believes, and no write permission for group and others. Other than there, a sticky directory (/tmp) may be above
- * it, where nobody can move what is another's, and a file may be writable by its owner's private group (umask 002).
+ * The first reason not to trust what is at these paths; undefined: there is none, or nothing is there. It checks each file,
+ * every directory above it, and the same for every symbolic link on the way, by the rules of OpenSSH's safe_path(): a trusted
+ * owner, and no write permission for group and others. Unlike OpenSSH it accepts a sticky directory (/tmp) above, where no
+ * user can move another user's files, and a file that its owner's private group may write (umask 002).
  */
-export function distrust(path: string): Distrust | undefined {
-  return distrustOf([path])
-}
-
-/** The first that distrust() finds of several paths; what they have in common is looked at once. */
-export function distrustOf(paths: readonly string[]): Distrust | undefined {
+export function distrust(paths: readonly string[]): Distrust | undefined {
   const believed = owners()
   const seen = new Set<string>()
   const look = (at: string): Distrust | undefined => {
@@ -62,7 +57,7 @@ export function distrustOf(paths: readonly string[]): Distrust | undefined {
   return undefined
 }
 
-/** Undefined: nothing is there, or nothing that could be opened either (below a file, too long, forbidden). */
+/** Undefined: nothing is there, or nothing that could be opened (below a file, too long, forbidden). */
 const stats = (path: string): Stats | undefined => {
   try {
     return lstatSync(path, { throwIfNoEntry: false })
@@ -79,7 +74,7 @@ const realpath = (path: string): string => {
   }
 }
 
-/** May fmc believe a file or directory with this owner and mode, whatever is above it? */
+/** May fmc trust a file or directory with this owner and mode, regardless of the directories above it? */
 export const isOwn = (stat: Stats): boolean => against(stat, owners()) === undefined
 
 function against(
@@ -90,7 +85,7 @@ function against(
   if (stat.isSymbolicLink() || (stat.isDirectory() && (stat.mode & 0o1000) !== 0)) return undefined
   const mode = (stat.mode & 0o7777).toString(8).padStart(4, '0')
   if ((stat.mode & 0o002) !== 0)
-    return { why: `can be written by everybody (mode ${mode})`, stranger: false }
+    return { why: `can be written by every user (mode ${mode})`, stranger: false }
   if ((stat.mode & 0o020) !== 0 && !isPrivateGroup(stat.uid, stat.gid))
     return { why: `can be written by its group, gid ${stat.gid} (mode ${mode})`, stranger: false }
   return undefined
@@ -111,7 +106,7 @@ const nameOf = (uid: number): string => {
   return name === undefined ? `uid ${uid}` : `${name} (uid ${uid})`
 }
 
-/** passwd(5), group(5): the user's primary group, which no other user is in. What other sources than files say is not asked. */
+/** Is this the user's primary group, without other members? Reads only the files of passwd(5) and group(5), no other source. */
 function isPrivateGroup(uid: number, gid: number): boolean {
   const primary = lines('/etc/passwd').filter(entry => entry[3] === String(gid))
   const [own] = primary
@@ -124,14 +119,16 @@ function isPrivateGroup(uid: number, gid: number): boolean {
 }
 
 /**
- * Throws UsageError when somebody else could have written one of these paths: `what` they are is said, and how to mend it.
- * `home`: the directory that holds them all, such as a project's.
+ * Throws UsageError when another user could have written one of these paths, with a hint how to repair that. `what`: what they
+ * are, for the message. `home`: the directory that contains them all, such as the project.
  */
 export function demandTrust(what: string, paths: readonly string[], home: string): void {
-  const found = distrustOf(paths)
+  const found = distrust(paths)
   if (!found) return
   const me = nameOf(process.geteuid?.() ?? 0)
-  const could = `${found.stranger ? 'who' : 'and whoever writes there'} could act as ${me} through it`
+  const could = found.stranger
+    ? `who could act as ${me} through it`
+    : `and anyone who writes there could act as ${me}`
   throw new UsageError(`${what} is not used: ${found.path} ${found.why}, ${could}`, {
     hint: remedy(found, home),
   })
@@ -141,7 +138,7 @@ function remedy({ path, stranger }: Distrust, home: string): string {
   if (!stranger) return `chmod go-w ${quote(path)}`
   const inside = path === home || path.startsWith(`${home}/`)
   const uid = process.geteuid?.() ?? 0
-  // Above the project nothing is changed: it may be somebody's home.
+  // Never suggest changes above the project: it may be another user's home.
   if (!inside) return `cp -R ${quote(home)} ~/ && cd ~/${quote(home.split('/').at(-1) ?? '')}`
   return `${uid === 0 ? '' : 'sudo '}chown -R ${uid} ${quote(home)}`
 }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Document, LineCounter, Node } from 'yaml'
 import { UsageError } from '../errors.ts'
-import { suggestion } from '../inventory/nearest.ts'
-import { readParsed, writeParsed } from '../inventory/parsed.ts'
+import { suggestion } from '../text/nearest.ts'
+import { readParsed, writeParsed } from '../parse-cache.ts'
 import { FORMATS, type Arch, type ArtifactEntry, type ByArch, type Format } from './types.ts'
 
 const ARCHS: readonly Arch[] = ['amd64', 'arm64']

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { UsageError } from '../errors.ts'
-import { suggestion } from '../inventory/nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { checkSha256, checkUrl } from './load.ts'
 import type { Arch, ArtifactEntry, ArtifactOverride, ArtifactSpec } from './types.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { nearest } from '../inventory/nearest.ts'
+import { nearest } from '../text/nearest.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import { seal, type Lock } from '../secrets/age.ts'
 import {

@@ -1,5 +1,5 @@
 import { UnreachableError } from '../errors.ts'
-import { factOfNew, type NewHost } from '../facts/fresh.ts'
+import { factOfNew, type NewHost } from '../facts/new-host.ts'
 import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Host } from '../inventory/types.ts'
 import type { Session } from '../ssh/types.ts'

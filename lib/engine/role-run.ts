@@ -198,7 +198,7 @@ export class RoleRun implements Scope {
         execute: (changes, notify) =>
           this.#write(changes, this.#quiet ? '' : markScript(this.role, notify)),
         take: (script, into, limits) => this.#run.take(script, into, limits),
-        anew: (script, ms) => this.#run.anew(script, ms),
+        onNewConnection: (script, ms) => this.#run.anew(script, ms),
         progress: text => this.#o.around.working(this.host.name, this.role, id, text),
       })
       if (result.changes.length > 0) this.#pass.dirty = true

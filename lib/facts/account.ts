@@ -1,6 +1,7 @@
 import { quoteAll } from '../shell/quote.ts'
 import { GarbledProbe, wholeLines, type Answer, type Family } from './family.ts'
 
+/** An entry of passwd(5). */
 export interface UserFact {
   readonly uid: number
   readonly gid: number
@@ -8,13 +9,16 @@ export interface UserFact {
   readonly shell: string
 }
 
-/** A user's or group's number: 32 bits (credentials(7)). */
+/** Parses a user's or group's number: 32 bits (credentials(7)). */
 const id = (family: string, text = ''): number => {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff) throw new GarbledProbe(family, text)
   return Number(text)
 }
 
-/** getent exits 2 when a key is missing (getent(1)); its lines have as many colons as the database's format. */
+/**
+ * Parses the lines of getent. It exits with 2 when a key is missing (getent(1)); its lines have the database's number of
+ * fields.
+ */
 function entries<T>(
   family: string,
   { out, err, code }: Answer,
@@ -28,7 +32,7 @@ function entries<T>(
   for (const line of wholeLines(family, out)) {
     const f = line.split(':')
     if (f.length !== fields) throw new GarbledProbe(family, line)
-    if (!asked.has(f[0] ?? '')) throw new GarbledProbe(family, `nobody asked for ${line}`)
+    if (!asked.has(f[0] ?? '')) throw new GarbledProbe(family, `not asked for: ${line}`)
     found.set(f[0] ?? '', read(f))
   }
   const all = args.every(name => found.has(name))
@@ -36,7 +40,7 @@ function entries<T>(
   return args.map(name => found.get(name) ?? null)
 }
 
-/** passwd(5) entry of a user, from any NSS source. */
+/** A user's passwd(5) entry, from any NSS source; null: there is none. */
 export const user: Family<UserFact | null> = {
   bytes: { each: 16 * 1024 },
   script: args => `getent passwd -- ${quoteAll(args)}`,
@@ -49,12 +53,13 @@ export const user: Family<UserFact | null> = {
     })),
 }
 
+/** An entry of group(5). */
 export interface GroupFact {
   readonly gid: number
   readonly members: readonly string[]
 }
 
-/** group(5) entry. */
+/** A group's group(5) entry, from any NSS source; null: there is none. */
 export const group: Family<GroupFact | null> = {
   bytes: { each: 1024 * 1024 },
   script: args => `getent group -- ${quoteAll(args)}`,

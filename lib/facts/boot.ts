@@ -1,14 +1,17 @@
 import { GarbledProbe, wholeLines, type Family } from './family.ts'
 
-/** The running boot. The argument is always "". */
+/** The running boot. The query's argument is always "". */
 export interface BootFact {
-  /** Another one after every reboot. */
+  /** The kernel's boot id; every boot has another one. */
   readonly id: string
   /** Seconds since the system's init started. */
   readonly upSeconds: number
 }
 
-/** Init's start and now, on the same clock: CLOCK_MONOTONIC (systemd's own time stamps, and /proc/uptime but for a suspend). */
+/**
+ * Reads init's start and the present time on the same clock: CLOCK_MONOTONIC (systemd's time stamps; /proc/uptime differs
+ * only by suspends).
+ */
 export const boot: Family<BootFact> = {
   bytes: { each: 1024 },
   script: () =>

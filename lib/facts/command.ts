@@ -1,20 +1,22 @@
 import { quote } from '../shell/quote.ts'
-import { hideWord } from '../ssh/word.ts'
+import { unsetWord } from '../ssh/word.ts'
 import { GarbledProbe, type Family } from './family.ts'
 
-/** An author's own read-only command: each in its own subshell, stdin empty. */
+/** The answer of an author's own read-only command (`probe`). It runs in its own subshell with empty stdin. */
 export interface CommandFact {
+  /** Exit code. */
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
+
 export const command: Family<CommandFact> = {
   bytes: { each: 4 * 1024 * 1024 },
   script: (args, spelled) =>
     args
       .map(
         c =>
-          `( ${hideWord}exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
+          `( ${unsetWord}exec 9>&-; eval ${quote(c)} ) </dev/null; printf '${spelled}%d\\035' $?; printf '${spelled}' >&2`,
       )
       .join('\n'),
   parse({ out, err }, args, mark) {

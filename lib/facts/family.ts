@@ -1,6 +1,6 @@
 import { quoteAll } from '../shell/quote.ts'
 
-/** What a family's section of the probe script printed. */
+/** The output of one family's section of the probe script. */
 export interface Answer {
   readonly out: string
   readonly err: string
@@ -9,25 +9,25 @@ export interface Answer {
 }
 
 /**
- * One kind of question about a host. All questions of a family that are asked together travel as one script
- * with as few processes as possible: a process costs 0.7 ms on the host, its arguments almost nothing.
+ * One kind of query about a host. All queries of a family that are asked together run as one script with as few processes as
+ * possible: a process costs 0.7 ms on the host, its arguments almost nothing.
  */
 export interface Family<T> {
   /**
-   * Most bytes that a sound answer has on either stream, generously: for each argument, and `besides` for all. Who says
-   * more is ended (Batch.maxBytes).
+   * A generous limit for the bytes of an answer on either stream: for each argument, and `besides` for all together. A host
+   * that prints more is cut off (Batch.maxBytes).
    */
   readonly bytes: { readonly each: number; readonly besides?: number }
   /**
-   * Read-only shell text that answers all `args`. `mark` separates records where needed; `spelled` is the
-   * same mark for the format of the shell's own printf: no other process may get it as an argument (lib/ssh/word.ts).
+   * Read-only shell text that answers all `args`. `spelled` is a mark that separates records where needed, for the format of
+   * the shell's own printf: no other process may get it as an argument (lib/ssh/word.ts). `parse` gets it as `mark`.
    */
   script(args: readonly string[], spelled: string): string
-  /** Files whose bytes the script reads; `reading` (lib/shell/staging.ts) then stands ahead of it. */
+  /** The files whose bytes the script reads. The functions of `reading` (lib/shell/staging.ts) then precede the script. */
   reads?(args: readonly string[]): readonly string[]
   /**
-   * One fact per argument, in order. Strict: throws when the answer is not exactly what the script prints,
-   * so that a broken probe is an error and never "absent".
+   * One fact per argument, in order. Strict: throws GarbledProbe for anything but what the script prints, so that a broken
+   * probe is an error and never means "absent".
    */
   parse(answer: Answer, args: readonly string[], mark: string): T[]
 }
@@ -35,7 +35,7 @@ export interface Family<T> {
 const unexpected = (family: string, text: string): string =>
   `${family}: the host answered something unexpected: ${JSON.stringify(text.slice(0, 200))}`
 
-/** The host answered something that no working probe prints. */
+/** The host's answer is not what the probe prints. */
 export class GarbledProbe extends Error {
   override name = 'GarbledProbe'
   readonly #family: string
@@ -46,29 +46,32 @@ export class GarbledProbe extends Error {
     this.#text = text
   }
 
-  /** The message without what `hide` takes out: before the answer is shortened, for a part of a secret looks like none. */
+  /** The message, redacted by `hide` before the answer is shortened: a cut secret would no longer match. */
   told(hide: (text: string) => string): string {
     return unexpected(this.#family, hide(this.#text))
   }
 }
 
-/** fmc does not read a file whose directory somebody else could exchange. */
+/** Instead of a fact: fmc refuses to read a file whose directory another user could exchange. */
 export class Refused {
-  /** What stands in the way, for people. */
+  /** The reason, for people. */
   readonly why: string
   constructor(why: string) {
     this.why = why
   }
 }
 
-/** Runs `then` with the paths for which `test` holds as "$@"; says "absent PATH" for the others. Records end with NUL. */
+/**
+ * Shell text that runs `then` with the paths that pass `test` as "$@", and prints "absent PATH" for the others. Records end
+ * with NUL.
+ */
 export const forExisting = (test: string, args: readonly string[], then: string): string =>
   `set --; for p in ${quoteAll(args)}; do if ${test}; then set -- "$@" "$p"; else printf 'absent %s\\0' "$p"; fi; done; [ $# -eq 0 ] || ${then}`
 
-/** The shell's question whether `$p` is a file that can be read; a link is none. */
+/** Shell test: `$p` is a regular file and not a link. */
 export const IS_FILE = '[ -f "$p" ] && [ ! -L "$p" ]'
 
-/** Parses "HEAD /absolute/path" records of forExisting; null where absent. */
+/** Parses the records "HEAD /absolute/path" of forExisting; null for an absent path. */
 export function pathRecords<T>(
   family: string,
   { out, err, code }: Answer,
@@ -94,14 +97,14 @@ export function pathRecords<T>(
   })
 }
 
-/** The lines of an answer that must end with a line end, or be empty. */
+/** The lines of an answer, which must be empty or end with a line break. */
 export function wholeLines(family: string, out: string): string[] {
   const lines = out.split('\n')
   if (lines.pop() !== '') throw new GarbledProbe(family, out.slice(-200))
   return lines
 }
 
-/** One line of the answer per argument. */
+/** Parses an answer of exactly one line per argument. */
 export function linePerArgument<T>(
   family: string,
   out: string,

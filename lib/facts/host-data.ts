@@ -1,16 +1,24 @@
+/* Hosts' output is data: these functions check it before a role uses it. */
 import type { z } from 'zod'
 import { TaskError } from '../errors.ts'
 
-/** Characters of a JSON answer. A thousand pods are about ten million. */
+/** Most characters of a JSON answer. A thousand pods take about ten million. */
 const MOST_TEXT = 16 * 1024 * 1024
-/** Commas and brackets in it: each may become an object of its own. */
+/** Most commas and opening brackets in it: each may become an object of its own. */
 const MOST_PARTS = 3_000_000
-/** Values in what a schema looks at in one go, and levels. A pod has some hundred values on a dozen levels. */
+/** Most values and levels that a schema checks at once. A pod has a few hundred values on a dozen levels. */
 const MOST_VALUES = 100_000
 const MOST_LEVELS = 64
 const SHOWN = 120
 
-/** The beginning of a host's text for one line of an error: printable ASCII, escapes as in JSON, ? for all else. */
+/**
+ * The first 120 characters of a host's output, made safe for one line of an error message: printable ASCII, with escapes as in
+ * JSON and ? for everything else.
+ *
+ * @example
+ * const { stdout } = await probe`k3s --version`
+ * if (!/^k3s version v/.test(stdout)) throw new TaskError(`no version: ${excerpt(stdout)}`)
+ */
 export const excerpt = (text: string): string =>
   text === ''
     ? '(nothing)'
@@ -19,23 +27,50 @@ export const excerpt = (text: string): string =>
         .replace(/[^\x20-\x7e]/g, '?') + (text.length > SHOWN ? ' …' : '')
 
 /**
- * The error of every parser of host output: what `program` answered to the question for `what` makes no sense. `got` is
- * the part in question, of which an excerpt is shown; `why` says what is wrong with it.
+ * Makes the error for host output that a parser does not understand; throw it.
+ *
+ * @param program - the program that has printed it, such as kubectl
+ * @param what - what the role asked it for, such as "the nodes"
+ * @param got - the wrong part; the message has an excerpt of it
+ * @param why - what is wrong with it, if that is not obvious
+ *
+ * @example
+ * const { stdout } = await probe`systemctl show -p NRestarts k3s`
+ * const restarts = /^NRestarts=(\d+)$/m.exec(stdout)?.[1]
+ * if (restarts === undefined) throw nonsense('systemctl', 'the restarts of k3s', stdout)
  */
 export const nonsense = (program: string, what: string, got: string, why?: string): TaskError =>
   new TaskError(
-    `${program} answered something unexpected to the question for ${what}: ${excerpt(got)}${why === undefined ? '' : ` (${why})`}`,
+    `${program} gave an unexpected answer when asked for ${what}: ${excerpt(got)}${why === undefined ? '' : ` (${why})`}`,
   )
 
 /**
- * JSON that a host printed, checked by a schema. Bounded in size, in depth and in number of values, so that no answer
- * costs more than a second. Throws the TaskError of `nonsense`, and nothing else.
+ * Parses JSON from a host and checks it with a zod schema. Size, depth and number of values are limited (16 million
+ * characters, 64 levels, 100,000 values), so that no answer costs more than a second.
+ *
+ * @param program - the program that has printed it, for the error
+ * @param what - what the role asked it for, for the error
+ * @throws TaskError, the one of `nonsense`, and nothing else.
+ *
+ * @example
+ * const { stdout } = await probe`ip -j link show lo`
+ * const [lo] = hostJson('ip', 'the loopback', stdout, z.array(z.object({ mtu: z.int() })))
  */
 export function hostJson<T>(program: string, what: string, text: string, schema: z.ZodType<T>): T {
   return checked(program, what, parsed(program, what, text), schema, '')
 }
 
-/** The `items` of a list that a host printed as JSON, as kubectl does; otherwise as hostJson. */
+/**
+ * Like `hostJson`, for a JSON object with a list `items`, such as kubectl prints; the schema is that of one item. The limit
+ * of 100,000 values is per item.
+ *
+ * @throws TaskError, the one of `nonsense`, and nothing else.
+ *
+ * @example
+ * const Node = z.object({ metadata: z.object({ name: z.string() }) })
+ * const { stdout } = await probe`k3s kubectl get nodes -o json`
+ * const names = hostItems('kubectl', 'the nodes', stdout, Node).map(node => node.metadata.name)
+ */
 export function hostItems<T>(
   program: string,
   what: string,
@@ -47,8 +82,8 @@ export function hostItems<T>(
     typeof list === 'object' && list !== null && Object.hasOwn(list, 'items')
       ? (list as { readonly items: unknown }).items
       : undefined
-  if (!Array.isArray(items)) throw nonsense(program, what, text, 'this is no list of items')
-  // One by one: a schema of the whole list would report every wrong item before it gives up.
+  if (!Array.isArray(items)) throw nonsense(program, what, text, 'this is not a list of items')
+  // One by one: a schema of the whole list would check all items before it fails.
   return items.map((item: unknown, n) => checked(program, what, item, schema, `items.${n}`))
 }
 
@@ -65,7 +100,7 @@ function parsed(program: string, what: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw nonsense(program, what, text, 'this is no JSON')
+    throw nonsense(program, what, text, 'this is not JSON')
   }
 }
 

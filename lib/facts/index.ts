@@ -1,3 +1,4 @@
+/** The facts: typed questions about a host, each family with the script that asks and the strict parser of its answer. */
 import { randomBytes } from 'node:crypto'
 import { reading } from '../shell/staging.ts'
 import type { Output } from '../ssh/types.ts'
@@ -28,28 +29,54 @@ export type {
   UserFact,
 }
 
-/** The vocabulary: what can be asked about a host, and the type of the answer. */
+/**
+ * What `ask` can ask about a host, and the type of each answer. A strict parser checks every answer: a host that answers
+ * anything else makes the task fail, and never looks as if the thing were absent.
+ *
+ * @example
+ * const fact: Facts['path'] = { type: 'file', mode: '0644', owner: 'root', group: 'root' }
+ */
 export interface Facts {
+  /** Argument: a path. Type, mode and owner of what is there, without following links; null: nothing. */
   path: PathFact | null
+  /** Argument: a path. SHA-256 of a regular file in lower-case hex; null: there is none. */
   sha: string | null | Refused
+  /** Argument: a path. The target of a symbolic link as written; null: no link. */
   link: string | null
+  /** Argument: a path. The bytes of a regular file up to 256 KiB; null: absent, larger or not readable. */
   content: Buffer | null
+  /** Argument: a systemd unit. */
   unit: UnitFact
+  /** Argument: a Debian package. Its installed version; null: not installed. */
   deb: string | null
+  /** Argument: an RPM package. Its installed version; null: not installed. */
   rpm: string | null
+  /** Argument: a user name; null: no such user. */
   user: UserFact | null
+  /** Argument: a group name; null: no such group. */
   group: GroupFact | null
+  /** Argument: a path, NUL, a line. Does the file contain this whole line? */
   line: boolean | Refused
+  /** Argument: a kernel parameter. Its value; null: the kernel does not have it. */
   sysctl: string | null
+  /** Argument: a kernel module. Is it loaded or built in? */
   module: boolean
+  /** Argument: a directory. What is mounted there; null: nothing. */
   mount: MountFact | null
+  /** Argument: a block device. What it contains; null: no such device. */
   block: BlockFact | null
+  /** Argument: "". Host name and time zone. */
   identity: IdentityFact
+  /** Argument: a directory of handler marks. The names of the pending handlers. */
   pending: readonly string[]
+  /** Argument: a shell command that must not write. Its exit code and output. */
   command: CommandFact
+  /** Argument: "". Hardware and operating system, for people. */
   system: SystemFact
+  /** Argument: "". The running boot. */
   boot: BootFact
 }
+/** The name of a family of facts. */
 export type FamilyName = keyof Facts
 
 const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
@@ -74,17 +101,38 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   boot,
 }
 
-/** A question. It says what is asked and never holds an answer. */
+/**
+ * A question about a host, made by `ask`: what is asked, never the answer.
+ *
+ * @example
+ * const question: Query<'unit'> = ask('unit', 'k3s')
+ */
 export interface Query<F extends FamilyName = FamilyName> {
   readonly family: F
+  /** What it is about: see `Facts`. */
   readonly arg: string
-  /** What a freshly installed host would answer, where fresh.ts cannot know: for plans of hosts that are not there yet. */
+  /** The answer of a newly installed host, for plans of hosts that do not exist yet, where new-host.ts does not know it. */
   readonly whenNew?: Facts[F]
-  /** Most bytes of the answer, where they are more than the family says. */
+  /** Most bytes of the answer, where the family's limit is too low. */
   readonly maxBytes?: number
 }
 
-/** `ask('path', '/etc/fstab')`; `line` takes path NUL line, `identity` and `system` take "". */
+/**
+ * Makes a question about a host for the `needs` of a resource; asks nothing by itself. Questions that are asked together are
+ * one round trip. See `Facts` for the families, their arguments and answers.
+ *
+ * @param family - kind of fact
+ * @param arg - what it is about, such as a path
+ * @param whenNew - the answer of a newly installed host, for plans of hosts that do not exist yet
+ * @param maxBytes - most bytes of the answer, where the family's limit is too low
+ *
+ * @example
+ * const define = resource({
+ *   name: (_: Common) => 'fstab is a file',
+ *   needs: () => ({ fstab: ask('path', '/etc/fstab') }),
+ *   plan: (_, { fstab }) => (fstab === null ? [{ what: 'create', script: ': >/etc/fstab' }] : []),
+ * })
+ */
 export const ask = <F extends FamilyName>(
   family: F,
   arg: string,
@@ -97,26 +145,28 @@ export const ask = <F extends FamilyName>(
   ...(maxBytes === undefined ? {} : { maxBytes }),
 })
 
-/** Identity of a question, for maps. */
+/** Key of a query in maps. */
 export const keyOf = (q: Query): string => `${q.family}:${q.arg}`
 
+/** Is there a family of this name? */
 export const isFamily = (name: string): name is FamilyName => Object.hasOwn(FAMILIES, name)
 
-/** One script for any set of questions, one section per family, and the strict parser of its answer. */
+/** One script for any set of queries, with one section per family, and the parser of its output. */
 export interface Batch {
-  /** Spells its marks: for openSession's boot, or for `run` with `marked`. */
+  /** Only spells its marks: for openSession's `boot`, or for `run` with `marked`. */
   readonly script: string
-  /** Facts by keyOf. `word`: of the session that ran the script (Session.word). Throws GarbledProbe. */
+  /** The facts by keyOf. `word`: Session.word of the session that ran the script. Throws GarbledProbe. */
   readonly parse: (output: Output, word: string) => Map<string, unknown>
-  /** Most bytes that a sound answer has on either stream, for Session.run. */
+  /** Limit of the output on either stream, for Session.run. */
   readonly maxBytes: number
 }
 
-/** For the marks, and for what programs complain about besides. */
+/** Bytes for the marks and for warnings of programs. */
 const BESIDES = 64 * 1024
 
+/** Joins queries into one script. */
 export function batch(queries: readonly Query[]): Batch {
-  // Two marks: one ends a section, one separates records within a section. Their names are another batch's no more.
+  // Two marks: one ends a section, one separates records within a section. No other batch has the same names.
   const id = randomBytes(4).toString('hex')
   const [section, record] = [mark(`s${id}`), mark(`r${id}`)]
   const byFamily = new Map<FamilyName, { args: Set<string>; most: number }>()
@@ -147,11 +197,11 @@ export function batch(queries: readonly Query[]): Batch {
   }
 }
 
-/** The questions of one family. */
+/** The queries of one family. */
 interface Section {
   readonly family: FamilyName
   readonly args: readonly string[]
-  /** Most bytes of their answer: what one family may say is not for another, whose parser takes longer. */
+  /** Limit of their answer: each family has its own, because some parsers take longer than others. */
   readonly most: number
 }
 

@@ -2,18 +2,18 @@ import { quote, quoteAll } from '../shell/quote.ts'
 import { GarbledProbe, linePerArgument, wholeLines, type Family } from './family.ts'
 
 /**
- * Where a kernel parameter is. sysctl.d(5): when the first separator is a dot, dots and slashes change places
- * (net.ipv4.conf.eth0/100.forwarding is of eth0.100), else the key is a path already.
+ * The file of a kernel parameter. sysctl.d(5): if the first separator is a dot, dots and slashes change places
+ * (net.ipv4.conf.eth0/100.forwarding belongs to eth0.100); else the key is a path already.
  */
 export const procFile = (key: string): string =>
   `/proc/sys/${/^[^./]*\//.test(key) ? key : key.replace(/[./]/g, c => (c === '.' ? '/' : '.'))}`
 
-/** The kernel separates values by tabs and takes blanks. */
+/** A value with single blanks between its parts: the kernel prints tabs and accepts blanks. */
 export const blanks = (value: string): string => value.trim().split(/\s+/).join(' ')
 
 /**
- * A kernel parameter as /proc/sys has it (tabs as blanks); null when the kernel does not have it. Not by the shell's
- * `read`: dash reads byte by byte, and the kernel answers only the first read of such a file.
+ * A kernel parameter's value with single blanks; null: the kernel does not have it. The shell's `read` cannot read it: dash
+ * reads byte by byte, and the kernel answers only the first read of such a file.
  */
 export const sysctl: Family<string | null> = {
   bytes: { each: 64 * 1024 },
@@ -39,7 +39,7 @@ export const module: Family<boolean> = {
     args
       .map(name => {
         const dir = quote(`/sys/module/${name.replaceAll('-', '_')}`)
-        // modules.builtin has file names, in which _ and - both occur (modules.builtin in kernel doc kbuild).
+        // modules.builtin has file names with both _ and - (kernel documentation, kbuild).
         const file = quote(`/${name.replaceAll(/[_-]/g, '[_-]')}[.]ko`)
         return `if [ -d ${dir} ] || grep -qs ${file} /lib/modules/"$(uname -r)"/modules.builtin; then echo 1; else echo 0; fi`
       })

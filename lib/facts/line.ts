@@ -1,7 +1,10 @@
 import { quoteAll } from '../shell/quote.ts'
 import { GarbledProbe, IS_FILE, linePerArgument, Refused, type Family } from './family.ts'
 
-/** Is the text a whole line of the file? The argument is path NUL line. What is no regular file (a link is none) has no lines. */
+/**
+ * Is the text a whole line of the file? The argument is path NUL line. Anything but a regular file has no lines; a link is
+ * not followed.
+ */
 export const line: Family<boolean | Refused> = {
   bytes: { each: 5 * 1024 },
   reads: args => args.map(arg => arg.split('\0')[0] ?? ''),

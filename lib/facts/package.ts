@@ -2,8 +2,8 @@ import { quoteAll } from '../shell/quote.ts'
 import { GarbledProbe, wholeLines, type Family } from './family.ts'
 
 /**
- * Version of an installed Debian package; null when it is not installed (dpkg-query exits 1 for unknown names, 2 when
- * broken). The second letter of the status is what is, the first what is wanted: a package on hold is `hi`
+ * Version of an installed Debian package; null: not installed. dpkg-query exits with 1 for unknown names, with 2 when it is
+ * broken. The status has two letters, the desired and the present state: an installed package on hold is `hi`
  * (dpkg-query(1), db:Status-Abbrev).
  */
 export const deb: Family<string | null> = {
@@ -26,8 +26,8 @@ export const deb: Family<string | null> = {
 }
 
 /**
- * Version of an installed RPM; null when it is not installed. rpm's exit status counts the missing ones, and it says of
- * each that it "is not installed"; a broken database says so too, but complains first (rpm(8)).
+ * Version of an installed RPM; null: not installed. rpm's exit status is the number of missing packages, and it prints that
+ * each "is not installed". With a broken database it prints that too, but an error first (rpm(8)).
  */
 export const rpm: Family<string | null> = {
   bytes: { each: 4096 },

@@ -9,18 +9,19 @@ import {
   type Family,
 } from './family.ts'
 
+/** What a path is; links are not followed. */
 export interface PathFact {
   readonly type: 'file' | 'directory' | 'link' | 'other'
   /** Four octal digits, e.g. 0644. */
   readonly mode: string
-  /** Name, or the number when no user has it. */
+  /** Name, or number if no user has it. */
   readonly owner: string
   readonly group: string
 }
 
 const TYPES: Record<string, PathFact['type']> = { '8': 'file', '4': 'directory', a: 'link' }
 
-/** Type, mode and owner of a path itself (links are not followed); null when there is nothing. */
+/** Type, mode and owner of a path itself (links are not followed); null: nothing is there. */
 export const path: Family<PathFact | null> = {
   bytes: { each: 5 * 1024 },
   script: args =>
@@ -31,7 +32,7 @@ export const path: Family<PathFact | null> = {
     ),
   parse: (answer, args) =>
     pathRecords('path', answer, args, head => {
-      // Names from other sources than /etc/passwd may have blanks in them.
+      // Names from sources other than /etc/passwd may contain blanks.
       const [, hex = '', uid = '', gid = '', owner = '', group = ''] =
         /^([0-9a-f]+) (\d+) (\d+) ([^:]+):([^:]+)$/.exec(head) ?? []
       const raw = Number.parseInt(hex, 16)
@@ -45,12 +46,12 @@ export const path: Family<PathFact | null> = {
     }),
 }
 
-/** SHA-256 of a regular file (a link is none), lower-case hex; null when there is none. */
+/** SHA-256 of a regular file in lower-case hex; null: there is none. Links are not followed. */
 export const sha: Family<string | null | Refused> = {
   bytes: { each: 5 * 1024 },
   reads: args => args,
   script: args =>
-    // What cannot be read to its end gets a byte more, and so a checksum that nothing else has.
+    // A file that cannot be read to its end gets one byte more, and so a checksum that matches nothing.
     `fmc_sum() ( fmc_beside "$1" && s=$({ fmc_bytes "$1" || echo; } | sha256sum) && printf '%s %s\\0' "\${s%% *}" "$1" )
 set --; for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; }; then printf 'absent %s\\0' "$p"; elif fmc_closed "$p"; then set -- "$@" "$p"; else fmc_sum "$p" || printf 'refused %s\\0' "$p"; fi; done; [ $# -eq 0 ] || sha256sum -z -- "$@"`,
   parse: (answer, args) =>
@@ -61,10 +62,10 @@ set --; for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; }; then printf 'absent
     }),
 }
 
-/** Where a symbolic link points, as written; null when the path is no link. */
+/** The target of a symbolic link as written; null: the path is not a link. */
 export const link: Family<string | null> = {
   bytes: { each: 9 * 1024 },
-  // Those that are absent come first, then how many links there are, then where they point.
+  // The output has the absent paths, then the number of links, then their targets.
   script: args => forExisting('[ -L "$p" ]', args, `{ printf '%d\\0' $#; readlink -z -- "$@"; }`),
   parse({ out, err, code }, args) {
     if (code !== 0) throw new GarbledProbe('link', `exit ${code}: ${err || out}`)
@@ -85,8 +86,8 @@ export const link: Family<string | null> = {
 }
 
 /**
- * The bytes of a regular file up to 256 KiB, base64 in transit; null when absent, larger, or not for the owner of its
- * directory to read. Asked only for diffs.
+ * The bytes of a regular file up to 256 KiB, in base64 on the way; null: absent, larger, or not readable for the owner of its
+ * directory.
  */
 export const content: Family<Buffer | null> = {
   bytes: { each: 355 * 1024 },

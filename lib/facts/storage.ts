@@ -1,6 +1,7 @@
 import { quote } from '../shell/quote.ts'
 import { GarbledProbe, linePerArgument, wholeLines, type Family } from './family.ts'
 
+/** One mount. */
 export interface MountFact {
   readonly source: string
   readonly type: string
@@ -10,7 +11,7 @@ export interface MountFact {
 const unescape = (s: string): string =>
   s.replace(/\\([0-7]{3})/g, (_, o: string) => String.fromCharCode(Number.parseInt(o, 8)))
 
-/** What is mounted at a directory (the last mount there), from /proc/self/mountinfo (proc(5)); null when nothing is. */
+/** The last mount at a directory, from /proc/self/mountinfo (proc(5)); null: nothing is mounted there. */
 export const mount: Family<MountFact | null> = {
   bytes: { each: 0, besides: 2 * 1024 * 1024 },
   script: () => 'cat /proc/self/mountinfo',
@@ -32,18 +33,19 @@ export const mount: Family<MountFact | null> = {
   },
 }
 
+/** The content of a block device. */
 export interface BlockFact {
   /** File system or other signature; null: blank. */
   readonly type: string | null
   readonly label: string | null
 }
 
-/** What blkid(8) says of the place of a blank partition, not of what is in it. */
+/** Fields of blkid(8) about the place of a partition, not about its content. */
 const PLACE = /^(DEVNAME|PART_ENTRY_\w+)$/
 
 /**
- * What a low-level probe finds on a block device; null when there is no such device. blkid(8): exit 2 is nothing, 8
- * is several things at once, which is an error here: such a disk is not to be touched.
+ * What a low-level probe finds on a block device; null: no such device. blkid(8) exits with 2 for nothing and with 8 for
+ * several signatures, which is an error here: fmc must not touch such a disk.
  */
 export const block: Family<BlockFact | null> = {
   bytes: { each: 16 * 1024 },

@@ -1,12 +1,13 @@
 import { quote } from '../shell/quote.ts'
 import { GarbledProbe, linePerArgument, wholeLines, type Family } from './family.ts'
 
-/** The running host name, /etc/hostname, and where /etc/localtime points. The argument is always "". */
+/** The running host name, /etc/hostname, and the time zone of /etc/localtime. The query's argument is always "". */
 export interface IdentityFact {
   readonly hostname: string
   readonly staticHostname: string
   readonly timezone: string
 }
+
 export const identity: Family<IdentityFact> = {
   bytes: { each: 8 * 1024 },
   script: () =>
@@ -23,7 +24,7 @@ export const identity: Family<IdentityFact> = {
   },
 }
 
-/** A file that is no mark of ours keeps its name; the role will say that it has no such handler. */
+/** Decodes a mark's file name. A foreign file keeps its name; the role will report that it has no such handler. */
 const decoded = (name: string): string => {
   try {
     return decodeURIComponent(name)
@@ -32,7 +33,7 @@ const decoded = (name: string): string => {
   }
 }
 
-/** Names of handlers that a role still owes; the argument is the marker directory. */
+/** Names of a role's pending handlers; the argument is the directory of their marks. */
 export const pending: Family<readonly string[]> = {
   bytes: { each: 256 * 1024 },
   script: args =>
@@ -46,7 +47,7 @@ export const pending: Family<readonly string[]> = {
     linePerArgument('pending', out, args, text => text.split('\t').filter(Boolean).map(decoded)),
 }
 
-/** Facts for people (`fmc facts`). The argument is always "". */
+/** Facts for people (`fmc facts`). The query's argument is always "". */
 export interface SystemFact {
   readonly os: Readonly<Record<string, string>>
   readonly kernel: string
@@ -56,6 +57,7 @@ export interface SystemFact {
   readonly bootId: string
   readonly addresses: readonly string[]
 }
+
 export const system: Family<SystemFact> = {
   bytes: { each: 256 * 1024 },
   script: () =>

@@ -1,6 +1,7 @@
 import { quoteAll } from '../shell/quote.ts'
 import { GarbledProbe, wholeLines, type Family } from './family.ts'
 
+/** State of a systemd unit. */
 export interface UnitFact {
   /** LoadState: loaded, not-found, masked, … */
   readonly load: string
@@ -12,7 +13,7 @@ export interface UnitFact {
   readonly reload: boolean
 }
 
-/** What each property may be; one that is not set may be missing (systemctl(1), --all). */
+/** Valid values of each property; a property that is not set may be missing (systemctl(1), --all). */
 const VALUES = new Map([
   ['LoadState', /^[a-z-]+$/],
   ['ActiveState', /^[a-z-]+$/],
@@ -20,13 +21,13 @@ const VALUES = new Map([
   ['NeedDaemonReload', /^(yes|no)$/],
 ])
 
-/** A systemd unit, as `systemctl show` tells (systemctl(1), systemd.unit(5)). */
+/** A systemd unit's state from `systemctl show` (systemctl(1), systemd.unit(5)). */
 export const unit: Family<UnitFact> = {
   bytes: { each: 4096 },
   script: args =>
     `systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- ${quoteAll(args)}`,
   parse({ out, err, code }, args) {
-    // Blocks come in the order asked. They are counted and not matched by Id, which differs for aliases.
+    // The blocks have the order of the arguments. Matching by Id would fail for aliases.
     const blocks = wholeLines('unit', out).join('\n').split('\n\n')
     if (code !== 0 || blocks.length !== args.length)
       throw new GarbledProbe('unit', `exit ${code}: ${err || out}`)

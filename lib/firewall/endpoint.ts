@@ -1,5 +1,5 @@
 import { TaskError } from '../errors.ts'
-import { suggestion } from '../inventory/nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { formatIpv4, parseCidr, parseIpv4, type Block } from '../inventory/net.ts'
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory } from '../inventory/types.ts'

@@ -1,5 +1,5 @@
 import { TaskError } from '../errors.ts'
-import { suggestion } from '../inventory/nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { contains, formatIpv4, parseCidr, parseIpv4 } from '../inventory/net.ts'
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory, Network } from '../inventory/types.ts'

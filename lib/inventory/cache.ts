@@ -1,8 +1,8 @@
-import { readParsed, writeParsed } from './parsed.ts'
+import { readParsed, writeParsed } from '../parse-cache.ts'
 import type { RawInventory, RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
 
-/** First digits of the sha256 of files/inventory.schema.json without roles: another schema, another cache. */
+/** First digits of the sha256 of files/inventory.schema.json without roles: a new schema makes cached data invalid. */
 export const SCHEMA = 'c306bd243c7e'
 
 type Stored = readonly [
@@ -12,7 +12,7 @@ type Stored = readonly [
   column: number,
 ]
 
-/** The data of an inventory that had the right shape when last read: an unchanged file needs neither the YAML parser nor zod (~80 ms). */
+/** The data of an unchanged inventory that was valid when last read; saves loading the YAML parser and zod (~80 ms). */
 export function readCache(file: string, bytes: Uint8Array): RawInventory | undefined {
   const found = readParsed('inventory', file, bytes, SCHEMA)
   if (found === undefined) return undefined
@@ -22,6 +22,7 @@ export function readCache(file: string, bytes: Uint8Array): RawInventory | undef
   return data
 }
 
+/** Remembers the data of a valid inventory. */
 export function writeCache(file: string, bytes: Uint8Array, data: RawInventory): void {
   const secrets: Stored[] = []
   collect(data as unknown as RawValue, [], secrets)

@@ -8,21 +8,23 @@ import {
   parseIpv4,
   type Block,
 } from './net.ts'
-import type { Finding, Path } from './problem.ts'
+import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { defaultDevice } from './resolve.ts'
 
-/** Networks and addresses that cannot work together. */
-export function addressFindings(raw: RawInventory): Finding[] {
-  const found: Finding[] = []
+/** Problems of networks and addresses: malformed, outside of their network, used twice. */
+export function addressProblems(raw: RawInventory): UnplacedProblem[] {
+  const found: UnplacedProblem[] = []
   const blocks = blocksOf(raw, found)
-  overlapFindings(blocks, found)
+  overlapProblems(blocks, found)
   const owners = new Map<string, string>()
   const macs = new Map<string, string>()
   const claim = (seen: Map<string, string>, value: string, owner: string, path: Path): void => {
     const before = seen.get(value)
     if (before !== undefined)
-      found.push(error(path, `${value} belongs to ${before} too`, 'every address is there once'))
+      found.push(
+        error(path, `${value} already belongs to ${before}`, 'every address must be unique'),
+      )
     else seen.set(value, owner)
   }
   for (const [name, network] of Object.entries(raw.networks)) {
@@ -57,7 +59,7 @@ export function addressFindings(raw: RawInventory): Finding[] {
   return found
 }
 
-function blocksOf(raw: RawInventory, found: Finding[]): Map<string, Block> {
+function blocksOf(raw: RawInventory, found: UnplacedProblem[]): Map<string, Block> {
   const blocks = new Map<string, Block>()
   for (const [name, { cidr }] of Object.entries(raw.networks)) {
     const block = parseCidr(cidr)
@@ -68,7 +70,7 @@ function blocksOf(raw: RawInventory, found: Finding[]): Map<string, Block> {
   return blocks
 }
 
-function overlapFindings(blocks: ReadonlyMap<string, Block>, found: Finding[]): void {
+function overlapProblems(blocks: ReadonlyMap<string, Block>, found: UnplacedProblem[]): void {
   const all = [...blocks]
   for (const [index, [name, block]] of all.entries())
     for (const [other, before] of all.slice(0, index))
@@ -77,7 +79,7 @@ function overlapFindings(blocks: ReadonlyMap<string, Block>, found: Finding[]): 
           error(
             ['networks', name, 'cidr'],
             `${name} overlaps ${other} (${text(before)})`,
-            'every address belongs to one network',
+            'networks must not share addresses',
           ),
         )
 }
@@ -87,14 +89,14 @@ function place(
   network: string,
   blocks: ReadonlyMap<string, Block>,
   path: Path,
-  found: Finding[],
+  found: UnplacedProblem[],
 ): void {
   const value = parseIpv4(address)
   if (value === undefined) {
     found.push(
       error(
         path,
-        `${address} is no IPv4 address`,
+        `${address} is not an IPv4 address`,
         'four numbers from 0 to 255, such as 10.17.3.11',
       ),
     )

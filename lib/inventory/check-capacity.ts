@@ -1,9 +1,9 @@
-import type { Finding } from './problem.ts'
+import type { UnplacedProblem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { megabytes } from './resolve.ts'
 
-/** Warnings where the VMs of a hypervisor together want more than it has. */
-export function capacityFindings(raw: RawInventory): Finding[] {
+/** Warnings for hypervisors whose VMs together have more memory or vCPUs than they. */
+export function capacityProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const vms = Object.values(raw.hosts).filter(vm => vm.vm_on === name)
     const memory = vms.reduce(
@@ -11,7 +11,7 @@ export function capacityFindings(raw: RawInventory): Finding[] {
       0,
     )
     const vcpu = vms.reduce((sum, vm) => sum + (vm.vcpu ?? 0), 0)
-    const found: Finding[] = []
+    const found: UnplacedProblem[] = []
     const warn = (key: string, message: string, hint: string): void => {
       found.push({ severity: 'warning', path: ['hosts', name, key], message, hint })
     }
@@ -26,7 +26,7 @@ export function capacityFindings(raw: RawInventory): Finding[] {
       warn(
         'vcpu',
         `the ${vms.length} VMs of ${name} have ${vcpu} vCPUs together, ${vcpu - host.vcpu} more than its ${host.vcpu}`,
-        'they share its processors: fine for idle VMs only',
+        'the VMs share its processors, which suits only idle VMs',
       )
     return found
   })

@@ -1,24 +1,29 @@
 import { findCycle } from './groups.ts'
-import { suggestion } from './nearest.ts'
-import type { Finding, Path } from './problem.ts'
+import { suggestion } from '../text/nearest.ts'
+import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
-/** Names that mean nothing, mean two things, or go in circles. */
-export function referenceFindings(raw: RawInventory): Finding[] {
-  return [...groupFindings(raw), ...hostFindings(raw), ...networkFindings(raw)]
+/** Problems of names: unknown, used twice, or in a cycle. */
+export function referenceProblems(raw: RawInventory): UnplacedProblem[] {
+  return [...groupProblems(raw), ...hostProblems(raw), ...networkProblems(raw)]
 }
 
-function groupFindings(raw: RawInventory): Finding[] {
-  const found: Finding[] = []
+function groupProblems(raw: RawInventory): UnplacedProblem[] {
+  const found: UnplacedProblem[] = []
   const groups = raw.groups ?? {}
   for (const [name, group] of Object.entries(groups)) {
     const path = ['groups', name]
     if (name === 'all' || name === 'ungrouped')
       found.push(
-        error(path, `no group may be called ${name}`, 'settings of every host go to all:', true),
+        error(
+          path,
+          `a group cannot be called ${name}`,
+          'put settings of every host under all:',
+          true,
+        ),
       )
     if (Object.hasOwn(raw.hosts, name))
-      found.push(error(path, `${name} is the name of a host too`, 'rename the group', true))
+      found.push(error(path, `${name} is also the name of a host`, 'rename the group', true))
     for (const [index, host] of (group.hosts ?? []).entries())
       found.push(...unknown('host', host, raw.hosts, [...path, 'hosts', index]))
     for (const [index, child] of (group.children ?? []).entries())
@@ -32,17 +37,17 @@ function groupFindings(raw: RawInventory): Finding[] {
       error(
         ['groups', cycle[0] ?? '', 'children'],
         `the group ${cycle[0] ?? ''} contains itself: ${cycle.join(' → ')}`,
-        'take one of them out of children',
+        'remove one of them from children',
         true,
       ),
     )
   return found
 }
 
-function hostFindings(raw: RawInventory): Finding[] {
+function hostProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const path = ['hosts', name]
-    const found: Finding[] = []
+    const found: UnplacedProblem[] = []
     if (host.vm_on === name) found.push(error([...path, 'vm_on'], `${name} is a VM of itself`))
     if (host.vm_on !== undefined)
       found.push(...unknown('host', host.vm_on, raw.hosts, [...path, 'vm_on']))
@@ -65,7 +70,7 @@ function hostFindings(raw: RawInventory): Finding[] {
   })
 }
 
-function networkFindings(raw: RawInventory): Finding[] {
+function networkProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.networks).flatMap(([name, network]) => {
     if (network.router === undefined) return []
     const path = ['networks', name, 'router']
@@ -74,8 +79,8 @@ function networkFindings(raw: RawInventory): Finding[] {
       found.push(
         error(
           path,
-          `${name} has a router and no gateway`,
-          "give the router's address as gateway",
+          `${name} has a router but no gateway`,
+          "set gateway to the router's address",
           true,
         ),
       )
@@ -88,18 +93,23 @@ function unknown(
   name: string,
   known: Readonly<Record<string, unknown>>,
   path: Path,
-): Finding[] {
+): UnplacedProblem[] {
   if (Object.hasOwn(known, name)) return []
   return [error(path, `no ${kind} is called ${name}`, suggestion(name, Object.keys(known)))]
 }
 
-const repeats = (names: readonly string[], path: Path): Finding[] =>
+const repeats = (names: readonly string[], path: Path): UnplacedProblem[] =>
   names.flatMap((name, index) =>
-    names.indexOf(name) < index ? [error([...path, index], `${name} is there twice`)] : [],
+    names.indexOf(name) < index ? [error([...path, index], `${name} appears twice`)] : [],
   )
 
-/** A Finding that stops every command. */
-export const error = (path: Path, message: string, hint?: string, key = false): Finding => ({
+/** A problem that stops every command. `key`: its place is the last key, not the value. */
+export const error = (
+  path: Path,
+  message: string,
+  hint?: string,
+  key = false,
+): UnplacedProblem => ({
   severity: 'error',
   path,
   message,

@@ -1,14 +1,14 @@
 import { UsageError } from '../errors.ts'
 import { error } from './check-references.ts'
 import { findCycle, groupTree } from './groups.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import { matchNames } from './patterns.ts'
-import type { Finding, Path } from './problem.ts'
+import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory, RawVip } from './raw.ts'
 
-/** VIPs that keepalived could not hold or haproxy could not serve. */
-export function vipFindings(raw: RawInventory): Finding[] {
-  const found: Finding[] = []
+/** Problems of VIPs that keepalived could not hold or haproxy could not serve. */
+export function vipProblems(raw: RawInventory): UnplacedProblem[] {
+  const found: UnplacedProblem[] = []
   const vrids = new Map<string, string>()
   const match = matcher(raw, found)
   for (const [name, vip] of Object.entries(raw.vips ?? {})) {
@@ -27,8 +27,8 @@ export function vipFindings(raw: RawInventory): Finding[] {
       found.push(
         error(
           [...path, 'vrid'],
-          `vrid ${vip.vrid} is that of the VIP ${before} in ${vip.network} too`,
-          'every VIP of a network needs its own, 1 to 255',
+          `vrid ${vip.vrid} in ${vip.network} already belongs to the VIP ${before}`,
+          'every VIP of a network needs its own vrid, 1 to 255',
         ),
       )
     else vrids.set(vrid, name)
@@ -37,7 +37,7 @@ export function vipFindings(raw: RawInventory): Finding[] {
         error(
           [...path, 'backend_ports'],
           `${vip.backend_ports.length} backend_ports for ${vip.ports.length} ports`,
-          'one for each of `ports`, in their order',
+          'give one for each of `ports`, in the same order',
         ),
       )
     if (vip.check === 'k3s' && vip.proxy_protocol)
@@ -45,21 +45,21 @@ export function vipFindings(raw: RawInventory): Finding[] {
         error(
           [...path, 'proxy_protocol'],
           'the K3s API does not understand the PROXY protocol',
-          'leave proxy_protocol out',
+          'remove proxy_protocol',
         ),
       )
     match(vip.backends, [...path, 'backends'])
-    balancerFindings(raw, name, vip, match(vip.balancers, [...path, 'balancers']), found)
+    balancerProblems(raw, name, vip, match(vip.balancers, [...path, 'balancers']), found)
   }
   return found
 }
 
-function balancerFindings(
+function balancerProblems(
   raw: RawInventory,
   name: string,
   vip: RawVip,
   balancers: ReadonlySet<string> | undefined,
-  found: Finding[],
+  found: UnplacedProblem[],
 ): void {
   if (balancers === undefined || !Object.hasOwn(raw.networks, vip.network)) return
   for (const balancer of balancers) {
@@ -69,15 +69,15 @@ function balancerFindings(
       found.push(
         error(
           ['vips', name, 'network'],
-          `the balancer ${balancer} has no nic in ${vip.network}, it could not hold the VIP ${name}`,
-          `give ${balancer} a nic in ${vip.network}, or the VIP an address where ${balancer} is`,
+          `the balancer ${balancer} has no nic in ${vip.network}, so it cannot hold the VIP ${name}`,
+          `give ${balancer} a nic in ${vip.network}, or the VIP an address in a network of ${balancer}`,
         ),
       )
     else if (uplink !== undefined && uplink.network !== vip.network)
       found.push({
         severity: 'warning',
         path: ['vips', name, 'network'],
-        message: `${balancer} answers for the VIP ${name} through ${uplink.network}, where its default route is: routers that look whence a packet comes drop that`,
+        message: `${balancer} answers for the VIP ${name} through ${uplink.network}, its default route: routers with reverse path filtering drop such packets`,
         hint: `put its nic in ${vip.network} first`,
       })
   }
@@ -85,7 +85,7 @@ function balancerFindings(
     found.push(
       error(
         ['vips', name, 'preferred'],
-        `${vip.preferred} is none of the balancers of the VIP ${name}`,
+        `${vip.preferred} is not one of the balancers of the VIP ${name}`,
         suggestion(vip.preferred, balancers),
       ),
     )
@@ -93,7 +93,7 @@ function balancerFindings(
 
 function matcher(
   raw: RawInventory,
-  found: Finding[],
+  found: UnplacedProblem[],
 ): (pattern: string, path: Path) => ReadonlySet<string> | undefined {
   if (findCycle(raw.groups ?? {}) !== undefined) return () => undefined
   const scope = {

@@ -1,16 +1,16 @@
-import { addressFindings } from './check-addresses.ts'
-import { capacityFindings } from './check-capacity.ts'
-import { referenceFindings } from './check-references.ts'
-import { vipFindings } from './check-vips.ts'
-import { vpnFindings } from './check-vpn.ts'
-import type { Finding } from './problem.ts'
+import { addressProblems } from './check-addresses.ts'
+import { capacityProblems } from './check-capacity.ts'
+import { referenceProblems } from './check-references.ts'
+import { vipProblems } from './check-vips.ts'
+import { vpnProblems } from './check-vpn.ts'
+import type { UnplacedProblem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
-/** Everything wrong in an inventory whose shape is right (schema.ts). Pure and quick: every command runs it. */
-export const checkInventory = (raw: RawInventory): Finding[] => [
-  ...referenceFindings(raw),
-  ...addressFindings(raw),
-  ...vipFindings(raw),
-  ...vpnFindings(raw),
-  ...capacityFindings(raw),
+/** All problems of an inventory with a valid shape (schema.ts). Pure and fast: every command runs it. */
+export const checkInventory = (raw: RawInventory): UnplacedProblem[] => [
+  ...referenceProblems(raw),
+  ...addressProblems(raw),
+  ...vipProblems(raw),
+  ...vpnProblems(raw),
+  ...capacityProblems(raw),
 ]

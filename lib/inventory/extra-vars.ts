@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import { formatProblem } from './problem.ts'
-import { shownPath } from './secretive.ts'
+import { shownPath } from '../secrets/secretive.ts'
 import type { RawValue } from './raw.ts'
 
 /**
- * The variables of `-e` options, the last one of a name wins: `name=value` with value read as YAML (8 is a
- * number, "8" a text, [a, b] a list), `@file.yaml`, or a map such as `{a: 1, b: 2}`. UsageError if it is none of these; it
- * shows nothing of an option, which may be a misplaced password, but a name that `known` has.
+ * The variables of `-e` options; of several with one name the last one counts. An option is `name=value`, with the value read
+ * as YAML (8 is a number, "8" a text, [a, b] a list), `@file.yaml`, or a map such as `{a: 1, b: 2}`. Throws UsageError for
+ * anything else. The error does not show the option, which may be a misplaced password, unless it is a name in `known`.
  */
 export async function parseExtraVars(
   options: readonly string[],
@@ -29,7 +29,7 @@ async function parseOption(
     const shown = (await known()).has(option) ? ` ${option}` : ''
     throw new UsageError(`-e${shown}: expected name=value`, { hint: HINT })
   }
-  checkName(name, '-e', 'what stands before the =')
+  checkName(name, '-e', 'the text before the =')
   return { [name]: await parseValue(text) }
 }
 
@@ -44,7 +44,7 @@ async function parseMap(text: string, from: string): Promise<Record<string, RawV
   return data as Record<string, RawValue>
 }
 
-/** What YAML does not take as one value, such as `@home` or `a: b`, is text. */
+/** Reads a value as YAML. Anything that YAML does not read as one value, such as `@home` or `a: b`, is text. */
 async function parseValue(text: string): Promise<RawValue> {
   if (text === '') return ''
   const { parseSource } = await import('./source.ts')
@@ -57,7 +57,7 @@ const HINT = 'write -e name=value, -e @file.yaml or -e "{name: value}"'
 
 function checkName(name: string, from: string, shown: string): void {
   if (/^[a-z_][a-z0-9_]*$/.test(name) && name !== '__proto__') return
-  throw new UsageError(`${from}: ${shown} is no variable name`, { hint: HINT })
+  throw new UsageError(`${from}: ${shown} is not a variable name`, { hint: HINT })
 }
 
 function readVarsFile(file: string): string {

@@ -1,20 +1,21 @@
 import { runInNewContext } from 'node:vm'
 import { UsageError } from '../errors.ts'
 
-/** How long a `~` pattern may look at all names together, in ms: an unhappy expression would take years. */
+/** Time limit of a `~` pattern for all names together, in ms: some expressions would take years. */
 const REGEX_MS = 1000
 
-/** A longer one can take years to compile, which no limit of time interrupts. */
+/** A longer expression can take years to compile, which no time limit interrupts. */
 const LONGEST_REGEX = 200
 
-/** Those of some names that match. */
+/** Filters names. */
 type Matcher = (names: readonly string[]) => readonly string[]
 
+/** Does this term contain glob characters? */
 export const isGlob = (term: string): boolean => /[*?[]/.test(term)
 
 type Piece = '*' | ((char: string) => boolean)
 
-/** `*`, `?`, `[abc]`, `[!a-c]` against whole names, in time that grows with both lengths and no faster. UsageError. */
+/** Matches whole names against `*`, `?`, `[abc]` and `[!a-c]`, in time |glob| × |name|. Throws UsageError for a bad glob. */
 export function globMatcher(glob: string): Matcher {
   const pieces = (glob.match(/\[!?[^\]]*\]|[\s\S]/g) ?? []).map((part): Piece => {
     if (part === '*') return '*'
@@ -27,7 +28,7 @@ export function globMatcher(glob: string): Matcher {
   return names => names.filter(name => fits(name, pieces))
 }
 
-/** Goes on after the last `*` only: what an earlier one could take, that one can take as well. */
+/** Backtracks only to the last `*`: it can match all that an earlier one could. */
 function fits(name: string, pieces: readonly Piece[]): boolean {
   let [at, piece] = [0, 0]
   let star: readonly [at: number, piece: number] | undefined
@@ -46,11 +47,11 @@ function fits(name: string, pieces: readonly Piece[]): boolean {
   return pieces.slice(piece).every(rest => rest === '*')
 }
 
-/** `~expression` from the start of a name. UsageError when it is none, or takes too long. */
+/** Matches names from their start against `~expression`. Throws UsageError for an invalid or slow expression. */
 export function regexMatcher(term: string): Matcher {
   if (term.length > LONGEST_REGEX)
     throw new UsageError(
-      `a host pattern that is a regular expression has at most ${LONGEST_REGEX} characters`,
+      `a regular expression in a host pattern can have at most ${LONGEST_REGEX} characters`,
     )
   const { source } = compile(`^(?:${term.slice(1)})`, term)
   return names => {
@@ -63,7 +64,7 @@ export function regexMatcher(term: string): Matcher {
       return names.filter((_, i) => (found as readonly boolean[])[i])
     } catch {
       throw new UsageError(`the host pattern ${term} takes too long`, {
-        hint: 'a repetition in a repetition, such as (a+)+, can be written as one',
+        hint: 'write nested repetitions such as (a+)+ as one',
       })
     }
   }
@@ -73,6 +74,6 @@ function compile(source: string, term: string): RegExp {
   try {
     return new RegExp(source)
   } catch {
-    throw new UsageError(`the host pattern ${term} is no valid expression`)
+    throw new UsageError(`the host pattern ${term} is not a valid expression`)
   }
 }

@@ -1,14 +1,14 @@
 import type { RawGroup, RawInventory } from './raw.ts'
 
-/** The groups of an inventory, with `children` followed. Unknown names in it are ignored: check.ts reports them. */
+/** The groups of an inventory, `children` included. It ignores unknown names, which check.ts reports. */
 export interface GroupTree {
   /** Group → its hosts in inventory order, `all` first. */
   readonly members: ReadonlyMap<string, readonly string[]>
-  /** Host → its groups, `all` first, parents before children, else in inventory order. */
+  /** Host → its groups: `all` first, parents before children, otherwise in inventory order. */
   readonly groupsOf: ReadonlyMap<string, readonly string[]>
 }
 
-/** Must not be called with cycles (findCycle). */
+/** Resolves the groups. The inventory must have no cycle (findCycle). */
 export function groupTree(raw: RawInventory): GroupTree {
   const groups = raw.groups ?? {}
   const order = Object.keys(groups)
@@ -45,7 +45,7 @@ function collect(
   return hosts
 }
 
-/** Longest way down from `all` (as Ansible counts it): a group is always deeper than its parents. */
+/** Length of the longest path from `all` (as in Ansible), so that a group is always deeper than its parents. */
 function depthsOf(groups: Readonly<Record<string, RawGroup>>): Map<string, number> {
   const parents = new Map<string, string[]>()
   for (const [name, group] of Object.entries(groups))
@@ -63,7 +63,7 @@ function depthsOf(groups: Readonly<Record<string, RawGroup>>): Map<string, numbe
   return depths
 }
 
-/** Names along a cycle of `children`, first and last the same; undefined: there is none. */
+/** The names along a cycle of `children`, the first one again at the end; undefined: there is no cycle. */
 export function findCycle(
   groups: Readonly<Record<string, RawGroup>>,
 ): readonly string[] | undefined {

@@ -1,10 +1,11 @@
+/** The inventory: from YAML with line numbers to typed hosts, groups and variables; host patterns; lint. */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { demandTrust } from '../trust.ts'
 import { readCache, writeCache } from './cache.ts'
 import { checkInventory } from './check.ts'
-import { problemsError, type Finding, type Problem } from './problem.ts'
+import { problemsError, type UnplacedProblem, type Problem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { resolveInventory } from './resolve.ts'
 import type { Source } from './source.ts'
@@ -12,17 +13,17 @@ import type { Inventory } from './types.ts'
 
 const MAX_BYTES = 16 * 1024 * 1024
 
-export interface LoadOptions {
-  /** From `-e`: see parseExtraVars(). They win over every other variable, on every host. */
+interface LoadOptions {
+  /** Variables of `-e` (parseExtraVars()); they override all others on every host. */
   readonly extraVars?: Readonly<Record<string, unknown>> | undefined
-  /** Default true; see cache.ts. */
+  /** Use cache.ts; default true. */
   readonly cache?: boolean | undefined
 }
 
 /**
- * The inventory of a file. `!secret` values are SecretRefs: resolveSecrets() gives them their text.
- * Throws one UsageError with all problems, each as file:line:column; and when somebody else owns or may write the file: it
- * says where secrets go and which host keys are believed.
+ * Loads an inventory. Its `!secret` values are SecretRefs until resolveSecrets() replaces them. Throws one UsageError with all
+ * problems, each with file:line:column. Throws UsageError too when another user owns or may write the file, because it
+ * decides where secrets go and which host keys fmc trusts.
  */
 export async function loadInventory(file: string, options: LoadOptions = {}): Promise<Inventory> {
   const bytes = readInventoryFile(file)
@@ -37,7 +38,7 @@ export async function loadInventory(file: string, options: LoadOptions = {}): Pr
   return resolveInventory(raw, file, options.extraVars)
 }
 
-/** A cache that holds anything but what writeCache() put there is as good as none. */
+/** Undefined also when the cache contains anything but what writeCache() has written. */
 function fromCache(
   file: string,
   bytes: Uint8Array,
@@ -52,7 +53,7 @@ function fromCache(
   }
 }
 
-/** Everything that is known about a file: `raw` is there if its shape is right, whatever else is wrong. */
+/** A file with all its problems. `raw` is defined if its shape is valid, whatever else is wrong. */
 export async function readInventory(
   file: string,
   bytes: Uint8Array = readInventoryFile(file),
@@ -70,10 +71,10 @@ export async function readInventory(
     }
   }
   const { inventorySchema } = await import('./schema.ts')
-  const { zodFindings } = await import('./zod-findings.ts')
+  const { zodProblems } = await import('./zod-problems.ts')
   const parsed = inventorySchema.safeParse(source.data)
   const issues = parsed.success ? [] : parsed.error.issues
-  const findings: Finding[] = zodFindings(inventorySchema, source.data, issues)
+  const findings: UnplacedProblem[] = zodProblems(inventorySchema, source.data, issues)
   const shaped = issues.every(issue => issue.code === 'unrecognized_keys')
   const raw = shaped ? (source.data as unknown as RawInventory) : undefined
   if (raw !== undefined) findings.push(...checkInventory(raw))

@@ -1,25 +1,35 @@
 import { UsageError } from '../errors.ts'
 import { globMatcher, isGlob, regexMatcher } from './globs.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../text/nearest.ts'
 import type { Host, Inventory } from './types.ts'
 
-/** What patterns are matched against. */
+/** The names that patterns are matched against. */
 export type PatternScope = Pick<Inventory, 'groups'> & {
   readonly hosts: ReadonlyMap<string, unknown>
 }
 
 /**
- * The hosts of an Ansible pattern, in inventory order, each once; may be empty (`db:!db`, a glob without a match).
- * `a,b` or `a:b` either, `&c` and also in c, `!d` but not d (in this order wherever they stand), `*` `?` `[abc]`
- * globs, `~` a regular expression from the start of the name, `web[0]` `web[1:2]` `web[-1]` members of a group
- * by position, `n[1:3]` `n[01:12:2]` the hosts n1 n2 n3. A name that is neither group nor host is a UsageError.
+ * The hosts that match an Ansible pattern, in inventory order, each once. The result may be empty (`db:!db`, a glob without a
+ * match). A pattern combines names of hosts and groups:
+ *
+ * - `a,b` or `a:b`: hosts of a or b; `a:&c`: also in c; `a:!d`: not in d (applied in this order wherever they stand)
+ * - `*`, `?`, `[abc]`: globs; `~`: a regular expression that matches from the start of a name
+ * - `web[0]`, `web[1:2]`, `web[-1]`: members of a group by position
+ * - `n[1:3]`, `n[01:12:2]`: the names n1, n2, n3; n01, n03 …
+ *
+ * In a role `hosts(pattern)` does the same; this one is for `conclude` and `advise`, which get the inventory as data.
+ *
+ * @throws UsageError for a name that is neither host nor group, and for a malformed pattern.
+ *
+ * @example
+ * const names = matchHosts(inventory(), 'k3s_servers:!master1').map(h => h.name)
  */
 export function matchHosts(inventory: Inventory, pattern: string): Host[] {
   const names = matchNames(inventory, pattern)
   return [...inventory.hosts.values()].filter(host => names.has(host.name))
 }
 
-/** The names behind a pattern. */
+/** The names of the hosts that match a pattern. */
 export function matchNames(scope: PatternScope, pattern: string): Set<string> {
   if (pattern.length > LONGEST_PATTERN)
     throw new UsageError(`a host pattern is longer than ${LONGEST_PATTERN} characters`, {
@@ -39,7 +49,7 @@ export function matchNames(scope: PatternScope, pattern: string): Set<string> {
   return names
 }
 
-/** The single terms of a pattern: split at commas and colons outside of brackets. */
+/** The terms of a pattern, split at commas and colons outside of brackets. */
 export function splitPattern(pattern: string): string[] {
   return (pattern.match(/(?:\[[^\]]*\]|[^,:])+/g) ?? [])
     .map(term => term.trim())
@@ -52,7 +62,7 @@ function select(scope: PatternScope, term: string): string[] {
   const exact = byName(scope, term)
   if (exact !== undefined) return exact
   const subscript = /^(.+)\[(?:(-?\d+)|(\d+)[:-](\d*))\]$/.exec(term)
-  // `w[1:9][1:9]` is a range in a range; the members of a range cannot be counted again.
+  // Not for `w[1:9][1:9]`, where both brackets are ranges of names.
   if (subscript !== null && !RANGE.test(subscript[1] ?? '')) {
     const [, base = '', single, first, last] = subscript
     const members = isGlob(base) ? selectMatching(scope, globMatcher(base)) : byName(scope, base)
@@ -93,22 +103,22 @@ function selectMatching(
   return [...found]
 }
 
-/** More terms take longer to read than a group to write. */
+/** Longest pattern in characters. */
 const LONGEST_PATTERN = 32_768
-/** A name that stands for more hosts than this is a slip of the finger. */
+/** A range with more names than this is a typing error. */
 const MOST_NAMES = 10_000
-/** A host name has at most 253 characters (RFC 1035, 2.3.4); longer ones with a range in them stand for none. */
+/** Longest name with a range: a host name has at most 253 characters (RFC 1035, 2.3.4). */
 const LONGEST = 255
 
 /**
- * `n[01:03]` → n01 n02 n03, `n[a:c]`, with a step `n[1:9:2]`, several in one name; undefined: there is no range. UsageError
- * for a range without members and for more than 10,000 names, which are counted before any of them is made.
+ * Expands ranges: `n[01:03]` → n01 n02 n03, `n[a:c]`, with a step `n[1:9:2]`, also several in one name; undefined: there is no
+ * range. Throws UsageError for an empty range and for more than 10,000 names, which it counts before it makes any.
  */
 export function expandRanges(term: string): string[] | undefined {
   const pieces = term.split(RANGE)
   if (pieces.length === 1) return undefined
   if (term.length > LONGEST)
-    throw new UsageError(`a name with a range in it is longer than ${LONGEST} characters`)
+    throw new UsageError(`a name with a range is longer than ${LONGEST} characters`)
   // split() gives text, first, last, step, text, …
   const ranges: Range[] = []
   for (let at = 1; at < pieces.length; at += 4) {
@@ -146,7 +156,8 @@ function rangeOf(first: string, last: string, step: string, term: string): Range
   const exact = [from, to, by].every(Number.isSafeInteger)
   if (numeric !== digits.test(last) || by < 1 || from > to)
     throw new UsageError(`the range [${first}:${last}] in ${term} has no members`)
-  if (!exact) throw new UsageError(`the range [${first}:${last}] in ${term} has too large numbers`)
+  if (!exact)
+    throw new UsageError(`the range [${first}:${last}] in ${term} has numbers that are too large`)
   const width = numeric && first.startsWith('0') ? first.length : 0
   const count = Math.floor((to - from) / by) + 1
   return {

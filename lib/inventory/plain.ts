@@ -5,15 +5,16 @@ import { SecretRef } from './secret-ref.ts'
 
 export const SECRET_TAG = '!secret'
 
-/** Tags of YAML 1.1 that make bytes, dates and sets of a value, which the library knows. */
+/** Tags of YAML 1.1 for bytes, dates and sets, which the library knows but an inventory must not use. */
 const OTHER_KINDS = /^tag:yaml\.org,2002:(binary|timestamp|set|omap|pairs|merge)$/
 
-/** Aliases may not blow a small file up to more than this many values. */
+/** Most values, aliases counted at every use: aliases can make a small file enormous. */
 const MAX_VALUES = 200_000
 
+/** Reports a problem at an offset of the text. */
 export type Report = (offset: number, message: string, hint?: string) => void
 
-/** The plain data of a document. Reports what an inventory may not use. */
+/** Turns a YAML document into plain data, and reports what an inventory must not use. */
 export class Plain {
   readonly #document: Document
   readonly #text: string
@@ -54,7 +55,7 @@ export class Plain {
       Node: (_, node) => {
         if (isAlias(node) || node.anchor === undefined) return
         if (this.#anchors.has(node.anchor))
-          this.#report(offsetOf(node), 'the name of this anchor (&) is there twice', 'rename one')
+          this.#report(offsetOf(node), 'this anchor (&) appears twice', 'rename one of them')
         this.#anchors.set(node.anchor, node)
       },
     })
@@ -64,7 +65,7 @@ export class Plain {
     if (this.#left-- === 0)
       this.#report(
         offsetOf(node),
-        `the file holds more than ${MAX_VALUES} values, aliases counted at every use`,
+        `the file has more than ${MAX_VALUES} values, aliases counted at every use`,
       )
     if (this.#left < 0) return null
     const tag = isScalar(node) || isMap(node) || isSeq(node) ? node.tag : undefined
@@ -92,7 +93,7 @@ export class Plain {
         target === undefined
           ? 'there is no anchor (&) for this alias (*)'
           : 'this alias (*) contains itself',
-        target === undefined ? 'a text that begins with * goes into quotes' : undefined,
+        target === undefined ? 'put a text that begins with * into quotes' : undefined,
       )
       return null
     }
@@ -118,7 +119,11 @@ export class Plain {
     if (typeof value === 'number' && !Number.isFinite(value))
       this.#report(offset, 'not a finite number')
     if (typeof value === 'string' && value.includes('\0'))
-      this.#report(offset, 'a text with a NUL character', 'no command and no file name can hold it')
+      this.#report(
+        offset,
+        'a text with a NUL character',
+        'no command and no file name can contain it',
+      )
     return value === undefined ? null : (value as RawValue)
   }
 
@@ -139,6 +144,6 @@ export class Plain {
   }
 }
 
-/** Where a node starts in the text. */
+/** The offset of a node in the text. */
 export const offsetOf = (node: unknown): number =>
   (isAlias(node) || isScalar(node) || isMap(node) || isSeq(node) ? node.range?.[0] : undefined) ?? 0

@@ -1,11 +1,20 @@
 import { TaskError } from '../errors.ts'
-import type { Finding } from './problem.ts'
+import type { UnplacedProblem } from './problem.ts'
 import type { Host, Inventory, Os } from './types.ts'
 
-/** A role's differences between operating systems: a row per family. A family without a row is not supported. */
+/**
+ * A role's differences between operating systems: one row per family (debian, el, flatcar). The role does not support a family
+ * without a row. Pass it to `role` as `platforms`; tasks and handlers get the host's row as `platform`.
+ *
+ * @example
+ * const platforms: Platforms<{ readonly unit: string }> = {
+ *   debian: { unit: 'chrony' },
+ *   el: { unit: 'chronyd' },
+ * }
+ */
 export type Platforms<P> = Readonly<Partial<Record<Os['family'], P>>>
 
-/** The host's row. Throws TaskError where the role's table has none. */
+/** The host's row of a role's table. Throws TaskError when there is none. */
 export function platformOf<P>(
   role: string,
   platforms: Platforms<P>,
@@ -16,17 +25,17 @@ export function platformOf<P>(
   return row
 }
 
-/** Hosts that a role is to run on and whose family it has no row for. */
-export const platformFindings = (
+/** Problems of hosts whose operating system a role does not support. */
+export const platformProblems = (
   inventory: Inventory,
   roles: readonly {
     readonly role: string
     readonly hosts: readonly string[]
     readonly platforms?: Platforms<unknown> | undefined
   }[],
-): Finding[] =>
+): UnplacedProblem[] =>
   roles.flatMap(({ role, hosts, platforms }) =>
-    hosts.flatMap((name): Finding[] => {
+    hosts.flatMap((name): UnplacedProblem[] => {
       const host = inventory.hosts.get(name)
       if (!host || !platforms || host.os.family in platforms) return []
       const message = notSupported(role, platforms, host)

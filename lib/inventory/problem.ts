@@ -1,11 +1,12 @@
 import { UsageError } from '../errors.ts'
 
+/** A place in a text, counted from 1. */
 export interface Position {
   readonly line: number
   readonly column: number
 }
 
-/** Something wrong in an inventory. Lines and columns count from 1; line 0: not in a file (`-e`). */
+/** Something wrong in an inventory, with its place in the text. Line 0: not in a file (`-e`). */
 export interface Problem extends Position {
   readonly severity: 'error' | 'warning'
   readonly file: string
@@ -14,13 +15,14 @@ export interface Problem extends Position {
   readonly hint?: string | undefined
 }
 
-/** A place in the file by keys and indexes. */
+/** A place in the data by keys and indexes. */
 export type Path = readonly (string | number)[]
 
-/** A Problem before its place in the text is known. `key`: the place is the last key itself, not its value. */
-export interface Finding {
+/** A Problem with its place in the data; Source.problem() finds the place in the text. */
+export interface UnplacedProblem {
   readonly severity: 'error' | 'warning'
   readonly path: Path
+  /** The place is the last key of `path` itself, not its value. */
   readonly key?: true
   readonly message: string
   readonly hint?: string | undefined

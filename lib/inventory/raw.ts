@@ -1,7 +1,7 @@
 import type { SecretRef } from './secret-ref.ts'
 import type { Os } from './types.ts'
 
-/** inventory.yaml as it is written; lib/inventory/schema.ts says what each key means. */
+/** The types of inventory.yaml as written; lib/inventory/schema.ts documents each key. */
 export type RawValue =
   | string
   | number

@@ -13,7 +13,7 @@ const FAMILIES = {
   flatcar: 'flatcar',
 } as const satisfies Record<Os['name'], Os['family']>
 
-/** Megabytes of a size such as 512MB or 8GB; 1GB is 1024MB. */
+/** A size such as 512MB or 8GB in megabytes; 1GB is 1024MB. */
 export function megabytes(size: string): number {
   const factor = { MB: 1, GB: 1024, TB: 1024 * 1024 }[size.slice(-2)] ?? 0
   return Math.round(Number(size.slice(0, -2)) * factor)
@@ -21,18 +21,18 @@ export function megabytes(size: string): number {
 
 const gigabytes = (size: string): number => megabytes(size) / 1024
 
-export function parseOs(text: string): Os {
+function parseOs(text: string): Os {
   const [name, version] = text.split(' ') as [Os['name'], string | undefined]
   return { name, family: FAMILIES[name], version }
 }
 
 /**
- * The typed inventory of a checked file. Variables, the nearest wins:
- *   1. all: vars
- *   2. groups.<group>.vars: parents before their children, groups of one depth in the order of the file
+ * The typed inventory of a checked file. A variable's value is the last one in this order:
+ *   1. all.vars
+ *   2. groups.<group>.vars: parents before their children, groups of equal depth in the order of the file
  *   3. hosts.<host>.vars
- *   4. -e on the command line, the last one of a name
- * A variable is replaced as a whole: maps and lists are not merged.
+ *   4. -e on the command line, in its order
+ * A value replaces the earlier one as a whole: maps and lists are not merged.
  */
 export function resolveInventory(
   raw: RawInventory,
@@ -88,7 +88,7 @@ export function resolveInventory(
 const directoryOf = (repo: string, file: string): string =>
   repo.startsWith('file:') ? fileURLToPath(repo) : resolvePath(dirname(resolvePath(file)), repo)
 
-/** eth0, eth1 … in the order of the list; the interface of a VPN is no further card. */
+/** The default device of a NIC: eth0, eth1 … in the order of the list; wg0 for a VPN, which does not count. */
 export function defaultDevice(raw: RawInventory, host: RawHost, position: number): string {
   const isVpn = (nic: RawNic | undefined) => raw.networks[nic?.network ?? '']?.mode === 'wireguard'
   const nics = host.nics ?? []

@@ -1,44 +1,64 @@
 import type { z } from 'zod'
 import { UsageError } from '../errors.ts'
-import { suggestion } from './nearest.ts'
 import { matchHosts } from './patterns.ts'
-import { platformFindings, type Platforms } from './platform.ts'
-import { problemsError, type Finding, type Path } from './problem.ts'
+import { platformProblems, type Platforms } from './platform.ts'
+import { problemsError, type UnplacedProblem, type Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import type { Host, Inventory } from './types.ts'
-import { zodFindings } from './zod-findings.ts'
+import { zodProblems } from './zod-problems.ts'
 
-/** A remark on one of a role's variables. */
+/**
+ * What a role's `advise` says about one of its variables; `fmc lint` shows it.
+ *
+ * @example
+ * const advice: Advice = {
+ *   variable: 'nfs_threads',
+ *   message: 'one thread serves one client at a time',
+ *   hint: 'set it to 8 or more',
+ * }
+ */
 export interface Advice {
+  /** The variable's name. */
   readonly variable: string
   /** Default: a warning. */
   readonly severity?: 'error' | undefined
-  /** The place in its value. */
+  /** The place inside its value, by keys and indexes; default: the variable itself. */
   readonly within?: Path | undefined
+  /** What is wrong. */
   readonly message: string
+  /** What to do about it. */
   readonly hint?: string | undefined
 }
 
-/** What a role's advice is made from. */
+/**
+ * The argument of a role's `advise`, for one host; V is the type of the role's variables.
+ *
+ * @example
+ * const advise = ({ vars, hosts }: Advisor<{ readonly servers: string }>): Advice[] =>
+ *   hosts(vars.servers).length % 2 === 0
+ *     ? [{ variable: 'servers', message: 'an even number of servers' }]
+ *     : []
+ */
 export interface Advisor<V> {
+  /** The role's variables for this host, checked and with defaults. */
   readonly vars: V
   readonly host: Host
   readonly inventory: Inventory
-  /** Hosts of a pattern. */
+  /** The hosts that match a pattern. Throws UsageError as `matchHosts` does. */
   readonly hosts: (pattern: string) => readonly Host[]
 }
 
-/** A role, the hosts that it will run on, and the variables that it declares. */
+/** A role with its variables and the hosts on which it will run. */
 export interface RoleVarsInfo {
   readonly role: string
   readonly hosts: readonly string[]
   readonly vars: z.ZodObject
   readonly advise?: ((context: Advisor<never>) => readonly Advice[]) | undefined
-  /** Undefined: it runs on any operating system. */
+  /** Undefined: it supports every operating system. */
   readonly platforms?: Platforms<unknown> | undefined
 }
 
-/** The layer that a host takes a variable from; undefined: from none in the file (absent, or from `-e`). */
+/** The place in the file of a host's value of a variable; undefined: it is not in the file (absent, or from `-e`). */
 export function locateVar(
   raw: RawInventory,
   groupsOfHost: readonly string[],
@@ -53,18 +73,18 @@ export function locateVar(
 }
 
 /**
- * Variables that are missing or wrong on the hosts a role runs on; one Finding for all hosts that share it.
- * `!secret` values need not be resolved.
+ * Missing and wrong variables on the hosts of each role; hosts with the same problem share one. `!secret` values need not be
+ * resolved.
  */
-export function roleVarFindings(
+export function roleVarProblems(
   raw: RawInventory,
   inventory: Inventory,
   roles: readonly RoleVarsInfo[],
-): Finding[] {
-  const found = new Map<string, { finding: Finding; hosts: string[] }>()
+): UnplacedProblem[] {
+  const found = new Map<string, { finding: UnplacedProblem; hosts: string[] }>()
   for (const info of roles)
     for (const host of info.hosts)
-      for (const finding of hostFindings(raw, inventory, info, host)) {
+      for (const finding of hostProblems(raw, inventory, info, host)) {
         const key = JSON.stringify([
           info.role,
           finding.message,
@@ -81,18 +101,18 @@ export function roleVarFindings(
   }))
 }
 
-function hostFindings(
+function hostProblems(
   raw: RawInventory,
   inventory: Inventory,
   { role, vars }: RoleVarsInfo,
   name: string,
-): Finding[] {
+): UnplacedProblem[] {
   const host = inventory.hosts.get(name)
   if (host === undefined) return []
   const own = ownVars(vars, host)
   const issues = parse(vars, host)?.error?.issues ?? []
   const fromFile = (path: Path): boolean => placeOf(raw, host, String(path[0])) !== undefined
-  return zodFindings(vars, own, issues, [], path => !fromFile(path)).map(finding => {
+  return zodProblems(vars, own, issues, [], path => !fromFile(path)).map(finding => {
     const [variable, ...inner] = finding.path
     const missing = variable === undefined
     const place = missing
@@ -107,13 +127,13 @@ function hostFindings(
   })
 }
 
-/** What roles themselves have to say about their variables on the hosts they run on, each once. */
-export function adviceFindings(
+/** The advice of the roles themselves about their variables, each remark once. */
+export function adviceProblems(
   raw: RawInventory,
   inventory: Inventory,
   roles: readonly RoleVarsInfo[],
-): Finding[] {
-  const found = new Map<string, Finding>()
+): UnplacedProblem[] {
+  const found = new Map<string, UnplacedProblem>()
   for (const { role, hosts, vars, advise } of roles)
     for (const name of advise ? hosts : []) {
       const host = inventory.hosts.get(name)
@@ -139,7 +159,7 @@ export function adviceFindings(
   return [...found.values()]
 }
 
-/** Undefined if the host's value is another one than the file's: `-e` set it. */
+/** The place of a host's value; undefined if it differs from the file's, because `-e` has set it. */
 function placeOf(raw: RawInventory, host: Host, variable: string): Path | undefined {
   const place = locateVar(raw, host.groups, host.name, variable)
   const inFile = place?.reduce<unknown>(
@@ -154,7 +174,7 @@ const ownVars = (vars: z.ZodObject, host: Host): Record<string, unknown> =>
     Object.keys(vars.shape).flatMap(key => (key in host.vars ? [[key, host.vars[key]]] : [])),
   )
 
-/** Undefined when a check wants to see a secret, which nobody has read yet. */
+/** Undefined when a check needs the text of a secret, which is not known yet. */
 function parse(vars: z.ZodObject, host: Host): ReturnType<z.ZodObject['safeParse']> | undefined {
   try {
     return vars.safeParse(ownVars(vars, host))
@@ -164,13 +184,13 @@ function parse(vars: z.ZodObject, host: Host): ReturnType<z.ZodObject['safeParse
   }
 }
 
-function describe(vars: z.ZodObject, { message, hint }: Finding): string {
+function describe(vars: z.ZodObject, { message, hint }: UnplacedProblem): string {
   const name = message.split(' ')[0] ?? ''
   const { description } = (vars.shape[name] ?? {}) as { readonly description?: string | undefined }
-  return `set it under vars: of these hosts or a group of theirs; ${[hint, description].filter(Boolean).join(': ')}`
+  return `set it under vars: of these hosts or of one of their groups; ${[hint, description].filter(Boolean).join(': ')}`
 }
 
-/** A group that is exactly these hosts is where a missing variable belongs; else the first host. */
+/** The place for a missing variable: a group with exactly these hosts, else the first host. */
 function commonPlace(
   raw: RawInventory,
   inventory: Inventory,
@@ -187,52 +207,24 @@ function commonPlace(
   return group === undefined ? path : ['groups', group[0]]
 }
 
-/** Warnings for variables in the file that none of the roles declares. */
-export function unknownVarFindings(raw: RawInventory, roles: readonly RoleVarsInfo[]): Finding[] {
-  const known = new Set(roles.flatMap(({ vars }) => Object.keys(vars.shape)))
-  const layers: [Path, object | undefined][] = [
-    [['all', 'vars'], raw.all?.vars],
-    ...named('groups', raw.groups),
-    ...named('hosts', raw.hosts),
-  ]
-  return layers.flatMap(([path, vars]) =>
-    Object.keys(vars ?? {})
-      .filter(name => !known.has(name))
-      .map((name): Finding => ({
-        severity: 'warning',
-        path: [...path, name],
-        key: true,
-        message: `no role has a variable ${name}`,
-        hint: suggestion(name, known),
-      })),
-  )
-}
-
-const named = (
-  kind: string,
-  entries: Readonly<Record<string, { readonly vars?: object | undefined }>> | undefined,
-): [Path, object | undefined][] =>
-  Object.entries(entries ?? {}).map(([name, { vars }]) => [[kind, name, 'vars'], vars])
-
 const list = (names: readonly string[]): string =>
   names.length <= 4
     ? names.join(', ')
     : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
 
 /**
- * Throws one UsageError with every missing or wrong variable, and every host whose operating system a role does not know,
- * at its place in inventory.yaml.
- * Costs the YAML parser only if there is something to report.
+ * Throws one UsageError with every missing or wrong variable and every host whose operating system a role does not support,
+ * each with its place in inventory.yaml. It loads the YAML parser only when there is something to report.
  */
 export async function requireRoleVars(
   inventory: Inventory,
   roles: readonly RoleVarsInfo[],
 ): Promise<void> {
   const nowhere: RawInventory = { timezone: '', domain: '', networks: {}, hosts: {} }
-  const unsupported = platformFindings(inventory, roles)
-  if (unsupported.length + roleVarFindings(nowhere, inventory, roles).length === 0) return
+  const unsupported = platformProblems(inventory, roles)
+  if (unsupported.length + roleVarProblems(nowhere, inventory, roles).length === 0) return
   const { readInventory } = await import('./load.ts')
   const { raw, source } = await readInventory(inventory.file)
-  const findings = [...unsupported, ...roleVarFindings(raw ?? nowhere, inventory, roles)]
+  const findings = [...unsupported, ...roleVarProblems(raw ?? nowhere, inventory, roles)]
   throw problemsError(findings.map(finding => source.problem(finding)))
 }

@@ -161,7 +161,7 @@ const lab = z.strictObject({
     .describe("Real root file systems: the lab's hosts of that OS run from them"),
 })
 
-/** inventory.yaml as it is written. Unknown keys are errors. References are checked in check.ts. */
+/** The schema of inventory.yaml. Unknown keys are errors. check.ts checks the names. */
 export const inventorySchema = z.strictObject({
   timezone: text(
     /^[A-Z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/,
@@ -188,7 +188,7 @@ export const inventorySchema = z.strictObject({
   hosts: z.record(text(HOST_NAME, 'a host name: a-z, 0-9 and -, at most 63 characters'), host),
 })
 
-/** JSON Schema for editors. `roles`: their variables become completions under every `vars:`. */
+/** The JSON Schema for editors, which complete the variables of `roles` under every `vars:`. */
 export function inventoryJsonSchema(
   roles: readonly { readonly role: string; readonly vars: z.ZodObject }[] = [],
 ): Record<string, unknown> {

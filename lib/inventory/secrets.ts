@@ -2,7 +2,7 @@ import { Secret } from '../secrets/secret.ts'
 import { SecretRef } from './secret-ref.ts'
 import type { Inventory, Vars, VarValue } from './types.ts'
 
-/** Every `!secret` that a host's variables still refer to, once per name, sorted. */
+/** The unresolved `!secret` references of all hosts' variables, one per name, sorted by name. */
 export function secretRefs(inventory: Inventory): SecretRef[] {
   const found = new Map<string, SecretRef>()
   const visit = (value: VarValue): void => {
@@ -14,13 +14,9 @@ export function secretRefs(inventory: Inventory): SecretRef[] {
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** Names of the secrets that the inventory needs, sorted. */
-export const secretNames = (inventory: Inventory): string[] =>
-  secretRefs(inventory).map(ref => ref.name)
-
 /**
- * The same inventory with every `!secret name` replaced by what `read` gives. `read` is called once per name;
- * what it throws is passed on. `hosts`: only these are resolved (a limited run asks for no other secret).
+ * The same inventory with every `!secret name` replaced by the result of `read`, which is called once per name and may throw.
+ * `hosts`: resolve only these hosts, so that a limited run needs no other secrets.
  */
 export function resolveSecrets(
   inventory: Inventory,

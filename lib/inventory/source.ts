@@ -9,20 +9,21 @@ import {
   type YAMLError,
 } from 'yaml'
 import { offsetOf, Plain, SECRET_TAG, type Report } from './plain.ts'
-import { byPlace, type Finding, type Path, type Position, type Problem } from './problem.ts'
+import { byPlace, type UnplacedProblem, type Path, type Position, type Problem } from './problem.ts'
 import type { RawValue } from './raw.ts'
 
-/** A YAML text as plain data, with a way back from data to text. */
+/** A YAML text as plain data that knows the place of each value in the text. */
 export interface Source {
   readonly data: RawValue
-  /** What is wrong with the YAML itself. Not empty: `data` may be incomplete. */
+  /** Problems of the YAML itself. If there are any, `data` may be incomplete. */
   readonly problems: readonly Problem[]
-  /** Place of a value, or with `key` of the last key; of the nearest thing that exists when the path does not. */
+  /** The place of a value, or with `key` of the path's last key. If the path does not exist: of its longest existing part. */
   at(path: Path, key?: boolean): Position
-  problem(finding: Finding): Problem
+  /** Adds the place in the text to a problem. */
+  problem(finding: UnplacedProblem): Problem
 }
 
-/** Reads YAML 1.2 text with the tag `!secret name`. Never throws for bad text: see `problems`. */
+/** Parses YAML 1.2 with the tag `!secret name`. Never throws for bad text: see `problems`. */
 export function parseSource(text: string, file: string): Source {
   const lines = new LineCounter()
   const place = (offset: number): Position => {
@@ -56,9 +57,9 @@ function parse(text: string, lines: LineCounter, report: Report): Document | und
     const document = parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
-      // The library prints its warnings, which quote the text; `silent` would hide errors, too.
+      // By default the library prints warnings, which quote the text; `silent` would hide errors too.
       logLevel: 'error',
-      // Not YAML's own either: !!binary and !!timestamp make objects that no variable is.
+      // !!binary and !!timestamp would make objects, which variables cannot be.
       resolveKnownTags: false,
       customTags: [{ tag: SECRET_TAG, resolve: (value: string) => value }],
     })
@@ -72,30 +73,30 @@ function parse(text: string, lines: LineCounter, report: Report): Document | und
   }
 }
 
-const QUOTES = 'a text that begins with or holds signs of YAML goes into quotes'
+const QUOTES = 'put a text with special YAML characters into quotes'
 
-/** The parser's own messages quote the text, which may be a password. */
+/** Messages instead of the parser's own, which quote the text and with it perhaps a password. */
 const WORDS: Readonly<
   Partial<Record<YAMLError['code'], readonly [message: string, hint?: string]>>
 > = {
   TAB_AS_INDENT: ['a tab indents this line', 'YAML is indented with spaces only'],
-  DUPLICATE_KEY: ['this name is there twice', 'rename one, or join the two'],
+  DUPLICATE_KEY: ['this name appears twice', 'rename one, or merge the two'],
   MULTIPLE_DOCS: ['a second document (---) starts here', 'an inventory is one document'],
   TAG_RESOLVE_FAILED: ['unknown tag', `the only tag is ${SECRET_TAG}; ${QUOTES}`],
   BAD_ALIAS: ['bad YAML: an alias without a name', QUOTES],
   BAD_DQ_ESCAPE: ['bad YAML: an unknown escape', 'in single quotes a backslash is text'],
-  BAD_INDENT: ['bad YAML: this is not as far from the left as its neighbours'],
+  BAD_INDENT: ['bad YAML: this line is not indented like its neighbours'],
   BAD_SCALAR_START: ['bad YAML: a text cannot begin with this character', QUOTES],
   BLOCK_AS_IMPLICIT_KEY: ['bad YAML: a second "name: " in one line', QUOTES],
   MISSING_CHAR: ['bad YAML: a bracket, quote, comma or colon is missing'],
-  MULTILINE_IMPLICIT_KEY: ['bad YAML: a name must be in one line: is a colon missing?'],
+  MULTILINE_IMPLICIT_KEY: ['bad YAML: a name must be on one line; is a colon missing?'],
   UNEXPECTED_TOKEN: ['bad YAML: this does not belong here', QUOTES],
 }
 
 const explain = ({ code }: YAMLError): readonly [message: string, hint?: string] =>
   WORDS[code] ?? [`bad YAML: ${code.toLowerCase().replaceAll('_', ' ')}`]
 
-/** `key:` with nothing after it: its key is the place to show. */
+/** `key:` without a value: errors then show the place of the key. */
 const isEmpty = (node: unknown): boolean =>
   node === undefined || node === null || (isScalar(node) && node.range?.[0] === node.range?.[1])
 

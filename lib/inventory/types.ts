@@ -1,6 +1,6 @@
 import type { Secret } from '../secrets/secret.ts'
 
-/** A value of a variable after `!secret` references have become Secrets. */
+/** The value of a variable, with Secrets in place of `!secret` references. */
 export type VarValue =
   | string
   | number
@@ -9,63 +9,105 @@ export type VarValue =
   | Secret
   | readonly VarValue[]
   | { readonly [key: string]: VarValue }
+/** Variables by name. */
 export type Vars = Readonly<Record<string, VarValue>>
 
-/** `family` decides package manager and paths; `version` is free text such as 9.5. */
+/**
+ * A host's operating system, from the inventory's `os`.
+ *
+ * @example
+ * const isDebian = (os: Os): boolean => os.family === 'debian'
+ */
 export interface Os {
   readonly name: 'debian' | 'ubuntu' | 'almalinux' | 'rocky' | 'flatcar'
+  /** Decides package manager and paths: debian and ubuntu are 'debian', almalinux and rocky are 'el'. */
   readonly family: 'debian' | 'el' | 'flatcar'
+  /** Free text such as 9.5. */
   readonly version: string | undefined
 }
 
+/**
+ * A network of the inventory.
+ *
+ * @example
+ * const isVpn = ({ mode }: Network): boolean => mode === 'wireguard'
+ */
 export interface Network {
   readonly name: string
-  /** e.g. 10.17.3.0/24 */
+  /** Such as 10.17.3.0/24. */
   readonly cidr: string
+  /** Length of its prefix in bits. */
   readonly prefix: number
   /**
-   * bridge: the physical LAN; open: routed by the hypervisor without libvirt's rules; nat: libvirt's; wireguard: a VPN
-   * whose hub is the router.
+   * bridge: the physical LAN; open: routed by the hypervisor without libvirt's rules; nat: libvirt's NAT; wireguard: a VPN
+   * whose hub is `router`.
    */
   readonly mode: 'bridge' | 'open' | 'nat' | 'wireguard'
+  /** IPv4 address of the default route of its hosts. */
   readonly gateway: string | undefined
+  /** Bridge device on the hypervisor; see `bridgeOf`. */
   readonly bridge: string | undefined
   /** The host that routes this network and holds `gateway`; undefined: a device outside the inventory. */
   readonly router: string | undefined
-  /** Of a VPN: the hub's UDP port. */
+  /** VPN only: the hub's UDP port. */
   readonly port?: number | undefined
-  /** Of a VPN: where the hub is reached from outside; undefined: at its own address. */
+  /** VPN only: host name or address at which the hub is reached from outside; undefined: its own address. */
   readonly endpoint?: string | undefined
 }
 
+/**
+ * A network interface of a host.
+ *
+ * @example
+ * const inLan = (nic: Nic): boolean => nic.network === 'lan'
+ */
 export interface Nic {
+  /** Name of its network. */
   readonly network: string
+  /** IPv4 address. */
   readonly address: string
+  /** MAC address, if the inventory sets one; see `macOf`. */
   readonly mac: string | undefined
-  /** Device name on the host, e.g. eth0. */
+  /** Device name on the host, such as eth0. */
   readonly device: string
 }
 
+/**
+ * A data disk of a host.
+ *
+ * @example
+ * const isLarge = ({ sizeGb }: Disk): boolean => sizeGb >= 100
+ */
 export interface Disk {
   readonly name: string
+  /** Size in GiB. */
   readonly sizeGb: number
-  /** Where it shows up on the host, e.g. /dev/disk/by-id/virtio-<serial>. */
+  /** Its path on the host, such as /dev/disk/by-id/virtio-<serial>. */
   readonly device: string
 }
 
+/**
+ * A host of the inventory.
+ *
+ * @example
+ * const isVm = (h: Host): boolean => h.vmOn !== undefined
+ */
 export interface Host {
   readonly name: string
-  /** The address fmc connects to: `ssh.host` or the first NIC's. */
+  /** The address to which fmc connects: `ssh.host`, else that of the first NIC. */
   readonly address: string
   readonly os: Os
   readonly nics: readonly Nic[]
   readonly vcpu: number | undefined
+  /** Memory in MiB. */
   readonly memoryMb: number | undefined
+  /** Size of the root disk in GiB. */
   readonly rootDiskGb: number | undefined
+  /** Data disks. */
   readonly disks: readonly Disk[]
-  /** The hypervisor that this host is a VM of. */
+  /** Name of the hypervisor, if this host is a VM. */
   readonly vmOn: string | undefined
-  /** All groups, those reached through children too; nearest last. */
+  /** Names of all its groups, also through `children`; parents first. */
   readonly groups: readonly string[]
   /** Position in the inventory, from 0. */
   readonly index: number
@@ -76,57 +118,78 @@ export interface Host {
     readonly identityFile: string | undefined
     readonly transport: 'auto' | 'ssh2' | 'openssh'
   }
-  /** Merged: all < groups (parents first) < host < -e. */
+  /** Variables of all roles; later ones override: all, groups (parents first), host, -e. A role gets its own checked. */
   readonly vars: Vars
 }
 
+/**
+ * A virtual address, which keepalived moves between balancers.
+ *
+ * @example
+ * const url = ({ address, ports: [port = 443] }: Vip): string => `https://${address}:${port}`
+ */
 export interface Vip {
   readonly name: string
+  /** IPv4 address. */
   readonly address: string
+  /** Name of its network. */
   readonly network: string
+  /** Length of that network's prefix in bits. */
   readonly prefix: number
-  /** Virtual router id, 1…255, unique per network. */
+  /** VRRP virtual router id, 1 to 255, unique in its network. */
   readonly vrid: number
+  /** Ports at which the balancers listen. */
   readonly ports: readonly number[]
   /** Pattern of the hosts that serve it. */
   readonly backends: string
-  /** Where they listen: one for each of `ports`, in their order. */
+  /** The port of the backends for each of `ports`, in the same order. */
   readonly backendPorts: readonly number[]
-  /** How a balancer knows that a backend serves: `k3s` = GET /readyz over TLS answers 200 or 401. */
+  /** How a balancer checks a backend: `k3s`: GET /readyz over TLS answers 200 or 401; `tcp`: the port answers. */
   readonly check: 'k3s' | 'tcp'
-  /** Backends are told the client's address by the PROXY protocol (v2). */
+  /** Balancers send the client's address to the backends with the PROXY protocol (v2). */
   readonly proxyProtocol: boolean
   /** Pattern of the balancers that may hold it. */
   readonly balancers: string
-  /** The balancer that should hold it on a fresh start; default the first. */
+  /** The balancer that should hold it when all start together; undefined: the first one. */
   readonly preferred: string | undefined
 }
 
-/** A root file system that the lab's hosts of one OS run from. */
+/** A root file system for the lab's hosts of one operating system. */
 export interface LabImage {
-  /** https://, http:// or file:///, of a tar archive. */
+  /** URL (https, http or file) of a tar archive. */
   readonly url: string
   readonly sha256: string
-  /** Directory of packages with their index, absolute. */
+  /** Absolute path of a directory of packages with their index. */
   readonly repo: string | undefined
 }
 
-/** The whole inventory, resolved. Pattern lookup: lib/inventory/patterns.ts. */
+/**
+ * The whole inventory with defaults and inherited settings; `inventory()` returns it in a role.
+ *
+ * @example
+ * const gateways = ({ networks }: Inventory): (string | undefined)[] =>
+ *   [...networks.values()].map(network => network.gateway)
+ */
 export interface Inventory {
+  /** Path of inventory.yaml, as given. */
   readonly file: string
+  /** A name of the tz database, such as Europe/Madrid. */
   readonly timezone: string
-  /** DNS domain of the cloud, e.g. cloud.internal */
+  /** DNS domain of the cloud, such as cloud.internal. */
   readonly domain: string
+  /** By name. */
   readonly networks: ReadonlyMap<string, Network>
+  /** By name. */
   readonly vips: ReadonlyMap<string, Vip>
+  /** By name, in the order of the file. */
   readonly hosts: ReadonlyMap<string, Host>
-  /** Group name → host names, in inventory order; `all` included. */
+  /** Names of each group's hosts, in the order of the file; with the group `all`. */
   readonly groups: ReadonlyMap<string, readonly string[]>
-  /** Where the secrets file is, absolute. */
+  /** Absolute path of the secrets file. */
   readonly secretsFile: string
-  /** Public host keys of the machines that fmc has made, absolute; in OpenSSH's known_hosts format. */
+  /** Absolute path of a known_hosts file with the host keys of the machines that fmc has created. */
   readonly knownHostsFile: string
-  /** Overrides of files/artifacts.yaml. `path`: a finished binary on this machine, absolute. */
+  /** Overrides of files/artifacts.yaml, by name. `path`: absolute path of a binary on the controller. */
   readonly artifacts: Readonly<
     Record<
       string,
@@ -138,5 +201,6 @@ export interface Inventory {
       }
     >
   >
+  /** Settings of the lab. */
   readonly lab: { readonly images: Readonly<Partial<Record<Os['name'], LabImage>>> }
 }

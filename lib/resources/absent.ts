@@ -10,7 +10,7 @@ const define = resource({
   plan(o, { self }) {
     if (self === null) return []
     if (self.type === 'directory')
-      throw new TaskError(`${o.path} is a directory; absent() removes single files and links`)
+      throw new TaskError(`${o.path} is a directory; absent() removes only files and links`)
     return [
       {
         what: 'remove',
@@ -25,6 +25,14 @@ const define = resource({
   },
 })
 
-/** No file or link at this path. Directories are never removed. */
+/**
+ * Makes sure that there is no file or link at this path. It never removes a directory.
+ *
+ * @param path - absolute, without `..` or a trailing slash
+ * @throws TaskError for a directory.
+ *
+ * @example
+ * await absent('/etc/nginx/sites-enabled/default', { notify: 'reload nginx' })
+ */
 export const absent = (path: string, options: Common = {}): Promise<Result> =>
   define({ path, ...options })

@@ -6,10 +6,11 @@ import { access, CANDIDATE, makeDirectory, SHOW } from '../shell/staging.ts'
 import { expect } from './resource.ts'
 import type { PlannedChange } from './scope.ts'
 
+/** Owner and mode of a file or directory. */
 export interface AccessOptions {
-  /** Octal, e.g. 0644. */
+  /** Octal, such as '0644'. */
   readonly mode?: string | undefined
-  /** `user` or `user:group`; the group defaults to root. */
+  /** `user` or `user:group`, names or numbers; default root:root. Without a group: root. */
   readonly owner?: string | undefined
 }
 
@@ -19,7 +20,7 @@ export interface Access {
   readonly group: string
 }
 
-/** Options with their defaults; throws TaskError for a mode that is not octal. */
+/** Options with their defaults. Throws TaskError for a mode that is not octal and for a malformed owner. */
 export function accessOf(options: AccessOptions, defaultMode: string): Access {
   const mode = (options.mode ?? defaultMode).padStart(4, '0')
   expect(/^[0-7]{4}$/.test(mode), `mode ${JSON.stringify(options.mode)} is not octal, such as 0644`)
@@ -31,24 +32,24 @@ export function accessOf(options: AccessOptions, defaultMode: string): Access {
   return { mode, user, group }
 }
 
-/** Throws unless something can be made in a file's directory (a link to one will do), or may come to exist. */
+/** Throws TaskError unless the file's directory (or a link to one) exists, or may exist after an earlier planned change. */
 export function checkParent(path: string, parent: PathFact | null, doubt: boolean): void {
   const dir = dirname(path)
   expect(parent !== null || doubt, `the directory ${dir} does not exist`)
   expect(
     parent === null || parent.type === 'directory' || parent.type === 'link',
-    `${dir} is no directory`,
+    `${dir} is not a directory`,
   )
 }
 
-/** Throws when fmc would not read the file, and so not write it either. */
+/** Throws TaskError for a file that fmc refuses to read, and therefore to write. */
 export function checkReadable<T>(fact: T | Refused): asserts fact is T {
   if (fact instanceof Refused) throw new TaskError(fact.why)
 }
 
 /**
- * Shell text that runs an author's check of a staged candidate: its failure says which command it was, after what the
- * command printed. Under `set -e`.
+ * Shell text for `set -e` that runs an author's `validate` command on a staged candidate. On failure it prints the command
+ * and its exit code after the command's own output.
  */
 export const validation = (check: (candidate: string) => string, path: string): string => {
   const shown =
@@ -58,7 +59,7 @@ export const validation = (check: (candidate: string) => string, path: string): 
   return `${SHOW}\n( set +e; eval ${quote(check(CANDIDATE))} ) </dev/null >&2 || { printf 'validation failed with exit code %s: %s\\n' $? ${quote(shown)} >&2; exit 65; }`
 }
 
-/** Questions about the user and group that shall own something; root needs none. */
+/** Queries for the user and the group of an owner; root and numbers need none. */
 export const ownerNeeds = ({
   user,
   group,
@@ -67,7 +68,7 @@ export const ownerNeeds = ({
   ...(group === 'root' || /^\d+$/.test(group) ? {} : { ownerGroup: ask('group', group) }),
 })
 
-/** Throws unless the owner exists, or may come to exist by an earlier planned change. */
+/** Throws TaskError unless the owner exists, or may exist after an earlier planned change. */
 export function checkOwner(
   { user, group }: Access,
   now: Readonly<Record<string, unknown>>,
@@ -79,8 +80,8 @@ export function checkOwner(
 }
 
 /**
- * Changes that bring owner and mode of a file or directory that exists to what they should be. `sum`: the SHA-256 of
- * the file's content, if that is declared, too.
+ * The changes that correct owner and mode of an existing file or directory. `sum`: the SHA-256 of the file's content,
+ * where the content is declared too.
  */
 export function accessChanges(
   path: string,

@@ -12,7 +12,9 @@ const checkName = (name: string): void =>
   )
 
 export interface GroupOptions extends Common {
+  /** Create it with a gid from the system range; default false. */
   readonly system?: boolean | undefined
+  /** Number; default: groupadd chooses one. */
   readonly gid?: number | undefined
 }
 
@@ -37,17 +39,29 @@ const defineGroup = resource({
   },
 })
 
-/** A group. An existing one is never renumbered. */
+/**
+ * Makes sure that a local group exists. fmc never changes the gid of an existing group.
+ *
+ * @throws TaskError for an invalid name and for an existing group with another gid.
+ *
+ * @example
+ * await group('app', { system: true })
+ */
 export const group = (name: string, options: GroupOptions = {}): Promise<Result> =>
   defineGroup({ name, ...options })
 
 export interface UserOptions extends Common {
-  /** Primary group; default: a group of the user's name, which must exist. */
+  /** Primary group, which must exist; default: the group with the user's name. */
   readonly group?: string | undefined
+  /** Create it with a uid from the system range; default false. */
   readonly system?: boolean | undefined
+  /** Number; default: useradd chooses one. */
   readonly uid?: number | undefined
+  /** Home directory; default /home/NAME for a new user. */
   readonly home?: string | undefined
+  /** Create the home directory together with the user; default false. */
   readonly createHome?: boolean | undefined
+  /** Login shell; default /usr/sbin/nologin for a new user. */
   readonly shell?: string | undefined
 }
 
@@ -96,8 +110,14 @@ const defineUser = resource({
 })
 
 /**
- * A local user, without login and home directory unless asked for. Of an existing one only what is given is changed,
- * and it is never renumbered.
+ * Makes sure that a local user exists. A new user gets no login shell and no home directory unless the options say so. Of an
+ * existing user fmc changes primary group, shell and home where they are given (the group also by default), never the uid.
+ *
+ * @throws TaskError for an invalid name, a missing group, and an existing user with another uid.
+ *
+ * @example
+ * await group('app', { system: true })
+ * await user('app', { system: true, home: '/var/lib/app' })
  */
 export const user = (name: string, options: UserOptions = {}): Promise<Result> =>
   defineUser({ name, ...options })

@@ -18,15 +18,15 @@ import { carryOut, checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
 export interface ArtifactOptions extends Common, AccessOptions {
-  /** Shell command that must succeed on the candidate before it replaces the file; gets its quoted path. */
+  /** Gives the shell command that must succeed before the new file replaces the old one. It gets the new file's quoted path. */
   readonly validate?: ((candidate: string) => string) | undefined
-  /** Exactly this one, which files/artifacts.yaml or the inventory must pin; default: the one pinned there. */
+  /** Version, which files/artifacts.yaml or the inventory must pin; default: the pinned one. */
   readonly version?: string | undefined
-  /** The path names the checksum: a file that is there was checked when it was put there, and is not read again. */
+  /** Do not read an existing file again; for a path that contains the checksum. Default false. */
   readonly trustPresent?: boolean | undefined
 }
 
-/** The pins stand beside the library: files/artifacts.yaml. Both lib/resources and dist lie one folder below the root or two. */
+/** The pins of files/artifacts.yaml: one folder up from dist/, two up from lib/resources/. */
 const pins = async () => {
   const { loadArtifacts } = await import('../artifacts/load.ts')
   return loadArtifacts(
@@ -53,7 +53,16 @@ async function specOf(name: string, here: Scope, version?: string) {
   )
 }
 
-/** What a host gets as an artifact: its version, and the sha256 of the file. One that is not pinned fails as a task of its own. */
+/**
+ * Version and SHA-256 (lower-case hex) of the file that a host would get as this artifact, for roles that name paths by
+ * them.
+ *
+ * @param name - key in files/artifacts.yaml
+ * @throws UsageError for an artifact that is not pinned, shown as a failed task of its own.
+ *
+ * @example
+ * const { version } = await artifactPin('k3s')
+ */
 export async function artifactPin(
   name: string,
 ): Promise<{ readonly version: string; readonly sha256: string }> {
@@ -71,8 +80,20 @@ export async function artifactPin(
 }
 
 /**
- * A program on a host with the checksum that files/artifacts.yaml pins, whatever its operating system. The controller
- * downloads it once (or takes it from --artifacts DIR) and streams it; the host's file is replaced in one step.
+ * Makes sure that a host has a program with the checksum that files/artifacts.yaml pins, on any operating system. The
+ * controller downloads it once (or takes it from --artifacts DIR) and streams it to the host, where it replaces the old file
+ * in one step. Default mode 0755, owner root:root; time limit 30 minutes.
+ *
+ * @param name - key in files/artifacts.yaml
+ * @param path - absolute path on the host; its directory must exist
+ * @throws TaskError when the path is not a file, its directory or owner is missing, or `validate` fails; UsageError for an
+ * artifact that is not pinned.
+ *
+ * @example
+ * await artifact('k3s', '/usr/local/bin/k3s', {
+ *   validate: candidate => `${candidate} --version`,
+ *   notify: 'restart k3s',
+ * })
  */
 export async function artifact(
   name: string,
@@ -109,7 +130,7 @@ export async function artifact(
       return { changes }
     }
     task.progress(`fetching ${name} ${spec.version}`)
-    // In a plan, too: what cannot be had is known before anything is changed.
+    // In a plan too, so that a missing download is known before anything changes.
     const { path: from } = await binaryOf(spec, source)
     const changes = [install(path, `${name} ${spec.version}`, from, want, access, options.validate)]
     await carryOut(here, task, changes, options)

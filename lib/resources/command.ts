@@ -6,12 +6,13 @@ import { checkTask, expect, resource, type Common, type Result } from './resourc
 import { isFresh, scope, type Left, type Scope } from './scope.ts'
 
 export interface CommandOptions extends Common {
-  /** Standard input: the only way for a secret to reach a command. */
+  /** Standard input; default empty. The only way to pass a secret to a command. */
   readonly stdin?: string | Secret | undefined
-  /** Do nothing if this path exists. */
+  /** Absolute path: do nothing if it exists. */
   readonly creates?: string | undefined
-  /** Do nothing if this read-only command succeeds. */
+  /** Shell text of a read-only command: do nothing if it succeeds. */
   readonly unless?: string | undefined
+  /** Time limit; default 600 s. fmc then ends the command, and the task fails. */
   readonly timeoutSeconds?: number | undefined
 }
 
@@ -58,7 +59,7 @@ function template(options: CommandOptions): Template {
       command = commandText(pieces, args)
       expect(!command.includes('\0'), 'a NUL byte cannot be part of a command')
     })
-    // Like a probe, it sees the host and not the forecast.
+    // Like a probe, `unless` sees the host and not the forecast.
     const here = scope()
     if (options.unless !== undefined && here.mode !== 'apply' && here.dirty) here.markEstimate()
     await run({ ...options, command })
@@ -66,12 +67,15 @@ function template(options: CommandOptions): Template {
 }
 
 /**
- * zx's `$` for changing a host: runs as root, arguments quoted, throws TaskError on a non-zero exit.
- * Never runs while planning, and gives nothing back (in a plan there is nothing to give: use `probe`).
- * Without `creates`, `unless`, or a branch that a probe guards it is not idempotent, and the verify pass fails the role.
+ * zx's `$` for changing a host: runs a command as root with quoted arguments. It never runs in a plan, counts as `changed`
+ * when it runs, and returns nothing, because a plan has nothing to return (to read, use `probe`). It is idempotent only with
+ * `creates`, `unless` or a branch that a probe decides; otherwise the verify pass fails the role. It belongs into handlers.
  *
- *     await $`exportfs -ra`
- *     await $({ creates: '/etc/app/key', stdin: password })`app-keygen`
+ * @throws TaskError on a non-zero exit and after the time limit (default 600 s).
+ *
+ * @example
+ * await $`exportfs -ra`
+ * await $({ creates: '/etc/app/key', stdin: new Secret('hush') })`app-keygen --out /etc/app/key`
  */
 export function $(options: CommandOptions): Template
 export function $(pieces: TemplateStringsArray, ...args: readonly unknown[]): Promise<void>
@@ -86,13 +90,13 @@ const bound = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 const boundFresh = new WeakMap<Scope, ReturnType<typeof bindZx>>()
 
 export interface ProbeOptions {
-  /** What a freshly installed host would print and end with: for plans of hosts that do not exist yet. */
+  /** The answer of a freshly installed host (its stdout, or stdout and exit code), for plans of hosts that do not exist yet. */
   readonly whenNew?: string | { readonly stdout?: string; readonly code: number }
-  /** Most bytes that it may print, where 4 MB are not enough; 16 MB at most. */
+  /** Most bytes that the command may print; default 4 MB, at most 16 MB. */
   readonly maxBytes?: number
   /**
-   * `false`: a probe after a planned change does not mark the plan as an estimate. For a role that decides by the state
-   * of a whole cluster: it must make sure that what it plans from today's state is what it does when its turn comes.
+   * `false`: the plan is not marked as an estimate when this probe follows a planned change. For a role that decides by
+   * the state of a whole cluster and itself ensures that it later does what it plans from the present state. Default true.
    */
   readonly estimate?: boolean
 }
@@ -100,13 +104,16 @@ export interface ProbeOptions {
 type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise
 
 /**
- * zx's `$` for reading: the command must not write. It runs in every pass as root, does not throw on a non-zero exit,
- * and its answer is remembered until something changes on the host. After a planned change it sees the host as it is
- * now and not the forecast, so the plan is marked as an estimate from there on: decide by vars and by the results of
- * resources instead.
+ * zx's `$` for reading: runs a command as root in every pass. The command must not write. A non-zero exit does not throw:
+ * see `ok`, `exitCode`, `stdout`, `stderr`, `text()`, `lines()`, `json()`. fmc remembers the answer until something changes
+ * on the host (in gates, orders and invariants it asks every time). After a planned change a probe sees the present host and
+ * not the forecast, so the plan is marked as an estimate from there on: prefer to decide by vars and by results of resources.
  *
- *     const { stdout } = await probe`uname -r`
- *     const { ok } = await probe({ whenNew: { code: 1 } })`test -e /etc/app/ready`
+ * @throws UnreachableError without an answer; TaskError after the time limit or beyond `maxBytes`.
+ *
+ * @example
+ * const { stdout } = await probe`uname -r`
+ * const { ok } = await probe({ whenNew: { code: 1 } })`test -e /etc/app/ready`
  */
 export function probe(options: ProbeOptions): Reading
 export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise

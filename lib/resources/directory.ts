@@ -6,6 +6,7 @@ import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } f
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { Left } from './scope.ts'
 
+/** Default owner root:root, mode 0755. */
 export interface DirectoryOptions extends Common, AccessOptions {}
 
 const ancestors = (path: string): string[] => {
@@ -51,6 +52,15 @@ const define = resource({
   },
 })
 
-/** A directory with this owner (root:root) and mode (0755). Missing parents are made as root:root 0755. */
+/**
+ * Makes sure that a directory exists with this owner (default root:root) and mode (default 0755). Missing parents are made as
+ * root:root 0755. It does not touch what is inside.
+ *
+ * @param path - absolute, without `..` or a trailing slash
+ * @throws TaskError when something other than a directory is in the way, or the owner does not exist.
+ *
+ * @example
+ * await directory('/srv/share', { owner: 'nobody:nogroup', mode: '2775' })
+ */
 export const directory = (path: string, options: DirectoryOptions = {}): Promise<Result> =>
   define({ path, ...options })

@@ -19,11 +19,11 @@ import { checkPath, expect, resource, type Common, type Result } from './resourc
 import type { Left, PlannedChange } from './scope.ts'
 
 export interface FileOptions extends Common, AccessOptions {
-  /** The whole content. A Secret is never shown and never compared but by hash. */
+  /** The whole content, at most 8 MB. A Secret is never shown, and fmc compares it by its hash only. */
   readonly content: string | Buffer | Secret
-  /** Shell command that must succeed on the candidate before it replaces the file; gets the candidate's quoted path. */
+  /** Gives the shell command that must succeed before the new file replaces the old one. It gets the new file's quoted path. */
   readonly validate?: ((candidate: string) => string) | undefined
-  /** Write only when there is no such file; content that is there is left alone. */
+  /** Write only if there is no such file; leave the content of an existing one alone. Default false. */
   readonly once?: boolean | undefined
 }
 
@@ -32,31 +32,32 @@ const bytesOf = (content: string | Buffer | Secret): Buffer =>
     ? content
     : Buffer.from(content instanceof Secret ? content.reveal() : content)
 
-/** `printf` is a builtin of every sh here: content never appears in an argv. */
+/** Shell text that prints the content. `printf` is a builtin, so the content is in no argument list. */
 const printed = (bytes: Buffer): string => {
   const text = bytes.toString('utf8')
   if (Buffer.from(text).equals(bytes) && !text.includes('\0')) return `printf %s ${quote(text)}`
   return `printf '${[...bytes].map(b => `\\${b.toString(8).padStart(3, '0')}`).join('')}'`
 }
 
-/** Largest content that travels inside the script; more belongs into an artifact. */
+/** Largest content inside a script; use an artifact for more. */
 const MAX_BYTES = 8 * 1024 * 1024
 
 interface WriteOptions extends FileOptions {
   readonly path: string
+  /** A unit file or drop-in: the change includes a daemon-reload. */
   readonly ofSystemd?: true | undefined
-  /** The unit that the file belongs to: systemd is told as part of the change. */
+  /** The unit that the file belongs to. */
   readonly unit?: string | undefined
 }
 
-/** What `file` and `unit` share. */
+/** The resource behind `file` and `unit`. */
 export const writeFile = resource({
   name: (o: WriteOptions) => `file ${o.path}`,
   check(o) {
     checkPath(o.path)
     expect(
       o.ofSystemd === true || !UNIT_FILE.test(o.path),
-      `${o.path} is a unit file: use unit(), which tells systemd`,
+      `${o.path} is a unit file: use unit(), which also reloads systemd`,
     )
     expect(
       bytesOf(o.content).length <= MAX_BYTES,
@@ -89,7 +90,7 @@ export const writeFile = resource({
 
 const RELOAD = 'systemctl daemon-reload'
 
-/** A run that was killed between writing the unit and telling systemd left this to do. */
+/** What is left to do after a run that was killed between writing the unit file and the daemon-reload. */
 const reloaded = (unit: string, now: UnitFact): PlannedChange[] => [
   {
     what: 'daemon-reload',
@@ -98,7 +99,7 @@ const reloaded = (unit: string, now: UnitFact): PlannedChange[] => [
   },
 ]
 
-/** Write beside the target, check, validate, sync, rename: readers see the old or the new file, never a part. */
+/** Writes beside the target, checks, validates, syncs and renames: readers see the old or the new file, never a part. */
 function replace(
   o: WriteOptions,
   bytes: Buffer,
@@ -108,10 +109,10 @@ function replace(
   const { mode, user, group } = accessOf(o, '0644')
   const prepare = [
     stage(o.path),
-    // dash's printf says "I/O error", whatever the reason.
+    // dash's printf reports every failure as "I/O error".
     `${printed(bytes)} >new || { [ "$(stat -f -c %f .)" != 0 ] || echo 'No space left on device' >&2; exit 74; }`,
     `[ "$(stat -c %s new)" = ${bytes.length} ] || { echo 'short write' >&2; exit 74; }`,
-    // Also for root: a setgid directory gives its group to what is made in it.
+    // Needed for root too: in a setgid directory new files get the directory's group.
     `chown -h -- ${quote(`${user}:${group}`)} new`,
     `chmod -- ${mode} new`,
     ...(o.validate === undefined ? [] : [validation(o.validate, o.path)]),
@@ -132,8 +133,20 @@ function replace(
 }
 
 /**
- * A regular file with exactly this content, owner (root:root) and mode (0644).
- * A failed validation leaves the file and its readers untouched and shows the command and its output.
+ * Makes sure that a regular file has exactly this content, owner (default root:root) and mode (default 0644). The new file
+ * replaces the old one in one step. If `validate` fails, the old file stays and the error has the command and its output.
+ *
+ * @param path - absolute, without `..` or a trailing slash; its directory must exist
+ * @throws TaskError when the path is something other than a file, its directory or owner is missing, `validate` fails, the
+ * disk is full, or the path is a systemd unit file (use `unit`).
+ *
+ * @example
+ * await file('/etc/haproxy/haproxy.cfg', {
+ *   content: 'defaults\n  mode tcp\n',
+ *   mode: '0640',
+ *   validate: candidate => `haproxy -c -f ${candidate}`,
+ *   notify: 'reload haproxy',
+ * })
  */
 export const file = (path: string, options: FileOptions): Promise<Result> =>
   writeFile({ path, ...options })

@@ -3,15 +3,21 @@ import { expect } from './resource.ts'
 import { scope, within } from './scope.ts'
 
 export interface GateOptions {
-  /** Give up after so many seconds; default 60. $FMC_GATE_SECONDS on the controller overrides it for all gates. */
+  /** Fail after this many seconds; default 60. $FMC_GATE_SECONDS on the controller overrides it for all gates. */
   readonly timeoutSeconds?: number
-  /** Ask every so many seconds; default 1. */
+  /** Seconds between two checks; default 1. */
   readonly everySeconds?: number
-  /** When it has not opened in time: what else to show, such as the end of a log. */
+  /** Gives more text for the error of a gate that did not open in time, such as the end of a log. */
   readonly evidence?: () => Promise<string>
 }
 
-/** true, or what is still missing. */
+/**
+ * A condition for `gate`: resolves to true, to false, or to a text that says what is still missing.
+ *
+ * @example
+ * const ready: Check = async () =>
+ *   (await probe`systemctl is-active app`).ok || 'app is not running'
+ */
 export type Check = () => Promise<boolean | string>
 
 const limitOf = (seconds: number): number => {
@@ -27,8 +33,18 @@ const missing = (answer: boolean | string): string =>
   typeof answer === 'string' ? answer : 'it does not hold'
 
 /**
- * Waits until a condition holds; the role goes no further before. Changes nothing. In a plan it is asked once,
- * if nothing before it would change this host, so that a dry run shows a sick cluster; else it "will wait".
+ * Waits until a condition holds; only then does the role go on. It must not change anything. Probes in the check ask the host
+ * every time. In a plan it checks once if no earlier task would change this host, so that a dry run shows an unhealthy
+ * cluster; otherwise the task says that it will wait.
+ *
+ * @param name - what is true afterwards, for people
+ * @throws TaskError when the condition does not hold in time (default 60 s).
+ *
+ * @example
+ * await gate('the API answers', async () => (await probe`curl -fsk https://localhost:6443/readyz`).ok, {
+ *   timeoutSeconds: 300,
+ *   evidence: async () => (await probe`journalctl -u k3s -n 20`).stdout,
+ * })
  */
 export async function gate(name: string, check: Check, options: GateOptions = {}): Promise<void> {
   const here = scope()

@@ -3,32 +3,33 @@ import { dirname } from 'node:path/posix'
 import { quote, quoteAll } from '../shell/quote.ts'
 import { withAncestors } from '../shell/staging.ts'
 
+/** The shell scripts behind `guarded`, and the state that they keep on the host. */
 const ROOT = '/var/lib/fmc/guard'
 const UNITS = '/etc/systemd/system'
-/** Time for the role's own undo text. */
+/** Time limit of the role's own undo text. */
 const UNDO_SECONDS = 120
 
-export interface GuardTexts {
-  /** What is put back as it was: files, directories, links, or their absence. */
+interface GuardTexts {
+  /** Paths to restore: files, directories, links, or their absence. */
   readonly files: readonly string[]
-  /** Shell text: run when the guard is armed, in its directory. */
+  /** Shell text that runs in the guard's directory when the guard is armed. */
   readonly save: string
-  /** Shell text: run after the files are back, there. */
+  /** Shell text that runs there after the files have been restored. */
   readonly undo: string
   readonly seconds: number
-  /** Who arms it, for people. */
+  /** User, machine and process that arm it, for people. */
   readonly who: string
 }
 
 const dirOf = (name: string): string => `${ROOT}/${name}`
-/** Where the copies are when the undo has failed, until that is told. */
+/** Where the copies are after a failed undo, until a run reports it. */
 export const copiesOf = (name: string): string => dirOf(name)
-/** Where they are from then on: for each time a directory of its own. */
+/** Where they are after that report: one directory per failure. */
 export const keptCopiesOf = (name: string, { at }: { readonly at: string }): string =>
   `${dirOf(name)}.failed-${at}`
 const unitOf = (name: string): string => `fmc-guard-${name}`
 
-/** Takes the timer away for good. */
+/** Shell text that removes the timer. */
 const over = (name: string): string => {
   const unit = unitOf(name)
   return `systemctl -q stop ${unit}.timer 2>/dev/null || :
@@ -37,9 +38,9 @@ systemctl daemon-reload`
 }
 
 /**
- * What the timer runs. The directory's state is the name of one file in it, and states follow by rename(2), so that
- * undo and confirmation cannot both win: armed → undoing → undone, or armed → confirmed → nothing.
- * A power cut while undoing starts it again after the boot; one while confirming leaves the timer to tidy up.
+ * The script that the timer runs. The guard's state is the name of one file in its directory. rename(2) changes the state,
+ * so undo and confirmation cannot both win: armed → undoing → undone, or armed → confirmed → nothing.
+ * After a power cut during the undo, the undo starts again at boot; after one during the confirmation, the timer tidies up.
  */
 const undoScript = (name: string): string => `#!/bin/sh
 # fmc's guard "${name}": puts back what was there before a change that nobody confirmed.
@@ -102,10 +103,10 @@ Type=oneshot
 ExecStart=/bin/sh ${dirOf(name)}/undo
 `
 
-/** Is the undo at work? Also before it has said so itself. */
+/** Shell text that fails while the undo runs, even before the undo has changed the state. */
 const refuseWhileUndoing = (name: string): string =>
   `case "$(systemctl is-active ${unitOf(name)}.service)" in *activating | active | reloading)
-  echo ${quote(`the guard ${name} is undoing right now what was not confirmed: run again in a moment`)} >&2; exit 75 ;;
+  echo ${quote(`the guard ${name} is rolling back an unconfirmed change; retry in a moment`)} >&2; exit 75 ;;
 esac`
 
 /** The undo runs by paths, whenever it must: nobody but root may change what these lead to. */
@@ -114,8 +115,8 @@ const refuseOpen = (file: string): string =>
 [ -z "$_d" ] || { printf '%s\\n' ${quote(`a guard cannot put ${file} back: it and all directories above it must be root's, no links, and nobody else's to write`)} >&2; exit 73; }`
 
 /**
- * Arms the guard: copies first, then the mark, then the timer. One that an interrupted run has left armed is taken over
- * with its copies, for these are of the state that was good; its time begins anew.
+ * Shell text that arms the guard: first the copies, then the mark, then the timer. A guard that an interrupted run has left
+ * armed is taken over with its copies, which are of the last good state; its timer restarts.
  */
 export const armScript = (name: string, t: GuardTexts): string => {
   const unit = unitOf(name)
@@ -151,19 +152,19 @@ systemctl start ${unit}.timer
 systemctl -q is-active ${unit}.timer )`
 }
 
-/** Ahead of every further change: the time begins anew; fails when the guard has fired. */
+/** Shell text before every further change: restarts the timer, or fails if the guard has fired. */
 export const renewScript = (name: string): string =>
-  `( fired() { echo ${quote(`the guard ${name} has fired: what was changed under it is undone`)} >&2; exit 75; }
+  `( fired() { echo ${quote(`the guard ${name} has fired: its changes have been undone`)} >&2; exit 75; }
 [ -e ${dirOf(name)}/armed ] || fired
 systemctl -q restart ${unitOf(name)}.timer || fired
 ${refuseWhileUndoing(name)}
 [ -e ${dirOf(name)}/armed ] || fired )`
 
-/** Prints the state: nothing, or one line that begins with its name. Builtins only. */
+/** Shell text that prints the state: nothing, or one line that begins with its name. Builtins only. */
 export const stateScript = (name: string): string =>
   `cd ${dirOf(name)} 2>/dev/null || exit 0; for s in confirmed undoing undone armed; do if [ -e $s ]; then IFS= read -r l <$s; printf '%s %s\\n' $s "$l"; break; fi; done`
 
-/** Takes the guard away, unless it has fired; then prints the state. */
+/** Shell text that removes the guard unless it has fired, and then prints the state. */
 export const confirmScript = (name: string): string => `( cd ${dirOf(name)} 2>/dev/null || exit 0
 if [ -e confirmed ] || mv armed confirmed 2>/dev/null; then
 set -e
@@ -172,17 +173,18 @@ rm -rf ${dirOf(name)}
 fi
 ${stateScript(name)} )`
 
-/** Undoes now what the guard watches over; prints what has become of it. */
+/** Shell text that undoes the guarded changes at once, and then prints the state. */
 export const undoNowScript = (name: string): string =>
   `( ! [ -e ${dirOf(name)}/armed ] || systemctl start ${unitOf(name)}.service; ${stateScript(name)} )`
 
-/** What was undone has been told. Copies that could not be put back stay. */
+/** Shell text that removes the mark of a reported undo. Copies that could not be restored stay. */
 export const forgetScript = (
   name: string,
   undone: { readonly at: string; readonly code: number },
 ): string =>
   undone.code === 0 ? `rm -rf ${dirOf(name)}` : `mv -T ${dirOf(name)} ${keptCopiesOf(name, undone)}`
 
+/** A guard's state on the host. */
 export type GuardState =
   | { readonly is: 'none' | 'undoing' }
   | { readonly is: 'armed'; readonly armed: string }
@@ -190,12 +192,12 @@ export type GuardState =
       readonly is: 'undone'
       /** UTC. */
       readonly at: string
-      /** Of the role's undo text, or 74 when a file could not be put back: then the copies are still there. */
+      /** Exit code of the role's undo text, or 74 when a file could not be restored; then the copies are still there. */
       readonly code: number
       readonly armed: string
     }
 
-/** What `stateScript` printed. Undefined when it is nothing that it prints. */
+/** Parses the output of `stateScript`; undefined for anything else. */
 export const stateOf = (text: string): GuardState | undefined => {
   const line = text.trim()
   if (line === '' || line.startsWith('confirmed')) return { is: 'none' }

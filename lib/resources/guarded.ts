@@ -16,28 +16,54 @@ import {
 import { carryOut, checkPath, expect } from './resource.ts'
 import { scope, type Fence, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
+/**
+ * What `guarded` restores, and how long it waits.
+ *
+ * @example
+ * const options: GuardOptions = {
+ *   files: ['/etc/nftables.conf'],
+ *   undo: 'nft -f /etc/nftables.conf',
+ *   seconds: 90,
+ * }
+ */
 export interface GuardOptions {
-  /** Absolute paths of files, links or directories that the body makes, changes or removes: put back as they were. */
+  /** Absolute paths of files, links or directories that the body makes, changes or removes. The guard restores them. */
   readonly files?: readonly string[] | undefined
-  /** Shell text, run as root in the guard's directory when it is armed: keeps there what `undo` has to know. Must not change the host. */
+  /**
+   * Shell text, run as root in the guard's directory when it is armed: saves there what `undo` needs. It must not change
+   * the host.
+   */
   readonly save?: string | undefined
-  /** Shell text, run as root in the guard's directory after the files are back: makes them count again. */
+  /** Shell text, run as root in the guard's directory after the files are restored: makes them take effect again. */
   readonly undo?: string | undefined
-  /** Time from a change to the confirmation, or to the next change; default 60. */
+  /** Seconds from a change to the confirmation or to the next change, 5 to 3600; default 60. */
   readonly seconds?: number | undefined
 }
 
-/** Beyond the guard's own time, for the undo and for the network to settle. */
+/** Time beyond the guard's own, for the undo and for the network to recover. */
 const GRACE_SECONDS = 60
 const EVERY_MS = 500
 const SCRIPT_MS = 180_000
 
 /**
- * Changes that can cut this host off. Before the first one of the body, a timer is armed on the host that puts everything
- * back; handlers notified so far run at the body's end, inside; then a NEW connection must be possible, and over it the
- * timer is taken away. If fmc, the controller, the network or the host dies meanwhile, the host returns by itself after
- * `seconds` (after a boot they count anew), and the next run says so. A body that fails is undone at once. A body that
- * changes nothing arms nothing. What is done on other hosts (`on`) is not undone.
+ * Makes changes that could cut this host off (network, firewall, sshd). Before the first change, fmc arms a timer on the host
+ * that would undo everything. At the end of the body it runs the notified handlers, opens a NEW connection, and removes the
+ * timer over that. If fmc, the controller, the network or the host fails before, the host undoes the changes by itself after
+ * `seconds` (counted again from the boot), and the next run reports it. If the body fails, fmc undoes its changes at once. A
+ * body that changes nothing arms nothing. Changes on other hosts (`on`) are not undone.
+ *
+ * @param name - lower-case letters, digits and -, unique on the host
+ * @throws TaskError when the change was not confirmed in time and has been undone, or while an earlier one is being undone;
+ * UnreachableError when the host cannot be reached any more; and what the body throws.
+ *
+ * @example
+ * const files = ['/etc/systemd/network/10-lan.network']
+ * await guarded('network', { files, undo: 'networkctl reload', seconds: 90 }, async () => {
+ *   await file('/etc/systemd/network/10-lan.network', {
+ *     content: '[Match]\nName=eth0\n[Network]\nDHCP=yes\n',
+ *     notify: 'reload networks',
+ *   })
+ * })
  */
 export async function guarded(
   name: string,
@@ -77,18 +103,18 @@ export async function guarded(
     await confirm(here, name, seconds)
 }
 
-/** The engine moves it, which the compiler cannot see. */
+/** A function call, because the compiler does not see that the engine changes the state. */
 const stateOfFence = (fence: Fence): Fence['state'] => fence.state
 
 const me = (): string => `${userInfo().username}@${hostname()} pid ${process.pid}`
 
 const known = (text: string): GuardState => {
   const state = stateOf(text)
-  if (!state) throw new TaskError(`the guard's mark makes no sense: ${JSON.stringify(text)}`)
+  if (!state) throw new TaskError(`unexpected state of the guard: ${JSON.stringify(text)}`)
   return state
 }
 
-/** What an earlier run has left behind, and what becomes of it. */
+/** The change that deals with what an earlier run has left behind. */
 function fromBefore(
   name: string,
   fence: Fence,
@@ -97,16 +123,16 @@ function fromBefore(
 ): PlannedChange | undefined {
   const leaves = [[query, { code: 0, stdout: '', stderr: '' }]] as const
   if (state.is === 'undoing')
-    throw new TaskError('it is undoing right now what was not confirmed: run again in a moment')
+    throw new TaskError('rolling back an unconfirmed change; retry in a moment')
   if (state.is === 'armed')
     return {
-      what: `take over what was armed ${state.armed} and never confirmed`,
+      what: `take over the unconfirmed change armed ${state.armed}`,
       script: fence.first,
       leaves,
     }
   if (state.is === 'undone')
     return {
-      what: `${told(name, state, `go to ${keptCopiesOf(name, state)}`)} (told now)`,
+      what: `${outcomeOf(name, state, `go to ${keptCopiesOf(name, state)}`)} (reported now)`,
       script: forgetScript(name, state),
       leaves,
     }
@@ -115,11 +141,12 @@ function fromBefore(
 
 type Undone = GuardState & { is: 'undone' }
 
-const told = (name: string, state: Undone, copies = `are in ${copiesOf(name)}`): string =>
-  `undone at ${state.at} because nobody confirmed what was armed ${state.armed}` +
+/** Says in words that and why a change was undone. */
+const outcomeOf = (name: string, state: Undone, copies = `are in ${copiesOf(name)}`): string =>
+  `undone at ${state.at} because the change armed ${state.armed} was not confirmed` +
   (state.code === 0
     ? ''
-    : `; its undo failed with code ${state.code}: journalctl -u fmc-guard-${name}; the copies from before ${copies}`)
+    : `; its undo failed with code ${state.code}: journalctl -u fmc-guard-${name}; the copies of the old files ${copies}`)
 
 async function confirm(here: Scope, name: string, seconds: number): Promise<void> {
   await here.task(`confirm ${name}`, async task => {
@@ -130,32 +157,32 @@ async function confirm(here: Scope, name: string, seconds: number): Promise<void
     const took = `${((performance.now() - start) / 1000).toFixed(1)} s`
     if (state.is === 'undone')
       throw new TaskError(
-        `${trouble === undefined ? 'no confirmation was possible in time' : `no new connection was possible (${trouble})`}, so the host has ${told(name, state)}; it answers again after ${took}`,
+        `${trouble === undefined ? 'no confirmation was possible in time' : `no new connection was possible (${trouble})`}, so the host has ${outcomeOf(name, state)}; it answers again after ${took}`,
         {
           hint:
             state.code === 0
-              ? 'the host is as it was before; running this again will change it again'
-              : 'put back by hand what is not as it was before; running this again will change it again',
+              ? 'the host is as it was before; another run will make the change again'
+              : 'restore by hand what is not as it was before; another run will make the change again',
         },
       )
     return { changes: [], note: `confirmed over a new connection in ${took}` }
   })
 }
 
-/** The body has failed or was interrupted: nobody waits for the timer. The failure itself is told by whoever failed. */
+/** After a failed or interrupted body: undoes it at once instead of waiting for the timer. The failed task reports the failure. */
 async function takeBack(here: Scope, name: string, seconds: number): Promise<void> {
   const undo = here.task(`undo ${name}`, async task => {
     const script = undoNowScript(name)
     const { state } = await settled(here, task, script, seconds)
-    if (state.is === 'none') return { changes: [], note: 'nothing had been changed' }
-    if (state.code !== 0) throw new TaskError(told(name, state))
-    await task.anew(forgetScript(name, state), SCRIPT_MS)
+    if (state.is === 'none') return { changes: [], note: 'nothing was changed' }
+    if (state.code !== 0) throw new TaskError(outcomeOf(name, state))
+    await task.onNewConnection(forgetScript(name, state), SCRIPT_MS)
     return { changes: [], note: 'the host is as it was before' }
   })
   await undo.catch(() => undefined)
 }
 
-/** Asks over new connections until the guard is either gone or has undone everything. */
+/** Runs `script` over new connections until the guard is gone or has undone everything. */
 async function settled(
   here: Scope,
   task: TaskRun,
@@ -166,7 +193,7 @@ async function settled(
   let trouble: string | undefined
   for (;;) {
     try {
-      const { code, stdout, stderr } = await task.anew(script, SCRIPT_MS)
+      const { code, stdout, stderr } = await task.onNewConnection(script, SCRIPT_MS)
       const state = known(stdout)
       if (state.is === 'undone') return { state, trouble }
       if (state.is === 'none' && code === 0) return { state: { is: 'none' }, trouble }

@@ -8,9 +8,14 @@ import { knownFor, knownName, loadKnownHosts, parseKnownHosts } from '../ssh/kno
 import { localFile } from './local-file.ts'
 import { scope } from './scope.ts'
 
-/** SSH host key of a machine that is about to be made. */
+/**
+ * The SSH host key pair of a machine that is about to be created, made by `newHostKey`.
+ *
+ * @example
+ * const authorized = ({ public: key }: HostKey): string => `${key}\n`
+ */
 export interface HostKey {
-  /** In OpenSSH's form. fmc keeps it nowhere: it goes to the machine's first-boot configuration. */
+  /** In OpenSSH's format. fmc does not store it: put it into the machine's first-boot configuration. */
   readonly private: Secret
   /** `ssh-ed25519 AAAA…` */
   readonly public: string
@@ -20,8 +25,15 @@ const namesOf = (of: Host): readonly string[] =>
   [of.address, of.name].map(name => knownName(name, of.ssh.port))
 
 /**
- * A new host key for a host that is about to be made. Before it exists its public part replaces whatever fmc's own
- * known_hosts, beside the inventory, said of that host: nobody is ever trusted on first use.
+ * Makes a new ed25519 host key for a host that is about to be created. Its public part replaces the host's entries in fmc's
+ * own known_hosts (beside the inventory) before the host exists, so that fmc never has to trust a key on first use.
+ *
+ * @throws TaskError when known_hosts cannot be written.
+ *
+ * @example
+ * const vm = host()
+ * const key = await newHostKey(vm)
+ * await file(`/srv/seed/${vm.name}.key`, { content: key.private, mode: '0600' })
  */
 export async function newHostKey(of: Host): Promise<HostKey> {
   const pair = generateHostKey(of.name)
@@ -41,10 +53,16 @@ export async function newHostKey(of: Host): Promise<HostKey> {
   return { private: new Secret(pair.private, `host key of ${of.name}`), public: pair.public }
 }
 
+/** Is this line of known_hosts about the host? */
 const speaksOf = (line: string, of: Host): boolean =>
   namesOf(of).some(name => knownFor(parseKnownHosts(line, ''), name).length > 0)
 
-/** The keys, `ssh-ed25519 AAAA…`, that fmc's own known_hosts has for a host. */
+/**
+ * The host keys (`ssh-ed25519 AAAA…`) that fmc's own known_hosts, beside the inventory, has for a host. Empty: none.
+ *
+ * @example
+ * const expected = await knownHostKeys(host())
+ */
 export async function knownHostKeys(of: Host): Promise<readonly string[]> {
   const entries = await loadKnownHosts([scope().inventory.knownHostsFile])
   return knownFor(entries, knownName(of.address, of.ssh.port))
@@ -52,7 +70,13 @@ export async function knownHostKeys(of: Host): Promise<readonly string[]> {
     .map(e => `${e.type} ${e.key.toString('base64')}`)
 }
 
-/** Public keys of the identities on this machine with which fmc would log in to a host; an agent's are not among them. */
+/**
+ * The public keys (a line each, `ssh-ed25519 AAAA… comment`) with which fmc on this machine would log in to a host: those of
+ * the host's `ssh.identity_file`, else of ~/.ssh/id_*. It does not ask an agent. Never throws.
+ *
+ * @example
+ * const authorizedKeys = `${(await loginKeys(host())).join('\n')}\n`
+ */
 export async function loginKeys(to: Host): Promise<readonly string[]> {
   const home = (path: string): string => path.replace(/^~(?=\/)/, userInfo().homedir)
   const files = to.ssh.identityFile

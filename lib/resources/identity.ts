@@ -19,7 +19,7 @@ const defineHostname = resource({
     if (now.hostname === name && now.staticHostname === name) return []
     return [
       {
-        // hostname(1) needs no writable /proc/sys, which a container does not have.
+        // hostname(1) works without a writable /proc/sys, which containers lack.
         what: `${now.hostname} → ${name}`,
         script: `${stage('/etc/hostname')}
 printf '%s\\n' ${quote(name)} >new; chmod 0644 new; sync -- new
@@ -31,7 +31,14 @@ hostname ${quote(name)} 2>/dev/null || printf %s ${quote(name)} >/proc/sys/kerne
   },
 })
 
-/** The host's name, now and at boot. */
+/**
+ * Sets the host's name, now and at boot (hostname(7)).
+ *
+ * @throws TaskError for an invalid host name.
+ *
+ * @example
+ * await hostname(host().name)
+ */
 export const hostname = (name: string, options: Common = {}): Promise<Result> =>
   defineHostname({ hostname: name, ...options })
 
@@ -59,6 +66,14 @@ ${PUBLISH}`,
   },
 })
 
-/** The host's time zone (localtime(5)). */
+/**
+ * Sets the host's time zone (localtime(5)).
+ *
+ * @param zone - a name of the tz database, such as Europe/Madrid
+ * @throws TaskError for a malformed name, and when the host does not have the zone.
+ *
+ * @example
+ * await timezone(inventory().timezone)
+ */
 export const timezone = (zone: string, options: Common = {}): Promise<Result> =>
   defineTimezone({ zone, ...options })

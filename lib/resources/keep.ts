@@ -6,22 +6,32 @@ import { expect, type Result } from './resource.ts'
 import { scope } from './scope.ts'
 
 export interface KeepOptions {
-  /** Shell text, run as root: makes the files if need be and prints their absolute paths, a line each, and nothing else. */
+  /** Shell text, run as root: it may create the files, and prints their absolute paths, one per line, and nothing else. */
   readonly script: string
+  /** Time limit of the script; default 600 s. */
   readonly timeoutSeconds?: number | undefined
-  /** Bytes of all files together; default 1 GiB. */
+  /** Largest total size of the files in bytes; default 1 GiB. */
   readonly maxBytes?: number | undefined
-  /** Default 100. */
+  /** Largest number of files; default 100. */
   readonly maxFiles?: number | undefined
 }
 
 const GIBIBYTE = 1024 ** 3
 
 /**
- * Files of the host in a directory of the controller, below `keepDir` unless it is absolute. It appears when all of them
- * are in it with the host's own checksums, 0600 in 0700; one that is there is left alone. Only regular files are taken,
- * under names of letters, digits and ._+=:@,- and only as many and as large as the limits allow: else, or when there is
- * no room for them here, the task fails and nothing is left behind.
+ * Copies files from the host into a new directory on the controller (mode 0700, files 0600). The directory appears once all
+ * files in it have the host's own checksums. If it exists already, `keep` does nothing. It copies only regular files, with
+ * names of letters, digits and ._+=:@,-
+ *
+ * @param dir - absolute, or relative to fmc's directory for kept files (see `keptAt`)
+ * @throws TaskError when the script fails or names anything else, when the files exceed the limits or the free space here,
+ * or when the directory cannot be written. It then leaves nothing behind.
+ *
+ * @example
+ * await keep('backup/db1', {
+ *   script: 'pg_dump -Fc app >/run/app.dump && echo /run/app.dump',
+ *   maxBytes: 10 * 1024 ** 3,
+ * })
  */
 export async function keep(
   dir: string,
@@ -33,7 +43,7 @@ export async function keep(
     for (const [name, limit] of Object.entries({ maxBytes, maxFiles }))
       expect(
         Number.isSafeInteger(limit) && limit > 0,
-        `${name} ${limit} is no number of at least 1`,
+        `${name} must be a whole number of at least 1, not ${limit}`,
       )
     if (existsSync(target)) return { changes: [] }
     if (here.mode === 'apply') {
@@ -47,13 +57,18 @@ export async function keep(
       } catch (error) {
         await rm(part, { recursive: true, force: true })
         if (error instanceof Error && 'syscall' in error)
-          throw new TaskError(`${target} cannot be written here: ${error.message}`)
+          throw new TaskError(`cannot write ${target} on the controller: ${error.message}`)
         throw error
       }
     }
-    return { changes: [{ what: `take to ${target} on this machine` }] }
+    return { changes: [{ what: `copy to ${target} on the controller` }] }
   })
 }
 
-/** Where the controller has what was kept as `dir`. */
+/**
+ * The absolute path on the controller of what `keep` has stored as `dir`.
+ *
+ * @example
+ * const dump = `${keptAt('backup/db1')}/app.dump`
+ */
 export const keptAt = (dir: string): string => (isAbsolute(dir) ? dir : join(scope().keepDir, dir))

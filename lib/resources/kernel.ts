@@ -20,7 +20,15 @@ const defineSysctl = resource({
   },
 })
 
-/** A kernel parameter, now and (in /etc/sysctl.d/90-fmc-KEY.conf) after a reboot (sysctl.d(5)). */
+/**
+ * Sets a kernel parameter, now and after a reboot (in /etc/sysctl.d/90-fmc-KEY.conf; sysctl.d(5)).
+ *
+ * @param key - such as net.ipv4.ip_forward, or net/ipv4/conf/eth0.100/forwarding for a name with a dot
+ * @throws TaskError for a malformed key or value, and when the kernel does not have the parameter.
+ *
+ * @example
+ * await sysctl('net.ipv4.ip_forward', 1)
+ */
 export async function sysctl(
   key: string,
   value: string | number,
@@ -57,7 +65,14 @@ const defineModule = resource({
         ],
 })
 
-/** A kernel module, now and (in /etc/modules-load.d/fmc-NAME.conf) after a reboot (modules-load.d(5)). */
+/**
+ * Loads a kernel module, now and after a reboot (in /etc/modules-load.d/fmc-NAME.conf; modules-load.d(5)).
+ *
+ * @throws TaskError for a malformed name, and when modprobe fails.
+ *
+ * @example
+ * await kernelModule('br_netfilter')
+ */
 export async function kernelModule(name: string, options: Common = {}): Promise<Result> {
   await checkTask(`kernel module ${name}`, () =>
     expect(/^[\w-]+$/.test(name), `${JSON.stringify(name)} is not a module name`),

@@ -27,7 +27,7 @@ const define = resource({
     checkReadable(there)
     if (there) return []
     checkParent(path, parent, doubt)
-    // Copied with its attributes, extended and renamed: a reader never sees half a line.
+    // Copy with attributes, append, rename: a reader never sees half a line.
     const script = `${stage(path)}
 ${self === null ? 'umask 022; : >new' : COPY}
 [ ! -s new ] || [ -z "$(tail -c1 new)" ] || echo >>new
@@ -51,6 +51,16 @@ ${PUBLISH}`
   },
 })
 
-/** A whole line in a file that is shared with the OS or with other software (else use `file`). Appended when missing. */
+/**
+ * Makes sure that a file contains this whole line; appends it when missing. For files that the role shares with the
+ * operating system or with other software; else use `file`. A missing file is created (root:root 0644).
+ *
+ * @param path - absolute, without `..` or a trailing slash; not a link
+ * @param text - one line, without the line end
+ * @throws TaskError for a path that is not a file, and for text with a line break.
+ *
+ * @example
+ * await line('/etc/hosts', '10.17.3.11 master1')
+ */
 export const line = (path: string, text: string, options: Common = {}): Promise<Result> =>
   define({ path, line: text, ...options })

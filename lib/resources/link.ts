@@ -38,6 +38,15 @@ const define = resource({
   },
 })
 
-/** A symbolic link at `path` that points to `target` as written; replaced in one step. */
+/**
+ * Makes sure that `path` is a symbolic link to `target`, as written. A link with another target is replaced in one step.
+ *
+ * @param path - absolute, without `..` or a trailing slash; its directory must exist
+ * @param target - absolute, or relative to the link's directory; need not exist
+ * @throws TaskError when something other than a link is at the path.
+ *
+ * @example
+ * await link('/etc/nginx/sites-enabled/app', '../sites-available/app')
+ */
 export const link = (path: string, target: string, options: Common = {}): Promise<Result> =>
   define({ path, target, ...options })

@@ -5,25 +5,30 @@ import { Secret } from '../secrets/secret.ts'
 import { checkPath, expect, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
-/** null: it will be known only when the play has come here; in a plan that is a change. */
+/**
+ * The content of a file on the controller. null: not known until the play runs; a plan counts that as a change.
+ *
+ * @example
+ * const content: LocalContent = await readSecret('/etc/rancher/k3s/k3s.yaml')
+ */
 export type LocalContent = string | Secret | null
 
 export interface LocalFileOptions extends Omit<Common, 'notify'> {
-  /** The whole content, or what to make of the present one (undefined: there is no file). */
+  /** The whole content, or a function of the present content (undefined: there is no file). */
   readonly content:
     LocalContent | ((now: string | undefined) => LocalContent | Promise<LocalContent>)
-  /** Octal; default 0600. */
+  /** Octal; default '0600'. */
   readonly mode?: string | undefined
 }
 
 interface Found {
-  /** Where the file really is, behind links. */
+  /** The file's path with all links resolved. */
   readonly path: string
   readonly text: string | undefined
   readonly mode: number
 }
 
-/** The last one that waits for each file. */
+/** The last write in the queue of each file. */
 const turns = new Map<string, Promise<unknown>>()
 
 function inTurn<T>(path: string, body: () => Promise<T>): Promise<T> {
@@ -36,9 +41,18 @@ function inTurn<T>(path: string, body: () => Promise<T>): Promise<T> {
 }
 
 /**
- * A file on the controller, written for the host that the role runs for. Readers see the old or the new one; a link
- * is followed. Missing directories are made with mode 0700. A Secret is never shown. Hosts that are worked on side by
- * side have their turns, so that nothing is lost of what each adds.
+ * Makes sure that a file on the controller (the machine that runs fmc) has this content. Readers see the old or the new file;
+ * a link is followed. Missing directories are made with mode 0700. A Secret is never shown. When several hosts run in
+ * parallel, their writes to one file take turns, so that none is lost.
+ *
+ * @param path - absolute path on the controller
+ * @throws TaskError when the file cannot be read or written, and for content that is still null when the play runs.
+ *
+ * @example
+ * await localFile('/srv/inventory/addresses', {
+ *   content: (now = '') => `${now}${host().name} ${host().address}\n`,
+ *   mode: '0644',
+ * })
  */
 export async function localFile(path: string, o: LocalFileOptions): Promise<Result> {
   const here = scope()
@@ -52,7 +66,7 @@ export async function localFile(path: string, o: LocalFileOptions): Promise<Resu
       const changes = await planned(here, now, content, Number.parseInt(mode, 8))
       if (here.mode === 'apply' && changes.length > 0)
         await write(now, content, Number.parseInt(mode, 8)).catch((error: unknown) => {
-          throw new TaskError(`${now.path} cannot be written here: ${codeOf(error)}`)
+          throw new TaskError(`cannot write ${now.path} on the controller: ${codeOf(error)}`)
         })
       return { changes }
     })
@@ -69,7 +83,7 @@ async function find(path: string): Promise<Found> {
     }
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { path, text: undefined, mode: 0 }
-    throw new TaskError(`${path} cannot be read here: ${codeOf(error)}`)
+    throw new TaskError(`cannot read ${path} on the controller: ${codeOf(error)}`)
   }
 }
 
@@ -86,7 +100,7 @@ async function planned(
   mode: number,
 ): Promise<PlannedChange[]> {
   if (content === null && here.mode !== 'plan')
-    throw new TaskError(`what belongs into ${now.path} is still not known`)
+    throw new TaskError(`the content of ${now.path} is still unknown`)
   if (content !== null && textOf(content) === now.text)
     return now.mode === mode ? [] : [{ what: `mode ${octal(now.mode)} → ${octal(mode)}` }]
   return [{ what: 'content', ...(here.wantDiff ? { diff: await diffOf(now, content) } : {}) }]

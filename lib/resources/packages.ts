@@ -6,17 +6,17 @@ import { expect, resource, type Common, type Needs, type Result } from './resour
 
 interface PackageManager {
   readonly ask: (name: string) => Query<'deb'> | Query<'rpm'>
-  /** Shell text that installs the packages; waits for the manager's lock and says who holds it. */
+  /** Shell text that installs the packages. It waits for the manager's lock, and in the end names the process that holds it. */
   readonly install: (names: readonly string[]) => string
 }
 
-/** How long another process may keep the package manager. */
+/** How long fmc waits for another process that holds the lock. */
 const LOCK_SECONDS = 120
 
 /**
- * Shell text that waits until nobody holds the lock, and gives up naming who does. Package managers take POSIX locks,
- * which flock(1) does not see and /proc/locks does, by the file's inode: TYPE ADVISORY WRITE PID DEV:INODE (proc(5)).
- * Another file system may have that inode too, so the process must have the file open.
+ * Shell text that waits until the lock is free, and fails naming its holder. Package managers use POSIX locks, which flock(1)
+ * does not see. /proc/locks lists them by inode: TYPE ADVISORY WRITE PID DEV:INODE (proc(5)). A file on another file system
+ * may have the same inode, so the script also checks that the process has the lock file open.
  */
 const waitFor = (manager: string, lock: string): string => `n=0
 while i=$(stat -c %i -- ${lock} 2>/dev/null) && p=$(grep -E "WRITE [0-9]+ [^ ]*:$i " /proc/locks | sed 's/^.*WRITE *//; s/ .*//' | head -n 1) && [ -n "$p" ] && ls -l "/proc/$p/fd" 2>/dev/null | grep -q -- '-> ${lock}$'; do
@@ -28,7 +28,7 @@ done`
 const MANAGERS: Readonly<Record<string, PackageManager>> = {
   debian: {
     ask: name => ask('deb', name),
-    // DPkg::Lock::Timeout: apt.conf(5). --force-confold: a changed configuration file stays ours.
+    // DPkg::Lock::Timeout: apt.conf(5). --force-confold keeps changed configuration files.
     install: names => `${waitFor('apt', '/var/lib/dpkg/lock-frontend')}
 export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
 apt='apt-get -q -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef install --no-install-recommends --'
@@ -45,7 +45,7 @@ const managerOf = (os: Os): PackageManager => {
   const manager = MANAGERS[os.family]
   if (!manager)
     throw new TaskError(`packages are not supported on ${os.name}: it has no package manager`, {
-      hint: 'bring the program with artifact(), or decide by host.os in the role',
+      hint: 'install the program with artifact(), or decide by host.os in the role',
     })
   return manager
 }
@@ -74,7 +74,15 @@ const define = resource({
 })
 
 /**
- * Packages that must be installed; what is missing comes in one transaction (apt-get or dnf).
- * Versions are the distribution's business. Waits 120 s for a locked package manager, then fails and names the holder.
+ * Makes sure that packages are installed; installs the missing ones in one transaction (apt-get or dnf). It does not upgrade
+ * installed packages and does not choose versions. It waits up to 120 s for a locked package manager; the installation may
+ * take 30 minutes.
+ *
+ * @param names - package names of the host's distribution
+ * @throws TaskError for an invalid name, on an operating system without package manager (Flatcar), when the package manager
+ * stays locked (the error names the process), and when the installation fails.
+ *
+ * @example
+ * await packages('haproxy', 'keepalived')
  */
 export const packages = (...names: readonly string[]): Promise<Result> => define({ names })

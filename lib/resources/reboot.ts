@@ -3,22 +3,32 @@ import { carryOut, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
 export interface RebootOptions extends Common {
-  /** Time to come back; default 600 s. */
+  /** Time for the host to come back; default 600 s. */
   readonly timeoutSeconds?: number | undefined
-  /** Also if it has booted since this job began: for what only a boot from now on brings about. */
+  /** Reboot even if the host has booted since this job began: for a change that needs a boot after it. Default false. */
   readonly always?: boolean | undefined
 }
 
-/** Has the host not booted since this job began? */
+/**
+ * True if the host has not booted since this job began (see `begun`): `reboot()` would reboot it.
+ *
+ * @example
+ * if (await rebootDue()) await $`k3s kubectl drain ${host().name}`
+ */
 export async function rebootDue(): Promise<boolean> {
   const { upSeconds } = await scope().read(ask('boot', ''))
   return upSeconds * 1000 >= Date.now() - scope().begun
 }
 
 /**
- * The host has booted since this job began. Else it is rebooted: the task ends when the host answers with a new boot id
- * and is locked again, and fails when it does not come back in time. A job that was interrupted and is run again does
- * not reboot a second time what it has rebooted.
+ * Makes sure that the host has booted since this job began; otherwise reboots it. The task ends when the host answers with a
+ * new boot id and fmc has its lock again. An interrupted job that is resumed does not reboot a host a second time.
+ *
+ * @throws UnreachableError when the host does not come back in time.
+ *
+ * @example
+ * await packages('linux-image-cloud-amd64')
+ * await reboot({ timeoutSeconds: 900 })
  */
 export async function reboot(options: RebootOptions = {}): Promise<Result> {
   const here = scope()

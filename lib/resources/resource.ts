@@ -4,61 +4,92 @@ import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
 import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
-/** What every resource takes besides its own options. */
+/**
+ * The options that every resource has besides its own.
+ *
+ * @example
+ * const options: Common = { notify: ['reload app', 'reload proxy'] }
+ */
 export interface Common {
-  /** Handlers of the role to run at its end if this task changes something. */
+  /** Names of handlers of this role. They run at the role's end if this task changes something. */
   readonly notify?: string | readonly string[] | undefined
 }
 
-/** What every resource gives back. In a plan: would it change. */
+/**
+ * The result of every resource.
+ *
+ * @example
+ * const { changed }: Result = await file('/etc/app.conf', { content: 'debug = false\n' })
+ * if (changed) await $`systemctl reload app`
+ */
 export interface Result {
+  /** Did the task change something? In a plan: would it? */
   readonly changed: boolean
 }
 
+/** A resource's queries by name. */
 export type Needs = Readonly<Record<string, Query>>
-/** The answers to a resource's needs, by the same names. */
+/** The facts that answer a resource's queries, by the same names. */
 export type Current<Q> = {
   readonly [K in keyof Q]: NonNullable<Q[K]> extends Query<infer F> ? Facts[F] : never
 }
 
 export interface PlanContext {
-  /** An earlier planned change may have altered what was read: missing preconditions are then no errors. */
+  /** An earlier planned change may have altered the facts; then a missing precondition is not an error. */
   readonly doubt: boolean
+  /** The host's operating system. */
   readonly os: Os
 }
 
 /**
- * A resource: needs → pure plan → apply. The plan pass and the apply pass run the same `plan`,
- * and apply runs exactly the changes that it returns: that is why the dry run cannot diverge.
+ * The definition of a resource: needs → pure plan → apply. The plan pass and the apply pass call the same `plan`, and apply
+ * runs exactly the changes that it returns, so the dry run cannot diverge from the run.
  */
 export interface Definition<O, Q extends Needs> {
-  /** Kind and subject: "file /etc/fstab". Part of the task's identity, so it must not depend on the host's state. */
+  /** Kind and subject, such as "file /etc/fstab". It identifies the task, so it must not depend on the host's state. */
   name(options: O): string
-  /** Checks the options themselves; throws TaskError. */
+  /** Checks the options; throws TaskError. */
   check?(options: O): void
-  /** The facts it decides by. */
+  /** The queries for the facts that `plan` needs. */
   needs(options: O, os: Os): Q
   /**
-   * Pure: of its arguments alone. [] = nothing to do. Throws TaskError for what cannot work. A promise only where it
-   * computes for so long that other hosts would wait.
+   * Pure: decides by its arguments alone. [] means nothing to do. Throws TaskError for what cannot work. It returns a promise
+   * only where it computes so long that other hosts would have to wait.
    */
   plan(
     options: O,
     now: Current<Q>,
     context: PlanContext,
   ): readonly PlannedChange[] | Promise<readonly PlannedChange[]>
-  /** Something about what is there that people should see, whether or not anything changes. One that begins with `drift` is shown even where only changes are. */
+  /**
+   * A remark on the host's state for people, whether or not anything changes. One that begins with `drift` appears even in
+   * reports that show only changes.
+   */
   note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
-  /** Applying it may change more than its changes can name (a package, a free command). */
+  /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
-  /** File whose text changes, for --diff; undefined: nothing to show. */
+  /** The file whose text changes, for --diff; undefined: nothing to show. */
   diff?(options: O): { readonly path: string; readonly after: string | Buffer | Secret } | undefined
 }
 
 const list = (notify: Common['notify']): readonly string[] =>
   notify === undefined ? [] : typeof notify === 'string' ? [notify] : notify
 
-/** Make a resource function out of its definition. */
+/**
+ * Makes a resource out of its definition: an async function of its options that asks for the facts, plans, and in the apply
+ * pass runs the planned changes as one task.
+ *
+ * @returns a function that resolves with `{ changed }` and throws TaskError when the task fails.
+ *
+ * @example
+ * const swapOff = resource({
+ *   name: (_: Common) => 'swap off',
+ *   needs: () => ({ now: ask('command', 'cat /proc/swaps') }),
+ *   plan: (_, { now }) =>
+ *     now.stdout.trim().split('\n').length > 1 ? [{ what: 'turn off', script: 'swapoff -a' }] : [],
+ * })
+ * await swapOff({ notify: 'restart kubelet' })
+ */
 export function resource<O extends Common, const Q extends Needs>(
   definition: Definition<O, Q>,
 ): (options: O) => Promise<Result> {
@@ -80,7 +111,7 @@ export function resource<O extends Common, const Q extends Needs>(
   }
 }
 
-/** In the apply pass make the changes, else remember them in the forecast. */
+/** In the apply pass makes the changes; else adds them to the forecast. */
 export async function carryOut(
   here: Scope,
   task: TaskRun,
@@ -119,19 +150,22 @@ async function withDiff(
       here.read(ask('sha', what.path)),
     ])
     return now === null && sum !== null
-      ? only('the content there is too large to show')
+      ? only('the present content is too large to show')
       : unifiedDiff(what.path, now ?? undefined, Buffer.from(what.after))
   }
   const text = await diff()
   return changes.map((c, i) => (i === textual ? { ...c, diff: text } : c))
 }
 
-/** Throws the TaskError of a wrong option value. */
+/** Throws TaskError with this message unless `ok`: for a wrong option value. */
 export function expect(ok: boolean, message: string): asserts ok {
   if (!ok) throw new TaskError(message)
 }
 
-/** For a function of several tasks: what the check of its options throws is the error of a task of this name. */
+/**
+ * For a function of several tasks: runs the check of its options, and reports what it throws as the failure of a task with
+ * this name.
+ */
 export async function checkTask(task: string, check: () => void): Promise<void> {
   try {
     check()
@@ -141,7 +175,7 @@ export async function checkTask(task: string, check: () => void): Promise<void> 
   }
 }
 
-/** Absolute, normalised, without NUL or a trailing slash: what path facts are keyed by. */
+/** Throws TaskError unless the path is absolute and normalised, without NUL or trailing slash: path facts are keyed by it. */
 export function checkPath(path: string): void {
   expect(path.startsWith('/'), `${JSON.stringify(path)} is not an absolute path`)
   expect(!path.includes('\0'), `${JSON.stringify(path)} contains a NUL byte`)

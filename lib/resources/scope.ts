@@ -1,9 +1,13 @@
+/** Declared states of one thing on a host (`file`, `service` …), and the rest that roles call: asking, gates, other hosts. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Secret } from '../secrets/secret.ts'
 
-/** plan: read through the forecast, write nothing. apply: read the host, write. verify: plan again, must find nothing. */
+/**
+ * plan: reads through the forecast and writes nothing. apply: reads the host and writes. verify: plans again and must find
+ * nothing to do.
+ */
 export type Mode = 'plan' | 'apply' | 'verify'
 
 /** A fact that a change leaves behind, for the forecast. */
@@ -11,73 +15,79 @@ export type Left = {
   [F in FamilyName]: readonly [query: Query<F>, fact: Facts[F] | Unknowable]
 }[FamilyName]
 
-/** A fact of which only is known that it will not be what it was. */
+/** A fact that will change to a value that the plan cannot know. */
 export type Unknowable = 'unknown'
 
-/** One change of one task: what it does in words, how, and what the host looks like afterwards. */
+/**
+ * One change of one task: what it does in words, how, and which facts hold afterwards. The `plan` of a resource returns them.
+ *
+ * @example
+ * const change: PlannedChange = { what: 'turn swap off', script: 'swapoff -a', timeoutMs: 60_000 }
+ */
 export interface PlannedChange {
+  /** In words, such as "mode 0644 → 0600". No secrets. */
   readonly what: string
   /** Shell text, run under `set -e` as root. May contain secrets (then it is a Secret). */
   readonly script?: string | Secret
-  /** Runs before the handler marks are set; may touch only temporary files. */
+  /** Shell text that runs before the handlers are marked as pending; it may touch only temporary files. */
   readonly prepare?: string | Secret
-  /** Bytes to stream to the host before `prepare`: a controller file and where it goes. */
+  /** A file of the controller to stream to the host before `prepare`, and its path there. */
   readonly upload?: { readonly from: string; readonly to: string }
   readonly leaves?: readonly Left[]
-  /** Planned text of a file, so that later questions about its lines can be answered. */
+  /** The planned text of a file, so that the forecast can answer questions about its lines. */
   readonly text?: readonly [path: string, content: string]
-  /** Default 10 minutes. */
+  /** Time limit of each script in ms; default 600,000 (10 minutes). */
   readonly timeoutMs?: number
-  /** The script makes the host boot anew: the session is expected to die and is opened again within `timeoutMs`. */
+  /** The script reboots the host: fmc expects to lose the session, and opens it again within `timeoutMs`. */
   readonly reboots?: true
-  /** Unified diff for the report; filled in on demand. */
+  /** Unified diff for the report; fmc fills it in for --diff. */
   readonly diff?: string
 }
 
-/** What a task has found or done. */
+/** The result of a task. */
 export interface TaskResult {
   readonly changes: readonly PlannedChange[]
   readonly note?: string
-  /** A gate that does not hold (plan only): why. */
+  /** In a plan: why a gate is not open. */
   readonly waiting?: string
   readonly skipped?: boolean
 }
 
-/** What is taken from a host at most. */
+/** The limits of what `keep` copies from a host. */
 export interface TakeLimits {
-  /** For the script; each piece of a file has two minutes of its own. */
+  /** Time limit of the script; each piece of a file has two more minutes. */
   readonly timeoutMs: number
-  /** Of all files together. */
+  /** Total size of all files. */
   readonly maxBytes: number
   readonly maxFiles: number
 }
 
-/** How a task writes. Only the engine implements it; it does nothing but in the apply pass. */
+/** How a task writes to a host. The engine implements it; it acts only in the apply pass. */
 export interface TaskRun {
-  /** Make the changes; marks the handlers as owed before the first write. Throws TaskError. */
+  /** Make the changes; before the first one it marks the handlers as pending on the host. Throws TaskError. */
   execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
-  /** Run a script that prints paths, and copy these files into a directory of the controller. Throws TaskError. */
+  /** Run a script that prints paths, and copy the files there into a directory of the controller. Throws TaskError. */
   take(script: string, into: string, limits: TakeLimits): Promise<void>
   /**
-   * Run a script over a connection made for it (a TCP and SSH handshake of its own) and closed after it. If the run's
-   * own session has not survived, it is opened again. Throws UnreachableError, TaskError.
+   * Run a script over a new connection (with its own TCP and SSH handshake), which is closed afterwards. If the run's
+   * session is lost, it is opened again. Throws UnreachableError, TaskError.
    */
-  anew(script: string, timeoutMs: number): Promise<Facts['command']>
-  /** Progress text of a task that takes time. */
+  onNewConnection(script: string, timeoutMs: number): Promise<Facts['command']>
+  /** Show progress of a task that takes time. */
   progress(text: string): void
 }
 
-/** Shell text that runs ahead of the changes made within `fenced`, in the same script as each of them. */
+/** Shell text that runs before each change made within `fenced`, in the same script. */
 export interface Fence {
-  /** Ahead of the first; again, if that change failed. */
+  /** Before the first change, and again if that change failed. */
   readonly first: string
-  /** Ahead of every later one. */
+  /** Before every later change. */
   readonly next: string
-  /** Kept by the engine: has `first` been sent, and did it and its change succeed? */
+  /** The engine keeps it: down: `first` has not been sent; tried: it has; up: it and its change have succeeded. */
   state: 'down' | 'tried' | 'up'
 }
 
-/** One role on one host in one pass: all that resources see of the engine. */
+/** One role on one host in one pass: the part of the engine that resources see. */
 export interface Scope {
   readonly host: Host
   readonly inventory: Inventory
@@ -86,26 +96,29 @@ export interface Scope {
   readonly wantDiff: boolean
   /** `--artifacts DIR`. */
   readonly artifactsDir: string | undefined
-  /** When this job began, in ms since 1970: this run, or the one that was interrupted and that this one goes on with. */
+  /** When this job began, in ms since 1970: this run, or the interrupted run that it resumes. */
   readonly begun: number
-  /** Where the controller keeps what it takes from hosts. */
+  /** The controller's directory for files that `keep` copies from hosts. */
   readonly keepDir: string
-  /** A planned change that may have altered what is read here; a missing precondition is then no error. */
+  /** The planned task that may have altered what this task reads; then a missing precondition is not an error. */
   readonly doubt: string | undefined
-  /** From here on the forecast cannot name everything. */
+  /** From here on the forecast may be incomplete, because of this task. */
   castDoubt(task: string): void
-  /** From here on the plan is an estimate: a probe read the host where a change is planned. */
+  /** From here on the plan is an estimate: a probe has read the host after a planned change. */
   markEstimate(): void
   /** Did an earlier task of this pass change (or plan to change) this host? */
   readonly dirty: boolean
-  /** Forecast (plan, verify), then memory, then the host: everything asked in one tick is one round trip. */
+  /**
+   * Looks into the forecast (plan, verify), then into memory, then asks the host. All queries of one tick are one round
+   * trip. `fresh` skips the memory.
+   */
   read<F extends FamilyName>(
     query: Query<F>,
     options?: { readonly fresh?: boolean },
   ): Promise<Facts[F]>
-  /** Put what changes leave behind into the forecast. */
+  /** Add the facts after these changes to the forecast. */
   forecast(changes: readonly PlannedChange[]): void
-  /** One line of progress. Errors are recorded and thrown on. */
+  /** Run a task: one line of the report. Records and rethrows its error. */
   task(
     name: string,
     body: (task: TaskRun) => Promise<TaskResult>,
@@ -113,32 +126,32 @@ export interface Scope {
   notify(handlers: readonly string[]): void
   /** Throws TaskError for a handler that the role does not have. */
   checkHandlers(handlers: readonly string[]): void
-  /** Hand something found to the playbook's `conclude`; the role's last word on a host counts. */
+  /** Pass a finding to the playbook's `conclude`. A later call replaces it. */
   observe(found: unknown): void
-  /** In a plan: this role will make that host. Throws TaskError when it is no VM of this one. */
+  /** In a plan: this role will create that host. Throws TaskError when it is not a VM of this one. */
   willExist(host: string): void
-  /** While `body` runs, changes of this host have the fence's text ahead of them. Resolves with whether a change was planned. */
+  /** While `body` runs, the fence's text precedes every change of this host. Resolves with whether a change was planned. */
   fenced(fence: Fence, body: () => Promise<void>): Promise<boolean>
   /** Run the notified handlers now. */
   flush(): Promise<void>
-  /** The same role's view of another host. Throws when it cannot be reached. */
+  /** The same role's view of another host. Throws UnreachableError. */
   reach(host: string): Promise<Scope>
-  /** Wait; ends early with an error when the run is interrupted. */
+  /** Wait; rejects early when the run is interrupted. */
   pause(ms: number): Promise<void>
 }
 
 const storage = new AsyncLocalStorage<{ readonly scope: Scope; readonly fresh: boolean }>()
 
-/** The role run that this code belongs to. Throws outside of a role. */
+/** The role run to which the calling code belongs. Throws outside of a role. */
 export function scope(): Scope {
   const here = storage.getStore()
   if (!here) throw new Error('resources, probes and gates can only be used inside a role')
   return here.scope
 }
 
-/** Are answers to be taken from the host and not from memory (inside a gate)? */
+/** Inside a gate, an order or an invariant: probes ask the host and do not use remembered answers. */
 export const isFresh = (): boolean => storage.getStore()?.fresh ?? false
 
-/** Run a function within a role's scope. `fresh`: probes ask the host each time. */
+/** Runs a function within a role's scope. `fresh`: probes ask the host each time. */
 export const within = <T>(s: Scope, fn: () => Promise<T>, fresh = false): Promise<T> =>
   storage.run({ scope: s, fresh }, fn)

@@ -8,7 +8,17 @@ import { checkReadable } from './access.ts'
 import { carryOut, checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
-/** A large or secret file of the controller on the host, 0600, root's: streamed, checked, replaced in one step. */
+/**
+ * Makes sure that the host has a copy of a file of the controller (root:root 0600), for large or secret files. The copy is
+ * streamed, its SHA-256 checked, and the old file replaced in one step. Time limit 30 minutes.
+ *
+ * @param from - path on the controller
+ * @param path - absolute path on the host; its directory must exist
+ * @throws TaskError when the local file cannot be read, and for a host path that fmc refuses to replace.
+ *
+ * @example
+ * await send(`${keptAt('backup/db1')}/app.dump`, '/var/tmp/app.dump')
+ */
 export async function send(from: string, path: string, options: Common = {}): Promise<Result> {
   const here = scope()
   return here.task(`send ${path}`, async task => {
@@ -37,7 +47,7 @@ async function sumOf(file: string): Promise<string> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash).catch((error: unknown) => {
     throw new TaskError(
-      `${file} cannot be read here: ${error instanceof Error ? error.message : String(error)}`,
+      `cannot read ${file} on the controller: ${error instanceof Error ? error.message : String(error)}`,
     )
   })
   return hash.digest('hex')

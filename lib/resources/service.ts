@@ -6,13 +6,16 @@ import { expect, resource, type Common, type Result } from './resource.ts'
 import type { PlannedChange } from './scope.ts'
 
 export interface ServiceOptions extends Common {
-  /** Default started. */
+  /** Does it run now? Default 'started'. */
   readonly state?: 'started' | 'stopped' | undefined
-  /** Start at boot; default true. Units that cannot be enabled (static, generated) are left as they are. */
+  /** Does it start at boot? Default true. Units that cannot be enabled (static, generated) stay as they are. */
   readonly enabled?: boolean | undefined
-  /** Nothing may start it, not even a package that brings it later; implies `enabled: false`. For units that need not exist. */
+  /**
+   * Mask it, so that nothing can start it, not even a package that is installed later. The unit need not exist. Needs
+   * `state: 'stopped'`. Default false.
+   */
   readonly masked?: boolean | undefined
-  /** false: do not wait until it has started; a gate does that, and says how far it is. */
+  /** false: do not wait until the unit has started, because a gate waits for it and reports progress. Default true. */
   readonly wait?: boolean | undefined
 }
 
@@ -27,7 +30,7 @@ const define = resource({
     )
     expect(
       !o.masked || (o.state === 'stopped' && o.enabled !== true),
-      `${o.name}: a masked unit can only be stopped, and not enabled`,
+      `${o.name}: a masked unit must have state 'stopped' and cannot be enabled`,
     )
   },
   needs: o => ({ unit: ask('unit', o.name) }),
@@ -37,7 +40,7 @@ const define = resource({
     const wanted = enabled || state === 'started'
     if (unit.load === 'not-found' && !wanted)
       // A package may bring the unit, and start it.
-      return doubt ? [{ what: 'stop and disable, should it come to be' }] : []
+      return doubt ? [{ what: 'stop and disable it if a package brings it' }] : []
     if (unit.load === 'not-found' && !doubt) throw new TaskError(`there is no unit ${name}`)
     if (unit.load === 'masked' && wanted)
       throw new TaskError(`the unit ${name} is masked`, { hint: `systemctl unmask ${name}` })
@@ -79,12 +82,21 @@ function masked(name: string, unit: UnitFact): PlannedChange[] {
 const isUp = ({ active }: UnitFact): boolean =>
   ['active', 'reloading', 'activating', 'refreshing'].includes(active)
 
-/** A unit that does not start says why: its last log lines come with the error. */
+/** Shell text that starts or stops a unit. When it does not start, the error has its last log lines. */
 const startOrStop = (name: string, state: 'started' | 'stopped', wait: boolean): string =>
   state === 'stopped'
     ? `systemctl stop -- ${quote(name)}`
     : `systemctl ${wait ? '' : '--no-block '}start -- ${quote(name)} || { c=$?; ${unitLog(name)}; exit $c; }`
 
-/** A systemd unit that runs (or not) now and at boot. Restarts and reloads are a handler's business. */
+/**
+ * Makes sure that a systemd unit runs (or not), now and at boot. It never restarts or reloads a running unit: use a handler.
+ *
+ * @param name - unit name, with or without `.service`
+ * @throws TaskError when there is no such unit, systemd cannot load it, it is masked, or it does not start (with its log).
+ *
+ * @example
+ * await service('haproxy')
+ * await service('apt-daily.timer', { state: 'stopped', enabled: false })
+ */
 export const service = (name: string, options: ServiceOptions = {}): Promise<Result> =>
   define({ name, ...options })

@@ -6,8 +6,9 @@ import { checkPath, expect, checkTask, resource, type Common, type Result } from
 import { unit } from './unit.ts'
 
 export interface FilesystemOptions extends Common {
+  /** Default ext4. */
   readonly type?: 'ext4' | 'xfs' | undefined
-  /** At most 12 characters for xfs, 16 for ext4 (mkfs.xfs(8), mkfs.ext4(8)). */
+  /** Letters, digits and _.-; at most 16 characters for ext4, 12 for xfs (mkfs.ext4(8), mkfs.xfs(8)). */
   readonly label: string
 }
 
@@ -30,9 +31,9 @@ const defineFilesystem = resource({
     if (now?.type === type && now.label === label) return []
     if (now !== null && now.type !== null)
       throw new TaskError(
-        `${device} already carries ${now.type}${now.label === null ? '' : ` labelled ${now.label}`}, not ${type} labelled ${label}`,
+        `${device} already contains ${now.type}${now.label === null ? '' : ` labelled ${now.label}`}, not ${type} labelled ${label}`,
         {
-          hint: `fmc never formats a disk that is not blank. To give it up: wipefs -a ${device}`,
+          hint: `fmc formats only blank disks. To destroy what is on this one: wipefs -a ${device}`,
         },
       )
     return [
@@ -46,29 +47,52 @@ const defineFilesystem = resource({
   },
 })
 
-/** Like the fact by which the plan decided (lib/facts/storage.ts), right before mkfs. blkid(8): exit 2 is nothing found. */
+/**
+ * Shell text right before mkfs: checks again what the plan's fact said (lib/facts/storage.ts). blkid(8): exit 2 means
+ * nothing found.
+ */
 const stillBlank = (device: string): string =>
   `found=$(blkid -p -o export -- ${quote(device)}) || [ $? = 2 ] || found=unclear
 if printf '%s\\n' "$found" | grep -qvE '^($|DEVNAME=|PART_ENTRY_[A-Z_]+=)'; then echo 'not blank any more' >&2; exit 73; fi`
 
-/** udev makes the link by label after mkfs has ended (udevadm(8)); a mount by label must not come before it. */
+/** udev makes the by-label link after mkfs has ended (udevadm(8)); a mount by label needs it. */
 const SETTLE = 'if command -v udevadm >/dev/null; then udevadm settle --timeout=30; fi'
 
-/** A file system on a blank disk, made once. A disk that carries anything else is an error and is never touched. */
+/**
+ * Makes sure that a disk has a file system with this label; formats it if it is blank. It never touches a disk with anything
+ * else on it. Time limit 30 minutes.
+ *
+ * @param device - absolute path of a block device, best a stable one such as /dev/disk/by-id/…
+ * @throws TaskError when the device does not exist or contains anything else.
+ *
+ * @example
+ * const [disk] = host().disks
+ * if (disk) await filesystem(disk.device, { label: disk.name, type: 'xfs' })
+ */
 export const filesystem = (device: string, options: FilesystemOptions): Promise<Result> =>
   defineFilesystem({ device, ...options })
 
 export interface MountOptions extends Common {
   /** `LABEL=…`, `UUID=…`, a device, or `server:/path`. */
   readonly source: string
+  /** File system type, such as ext4 or nfs4. */
   readonly type: string
-  /** Mount options, comma-separated. Default: defaults. */
+  /** Mount options, comma-separated; default: those of mount(8). */
   readonly options?: string | undefined
-  /** A drop-in of [Unit] lines, such as After=…. */
+  /** More lines for the unit's [Unit] section, such as 'After=network-online.target'. */
   readonly unitLines?: readonly string[] | undefined
 }
 
-/** The name of a path's mount unit (systemd.unit(5), "String escaping for inclusion in unit names"). */
+/**
+ * The name of the mount unit of a path, such as srv-share.mount (systemd.unit(5), "String escaping for inclusion in unit
+ * names"). `mount` makes the unit under this name.
+ *
+ * @example
+ * await unit('app.service', {
+ *   dropIn: true,
+ *   content: `[Unit]\nRequires=${mountUnitName('/srv/share')}\n`,
+ * })
+ */
 export const mountUnitName = (path: string): string =>
   `${path === '/' ? '-' : ''}${[...Buffer.from(path.replace(/^\//, ''))]
     .map((byte, i) => {
@@ -116,15 +140,21 @@ const defineMounted = resource({
 })
 
 /**
- * A file system mounted now and at boot by a systemd mount unit of our own (systemd.mount(5)).
- * systemd makes the mount point. A changed unit takes effect with the next mount: fmc does not unmount what is in use.
+ * Makes sure that a file system is mounted, now and at boot, with a systemd mount unit (systemd.mount(5)). systemd makes the
+ * mount point. A changed unit takes effect with the next mount: fmc never unmounts anything.
+ *
+ * @param path - the mount point: absolute, without `..` or a trailing slash
+ * @throws TaskError for a malformed option, and when mounting fails (with the unit's log) or takes more than 60 s.
+ *
+ * @example
+ * await mount('/srv/share', { source: 'LABEL=share', type: 'ext4', options: 'noatime' })
  */
 export async function mount(path: string, o: MountOptions): Promise<Result> {
   await checkTask(`mount ${path}`, () => {
     checkPath(path)
     expect(
       !/[\n\0]/.test([path, o.source, o.type, o.options].join('')),
-      'path, source, type and options are one line each',
+      'path, source, type and options must be one line each',
     )
   })
   const network = /^(nfs|nfs4|cifs)$/.test(o.type)

@@ -3,11 +3,24 @@ import { writeFile, type FileOptions } from './file.ts'
 import { checkTask, expect, type Result } from './resource.ts'
 
 export interface UnitOptions extends Omit<FileOptions, 'validate' | 'mode' | 'owner'> {
-  /** Extend a packaged unit (/etc/systemd/system/NAME.d/fmc.conf) instead of defining one. */
+  /** Extend a packaged unit with /etc/systemd/system/NAME.d/fmc.conf instead of defining one. Default false. */
   readonly dropIn?: boolean | undefined
 }
 
-/** A unit file of our own in /etc/systemd/system, or a drop-in; systemd reads it again as part of the same change. */
+/**
+ * Makes sure that a systemd unit file, or a drop-in, in /etc/systemd/system has this content (root:root 0644). The same change
+ * reloads systemd, but does not restart the unit: use a handler.
+ *
+ * @param name - with its suffix, such as app.service
+ * @throws TaskError for a name that is not a unit file name.
+ *
+ * @example
+ * await unit('app.service', {
+ *   content: '[Service]\nExecStart=/usr/local/bin/app\n[Install]\nWantedBy=multi-user.target\n',
+ *   notify: 'restart app',
+ * })
+ * await service('app')
+ */
 export async function unit(name: string, options: UnitOptions): Promise<Result> {
   await checkTask(`unit ${name}`, () =>
     expect(
@@ -23,7 +36,7 @@ export async function unit(name: string, options: UnitOptions): Promise<Result> 
     ...rest,
     path: `${dir}/${dropIn ? 'fmc.conf' : name}`,
     ofSystemd: true,
-    // A template is no unit, so systemd cannot be asked about it.
+    // A template is not a unit itself; systemd cannot show it.
     unit: name.includes('@.') ? undefined : name,
   })
 }

@@ -2,19 +2,19 @@ import { UsageError } from '../errors.ts'
 import { passphraseIdentity, passphraseRecipient } from './scrypt.ts'
 import type { Secret } from './secret.ts'
 
-/** Whom a text is encrypted to. age allows recipients or one passphrase, never both. */
+/** To whom a text is encrypted. age allows recipients or one passphrase, never both. */
 export type Lock =
   | { readonly recipients: readonly string[] }
   | { readonly passphrase: Secret; readonly workFactor?: number }
 
-/** What opens it again. */
+/** What decrypts it. */
 export type Key = { readonly identities: readonly Secret[] } | { readonly passphrase: Secret }
 
 const VERSION = 'age-encryption.org/v1'
 const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----'
 const library = () => import('age-encryption')
 
-/** Encrypted and armored text. UsageError for a recipient that is none. */
+/** Encrypts a text, armored. Throws UsageError for an invalid recipient. */
 export const seal = async (text: string, lock: Lock): Promise<string> => {
   const { Encrypter, Stanza, armor } = await library()
   const encrypter = new Encrypter()
@@ -32,17 +32,17 @@ const addRecipient = (encrypter: { addRecipient(s: string): void }, recipient: s
   try {
     encrypter.addRecipient(recipient)
   } catch {
-    // What does not look like one may be a passphrase.
-    const shown = /^age1\w*$/.test(recipient) ? JSON.stringify(recipient) : 'what was given'
-    throw new UsageError(`${shown} is no age recipient`, {
+    // Anything that does not look like a recipient may be a passphrase.
+    const shown = /^age1\w*$/.test(recipient) ? JSON.stringify(recipient) : 'the given text'
+    throw new UsageError(`${shown} is not an age recipient`, {
       hint: 'a recipient starts with age1; fmc secrets init prints yours',
     })
   }
 }
 
 const corrupted = (file: string): UsageError =>
-  new UsageError(`${file} is damaged, or no age file`, {
-    hint: 'take the last good copy, e.g. from version control',
+  new UsageError(`${file} is damaged, or not an age file`, {
+    hint: 'restore the last good copy, such as from version control',
   })
 
 const decoded = async (data: Buffer, file: string): Promise<Buffer> => {
@@ -54,7 +54,7 @@ const decoded = async (data: Buffer, file: string): Promise<Buffer> => {
   }
 }
 
-/** What a file was encrypted to, as its header says. UsageError when it is no age file. */
+/** How a file is encrypted, from its header. Throws UsageError if it is not an age file. */
 export const lockKind = async (
   data: Buffer,
   file: string,
@@ -64,7 +64,7 @@ export const lockKind = async (
   return lines[0]?.startsWith('-> scrypt ') ? 'passphrase' : 'recipients'
 }
 
-/** The text of an encrypted file, or null when the key does not fit. UsageError when it is damaged. */
+/** Decrypts a file; null: the key does not fit. Throws UsageError if the file is damaged. */
 export const unseal = async (data: Buffer, key: Key, file: string): Promise<string | null> => {
   const bytes = await decoded(data, file)
   const { Decrypter } = await library()

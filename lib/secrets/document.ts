@@ -1,7 +1,7 @@
 import type { Document, LineCounter, Node, Pair, Scalar, YAMLMap } from 'yaml'
 import { UsageError } from '../errors.ts'
 
-/** What the encrypted file holds. No recipients: it is locked with a passphrase. */
+/** The content of the encrypted file. Without recipients it is encrypted with a passphrase. */
 export interface Contents {
   readonly recipients: readonly string[]
   readonly secrets: ReadonlyMap<string, string>
@@ -11,11 +11,11 @@ const NAME = /^[A-Za-z_][\w.-]*$/
 const QUOTE = "put the value in quotes (inside single quotes, write ' twice)"
 const library = () => import('yaml')
 
-/** UsageError unless `name` can be a secret's name. */
+/** Throws UsageError unless `name` is a valid name of a secret. The error does not show it: it may be a value. */
 export const checkName = (name: string): void => {
   if (!NAME.test(name))
-    throw new UsageError('what was given cannot be the name of a secret', {
-      hint: 'letters, digits, _ . and -, beginning with a letter or _',
+    throw new UsageError('the given text is not a valid name of a secret', {
+      hint: 'use letters, digits, _ . and -, beginning with a letter or _',
     })
 }
 
@@ -28,7 +28,7 @@ export const emptyDocument = (recipients: readonly string[]): string =>
     'secrets: {}\n',
   ].join('\n')
 
-/** Parsed without ever quoting the text: an error names place and key only, since the text is secret. */
+/** Parses the text, which is secret: errors never quote it and name only place and key. */
 class Reader {
   readonly doc: Document
   readonly #lines: LineCounter
@@ -41,9 +41,9 @@ class Reader {
     this.doc = yaml.parseDocument(text, {
       lineCounter: this.#lines,
       prettyErrors: false,
-      // The library prints its warnings, which quote the text; `silent` would hide errors, too.
+      // By default the library prints warnings, which quote the text; `silent` would hide errors too.
       logLevel: 'error',
-      // Everything is text: 0123 and `yes` stay what they are.
+      // Everything is text: 0123 and `yes` stay as they are.
       schema: 'failsafe',
       uniqueKeys: false,
     })
@@ -60,7 +60,10 @@ class Reader {
     return this.#fault((node as Node | null)?.range?.[0], what, hint)
   }
 
-  /** Keys and values of a map; each key once. A key that is not `shown` may be a piece of a secret. */
+  /**
+   * Keys and values of a map; throws if a key appears twice. An error names a key only if `shown` allows it: it may be a
+   * part of a secret.
+   */
   entries(
     map: YAMLMap,
     shown: (key: string) => boolean,
@@ -74,7 +77,7 @@ class Reader {
         const { line } = this.#lines.linePos(earlier)
         throw this.fault(
           pair.key,
-          `${shown(key) ? key : 'this key'} is there twice; the first is on line ${line}`,
+          `${shown(key) ? key : 'this key'} appears twice; the first is on line ${line}`,
         )
       }
       seen.set(key, (pair.key as Node).range?.[0] ?? 0)
@@ -92,14 +95,14 @@ class Reader {
     return node.items
   }
 
-  /** A text; refuses what YAML would silently take for something else than the text that was typed. */
+  /** A text; throws if YAML would silently read something other than the typed text. */
   text(node: unknown, what: string): string {
     if (!this.#yaml.isScalar(node)) throw this.fault(node, `${what}: expected text`, QUOTE)
     const { type, anchor, tag, comment, value }: Scalar = node
     if (anchor !== undefined || (tag !== undefined && tag !== 'tag:yaml.org,2002:str'))
-      throw this.fault(node, `${what}: begins with a character that YAML takes away`, QUOTE)
+      throw this.fault(node, `${what}: begins with a character that YAML removes`, QUOTE)
     if (type === 'PLAIN' && typeof comment === 'string')
-      throw this.fault(node, `${what}: the text from # on would be a comment`, QUOTE)
+      throw this.fault(node, `${what}: YAML reads the text from # on as a comment`, QUOTE)
     if (typeof value !== 'string' || value === '')
       throw this.fault(node, `${what}: expected text, found none`)
     return value
@@ -120,15 +123,15 @@ const contentsOf = (reader: Reader): Contents => {
       for (const [name, node, { key: at }] of reader.entries(reader.map(value, key), k =>
         NAME.test(k),
       )) {
-        if (!NAME.test(name)) throw reader.fault(at, 'this cannot be the name of a secret')
+        if (!NAME.test(name)) throw reader.fault(at, 'this is not a valid name of a secret')
         secrets.set(name, reader.text(node, name))
       }
-    else throw reader.fault(pair.key, 'unknown key', 'a secret goes below `secrets:`, indented')
+    else throw reader.fault(pair.key, 'unknown key', 'put secrets below `secrets:`, indented')
   }
   return { recipients, secrets }
 }
 
-/** Reads the decrypted text. UsageError with file:line:column, and never a piece of the text. */
+/** Parses the decrypted text. Throws UsageError with file:line:column and no part of the text. */
 export const parseContents = async (text: string, file: string): Promise<Contents> =>
   contentsOf(new Reader(await library(), text, file))
 
@@ -152,12 +155,12 @@ export const withSecret = async (
     const back = await parseContents(changed, file).catch(() => undefined)
     if (back?.secrets.get(name) === value) return changed
   }
-  throw new UsageError(`the value of ${name} cannot be kept as text`, {
-    hint: 'encode it (base64)',
+  throw new UsageError(`the value of ${name} cannot be stored as text`, {
+    hint: 'encode it, such as with base64',
   })
 }
 
-/** The text with other recipients; none at all for a passphrase. */
+/** The text with other recipients; none for a passphrase. */
 export const withRecipients = (
   text: string,
   file: string,

@@ -3,13 +3,13 @@ import { ReadStream } from 'node:tty'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
 import { cleanLine } from '../report/sanitise.ts'
 
-/** Asks a person for a text that is not shown while it is typed. */
+/** Asks a person for a text that the terminal does not show. */
 export type Ask = (question: string) => Promise<string>
 
 const ENTER = /[\r\n]/
 const CTRL = { c: '\u0003', d: '\u0004', u: '\u0015', backspace: '\u007f', h: '\b' } as const
 
-/** The typed text so far and whether it is finished, after some more characters. */
+/** The typed text after some more keys, and whether it is finished. */
 export const typed = (
   before: string,
   keys: string,
@@ -25,7 +25,7 @@ export const typed = (
   return { text: text.join(''), state: 'more' }
 }
 
-/** Asks on /dev/tty without echo, whatever stdin and stdout are. UsageError where there is no terminal. */
+/** Asks on /dev/tty without echo, whatever stdin and stdout are. Rejects with UsageError if there is no terminal. */
 export const askHidden: Ask = question =>
   new Promise((resolve, reject) => {
     const tty = openTerminal()
@@ -47,8 +47,8 @@ export const askHidden: Ask = question =>
       else if (state === 'interrupted')
         end(() => reject(new FmcError('interrupted', { exitCode: EXIT.interrupted })))
     })
-    input.once('error', () => end(() => reject(new UsageError('the terminal went away'))))
-    input.once('end', () => end(() => reject(new UsageError('the terminal went away'))))
+    input.once('error', () => end(() => reject(new UsageError('the terminal was closed'))))
+    input.once('end', () => end(() => reject(new UsageError('the terminal was closed'))))
   })
 
 const openTerminal = (): { input: number; output: number } => {

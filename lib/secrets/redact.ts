@@ -2,12 +2,15 @@ import type { Secret } from './secret.ts'
 import { quote } from '../shell/quote.ts'
 
 const HIDDEN = '‹secret›'
-/** Shorter texts are not looked for: they are everywhere. */
+/** Shorter texts are not redacted: they occur everywhere. */
 const SHORTEST = 4
-/** Of an encoded piece, which is less certain to be the secret's. */
+/** The same for encoded parts, which more often match by chance. */
 const SHORTEST_ENCODED = 8
 
-/** base64 of a text wherever it stands in a longer one ("user:" + password): the part its neighbours cannot change. */
+/**
+ * The base64 of a text inside a longer one ("user:" + password), at all three offsets: the part that its neighbours cannot
+ * change.
+ */
 const base64Cores = (text: string): string[] =>
   [0, 1, 2].map(shift => {
     const bytes = Buffer.from(text)
@@ -37,7 +40,7 @@ const urlEncoded = (text: string): string[] => {
 
 const inWord = (text: string): string => text.replaceAll("'", `'\\''`)
 
-/** How one secret may look in a text: as it is, line by line, and as tools write it. */
+/** The forms in which a secret may appear: as it is, line by line, and as tools encode it. */
 export const forms = (text: string): string[] => {
   const lines = text.split(/\r?\n/)
   const plain = [text, text.trimEnd(), ...lines, ...lines.map(line => line.trim())].filter(
@@ -52,7 +55,7 @@ export const forms = (text: string): string[] => {
   const written = plain.flatMap(form => [
     ...urlEncoded(form),
     form.includes('\0') ? form : quote(form),
-    // Inside a shell word, and inside a shell word in a shell word (sh -c, su -c).
+    // In a shell word, and in a shell word inside a shell word (sh -c, su -c).
     inWord(form),
     inWord(inWord(form)),
     JSON.stringify(form).slice(1, -1),
@@ -63,9 +66,9 @@ export const forms = (text: string): string[] => {
 }
 
 /**
- * A function that replaces every secret in a text by ‹secret›: made once for a set of secrets, then
- * cheap. Secrets that join the set later count from then on. Overlapping finds become one. It needs whole texts: of a
- * secret cut in two pieces it sees none.
+ * Makes a function that replaces every secret in a text by ‹secret›. Make it once for a set of secrets: its calls are cheap,
+ * and secrets that are added to the set later count from then on. Overlapping matches become one. It needs whole texts: a
+ * secret that is cut in two does not match.
  */
 export const redactor = (secrets: Iterable<Secret>): ((text: string) => string) => {
   const known = new Set<Secret>()
@@ -95,5 +98,5 @@ const covered = (text: string, found: [from: number, to: number][]): string => {
   return result + text.slice(end)
 }
 
-/** `text` without the secrets. For many texts make a redactor() once. */
+/** `text` without the secrets. For many texts, make one redactor(). */
 export const redact = (text: string, secrets: Iterable<Secret>): string => redactor(secrets)(text)

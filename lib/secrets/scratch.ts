@@ -7,13 +7,13 @@ import { UsageError } from '../errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** f_type of statfs(2) for file systems that live in memory: tmpfs, ramfs (linux/magic.h). */
+/** f_type of statfs(2) for file systems in memory: tmpfs and ramfs (linux/magic.h). */
 const IN_MEMORY = new Set([0x01021994, 0x858458f6])
 const PREFIX = 'fmc-secrets-'
-/** How long an editor may take to end when fmc is told to. */
+/** How long fmc waits for the editor to end after a signal. */
 const EDITOR_MS = 2000
 
-/** The first directory in memory; UsageError when there is none, for a disk remembers. */
+/** The first directory on a file system in memory: a disk could keep traces. Throws UsageError if there is none. */
 export const memoryDirectory = async (
   env: Env,
   usual: readonly string[] = ['/dev/shm', '/run'],
@@ -27,12 +27,12 @@ export const memoryDirectory = async (
     if (IN_MEMORY.has(type)) return directory
   }
   throw new UsageError(
-    `no file system in memory (tmpfs) to edit on: looked at ${candidates.join(', ')}`,
-    { hint: 'fmc secrets set NAME needs none' },
+    `no file system in memory (tmpfs) for editing; tried ${candidates.join(', ')}`,
+    { hint: 'fmc secrets set NAME works without one' },
   )
 }
 
-/** Removes what runs left that were killed with SIGKILL. */
+/** Removes the directories of runs that were killed with SIGKILL. */
 const sweep = async (directory: string): Promise<void> => {
   for (const name of await readdir(directory)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1])
@@ -49,9 +49,9 @@ const isAlive = (pid: number): boolean => {
 }
 
 /**
- * Lets `use` work on `text` in a file of mode 0600 in a directory of mode 0700 in memory, and gives
- * its result. The directory is gone afterwards, also on an exception, at exit and on SIGTERM, SIGHUP
- * and SIGQUIT; SIGINT belongs to the editor meanwhile, as in git.
+ * Calls `use` with a file in memory that contains `text` (mode 0600, in a directory of mode 0700), and returns its result. The
+ * directory is removed afterwards, also after an exception, at exit and on SIGTERM, SIGHUP and SIGQUIT. As in git, the
+ * editor handles SIGINT meanwhile.
  */
 export const withScratch = async <T>(
   name: string,
@@ -67,7 +67,7 @@ export const withScratch = async <T>(
   const stop = (signal: NodeJS.Signals) => {
     wipe()
     const end = () => process.exit(128 + constants.signals[signal])
-    // SIGQUIT would make it leave a core with the text on a disk.
+    // SIGQUIT would make the editor dump core, with the text, to a disk.
     if (child?.kill(signal === 'SIGQUIT' ? 'SIGTERM' : signal) !== true) end()
     child?.once('exit', end)
     setTimeout(end, EDITOR_MS)
@@ -87,7 +87,7 @@ export const withScratch = async <T>(
   }
 }
 
-/** Runs $VISUAL, $EDITOR or vi on a file, which may have arguments and VAR=x before it, and gives the new text. */
+/** Runs $VISUAL, $EDITOR or vi, which may have arguments and VAR=x before it, on a file, and returns the new text. */
 export const editFile = async (
   path: string,
   env: Env,

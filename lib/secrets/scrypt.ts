@@ -3,13 +3,13 @@ import type { Identity, Recipient, Stanza } from 'age-encryption'
 import type { Secret } from './secret.ts'
 
 /*
- * age's passphrase stanza (https://c2sp.org/age, "The scrypt recipient type") on Node's own scrypt:
- * the library's JavaScript one takes seconds where this takes half of one.
+ * age's passphrase stanza (https://c2sp.org/age, "The scrypt recipient type") with Node's own scrypt, which takes half a second;
+ * the library's JavaScript takes several.
  */
 const LABEL = 'age-encryption.org/v1/scrypt'
 const NONCE = Buffer.alloc(12)
 const TAG_BYTES = 16
-/** log2 of the cost: what `age` itself writes, and the most that it reads. */
+/** log2 of the cost: the value that `age` writes, and the largest that it reads. */
 const WORK_FACTOR = 18
 const MAX_WORK_FACTOR = 22
 
@@ -25,7 +25,7 @@ const wrapKey = (passphrase: Secret, salt: Buffer, logN: number): Promise<Buffer
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '')
 
-/** Encrypts to a passphrase. `workFactor` is lowered by tests only. */
+/** Encrypts to a passphrase. Only tests lower `workFactor`. */
 export const passphraseRecipient = (
   passphrase: Secret,
   StanzaType: typeof Stanza,
@@ -40,7 +40,7 @@ export const passphraseRecipient = (
   },
 })
 
-/** Decrypts with a passphrase; a wrong one gives null. */
+/** Decrypts with a passphrase; null for a wrong one. */
 export const passphraseIdentity = (passphrase: Secret): Identity => ({
   async unwrapFileKey(stanzas) {
     const [stanza, ...more] = stanzas.filter(({ args }) => args[0] === 'scrypt')

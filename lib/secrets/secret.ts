@@ -1,33 +1,55 @@
+/** Secrets: the type that cannot leak, the age-encrypted file, and redaction. */
 import { inspect } from 'node:util'
 
 const HIDDEN = '‹secret›'
 
 /**
- * A text that must not be seen. It prints as ‹secret› everywhere (string, JSON, inspect, template);
- * only `reveal()` gives the text, and only the code that sends it over stdin or writes a file calls that.
+ * A text that must never be shown. It prints as ‹secret› everywhere (String(), JSON, inspect, templates), fmc redacts it from
+ * all output, and `$` and `probe` refuse it as an argument. Pass it as `content` of a file or as `stdin` of a command.
+ *
+ * @example
+ * const token = new Secret('hush', 'api token')
+ * await file('/etc/app/token', { content: token, mode: '0600' })
  */
 export class Secret {
   readonly #text: string
+  /** For messages; not secret. */
   readonly name: string
+
+  /**
+   * @param text - the secret itself
+   * @param name - what messages call it; default 'secret'
+   */
   constructor(text: string, name = 'secret') {
     this.#text = text
     this.name = name
   }
+
+  /** The text itself. Only code that sends it over stdin or writes it into a file should call this. */
   reveal(): string {
     return this.#text
   }
+
   toString(): string {
     return HIDDEN
   }
+
   toJSON(): string {
     return HIDDEN
   }
+
   [inspect.custom](): string {
     return HIDDEN
   }
 }
 
-/** Text with secrets in it is a secret itself: secret`password=${password}\n`. */
+/**
+ * Template tag for a text with secrets in it, which is a Secret itself. It has the name of the first one.
+ *
+ * @example
+ * const password = new Secret('hush', 'database password')
+ * await file('/etc/app.conf', { content: secret`password=${password}\nport=${5432}\n`, mode: '0600' })
+ */
 export const secret = (
   pieces: TemplateStringsArray,
   ...values: readonly (Secret | string | number)[]
@@ -37,6 +59,11 @@ export const secret = (
     values.find(v => v instanceof Secret)?.name ?? 'secret',
   )
 
-/** The text of a Secret or of a plain string. */
+/**
+ * The text of a Secret, or of a plain string. Never put it into a command, a message or an error.
+ *
+ * @example
+ * const isLong = reveal(new Secret('hush')).length >= 16
+ */
 export const reveal = (text: string | Secret): string =>
   text instanceof Secret ? text.reveal() : text

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { suggestion } from '../inventory/nearest.ts'
-import { shownPath } from '../inventory/secretive.ts'
+import { suggestion } from '../text/nearest.ts'
+import { shownPath } from './secretive.ts'
 import { UsageError } from '../errors.ts'
 import { lockKind, seal, unseal, type Key, type Lock } from './age.ts'
-import { emptyDocument, parseContents, withSecret, type Contents } from './document.ts'
+import { parseContents, type Contents } from './document.ts'
 import { identityPath, readIdentities, readPrivate } from './identity.ts'
 import { askHidden, type Ask } from './prompt.ts'
-import { reveal, Secret } from './secret.ts'
+import { Secret } from './secret.ts'
 
+/** How to open a secrets file. */
 export interface KeyOptions {
   /** Identity file; default $FMC_AGE_IDENTITY, else ~/.config/fmc/identity.txt. */
   readonly identity?: string | undefined
@@ -18,18 +19,18 @@ export interface KeyOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
 }
 
-/** A secrets file that has been opened. */
-export interface Store {
+/** An opened secrets file. */
+interface Store {
   readonly file: string
   /** The decrypted YAML. */
   readonly text: string
   readonly contents: Contents
-  /** The file as it was read, to see that nobody else changed it since. */
+  /** The file's bytes as they were read, to detect changes by someone else. */
   readonly sealed: Buffer
   readonly key: Key
 }
 
-/** The secrets of a file by name. UsageError: no file, no or the wrong key, a damaged file, invalid YAML. */
+/** The secrets of a file by name. Throws UsageError for a missing or damaged file, a missing or wrong key, and invalid YAML. */
 export const openSecrets = async (
   file: string,
   options: KeyOptions = {},
@@ -38,7 +39,7 @@ export const openSecrets = async (
   return new Map([...contents.secrets].map(([name, text]) => [name, new Secret(text, name)]))
 }
 
-/** The secret of that name. UsageError says the nearest name there is; `where` is file:line:column of the reference. */
+/** The secret of this name. Throws UsageError with the closest existing name; `where`: file:line:column of the reference. */
 export const secretNamed = (
   secrets: ReadonlyMap<string, Secret>,
   name: string,
@@ -52,7 +53,7 @@ export const secretNamed = (
   })
 }
 
-/** Opens a secrets file for reading and changing. */
+/** Opens a secrets file to read and change it. Throws like openSecrets(). */
 export const openStore = async (file: string, options: KeyOptions = {}): Promise<Store> => {
   const sealed = await readSealed(file)
   const key = await keyFor(file, sealed, options)
@@ -77,7 +78,7 @@ const keyFor = async (file: string, sealed: Buffer, options: KeyOptions): Promis
   const path = identityPath(env, options.identity)
   const identities = await readIdentities(path)
   if (identities) return { identities }
-  throw new UsageError(`${file} is locked and there is no identity file ${shownPath(path)}`, {
+  throw new UsageError(`${file} is encrypted, and there is no identity file ${shownPath(path)}`, {
     hint: 'name yours with --identity FILE or FMC_AGE_IDENTITY',
   })
 }
@@ -85,12 +86,12 @@ const keyFor = async (file: string, sealed: Buffer, options: KeyOptions): Promis
 const wrongKey = (file: string, key: Key, options: KeyOptions): UsageError => {
   if ('passphrase' in key) return new UsageError(`wrong passphrase for ${file}`)
   const path = identityPath(options.env ?? process.env, options.identity)
-  return new UsageError(`${path} does not open ${file}: it is encrypted to others`, {
-    hint: 'one who can open it adds you: fmc secrets rekey --recipient … (all of them)',
+  return new UsageError(`${path} does not open ${file}: it is encrypted to other recipients`, {
+    hint: 'ask someone who can open it to add you: fmc secrets rekey --recipient … (for every recipient)',
   })
 }
 
-/** The passphrase: first line of $FMC_AGE_PASSPHRASE_FILE (mode 0600), else asked for. */
+/** The passphrase: the first line of $FMC_AGE_PASSPHRASE_FILE (mode 0600), else asked for. */
 export const passphrase = async (question: string, options: KeyOptions): Promise<Secret> => {
   const path = (options.env ?? process.env).FMC_AGE_PASSPHRASE_FILE
   const text = path ? await readPrivate(path) : await (options.prompt ?? askHidden)(question)
@@ -101,21 +102,10 @@ export const passphrase = async (question: string, options: KeyOptions): Promise
   return new Secret(line, 'passphrase')
 }
 
-/** Encrypts `values` as a new secrets file, over an older one if there is one. Atomic. */
-export const saveSecrets = async (
-  file: string,
-  values: ReadonlyMap<string, Secret | string>,
-  lock: Lock,
-): Promise<void> => {
-  let text = emptyDocument('recipients' in lock ? lock.recipients : [])
-  for (const [name, value] of values) text = await withSecret(text, file, name, reveal(value))
-  await replaceFile(file, await seal(text, lock))
-}
-
 /**
- * Saves a changed text of an opened store. UsageError and no change when the text is invalid, when
- * the own key could not open the result (unless `force`), or when the file changed since it was
- * opened: then the new text is kept, encrypted, as FILE.conflict.
+ * Saves a changed text of an opened store. Throws UsageError and changes nothing when the text is invalid, when the user's own
+ * key could not open the result (unless `force`), or when the file has changed since it was opened; then it saves the new
+ * text, encrypted, as FILE.conflict.
  */
 export const saveStore = async (
   store: Store,
@@ -128,13 +118,13 @@ export const saveStore = async (
   const sealed = await seal(text, lock)
   const locksOut = 'recipients' in lock && (await unseal(Buffer.from(sealed), key, file)) === null
   if ('identities' in key && locksOut && options.force !== true)
-    throw new UsageError(`your own identity could not open ${file} any more; nothing was saved`, {
-      hint: 'name your recipient too, or say --force',
+    throw new UsageError(`your own identity could no longer open ${file}; nothing was saved`, {
+      hint: 'add your own recipient, or use --force',
     })
   if (!(await readSealed(file)).equals(store.sealed)) {
     await replaceFile(`${file}.conflict`, sealed)
-    throw new UsageError(`${file} was changed by someone else meanwhile; it is left as it is`, {
-      hint: `your version is kept, encrypted, as ${file}.conflict`,
+    throw new UsageError(`someone else has changed ${file} meanwhile; it stays as it is`, {
+      hint: `your version is saved, encrypted, as ${file}.conflict`,
     })
   }
   await replaceFile(file, sealed)
@@ -145,13 +135,13 @@ const sameLock = ({ file, key }: Store, recipients: readonly string[]): Lock => 
   if ('identities' in key && recipients.length > 0) return { recipients }
   throw new UsageError(
     'passphrase' in key
-      ? `${file} is locked with a passphrase and cannot have recipients too`
+      ? `${file} is encrypted with a passphrase and cannot have recipients too`
       : `${file} would have no recipients`,
-    { hint: 'fmc secrets rekey changes how it is locked' },
+    { hint: 'fmc secrets rekey changes how it is encrypted' },
   )
 }
 
-/** Whole or not at all, with the mode that it has; a symbolic link stays one. Throws UsageError. */
+/** Replaces a file in one step and keeps its mode; follows a symbolic link. Throws UsageError. */
 export const replaceFile = async (file: string, text: string): Promise<void> => {
   const target = await realpath(file).catch(() => file)
   const mode = await stat(target).then(
@@ -161,14 +151,14 @@ export const replaceFile = async (file: string, text: string): Promise<void> => 
   await publish(file, target, text, mode, temporary => rename(temporary, target))
 }
 
-/** A new file, whole and for the user alone. Throws UsageError, also when there is something of that name. */
+/** Creates a file in one step, readable for the user only. Throws UsageError, also if the file exists. */
 export const createFile = (file: string, text: string): Promise<void> =>
   publish(file, file, text, 0o600, async temporary => {
     await link(temporary, file)
     await rm(temporary)
   })
 
-/** Temporary file beside the target, fsync, its new name, fsync of the directory. */
+/** Writes a temporary file beside the target, syncs it, gives it its name, and syncs the directory. */
 const publish = async (
   file: string,
   target: string,
@@ -191,6 +181,6 @@ const publish = async (
   } catch (error) {
     await rm(temporary, { force: true })
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    throw new UsageError(`${file} cannot be written: ${code}; it is as it was`)
+    throw new UsageError(`${file} cannot be written: ${code}; it is unchanged`)
   }
 }

@@ -1,24 +1,25 @@
 /*
- * How fmc touches files on a host as root. It works on directory handles (the shell's current directory is one) and on
- * relative names, never through a path that somebody else could redirect meanwhile.
+ * How fmc changes files on a host as root. It works on directory handles (the shell's current directory is one) and on
+ * relative names, never through a path that another user could redirect in the meantime.
  *
- * A directory is closed when it and all its ancestors are directories of root that nobody else may write: only root can
+ * A directory is closed when it and all its ancestors belong to root and only root may write to them: then only root can
  * change what the path leads to. Every other directory is open, and fmc walks to it one handle after another. The rules
  * there are those of systemd-tmpfiles(8), "unsafe path transition": fmc follows a link only out of a closed directory.
- * Below a user's directory it goes through directories of that user and of root, and works only in one of that user's: any
- * other one the user could have put there by rename(2).
+ * Below a user's directory, fmc passes through directories of that user and of root, and works only in a directory of
+ * that user, who could have put any other one there with rename(2).
  *
- * New content is made in NAME.fmc-new, a directory of root's with mode 0700 beside NAME. The owner of the parent cannot
- * look into it and cannot move it to another parent: rename(2) asks for write access to a directory that gets a new
- * parent. So `..` stays what it was, and `mv -T new ../NAME` puts NAME where it belongs or fails. A directory is made in its
- * place, 0700 until it is complete, and never moved there: where rename(2) says EXDEV, as with project quotas whose
- * number the owner changes meanwhile, mv(1) makes directories by path, and follows a link in their place.
+ * fmc makes new content in NAME.fmc-new, a directory of root with mode 0700 beside NAME. The owner of the parent cannot
+ * read it and cannot move it to another parent: rename(2) demands write access to a directory that gets a new parent.
+ * So `..` stays the same, and `mv -T new ../NAME` puts NAME in its place or fails. fmc makes a new directory in its place,
+ * with mode 0700 until it is complete, and never moves one there: when rename(2) fails with EXDEV (an owner can cause this
+ * with project quotas), mv(1) makes directories by path and follows a link in their place.
  *
- * Where root's files do not become root's (NFS with root_squash or all_squash), `new` is made in /run, and a process of the
- * directory's owner puts it in its place. It can do no more than that user could, and must not get what is another's.
+ * On NFS with root_squash or all_squash, files that root makes do not belong to root. There fmc makes `new` in /run, and a
+ * process of the directory's owner puts it in place. That process can do no more than its user, and must not receive what
+ * belongs to another user.
  */
 
-/** Goes into a directory by handles; sets fmc_at (device and inode), fmc_uid and fmc_gid of it. */
+/** Enters a directory by handles; sets its fmc_at (device and inode), fmc_uid and fmc_gid. */
 export const WALK = `fmc_no() { printf '%s\\n' "$1" >&2; exit 73; }
 fmc_walk() {
   fmc_rest=$1/ fmc_hops=0 fmc_user=
@@ -29,8 +30,8 @@ fmc_walk() {
     set -- $(stat -c '%d:%i %u %f' .)
     fmc_at=$1 fmc_uid=$2 fmc_mode=$3
     if [ -L "./$fmc_part" ]; then
-      [ "$fmc_uid$fmc_user" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that others may write: fmc does not follow it"
-      [ "$(stat -c %u -- "./$fmc_part")" = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link that is not root's: fmc does not follow it"
+      [ "$fmc_uid$fmc_user" = 0 ] && [ $((0x$fmc_mode & 022)) = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link in a directory that other users may write: fmc does not follow it"
+      [ "$(stat -c %u -- "./$fmc_part")" = 0 ] || fmc_no "\${PWD%/}/$fmc_part is a link that root does not own: fmc does not follow it"
       fmc_hops=$((fmc_hops + 1))
       [ $fmc_hops -le 40 ] || fmc_no "\${PWD%/}/$fmc_part: too many links"
       fmc_to=$(readlink -- "./$fmc_part") || return
@@ -38,19 +39,19 @@ fmc_walk() {
       fmc_rest=$fmc_to/$fmc_rest
       continue
     fi
-    [ $((0x$fmc_mode & 01002)) != 2 ] || fmc_no "everybody may write in $PWD and could exchange $fmc_part: chmod +t $PWD"
+    [ $((0x$fmc_mode & 01002)) != 2 ] || fmc_no "every user may write to $PWD and could exchange $fmc_part: chmod +t $PWD"
     cd -P -- "./$fmc_part" 2>/dev/null || fmc_no "there is no directory \${PWD%/}/$fmc_part"
     set -- $(stat -c '%d:%i %u' .. .)
-    [ "$1" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_part in a directory of uid $fmc_uid"
+    [ "$1" = "$fmc_at" ] || fmc_no "someone has just exchanged $fmc_part in a directory of uid $fmc_uid"
     [ "$4" = 0 ] || [ "$4" = "\${fmc_user:=$4}" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user could exchange it"
   done
   set -- $(stat -c '%d:%i %u %g' .)
   fmc_at=$1 fmc_uid=$2 fmc_gid=$3
-  [ "\${fmc_user:=$2}" = "$2" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user, who owns a directory above it, could exchange it: chown $fmc_user $PWD, or move it to a directory of root's"
+  [ "\${fmc_user:=$2}" = "$2" ] || fmc_no "$PWD belongs to $(stat -c %U .), but uid $fmc_user, who owns a directory above it, could exchange it: chown $fmc_user $PWD, or move it to a directory of root"
 }
 `
 
-/** For changes; every function fails with one line on stderr, and runs under `set -e`. */
+/** For changes. Every function runs under `set -e` and fails with one line on stderr. */
 export const CHANGE = `fmc_enter() {
   fmc_dir=$1
   fmc_open=$(find "$@" -maxdepth 0 ! '(' -type d -uid 0 ! -perm /022 ')' -printf x 2>/dev/null) || fmc_open=x
@@ -59,16 +60,16 @@ export const CHANGE = `fmc_enter() {
 fmc_inside() {
   [ -n "$fmc_open" ] || return 0
   set -- $(stat -c '%d:%i %u %a' .. .) "$(ls -ld .)"
-  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_private"
+  [ "$1" = "$fmc_at" ] && [ -z "$(ls -A -I new -I pin)" ] || fmc_no "someone has just exchanged $fmc_dir/$fmc_private"
   case $7 in ??????????+*)
     cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :
-    fmc_no "$fmc_dir has a default ACL, which would open new files to others: setfacl -k $fmc_dir" ;;
+    fmc_no "$fmc_dir has a default ACL, which would give other users access to new files: setfacl -k $fmc_dir" ;;
   esac
   case $5:$6 in
     0:700 | 0:2700) ;;
-    0:*) fmc_no "somebody has just exchanged $fmc_dir/$fmc_private" ;;
+    0:*) fmc_no "someone has just exchanged $fmc_dir/$fmc_private" ;;
     "$fmc_uid":*) fmc_own=1 ;;
-    *) fmc_no "somebody has just exchanged $fmc_dir/$fmc_private" ;;
+    *) fmc_no "someone has just exchanged $fmc_dir/$fmc_private" ;;
   esac
 }
 fmc_mkdir() {
@@ -108,7 +109,7 @@ fmc_resume() {
   cd -P -- "./$fmc_private"
   fmc_inside
   trap fmc_unstage EXIT
-  [ -z "$fmc_own" ] && [ -f new ] && ! [ -L new ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_private"
+  [ -z "$fmc_own" ] && [ -f new ] && ! [ -L new ] || fmc_no "someone has just exchanged $fmc_dir/$fmc_private"
 }
 fmc_clear() {
   rm -f -- new pin 2>/dev/null || find new -xdev -depth -type d -empty -delete 2>/dev/null || :
@@ -122,7 +123,7 @@ fmc_as() {
   setpriv --reuid="$fmc_uid" --regid="\${fmc_group:-65534}" --clear-groups -- "$@"
 }
 fmc_owned() {
-  [ "$1" = "$fmc_uid" ] || fmc_no "what root makes in $fmc_dir is not root's (NFS with root_squash?), so that its owner, uid $fmc_uid, can only have its own files there"
+  [ "$1" = "$fmc_uid" ] || fmc_no "files that root makes in $fmc_dir do not belong to root (NFS with root_squash?); only files of its owner, uid $fmc_uid, are possible there"
 }
 fmc_pin() {
   ln -PT -- "../$fmc_name" pin
@@ -156,7 +157,7 @@ fmc_show() {
 }
 fmc_publish() {
   if [ -n "$fmc_own" ]; then
-    [ -f new ] && ! [ -L new ] || fmc_no "$fmc_dir/$fmc_name is on a file system that takes only files from root"
+    [ -f new ] && ! [ -L new ] || fmc_no "$fmc_dir/$fmc_name is on a file system where root can make only regular files"
     fmc_owned "$(stat -c %u new)"
     fmc_as sh -euc 'umask 077; cd -- "$1"; rm -rf -- "./$2.fmc-new"; set -C; cat >"./$2.fmc-new"; chmod -- "$3" "./$2.fmc-new"; sync -- "./$2.fmc-new"; mv -fT -- "./$2.fmc-new" "./$2"' sh "$fmc_dir" "$fmc_name" "$(stat -c %a new)" <new
     fmc_unstage
@@ -165,8 +166,8 @@ fmc_publish() {
     return
   fi
   if [ -n "$fmc_open" ]; then
-    [ "$(stat -Lc %d:%i -- "$fmc_dir")" = "$fmc_at" ] || fmc_no "somebody has just exchanged $fmc_dir"
-    ! [ -e pin ] || [ pin -ef "../$fmc_name" ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name"
+    [ "$(stat -Lc %d:%i -- "$fmc_dir")" = "$fmc_at" ] || fmc_no "someone has just exchanged $fmc_dir"
+    ! [ -e pin ] || [ pin -ef "../$fmc_name" ] || fmc_no "someone has just exchanged $fmc_dir/$fmc_name"
   fi
   mv -fT -- new "../$fmc_name"
   fmc_unstage
@@ -243,7 +244,7 @@ fmc_make() {
     trap fmc_unmake EXIT
     fmc_inner=./\${fmc_rest#"$fmc_name"}
     mkdir -p -- "$fmc_inner"
-    [ "$(stat -Lc %d:%i -- "\${fmc_dir:-/}")" = "$fmc_at" ] && [ "../$fmc_name" -ef . ] || fmc_no "somebody has just exchanged $fmc_dir/$fmc_name"
+    [ "$(stat -Lc %d:%i -- "\${fmc_dir:-/}")" = "$fmc_at" ] && [ "../$fmc_name" -ef . ] || fmc_no "someone has just exchanged $fmc_dir/$fmc_name"
     chown -h -- "$fmc_who" "$fmc_inner"
     trap - EXIT
     chmod -- "$fmc_bits" "$fmc_inner"

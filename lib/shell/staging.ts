@@ -3,7 +3,7 @@ import { CHANGE, WALK } from './handles.ts'
 import { quote, quoteAll } from './quote.ts'
 
 /** /a/b → ['/', '/a', '/a/b'] */
-export const withAncestors = (dir: string): string[] =>
+const withAncestors = (dir: string): string[] =>
   dir === '/' ? ['/'] : [...withAncestors(dirname(dir)), dir]
 
 const enter = (path: string): string => {
@@ -11,34 +11,34 @@ const enter = (path: string): string => {
   return `${WALK}${CHANGE}fmc_enter ${quoteAll([dir, ...withAncestors(dir).slice(0, -1)])}`
 }
 
-/** What a candidate's path is for an author's check: a shell word that stands for it while the check runs. */
+/** Shell word for the candidate's path while an author's `validate` command runs. */
 export const CANDIDATE = '"$fmc_candidate"'
 
 /**
- * Shell text, under `set -e`: makes the private directory beside `path` and goes into it. What follows makes the file
- * (link, directory) `new` there with its owner and mode; `PUBLISH` puts it in the place of `path`. Until then `path` is
- * as it was, and whatever ends the script removes the private directory.
+ * Shell text for `set -e` that makes the private directory beside `path` and enters it. The text after it makes the file,
+ * link or directory `new` there, with its owner and mode; `PUBLISH` then replaces `path` by it. Until then `path` is
+ * unchanged. The private directory is removed however the script ends.
  *
  *     `${stage('/etc/motd')}\nprintf hello >new\n${PUBLISH}`
  */
 export const stage = (path: string): string => `${enter(path)}\nfmc_stage ${quote(basename(path))}`
 
-/** Like `stage`, for the private directory in which `receive` has put `new`. */
+/** Like `stage`, for a private directory that `receive` has left behind with `new` in it. */
 export const resume = (path: string): string =>
   `${enter(path)}\nfmc_resume ${quote(basename(path))}`
 
-/** Puts `new` in the place of the path; readers see the old or the new one. Fails when somebody has exchanged the directory. */
+/** Replaces the path by `new`; readers see the old or the new one. Fails if someone has exchanged the directory. */
 export const PUBLISH = 'fmc_publish'
 
-/** After `stage`: `new` becomes a copy of the file that is there, with its owner, mode and attributes. */
+/** After `stage`: copies the existing file to `new`, with owner, mode and attributes. */
 export const COPY = 'fmc_copy'
 
-/** Lets the author's check of `new` read it, as it will be readable once it is published. */
+/** Makes `new` readable for the author's `validate` command, as it will be once published. */
 export const SHOW = 'fmc_show'
 
 /**
- * Shell text that receives a file of `size` bytes from standard input as `new` in the private directory, 0600, and leaves
- * it there for `resume`. It cleans up before it complains: when the connection is gone, the complaint ends the shell.
+ * Shell text that receives a file of `size` bytes from standard input as `new` (0600) in the private directory, and leaves
+ * it there for `resume`. On an error it cleans up before it prints: without a connection, printing ends the shell.
  */
 export const receive = (path: string, size: number): string =>
   `( set -e
@@ -50,29 +50,29 @@ fmc_s=$(stat -c %s -- new)
 trap - EXIT )`
 
 /**
- * Shell text, under `set -e`: gives owner and mode to a file that is there. In an open directory a copy replaces it, since
- * whoever owned it may still have it open; `sum` is the SHA-256 that the copy must have. Without `sum` the file must belong
- * to the owner of the directory.
+ * Shell text for `set -e` that sets owner and mode of an existing file. In an open directory (handles.ts) a copy replaces the
+ * file, because its former owner may still have it open; `sum` is the SHA-256 that the copy must have. Without `sum` the
+ * file must belong to the owner of the directory.
  */
 export const access = (path: string, owner: string, mode: string, sum = ''): string =>
   `${enter(path)}\nfmc_access ${quoteAll([basename(path), owner, mode, sum])}`
 
 /**
- * Shell text, under `set -e`: a directory with owner and mode, and missing ancestors as root:root 0755. Five digits: with
- * four, chmod(1) keeps the setgid bit that a directory has from its parent.
+ * Shell text for `set -e` that makes a directory with owner and mode, and its missing ancestors as root:root 0755. The mode
+ * has five digits: with four, chmod(1) keeps the setgid bit that a directory inherits from its parent.
  */
 export const makeDirectory = (path: string, owner: string, mode: string): string =>
   `${WALK}${CHANGE}fmc_make ${quoteAll([owner, mode.padStart(5, '0'), path, ...withAncestors(path).slice(1)])}`
 
-/** Shell text, under `set -e`: removes a file or link. */
+/** Shell text for `set -e` that removes a file or link. */
 export const remove = (path: string): string =>
   `${enter(path)}\nrm -f -- ${quote(`./${basename(path)}`)}`
 
 /**
- * Shell text ahead of questions that read these files. It defines
- * `fmc_closed PATH`: may only root change what the path leads to?
- * `fmc_beside PATH`: for a subshell; goes to the file's directory by handles, else fails with the reason on stderr.
- * `fmc_bytes PATH`: after that, prints a file without following a link in its place or waiting for a FIFO.
+ * Shell functions for probes that read these files:
+ * `fmc_closed PATH` tests whether only root can change what the path leads to.
+ * `fmc_beside PATH` (in a subshell) enters the file's directory by handles, or fails with the reason on stderr.
+ * `fmc_bytes PATH` then prints the file; it follows no link and waits for no FIFO.
  */
 export const reading = (paths: readonly string[]): string => {
   const dirs = new Set(paths.flatMap(p => withAncestors(dirname(p))))

@@ -1,3 +1,4 @@
+/** Shell text: quoting, zx's `$` bound to a host, and scripts that change files on hosts safely. */
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { Options, ProcessOutput, ProcessPromise, Shell } from 'zx/core'
@@ -5,7 +6,7 @@ import { quote } from './quote.ts'
 
 export type { ProcessOutput, ProcessPromise } from 'zx/core'
 
-/** What a command answered; the shape of ssh's Output, which this layer does not know. */
+/** A command's result. The same shape as ssh's Output, which this layer must not import. */
 interface Answer {
   readonly code: number
   readonly stdout: string
@@ -14,17 +15,17 @@ interface Answer {
 
 let zx: Shell | undefined
 
-/** zx is loaded while hosts are being connected to; `bindZx` needs it. */
+/** Loads zx, which `bindZx` needs; the engine calls it while it connects to hosts. */
 export async function loadZx(): Promise<void> {
   zx ??= (await import('zx/core')).$
 }
 
-/** A template argument as a shell word; arrays are several words. */
-export const toWord = (value: unknown): string => {
+/** A template argument as a shell word; an array becomes several words. Throws TypeError for any other value. */
+const toWord = (value: unknown): string => {
   if (Array.isArray(value)) return value.map(toWord).join(' ')
   if (typeof value === 'string' || typeof value === 'number') return quote(String(value))
   throw new TypeError(
-    `a ${value === null ? 'null' : typeof value} cannot be put into a command${String(value) === '‹secret›' ? ': give secrets by { stdin }' : ''}`,
+    `a ${value === null ? 'null' : typeof value} cannot be part of a command${String(value) === '‹secret›' ? ': pass a secret with { stdin }' : ''}`,
   )
 }
 
@@ -33,9 +34,9 @@ export const commandText = (pieces: TemplateStringsArray, args: readonly unknown
   String.raw({ raw: pieces }, ...args.map(toWord)).trim()
 
 /**
- * zx's own `$` with its child process replaced by a question to a host: it never throws on a non-zero exit,
- * and .ok, .stdout, .text(), .lines(), .json() are zx's. Nothing runs on the controller: zx's spawn,
- * quote and prefix are replaced (stock zx would use the local bash).
+ * zx's own `$` that runs its command on a host: it does not throw on a non-zero exit, and .ok, .stdout, .text(), .lines()
+ * and .json() are zx's. Nothing runs on the controller, because zx's spawn, quote and prefix are replaced (stock zx
+ * would use the local bash).
  */
 export function bindZx(
   answer: (command: string) => Promise<Answer>,
@@ -65,13 +66,13 @@ export function bindZx(
   }
 }
 
-/** What became of one command, besides its answer. */
+/** State of one command. */
 interface Call {
-  /** Why there is none: the host is gone, or the command was ended. */
+  /** Why there is no answer: the host is unreachable, or fmc ended the command. */
   error?: unknown
 }
 
-/** zx's nothrow is about exit codes. That a host gave no answer must never look like the answer no. */
+/** Rejects when a host gave no answer: with zx's nothrow alone that would look like a non-zero exit. */
 function orThrow(command: ProcessPromise, call: Call): ProcessPromise {
   const then = command.then.bind(command)
   command.then = ((ok?: (output: ProcessOutput) => unknown, bad?: (error: unknown) => unknown) =>
@@ -91,7 +92,7 @@ const checked = (value: unknown): unknown => (
 
 let sequence = 0
 
-/** Just enough of a ChildProcess for zx: only `close` settles its promise, so `error` is followed by it. */
+/** Implements the part of ChildProcess that zx uses. Only `close` settles zx's promise, so it follows `error` too. */
 function child(answer: Promise<Answer>, call: Call): EventEmitter {
   const process = Object.assign(new EventEmitter(), {
     pid: `fmc:${++sequence}`,

@@ -1,16 +1,16 @@
 import { nameOf, type Answers } from './keywords.ts'
 
-/** What may be offered to a host, best first. */
+/** The algorithms that fmc offers to a host, best first. */
 export interface Algorithms {
   readonly kex: readonly string[]
   readonly cipher: readonly string[]
   readonly hmac: readonly string[]
   readonly serverHostKey: readonly string[]
-  /** RSA keys with fewer bits are refused (RequiredRSASize), the host's and ours. */
+  /** RequiredRSASize: fmc refuses RSA keys with fewer bits, the host's and the user's. */
   readonly rsaBits: number
 }
 
-/** All that ssh2 can do (ssh2/lib/protocol/constants.js), in OpenSSH's order. A test holds it against ssh2's own lists. */
+/** Everything ssh2 supports (ssh2/lib/protocol/constants.js), in OpenSSH's order. A test compares it with ssh2's own lists. */
 export const SUPPORTED: Omit<Algorithms, 'rsaBits'> = {
   kex: [
     'curve25519-sha256',
@@ -61,7 +61,7 @@ export const SUPPORTED: Omit<Algorithms, 'rsaBits'> = {
   ],
 }
 
-/** Without configuration: of those, what OpenSSH itself offers by default (ssh_config(5) of 9.2; sizes as in RequiredRSASize). */
+/** Without any configuration: the part of SUPPORTED that OpenSSH offers by default (ssh_config(5) of 9.2). */
 export const DEFAULTS: Algorithms = {
   kex: SUPPORTED.kex.filter(a => !a.endsWith('-sha1')),
   // ssh2's own order: AES-GCM costs the least.
@@ -85,12 +85,12 @@ const LISTS = {
   serverHostKey: 'hostkeyalgorithms',
 } as const
 
-/** Signatures that ssh2 makes for a login. It chooses between the last two itself. */
+/** The signatures that ssh2 makes to log in. It chooses between the last two itself. */
 const SIGNATURES = DEFAULTS.serverHostKey
 
 /**
- * The configured lists, cut to what ssh2 can do, in ssh's order. `beyond`: a list of which nothing is left, or a choice of
- * signatures that ssh2 cannot be told.
+ * The configured lists, reduced to what ssh2 supports, in ssh's order. `beyond`: a setting that ssh2 cannot follow, because
+ * it supports nothing of the list or has no option for that choice of signatures.
  */
 export const algorithmsOf = (
   answers: Answers,
@@ -142,6 +142,6 @@ export const rsaBits = (blob: Buffer): number | undefined => {
   return first < 0 ? 0 : (n.length - first) * 8 - Math.clz32(n[first] ?? 0) + 24
 }
 
-/** Whether a public key is an RSA key with fewer bits than RequiredRSASize asks for. */
+/** Is this public key an RSA key with fewer bits than RequiredRSASize demands? */
 export const tooShort = (blob: Buffer, algorithms: Algorithms): boolean =>
   (rsaBits(blob) ?? Infinity) < algorithms.rsaBits

@@ -9,7 +9,7 @@ import { beyondTable, type Answers } from './keywords.ts'
 import { checkName } from './names.ts'
 import type { Target } from './types.ts'
 
-/** A target with everything that OpenSSH's configuration adds to it. */
+/** A target completed by OpenSSH's configuration. */
 export interface Route {
   readonly target: Target
   /** Where to connect. */
@@ -20,20 +20,20 @@ export interface Route {
   readonly knownHostsFiles: readonly string[]
   /** Path of the agent's socket. */
   readonly agent: string | undefined
-  /** The agent may only use keys that are identity files too. */
+  /** IdentitiesOnly: of the agent's keys, use only those that are identity files too. */
   readonly identitiesOnly: boolean
   readonly certificateFiles: readonly string[]
   readonly proxyCommand: string | undefined
   readonly algorithms: Algorithms
   /** AddressFamily: 0 for any. */
   readonly family: 0 | 4 | 6
-  /** What the configuration asks for that ssh2 cannot do, as `keyword value`. */
+  /** The first setting that ssh2 cannot follow, as `keyword value`. */
   readonly beyond: string | undefined
-  /** Hosts to go through, nearest to us first. */
+  /** ProxyJump: the jump hosts, nearest to the controller first. */
   readonly jumps: readonly Route[]
 }
 
-/** `ssh -G` prints one `keyword value` per line, keywords in lower case, repeated ones on lines of their own. */
+/** Parses `ssh -G`: one `keyword value` per line, keywords in lower case, a repeated keyword on several lines. */
 export const parseAnswers = (text: string): Answers => {
   const answers = new Map<string, string[]>()
   for (const line of text.split('\n')) {
@@ -48,7 +48,7 @@ export const parseAnswers = (text: string): Answers => {
 const cache = new Map<string, Promise<Answers>>()
 const few = pLimit(8)
 
-/** Asks OpenSSH itself: Include, Match and %h come out right. Without OpenSSH there is no configuration of it. */
+/** Runs `ssh -G`, so that OpenSSH itself resolves Include, Match and %h. Without OpenSSH installed there are no settings. */
 const ask = (name: string, args: readonly string[]): Promise<Answers> => {
   const key = args.join('\0')
   const found =
@@ -72,16 +72,16 @@ const ask = (name: string, args: readonly string[]): Promise<Answers> => {
   return found
 }
 
-/** What OpenSSH does without any configuration. */
+/** OpenSSH's own defaults. */
 const withoutConfig = (): Promise<Answers> => ask('ssh', ['-F', 'none', '--', PLACEHOLDER])
 
-/** As OpenSSH does, whatever HOME says. */
+/** OpenSSH takes it from passwd and ignores $HOME; so does fmc. */
 const homedir = (): string => userInfo().homedir
 
 const PLACEHOLDER = 'any-host.invalid'
 let plain: Promise<boolean> | undefined
 
-/** Whether the configuration says the same of every host (no Host but *, no Match): then one question is enough for a hundred. */
+/** Does the configuration treat every host alike (no Host but *, no Match)? Then one `ssh -G` serves all hosts. */
 const sameForAll = (): Promise<boolean> => (plain ??= isPlain())
 
 const isPlain = async (): Promise<boolean> => {
@@ -133,7 +133,7 @@ const DEFAULT_KNOWN_HOSTS = [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/s
 
 const FAMILIES: Readonly<Record<string, 4 | 6>> = { inet: 4, inet6: 6 }
 
-/** Completes a target from OpenSSH's configuration; what the target says itself wins. Rejects with UnreachableError. */
+/** Completes a target from OpenSSH's configuration; the target's own settings win. Rejects with UnreachableError. */
 export const resolve = async (
   target: Target,
   file?: string,
@@ -204,7 +204,7 @@ const jumpsOf = async (
       sudo: false,
     }
     const route = await resolve(hop, file, [...seen, text])
-    // Only the first hop may have hops of its own, as with ssh.
+    // As in ssh, only the first jump host may have jump hosts of its own.
     if (routes.length === 0) routes.push(...route.jumps)
     routes.push({ ...route, jumps: [] })
   }

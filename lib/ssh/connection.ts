@@ -17,7 +17,7 @@ import { tooShort } from './algorithms.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 import { loginsOf } from './logins.ts'
 
-/** Connects and authenticates with ssh2, through jump hosts if there are any. Rejects with UnreachableError. */
+/** Connects and logs in with ssh2, through the route's jump hosts. Rejects with UnreachableError. */
 export const connect = async (route: Route, limits: Limits): Promise<Link> =>
   new Ssh2Link(await login(route, limits), route)
 
@@ -71,23 +71,23 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
   return client
 }
 
-/** Packets that wait for a host to read them. An honest one has a few hundred: the windows of its channels. */
+/** The most packets that may wait for the host to read them. An honest host has a few hundred: the windows of its channels. */
 const MOST_WAITING = 10_000
 
 /**
- * ssh2 answers whatever a host asks (global requests, channels), and keeps the answers until they are read, at 1 KB each.
- * The connection to a host that asks for ever and does not read is ended.
+ * ssh2 answers every request of a host and keeps the answers, 1 KB each, until the host reads them. This ends the
+ * connection to a host that keeps asking and does not read.
  */
 export const takesAnswers = (sock: Duplex): void => {
   const write = sock.write.bind(sock) as (data: Uint8Array, done: () => void) => boolean
   let waiting = 0
   sock.write = (data: Uint8Array): boolean => {
-    if (++waiting > MOST_WAITING) sock.destroy(new Error('it does not read what it is told'))
+    if (++waiting > MOST_WAITING) sock.destroy(new Error('it does not read our answers'))
     return write(data, () => waiting--)
   }
 }
 
-/** The names are ssh2's own (algorithms.ts), which its types want one by one. */
+/** The lists hold ssh2's own names (algorithms.ts); the cast is there because its types list them as literals. */
 const offer = ({ algorithms }: Route, mine: readonly KnownHost[]): ssh2.Algorithms =>
   ({
     kex: algorithms.kex,
@@ -96,7 +96,7 @@ const offer = ({ algorithms }: Route, mine: readonly KnownHost[]): ssh2.Algorith
     serverHostKey: hostKeyOrder(mine, algorithms.serverHostKey),
   }) as ssh2.Algorithms
 
-/** Whether a connection failed because ssh2 and the host had an algorithm of some kind not in common. */
+/** Did the connection fail because ssh2 and the host share no algorithm of some kind? */
 export const noneInCommon = (error: unknown): boolean =>
   error instanceof UnreachableError &&
   error.cause instanceof Error &&
@@ -112,7 +112,7 @@ interface Reached {
   readonly release: () => void
 }
 
-/** One connection per jump host for the whole process: a hundred would run into its MaxStartups. */
+/** The process makes one connection per jump host: one per target would exceed its MaxStartups. */
 const jumpHosts = new Shared<ssh2.Client>(client => client.end())
 
 const reach = async (route: Route, timeoutMs: number, limits: Limits): Promise<Reached> => {
@@ -198,7 +198,7 @@ class Ssh2Link implements Link {
   close(): void {
     this.#client.end()
     const client = this.#client
-    setTimeout(() => client.destroy(), 1000).unref() // a host that does not answer must not keep us here
+    setTimeout(() => client.destroy(), 1000).unref() // do not wait for a host that has stopped answering
   }
 }
 

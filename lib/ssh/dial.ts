@@ -1,8 +1,9 @@
 import net from 'node:net'
 
 /**
- * A TCP connection without Nagle's algorithm from the start: ssh2 leaves it on, which costs 40 ms per exchange
- * and doubles the time to connect. `family` as in ssh_config's AddressFamily, 0 for any. Rejects with the socket's error.
+ * Opens a TCP connection with Nagle's algorithm off from the start: ssh2 leaves it on, which costs 40 ms per exchange
+ * and doubles the time to connect. `family`: ssh_config's AddressFamily, 0 for any. Aborting `giveUp` cancels the attempt.
+ * Rejects with the socket's error.
  */
 export const dial = (
   host: string,
@@ -14,7 +15,7 @@ export const dial = (
   new Promise((resolve, reject) => {
     const version = net.isIP(host)
     if (family !== 0 && version !== 0 && version !== family) {
-      reject(new Error(`AddressFamily in ssh_config leaves IPv${version} out`))
+      reject(new Error(`AddressFamily in ssh_config excludes IPv${version}`))
       return
     }
     const socket = net.connect({ host, port, family, noDelay: true })
@@ -23,8 +24,8 @@ export const dial = (
       socket.destroy()
       reject(error)
     }
-    const leave = (): void => fail(new Error('nobody waited for it'))
-    giveUp?.addEventListener('abort', leave)
+    const cancel = (): void => fail(new Error('connection attempt cancelled'))
+    giveUp?.addEventListener('abort', cancel)
     const timer = setTimeout(
       () => fail(new Error(`no answer within ${timeoutMs / 1000} s`)),
       timeoutMs,
@@ -32,7 +33,7 @@ export const dial = (
     socket.once('error', fail)
     socket.once('connect', () => {
       clearTimeout(timer)
-      giveUp?.removeEventListener('abort', leave)
+      giveUp?.removeEventListener('abort', cancel)
       socket.off('error', fail)
       resolve(socket)
     })
@@ -43,7 +44,7 @@ interface Entry<T> {
   users: number
 }
 
-/** Something that several users share and that is closed when the last one lets go. */
+/** Things that several users share by name. Each is opened for its first user and closed after its last one. */
 export class Shared<T> {
   readonly #entries = new Map<string, Entry<T>>()
   readonly #close: (thing: T) => void
@@ -52,7 +53,7 @@ export class Shared<T> {
     this.#close = close
   }
 
-  /** `release` once per `use`. */
+  /** Every caller must call `release` once. */
   async use(name: string, open: () => Promise<T>): Promise<{ thing: T; release: () => void }> {
     const entry = this.#entries.get(name) ?? { thing: open(), users: 0 }
     this.#entries.set(name, entry)
@@ -71,7 +72,7 @@ export class Shared<T> {
     }
   }
 
-  /** Nobody new shall get this one: it is broken. */
+  /** For a broken thing: the next `use` opens another one. */
   forget(name: string): void {
     this.#entries.delete(name)
   }

@@ -5,20 +5,20 @@ import { TaskError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 import type { Session } from './types.ts'
 
-/** Bytes of one answer, before base64. */
+/** Bytes of one piece, before base64. */
 const PIECE = 3 * 1024 * 1024
-/** For one piece: slower than 25 KiB/s is no copying. */
+/** Time limit of one piece: at least 25 KiB/s. */
 const PIECE_MS = 120_000
 
-interface Told {
+interface SizeAndSum {
   readonly size: number
   readonly sum: string
 }
 
 /**
- * Copies a regular file of the host, of at most `maxBytes`, to a new file (0600) on this machine, piece by piece
- * through the session's own shell. Resolves with its size in bytes. Throws TaskError when it is no such file, is
- * larger, does not fit here, or is not what the host said it is; what has been written then is the caller's to remove.
+ * Copies a regular file from the host to a new file (0600) on this machine, piece by piece through the session's own
+ * shell. Resolves with its size in bytes. Throws TaskError when there is no regular file at `path`, when it is larger than
+ * `maxBytes` or than the free space here, or when it changes during the copy. The caller then removes the partial copy.
  */
 export async function download(
   session: Session,
@@ -26,15 +26,15 @@ export async function download(
   local: string,
   maxBytes: number,
 ): Promise<number> {
-  const failed = (why: string): TaskError => new TaskError(`${path} cannot be taken: ${why}`)
+  const failed = (why: string): TaskError => new TaskError(`${path} cannot be copied: ${why}`)
   const { size, sum } = await ask(session, path, maxBytes, failed)
   const { bavail, bsize } = await statfs(dirname(local))
   if (size > bavail * bsize)
-    throw failed(`it has ${mib(size)}, and ${dirname(local)} has room for ${mib(bavail * bsize)}`)
+    throw failed(`it has ${mib(size)}, but ${dirname(local)} has only ${mib(bavail * bsize)} free`)
   const file = await open(local, 'wx', 0o600)
   try {
     const got = await copy(session, path, file, size, failed)
-    if (got !== sum) throw failed('it changed meanwhile')
+    if (got !== sum) throw failed('it changed during the copy')
     await file.sync()
   } finally {
     await file.close()
@@ -44,15 +44,15 @@ export async function download(
 
 const mib = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 
-type Failed = (why: string) => TaskError
+type MakeError = (why: string) => TaskError
 
-/** Its size, and its checksum unless it is too large: that would take a host with a sparse file for ever. */
+/** The file's size and checksum. The host does not compute the checksum of a file that is too large. */
 async function ask(
   session: Session,
   path: string,
   maxBytes: number,
-  failed: Failed,
-): Promise<Told> {
+  failed: MakeError,
+): Promise<SizeAndSum> {
   const p = quote(path)
   const { code, stdout, stderr } = await session.run(
     `( [ -f ${p} ] || { echo 'there is no regular file of this name' >&2; exit 1; }
@@ -60,10 +60,10 @@ s=$(stat -Lc %s -- ${p}) && printf '%s\\n' "$s" && { [ "$s" -gt ${maxBytes} ] ||
   )
   const [, digits, sum] = /^(\d{1,20})\n(?:([0-9a-f]{64}) {2}-\n)?$/.exec(stdout) ?? []
   if (code !== 0 || digits === undefined)
-    throw failed(stderr.trim().slice(-200) || 'the host does not say how large it is')
+    throw failed(stderr.trim().slice(-200) || 'the host did not report its size')
   const size = Number(digits)
-  if (size > maxBytes) throw failed(`it has ${mib(size)}, and at most ${mib(maxBytes)} are taken`)
-  if (sum === undefined) throw failed('no checksum')
+  if (size > maxBytes) throw failed(`it has ${mib(size)}; the limit is ${mib(maxBytes)}`)
+  if (sum === undefined) throw failed('the host reported no checksum')
   return { size, sum }
 }
 
@@ -73,7 +73,7 @@ async function copy(
   path: string,
   file: FileHandle,
   size: number,
-  failed: Failed,
+  failed: MakeError,
 ): Promise<string> {
   const p = quote(path)
   const hash = createHash('sha256')
@@ -87,10 +87,10 @@ async function copy(
     const [text = '', now, end, more] = stdout.split('\n', 4)
     const bytes = Buffer.from(text, 'base64')
     if (bytes.toString('base64') !== text || end !== '' || more !== undefined)
-      throw failed('the host sent something that is no piece of a file')
+      throw failed('the host sent something other than a piece of the file')
     if (bytes.length !== length || now !== String(size))
       throw failed(
-        `it changed meanwhile: ${bytes.length} bytes came where ${length} were asked for; it had ${size} bytes in all`,
+        `it changed during the copy: expected ${length} of its ${size} bytes and received ${bytes.length}`,
       )
     hash.update(bytes)
     await file.appendFile(bytes)

@@ -1,46 +1,49 @@
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
-import { Heard, Search, Told } from './heard.ts'
+import { StreamBuffer, TextSearch, TaggedSearch } from './stream-search.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 import { asRoot, SudoPrompt, sudoError } from './sudo.ts'
 import type { Target } from './types.ts'
 import { drawWord, SPELLED, UUID } from './word.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin'
-/** What a login may print before the greeting. More is an error: a host that never ends costs nobody anything. */
+/** A login may print this much before the greeting; more is an error. */
 const NOISE = 1024 * 1024
-/** Characters of it that an error tells. */
+/** An error quotes this many characters of it. */
 const SHOWN = 2000
 
 /**
- * A command for `Link.exec`. `tag` tells its greeting from whatever a login has printed before, and is no secret: it
- * stands in the exec request, which `ps` shows to every local user.
+ * A command for `Link.exec`. `tag` distinguishes its greeting from anything else that a login prints. It is not secret: it is part
+ * of the exec request, which `ps` shows to every local user.
  *
- * What is trusted until root's shell has greeted: root, and the login user with all that its login runs (rc files, PAM,
- * sudo): who owns those reads the sudo password as well. Nobody else can write to these streams. The first greeting
- * counts: it comes before anything that fmc asks the host, and its word is drawn after `ps` has shown all it can show.
+ * Until root's shell has greeted, fmc trusts root and the login user, with everything that the login runs (rc files, PAM,
+ * sudo): the owner of those could read the sudo password anyway. No other user can write to these streams. Only the first
+ * greeting counts. It arrives before fmc asks the host anything, and the shell draws the word after `ps` can show the request.
  */
-export interface Entry {
+interface Entry {
   readonly command: string
   readonly tag: string
 }
 
-/** A shell that greeted. Its streams are paused and start right after the greeting. */
+/** A shell that has greeted. Its streams are paused right after the greeting. */
 export interface Process {
   readonly pipe: Pipe
   readonly pid: number
   readonly pgid: number
-  /** Drawn by the shell itself, for its marks. */
+  /** The random word that the shell has drawn; its marks contain it (word.ts). */
   readonly word: string
 }
 
-/** What every script sees: no login profile, no locale, a fixed PATH, no trace. */
+/** Every script runs without login profile, locale and tracing, and with a fixed PATH. */
 const environment = (root: boolean): string =>
   `set +vx; LC_ALL=C PATH=${PATH}${root ? ' HOME=/root' : ''}; export LC_ALL PATH HOME; ` +
   `unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS POSIXLY_CORRECT TMPDIR _fmc; umask 022; cd /`
 
-/** Greets on both streams with word, pid and process group. Builtins only; the group is the third field after the name (proc(5), stat). */
+/**
+ * Prints the greeting: word, pid and process group on stdout, the word on stderr. Builtins only. The process group is the
+ * third field after the name in /proc/PID/stat (proc(5)).
+ */
 const greeting = (tag: string): string =>
   `{ read -r _fmc </proc/$$/stat; } 2>/dev/null; set -- \${_fmc##*) }; ` +
   `printf '\\036${tag}:0:${SPELLED}:%d:%d;' "$$" "\${3:-$$}"; printf '\\036${SPELLED}:0;' >&2; set --`
@@ -48,7 +51,7 @@ const greeting = (tag: string): string =>
 const GREETING = new RegExp(`^(${UUID}):(\\d{1,10}):(\\d{1,10});`)
 
 /**
- * The exec request that becomes root (through sudo if the target says so), draws the session's word, greets, then runs
+ * The exec request that becomes root (through sudo if the target says so), draws the session's word, greets, and then runs
  * `body`, which may spell the word.
  */
 export const entry = (target: Target, body: () => string): Entry => {
@@ -59,7 +62,10 @@ export const entry = (target: Target, body: () => string): Entry => {
   return { command: target.sudo ? asRoot(word, tag) : `exec /bin/sh -c ${word}`, tag }
 }
 
-/** Starts an entry and waits for its greeting, answering sudo once. Nothing else may be written before. Rejects with UnreachableError. */
+/**
+ * Starts an entry, answers sudo's prompt once, and waits for the greeting. Write nothing else to stdin before that. Rejects
+ * with UnreachableError.
+ */
 export const start = async (
   link: Link,
   target: Target,
@@ -69,7 +75,7 @@ export const start = async (
   const pipe = await link.exec(how.command)
   try {
     return await new Promise<Process>(
-      (resolve, reject) => new Greeted(link, pipe, target, how, limits, resolve, reject),
+      (resolve, reject) => new GreetingReader(link, pipe, target, how, limits, resolve, reject),
     )
   } catch (error) {
     pipe.destroy()
@@ -78,7 +84,7 @@ export const start = async (
 }
 
 /** Reads both streams up to the greeting. */
-class Greeted {
+class GreetingReader {
   readonly #link: Link
   readonly #pipe: Pipe
   readonly #target: Target
@@ -86,11 +92,11 @@ class Greeted {
   readonly #timer: NodeJS.Timeout
   readonly #resolve: (process: Process) => void
   readonly #reject: (error: unknown) => void
-  readonly #out = new Heard()
-  readonly #err = new Heard()
-  readonly #greeting: Told
-  /** The same greeting on stderr: looked for once its word is known. */
-  #echo: Search | undefined
+  readonly #out = new StreamBuffer()
+  readonly #err = new StreamBuffer()
+  readonly #greeting: TaggedSearch
+  /** Looks for the greeting on stderr, once its word is known. */
+  #echo: TextSearch | undefined
 
   constructor(
     link: Link,
@@ -106,7 +112,7 @@ class Greeted {
     this.#target = target
     this.#resolve = resolve
     this.#reject = reject
-    this.#greeting = new Told(this.#out, `\x1e${tag}:0:`, GREETING)
+    this.#greeting = new TaggedSearch(this.#out, `\x1e${tag}:0:`, GREETING)
     this.#sudo = new SudoPrompt(target, tag, this.#err)
     this.#timer = setTimeout(
       () => this.#none(`none came within ${limits.enterMs / 1000} s`),
@@ -148,8 +154,8 @@ class Greeted {
     const told = this.#greeting.next()
     const [, word = '', pid, pgid] = told?.found ?? []
     if (told) {
-      this.#echo ??= new Search(this.#err, `\x1e${word}:0;`)
-      this.#pipe.stdout.pause() // what follows there is the session's to read
+      this.#echo ??= new TextSearch(this.#err, `\x1e${word}:0;`)
+      this.#pipe.stdout.pause() // the session reads what follows
     }
     const end = this.#echo?.next()
     if (told && end !== undefined) {

@@ -5,11 +5,11 @@ import type { Route } from './config.ts'
 import type { IdentityFile } from './keys.ts'
 import { fingerprint, keyType, knownName, type Verdict } from './known-hosts.ts'
 
-/** address:port and the name that the user knows. */
+/** The host for a message: `name (address:port)`. */
 export const where = (route: Route): string =>
   `${route.target.name} (${route.host}:${route.target.port})`
 
-/** A host key that is not to be trusted. The message names type and fingerprint; the hint how to accept it. */
+/** The error of an untrusted host key. The message has its type and fingerprint; the hint says how to accept it. */
 export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): UnreachableError => {
   const type = keyType(key)
   const shown = `${type} ${fingerprint(key)}`
@@ -18,10 +18,10 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
   if (verdict.kind === 'changed') {
     const known = verdict.known.map(e => `${e.type} ${fingerprint(e.key)} in ${e.where}`).join(', ')
     return new UnreachableError(
-      `THE HOST KEY OF ${where(route)} HAS CHANGED: it shows ${shown}, but known is ${known}. ` +
-        'Somebody may be listening in, or the host was reinstalled',
+      `THE HOST KEY OF ${where(route)} HAS CHANGED: it shows ${shown}, but fmc knows ${known}. ` +
+        'Someone may be intercepting the connection, or the host was reinstalled',
       {
-        hint: `only if you know that it was reinstalled: ssh-keygen -f ${file} -R '${name}', then accept the new key`,
+        hint: `only if you know that the host was reinstalled: ssh-keygen -f ${file} -R '${name}', then accept the new key`,
       },
     )
   }
@@ -37,17 +37,20 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
   })
 }
 
-/** A host key with fewer bits than RequiredRSASize asks for. */
+/** The error of an RSA host key with fewer bits than RequiredRSASize demands. */
 export const shortKeyError = (route: Route, key: Buffer): UnreachableError =>
   new UnreachableError(
-    `${where(route)} shows an RSA key of ${rsaBits(key) ?? 0} bits, and RequiredRSASize is ${route.algorithms.rsaBits}: ${fingerprint(key)}`,
+    `${where(route)} shows an RSA key of ${rsaBits(key) ?? 0} bits, but RequiredRSASize is ${route.algorithms.rsaBits}: ${fingerprint(key)}`,
   )
 
-/** An identity file among those that were tried. */
+/** How an error names an identity file that was tried. */
 export const triedFile = ({ path, exposed }: IdentityFile): string =>
-  exposed === undefined ? path : `${path} (not used: others may read it, mode ${exposed})`
+  exposed === undefined ? path : `${path} (not used: other users may read it, mode ${exposed})`
 
-/** No login: names every key and agent that was tried or left out. `files`: the identity files, for the hint. */
+/**
+ * The error of a refused login. It names every key and agent that was tried or skipped. `files`: the identity files, for
+ * the hint.
+ */
 export const authError = (
   route: Route,
   tried: readonly string[],
@@ -63,12 +66,12 @@ export const authError = (
       hint:
         exposed.length > 0
           ? `chmod 600 ${quoteAll(exposed.map(f => f.path))}`
-          : `put a public key of yours into ~${route.target.user}/.ssh/authorized_keys there, or name the right identity file`,
+          : `add your public key to ~${route.target.user}/.ssh/authorized_keys on the host, or set ssh.identity_file in the inventory`,
     },
   )
 }
 
-/** Reasons a socket gives, in words. */
+/** A socket's error codes in words. */
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   EHOSTUNREACH: 'no route to host',
@@ -80,7 +83,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EPIPE: 'connection closed',
 }
 
-/** One sentence about why a socket or handshake failed. */
+/** Why a socket or handshake failed, in one sentence. */
 export const reasonOf = (error: unknown): string => {
   const inner =
     error instanceof AggregateError && error.errors.length > 0
@@ -91,6 +94,7 @@ export const reasonOf = (error: unknown): string => {
   return (code !== undefined && WORDS[code]) || inner.message
 }
 
+/** The error of a failed connection. */
 export const unreachable = (route: Route, error: unknown): UnreachableError =>
   new UnreachableError(`cannot reach ${where(route)}: ${reasonOf(error)}`, {
     cause: error,

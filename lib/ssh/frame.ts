@@ -1,7 +1,10 @@
 const SEPARATOR = '\x1e'
 const CODE_LENGTH = 4 // three digits and a semicolon
 
-/** The bytes that end a frame on each stream. In scripts they are only spelled (`\036`), so no listing of processes can print them. */
+/**
+ * The bytes that end a command's output on each stream. Scripts only spell them (`\036`), so that no process list can print
+ * them.
+ */
 export interface Marks {
   readonly out: Buffer
   readonly err: Buffer
@@ -13,9 +16,9 @@ export const marks = (token: string, n: number): Marks => ({
 })
 
 /**
- * The text that runs `script` in the persistent shell and then prints exit code and marks.
- * The braces are parsed whole before they run, so nothing inside can eat later script text. TERM leaves the loop:
- * the rest of the script is skipped and the shell lives on (code 143).
+ * Shell text that runs `script` in the persistent shell and then prints its exit code and the marks.
+ * The shell parses the braces whole before it runs them, so a command inside cannot read the script text that follows.
+ * TERM leaves the loop: the shell skips the rest of the script and lives on (code 143).
  */
 export const frame = (
   token: string,
@@ -32,7 +35,10 @@ export const frame = (
   return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(script), Buffer.from(tail)])
 }
 
-/** Input as text of the script: a builtin prints it, so it is in nobody's argv. NUL needs base64. Result is latin1. */
+/**
+ * Shell text that prints the input with a builtin, so that it is in no process's arguments. Input with NUL travels as
+ * base64. The result is latin1.
+ */
 const feed = (token: string, input: string | Buffer): string => {
   const bytes = typeof input === 'string' ? Buffer.from(input) : input
   if (!bytes.includes(0))
@@ -41,55 +47,56 @@ const feed = (token: string, input: string | Buffer): string => {
   return `base64 -d <<'${token}' |\n${lines}${token}\n`
 }
 
-/** What is kept of a stream that says too much: enough for an error. */
-const ENOUGH = 4096
+/** Bytes kept of a stream that exceeds its limit: enough for an error. */
+const KEPT_OF_TOO_MUCH = 4096
+/** First size of the buffer. */
 const FIRST = 4096
 
-/** How much of a stream is taken. */
-export interface Most {
-  /** It may print so many bytes. */
+/** How much a command may print on a stream. */
+export interface Limit {
+  /** It may print this many bytes. */
   readonly bytes: number
-  /** Only so many of them are kept, the last ones. All when absent. */
+  /** Keep only this many bytes, the last ones. Default: all. */
   readonly last?: number | undefined
 }
 
 /**
- * Collects one stream until its mark. Bytes are copied into one buffer that doubles, and each is looked at once: the cost
- * is that of the bytes, whatever the size and the cut of the pieces, and no more is kept than is allowed.
+ * Collects one stream until its mark. It copies the bytes into one buffer that doubles and looks at each byte once, so the
+ * cost depends on the number of bytes and not on the pieces in which they arrive. It keeps no more than the limit.
  */
 export class Collector {
   readonly #after: number
   #mark: Buffer | undefined
-  #most: Most = { bytes: 0 }
+  #limit: Limit = { bytes: 0 }
   #bytes = Buffer.alloc(0)
-  /** Bytes in the buffer, and bytes that came before them and are gone. */
+  /** Bytes in the buffer, and earlier bytes that were dropped. */
   #size = 0
   #gone = 0
-  /** Where in the buffer the mark begins. */
+  /** Where in the buffer the mark begins; -1: it has not arrived. */
   #at = -1
 
-  /** `kind` out: three digits follow the mark. */
+  /** On `out`, the exit code follows the mark. */
   constructor(kind: 'out' | 'err') {
     this.#after = kind === 'out' ? CODE_LENGTH : 0
   }
 
-  expect(mark: Buffer, most: Most): void {
+  expect(mark: Buffer, limit: Limit): void {
     this.#mark = mark
-    this.#most = most
+    this.#limit = limit
     this.#bytes = Buffer.allocUnsafe(FIRST)
     this.#size = 0
     this.#gone = 0
     this.#at = -1
   }
 
-  /** What was collected has been read, and nothing is waited for. */
+  /** Releases the buffer and drops all output until the next `expect`. */
   forget(): void {
     this.#mark = undefined
     this.#bytes = Buffer.alloc(0)
     this.#size = 0
   }
 
-  /** Bytes that nobody waits for (a background process) are dropped. */
+  /** Drops bytes that arrive while no command is expected: a background process has printed them. */
   push(chunk: Buffer): void {
     const mark = this.#mark
     if (!mark || this.done) return
@@ -107,13 +114,13 @@ export class Collector {
     )
   }
 
-  /** More was printed than is allowed. The mark itself may be on its way in pieces. */
+  /** The command has printed more than its limit. The mark, which may have arrived in part, does not count. */
   get overflow(): boolean {
     const printed = this.#at < 0 ? this.#size - (this.#mark?.length ?? 0) - this.#after : this.#at
-    return this.#gone + printed > this.#most.bytes
+    return this.#gone + printed > this.#limit.bytes
   }
 
-  /** What was printed before the mark, so far; only the end of it when that is too much, or when no more is wanted. */
+  /** The output before the mark, so far; only its end beyond the limit or with `last`. */
   text(): string {
     return this.#bytes.toString('utf8', 0, this.#at < 0 ? this.#size : this.#at)
   }
@@ -124,14 +131,16 @@ export class Collector {
     return Number(this.#bytes.toString('latin1', start, start + CODE_LENGTH - 1))
   }
 
-  /** Drops what is too old, by half and more, so that every byte is moved about once. */
+  /** Drops the oldest bytes, at least half of the buffer at a time, so that each byte moves about once. */
   #shorten(mark: Buffer): void {
-    // A part of the mark may stand at the end already.
+    // The end may already hold a part of the mark.
     const keep =
-      (this.overflow ? ENOUGH : (this.#most.last ?? Infinity)) + mark.length + this.#after
+      (this.overflow ? KEPT_OF_TOO_MUCH : (this.#limit.last ?? Infinity)) +
+      mark.length +
+      this.#after
     if (this.#size <= 2 * keep) return
     if (this.#bytes.length > 8 * keep)
-      // give back what too much output took
+      // release the memory that too much output took
       this.#bytes = Buffer.from(this.#bytes.subarray(this.#size - keep, this.#size))
     else this.#bytes.copyWithin(0, this.#size - keep, this.#size)
     this.#gone += this.#size - keep
@@ -141,7 +150,7 @@ export class Collector {
   #append(chunk: Buffer): void {
     const size = this.#size + chunk.length
     if (size > this.#bytes.length) {
-      const most = this.#most.bytes + FIRST
+      const most = this.#limit.bytes + FIRST
       const larger = Buffer.allocUnsafe(Math.max(size, Math.min(2 * this.#bytes.length, most)))
       this.#bytes.copy(larger, 0, 0, this.#size)
       this.#bytes = larger

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 
-export interface KeyPair {
-  /** In OpenSSH's own form, which is the only one that every sshd reads for ed25519. */
+interface KeyPair {
+  /** In OpenSSH's own format, the only one that every sshd reads for ed25519. */
   readonly private: string
   /** `ssh-ed25519 AAAA…`, without a comment. */
   readonly public: string
@@ -17,7 +17,7 @@ const text = (bytes: Buffer | string): Buffer => {
   return Buffer.concat([length, body])
 }
 
-/** A new ed25519 key without a passphrase (openssh-portable, PROTOCOL.key). */
+/** Makes a new ed25519 key pair without a passphrase (openssh-portable, PROTOCOL.key). */
 export function generateHostKey(comment: string): KeyPair {
   const pair = generateKeyPairSync('ed25519')
   const { d = '', x = '' } = pair.privateKey.export({ format: 'jwk' })

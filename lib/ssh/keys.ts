@@ -1,16 +1,20 @@
 import { open, readFile } from 'node:fs/promises'
 
-/** An identity file, read once per process. `text` undefined: it is not there or cannot be read. */
+/** An identity file, read once per process. */
 export interface IdentityFile {
   readonly path: string
+  /** Undefined: the file does not exist or cannot be read. */
   readonly text: string | undefined
-  /** Octal mode of a private key of ours that others may read: not to be used, as ssh does not (ssh(1), FILES; authfile.c, sshkey_perm_ok). */
+  /**
+   * Octal mode of the user's private key when other users may read it. Like ssh, fmc then does not use it (ssh(1), FILES;
+   * authfile.c, sshkey_perm_ok).
+   */
   readonly exposed: string | undefined
-  /** The .pub file beside it: the only way to know an encrypted or agent-held key. */
+  /** The .pub file beside it: the only way to identify a key that is encrypted or in an agent. */
   readonly publicText: string | undefined
-  /** A user certificate beside it. */
+  /** There is a user certificate beside it. */
   readonly certificate: boolean
-  /** Key on a FIDO token (its file holds only a handle). */
+  /** The key is on a FIDO token; the file holds only a handle. */
   readonly fido: boolean
 }
 
@@ -19,7 +23,7 @@ const cache = new Map<string, Promise<IdentityFile>>()
 const read = (path: string): Promise<string | undefined> =>
   readFile(path, 'utf8').catch(() => undefined)
 
-/** The text and mode of one and the same file. */
+/** Reads text and mode through one descriptor, so that both belong to the same file. */
 const readPrivate = async (path: string): Promise<Pick<IdentityFile, 'text' | 'exposed'>> => {
   const file = await open(path).catch(() => undefined)
   if (!file) return { text: undefined, exposed: undefined }
@@ -35,12 +39,13 @@ const readPrivate = async (path: string): Promise<Pick<IdentityFile, 'text' | 'e
   }
 }
 
-/** The name of a key type in an OpenSSH private key stands in its unencrypted part. */
+/** An OpenSSH private key names its type in the unencrypted part. */
 const isFido = (text: string | undefined): boolean => {
   const body = text?.replace(/-----[^-]+-----|\s/g, '') ?? ''
   return /sk-(ssh|ecdsa)-/.test(Buffer.from(body, 'base64').toString('latin1'))
 }
 
+/** Reads an identity file and what lies beside it. Never rejects. */
 export const identityFile = (path: string): Promise<IdentityFile> => {
   const found = cache.get(path) ?? load(path)
   cache.set(path, found)

@@ -1,18 +1,18 @@
-/** What `ssh -G` prints: values by keyword, keywords in lower case. */
+/** The output of `ssh -G`: values by keyword, keywords in lower case. */
 export type Answers = ReadonlyMap<string, readonly string[]>
 
 /**
  * What fmc does with a keyword of ssh_config(5) under ssh2.
- * - `honoured`: as ssh does (lib/ssh/config.ts), or fmc always does it one way.
- * - `irrelevant`: it cannot make ssh refuse what ssh2 takes, nor change whom fmc trusts.
- * - a list: the values with which ssh and ssh2 do the same; with any other the connection is OpenSSH's business.
+ * - `honoured`: fmc follows it as ssh does (lib/ssh/config.ts), or always behaves in one way.
+ * - `irrelevant`: it cannot make ssh refuse what ssh2 accepts, and does not change whom fmc trusts.
+ * - a list: the values with which ssh and ssh2 behave alike; with any other value fmc connects through OpenSSH.
  */
 type Class = 'honoured' | 'irrelevant' | readonly string[]
 
 const NONE = ['none'] as const
 const NO = ['no', 'false'] as const
 
-/** Keywords as ssh_config(5) writes them, where an error may name them. */
+/** Spelling of ssh_config(5) for the keywords that an error may name. */
 const NAMES = new Map<string, string>()
 
 const table = (classes: Readonly<Record<string, Class>>): ReadonlyMap<string, Class> =>
@@ -27,35 +27,35 @@ const table = (classes: Readonly<Record<string, Class>>): ReadonlyMap<string, Cl
 
 /** Every keyword that `ssh -G` of OpenSSH 8.4 to 10.2 prints, with the additions of Debian and Red Hat. */
 const KEYWORDS = table({
-  // Where to, as whom, by what name: resolved by ssh -G itself, or said by the target.
+  // Address, user and names: `ssh -G` resolves them, or the target sets them.
   'host hostname port user addressfamily hostkeyalias proxyjump': 'honoured',
   'canonicalizehostname canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames':
     'honoured',
   'identityfile identitiesonly identityagent userknownhostsfile globalknownhostsfile': 'honoured',
-  // fmc never asks a question and takes no key that is not known.
+  // fmc never asks a question and accepts no unknown host key.
   'batchmode stricthostkeychecking nohostauthenticationforlocalhost updatehostkeys': 'honoured',
   'Ciphers MACs KexAlgorithms HostKeyAlgorithms RequiredRSASize': 'honoured',
   PubkeyAcceptedAlgorithms: 'honoured',
   PubkeyAcceptedKeyTypes: 'honoured', // its name before 8.5
-  // What ssh2 cannot do, and what would make ssh refuse, or trust, otherwise.
+  // ssh2 cannot do these, or ssh would refuse or trust something that ssh2 would not.
   'ProxyCommand PKCS11Provider RevokedHostKeys KnownHostsCommand CertificateFile': NONE,
   'HostbasedAuthentication VerifyHostKeyDNS CheckHostIP GSSAPIKeyExchange GSSAPITrustDNS': NO,
   PubkeyAuthentication: ['yes', 'true', 'unbound'],
-  PreferredAuthentications: [], // more than the table knows: config.ts looks for publickey in it
+  PreferredAuthentications: [], // beyondTable() looks for publickey in the list
   RekeyLimit: ['0 0', 'default none'],
   'BindAddress BindInterface': NONE,
   RefuseConnection: NONE,
-  // Ways to log in that fmc does not use: it has nobody to ask, and a further way refuses nobody.
+  // Ways to log in that fmc does not use: it cannot ask a person, and an additional way does not refuse a key.
   'passwordauthentication kbdinteractiveauthentication challengeresponseauthentication':
     'irrelevant',
   'numberofpasswordprompts gssapiauthentication gssapidelegatecredentials': 'irrelevant',
   'gssapirenewalforcesrekey gssapikexalgorithms gssapiclientidentity gssapiserveridentity':
     'irrelevant',
-  // They belong to host-based login, certificates, FIDO keys and ProxyCommand, which are OpenSSH's business anyway.
+  // These belong to host-based login, certificates, FIDO keys and ProxyCommand, for which fmc uses OpenSSH anyway.
   'hostbasedacceptedalgorithms hostbasedkeytypes enablesshkeysign casignaturealgorithms':
     'irrelevant',
   'securitykeyprovider proxyusefdpass': 'irrelevant',
-  // Nothing is forwarded, shared, run or kept, whatever stands there.
+  // fmc forwards, shares, runs and keeps nothing, whatever these say.
   'clearallforwardings exitonforwardfailure forwardagent forwardx11 forwardx11trusted forwardx11timeout':
     'irrelevant',
   'gatewayports localforward remoteforward dynamicforward permitremoteopen tunnel tunneldevice xauthlocation':
@@ -65,7 +65,7 @@ const KEYWORDS = table({
   'permitlocalcommand localcommand remotecommand sessiontype stdinnull forkafterauthentication':
     'irrelevant',
   'requesttty escapechar enableescapecommandline sendenv setenv addkeystoagent': 'irrelevant',
-  // Display, speed and patience: fmc has its own.
+  // Display, speed and time limits: fmc has its own.
   'hashknownhosts fingerprinthash visualhostkey loglevel logverbose syslogfacility tag versionaddendum':
     'irrelevant',
   'compression connectionattempts connecttimeout ipqos tcpkeepalive': 'irrelevant',
@@ -73,16 +73,16 @@ const KEYWORDS = table({
   'warnweakcrypto ignoreunknown usekeychain protocolkeepalives setuptimeout': 'irrelevant',
 })
 
-/** As ssh_config(5) writes it. */
+/** A keyword as ssh_config(5) spells it. */
 export const nameOf = (keyword: string): string => NAMES.get(keyword.toLowerCase()) ?? keyword
 
-/** Keywords that `ssh -G` printed and this version of fmc has not heard of. */
+/** Keywords of `ssh -G` that are missing in the table; a test keeps the table complete. */
 export const unknownKeywords = (answers: Answers): string[] =>
   [...answers.keys()].filter(k => !KEYWORDS.has(k.toLowerCase()))
 
 /**
- * A keyword whose value asks for more than ssh2 can do, as `keyword value`; undefined when there is none. `defaults`: what
- * ssh says without any configuration; asked for only when it matters.
+ * The first setting that ssh2 cannot follow, as `keyword value`; undefined: there is none. `defaults`: OpenSSH's own
+ * defaults; called only when they decide.
  */
 export const beyondTable = async (
   answers: Answers,

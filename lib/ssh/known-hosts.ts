@@ -20,7 +20,7 @@ export type Verdict =
 
 const LINE = /^\s*(?:(@\S+)\s+)?([^\s#]\S*)\s+([a-z][\w@.-]*)\s+([A-Za-z0-9+/]+=*)(?:\s|$)/
 
-/** Lines that are not entries are passed over, as ssh does. */
+/** Parses a known_hosts file; like ssh, skips lines that are not entries. */
 export const parseKnownHosts = (text: string, file: string): KnownHost[] =>
   text.split('\n').flatMap((line, i) => {
     const [, marker, hosts, type, key] = LINE.exec(line) ?? []
@@ -42,7 +42,7 @@ const load = async (path: string): Promise<KnownHost[]> => {
   return found
 }
 
-/** All entries of the files; a file is parsed once per version; one that does not exist is empty. */
+/** All entries of the files. A file that does not exist counts as empty. A file is parsed again only when it has changed. */
 export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHost[]> => {
   const absent = (error: unknown): KnownHost[] => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
@@ -51,13 +51,13 @@ export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHos
   return (await Promise.all(paths.map(path => load(path).catch(absent)))).flat()
 }
 
-/** The name under which ssh files a host: bare on port 22, else [host]:port. */
+/** A host's name in known_hosts: bare on port 22, else `[host]:port`. */
 export const knownName = (host: string, port: number): string => {
   const name = host.toLowerCase()
   return port === 22 ? name : `[${name}]:${port}`
 }
 
-/** `*` and `?` (ssh_config(5), PATTERNS), in time |pattern| × |name|: a line may hold any number of stars. */
+/** Matches `*` and `?` (ssh_config(5), PATTERNS) in time |pattern| × |name|, however many stars there are. */
 const globMatches = (pattern: string, name: string): boolean => {
   let [p, n, star, from] = [0, 0, -1, 0]
   while (n < name.length) {
@@ -86,11 +86,11 @@ const matches = (hosts: string, name: string): boolean => {
   return !negated && patterns.some(p => !p.startsWith('!') && globMatches(p, name))
 }
 
-/** The entries that speak about this host. */
+/** The entries that match this name. */
 export const knownFor = (entries: readonly KnownHost[], name: string): KnownHost[] =>
   entries.filter(e => matches(e.hosts, name))
 
-/** What the entries of a host say about the key it showed. */
+/** Compares the key that a host has shown with its entries. */
 export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {
   const revoked = mine.find(e => e.marker === '@revoked' && e.key.equals(key))
   if (revoked) return { kind: 'revoked', where: revoked.where }
@@ -99,7 +99,10 @@ export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {
   return known.length > 0 ? { kind: 'changed', known } : { kind: 'unknown' }
 }
 
-/** Of the algorithms that may be offered, asks first for the key types that are known; else a host known by its RSA key only would look changed. */
+/**
+ * The offered algorithms, those of known key types first: otherwise a host known only by its RSA key would show another key
+ * and look changed.
+ */
 export const hostKeyOrder = (
   mine: readonly KnownHost[],
   offered: readonly string[] = DEFAULTS.serverHostKey,

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { UnreachableError } from '../errors.ts'
 
-/** How a remote process ended. No code and no signal: the connection went away under it. */
+/** How a remote process ended. Neither code nor signal: the connection was lost. */
 export interface Ending {
   readonly code: number | undefined
   readonly signal: string | undefined
@@ -13,7 +13,7 @@ export interface Pipe {
   readonly stdout: Readable
   readonly stderr: Readable
   readonly ended: Promise<Ending>
-  /** Drops the channel at once; the remote process sees the end of its input and goes on. */
+  /** Closes the channel at once. The remote process sees the end of its input and may run on. */
   destroy(): void
 }
 
@@ -21,32 +21,33 @@ export interface Pipe {
 export interface Link {
   /** Starts `command` in the login shell. Rejects with UnreachableError. */
   exec(command: string): Promise<Pipe>
-  /** Why a process of this link ended without an exit code. `said`: what it printed on stderr. */
+  /** The error that explains why a process of this link ended without an exit code. `said`: its stderr. */
   explain(said: string): Promise<UnreachableError>
   close(): void
 }
 
 /** Time and size limits of a session; tests shorten them. */
 export interface Limits {
-  /** A host that answers nothing for `keepaliveMs` × `keepaliveCount` is unreachable. */
+  /** A host that does not answer for `keepaliveMs` × `keepaliveCount` is unreachable. */
   readonly keepaliveMs: number
   readonly keepaliveCount: number
-  /** Time for TCP and the SSH handshake, unless the target says otherwise. */
+  /** Time for TCP and the SSH handshake, unless the target has its own. */
   readonly connectMs: number
-  /** Time from the exec request to the shell's greeting; sudo is in it. */
+  /** Time from the exec request to the shell's greeting, sudo included. */
   readonly enterMs: number
-  /** Time a command has to obey TERM before it gets KILL. */
+  /** Time from TERM to KILL. */
   readonly graceMs: number
-  /** Time limit of a command that sets none. */
+  /** Default time limit of a command. */
   readonly commandMs: number
-  /** An upload that moves no byte for so long has failed. */
+  /** An upload fails when the host accepts no byte for this long. */
   readonly idleMs: number
-  /** Most that one command may print on one stream, when less is not said. */
+  /** Most bytes that one command may print on one stream. */
   readonly outputBytes: number
   /** Another file than ~/.ssh/config (ssh -F). */
   readonly sshConfig?: string | undefined
 }
 
+/** The limits of every session in production. */
 export const LIMITS: Limits = {
   keepaliveMs: 5_000,
   keepaliveCount: 3,

@@ -4,14 +4,14 @@ import type { Route } from './config.ts'
 import { triedFile } from './errors.ts'
 import { identityFile, type IdentityFile } from './keys.ts'
 
-/** Ways to log in, in the order they are tried, and their names for an error. */
-export interface Logins {
+/** The ways to log in, in order, and their names for an error. */
+interface Logins {
   readonly methods: ssh2.AuthMethod[]
   readonly tried: readonly string[]
   readonly files: readonly IdentityFile[]
 }
 
-/** Keys as they are named, then the agent. Encrypted keys are the agent's business: parsing one costs 280 ms. */
+/** The identity files in their order, then the agent. fmc leaves encrypted keys to the agent: decrypting one costs 280 ms. */
 export const loginsOf = async (route: Route): Promise<Logins> => {
   const username = route.target.user
   const methods: ssh2.AuthMethod[] = []
@@ -42,7 +42,7 @@ export const loginsOf = async (route: Route): Promise<Logins> => {
     methods.push({
       type: 'agent',
       username,
-      agent: new Picky(route.agent, wanted),
+      agent: new FilteredAgent(route.agent, wanted),
     } as ssh2.AgentAuthMethod)
     tried.push(`agent ${route.agent}`)
   }
@@ -51,7 +51,7 @@ export const loginsOf = async (route: Route): Promise<Logins> => {
 
 const SHA1 = 'the server takes only SHA-1 signatures of RSA keys'
 
-/** ssh2 signs with SHA-1 for a server that does not say that it can do better; ssh has not done that since 8.8. */
+/** Would ssh2 sign with SHA-1? It does for a server that announces nothing better; ssh refuses to since 8.8. */
 const isSha1 = (type: string, hash: string | undefined): boolean =>
   type === 'ssh-rsa' && (hash === undefined || hash === 'sha1')
 
@@ -63,8 +63,8 @@ const modern = (key: ssh2.ParsedKey): ssh2.ParsedKey => {
   })
 }
 
-/** An agent that offers only the keys that are wanted, and signs as ssh does. */
-class Picky extends ssh2.OpenSSHAgent {
+/** An agent that offers only some of its keys and, like ssh, refuses SHA-1 signatures. */
+class FilteredAgent extends ssh2.OpenSSHAgent {
   readonly #wanted: (blob: Buffer) => boolean
 
   constructor(path: string, wanted: (blob: Buffer) => boolean) {
@@ -101,7 +101,7 @@ const publicBlobs = (files: readonly IdentityFile[]): ReadonlySet<string> =>
 const keys = new Map<string, ssh2.ParsedKey | Error>()
 
 const first = (found: readonly ssh2.ParsedKey[]): ssh2.ParsedKey | Error =>
-  found[0] ?? new Error('no key in it')
+  found[0] ?? new Error('it contains no key')
 
 const parsed = (path: string, text: string): ssh2.ParsedKey | Error => {
   const known = keys.get(path)

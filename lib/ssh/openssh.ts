@@ -7,10 +7,10 @@ import { identityFile } from './keys.ts'
 import { hostKeyOrder, judge, keyType, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 
-/** OpenSSH's exit code for troubles of its own; a remote command that exits so cannot be told from it (ssh(1)). */
-const OWN_TROUBLE = 255
+/** OpenSSH's exit code for its own errors; a remote command may end with the same code (ssh(1)). */
+const OWN_ERROR = 255
 
-/** Newer than the oldest OpenSSH that hosts are managed from (8.4); that one passes over them. */
+/** Options that OpenSSH 8.4, the oldest supported on the controller, does not know; IgnoreUnknown makes it skip them. */
 const NEWER = ['SessionType=default', 'StdinNull=no', 'ForkAfterAuthentication=no']
 
 const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
@@ -18,7 +18,7 @@ const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
 /** `%` begins a token in ProxyCommand and in file names (ssh_config(5), TOKENS). */
 const literal = (text: string): string => text.replaceAll('%', '%%')
 
-/** Options of every ssh: host keys are strict whatever the configuration says, and nothing may ask a question. */
+/** Options of every ssh: strict host keys whatever the configuration says, and no questions. */
 const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[] => [
   'BatchMode=yes',
   'StrictHostKeyChecking=yes',
@@ -45,8 +45,8 @@ const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[
 ]
 
 /**
- * Arguments of an ssh to a host, without those that go before its name: `more`. -x, -k: neither the display nor Kerberos
- * tickets of this machine are lent to a host, which ClearAllForwardings leaves as they are configured.
+ * The arguments of an ssh to a host; `more` goes before its name. -x and -k: the host gets neither this machine's display
+ * nor its Kerberos tickets, which ClearAllForwardings does not turn off.
  */
 const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): string[] => {
   const { target } = route
@@ -63,8 +63,8 @@ const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): st
 }
 
 /**
- * The way through the last jump host, as shell text. ProxyJump would start an ssh that has none of our options; this one is
- * as strict as the one to the target, and so are those that it goes through.
+ * Shell text that connects through the last jump host. ProxyJump would start an ssh without our options; this one is as
+ * strict as the ssh to the target, and so is each one before it.
  */
 const proxyCommand = ({ jumps, host, target }: Route, limits: Limits): string | undefined => {
   const last = jumps.at(-1)
@@ -74,7 +74,7 @@ const proxyCommand = ({ jumps, host, target }: Route, limits: Limits): string | 
   return `ssh ${quoteAll(argumentsFor(through, limits, to))}`
 }
 
-/** The same kind of link over the system's `ssh`, one child (and one login) per process; it connects with the first `exec`. */
+/** A link over the system's `ssh`, with one child (and one login) per remote process. It connects at the first `exec`. */
 export const openssh = (route: Route, limits: Limits): Link => {
   const children = new Set<ChildProcess>()
   const newer = ['IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication', ...NEWER]
@@ -84,7 +84,7 @@ export const openssh = (route: Route, limits: Limits): Link => {
   return {
     exec: command =>
       new Promise((resolve, reject) => {
-        // A session of its own: Ctrl-C on our terminal is for us to handle, not for ssh.
+        // In a session of its own: fmc handles Ctrl-C on the terminal, not ssh.
         const child = spawn('ssh', [...args, command], {
           stdio: ['pipe', 'pipe', 'pipe'],
           detached: true,
@@ -107,24 +107,24 @@ export const openssh = (route: Route, limits: Limits): Link => {
 const pipe = (child: ChildProcess): Pipe => {
   const { stdin, stdout, stderr } = child
   if (!stdin || !stdout || !stderr) throw new Error('ssh without streams')
-  stdin.on('error', () => undefined) // the end of the process says it better
+  stdin.on('error', () => undefined) // `ended` reports it
   const ended = new Promise<Ending>(resolve => {
     child.once('close', (code, signal) => {
-      const lost = signal !== null || code === OWN_TROUBLE
+      const lost = signal !== null || code === OWN_ERROR
       resolve({ code: lost ? undefined : (code ?? 0), signal: undefined })
     })
   })
   return { stdin, stdout, stderr, ended, destroy: () => child.kill() }
 }
 
-/** The jump host or target that this is about: each ssh of the chain says its own name. */
+/** The jump host or target that an error is about: each ssh of the chain prints its own host's name. */
 const meant = (route: Route, is: (candidate: Route) => boolean): Route => {
   const at = route.jumps.findIndex(is)
   const hop = route.jumps[at]
   return hop ? { ...hop, jumps: route.jumps.slice(0, at) } : route
 }
 
-/** OpenSSH says in English what happened: turned into the same errors that the ssh2 link gives. */
+/** Turns OpenSSH's English messages into the errors that an ssh2 link gives. */
 const explain = async (route: Route, said: string): Promise<UnreachableError> => {
   if (
     /REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for|Host key verification failed|REVOKED/.test(
@@ -161,7 +161,7 @@ const explain = async (route: Route, said: string): Promise<UnreachableError> =>
   return unreachable(route, /timed out/i.test(reason) ? 'timed out' : reason)
 }
 
-/** Asks the host for its key once more, to name it in the error. */
+/** Fetches the host's key once more with ssh-keyscan, to name it in the error. */
 const keyError = async (route: Route, said: string): Promise<UnreachableError> => {
   const mine = knownFor(
     await loadKnownHosts(route.knownHostsFiles),

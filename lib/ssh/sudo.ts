@@ -1,19 +1,19 @@
 import { UnreachableError } from '../errors.ts'
 import { redact } from '../secrets/redact.ts'
 import type { Secret } from '../secrets/secret.ts'
-import { Search, Told, type Heard } from './heard.ts'
+import { TextSearch, TaggedSearch, type StreamBuffer } from './stream-search.ts'
 import type { Target } from './types.ts'
 import { UUID, UUID_FILE } from './word.ts'
 
 const refused = (target: Target, what: string, hint?: string): UnreachableError =>
   new UnreachableError(`${target.name}: sudo for ${target.user}: ${what}`, { hint })
 
-/** sudo(8) texts in the C locale and what they mean for the user. */
+/** sudo(8)'s messages in the C locale, and what fmc says instead. */
 const sayings = (target: Target): readonly (readonly [RegExp, string, string?])[] => [
   [
     /must have a tty|no tty present/,
-    'it demands a terminal',
-    `put into /etc/sudoers there: Defaults:${target.user} !requiretty`,
+    'it requires a terminal',
+    `add to /etc/sudoers on the host: Defaults:${target.user} !requiretty`,
   ],
   [
     /not in the sudoers file|may not run sudo|is not allowed to/,
@@ -27,16 +27,16 @@ const sayings = (target: Target): readonly (readonly [RegExp, string, string?])[
   ],
 ]
 
-/** sudo's own complaint in our words, where it is known. */
+/** The error for a known message of sudo. */
 export const sudoError = (target: Target, said: string): UnreachableError | undefined => {
   const known = sayings(target).find(([pattern]) => pattern.test(said))
   return known && refused(target, known[1], known[2])
 }
 
 /**
- * The exec request that runs a quoted script as root. sudo's prompt is drawn on the host into SUDO_PROMPT (sudo(8)), so
- * it is in no argument list, and announced on stderr. The value stands in no command, so a shell that traces what it
- * does cannot print it after the announcement. `exec /bin/sh -c` comes first: the login shell need not be a POSIX one.
+ * The exec request that runs a quoted script as root. The host draws a random prompt into SUDO_PROMPT (sudo(8)), which is in
+ * no argument list, and announces it on stderr. No command contains the value, so a shell that traces its commands cannot
+ * print it after the announcement. `exec /bin/sh -c` comes first because the login shell may not be a POSIX shell.
  */
 export const asRoot = (script: string, tag: string): string =>
   `exec /bin/sh -c 'LC_ALL=C; export LC_ALL; read -r SUDO_PROMPT <${UUID_FILE} && export SUDO_PROMPT && ` +
@@ -45,34 +45,34 @@ export const asRoot = (script: string, tag: string): string =>
 const ANNOUNCED = new RegExp(`^(${UUID});`)
 
 /**
- * Answers sudo's prompt, once: a second one means that the password was wrong. Only the announced prompt counts, and
- * only after its announcement: whatever else is on stderr never gets the password.
+ * Answers sudo's prompt once; a second prompt means that the password was wrong. Only the announced prompt counts, and only
+ * after its announcement, so that no other text on stderr can obtain the password.
  */
 export class SudoPrompt {
   readonly #target: Target
-  readonly #heard: Heard
-  readonly #announced: Told
+  readonly #buffer: StreamBuffer
+  readonly #announced: TaggedSearch
   #prompt: string | undefined
-  #search: Search | undefined
+  #search: TextSearch | undefined
   #from = 0
   #asked = 0
   #password: Secret | undefined
 
-  /** `heard`: stderr. */
-  constructor(target: Target, tag: string, heard: Heard) {
+  /** `buffer`: stderr. */
+  constructor(target: Target, tag: string, buffer: StreamBuffer) {
     this.#target = target
-    this.#heard = heard
-    this.#announced = new Told(heard, `\x1e${tag}:p:`, ANNOUNCED)
+    this.#buffer = buffer
+    this.#announced = new TaggedSearch(buffer, `\x1e${tag}:p:`, ANNOUNCED)
   }
 
-  /** To be called after every piece of stderr; returns the password when it has to be sent now. Throws UnreachableError. */
+  /** Call it after every piece of stderr. Returns the password when it has to be sent now. Throws UnreachableError. */
   answer(): Promise<Secret> | undefined {
     if (!this.#target.sudo || this.#next() === undefined) return undefined
     if (++this.#asked > 1) throw refused(this.#target, 'the password was not accepted')
     if (!this.#target.sudoPassword) {
       throw refused(
         this.#target,
-        'it asks for a password and none was given',
+        'it asks for a password, but none was given',
         'give it with -K (--ask-become-pass), or allow NOPASSWD',
       )
     }
@@ -86,21 +86,21 @@ export class SudoPrompt {
       if (!told) return undefined
       this.#prompt = told.found[1] ?? ''
       this.#from = told.end
-      this.#search = new Search(this.#heard, this.#prompt, told.end)
+      this.#search = new TextSearch(this.#buffer, this.#prompt, told.end)
     }
     return this.#search?.next()
   }
 
-  /** What the host said on stderr, without prompts and without the password: some hosts echo it. */
+  /** The host's stderr without the prompts and without the password, which some hosts echo. */
   said(): string {
-    const text = this.#heard.after(this.#from).toString('utf8')
+    const text = this.#buffer.after(this.#from).toString('utf8')
     const own = this.#prompt === undefined ? text : text.replaceAll(this.#prompt, '')
     return (this.#password ? redact(own, [this.#password]) : own).trim()
   }
 
-  /** What to do where PAM asks with a prompt of its own: sudo shows ours only in place of "Password:" (sudoers(5), passprompt_override). */
+  /** The hint for a PAM module with its own prompt: sudo replaces only "Password:" by ours (sudoers(5), passprompt_override). */
   hint(said: string): string | undefined {
     if (this.#prompt === undefined || this.#asked > 0 || !said.endsWith(':')) return undefined
-    return `if sudo asks for a password in words of its own, put into /etc/sudoers there: Defaults:${this.#target.user} passprompt_override`
+    return `if sudo asks for the password with a prompt of its own, add to /etc/sudoers on the host: Defaults:${this.#target.user} passprompt_override`
   }
 }

@@ -5,9 +5,9 @@ import { identityFile } from './keys.ts'
 import { knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
 import type { Limits, Link } from './link.ts'
 
-/** What of this route ssh2 cannot do; undefined when it can do it all. */
-export const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
-  if (route.beyond !== undefined) return `what ssh_config says of ${where(route)}: ${route.beyond}`
+/** What this route needs that ssh2 cannot do; undefined: nothing. */
+const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
+  if (route.beyond !== undefined) return `ssh_config for ${where(route)}: ${route.beyond}`
   if (route.certificateFiles.length > 0)
     return `a user certificate (${route.certificateFiles.join(', ')})`
   const files = await Promise.all(route.identityFiles.map(identityFile))
@@ -29,21 +29,21 @@ export const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
   return undefined
 }
 
-/** Chooses between ssh2 and OpenSSH's client, as `transport` says. Rejects with UnreachableError. */
+/** Connects with ssh2 or with OpenSSH's client, as `transport` says. Rejects with UnreachableError. */
 export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
   const { transport = 'auto', name } = route.target
   const reason = transport === 'openssh' ? 'asked for' : await beyondSsh2(route)
   if (reason === undefined) {
     const { connect, noneInCommon } = await import('./connection.ts')
     return connect(route, limits).catch((error: unknown) => {
-      // ssh may know an algorithm that ssh2 lacks; if it does not, its error names what the host offered.
+      // ssh may support an algorithm that ssh2 lacks; if not, its error names what the host offers.
       if (transport === 'ssh2' || !noneInCommon(error)) throw error
       return overOpenssh(route, limits)
     })
   }
   if (transport === 'ssh2') {
-    throw new UnreachableError(`${name}: ssh2 cannot do ${reason}`, {
-      hint: 'use ssh_transport: auto or openssh',
+    throw new UnreachableError(`${name}: ssh2 does not support ${reason}`, {
+      hint: 'set ssh: { transport: auto } or { transport: openssh } in the inventory',
     })
   }
   return overOpenssh(route, limits)

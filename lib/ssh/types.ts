@@ -1,49 +1,50 @@
 import type { Secret } from '../secrets/secret.ts'
 
-/** What one command left behind. `code` 128+n: ended by signal n. */
+/** The result of one command. `code` 128+n: signal n ended it. */
 export interface Output {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** How to reach a host; produced by the inventory, completed by `ssh -G` (lib/ssh/config.ts). */
+/** How to reach a host. The inventory provides it; `ssh -G` completes it (lib/ssh/config.ts). */
 export interface Target {
   /** Inventory name, for messages only. */
   readonly name: string
   readonly address: string
   readonly port: number
   readonly user: string
-  /** Become root through one sudo. False when `user` is root. */
+  /** Become root through sudo. False when `user` is root. */
   readonly sudo: boolean
-  /** Asked for only when sudo prompts. */
+  /** Called only when sudo asks for a password. */
   readonly sudoPassword?: (() => Promise<Secret>) | undefined
   readonly identityFiles?: readonly string[] | undefined
   readonly knownHostsFiles?: readonly string[] | undefined
-  /** Read besides those, or besides the configuration's. */
+  /** Read in addition to those, or to the configured ones. */
   readonly moreKnownHostsFiles?: readonly string[] | undefined
   /** Read ~/.ssh/config through `ssh -G` (default). The lab turns it off. */
   readonly useSshConfig?: boolean | undefined
-  /** `auto` takes ssh2 unless it cannot do what the configuration asks for. */
+  /** `auto` (default) uses ssh2 unless the configuration needs OpenSSH. */
   readonly transport?: 'auto' | 'ssh2' | 'openssh' | undefined
   readonly connectTimeoutMs?: number | undefined
-  /** Aborted: nobody waits any more for an answer from its address. */
+  /** Aborting it cancels the connection attempt. */
   readonly giveUp?: AbortSignal | undefined
 }
 
-export interface RunOptions {
-  /** Default 10 minutes. The remote process group is ended when it is exceeded, and the promise rejects with TaskError. */
+/** How to run one script in a session. */
+export interface ScriptOptions {
+  /** Default 10 minutes. After it fmc ends the remote process group, and the promise rejects with TaskError. */
   readonly timeoutMs?: number | undefined
   /**
-   * Most bytes that it may print on each stream; what prints more is ended as if its time were over. At most 16 MB
-   * (Limits.outputBytes), which is also the default.
+   * Most bytes that the script may print on each stream; fmc ends one that prints more, as after the time limit. Default
+   * and maximum: 16 MB (Limits.outputBytes).
    */
   readonly maxBytes?: number | undefined
-  /** Keep only so many of the last bytes of each stream. Then it may print 64 MB. */
+  /** Keep only this many bytes of each stream, the last ones. The script may then print 64 MB. */
   readonly lastBytes?: number | undefined
-  /** Standard input; /dev/null when absent. Never part of argv. */
+  /** Standard input; default /dev/null. It is never in an argument list. */
   readonly input?: string | Buffer | undefined
-  /** The script spells marks (word.ts): the shell gets the session's word as a variable. No other script finds it there. */
+  /** The script spells marks (word.ts): the shell gets the session's word as a variable, which it unsets before other scripts. */
   readonly marked?: boolean | undefined
 }
 
@@ -52,33 +53,36 @@ export interface Session {
   readonly target: Target
   /** Round trips so far. */
   readonly trips: number
-  /** Drawn by the remote shell, in no argument list there: marks that are made of it cannot be forged (word.ts). */
+  /**
+   * Random word that the remote shell has drawn. It is in no argument list there, so marks made of it cannot be forged
+   * (word.ts).
+   */
   readonly word: string
-  /** Process id of the remote shell (0 until known). */
+  /** Process id of the remote shell. */
   readonly shellPid: number
-  /** The session has ended, whatever ended it: nothing runs here any more. */
+  /** The session has ended, for whatever reason; it runs nothing any more. */
   readonly lost: boolean
   /**
    * Run a script in the persistent shell itself (no fork). It must not `exit` or `set -e` outside a subshell.
    * Rejects with UnreachableError when the connection is lost or the session is closed; a non-zero exit is a result.
    */
-  run(script: string, options?: RunOptions): Promise<Output>
+  run(script: string, options?: ScriptOptions): Promise<Output>
   /**
-   * Streams a file of this machine to the private directory beside `remotePath` (lib/shell/staging.ts), over a channel of
-   * its own, and checks its size. `resume` goes on from there.
+   * Streams a file of this machine into the private directory beside `remotePath` (lib/shell/staging.ts), over a channel of
+   * its own, and checks its size. `resume` then continues with it.
    */
   upload(localFile: string, remotePath: string): Promise<void>
-  /** End what is running now: signals its process group from a second session. */
+  /** End the running script: a second session signals its process group. */
   interrupt(signal?: 'TERM' | 'KILL'): Promise<void>
   close(): void
 }
 
 /**
  * Opens a session. `boot` is the first script; it travels inside the exec request and costs no extra round trip. `ps` shows
- * it to every local user there: it holds no secret, and only spells its marks.
+ * it to every local user of the host, so it must contain no secret and only spell its marks.
  */
 export type OpenSession = (
   target: Target,
   boot?: string,
-  options?: Pick<RunOptions, 'timeoutMs' | 'maxBytes'>,
+  options?: Pick<ScriptOptions, 'timeoutMs' | 'maxBytes'>,
 ) => Promise<{ session: Session; first: Promise<Output> | undefined }>

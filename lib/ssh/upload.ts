@@ -8,11 +8,11 @@ import type { Limits, Link, Pipe } from './link.ts'
 import { entry, start } from './entry.ts'
 import type { Session, Target } from './types.ts'
 
-/** A server allows 10 channels by default (MaxSessions); some must stay free for the shell and for an interrupt. */
+/** A server allows 10 channels by default (MaxSessions); the shell and an interrupt need some of them. */
 const AT_ONCE = 4
 const CHUNK = 256 * 1024
 
-/** `upload` of one session. Rejects with TaskError (local file, disk full …) or UnreachableError; a part is never left as the file. */
+/** Session.upload. Rejects with TaskError (local file, disk full …) or UnreachableError; the target is then as it was. */
 export const uploader = (link: Link, target: Target, limits: Limits): Session['upload'] => {
   const limit = pLimit(AT_ONCE)
   return (localFile, remotePath) => limit(() => upload(link, target, limits, localFile, remotePath))
@@ -31,7 +31,7 @@ const upload = async (
     s => s.size,
     (error: unknown) => Promise.reject(failed(messageOf(error))),
   )
-  if (remotePath.includes('\0')) throw failed('a NUL byte in the path')
+  if (remotePath.includes('\0')) throw failed('the path contains a NUL byte')
   const how = entry(target, () => receive(remotePath, size))
   const { pipe } = await start(link, target, how, limits)
   const said = listen(pipe)
@@ -46,7 +46,7 @@ const upload = async (
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
 
-/** The last that the host said. */
+/** Collects the end of the host's output. */
 const listen = (pipe: Pipe): (() => string) => {
   let text = ''
   for (const stream of [pipe.stdout, pipe.stderr]) {
@@ -58,7 +58,7 @@ const listen = (pipe: Pipe): (() => string) => {
   return () => text.trim()
 }
 
-/** Writes the whole file, as fast as the host takes it. Resolves to what went wrong on this side. */
+/** Writes the whole file, as fast as the host accepts it. Resolves with what went wrong on this side. */
 const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<string | undefined> => {
   let trouble: string | undefined
   const state = { over: false }
@@ -67,7 +67,7 @@ const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<stri
     state.over = true
   })
   const idle = setTimeout(() => {
-    trouble = `the host took no byte for ${idleMs / 1000} s`
+    trouble = `the host accepted no byte for ${idleMs / 1000} s`
     pipe.destroy()
   }, idleMs)
   try {
@@ -82,7 +82,7 @@ const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<stri
     trouble ??= messageOf(error)
     pipe.destroy()
   } finally {
-    void ended.then(() => clearTimeout(idle)) // what is still in the buffers may get stuck too
+    void ended.then(() => clearTimeout(idle)) // the last buffers may get stuck too
   }
   return trouble
 }

@@ -79,7 +79,7 @@ t.test('set takes the value from stdin or the terminal, never from argv', async 
   const refused: readonly [argv: string[], input: Buffer | string, message: RegExp][] = [
     [['set', 'x', 'hunter22'], '', /set: too many arguments/],
     [['set'], 'hunter22', /needs a NAME/],
-    [['set', 'x y'], 'hunter22', /what was given cannot be the name of a secret/],
+    [['set', 'x y'], 'hunter22', /the given text is not a valid name of a secret/],
     [['set', 'x'], '', /no value for x/],
     [['set', 'x'], '\n', /no value for x/],
     [['set', 'x'], Buffer.from([0xff, 0xfe]), /no UTF-8 text/],
@@ -136,7 +136,7 @@ t.test('edit', async t => {
   t.same(readFileSync(file), sealed, 'and then nothing is written')
 
   await t.rejects(withEditor('echo "  one: again" >>"$1"'), { message: 'nothing was saved' })
-  t.match(said.join('\n'), /secrets\.yaml:\d+:3: one is there twice/)
+  t.match(said.join('\n'), /secrets\.yaml:\d+:3: one appears twice/)
   await t.rejects(withEditor('exit 3'), { message: /ended with 3; nothing was saved/ })
   t.same(readFileSync(file), sealed)
 

@@ -115,12 +115,12 @@ const WAYS: readonly (readonly [what: string, (s: Site) => void, says: RegExp])[
   [
     'a file of mode 0666',
     s => chmodSync(s.path('roles/mine/helper.ts'), 0o666),
-    /helper\.ts can be written by everybody \(mode 0666\)/,
+    /helper\.ts can be written by every user \(mode 0666\)/,
   ],
   [
     'a directory of mode 0777',
     s => chmodSync(s.path('roles/mine'), 0o777),
-    /mine can be written by everybody \(mode 0777\)/,
+    /mine can be written by every user \(mode 0777\)/,
   ],
   [
     'a group that others are in',
@@ -133,7 +133,7 @@ const WAYS: readonly (readonly [what: string, (s: Site) => void, says: RegExp])[
   [
     'the directory above of mode 0777',
     s => chmodSync(dirname(s.project), 0o777),
-    /above can be written by everybody/,
+    /above can be written by every user/,
   ],
   [
     'a link to another user’s role',
@@ -236,15 +236,15 @@ void t.test('believed: who called sudo, root, /tmp, a private group', root, asyn
 
   const dir = t.testdir({ sticky: { mine: 'x' }, group: 'x' })
   chmodSync(join(dir, 'sticky'), 0o1777)
-  t.equal(distrust(join(dir, 'sticky/mine')), undefined)
+  t.equal(distrust([join(dir, 'sticky/mine')]), undefined)
   writeFileSync(join(dir, 'sticky/theirs'), 'x')
   chownSync(join(dir, 'sticky/theirs'), STRANGER, 0)
-  t.match(distrust(join(dir, 'sticky/theirs')), { path: join(dir, 'sticky/theirs') })
+  t.match(distrust([join(dir, 'sticky/theirs')]), { path: join(dir, 'sticky/theirs') })
   chmodSync(join(dir, 'group'), 0o664)
-  t.equal(distrust(join(dir, 'group')), undefined, 'root’s own group has root alone in it')
-  t.equal(distrust(join(dir, 'nothing')), undefined)
+  t.equal(distrust([join(dir, 'group')]), undefined, 'root’s own group has root alone in it')
+  t.equal(distrust([join(dir, 'nothing')]), undefined)
   symlinkSync('loop', join(dir, 'loop'))
-  t.equal(distrust(join(dir, 'loop')), undefined, 'a link to itself holds nothing')
+  t.equal(distrust([join(dir, 'loop')]), undefined, 'a link to itself holds nothing')
 })
 
 void t.test('the cache: what others own or may write is not believed', root, async t => {

@@ -116,7 +116,7 @@ void t.test('no new connection: the host returns by itself, and the next run say
   const ran = await running
   t.equal(ran.code, 2)
   t.match(ran.failures, [
-    /^a: confirm rules: no new connection was possible \(nobody answers for a\), so the host has undone at \S+Z because nobody confirmed what was armed \S+Z \S+@\S+ pid \d+; it answers again after \d+\.\d s$/,
+    /^a: confirm rules: no new connection was possible \(nobody answers for a\), so the host has undone at \S+Z because the change armed \S+Z \S+@\S+ pid \d+ was not confirmed; it answers again after \d+\.\d s$/,
   ])
   t.equal(hosts.read('a', 'srv/rules'), 'old')
   t.equal(hosts.read('a', 'srv/loaded'), 'old')
@@ -126,7 +126,7 @@ void t.test('no new connection: the host returns by itself, and the next run say
   t.match(dry.tasks[0], {
     task: 'guard rules',
     status: 'changed',
-    changes: [{ what: /^undone at .* because nobody confirmed/ }],
+    changes: [{ what: /^undone at .* was not confirmed/ }],
   })
   const next = await hosts.run([one(good, A)])
   t.match(next, { code: 0, recap: { unpredicted: 0, unneeded: 0 }, changed: dry.changed })
@@ -185,7 +185,7 @@ void t.test('a change that was refused before anything was changed', async t => 
   )
   const ran = await hosts.run([one(refused, A)])
   t.match(ran, { code: 2, failures: [/validation failed/] })
-  t.match(ran.tasks.at(-1), { task: 'undo rules', note: 'nothing had been changed' })
+  t.match(ran.tasks.at(-1), { task: 'undo rules', note: 'nothing was changed' })
   t.equal(hosts.read('a', 'srv/rules'), 'old')
   t.equal(await left(hosts), '')
 })
@@ -215,7 +215,7 @@ void t.test('a run that is killed between a change and the confirmation', async 
     const r = rules('new')
     const dry = await hosts.run([one(r, A)], { dryRun: true })
     t.match(dry.tasks[0]?.changes, [
-      { what: /^take over what was armed \S+Z \S+@\S+ pid \d+ and never confirmed$/ },
+      { what: /^take over the unconfirmed change armed \S+Z \S+@\S+ pid \d+$/ },
     ])
     t.match(dry.tasks.at(-1)?.note, 'will be confirmed over a new connection')
     await killed(hosts, 'newer')
@@ -278,7 +278,7 @@ void t.test('the guard fires while the body still works', async t => {
     await file('/srv/more', { content: 'x' })
   })
   const ran = await hosts.run([one(r, A)])
-  t.match(ran.failures, [/the guard rules has fired: what was changed under it is undone/])
+  t.match(ran.failures, [/the guard rules has fired: its changes have been undone/])
   t.equal(hosts.read('a', 'srv/more'), undefined, 'nothing is changed without a guard')
   t.equal(hosts.read('a', 'srv/rules'), 'old')
 })

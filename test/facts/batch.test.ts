@@ -28,13 +28,13 @@ for (const shell of ['/bin/dash', '/bin/bash'])
     t.end()
   })
 
-void t.test('no question, no answer', t => {
+void t.test('no queries, no facts', t => {
   const { script, parse } = batch([])
   t.equal(parse(local(script), '').size, 0)
   t.end()
 })
 
-void t.test('an answer has a bound, and no family may use that of another', t => {
+void t.test('each family has its own limit for the size of its answer', t => {
   const small = batch([ask('path', '/'), ask('path', '/')])
   t.ok(small.maxBytes < 200 * 1024, `${small.maxBytes}`)
   const large = batch([ask('path', '/'), ask('command', 'x'), ask('command', 'y', undefined, 9e6)])
@@ -52,7 +52,7 @@ void t.test('an answer has a bound, and no family may use that of another', t =>
   t.end()
 })
 
-void t.test('the marks are in no listing of processes', t => {
+void t.test('the marks appear in no process list', t => {
   const { script } = batch([
     ask('command', 'tr "\\0" " " </proc/$$/cmdline; cat /proc/self/cmdline'),
   ])
@@ -60,7 +60,7 @@ void t.test('the marks are in no listing of processes', t => {
   t.end()
 })
 
-void t.test('an answer that is not whole is refused', t => {
+void t.test('an incomplete answer is refused', t => {
   const { script, parse } = batch(questions)
   const whole = local(script)
   const section = /\x1e:s[0-9a-f]{8}:\d+;/.exec(whole.stdout)?.[0] ?? 'none'
@@ -82,7 +82,7 @@ void t.test('an answer that is not whole is refused', t => {
   t.end()
 })
 
-void t.test('an error shows little of what a host said', t => {
+void t.test('an error quotes only the beginning of an answer', t => {
   const { parse } = batch(questions)
   try {
     parse({ code: 0, stdout: '', stderr: 'x'.repeat(1 << 20) }, '')
@@ -93,7 +93,7 @@ void t.test('an error shows little of what a host said', t => {
   t.end()
 })
 
-void t.test('a secret that the end of what is shown would cut in two', t => {
+void t.test('a secret is redacted before the quoted answer is cut', t => {
   const error = new GarbledProbe('line', `${'x'.repeat(190)}hunter22hunter22hunter22`)
   t.match(error.message, 'hunter22')
   const told = error.told(text => text.replaceAll('hunter22', '***'))
@@ -103,7 +103,7 @@ void t.test('a secret that the end of what is shown would cut in two', t => {
   t.end()
 })
 
-void t.test('only families are families', t => {
+void t.test('only names of families are accepted', t => {
   t.ok(isFamily('path'))
   for (const name of ['toString', '__proto__', 'constructor', '']) t.notOk(isFamily(name), name)
   t.end()

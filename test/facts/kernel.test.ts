@@ -3,7 +3,7 @@ import { module, procFile, sysctl } from '../../lib/facts/kernel.ts'
 import { ask } from '../../lib/facts/index.ts'
 import { facts, table } from './helpers.ts'
 
-void t.test('where a kernel parameter is (sysctl.d(5))', t => {
+void t.test('the file of a kernel parameter (sysctl.d(5))', t => {
   for (const [key, file] of [
     ['net.ipv4.ip_forward', 'net/ipv4/ip_forward'],
     ['net/ipv4/ip_forward', 'net/ipv4/ip_forward'],

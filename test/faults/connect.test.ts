@@ -136,7 +136,7 @@ void t.test('hosts as they are reached in earnest', { timeout: 900_000 }, async 
     const nobody = await real.fmc(ops, ...role)
     t.equal(nobody.code, 4)
     t.match(nobody.failures, {
-      a: /sudo for ops: it asks for a password and none was given\ngive it with -K/,
+      a: /sudo for ops: it asks for a password, but none was given\ngive it with -K/,
       c: /sudo for ops: /,
     })
     t.strictSame(

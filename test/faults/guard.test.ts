@@ -86,7 +86,7 @@ void t.test('the guard', { timeout: 900_000 }, async t => {
     t.equal(ran.code, 2)
     t.match(
       ran.failures['a'],
-      /undone at .* its undo failed with code 74: journalctl -u fmc-guard-small; the copies from before are in \/var\/lib\/fmc\/guard\/small$/m,
+      /undone at .* its undo failed with code 74: journalctl -u fmc-guard-small; the copies of the old files are in \/var\/lib\/fmc\/guard\/small$/m,
     )
     t.equal(await p.rig.text('a', 'cat /srv/small/f /srv/beside'), 'newold')
     t.equal(await p.rig.text('a', copy('small')), old)
@@ -95,7 +95,7 @@ void t.test('the guard', { timeout: 900_000 }, async t => {
     t.match(next, { code: 0, recap: { unpredicted: 0, unneeded: 0 } })
     t.match(next.tasks.find(e => e.task === 'guard small')?.changes, [
       {
-        what: /^undone at (.*) because .* go to \/var\/lib\/fmc\/guard\/small\.failed-\1 \(told now\)$/,
+        what: /^undone at (.*) because .* go to \/var\/lib\/fmc\/guard\/small\.failed-\1 \(reported now\)$/,
       },
     ])
     t.equal(await p.rig.text('a', copy('small.failed-*')), old)
@@ -116,8 +116,7 @@ void t.test('the guard', { timeout: 900_000 }, async t => {
       const next = await p.fmc('role', 'rules', 'a')
       t.equal(next.code, 0, JSON.stringify(next.failures))
       const told = next.tasks.find(e => e.task === 'guard rules')
-      if (what === 'cut')
-        t.match(told?.changes, [{ what: /^undone at .*because nobody confirmed/ }])
+      if (what === 'cut') t.match(told?.changes, [{ what: /^undone at .*was not confirmed/ }])
       t.ok(await p.holds('a', NOTHING_LEFT))
     })
 

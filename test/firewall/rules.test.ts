@@ -22,7 +22,7 @@ void t.test('endpoints', async t => {
     t.equal(show(name), expected, name)
   t.throws(() => endpoint(inventory, 'workerz'), { hint: 'did you mean workers?' } as never)
   t.throws(() => endpoint(inventory, '10.0.0.1/8'), /has host bits set; the network is 10.0.0.0\/8/)
-  t.throws(() => endpoint(inventory, '10.0.0.300'), /is no IPv4 network/)
+  t.throws(() => endpoint(inventory, '10.0.0.300'), /is not an IPv4 network/)
 })
 
 void t.test('ports', t => {

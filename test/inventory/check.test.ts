@@ -148,7 +148,7 @@ const ERRORS: readonly Row[] = [
     'vips.api.ports[0]: expected at most 65535, got 70000',
   ],
   ['port zero', [['[6443]', '[‸0]']], /expected at least 1, got 0/],
-  ['no ports', [['[6443]', '‸[]']], /expected at least 1 items, got a list/],
+  ['no ports', [['[6443]', '‸[]']], /expected at least 1 item, got a list/],
   ['vrid out of range', [['vrid: 51', 'vrid: ‸256']], /expected at most 255/],
   [
     'bad MAC',
@@ -179,7 +179,7 @@ const ERRORS: readonly Row[] = [
   [
     'bad network',
     [['cidr: 10.17.3.0/24', 'cidr: ‸10.17.3.0/33']],
-    '10.17.3.0/33 is no IPv4 network',
+    '10.17.3.0/33 is not an IPv4 network',
   ],
   [
     'host bits in a network',
@@ -203,14 +203,14 @@ const ERRORS: readonly Row[] = [
   [
     'router without gateway',
     [['gateway: 10.17.3.1, router', '‸router']],
-    'inner has a router and no gateway',
+    'inner has a router but no gateway',
   ],
   ['no such router', [['router: hv', 'router: ‸hw']], 'no host is called hw', 'did you mean hv?'],
 
   [
     'no such address',
     [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.300 }]']],
-    '192.168.0.300 is no IPv4 address',
+    '192.168.0.300 is not an IPv4 address',
   ],
   [
     'address outside of its network',
@@ -231,17 +231,17 @@ const ERRORS: readonly Row[] = [
   [
     'address of another host',
     [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.30 }]']],
-    '192.168.0.30 belongs to lb1 too',
+    '192.168.0.30 already belongs to lb1',
   ],
   [
     'address of a VIP',
     [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.32 }]']],
-    '192.168.0.32 belongs to the VIP api too',
+    '192.168.0.32 already belongs to the VIP api',
   ],
   [
     'address of the gateway',
     [[LB2, 'nics: [{ network: lan, address: ‸192.168.0.1 }]']],
-    '192.168.0.1 belongs to the gateway of lan too',
+    '192.168.0.1 already belongs to the gateway of lan',
   ],
   [
     'MAC twice',
@@ -255,7 +255,7 @@ const ERRORS: readonly Row[] = [
         '{ mac: ‸"52:54:00:00:00:01", network: lan, address: 192.168.0.31',
       ],
     ],
-    '52:54:00:00:00:01 belongs to lb1 too',
+    '52:54:00:00:00:01 already belongs to lb1',
   ],
   [
     'device twice',
@@ -265,7 +265,7 @@ const ERRORS: readonly Row[] = [
         'nics: [{ network: lan, address: 192.168.0.31 }, { network: inner, address: 10.17.3.31, device: ‸eth0 }]',
       ],
     ],
-    'eth0 belongs to another nic of lb2 too',
+    'eth0 already belongs to another nic of lb2',
   ],
   [
     'disk twice',
@@ -275,7 +275,7 @@ const ERRORS: readonly Row[] = [
         'os: almalinux 9.5, disks: [{ name: d, size: 1GB }, ‸{ name: d, size: 2GB }]',
       ],
     ],
-    'd is there twice',
+    'd appears twice',
   ],
   [
     'no address at all',
@@ -312,7 +312,7 @@ const ERRORS: readonly Row[] = [
     'no host is called db2',
     'did you mean db1?',
   ],
-  ['host twice in a group', [['hosts: [db1]', 'hosts: [db1, ‸db1]']], 'db1 is there twice'],
+  ['host twice in a group', [['hosts: [db1]', 'hosts: [db1, ‸db1]']], 'db1 appears twice'],
   [
     'no such child',
     [['groups:\n', 'groups:\n  top: { children: [lb, ‸dbs] }\n']],
@@ -327,12 +327,12 @@ const ERRORS: readonly Row[] = [
   [
     'a group called all',
     [['groups:\n', 'groups:\n  ‸all: { hosts: [hv] }\n']],
-    'no group may be called all',
+    'a group cannot be called all',
   ],
   [
     'a group called like a host',
     [['groups:\n', 'groups:\n  ‸hv: { hosts: [hv] }\n']],
-    'hv is the name of a host too',
+    'hv is also the name of a host',
   ],
 
   [
@@ -344,7 +344,7 @@ const ERRORS: readonly Row[] = [
   [
     'VIP with the address of a gateway',
     [[API, '    address: ‸192.168.0.1']],
-    '192.168.0.1 belongs to the gateway of lan too',
+    '192.168.0.1 already belongs to the gateway of lan',
   ],
   [
     'VIP where a balancer has no nic',
@@ -353,7 +353,7 @@ const ERRORS: readonly Row[] = [
       ['    network: lan', '    network: ‸inner'],
       ['hosts: [lb1, lb2]', 'hosts: [lb1]'],
     ],
-    'the balancer lb1 has no nic in inner, it could not hold the VIP api',
+    'the balancer lb1 has no nic in inner, so it cannot hold the VIP api',
     /give lb1 a nic in inner/,
   ],
   [
@@ -371,7 +371,7 @@ const ERRORS: readonly Row[] = [
     'more ports than backend_ports',
     [['    vrid: 51', '    vrid: 51\n    backend_ports: ‸[1, 2]']],
     '2 backend_ports for 1 ports',
-    /in their order/,
+    /in the same order/,
   ],
   [
     'vrid twice',
@@ -382,7 +382,7 @@ const ERRORS: readonly Row[] = [
       ],
       ['    vrid: 51', '    vrid: ‸51'],
     ],
-    'vrid 51 is that of the VIP web in lan too',
+    'vrid 51 in lan already belongs to the VIP web',
   ],
   [
     'no such backends',
@@ -399,25 +399,25 @@ const ERRORS: readonly Row[] = [
   [
     'preferred is no balancer',
     [['balancers: lb', 'balancers: lb\n    preferred: ‸db1']],
-    'db1 is none of the balancers of the VIP api',
+    'db1 is not one of the balancers of the VIP api',
   ],
 
   [
     'a VPN without a hub',
     [withVpn('‸vpn: { cidr: 10.17.0.0/24, mode: wireguard }')],
     'the VPN vpn has no hub',
-    /name its hub as router/,
+    /set router to its hub/,
   ],
   [
     'a VPN with a bridge',
     [withVpn(`${VPN.slice(0, -2)}, ‸bridge: br1 }`)],
-    'the VPN vpn has no bridge',
+    'the VPN vpn cannot have a bridge',
   ],
   [
-    'a port of what is no VPN',
+    'a port of a network that is not a VPN',
     [['router: hv }', 'router: hv, ‸port: 51820 }']],
-    'inner is no VPN',
-    'only mode: wireguard has it',
+    'inner is not a VPN',
+    'only a network with mode: wireguard can have it',
   ],
   [
     'an endpoint that is none',
@@ -430,7 +430,7 @@ const ERRORS: readonly Row[] = [
       withVpn(VPN),
       [LB2, `${LB2.slice(0, -1)}, { network: vpn, address: 10.17.0.3, mac: ‸52:54:00:12:34:56 }]`],
     ],
-    'an interface of a VPN has no MAC address',
+    'the interface of a VPN has no MAC address',
   ],
   [
     'no way to a host but its VPN',
@@ -441,7 +441,7 @@ const ERRORS: readonly Row[] = [
         'nics: [‸{ network: vpn, address: 10.17.0.3 }]',
       ],
     ],
-    'fmc would connect to db1 through the VPN that it is to set up there',
+    'fmc would connect to db1 through a VPN that it first has to set up there',
     /ssh: \{ host \}/,
   ],
 ]
@@ -495,7 +495,7 @@ for (const [title, replacements, message] of WARNINGS)
     t.match(problems[0], { severity: 'warning', message, line, column })
   })
 
-void t.test('no problem where there is none', async t => {
+void t.test('a valid inventory has no problems', async t => {
   t.same(await lint(fileWith(t, SMALL)), [])
   const asRouter = small([
     'address: 192.168.0.40 }]',
@@ -538,7 +538,7 @@ void t.test('every problem is reported, in the order of the file', async t => {
       'unknown key modes',
       'the pattern db matches no host',
       'no host is called db2',
-      '192.168.0.30 belongs to lb1 too',
+      '192.168.0.30 already belongs to lb1',
       'unknown key ram',
     ],
   )

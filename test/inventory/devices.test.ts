@@ -1,7 +1,7 @@
 import t from 'tap'
 import { bridgeOf, macOf } from '../../lib/inventory/devices.ts'
 
-void t.test('a MAC address is the inventory’s, or always the same', t => {
+void t.test('a MAC address comes from the inventory or depends only on names', t => {
   const mac = macOf({ name: 'master1' }, { mac: undefined, device: 'eth0' })
   t.match(mac, /^52:54:00(:[0-9a-f]{2}){3}$/)
   t.equal(macOf({ name: 'master1' }, { mac: undefined, device: 'eth0' }), mac)
@@ -11,7 +11,7 @@ void t.test('a MAC address is the inventory’s, or always the same', t => {
   t.end()
 })
 
-void t.test('a bridge’s name fits the kernel', t => {
+void t.test('the name of a bridge fits the kernel', t => {
   t.equal(bridgeOf({ name: 'lan', bridge: 'br0' }), 'br0')
   t.equal(bridgeOf({ name: 'kube_network_02', bridge: undefined }), 'kube_network_02')
   const [a, b] = ['1', '2'].map(n =>

@@ -38,21 +38,21 @@ void t.test('values', async t => {
 const REFUSED: readonly [string, RegExp][] = [
   ['a', /^-e: expected name=value$/],
   ['hunter2', /^-e: expected name=value$/],
-  ['aGVsbG8hunter2==', /^-e: what stands before the = is no variable name$/],
-  ['{hunter2-x: 1}', /^-e: a name in the map is no variable name$/],
+  ['aGVsbG8hunter2==', /^-e: the text before the = is not a variable name$/],
+  ['{hunter2-x: 1}', /^-e: a name in the map is not a variable name$/],
   ['{a: *hunter2}', /-e.*error: there is no anchor/],
   ['{a: !hunter2 x}', /-e.*error: unknown tag/],
   ['{a: >hunter2}', /-e.*error: /],
-  ['@hunter2', /^-e @…: cannot read ‹not shown: no path›: ENOENT$/],
-  ['=1', /what stands before the = is no variable name/],
-  ['my-var=1', /what stands before the = is no variable name/],
+  ['@hunter2', /^-e @…: cannot read ‹not shown: not a path›: ENOENT$/],
+  ['=1', /the text before the = is not a variable name/],
+  ['my-var=1', /the text before the = is not a variable name/],
   ['{a: ', /-e:.*error: bad YAML/],
-  ['{my-var: 1}', /a name in the map is no variable name/],
+  ['{my-var: 1}', /a name in the map is not a variable name/],
   [`@${inDirectory('list.yaml')}`, /expected a map of variables/],
   [`@${inDirectory('bad.yaml')}`, /bad\.yaml:2:1: error: a tab/],
   [`@${inDirectory('none.yaml')}`, /cannot read .*none\.yaml: ENOENT/],
 ]
-void t.test('refused, and the value is not printed', async t => {
+void t.test('a refused option is not printed', async t => {
   for (const [option, message] of REFUSED) {
     const error: unknown = await parseExtraVars([option]).catch((e: unknown) => e)
     t.match(error, { name: 'UsageError', message }, option)

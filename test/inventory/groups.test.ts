@@ -91,7 +91,7 @@ void t.test('precedence', async t => {
     t.equal(host.vars['x'], 'extra', '-e wins everywhere')
 })
 
-void t.test('groups of one depth: the later in the file wins', async t => {
+void t.test('of groups with equal depth the later one in the file wins', async t => {
   const groups = ['one', 'two'].map(
     name => `  ${name}: { hosts: [hv], vars: { x: ${name}, ${name}: true } }\n`,
   )

@@ -98,7 +98,7 @@ void t.test('every field', async t => {
   t.equal((await loadInventory(fileWith(t, SMALL))).secretsFile, join(file, '..', 'secrets.age'))
 })
 
-void t.test('an error names every problem with its place', async t => {
+void t.test('one error lists every problem with its place', async t => {
   const file = fileWith(t, small(['all: {}', 'alll: {}'], ['hosts: [db1]', 'hosts: [db2]']))
   const error = await refusal(loadInventory(file))
   t.equal(
@@ -109,7 +109,7 @@ void t.test('an error names every problem with its place', async t => {
   t.equal(error.exitCode, 1)
 })
 
-void t.test('a warning stops nothing', async t => {
+void t.test('a warning does not stop the loading', async t => {
   const inventory = await loadInventory(fileWith(t, small(['memory: 4GB', 'memory: 1GB'])))
   t.equal(inventory.hosts.size, 4)
 })
@@ -127,7 +127,7 @@ for (const [title, content, message] of UNREADABLE)
     t.match((await refusal(loadInventory(fileWith(t, content)))).message, message)
   })
 
-void t.test('a file that is not there, or a directory', async t => {
+void t.test('a missing file, and a directory', async t => {
   const file = fileWith(t, SMALL)
   const error = await refusal(loadInventory(`${file}.not`))
   t.match(error, { message: `there is no inventory ${file}.not`, hint: /-i FILE/ })
@@ -190,7 +190,7 @@ void t.test('the cache', async t => {
   t.equal((await loadInventory(file)).timezone, 'Europe/Madrid', 'no cache at all is no error')
 })
 
-void t.test('the cache and the committed JSON Schema follow the schema', t => {
+void t.test('the cache version and the committed JSON Schema match the schema', t => {
   const digest = createHash('sha256').update(JSON.stringify(inventoryJsonSchema())).digest('hex')
   t.equal(
     SCHEMA,

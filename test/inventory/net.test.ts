@@ -30,11 +30,11 @@ const NETWORKS: readonly [string, Block | RegExp][] = [
   ['10.0.0.1/32', { base: 167772161, last: 167772161, prefix: 32 }],
   ['10.17.3.5/24', /host bits set; the network is 10\.17\.3\.0\/24/],
   ['200.1.2.129/25', /200\.1\.2\.128\/25/],
-  ['10.17.3.0/33', /no IPv4 network/],
-  ['10.17.3.0', /no IPv4 network/],
-  ['10.17.3.0/24/1', /no IPv4 network/],
-  ['10.17.3/24', /no IPv4 network/],
-  ['10.17.3.0/-1', /no IPv4 network/],
+  ['10.17.3.0/33', /not an IPv4 network/],
+  ['10.17.3.0', /not an IPv4 network/],
+  ['10.17.3.0/24/1', /not an IPv4 network/],
+  ['10.17.3/24', /not an IPv4 network/],
+  ['10.17.3.0/-1', /not an IPv4 network/],
 ]
 for (const [text, wanted] of NETWORKS) {
   const block = parseCidr(text)

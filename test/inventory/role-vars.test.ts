@@ -116,7 +116,7 @@ for (const [title, replacement, hosts, message, hint] of ROWS)
     })
   })
 
-void t.test('variables that no role has', async t => {
+void t.test('warns of variables that no role has', async t => {
   const { text, line, column } = marked(small(exports('‸nfs_thread: 4')))
   const [problem, ...others] = await lint(fileWith(t, text), { roles: [nfs('db1')] })
   t.same(others, [])
@@ -127,7 +127,7 @@ void t.test('variables that no role has', async t => {
   })
 })
 
-void t.test('fine: defaults, secrets that nobody has read, hosts without the role', async t => {
+void t.test('no problems: defaults, unread secrets, hosts without the role', async t => {
   const file = fileWith(t, small(exports('nfs_password: !secret nfs')))
   t.same(await lint(file, { roles: [nfs('db1')] }), [])
   await requireRoleVars(await loadInventory(file), [nfs('db1')])
@@ -135,13 +135,13 @@ void t.test('fine: defaults, secrets that nobody has read, hosts without the rol
   t.same(await lint(fileWith(t, small(exports('x: 1')))), [], 'without roles, nothing to say')
 })
 
-void t.test('a check that looks into a secret waits until it is known', async t => {
+void t.test('a check that needs the text of a secret is skipped until it is known', async t => {
   const vars = z.object({ pw: z.instanceof(Secret).refine(secret => secret.reveal().length > 3) })
   const file = fileWith(t, small(['all: {}', 'all: { vars: { pw: !secret pw } }']))
   t.same(await lint(file, { roles: [{ role: 'r', hosts: ['hv'], vars }] }), [])
 })
 
-void t.test('a wrong -e is not blamed on the file', async t => {
+void t.test('a wrong -e is reported at -e and not in the file', async t => {
   const file = fileWith(t, small(exports('nfs_threads: 4')))
   const inventory = await loadInventory(file, { extraVars: { nfs_threads: 'x' } })
   await t.rejects(requireRoleVars(inventory, [nfs('db1')]), {
@@ -149,7 +149,7 @@ void t.test('a wrong -e is not blamed on the file', async t => {
   })
 })
 
-void t.test('roles advise, once for all hosts that share it', async t => {
+void t.test('advice of roles appears once for all hosts that share it', async t => {
   const advised: RoleVarsInfo = {
     ...nfs('lb1', 'lb2', 'db1'),
     advise: ({ vars, hosts }) =>

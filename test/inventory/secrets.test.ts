@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { resolveSecrets, secretNames, secretRefs } from '../../lib/inventory/secrets.ts'
+import { resolveSecrets, secretRefs } from '../../lib/inventory/secrets.ts'
+import type { Inventory } from '../../lib/inventory/types.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
 import { fileWith, small } from './helpers.ts'
 
@@ -10,16 +11,18 @@ const TEXT = small(
   ['  db1: {', '  db1: { vars: { roles: [{ name: app, password: !secret db_app }], plain: x },'],
 )
 
-void t.test('names and places of what is needed', async t => {
+const namesIn = (inventory: Inventory): string[] => secretRefs(inventory).map(ref => ref.name)
+
+void t.test('names and places of the references', async t => {
   const inventory = await loadInventory(fileWith(t, TEXT))
-  t.same(secretNames(inventory), ['cluster_token', 'db_app'])
+  t.same(namesIn(inventory), ['cluster_token', 'db_app'])
   t.same(
     secretRefs(inventory).map(ref => ref.line),
     [14, 22],
   )
 })
 
-void t.test('resolving', async t => {
+void t.test('references become secrets', async t => {
   const inventory = await loadInventory(fileWith(t, TEXT))
   const asked: string[] = []
   const resolved = resolveSecrets(inventory, ref => {
@@ -36,12 +39,12 @@ void t.test('resolving', async t => {
   t.equal(vars.roles[0]?.password.reveal(), 'text of db_app')
   t.equal(vars.roles[0]?.name, 'app')
   t.equal(vars.plain, 'x')
-  t.same(secretNames(resolved), [])
-  t.same(secretNames(inventory), ['cluster_token', 'db_app'], 'the first inventory is as it was')
+  t.same(namesIn(resolved), [])
+  t.same(namesIn(inventory), ['cluster_token', 'db_app'], 'the first inventory is as it was')
   t.notMatch(JSON.stringify(resolved.hosts.get('db1')) + inspect(resolved, { depth: 9 }), /text of/)
 })
 
-void t.test('only the hosts that are asked for', async t => {
+void t.test('resolves only the given hosts', async t => {
   const inventory = await loadInventory(fileWith(t, TEXT))
   const asked: string[] = []
   resolveSecrets(

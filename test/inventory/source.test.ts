@@ -5,14 +5,14 @@ import { marked } from './helpers.ts'
 
 const BROKEN: readonly [title: string, text: string, message: RegExp, hint?: RegExp][] = [
   ['a tab as indent', 'a:\n‸\tb: 1\n', /a tab indents this line/, /spaces only/],
-  ['a key twice', 'a: 1\nb: 2\n‸a: 3\n', /this name is there twice/, /rename one/],
+  ['a key twice', 'a: 1\nb: 2\n‸a: 3\n', /this name appears twice/, /rename one/],
   ['a nested key twice', 'hosts:\n  n1: {}\n  ‸n1: {}\n', /twice/],
   ['a second document', 'a: 1\n‸---\nb: 2\n', /second document/],
   ['an unknown tag', 'a: ‸!vault x\n', /unknown tag/, /only tag is !secret/],
   ['a tag of YAML itself', 'a: ‸!!binary aGk=\n', /unknown tag/, /only tag is !secret/],
   ['a bracket that stays open', 'a: [1, 2\n‸b: 3\n', /bad YAML/],
   ['a quote that stays open', 'a: "x\n‸', /bad YAML/],
-  ['an anchor twice', 'a: &x 1\nb: &x ‸2\nc: *x\n', /this anchor \(&\) is there twice/],
+  ['an anchor twice', 'a: &x 1\nb: &x ‸2\nc: *x\n', /this anchor \(&\) appears twice/],
   ['an alias of nothing', 'a: ‸*x\n', /there is no anchor \(&\) for this alias/],
   ['an alias inside of itself', 'a: &x\n  b: ‸*x\n', /alias \(\*\) contains itself/],
   ['a merge key', 'a: &x { b: 1 }\nc:\n  ‸<<: *x\n', /key << is not allowed/, /vars of a group/],
@@ -33,7 +33,7 @@ for (const [title, text, message, hint] of BROKEN)
     t.end()
   })
 
-void t.test('all problems are there, in order', t => {
+void t.test('reports all problems in order', t => {
   const { problems } = parseSource('a: !x 1\na: 2\nb: !secret\n<<: 1\n', 'x.yaml')
   t.same(
     problems.map(problem => problem.line),
@@ -42,7 +42,7 @@ void t.test('all problems are there, in order', t => {
   t.end()
 })
 
-void t.test('aliases are values of their own; few can not become very many', t => {
+void t.test('aliases are copies; a few cannot become very many values', t => {
   const fine = parseSource('a: &x { b: [1] }\nc: *x\n', 'x.yaml')
   t.same(fine.data, { a: { b: [1] }, c: { b: [1] } })
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
@@ -62,7 +62,7 @@ void t.test('very deep nesting is an error, not a crash', t => {
   t.end()
 })
 
-void t.test('secrets are references, and print as such', t => {
+void t.test('secrets are references and print as ‹secret›', t => {
   const { data } = parseSource('a:\n  - !secret db_password\n', 'x.yaml')
   const ref = (data as { a: SecretRef[] }).a[0]!
   t.ok(ref instanceof SecretRef)
@@ -82,7 +82,7 @@ void t.test('YAML 1.2: yes is text, numbers and keys are plain', t => {
   t.end()
 })
 
-void t.test('a path that is not there is at the nearest thing that is', t => {
+void t.test('a missing path has the place of its longest existing part', t => {
   const source = parseSource('a:\n  b: [1, 2]\n  c: &x { d: 1 }\n  e: *x\n', 'x.yaml')
   const places: [readonly (string | number)[], boolean, string][] = [
     [[], false, '1:1'],

@@ -11,9 +11,9 @@ import type { Host } from '../../lib/inventory/types.ts'
 import { keep, type KeepOptions } from '../../lib/resources/keep.ts'
 import { within, type Scope, type TaskRun } from '../../lib/resources/scope.ts'
 import { download } from '../../lib/ssh/download.ts'
-import type { Output, RunOptions, Session } from '../../lib/ssh/types.ts'
+import type { Output, ScriptOptions, Session } from '../../lib/ssh/types.ts'
 
-type Run = (script: string, options?: RunOptions) => Promise<Output>
+type Run = (script: string, options?: ScriptOptions) => Promise<Output>
 
 /** A host's shell, here. */
 const sh: Run = (script, { timeoutMs = 5000 } = {}) =>
@@ -153,28 +153,28 @@ t.test('a host that invents sizes and pieces writes nothing here', async t => {
   const base64 = (length: number): string => Buffer.alloc(length).toString('base64')
   const honest = (size: number) => (length: number) => `${base64(length)}\n${size}\n`
   const cases: readonly [what: string, run: Run, message: RegExp][] = [
-    ['petabytes', liar('/x', 2 ** 50, honest(2 ** 50)), /at most 10\.0 MiB are taken/],
-    [
-      'more than a number can say',
-      liar('/x', '9'.repeat(20), honest(0)),
-      /at most 10\.0 MiB are taken/,
-    ],
-    ['no number', liar('/x', '1e9', honest(0)), /does not say how large/],
-    ['a negative one', liar('/x', -1, honest(-1)), /does not say how large/],
-    ['one byte too many', liar('/x', 10 * MIB + 1, honest(0)), /at most 10\.0 MiB are taken/],
+    ['petabytes', liar('/x', 2 ** 50, honest(2 ** 50)), /the limit is 10\.0 MiB/],
+    ['more than a number can say', liar('/x', '9'.repeat(20), honest(0)), /the limit is 10\.0 MiB/],
+    ['no number', liar('/x', '1e9', honest(0)), /did not report its size/],
+    ['a negative one', liar('/x', -1, honest(-1)), /did not report its size/],
+    ['one byte too many', liar('/x', 10 * MIB + 1, honest(0)), /the limit is 10\.0 MiB/],
     [
       'pieces longer than asked for',
       liar('/x', 6 * MIB, n => `${base64(n * 2)}\n${6 * MIB}\n`),
-      /changed meanwhile/,
+      /changed during the copy/,
     ],
-    ['pieces shorter', liar('/x', 6 * MIB, () => `QUFB\n${6 * MIB}\n`), /changed meanwhile/],
-    ['empty pieces', liar('/x', 6 * MIB, () => `\n${6 * MIB}\n`), /changed meanwhile/],
-    ['it grows', liar('/x', 6 * MIB, n => `${base64(n)}\n${7 * MIB}\n`), /changed meanwhile/],
-    ['no base64', liar('/x', 6 * MIB, n => `${'*'.repeat(n)}\n${6 * MIB}\n`), /no piece of a file/],
-    ['wrapped base64', liar('/x', 6, () => 'QUFB\nQUFB\n6\n'), /no piece of a file/],
-    ['url-safe base64', liar('/x', 3, () => '-_-_\n3\n'), /no piece of a file/],
-    ['bits that mean nothing', liar('/x', 1, () => 'QR==\n1\n'), /no piece of a file/],
-    ['other bytes', liar('/x', 3, () => 'QUFB\n3\n'), /changed meanwhile/],
+    ['pieces shorter', liar('/x', 6 * MIB, () => `QUFB\n${6 * MIB}\n`), /changed during the copy/],
+    ['empty pieces', liar('/x', 6 * MIB, () => `\n${6 * MIB}\n`), /changed during the copy/],
+    ['it grows', liar('/x', 6 * MIB, n => `${base64(n)}\n${7 * MIB}\n`), /changed during the copy/],
+    [
+      'no base64',
+      liar('/x', 6 * MIB, n => `${'*'.repeat(n)}\n${6 * MIB}\n`),
+      /other than a piece of the file/,
+    ],
+    ['wrapped base64', liar('/x', 6, () => 'QUFB\nQUFB\n6\n'), /other than a piece of the file/],
+    ['url-safe base64', liar('/x', 3, () => '-_-_\n3\n'), /other than a piece of the file/],
+    ['bits that mean nothing', liar('/x', 1, () => 'QR==\n1\n'), /other than a piece of the file/],
+    ['other bytes', liar('/x', 3, () => 'QUFB\n3\n'), /changed during the copy/],
   ]
   for (const [what, run, message] of cases) {
     const before = process.memoryUsage().rss
@@ -200,7 +200,7 @@ t.test('the limit is of all files together', async t => {
   for (const name of ['a', 'b']) writeFileSync(join(dir, 'host', name), Buffer.alloc(MIB))
   const script = `ls -1d ${dir}/host/*`
   await t.rejects(kept(join(dir, 'kept'), sh, { script, maxBytes: 2 * MIB - 1 }), {
-    message: /b cannot be taken: it has 1\.0 MiB/,
+    message: /b cannot be copied: it has 1\.0 MiB/,
   })
   t.strictSame(readdirSync(join(dir, 'kept/etcd')), [])
   for (const limits of [{ maxBytes: 0 }, { maxBytes: NaN }, { maxFiles: -1 }, { maxFiles: 1.5 }])
@@ -239,7 +239,7 @@ t.test('what is no regular file, or larger than this machine', { timeout: 60_000
       ? Promise.resolve({ code: 0, stdout: `${2 ** 52}\n${'0'.repeat(64)}  -\n`, stderr: '' })
       : sh(script)
   await t.rejects(download(session(huge), '/x', join(dir, 'out/got'), 2 ** 53), {
-    message: /has room for/,
+    message: /has only [\d.]+ MiB free/,
   })
   t.notOk(existsSync(join(dir, 'out/got')))
 })

@@ -150,7 +150,7 @@ const REFUSED: readonly (readonly [task: string, message: RegExp])[] = [
   ['file /srv/r/link', /is a link, not a file/],
   ['file /srv/r/dir', /is a directory, not a file/],
   ['file /srv/r/none/f', /the directory \/srv\/r\/none does not exist/],
-  ['file /srv/r/target/f', /\/srv\/r\/target is no directory/],
+  ['file /srv/r/target/f', /\/srv\/r\/target is not a directory/],
   ['file /srv/r/owner', /there is no user nobody-such/],
   ['file /srv/r/mode', /mode "0999" is not octal/],
   ['file relative', /"relative" is not an absolute path/],
@@ -173,7 +173,7 @@ const REFUSED: readonly (readonly [task: string, message: RegExp])[] = [
   ['service no-such', /there is no unit no-such/],
   ['service masked', /is masked/],
   ['filesystem /dev/no-such', /there is no block device/],
-  ['filesystem /dev/disk/by-id/virtio-data', /already carries ext4 labelled every/],
+  ['filesystem /dev/disk/by-id/virtio-data', /already contains ext4 labelled every/],
   ['sysctl net.no.such', /no parameter net\.no\.such/],
   ['timezone Europe/Nowhere', /no time zone Europe\/Nowhere/],
 ]

@@ -271,7 +271,7 @@ WantedBy=multi-user.target
 
     await hook('echo no table >>/var/lib/fmc/guard/firewall/table; exit 1')
     const bad = await r.fmc(...ROLE, ...LOG)
-    t.match(told(bad, 'firewall'), /^undone at .* because nobody confirmed/)
+    t.match(told(bad, 'firewall'), /^undone at .* was not confirmed/)
     t.match(bad.failures.join(), /undone at .*; its undo failed with code 1: journalctl/)
     await r.text(
       HV,

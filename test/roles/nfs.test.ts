@@ -125,7 +125,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
   await t.test('a disk that carries something is never formatted', async t => {
     const run = await r.fmc(...ROLE, '-e', 'nfs_label=other')
     t.equal(run.code, 2)
-    t.match(run.failures.join('\n'), /already carries ext4 labelled fmc-nfs/)
+    t.match(run.failures.join('\n'), /already contains ext4 labelled fmc-nfs/)
     t.equal(await storage('cat /srv/nfs/postgresql/a'), 'dump')
   })
 

@@ -208,15 +208,15 @@ t.test('what makes no sense is named', t => {
   t.throws(pods('{"items":[{"metadata":{"namespace":"a","name":"b"}},{"metadata":{}}]}'), {
     name: 'TaskError',
     message:
-      /^kubectl answered something unexpected to the question for the pods: items\.1\.metadata\.\w+: nothing \(expected string\)$/,
+      /^kubectl gave an unexpected answer when asked for the pods: items\.1\.metadata\.\w+: nothing \(expected string\)$/,
   })
   t.throws(pods('Error from server'), {
     message:
-      'kubectl answered something unexpected to the question for the pods: Error from server (this is no JSON)',
+      'kubectl gave an unexpected answer when asked for the pods: Error from server (this is not JSON)',
   })
   t.throws(() => parseXml('<a></b>'), {
     message:
-      'libvirt answered something unexpected to the question for a definition: </b> (this is no XML)',
+      'libvirt gave an unexpected answer when asked for a definition: </b> (this is no XML)',
   })
   t.throws(
     () => parseNodes('{"items":[{"metadata":{"name":"$(reboot)"}}]}'),

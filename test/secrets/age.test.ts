@@ -27,7 +27,7 @@ t.test('a file that is not armored opens too, and a post-quantum one', async t =
   t.equal(await unseal(sealed, { identities: [new Secret(identity)] }, 'f'), TEXT)
 })
 
-t.test('our passphrase stanza and the library read each other', async t => {
+t.test('our passphrase stanza and the library can read each other', async t => {
   const sealed = Buffer.from(await seal(TEXT, { passphrase: right, workFactor: 8 }))
   t.equal(await lockKind(sealed, 'f'), 'passphrase')
   t.equal(await unseal(sealed, { passphrase: right }, 'f'), TEXT)
@@ -45,7 +45,7 @@ t.test('our passphrase stanza and the library read each other', async t => {
   t.equal(await unseal(made, { passphrase: right }, 'f'), TEXT)
 })
 
-t.test('a cost that would hang the machine is refused', async t => {
+t.test('a work factor that would hang the machine is refused', async t => {
   const encrypter = new Encrypter()
   const { Stanza } = await import('age-encryption')
   const body = new Uint8Array(32)
@@ -54,11 +54,11 @@ t.test('a cost that would hang the machine is refused', async t => {
   })
   const made = Buffer.from(await encrypter.encrypt(TEXT))
   await t.rejects(unseal(made, { passphrase: right }, 'f'), {
-    message: 'f is damaged, or no age file',
+    message: 'f is damaged, or not an age file',
   })
 })
 
-t.test('damage is said, never decrypted to something', async t => {
+t.test('a damaged file is an error and never decrypts to another text', async t => {
   const { identity, recipient } = await newKey()
   const sealed = await seal(TEXT, { recipients: [recipient] })
   const lines = sealed.split('\n')
@@ -78,14 +78,18 @@ t.test('damage is said, never decrypted to something', async t => {
       await lockKind(Buffer.from(data), 'f')
       return unseal(Buffer.from(data), { identities: [identity] }, 'f')
     }
-    await t.rejects(open(), { name: 'UsageError', message: 'f is damaged, or no age file' }, what)
+    await t.rejects(
+      open(),
+      { name: 'UsageError', message: 'f is damaged, or not an age file' },
+      what,
+    )
   }
 })
 
-t.test('what is no recipient is named, unless it is an identity', async t => {
+t.test('an invalid recipient is named in the error unless it is an identity', async t => {
   const { identity } = await newKey()
   await t.rejects(seal('', { recipients: ['age1nonsense'] }), {
-    message: /"age1nonsense" is no age/,
+    message: /"age1nonsense" is not an age/,
   })
   const error: unknown = await seal('', { recipients: [identity.reveal()] }).catch(
     (e: unknown) => e,

@@ -6,7 +6,7 @@ import { quote } from '../../lib/shell/quote.ts'
 const GONE = '‹secret›'
 const of = (...texts: string[]) => texts.map((text, i) => new Secret(text, `s${i}`))
 
-t.test('what is replaced', t => {
+t.test('texts that are redacted', t => {
   const table: readonly [text: string, secrets: string[], result: string][] = [
     ['password=hunter22!', ['hunter22'], `password=${GONE}!`],
     ['hunter22hunter22 hunter22', ['hunter22'], `${GONE} ${GONE}`],
@@ -28,7 +28,7 @@ t.test('what is replaced', t => {
   t.end()
 })
 
-t.test('a secret in another dress', t => {
+t.test('encoded forms of a secret', t => {
   const text = `it's a+b/c "ü" \\ 100%?&=\u{1f511}`
   const base64 = Buffer.from(text).toString('base64')
   const dresses: Record<string, string> = {
@@ -53,7 +53,7 @@ t.test('a secret in another dress', t => {
   t.end()
 })
 
-t.test('base64 that was wrapped', t => {
+t.test('wrapped base64', t => {
   const key = Array.from({ length: 30 }, (_, i) => `line ${i * 7919} of a key`).join('\n')
   const base64 = Buffer.from(key).toString('base64')
   for (const width of [64, 76]) {
@@ -71,7 +71,7 @@ t.test('a text made of secrets', t => {
   t.end()
 })
 
-t.test('made once, a thousand secrets cost a task line little', t => {
+t.test('a redactor for a thousand secrets is fast on a line', t => {
   const secrets = of(...Array.from({ length: 1000 }, (_, i) => `secret-number-${i * 7919}`))
   const clean = redactor(secrets)
   const text = `${'some output of a command\n'.repeat(40)}secret-number-${999 * 7919}`
@@ -84,7 +84,7 @@ t.test('made once, a thousand secrets cost a task line little', t => {
   t.end()
 })
 
-t.test('a secret that joins later is replaced from then on', t => {
+t.test('a secret that is added later is redacted from then on', t => {
   const secrets: Secret[] = []
   const hide = redactor(secrets)
   t.equal(hide('hunter22'), 'hunter22')

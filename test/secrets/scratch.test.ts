@@ -11,7 +11,7 @@ const mine = () =>
   readdirSync('/dev/shm').filter(name => name.startsWith(`fmc-secrets-${process.pid}-`))
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-t.test('the text is on a private file in memory only while it is worked on', async t => {
+t.test('the text is in a private file in memory, and only while it is edited', async t => {
   let seen = ''
   const result = await withScratch('s.yaml', 'text', {}, path => {
     seen = path
@@ -30,7 +30,7 @@ t.test('the text is on a private file in memory only while it is worked on', asy
   t.notOk(existsSync(dirname(seen)), 'also after an error')
 })
 
-t.test('a disk is no memory', async t => {
+t.test('a disk is refused', async t => {
   t.equal(await memoryDirectory({}), '/dev/shm')
   t.equal(await memoryDirectory({ XDG_RUNTIME_DIR: t.testdir() }), '/dev/shm')
   const own = `/dev/shm/fmc-test-runtime-${process.pid}`
@@ -40,11 +40,11 @@ t.test('a disk is no memory', async t => {
   const disks = [t.testdir(), '/nowhere']
   await t.rejects(memoryDirectory({}, disks), {
     name: 'UsageError',
-    message: `no file system in memory (tmpfs) to edit on: looked at ${disks.join(', ')}`,
+    message: `no file system in memory (tmpfs) for editing; tried ${disks.join(', ')}`,
   })
 })
 
-t.test('an editor with arguments, one that fails, one that is not there', async t => {
+t.test('an editor with arguments, a failing one, a missing one', async t => {
   const started = () => undefined
   const run = (editor: string) =>
     withScratch('s.yaml', 'one\n', {}, path =>
@@ -72,7 +72,7 @@ for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     t.notOk(existsSync(dirname(path)))
   })
 
-t.test('what a SIGKILL left is removed by the next', async t => {
+t.test('the next run removes what a SIGKILL has left behind', async t => {
   const { pid } = spawnSync('true')
   const left = join('/dev/shm', `fmc-secrets-${pid}-abcdef`)
   mkdirSync(left, { mode: 0o700 })

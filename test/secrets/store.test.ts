@@ -7,11 +7,10 @@ import {
   openStore,
   passphrase,
   replaceFile,
-  saveSecrets,
   saveStore,
   secretNamed,
 } from '../../lib/secrets/store.ts'
-import { newKeyFile } from './keys.ts'
+import { newKeyFile, saveSecrets } from './keys.ts'
 
 const VALUES = new Map<string, string | Secret>([
   ['db_password', new Secret('hunter22')],
@@ -44,7 +43,7 @@ t.test('saved and opened', async t => {
 t.test('the default identity is below the home directory', async t => {
   const { dir, file } = await fixture(t)
   await t.rejects(openSecrets(file, { env: { HOME: dir } }), {
-    message: `${file} is locked and there is no identity file ${dir}/.config/fmc/identity.txt`,
+    message: `${file} is encrypted, and there is no identity file ${dir}/.config/fmc/identity.txt`,
   })
 })
 
@@ -53,18 +52,18 @@ t.test('keys that do not fit', async t => {
   const open = (identity: string) => openSecrets(file, { identity })
   await t.rejects(open(other.path), {
     name: 'UsageError',
-    message: `${other.path} does not open ${file}: it is encrypted to others`,
+    message: `${other.path} does not open ${file}: it is encrypted to other recipients`,
   })
   chmodSync(me.path, 0o640)
   await t.rejects(open(me.path), {
-    message: `${me.path} can be read by others (mode 0640)`,
+    message: `${me.path} can be read by other users (mode 0640)`,
     hint: `chmod 600 ${me.path}`,
   })
   const texts: readonly [text: string, message: RegExp][] = [
     [`# mine\n${me.identity.reveal()}x\n`, /bad:2: expected an age identity/],
     [`${me.recipient}\n`, /bad:1: expected an age identity/],
-    ['# nothing\n', /bad holds no age identity/],
-    ['-----BEGIN AGE ENCRYPTED FILE-----\n', /bad is encrypted itself/],
+    ['# nothing\n', /bad contains no age identity/],
+    ['-----BEGIN AGE ENCRYPTED FILE-----\n', /bad is itself encrypted/],
   ]
   for (const [text, message] of texts) {
     const bad = join(dir, 'bad')
@@ -73,7 +72,7 @@ t.test('keys that do not fit', async t => {
     t.match(error, { name: 'UsageError', message })
     t.notMatch(String(error), me.identity.reveal())
   }
-  await t.rejects(open(dir), { message: /can be read by others|cannot be read: EISDIR/ })
+  await t.rejects(open(dir), { message: /can be read by other users|cannot be read: EISDIR/ })
 })
 
 t.test('no file, or one that is damaged', async t => {
@@ -84,7 +83,7 @@ t.test('no file, or one that is damaged', async t => {
   })
   writeFileSync(file, 'secrets:\n  a: b\n')
   await t.rejects(openSecrets(file, { identity: me.path }), {
-    message: `${file} is damaged, or no age file`,
+    message: `${file} is damaged, or not an age file`,
   })
 })
 
@@ -112,10 +111,10 @@ t.test('a passphrase, asked for or from a file', async t => {
   await t.rejects(openSecrets(file, from('empty')), { message: 'the passphrase is empty' })
   await t.rejects(openSecrets(file, from('none')), { message: /there is no file .*none$/ })
   chmodSync(join(dir, 'pass'), 0o644)
-  await t.rejects(passphrase('?', from('pass')), { message: /can be read by others/ })
+  await t.rejects(passphrase('?', from('pass')), { message: /can be read by other users/ })
 })
 
-t.test('a name that is not there', async t => {
+t.test('an unknown name', async t => {
   const { file, me } = await fixture(t)
   const secrets = await openSecrets(file, { identity: me.path })
   t.equal(secretNamed(secrets, 'db_password', file).reveal(), 'hunter22')
@@ -126,15 +125,15 @@ t.test('a name that is not there', async t => {
   })
 })
 
-t.test('what cannot be saved is not', async t => {
+t.test('an invalid text is not saved', async t => {
   const { dir, file, me, other } = await fixture(t)
   const before = readFileSync(file)
   const store = await openStore(file, { identity: me.path })
   const refused: readonly [text: string, message: RegExp][] = [
     ['secrets:\n  a: [x]\n', /secrets\.age:2:6: a: expected text/],
     ['secrets: {}\n', /would have no recipients/],
-    [`recipients: [${other.recipient}]\nsecrets: {}\n`, /your own identity could not open/],
-    ['recipients: [age1x]\nsecrets: {}\n', /"age1x" is no age recipient/],
+    [`recipients: [${other.recipient}]\nsecrets: {}\n`, /your own identity could no longer open/],
+    ['recipients: [age1x]\nsecrets: {}\n', /"age1x" is not an age recipient/],
   ]
   for (const [text, message] of refused)
     await t.rejects(saveStore(store, text), { name: 'UsageError', message })
@@ -146,21 +145,21 @@ t.test('what cannot be saved is not', async t => {
   t.equal((await openSecrets(file, { identity: other.path })).size, 0)
 })
 
-t.test('of two who change it at once, neither loses anything', async t => {
+t.test('two simultaneous changes: neither is lost', async t => {
   const { file, me } = await fixture(t)
   const options = { identity: me.path }
   const [one, two] = [await openStore(file, options), await openStore(file, options)]
   await saveStore(one, one.text.replace('hunter22', 'by one'))
   await t.rejects(saveStore(two, two.text.replace('hunter22', 'by two')), {
-    message: /changed by someone else/,
-    hint: `your version is kept, encrypted, as ${file}.conflict`,
+    message: /someone else has changed/,
+    hint: `your version is saved, encrypted, as ${file}.conflict`,
   })
   const value = async (f: string) => (await openSecrets(f, options)).get('db_password')?.reveal()
   t.equal(await value(file), 'by one')
   t.equal(await value(`${file}.conflict`), 'by two')
 })
 
-t.test('a file is replaced as a whole', async t => {
+t.test('a file is replaced in one step', async t => {
   const dir = t.testdir({ real: 'old', folder: { x: '' } })
   chmodSync(join(dir, 'real'), 0o640)
   symlinkSync('real', join(dir, 'link'))

@@ -234,7 +234,7 @@ void t.test('what is refused, and what is said', { skip }, t => {
     [
       'a link of the user’s on the way',
       stage(`${d}/link/name`),
-      /link is a link in a directory that others may write/,
+      /link is a link in a directory that other users may write/,
     ],
     [
       'root’s directory in the user’s',
@@ -245,7 +245,7 @@ void t.test('what is refused, and what is said', { skip }, t => {
     [
       'a link that a user left',
       stage(`${root}/taken/link/name`),
-      /link is a link that is not root's/,
+      /link is a link that root does not own/,
     ],
     ['no directory', stage(`${d}/none/name`), /there is no directory .*none/],
     [
@@ -268,7 +268,7 @@ void t.test('what is refused, and what is said', { skip }, t => {
 })
 
 // Where rename(2) says EXDEV (the owner changes the project id of an XFS directory meanwhile), mv makes directories by path.
-void t.test('directories are made in their place, whatever was left there', { skip }, t => {
+void t.test('directories are made in their place, whatever is already there', { skip }, t => {
   const place = makePlace(mkdtempSync('/srv/fmc-staging-'))
   t.teardown(() => rmSync(place.root, { recursive: true }))
   shims(place, '', 0)

@@ -5,17 +5,17 @@ import { takesAnswers } from '../../lib/ssh/connection.ts'
 
 const PACKET = Buffer.alloc(36)
 
-void t.test('who reads nothing is cut off', async t => {
+void t.test('a host that reads nothing is cut off', async t => {
   const sock = new Duplex({ read() {}, write() {} })
   const error = new Promise<Error>(resolve => sock.once('error', resolve))
   takesAnswers(sock)
   for (let i = 0; i < 50_000 && !sock.destroyed; i++) sock.write(PACKET)
   t.ok(sock.destroyed)
-  t.match(await error, { message: 'it does not read what it is told' })
+  t.match(await error, { message: 'it does not read our answers' })
   t.ok(sock.writableLength <= 10_001 * PACKET.length)
 })
 
-void t.test('who reads may be told any amount', async t => {
+void t.test('a host that reads may get any amount', async t => {
   const sock = new Duplex({ read() {}, write: (_chunk, _encoding, done) => setImmediate(done) })
   takesAnswers(sock)
   for (let i = 0; i < 30; i++) {

@@ -7,7 +7,7 @@ import type { Target } from '../../lib/ssh/types.ts'
 
 const target: Target = { name: 'n', address: '10.0.0.1', port: 2200, user: 'core', sudo: true }
 
-void t.test('what ssh -G prints', t => {
+void t.test('parses the output of ssh -G', t => {
   const answers = parseAnswers('user core\nidentityfile ~/.ssh/a\nidentityfile /b c\nempty\n')
   t.same(
     [...answers],
@@ -19,7 +19,7 @@ void t.test('what ssh -G prints', t => {
   t.end()
 })
 
-void t.test('the configuration completes a target and does not overrule it', async t => {
+void t.test('the configuration completes a target and overrides nothing', async t => {
   const dir = t.testdir()
   const file = join(dir, 'config')
   writeFileSync(join(dir, 'more'), 'Host 10.*\n  IdentitiesOnly yes\n  HostKeyAlias the-alias\n')
@@ -55,7 +55,7 @@ void t.test('the configuration completes a target and does not overrule it', asy
   t.match(own, { identityFiles: ['/mine'], knownHostsFiles: ['/own'] })
 })
 
-void t.test('without configuration; a broken one', async t => {
+void t.test('no configuration, and a broken one', async t => {
   const plain = await resolve({ ...target, useSshConfig: false })
   t.match(plain, { host: '10.0.0.1', knownAs: '10.0.0.1', jumps: [] })
   t.match(plain.identityFiles[0], /\/\.ssh\/id_ed25519$/)
@@ -68,7 +68,7 @@ void t.test('without configuration; a broken one', async t => {
   })
 })
 
-void t.test('a hop that goes through itself', async t => {
+void t.test('a jump host that jumps through itself is refused', async t => {
   const file = join(t.testdir(), 'loop')
   writeFileSync(file, 'Host a\n  ProxyJump b\nHost b\n  ProxyJump c\nHost c\n  ProxyJump b\n')
   await t.rejects(resolve({ ...target, address: 'a' }, file), {
@@ -77,7 +77,7 @@ void t.test('a hop that goes through itself', async t => {
   })
 })
 
-void t.test('Shared closes with its last user and opens anew after a failure', async t => {
+void t.test('Shared closes after its last user and opens again after a failure', async t => {
   const closed: number[] = []
   const shared = new Shared<number>(n => closed.push(n))
   let opened = 0

@@ -51,7 +51,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       return sshd.target({ transport, knownHostsFiles: [file], ...more })
     }
 
-    await t.test('known in every way of writing', async t => {
+    await t.test('a known host, in every notation of known_hosts', async t => {
       const hashed = join(dir, `hashed-${transport}`)
       writeFileSync(hashed, `${name} ${ed}\n`)
       execFileSync('ssh-keygen', ['-q', '-H', '-f', hashed], { stdio: 'ignore' })
@@ -60,7 +60,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal(await works(known(`${name} ${publicKey(rsa)}\n`)), '/root', 'by its RSA key alone')
     })
 
-    await t.test('unknown: says the fingerprint and the line to add', async t => {
+    await t.test('an unknown host: the error has the fingerprint and the line to add', async t => {
       const error = await failure(known(''))
       t.match(error, { name: 'UnreachableError', exitCode: 4 })
       t.match(error.message, /not known: /)
@@ -71,7 +71,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       })
     })
 
-    await t.test('changed: says where the known key stands', async t => {
+    await t.test('a changed key: the error names the place of the known key', async t => {
       const target = known(`# first\n${name} ${publicKey(other)}\n`)
       const error = await failure(target)
       t.match(error, { name: 'UnreachableError' })
@@ -80,18 +80,18 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.match(error.hint, /ssh-keygen .*-R/)
     })
 
-    await t.test('revoked', async t => {
+    await t.test('a revoked key is refused', async t => {
       t.match(await failure(known(`@revoked * ${ed}\n${name} ${ed}\n`)), { message: /revoked/ })
     })
 
-    await t.test('login refused: says what was tried', async t => {
+    await t.test('a refused login: the error lists what was tried', async t => {
       const error = await failure(sshd.target({ transport, identityFiles: [other] }))
       t.match(error, { name: 'UnreachableError' })
       t.match(error.message, /refused the login of root: tried /)
       t.match(error.message, other)
     })
 
-    await t.test('a private key that others may read is not used, as ssh does not', async t => {
+    await t.test('like ssh, fmc does not use a private key that other users may read', async t => {
       const wide = join(dir, `wide '${transport}`)
       copyFileSync(sshd.key, wide)
       for (const mode of [0o644, 0o640, 0o604, 0o660, 0o610]) {
@@ -103,7 +103,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
         t.match(error, { name: 'UnreachableError' })
         t.ok(
           error.message.includes(
-            `${link} (not used: others may read it, mode 0${mode.toString(8)})`,
+            `${link} (not used: other users may read it, mode 0${mode.toString(8)})`,
           ),
         )
         t.equal(error.hint, `chmod 600 ${link}`)
@@ -121,7 +121,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       )
     })
 
-    await t.test('refused, silent, closing ports', async t => {
+    await t.test('a port that refuses, stays silent or closes', async t => {
       t.match(await failure(sshd.target({ transport, port: 1 })), {
         name: 'UnreachableError',
         message: /127\.0\.0\.1:1.*refused/i,
@@ -149,7 +149,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
   })
 }
 
-void t.test('what the configuration asks for', async t => {
+void t.test('settings of ssh_config', async t => {
   const dir = t.testdir()
   const ca = keygen(join(dir, 'ca'))
   const sshd = await startSshd(dir, {
@@ -167,7 +167,7 @@ void t.test('what the configuration asks for', async t => {
   const { port } = sshd
   const bare: Target = { name: 'n', address: '127.0.0.1', port, user: 'root', sudo: false }
 
-  await t.test('identity and known hosts from it', async t => {
+  await t.test('identity and known hosts from ssh_config', async t => {
     t.equal(await works(bare, config('')), '/root')
     t.equal(
       await works({ ...bare, address: 'alias' }, config('Host alias\n  HostName 127.0.0.1')),
@@ -242,7 +242,7 @@ void t.test('what the configuration asks for', async t => {
     },
   )
 
-  await t.test('ProxyCommand goes over OpenSSH by itself', async t => {
+  await t.test('fmc chooses OpenSSH for ProxyCommand', async t => {
     const proxy =
       config('Host alias\n  HostName 127.0.0.1\n  ProxyCommand ssh-proxy-test %h %p').sshConfig ??
       ''
@@ -263,7 +263,7 @@ void t.test('what the configuration asks for', async t => {
     })
   })
 
-  await t.test('a user certificate goes over OpenSSH by itself', async t => {
+  await t.test('fmc chooses OpenSSH for a user certificate', async t => {
     const id = keygen(join(dir, 'certified'))
     execFileSync('ssh-keygen', ['-q', '-s', ca, '-I', 'test', '-n', 'root', `${id}.pub`], {
       stdio: 'ignore',

@@ -3,7 +3,7 @@ import { Collector, frame, marks } from '../../lib/ssh/frame.ts'
 
 const TOKEN = 'abcdef'
 
-void t.test('a stream cut anywhere gives the same result', t => {
+void t.test('the result is the same wherever the stream is cut', t => {
   const { out, err } = marks(TOKEN, 7)
   const text = `\x1e${TOKEN}:6:000;\x1e${TOKEN}:\x1e\x1eé\0` // nearly marks, and an older one
   const whole = Buffer.concat([Buffer.from(text), out, Buffer.from('042;late')])
@@ -25,7 +25,7 @@ void t.test('a stream cut anywhere gives the same result', t => {
   t.end()
 })
 
-void t.test('the limit holds up to its last byte, and the end is found beyond it', t => {
+void t.test('the limit is exact to the byte, and the mark is found beyond it', t => {
   const { out } = marks(TOKEN, 1)
   const end = Buffer.concat([out, Buffer.from('000;')])
   for (const [size, over] of [
@@ -42,7 +42,7 @@ void t.test('the limit holds up to its last byte, and the end is found beyond it
   t.end()
 })
 
-void t.test('only the last bytes are kept, cut anywhere, and the mark is found', t => {
+void t.test('keeps only the last bytes, and finds the mark, wherever the stream is cut', t => {
   const { out } = marks(TOKEN, 1)
   const numbers = Array.from({ length: 3000 }, (_, i) => `${i} `).join('')
   const whole = Buffer.concat([Buffer.from(numbers), out, Buffer.from('007;')])
@@ -62,7 +62,7 @@ void t.test('only the last bytes are kept, cut anywhere, and the mark is found',
   t.end()
 })
 
-void t.test('millions of single bytes, and more than is allowed, cost no memory', t => {
+void t.test('millions of single bytes, and output beyond the limit, take no memory', t => {
   const { out } = marks(TOKEN, 1)
   const byte = Buffer.from('x')
   const used = (): number => {
@@ -83,7 +83,7 @@ void t.test('millions of single bytes, and more than is allowed, cost no memory'
   t.end()
 })
 
-void t.test('what nobody waits for is dropped', t => {
+void t.test('output of background processes is dropped', t => {
   const collector = new Collector('out')
   collector.push(Buffer.from('noise'))
   const { out } = marks(TOKEN, 2)

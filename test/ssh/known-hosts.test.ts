@@ -20,7 +20,7 @@ const hashed = (name: string): string => {
   return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
 }
 
-void t.test('which lines speak about a host', t => {
+void t.test('finds the lines that match a host', t => {
   const rows: [hosts: string, host: string, port: number, hit: boolean][] = [
     ['web1', 'web1', 22, true],
     ['web1', 'WEB1', 22, true],
@@ -57,7 +57,7 @@ void t.test('which lines speak about a host', t => {
   t.end()
 })
 
-void t.test('what is no entry', t => {
+void t.test('skips lines that are not entries', t => {
   const text = `# web1 ssh-ed25519 ${A}\n\nweb1\n@odd web1 ssh-ed25519 ${A}\n  web1 ssh-ed25519 ${A} comment\r\n@revoked * ssh-rsa ${B}`
   t.same(
     parseKnownHosts(text, 'f').map(e => [e.where, e.marker, e.type]),
@@ -69,7 +69,7 @@ void t.test('what is no entry', t => {
   t.end()
 })
 
-void t.test('verdicts', t => {
+void t.test('judges a key by the entries', t => {
   const plain = parseKnownHosts(`h ssh-ed25519 ${A}`, 'f')
   t.same(judge(plain, key(A)), { kind: 'known' })
   t.match(judge(plain, key(B)), { kind: 'changed', known: [{ where: 'f:1' }] })
@@ -82,7 +82,7 @@ void t.test('verdicts', t => {
   t.end()
 })
 
-void t.test('known types are asked for first', t => {
+void t.test('offers known key types first', t => {
   t.same(hostKeyOrder(parseKnownHosts(`h ssh-rsa ${B}`, 'f')).slice(0, 3), [
     'rsa-sha2-512',
     'rsa-sha2-256',
@@ -92,7 +92,7 @@ void t.test('known types are asked for first', t => {
   t.end()
 })
 
-void t.test('type and fingerprint are those of ssh-keygen', t => {
+void t.test('computes type and fingerprint like ssh-keygen', t => {
   const file = keygen(`${t.testdir()}/k`, 'ecdsa')
   const blob = key(publicKey(file).split(' ')[1] ?? '')
   t.equal(keyType(blob), 'ecdsa-sha2-nistp256')

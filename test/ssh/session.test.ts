@@ -81,11 +81,14 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await session.run('printf %s "$kept"')).stdout, 'yes')
     })
 
-    await t.test('a syntax error and an exit inside ( eval … ) harm nobody', async t => {
-      t.equal((await session.run(`( eval ${quote('if then')} )`)).code, 2)
-      t.equal((await session.run(`( eval ${quote('exit 7')} )`)).code, 7)
-      t.equal((await session.run('echo on')).stdout, 'on\n')
-    })
+    await t.test(
+      'a syntax error and an exit inside ( eval … ) leave the session intact',
+      async t => {
+        t.equal((await session.run(`( eval ${quote('if then')} )`)).code, 2)
+        t.equal((await session.run(`( eval ${quote('exit 7')} )`)).code, 7)
+        t.equal((await session.run('echo on')).stdout, 'on\n')
+      },
+    )
 
     await t.test('scripts queue in order', async t => {
       const outputs = await Promise.all(
@@ -146,7 +149,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await session.run('echo on')).stdout, 'on\n')
     })
 
-    await t.test('less, when less is allowed, on either stream', async t => {
+    await t.test('a lower limit, on either stream', async t => {
       for (const to of ['', ' >&2']) {
         t.match(await session.run(`yes${to}`, { maxBytes: 100 * 1024 }).catch((e: unknown) => e), {
           name: 'TaskError',
@@ -164,7 +167,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await session.run('echo on')).stdout, 'on\n')
     })
 
-    await t.test('only the last bytes, of more than is kept otherwise', async t => {
+    await t.test('only the last bytes, of more output than the usual limit', async t => {
       const { stdout, code } = await session.run('seq 3000000', { lastBytes: 1000 })
       t.equal(code, 0)
       t.match(stdout, /2999999\n3000000\n$/)
@@ -192,13 +195,13 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await after).stdout, 'on\n')
     })
 
-    await t.test('a loop in a shell function ends as well', async t => {
+    await t.test('a time limit ends a loop in a shell function too', async t => {
       const { session } = await open(undefined, { graceMs: 1000 })
       const loop = session.run('f() { while :; do sleep 5; done; }; f', { timeoutMs: 300 })
       await t.rejects(loop, { message: /took longer/ })
     })
 
-    await t.test('what ignores TERM is killed, and the session with it', async t => {
+    await t.test('a command that ignores TERM is killed, and the session with it', async t => {
       const { session } = await open(undefined, { graceMs: 300 })
       const file = join(dir, `stubborn-${transport}`)
       const stubborn = session.run(
@@ -226,7 +229,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       await t.rejects(session.run('echo x'), { name: 'UnreachableError' })
     })
 
-    await t.test('a script that ends the shell fails; those behind it are told', async t => {
+    await t.test('a script that ends the shell fails, and so do the queued ones', async t => {
       for (const script of ['exit 5', 'if then', 'kill -9 $$']) {
         const { session } = await open()
         const bad = session.run(script).catch((e: unknown) => e)
@@ -269,7 +272,7 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       )
     })
 
-    await t.test('close rejects what runs', async t => {
+    await t.test('close rejects the running command', async t => {
       const { session } = await open()
       const running = session.run('sleep 1').catch((e: unknown) => e)
       session.close()

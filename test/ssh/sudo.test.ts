@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
-import { Heard } from '../../lib/ssh/heard.ts'
+import { StreamBuffer } from '../../lib/ssh/stream-search.ts'
 import { openWith } from '../../lib/ssh/index.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
@@ -135,7 +135,7 @@ exit 1
         })
       }
 
-      await t.test('a host that echoes the password: no error has it', async t => {
+      await t.test('no error contains the password, even if the host echoes it', async t => {
         for (const user of ['echo', 'echolong']) {
           const error: unknown = await open(user).then(
             () => 'it opened',
@@ -148,13 +148,13 @@ exit 1
         }
       })
 
-      await t.test('what goes wrong', async t => {
+      await t.test('errors of sudo', async t => {
         const rows: [user: string, password: string, message: RegExp][] = [
           ['asks', 'wrong', /sudo for asks: the password was not accepted/],
           ['once', 'wrong', /sudo for once: the password was not accepted/],
           ['pty', 'wrong', /the password was not accepted/],
-          ['asks', '', /asks for a password and none was given/],
-          ['tty', PASSWORD, /demands a terminal/],
+          ['asks', '', /asks for a password, but none was given/],
+          ['tty', PASSWORD, /requires a terminal/],
           ['nobody2', PASSWORD, /may not run a shell as root/],
         ]
         for (const [user, password, message] of rows) {
@@ -170,7 +170,7 @@ exit 1
   }
 })
 
-void t.test('stderr: only the announced prompt counts, after its announcement', t => {
+void t.test('only the announced prompt counts, and only after its announcement', t => {
   const target: Target = {
     name: 'n',
     address: 'h',
@@ -193,12 +193,12 @@ void t.test('stderr: only the announced prompt counts, after its announcement', 
   ]
   for (const [what, text, asked, hint] of rows)
     for (const size of [1, 7, 1000]) {
-      const heard = new Heard()
-      const prompt = new SudoPrompt(target, 'tag', heard)
+      const buffer = new StreamBuffer()
+      const prompt = new SudoPrompt(target, 'tag', buffer)
       let answers = 0
       const bytes = Buffer.from(text, 'latin1')
       for (let at = 0; at < bytes.length; at += size) {
-        heard.push(bytes.subarray(at, at + size))
+        buffer.push(bytes.subarray(at, at + size))
         if (prompt.answer()) answers++
       }
       t.equal(answers, asked ? 1 : 0, `${what}, ${size} at a time`)

@@ -68,7 +68,7 @@ const IMITATIONS =
   `\\036${UUID}:0:1:1;\\036${UUID}:0;\\036fmc:0:${UUID}:1:1;\\0360123456789abcdef:0:${UUID}:1:1;` +
   `\\036fmc:p:${UUID};${UUID}\\0360123456789abcdef:p:${UUID};${UUID}[fmc 0123456789abcdef01234567] `
 
-void t.test('what ps shows forges nothing', async t => {
+void t.test('marks cannot be forged from what ps shows', async t => {
   const dir = t.testdir()
   execFileSync('chmod', ['a+rx', dir])
   const etc = join(dir, 'etc')
@@ -180,7 +180,7 @@ void t.test('what ps shows forges nothing', async t => {
         await slow
       })
 
-  await t.test('a login that prints without end is an error, soon', async t => {
+  await t.test('a login that prints endlessly soon fails', async t => {
     const began = performance.now()
     for (const transport of ['ssh2', 'openssh'] as const)
       await t.rejects(openWith(LIMITS, sshd.target({ transport, user: 'endless' })), {

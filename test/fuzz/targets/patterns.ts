@@ -120,7 +120,7 @@ const addresses = target(
           [formatIpv4(block.base), block.last - block.base + 1],
           [text, 2 ** (32 - bits)],
         )
-      else if (value === undefined) deepStrictEqual(block, 'is no IPv4 network')
+      else if (value === undefined) deepStrictEqual(block, 'is not an IPv4 network')
     }
   },
 )

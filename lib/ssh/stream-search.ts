@@ -1,5 +1,5 @@
-/** One stream up to a mark. The buffer doubles, so that a host that sends single bytes costs no more than one that does not. */
-export class Heard {
+/** The bytes of one stream so far. The buffer doubles, so that single bytes cost no more than large pieces. */
+export class StreamBuffer {
   #bytes: Buffer = Buffer.allocUnsafe(4096)
   #length = 0
 
@@ -18,29 +18,29 @@ export class Heard {
     this.#length = length
   }
 
-  /** The bytes from `from` on; they stay valid until the next push. */
+  /** The bytes from position `from` on; valid until the next push. */
   after(from: number): Buffer {
     return this.#bytes.subarray(from, this.#length)
   }
 }
 
-/** Looks for one text in what is heard, at every byte once. */
-export class Search {
-  readonly #heard: Heard
+/** Finds one text in a growing buffer; looks at every byte once. */
+export class TextSearch {
+  readonly #buffer: StreamBuffer
   readonly #text: Buffer
   #from: number
 
-  constructor(heard: Heard, text: string, from = 0) {
-    this.#heard = heard
+  constructor(buffer: StreamBuffer, text: string, from = 0) {
+    this.#buffer = buffer
     this.#text = Buffer.from(text, 'latin1')
     this.#from = from
   }
 
   /** Where the next occurrence ends; undefined while there is none. */
   next(): number | undefined {
-    const at = this.#heard.after(this.#from).indexOf(this.#text)
+    const at = this.#buffer.after(this.#from).indexOf(this.#text)
     if (at < 0) {
-      this.#from = Math.max(this.#from, this.#heard.length - this.#text.length + 1)
+      this.#from = Math.max(this.#from, this.#buffer.length - this.#text.length + 1)
       return undefined
     }
     this.#from += at + this.#text.length
@@ -48,28 +48,28 @@ export class Search {
   }
 }
 
-/** The longest that a greeting has after its name. */
+/** Longest text after a tag. */
 const LONGEST = 80
 
-/** Looks for a text that begins with `name` and goes on as `pattern` (anchored, with a semicolon at its end) says. */
-export class Told {
-  readonly #heard: Heard
-  readonly #search: Search
+/** Finds the text `tag` followed by what matches `pattern` (anchored, ending in a semicolon). */
+export class TaggedSearch {
+  readonly #buffer: StreamBuffer
+  readonly #search: TextSearch
   readonly #pattern: RegExp
   #begun: number | undefined
 
-  constructor(heard: Heard, name: string, pattern: RegExp) {
-    this.#heard = heard
-    this.#search = new Search(heard, name)
+  constructor(buffer: StreamBuffer, tag: string, pattern: RegExp) {
+    this.#buffer = buffer
+    this.#search = new TextSearch(buffer, tag)
     this.#pattern = pattern
   }
 
-  /** What `pattern` found, and where it ends; undefined while there is none. */
+  /** The match of `pattern` and where it ends; undefined while there is none. */
   next(): { found: RegExpExecArray; end: number } | undefined {
     for (;;) {
       this.#begun ??= this.#search.next()
       if (this.#begun === undefined) return undefined
-      const text = this.#heard.after(this.#begun).subarray(0, LONGEST).toString('latin1')
+      const text = this.#buffer.after(this.#begun).subarray(0, LONGEST).toString('latin1')
       const found = this.#pattern.exec(text)
       if (found) return { found, end: this.#begun + found[0].length }
       if (text.length < LONGEST && !text.includes(';')) return undefined // the rest is on its way

@@ -3,12 +3,12 @@ import { TaskError } from '../errors.ts'
 const MB = 1024 * 1024
 
 /** The error of a script with a NUL byte in it. */
-export const nul = (script: string): TaskError =>
-  new TaskError('a NUL byte in a command: the server would drop the connection', {
+export const nulError = (script: string): TaskError =>
+  new TaskError('the command contains a NUL byte: the server would drop the connection', {
     command: brief(script),
   })
 
-/** Enough of a script to know it by. */
+/** The beginning of a script, to recognise it in an error. */
 export const brief = (script: string): string => {
   const text = script.trim()
   return text.length > 300 ? `${text.slice(0, 300)} …` : text

@@ -3,17 +3,17 @@ import type { PathFact } from './path.ts'
 import type { UnitFact } from './unit.ts'
 
 /**
- * What a freshly installed host says: the cloud image of its operating system after its first boot, with the host
- * name, the user and the blank data disks of its inventory entry. Plans of hosts that do not exist yet rest on it.
- * It lists what roles have asked for so far and what holds for any installation; everything else is not there.
- * test/site.test.ts holds it against real hosts.
+ * A newly installed host: the cloud image of its operating system after the first boot, with the host name, the user and the
+ * blank data disks of its inventory entry. fmc plans hosts that do not exist yet from its facts. This file lists what every
+ * installation has and what roles have asked for so far; everything else counts as absent. test/site.test.ts compares it
+ * with real hosts.
  */
 export interface NewHost {
   readonly name: string
   readonly os: 'debian' | 'el' | 'flatcar'
   /** Devices of its data disks. */
   readonly disks: readonly string[]
-  /** Who logs in; made by the image or by cloud-init. */
+  /** The login user, made by the image or by cloud-init. */
   readonly user: string
 }
 
@@ -26,7 +26,7 @@ interface Image {
   readonly users: Readonly<Record<string, number>>
 }
 
-/** filesystem(7), file-hierarchy(7), and what systemd and sshd bring. */
+/** Directories of filesystem(7) and file-hierarchy(7), and those of systemd and sshd. */
 const DIRECTORIES =
   `/ /boot /dev /etc /etc/default /etc/modprobe.d /etc/modules-load.d /etc/profile.d /etc/security
   /etc/ssh /etc/ssh/sshd_config.d /etc/ssl /etc/sudoers.d /etc/sysctl.d /etc/systemd /etc/systemd/system
@@ -48,7 +48,7 @@ const FILES = [
   '/etc/hostname',
 ]
 
-/** Passwd entries that all of them have. */
+/** Users that every image has, with their uid. */
 const USERS = { root: 0, bin: 1, daemon: 2, nobody: 65534 }
 
 /** Cloud images: cloud.debian.org genericcloud 12, AlmaLinux and Rocky GenericCloud 9, Flatcar stable for QEMU. */
@@ -115,7 +115,7 @@ const SYSCTLS: Readonly<Record<string, string>> = {
 const ROOTS = { owner: 'root', group: 'root' } as const
 const NOTHING: UnitFact = { load: 'not-found', active: 'inactive', enabled: '', reload: false }
 
-/** What is answered to a question that nobody can answer in advance: that there is no such thing. */
+/** The answer of a command, which cannot be known in advance. */
 const UNKNOWN = { code: 127, stdout: '', stderr: 'this host does not exist yet' } as const
 
 type Answers = { readonly [F in FamilyName]: (host: NewHost, arg: string) => Facts[F] }
@@ -175,11 +175,14 @@ function pathOf({ os, user }: NewHost, path: string): PathFact | null {
     : null
 }
 
-/** Of commands and kernel parameters nobody knows in advance what they say. */
+/** The answers of commands and of most kernel parameters are unknown in advance. */
 const isKnown = ({ family, arg }: Query): boolean =>
   family === 'sysctl' ? arg.replaceAll('/', '.') in SYSCTLS : family !== 'command'
 
-/** The answer of a freshly installed host, and whether it is more than a guess. The question's own `whenNew` comes first. */
+/**
+ * The fact that a newly installed host would have, and whether it is known or only assumed. The query's own `whenNew` takes
+ * precedence.
+ */
 export function factOfNew<F extends FamilyName>(
   host: NewHost,
   query: Query<F>,

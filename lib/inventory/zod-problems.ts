@@ -1,22 +1,22 @@
 import type { z } from 'zod'
-import { suggestion } from './nearest.ts'
-import { formatPath, type Finding, type Path } from './problem.ts'
-import { isSecretive, withoutSecrets } from './secretive.ts'
+import { suggestion } from '../text/nearest.ts'
+import { formatPath, type UnplacedProblem, type Path } from './problem.ts'
+import { isSecretive, withoutSecrets } from '../secrets/secretive.ts'
 import { Secret } from '../secrets/secret.ts'
 
 type Issue = z.core.$ZodIssue
 
 /**
- * What a zod schema finds wrong with a value, in words; `at` is where the value stands in the file. A value is not shown where
- * a secret belongs, under a name that looks like one's, or where `hidden` says so (it came from the command line).
+ * The issues of a zod schema in words. `at`: the place of the value in the file. A message does not show a value where a secret
+ * belongs, under a name that sounds like a secret, and where `hidden` says so (it came from the command line).
  */
-export function zodFindings(
+export function zodProblems(
   schema: z.ZodType,
   value: unknown,
   issues: readonly Issue[],
   at: Path = [],
   hidden: (path: Path) => boolean = () => false,
-): Finding[] {
+): UnplacedProblem[] {
   return issues.flatMap(issue => findings(schema, value, issue, at, hidden))
 }
 
@@ -26,7 +26,7 @@ function findings(
   issue: Issue,
   at: Path,
   hidden: (path: Path) => boolean,
-): Finding[] {
+): UnplacedProblem[] {
   const inner = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
   const path = [...at, ...inner]
   if (issue.code === 'unrecognized_keys')
@@ -63,13 +63,19 @@ function findings(
     {
       severity: 'error',
       path,
-      message: `${formatPath(path) || 'the file'}: expected ${expected(issue)}, got ${hide ? kindOf(value) : show(value)}`,
+      message: `${formatPath(path) || 'the file'}: ${wrong(issue, hide ? kindOf(value) : show(value))}`,
       hint: hintFor(issue, hide ? '…' : value, value),
     },
   ]
 }
 
-/** What would have been right, without "expected" in front. */
+/** What is wrong; `got` describes the value. A schema's own message that does not say what it expected stands alone. */
+function wrong(issue: Issue, got: string): string {
+  const own = issue.code === 'custom' && !/^(Invalid input$|expected )/i.test(issue.message)
+  return own ? issue.message : `expected ${expected(issue)}, got ${got}`
+}
+
+/** What a valid value would be, to follow the word "expected". */
 function expected(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -77,27 +83,33 @@ function expected(issue: Issue): string {
     case 'invalid_value':
       return issue.values.map(String).join(' or ')
     case 'too_small':
-      return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unit(issue.origin)}`
+      return `${issue.inclusive === false ? 'more than' : 'at least'} ${count(issue.minimum, issue.origin)}`
     case 'too_big':
-      return `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${unit(issue.origin)}`
+      return `${issue.inclusive === false ? 'less than' : 'at most'} ${count(issue.maximum, issue.origin)}`
     case 'invalid_union':
       return unionExpected(issue)
+    case 'not_multiple_of':
+      return `a multiple of ${issue.divisor}`
     case 'invalid_format':
-      return /^expected /i.test(issue.message)
-        ? issue.message.replace(/^expected /i, '')
-        : `a valid ${issue.format}`
+      return ownWords(issue.message) ?? `a valid ${issue.format}`
     default:
-      return issue.message.replace(/^(Invalid input: )?(expected )?/i, '')
+      return ownWords(issue.message) ?? 'another value'
   }
 }
+
+/** What a message of the schema itself, "expected …", expects; undefined for zod's own messages, such as "Invalid input". */
+const ownWords = (message: string): string | undefined =>
+  /^(?:Invalid input: )?expected (.+)$/is.exec(message)?.[1]
 
 function unionExpected(issue: Extract<Issue, { code: 'invalid_union' }>): string {
   const parts = issue.errors.flatMap(branch => branch.slice(0, 1).map(expected))
   return [...new Set(parts)].join(' or ') || 'another value'
 }
 
-const unit = (origin: string): string =>
-  origin === 'string' ? ' characters' : origin === 'array' ? ' items' : ''
+const count = (number: number | bigint, origin: string): string => {
+  const unit = origin === 'string' ? ' character' : origin === 'array' ? ' item' : ''
+  return `${number}${unit}${unit === '' || Number(number) === 1 ? '' : 's'}`
+}
 
 const ARTICLES: Readonly<Record<string, string>> = {
   record: 'a map',
@@ -111,7 +123,7 @@ const ARTICLES: Readonly<Record<string, string>> = {
 
 const article = (type: string): string => ARTICLES[type] ?? `a ${type}`
 
-/** Where a secret belongs, a plain text is most likely one: it must not be printed. */
+/** Does a secret belong here? Then a plain text is probably one, and must not be printed. */
 const wantsSecret = (issue: Issue): boolean =>
   (issue.code === 'invalid_type' && issue.expected === 'Secret') ||
   (issue.code === 'invalid_union' && issue.errors.flat().some(wantsSecret))
@@ -152,7 +164,7 @@ const valueAt = (root: unknown, path: Path): unknown =>
     root,
   )
 
-/** The keys that a schema allows at a place inside of it. */
+/** The keys that a schema allows at a place inside it. */
 function keysAt(schema: unknown, path: Path): string[] {
   let here = unwrap(schema)
   for (const step of path) here = unwrap(here?.shape?.[step] ?? here?.valueType ?? here?.element)

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { cacheDir, readCached, writeCached } from '../cache-dir.ts'
+import { cacheDir, readCached, writeCached } from './cache-dir.ts'
 
 /**
- * What a file's text came to when it was last parsed; undefined unless text and `form` (of the parser) are the same.
- * One cache file per file. A cache that cannot be read or written is no error.
+ * The data of a file when it was last parsed; undefined if its bytes or `form` (the parser's version) have changed. There is
+ * one cache file per file. Never throws: a cache that cannot be used is ignored.
  */
 export function readParsed(kind: string, file: string, bytes: Uint8Array, form: string): unknown {
   try {
@@ -17,7 +17,7 @@ export function readParsed(kind: string, file: string, bytes: Uint8Array, form: 
   }
 }
 
-/** `data`: plain data that JSON can hold. */
+/** Remembers the data of a parsed file; `data` must survive JSON. Never throws. */
 export function writeParsed(
   kind: string,
   file: string,
@@ -28,7 +28,7 @@ export function writeParsed(
   try {
     writeCached(cachePath(kind, file), `${digest(bytes, form)}\n${JSON.stringify(data)}`)
   } catch {
-    // A cache that others may write: whoever loads code says so.
+    // cacheDir() throws for a cache that other users may write; the code that loads roles reports it.
   }
 }
 

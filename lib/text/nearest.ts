@@ -1,5 +1,7 @@
-/** Edits (insert, delete, replace, swap neighbours) that turn `a` into `b`. */
-export function distance(a: string, b: string): number {
+/* Pure functions on texts that know nothing else of fmc. */
+
+/** The number of edits (insert, delete, replace, swap neighbours) that turn `a` into `b`. */
+function distance(a: string, b: string): number {
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let row = 1; row <= a.length; row++) {
@@ -21,14 +23,14 @@ export function distance(a: string, b: string): number {
   return above[b.length] ?? 0
 }
 
-/** The known name closest to `name`, if it is close enough to be meant. */
+/** The known name closest to `name`, if it is close enough to be a likely misspelling. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(name.length / 3))
   let found: string | undefined
   let best = limit + 0.5
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) > limit) continue
-    // Of equally near ones the one that starts alike.
+    // Of equally close names, prefer one with the same first letter.
     const edits =
       distance(name.toLowerCase(), candidate.toLowerCase()) - (candidate[0] === name[0] ? 0.5 : 0)
     if (edits < best) [found, best] = [candidate, edits]
@@ -36,7 +38,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return found
 }
 
-/** "did you mean x?", else a list of what there is. */
+/** A hint for an unknown name: "did you mean x?", else a list of the known names; undefined: there are none. */
 export function suggestion(name: string, known: Iterable<string>): string | undefined {
   const names = [...known]
   const near = nearest(name, names)

@@ -1,0 +1,34 @@
+import { suggestion } from '../text/nearest.ts'
+import type { Path, UnplacedProblem } from './problem.ts'
+import type { RawInventory } from './raw.ts'
+import type { RoleVarsInfo } from './role-vars.ts'
+
+/** Warnings for variables in the file that no role declares. */
+export function unknownVarProblems(
+  raw: RawInventory,
+  roles: readonly RoleVarsInfo[],
+): UnplacedProblem[] {
+  const known = new Set(roles.flatMap(({ vars }) => Object.keys(vars.shape)))
+  const layers: [Path, object | undefined][] = [
+    [['all', 'vars'], raw.all?.vars],
+    ...named('groups', raw.groups),
+    ...named('hosts', raw.hosts),
+  ]
+  return layers.flatMap(([path, vars]) =>
+    Object.keys(vars ?? {})
+      .filter(name => !known.has(name))
+      .map((name): UnplacedProblem => ({
+        severity: 'warning',
+        path: [...path, name],
+        key: true,
+        message: `no role has a variable ${name}`,
+        hint: suggestion(name, known),
+      })),
+  )
+}
+
+const named = (
+  kind: string,
+  entries: Readonly<Record<string, { readonly vars?: object | undefined }>> | undefined,
+): [Path, object | undefined][] =>
+  Object.entries(entries ?? {}).map(([name, { vars }]) => [[kind, name, 'vars'], vars])
