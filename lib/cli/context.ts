@@ -60,7 +60,7 @@ const asInLab = async (
   lab: LabState,
   made: readonly unknown[],
 ): Promise<Inventory> => {
-  const { k3sVersions } = await import('../lab/k3s-double.ts')
+  const { k3sVersions } = await import('../lab/doubles/k3s.ts')
   const debian = { name: 'debian', family: 'debian', version: '12' } as const
   const likeDebian = new Set<unknown>([
     ...lab.hosts.filter(h => h.personality === 'debian' && h.image !== true).map(h => h.name),

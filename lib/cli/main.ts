@@ -1,11 +1,11 @@
 import { Command, CommanderError, Option } from 'commander'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
-import type { ExplainOptions } from './firewall.ts'
-import type { ImportOptions } from './import.ts'
-import type { PlayOptions } from './play.ts'
+import type { ExplainOptions } from './commands/firewall.ts'
+import type { ImportOptions } from './commands/import.ts'
+import type { PlayOptions } from './perform.ts'
 import { ignoreClosedReaders, print, printError, printFile } from './print.ts'
-import type { AdHocOptions } from './run.ts'
-import type { ClientOptions } from './wireguard.ts'
+import type { AdHocOptions } from './on-hosts.ts'
+import type { ClientOptions } from './commands/wireguard.ts'
 
 declare const FMC_VERSION: string
 
@@ -65,7 +65,7 @@ const withPlay = (command: Command): Command =>
 /** Runs the command inside the lab's network when --lab asks for it and it is not there yet. */
 async function maybeInLab(o: LabFlags, work: () => Promise<number>): Promise<number> {
   if (!o.lab || process.env['FMC_INSIDE_LAB'] !== undefined) return work()
-  const { enterLab } = await import('./enter-lab.ts')
+  const { enterLab } = await import('../lab/inside.ts')
   return enterLab({
     inventory: o.inventory,
     vm: o.vm,
@@ -137,24 +137,24 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .option('-t, --tags <tags>', 'only plays or roles with one of these tags', words)
     .option('--role <role>', 'only this role')
     .action((name: string, o: PlayOptions & LabFlags) =>
-      set(maybeInLab(o, async () => (await import('./play.ts')).playCommand(name, o))),
+      set(maybeInLab(o, async () => (await import('./perform.ts')).playCommand(name, o))),
     )
   withPlay(
     program.command('role <role> <pattern>').description('run one role on the hosts of a pattern'),
   ).action((name: string, pattern: string, o: PlayOptions & LabFlags) =>
-    set(maybeInLab(o, async () => (await import('./play.ts')).roleCommand(name, pattern, o))),
+    set(maybeInLab(o, async () => (await import('./perform.ts')).roleCommand(name, pattern, o))),
   )
   withHosts(
     program
       .command('run <pattern> [command...]')
       .description('run one command on many hosts: fmc run PATTERN -- COMMAND'),
   ).action((pattern: string, command: string[], o: AdHocOptions & LabFlags) =>
-    set(maybeInLab(o, async () => (await import('./run.ts')).runCommand(pattern, command, o))),
+    set(maybeInLab(o, async () => (await import('./on-hosts.ts')).runCommand(pattern, command, o))),
   )
   withHosts(
     program.command('facts <pattern>').description('what the hosts say about themselves'),
   ).action((pattern: string, o: AdHocOptions & LabFlags) =>
-    set(maybeInLab(o, async () => (await import('./run.ts')).factsCommand(pattern, o))),
+    set(maybeInLab(o, async () => (await import('./on-hosts.ts')).factsCommand(pattern, o))),
   )
   program
     .command('hosts [pattern]')
@@ -214,7 +214,7 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .helpOption(false)
     .allowUnknownOption()
     .passThroughOptions()
-    .action((args: string[]) => set(import('./lab.ts').then(m => m.lab(args))))
+    .action((args: string[]) => set(import('./commands/lab.ts').then(m => m.lab(args))))
   const wireguard = program.command('wireguard').description('the VPN: client')
   wireguard
     .command('client <name>')
@@ -234,7 +234,9 @@ function build(set: (result: Promise<number>) => Promise<void>): Command {
     .option('--identity <file>', 'age identity that opens the secrets file')
     .option('--lab', 'of the lab')
     .action((name: string, o: ClientOptions & LabFlags) =>
-      set(maybeInLab(o, async () => (await import('./wireguard.ts')).clientCommand(name, o))),
+      set(
+        maybeInLab(o, async () => (await import('./commands/wireguard.ts')).clientCommand(name, o)),
+      ),
     )
   program
     .command('secrets [args...]')
@@ -252,7 +254,7 @@ async function hostsCommand(
 ): Promise<number> {
   const [{ openContext }, { hosts }] = await Promise.all([
     import('./context.ts'),
-    import('./hosts.ts'),
+    import('./commands/hosts.ts'),
   ])
   const { inventory } = await openContext(o, undefined)
   print(hosts({ inventory, pattern, json: o.json ?? false }))
@@ -266,7 +268,7 @@ async function lintInventory(o: {
   playbook: string
 }): Promise<number> {
   const [{ lintCommand, lintSchema }, { roleHosts }] = await Promise.all([
-    import('./lint.ts'),
+    import('./commands/lint.ts'),
     import('./role-hosts.ts'),
   ])
   if (o.schema) {
@@ -285,7 +287,9 @@ async function lintInventory(o: {
 async function importInventory(from: string, file: string, o: ImportOptions): Promise<number> {
   if (from !== 'ansible')
     throw new UsageError(`fmc cannot import from ${from}`, { hint: 'fmc import ansible FILE' })
-  const { text, report, exitCode } = await (await import('./import.ts')).importAnsible(file, o)
+  const { text, report, exitCode } = await (
+    await import('./commands/import.ts')
+  ).importAnsible(file, o)
   if (text !== '') printFile(text)
   printError(report)
   return exitCode
@@ -297,19 +301,19 @@ async function explainFlow(
   port: string,
   o: ExplainOptions,
 ): Promise<number> {
-  const { explainCommand } = await import('./firewall.ts')
+  const { explainCommand } = await import('./commands/firewall.ts')
   const { text, exitCode } = await explainCommand(from, to, port, o)
   print(text)
   return exitCode
 }
 
 async function docs(name: string | undefined, inventory: string): Promise<number> {
-  print(await (await import('./doc.ts')).docCommand(name, inventory))
+  print(await (await import('./commands/doc.ts')).docCommand(name, inventory))
   return EXIT.ok
 }
 
 async function secretsCommand(args: readonly string[]): Promise<number> {
-  const { processIo, secrets } = await import('./secrets.ts')
+  const { processIo, secrets } = await import('./secrets-file.ts')
   const file = async (): Promise<string> =>
     (await (await import('../inventory/load.ts')).loadInventory('inventory.yaml')).secretsFile
   return secrets(args, processIo(file))

@@ -1,9 +1,9 @@
 import { readdirSync, rmSync, rmdirSync } from 'node:fs'
-import { endGroups } from './cgroups.ts'
-import { detachDisks } from './disks.ts'
-import { restoreLimits } from './limits.ts'
+import { endGroups } from './machines/cgroups.ts'
+import { detachDisks } from './machines/disks.ts'
+import { restoreLimits } from './machines/limits.ts'
 import { withLock } from './lock.ts'
-import { labNamespaces, removeNamespaces } from './network.ts'
+import { labNamespaces, removeNamespaces } from './network/cables.ts'
 import { labDir, labKey, labRoot } from './paths.ts'
 import { labNames } from './state.ts'
 

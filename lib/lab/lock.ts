@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FmcError } from '../errors.ts'
-import { startTime } from './cgroups.ts'
+import { startTime } from './machines/cgroups.ts'
 import { labRoot } from './paths.ts'
 
 /**

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hosts } from '../../lib/cli/hosts.ts'
+import { hosts } from '../../lib/cli/commands/hosts.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { fileWith, small } from '../inventory/helpers.ts'
 

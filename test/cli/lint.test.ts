@@ -1,6 +1,6 @@
 import t from 'tap'
 import { z } from 'zod'
-import { lintCommand, lintSchema } from '../../lib/cli/lint.ts'
+import { lintCommand, lintSchema } from '../../lib/cli/commands/lint.ts'
 import { fileWith, small, SMALL } from '../inventory/helpers.ts'
 
 void t.test('nothing to say', async t => {

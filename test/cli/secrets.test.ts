@@ -2,7 +2,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { secrets, type SecretsIo } from '../../lib/cli/secrets.ts'
+import { secrets, type SecretsIo } from '../../lib/cli/secrets-file.ts'
 import { openSecrets } from '../../lib/secrets/store.ts'
 import { newKey } from '../secrets/keys.ts'
 

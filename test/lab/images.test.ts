@@ -14,9 +14,9 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import type { Inventory, LabImage } from '../../lib/inventory/types.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { images } from '../../lib/lab/images.ts'
+import { images } from '../../lib/lab/images/images.ts'
 import { up } from '../../lib/lab/index.ts'
-import { rootFileSystems } from '../../lib/lab/rootfs.ts'
+import { rootFileSystems } from '../../lib/lab/images/rootfs.ts'
 import { proveRole, rig, ROOT, run } from '../rig/lab.ts'
 
 const sha256 = async (file: string): Promise<string> => {

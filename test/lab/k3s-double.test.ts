@@ -1,5 +1,5 @@
 import t from 'tap'
-import { k3sVersions } from '../../lib/lab/k3s-double.ts'
+import { k3sVersions } from '../../lib/lab/doubles/k3s.ts'
 import { enterLab, sshCommand } from '../../lib/lab/index.ts'
 import { rig, run, type Rig } from '../rig/lab.ts'
 import { until } from '../rig/until.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { groupPids } from '../../lib/lab/cgroups.ts'
+import { groupPids } from '../../lib/lab/machines/cgroups.ts'
 import {
   cut,
   down,

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { waitForBoot } from '../../lib/lab/wait.ts'
+import { waitForBoot } from '../../lib/lab/machines/wait.ts'
 
 void t.test('a machine that does not finish booting is named, with what it waits for', async t => {
   const dir = t.testdir({})

@@ -3,7 +3,7 @@
 set -euo pipefail
 root=$1
 
-# The host's own name and version come with the machine (lib/lab/el-release.ts).
+# The host's own name and version come with the machine (lib/lab/machines/el-release.ts).
 printf 'ID=almalinux\nVERSION_ID=9.5\nPLATFORM_ID="platform:el9"\n' >"$root/usr/lib/os-release"
 ln -sf ../usr/lib/os-release "$root/etc/os-release"
 ln -sf bash "$root/usr/bin/sh"
