@@ -1,127 +1,57 @@
 import pLimit from 'p-limit'
 import { EXIT, UnreachableError, UsageError } from '../errors.ts'
+import { GarbledProbe } from '../facts/family.ts'
+import { matchHosts } from '../inventory/patterns.ts'
 import type { Host } from '../inventory/types.ts'
-import { cleanLine } from '../report/sanitise.ts'
-import { quote } from '../shell/quote.ts'
-import type { Output, Session } from '../ssh/types.ts'
-import { openContext, positive, type CommonOptions } from './context.ts'
-import { insideLab } from '../lab/inside.ts'
-import { print, printError, printJson } from './print.ts'
-
-export interface AdHocOptions extends CommonOptions {
-  readonly forks: string
-  readonly output?: 'tty' | 'plain' | 'json'
-}
+import { insideLab } from '../lab/index.ts'
+import { redactor } from '../secrets/redact.ts'
+import { openSession } from '../ssh/index.ts'
+import type { Session } from '../ssh/types.ts'
+import { openContext } from './context.ts'
+import { positive, type HostsOptions } from './options.ts'
+import { printError } from './print.ts'
 
 /** Takes secrets out of a text. */
-type Hide = (text: string) => string
+export type Hide = (text: string) => string
 
-/** Sessions to the hosts of a pattern; `work` runs on each, failures are told by `fail`. Both show nothing but through `hide`. */
-async function onHosts(
+/**
+ * Opens a session to every host of a pattern and does `work` on each; `work` prints nothing but through `hide`.
+ * Prints failures. Resolves with the exit code: of the worst result of `work` and of the failures.
+ */
+export async function onHosts(
   pattern: string,
-  o: AdHocOptions,
-  work: (host: Host, session: Session, hide: Hide) => Promise<void>,
-  fail: (host: Host, error: Error, message: string) => void,
-): Promise<void> {
-  const [{ matchHosts }, { openSession }, { redactor }, { GarbledProbe }, lab] = await Promise.all([
-    import('../inventory/patterns.ts'),
-    import('../ssh/index.ts'),
-    import('../secrets/redact.ts'),
-    import('../facts/family.ts'),
-    insideLab(),
-  ])
-  const context = await openContext(o, lab)
+  o: HostsOptions,
+  work: (host: Host, session: Session, hide: Hide) => Promise<number>,
+): Promise<number> {
+  const context = await openContext(o, await insideLab())
   const hide = redactor(context.secrets)
   const hosts = matchHosts(context.inventory, pattern)
   if (hosts.length === 0) throw new UsageError(`${pattern} matches no host`)
   const limit = pLimit(positive('--forks', o.forks))
-  await Promise.all(
+  const codes = await Promise.all(
     hosts.map(host =>
-      limit(async () => {
+      limit(async (): Promise<number> => {
         let session: Session | undefined
         try {
           session = (await openSession(context.targetOf(host))).session
-          await work(host, session, hide)
+          return await work(host, session, hide)
         } catch (thrown) {
           const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-          fail(host, error, error instanceof GarbledProbe ? error.told(hide) : hide(error.message))
+          printFailure(host, error instanceof GarbledProbe ? error.told(hide) : hide(error.message))
+          return error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
         } finally {
           session?.close()
         }
       }),
     ),
   )
+  return worst(codes)
 }
 
-const trimmed = (text: string): string => text.replace(/(\r?\n)+$/, '')
+/** A failure counts more than an unreachable host. */
+const worst = (codes: readonly number[]): number =>
+  [EXIT.failed, EXIT.unreachable].find(code => codes.includes(code)) ?? EXIT.ok
 
-/** A value of JSON whose texts have gone through `hide`. */
-const redactedIn = (value: unknown, hide: Hide): unknown =>
-  JSON.parse(JSON.stringify(value), (_, part: unknown) =>
-    typeof part === 'string' ? hide(part) : part,
-  )
-
-/** Lines that a host adds to an error stand below its own, so that they cannot pass for another host's. */
+/** Further lines of an error are indented, so that they cannot pass for another host's. */
 const printFailure = (host: Host, message: string): void =>
   printError(`${host.name}: ${message.replaceAll('\n', '\n  ')}`)
-
-/** `fmc run PATTERN -- CMD`: one command on many hosts. It is neither locked nor predicted. */
-export async function runCommand(
-  pattern: string,
-  words: readonly string[],
-  o: AdHocOptions,
-): Promise<number> {
-  if (words.length === 0)
-    throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
-  const command = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
-  let worst: number = EXIT.ok
-  const show = (host: Host, output: Output, hide: Hide): void => {
-    const { code } = output
-    const [stdout, stderr] = [hide(output.stdout), hide(output.stderr)]
-    if (code !== 0) worst = EXIT.failed
-    if (o.output === 'json') return printJson({ host: host.name, code, stdout, stderr })
-    print(
-      [`${host.name} | exit ${code}`, ...[stdout, stderr].map(trimmed).filter(Boolean)].join('\n'),
-    )
-  }
-  await onHosts(
-    pattern,
-    o,
-    async (host, session, hide) =>
-      show(host, await session.run(`( eval ${quote(command)} )`), hide),
-    (host, error, message) => {
-      worst =
-        error instanceof UnreachableError && worst !== EXIT.failed ? EXIT.unreachable : EXIT.failed
-      printFailure(host, message)
-    },
-  )
-  return worst
-}
-
-/** `fmc facts PATTERN`: what the hosts say about themselves. */
-export async function factsCommand(pattern: string, o: AdHocOptions): Promise<number> {
-  const { ask, batch } = await import('../facts/index.ts')
-  let worst: number = EXIT.ok
-  await onHosts(
-    pattern,
-    o,
-    async (host, session, hide) => {
-      const questions = batch([ask('system', ''), ask('identity', '')])
-      const facts = questions.parse(
-        await session.run(questions.script, { marked: true }),
-        session.word,
-      )
-      const system = facts.get('system:') as import('../facts/index.ts').SystemFact
-      const identity = facts.get('identity:') as import('../facts/index.ts').IdentityFact
-      if (o.output === 'json')
-        return printJson(redactedIn({ host: host.name, ...identity, ...system }, hide))
-      const line = `${host.name.padEnd(16)} ${system.os['PRETTY_NAME'] ?? system.os['ID'] ?? '?'}, Linux ${system.kernel} ${system.machine}, ${system.cpus} CPU, ${system.memoryMb} MB, ${identity.timezone || 'no time zone'}, ${system.addresses.join(' ')}`
-      print(cleanLine(hide(line)))
-    },
-    (host, error, message) => {
-      worst = error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
-      printFailure(host, message)
-    },
-  )
-  return worst
-}

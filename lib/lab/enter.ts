@@ -25,13 +25,6 @@ export const enterLab = (state: LabState, argv: readonly string[]): string[] => 
   ...argv,
 ]
 
-/** A command line that runs `argv` in a host's network, as a process of this machine. */
-export const enterHostNetwork = (
-  state: LabState,
-  host: string,
-  argv: readonly string[],
-): string[] => ['nsenter', `--net=${netnsPath(hostOf(state, host).netns)}`, '--', ...argv]
-
 /** The ssh command line of a host, keys and strict host keys included; run it through enterLab. */
 export const sshCommand = (state: LabState, host: string, argv: readonly string[]): string[] => [
   'ssh',

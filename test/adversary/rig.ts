@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { exec } from '../../lib/lab/exec.ts'
 import { golang } from '../../lib/lab/doubles/golang.ts'
-import { enterLab, sshCommand } from '../../lib/lab/index.ts'
+import { enterLab, sshCommand } from '../../lib/lab/enter.ts'
 import { type FmcRun, type Rig } from '../rig/lab.ts'
 import { build, configOf, SECRET, STRIKE, VICTIM, type Arena } from './arena.ts'
 

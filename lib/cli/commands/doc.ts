@@ -1,28 +1,36 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { EXIT } from '../../errors.ts'
 import { cleanLine } from '../../report/sanitise.ts'
 import { pad } from '../../report/width.ts'
-import { loadRole, loadRoles, roleFiles } from '../load.ts'
+import { inventoryOption, type AddCommand } from '../options.ts'
+import { print } from '../print.ts'
 
-interface JsonSchema {
-  readonly type?: string | readonly string[]
-  readonly description?: string
-  readonly default?: unknown
-  readonly enum?: readonly unknown[]
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly items?: JsonSchema
-  readonly additionalProperties?: JsonSchema | boolean
-  readonly required?: readonly string[]
+/** `fmc doc [ROLE]`: the list of roles, or one role's variables, handlers and README. */
+export const doc: AddCommand = (program, run) => {
+  program
+    .command('doc [role]')
+    .description('the roles, or the variables and the manual of one')
+    .addOption(inventoryOption())
+    .action((name: string | undefined, o: { inventory: string }) =>
+      run(printDoc(name, o.inventory)),
+    )
 }
 
-/** `fmc doc [ROLE]`: the roles, or one role's variables and README. */
-export async function docCommand(name: string | undefined, inventory: string): Promise<string> {
-  if (name === undefined) {
-    const roles = await loadRoles(inventory)
-    return roles.map(r => `${pad(cleanLine(r.name), 20)} ${cleanLine(r.summary)}`).join('\n')
-  }
+async function printDoc(name: string | undefined, inventory: string): Promise<number> {
+  print(name === undefined ? await roleList(inventory) : await manual(name, inventory))
+  return EXIT.ok
+}
+
+async function roleList(inventory: string): Promise<string> {
+  const { loadRoles } = await import('../load.ts')
+  const roles = await loadRoles(inventory)
+  return roles.map(r => `${pad(cleanLine(r.name), 20)} ${cleanLine(r.summary)}`).join('\n')
+}
+
+async function manual(name: string, inventory: string): Promise<string> {
+  const [{ loadRole, roleFiles }, { z }] = await Promise.all([import('../load.ts'), import('zod')])
   const role = await loadRole(name, inventory)
-  const { z } = await import('zod')
   const schema = z.toJSONSchema(role.vars, { io: 'input', unrepresentable: 'any' }) as JsonSchema
   const readme = join(dirname(roleFiles(inventory).get(name) ?? ''), 'README.md')
   return [
@@ -36,6 +44,18 @@ export async function docCommand(name: string | undefined, inventory: string): P
       : []),
     ...(existsSync(readme) ? ['', readFileSync(readme, 'utf8').trimEnd()] : []),
   ].join('\n')
+}
+
+/** What a schema of zod becomes as JSON Schema, as far as the manual shows it. */
+interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly additionalProperties?: JsonSchema | boolean
+  readonly required?: readonly string[]
 }
 
 function properties(schema: JsonSchema, indent: string): string[] {

@@ -8,37 +8,52 @@ import {
   type Step,
 } from '../../firewall/path.ts'
 import { portsOf, rulesOf, type Firewall, type Packet, type RuleSet } from '../../firewall/rules.ts'
-import { locateVar } from '../../inventory/role-vars.ts'
 import type { Inventory } from '../../inventory/types.ts'
 import { safeJson } from '../../report/sanitise.ts'
-import { openContext } from '../context.ts'
-import { loadRole } from '../load.ts'
+import { extraVarsOption, inventoryOption } from '../options.ts'
+import type { AddCommand, InventoryOptions } from '../options.ts'
+import { print } from '../print.ts'
 
-export interface ExplainOptions {
-  readonly inventory: string
-  readonly extraVars?: string[] | undefined
+interface ExplainOptions extends InventoryOptions {
   readonly json?: boolean
 }
 
-/** `fmc firewall explain`: the text to print. Exit code 0 whatever the answer is. Throws UsageError. */
-export async function explainCommand(
+/** `fmc firewall explain FROM TO PORT`: which rule decides on a connection. No host is contacted. */
+export const firewall: AddCommand = (program, run) => {
+  program
+    .command('firewall')
+    .description('who may reach whom, as the inventory declares it; no host is asked')
+    .command('explain <from> <to> <port>')
+    .description(
+      'which rule decides on a new connection, host by host on its way. FROM and TO: a host, VIP, network, address or `wan`; PORT: 443, 53/udp or ping',
+    )
+    .addOption(inventoryOption())
+    .addOption(extraVarsOption())
+    .option('--json', 'as JSON')
+    .option('--lab', 'accepted like everywhere; the lab has the same inventory')
+    .action((from: string, to: string, port: string, o: ExplainOptions) =>
+      run(printExplanation(from, to, port, o)),
+    )
+}
+
+/** The exit code is 0 whether the connection is allowed or not. */
+async function printExplanation(
   from: string,
   to: string,
   port: string,
   o: ExplainOptions,
-): Promise<{ text: string; exitCode: number }> {
+): Promise<number> {
+  const { openContext } = await import('../context.ts')
   const { inventory } = await openContext(o, undefined)
   const [source, target] = asUsage(() => endsOf(inventory, from, to))
   const packet = { from: source, to: target, ...asUsage(() => portOf(port)) }
-  const answer = explain(inventory, await firewalls(inventory, o.inventory), packet)
+  const answer = explain(inventory, await ruleSets(inventory, o.inventory), packet)
   const where = await placesOf(o.inventory, inventory)
-  return {
-    text: o.json ? json(answer, where) : text(inventory, answer, where),
-    exitCode: EXIT.ok,
-  }
+  print(o.json ? json(answer, where) : text(inventory, answer, where))
+  return EXIT.ok
 }
 
-/** An error about something on the command line. */
+/** Makes errors about names and ports on the command line usage errors. */
 function asUsage<T>(work: () => T): T {
   try {
     return work()
@@ -56,15 +71,16 @@ function portOf(text: string): Pick<Packet, 'proto' | 'port'> {
 }
 
 /** The rules of every host that has flows. */
-async function firewalls(inventory: Inventory, file: string): Promise<Map<string, RuleSet>> {
+async function ruleSets(inventory: Inventory, file: string): Promise<Map<string, RuleSet>> {
+  const { loadRole } = await import('../load.ts')
   const { vars } = await loadRole('firewall', file)
   const found = new Map<string, RuleSet>()
   for (const host of inventory.hosts.values()) {
     if (host.vars['firewall_flows'] === undefined) continue
     const parsed = vars.safeParse(own(vars.shape, host.vars))
     if (!parsed.success)
-      throw new UsageError(`the firewall's variables of ${host.name} are not right`, {
-        hint: 'fmc lint says what is wrong',
+      throw new UsageError(`the firewall variables of ${host.name} are wrong`, {
+        hint: `fmc lint -i ${file}   # says what is wrong`,
       })
     const rules = asUsage(() => rulesOf(inventory, host, parsed.data as unknown as Firewall))
     found.set(host.name, rules)
@@ -77,9 +93,12 @@ const own = (shape: object, vars: Readonly<Record<string, unknown>>): Record<str
 
 type Place = (step: Step) => string | undefined
 
-/** file:line of what a rule was made from. */
+/** Finds the file:line of the flow or forward that a rule was made from. */
 async function placesOf(file: string, inventory: Inventory): Promise<Place> {
-  const { readInventory } = await import('../../inventory/load.ts')
+  const [{ readInventory }, { locateVar }] = await Promise.all([
+    import('../../inventory/load.ts'),
+    import('../../inventory/role-vars.ts'),
+  ])
   const { raw, source } = await readInventory(file)
   return ({ host: name, rule }) => {
     const [variable, index] =
@@ -93,7 +112,7 @@ async function placesOf(file: string, inventory: Inventory): Promise<Place> {
   }
 }
 
-const words = (inventory: Inventory, address: string): string => {
+const named = (inventory: Inventory, address: string): string => {
   const vip = [...inventory.vips.values()].find(v => v.address === address)
   const name = vip ? `VIP ${vip.name}` : holderOf(inventory, address)?.name
   const of = [name, networkOf(inventory, address)?.name ?? 'wan'].filter(Boolean)
@@ -106,7 +125,7 @@ const port = ({ proto, port: number }: Packet): string =>
 const VERDICTS = {
   accept: 'allowed',
   drop: 'dropped',
-  undecided: 'undecided: that is up to a router which is not in the inventory',
+  undecided: 'undecided: a router that is not in the inventory decides',
 }
 
 function text(
@@ -127,12 +146,12 @@ function text(
         : `; goes on from ${step.masqueraded}`
     return `  ${step.host.padEnd(width)}  ${step.chain.padEnd(7)}  ${step.verdict}: ${why}${step.verdict === 'accept' ? turned : ''}`
   }
-  const nobody = neighbours
-    ? '  neighbours: no router is between them, and the target has no firewall of fmc'
-    : "  no firewall of fmc's is on the way"
+  const noFirewall = neighbours
+    ? '  neighbours: no router is between them, and fmc manages no firewall on the target'
+    : '  fmc manages no firewall on the way'
   return [
-    `${words(inventory, packet.from)} → ${words(inventory, packet.to)}, ${port(packet)}`,
-    ...(steps.length > 0 ? steps.map(line) : [nobody]),
+    `${named(inventory, packet.from)} → ${named(inventory, packet.to)}, ${port(packet)}`,
+    ...(steps.length > 0 ? steps.map(line) : [noFirewall]),
     VERDICTS[verdict],
   ].join('\n')
 }

@@ -1,19 +1,48 @@
+import { EXIT } from '../../errors.ts'
 import { matchHosts } from '../../inventory/patterns.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
 import { cleanLine, safeJson } from '../../report/sanitise.ts'
 import { pad, width } from '../../report/width.ts'
+import { extraVarsOption, inventoryOption } from '../options.ts'
+import type { AddCommand, InventoryOptions } from '../options.ts'
+import { print } from '../print.ts'
 
-export interface HostsOptions {
-  readonly inventory: Inventory
-  readonly pattern: string
-  readonly json: boolean
+interface Options extends InventoryOptions {
+  readonly json?: boolean
+}
+
+/** `fmc hosts [PATTERN]`: what the inventory says about hosts. No host is contacted. */
+export const hosts: AddCommand = (program, run) => {
+  program
+    .command('hosts [pattern]')
+    .description('hosts of a pattern; of one host everything the inventory says')
+    .addOption(inventoryOption())
+    .addOption(extraVarsOption())
+    .option('--json', 'as JSON')
+    .option('--lab', 'accepted like everywhere; the lab has the same hosts')
+    .action((pattern: string | undefined, o: Options) => run(printHosts(pattern ?? 'all', o)))
+}
+
+async function printHosts(pattern: string, o: Options): Promise<number> {
+  const { openContext } = await import('../context.ts')
+  const { inventory } = await openContext(o, undefined)
+  print(hostsText({ inventory, pattern, json: o.json ?? false }))
+  return EXIT.ok
 }
 
 /**
- * `fmc hosts`: a table of the hosts of a pattern; of one host everything that the inventory says, merged variables too.
- * JSON is a list of hosts. Secrets show as ‹secret›. Ends without a newline.
+ * Several hosts as a table, a single one with all that the inventory says about it, merged variables included; as JSON
+ * a list of hosts. Secrets show as ‹secret›. Ends without a newline.
  */
-export function hosts({ inventory, pattern, json }: HostsOptions): string {
+export function hostsText({
+  inventory,
+  pattern,
+  json,
+}: {
+  readonly inventory: Inventory
+  readonly pattern: string
+  readonly json: boolean
+}): string {
   const found = matchHosts(inventory, pattern)
   if (json) return safeJson(found, 2)
   const [only, ...others] = found

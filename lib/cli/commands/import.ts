@@ -1,29 +1,60 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EXIT, UsageError } from '../../errors.ts'
-import { lint } from '../../inventory/lint.ts'
-import { formatProblem } from '../../inventory/problem.ts'
-import { playGroups, roleHosts } from '../role-hosts.ts'
+import type { AddCommand } from '../options.ts'
+import { printError, printFile } from '../print.ts'
 
-export interface ImportOptions {
+interface ImportOptions {
   readonly out?: string | undefined
   readonly force?: boolean | undefined
   readonly os?: string | undefined
 }
 
+/** `fmc import ansible FILE`: another tool's inventory as inventory.yaml. */
+export const importInventory: AddCommand = (program, run) => {
+  program
+    .command('import <from> <file>')
+    .description(
+      'an inventory of another tool as inventory.yaml: fmc import ansible hosts.ini; what cannot be carried over is reported on stderr',
+    )
+    .option('-o, --out <file>', 'write it there instead of to stdout')
+    .option('--force', 'even if that file exists')
+    .option('--os <os>', 'operating system of all hosts, such as "debian 12"')
+    .action((from: string, file: string, o: ImportOptions) => run(printImported(from, file, o)))
+}
+
+async function printImported(from: string, file: string, o: ImportOptions): Promise<number> {
+  if (from !== 'ansible')
+    throw new UsageError(`fmc cannot import from ${from}`, { hint: 'fmc import ansible FILE' })
+  const { text, report, exitCode } = await importAnsible(file, o)
+  if (text !== '') printFile(text)
+  printError(report)
+  return exitCode
+}
+
 /**
- * `fmc import ansible`: the inventory goes to `out` or is returned as text, what could not be carried over is the report.
- * Exit code 1: something is missing that fmc lint demands; the report says what. The text is there all the same.
+ * Writes the inventory to `out`, else returns it as `text`; `report` lists what could not be carried over. Exit code 1
+ * when `fmc lint` would find errors in the result: the report lists them too, and the text is complete all the same.
  */
-export async function importAnsible(
+async function importAnsible(
   file: string,
   { out, force, os }: ImportOptions,
 ): Promise<{ text: string; report: string; exitCode: number }> {
   if (out !== undefined && force !== true && existsSync(out)) throw exists(out)
-  const [{ readAnsible }, { convert }, { inventoryYaml }] = await Promise.all([
+  const [
+    { readAnsible },
+    { convert },
+    { inventoryYaml },
+    { lint },
+    { formatProblem },
+    { playGroups, roleHosts },
+  ] = await Promise.all([
     import('../../import/read.ts'),
     import('../../import/convert.ts'),
     import('../../import/write.ts'),
+    import('../../inventory/lint.ts'),
+    import('../../inventory/problem.ts'),
+    import('../role-hosts.ts'),
   ])
   const name = out ?? 'inventory.yaml'
   const groups = await playGroups(name)
@@ -51,7 +82,7 @@ export async function importAnsible(
 }
 
 const exists = (out: string): UsageError =>
-  new UsageError(`${out} is there already`, { hint: 'name another file, or add --force' })
+  new UsageError(`${out} already exists`, { hint: 'name another file, or add --force' })
 
 function write(out: string, text: string, force: boolean): void {
   try {

@@ -1,11 +1,10 @@
-import { parseArgs } from 'node:util'
-import { UsageError } from '../../errors.ts'
-import { loadInventory } from '../../inventory/load.ts'
+import { EXIT, UsageError } from '../../errors.ts'
+import * as lab from '../../lab/index.ts'
+import { commaSeparated, type AddCommand } from '../options.ts'
 import { print, printError, printJson } from '../print.ts'
-import { cut, down, heal, kill, shell, stateOf, status, up } from '../../lab/index.ts'
+import { ownHelp, ownOption } from './own-help.ts'
 
-/** Help of `fmc lab`. */
-export const LAB_USAGE = `fmc lab up [HOST…] [--vm HOST,…] [--yes] [-i FILE]
+const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--yes] [-i FILE]
                       without HOST all; with it only these, and those it has
 fmc lab down [--all]
 fmc lab status [--json]
@@ -16,80 +15,96 @@ fmc lab kill HOST     pull its power plug; \`fmc lab up\` boots it again
 Everywhere: --name NAME for more than one lab (default: default)
 `
 
-const OPTIONS = {
-  name: { type: 'string', default: process.env.FMC_LAB ?? 'default' },
-  inventory: { type: 'string', short: 'i', default: 'inventory.yaml' },
-  vm: { type: 'string' },
-  hosts: { type: 'string' },
-  yes: { type: 'boolean', short: 'y', default: false },
-  all: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
-} as const
+interface Options {
+  readonly name: string
+  readonly inventory: string
+  readonly vm?: readonly string[]
+  readonly hosts?: readonly string[]
+  readonly yes?: boolean
+  readonly all?: boolean
+  readonly json?: boolean
+}
 
-type Options = ReturnType<typeof parse>['values']
+/** `fmc lab …`: brings the twin up and down, and plays with its cables and plugs. */
+export const labCommand: AddCommand = (program, run) => {
+  const command = program
+    .command('lab [args...]')
+    .description('the twin: up, down, status, shell, cut, heal, kill')
+    .addOption(ownOption('--name <name>').default(process.env['FMC_LAB'] ?? 'default'))
+    .addOption(ownOption('-i, --inventory <file>').default('inventory.yaml'))
+    .addOption(ownOption('--vm <hosts>').argParser(commaSeparated))
+    .addOption(ownOption('--hosts <hosts>').argParser(commaSeparated))
+    .addOption(ownOption('-y, --yes'))
+    .addOption(ownOption('--all'))
+    .addOption(ownOption('--json'))
+  ownHelp(command, HELP).action((args: string[], o: Options) => run(perform(args, o)))
+}
 
-const parse = (argv: readonly string[]) => {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), {
-      hint: 'fmc lab --help',
-    })
+async function perform([verb, ...words]: readonly string[], o: Options): Promise<number> {
+  switch (verb) {
+    case undefined:
+      print(HELP)
+      return EXIT.usage
+    case 'up':
+      return bringUp(words, o)
+    case 'down':
+      return takeDown(o)
+    case 'status':
+      return printStatus(o)
+    case 'shell':
+      return onHost(verb, words, o, (state, host, argv) => lab.shell(state, host, argv))
+    case 'cut':
+    case 'heal':
+    case 'kill':
+      return onHost(verb, words, o, async (state, host) => {
+        await lab[verb](state, host)
+        return EXIT.ok
+      })
+    default:
+      throw new UsageError(`there is no fmc lab ${verb}`, { hint: 'fmc lab --help' })
   }
 }
 
-/** `fmc lab …`; argv without `lab`. Returns the exit code. */
-export async function lab(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parse(argv)
-  const [command, ...words] = positionals
-  if (values.help || command === undefined) {
-    print(LAB_USAGE)
-    return values.help ? 0 : 1
-  }
-  if (command === 'up') return bringUp(values, words)
-  if (command === 'down') return takeDown(values)
-  if (command === 'status') return printStatus(values)
-  const [host, ...rest] = words
-  const state = stateOf(values.name)
-  const action = { cut, heal, kill }[command]
-  if (command !== 'shell' && action === undefined)
-    throw new UsageError(`there is no fmc lab ${command}`, { hint: 'fmc lab --help' })
-  if (host === undefined) throw new UsageError(`fmc lab ${command} needs the name of a host`)
-  if (action === undefined) return shell(state, host, rest)
-  await action(state, host)
-  return 0
-}
-
-const bringUp = async (options: Options, words: readonly string[]): Promise<number> => {
-  const inventory = await loadInventory(options.inventory)
-  const { name, yes } = options
-  const named = [...words, ...(options.hosts?.split(',') ?? [])].filter(Boolean)
-  const state = await up(inventory, {
-    name,
-    yes,
-    vm: options.vm?.split(',').filter(Boolean),
-    hosts: named.length > 0 ? named : undefined,
+async function bringUp(words: readonly string[], o: Options): Promise<number> {
+  const { loadInventory } = await import('../../inventory/load.ts')
+  const hosts = [...words, ...(o.hosts ?? [])].filter(Boolean)
+  const state = await lab.up(await loadInventory(o.inventory), {
+    name: o.name,
+    yes: o.yes ?? false,
+    vm: o.vm,
+    hosts: hosts.length > 0 ? hosts : undefined,
     log: printError,
   })
   for (const { role, why } of state.skippedRoles) printError(`role ${role} will be skipped: ${why}`)
-  return 0
+  return EXIT.ok
 }
 
-const takeDown = async (options: Options): Promise<number> => {
-  const { labNames } = await import('../../lab/index.ts')
-  for (const name of options.all ? labNames() : [options.name]) await down(name)
-  return 0
+async function takeDown(o: Options): Promise<number> {
+  for (const name of o.all ? lab.labNames() : [o.name]) await lab.down(name)
+  return EXIT.ok
 }
 
-const printStatus = async (options: Options): Promise<number> => {
-  const state = stateOf(options.name)
-  const hosts = await status(state)
-  if (options.json) {
-    const list = hosts.map(({ host, state: now }) => ({ ...host, state: now }))
-    printJson({ ...state, hosts: list })
-    return 0
-  }
+async function onHost(
+  verb: string,
+  [host, ...argv]: readonly string[],
+  o: Options,
+  act: (state: lab.LabState, host: string, argv: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const state = lab.stateOf(o.name)
+  if (host === undefined) throw new UsageError(`fmc lab ${verb} needs the name of a host`)
+  return act(state, host, argv)
+}
+
+async function printStatus(o: Options): Promise<number> {
+  const state = lab.stateOf(o.name)
+  const hosts = await lab.status(state)
+  if (o.json)
+    printJson({ ...state, hosts: hosts.map(({ host, state: now }) => ({ ...host, state: now })) })
+  else print(statusText(state, hosts))
+  return EXIT.ok
+}
+
+function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]): string {
   const width = Math.max(...hosts.map(({ host }) => host.name.length))
   const lines = hosts.map(({ host, state: now }) =>
     [
@@ -100,10 +115,9 @@ const printStatus = async (options: Options): Promise<number> => {
       now,
     ].join('  '),
   )
-  const notes = state.standIns.map(text => `  - ${text}`)
-  const images = state.fromImages.map(text => `  - ${text}`)
-  const skipped = state.skippedRoles.map(({ role, why }) => `  - ${role}: ${why}`)
-  const parts = [
+  const section = (title: string, items: readonly string[]): string[] =>
+    items.length > 0 ? ['', title, ...items.map(item => `  - ${item}`)] : []
+  return [
     `lab ${state.name} in ${state.dir}`,
     ...lines,
     ...(state.absent.length > 0
@@ -112,10 +126,11 @@ const printStatus = async (options: Options): Promise<number> => {
           `Not in this lab, unless a role makes them: ${state.absent.join(', ')} (fmc lab up boots them)`,
         ]
       : []),
-    ...(images.length > 0 ? ['', 'From root file systems of lab.images:', ...images] : []),
-    ...(notes.length > 0 ? ['', 'What is not the real thing:', ...notes] : []),
-    ...(skipped.length > 0 ? ['', 'Roles left out:', ...skipped] : []),
-  ]
-  print(parts.join('\n'))
-  return 0
+    ...section('From root file systems of lab.images:', state.fromImages),
+    ...section('What is not the real thing:', state.standIns),
+    ...section(
+      'Roles left out:',
+      state.skippedRoles.map(({ role, why }) => `${role}: ${why}`),
+    ),
+  ].join('\n')
 }

@@ -1,14 +1,57 @@
 import { EXIT } from '../../errors.ts'
-import { lint, type LintOptions, type Problem } from '../../inventory/lint.ts'
-import { formatProblem } from '../../inventory/problem.ts'
+import type { LintOptions, Problem } from '../../inventory/lint.ts'
 import type { RoleVarsInfo } from '../../inventory/role-vars.ts'
 import { safeJson } from '../../report/sanitise.ts'
+import { count } from '../../report/words.ts'
+import { inventoryOption, type AddCommand } from '../options.ts'
+import { print } from '../print.ts'
 
-/** `fmc lint`: `text` ends without a newline. Exit code 1 with errors, 0 with warnings alone. */
-export async function lintCommand(
+interface Options {
+  readonly inventory: string
+  readonly json?: boolean
+  readonly schema?: boolean
+  readonly playbook: string
+}
+
+/** `fmc lint`: checks the inventory and the roles' variables in it. No host is contacted. */
+export const lint: AddCommand = (program, run) => {
+  program
+    .command('lint')
+    .description('check the inventory and the variables of the roles')
+    .addOption(inventoryOption())
+    .option('--json', 'as JSON')
+    .option('--schema', "print the inventory's JSON Schema for editors")
+    .option('--playbook <name>', 'whose roles and hosts to check', 'site')
+    .option('--lab', 'accepted like everywhere; the lab has the same inventory')
+    .action((o: Options) => run(o.schema ? printSchema(o.inventory) : printProblems(o)))
+}
+
+async function printProblems(o: Options): Promise<number> {
+  const { roleHosts } = await import('../role-hosts.ts')
+  const { text, exitCode } = await lintInventory({
+    file: o.inventory,
+    json: o.json ?? false,
+    roles: inventory => roleHosts(o.inventory, inventory, o.playbook),
+  })
+  print(text)
+  return exitCode
+}
+
+async function printSchema(inventory: string): Promise<number> {
+  const { roleHosts } = await import('../role-hosts.ts')
+  print(await lintSchema(await roleHosts(inventory, undefined)))
+  return EXIT.ok
+}
+
+/** The problems as text, without a newline at the end. Exit code 1 with errors, 0 with warnings alone. */
+export async function lintInventory(
   options: LintOptions & { readonly file: string; readonly json: boolean },
 ): Promise<{ text: string; exitCode: number; problems: readonly Problem[] }> {
-  const problems = await lint(options.file, options)
+  const [{ lint: findProblems }, { formatProblem }] = await Promise.all([
+    import('../../inventory/lint.ts'),
+    import('../../inventory/problem.ts'),
+  ])
+  const problems = await findProblems(options.file, options)
   const errors = problems.filter(problem => problem.severity === 'error').length
   const text = options.json
     ? safeJson(problems, 2)
@@ -16,14 +59,12 @@ export async function lintCommand(
   return { text, exitCode: errors > 0 ? EXIT.usage : EXIT.ok, problems }
 }
 
-function summary(file: string, errors: number, all: number): string {
-  const count = (number: number, what: string): string =>
-    `${number} ${what}${number === 1 ? '' : 's'}`
-  if (all === 0) return `${file}: no problems`
-  return `${file}: ${count(errors, 'error')}, ${count(all - errors, 'warning')}`
-}
+const summary = (file: string, errors: number, all: number): string =>
+  all === 0
+    ? `${file}: no problems`
+    : `${file}: ${count(errors, 'error')}, ${count(all - errors, 'warning')}`
 
-/** `fmc lint --schema`: JSON Schema of inventory.yaml for editors, with the variables of the given roles. */
+/** The JSON Schema of inventory.yaml, with the variables of the given roles. */
 export async function lintSchema(
   roles: readonly Pick<RoleVarsInfo, 'role' | 'vars'>[] = [],
 ): Promise<string> {

@@ -3,11 +3,13 @@ import { EXIT, UsageError } from '../../errors.ts'
 import type { Host, Inventory, Network } from '../../inventory/types.ts'
 import type { Secret } from '../../secrets/secret.ts'
 import { quote } from '../../shell/quote.ts'
-import { openContext, withSecrets, type CommonOptions, type Context } from '../context.ts'
-import { insideLab } from '../../lab/inside.ts'
+import { insideLab } from '../../lab/index.ts'
+import type { Context } from '../context.ts'
+import { extraVarsOption, inLabIfAsked, inventoryOption } from '../options.ts'
+import type { AddCommand, LoginOptions } from '../options.ts'
 import { isTerminal, printError, printFile, printPicture } from '../print.ts'
 
-export interface ClientOptions extends CommonOptions {
+interface ClientOptions extends LoginOptions {
   readonly network?: string
   readonly random?: boolean
   readonly address?: string
@@ -15,6 +17,30 @@ export interface ClientOptions extends CommonOptions {
   readonly out?: string
   /** Default: on a terminal. */
   readonly qr?: boolean
+}
+
+/** `fmc wireguard client NAME`: a device's configuration for the VPN. Nothing is changed on any host. */
+export const wireguard: AddCommand = (program, run) => {
+  program
+    .command('wireguard')
+    .description('the VPN: client')
+    .command('client <name>')
+    .description(
+      "a road warrior's whole configuration with its private key, and on a terminal its QR code",
+    )
+    .addOption(inventoryOption())
+    .addOption(extraVarsOption())
+    .option('--random', 'make a new key instead of taking the one of the secrets')
+    .option('--address <address>', 'with --random, of a new device; default: the first free one')
+    .option('--network <name>', 'of several VPNs')
+    .option('--hub-key <key>', "the hub's public key; default: the hub is asked")
+    .option('--out <file>', 'write it there, for you alone, instead of printing it')
+    .option('--qr', 'print the QR code, too, though this is no terminal')
+    .option('--no-qr', 'print no QR code')
+    .option('-K, --ask-become-pass', 'ask for the sudo password, once')
+    .option('--identity <file>', 'age identity that opens the secrets file')
+    .option('--lab', 'of the lab')
+    .action((name: string, o: ClientOptions) => run(inLabIfAsked(o, () => printClient(name, o))))
 }
 
 /** What roles/wireguard/client.ts exports. */
@@ -32,12 +58,15 @@ type MakeClient = (request: {
 }
 
 /**
- * `fmc wireguard client NAME`: a device's whole configuration, private key and all, for its owner's eyes: on stdout (on a
- * terminal as a QR code, too) or into a file for the user alone. Nothing is changed on any host.
+ * Prints the configuration, private key included: on stdout, on a terminal also as a QR code, or into a file that only
+ * the user may read.
  */
-export async function clientCommand(name: string, o: ClientOptions): Promise<number> {
-  if (o.out !== undefined && existsSync(o.out)) throw new UsageError(`${o.out} is there already`)
-  const { loadPart, loadRole } = await import('../load.ts')
+async function printClient(name: string, o: ClientOptions): Promise<number> {
+  if (o.out !== undefined && existsSync(o.out)) throw new UsageError(`${o.out} already exists`)
+  const [{ loadPart, loadRole }, { openContext, withSecrets }] = await Promise.all([
+    import('../load.ts'),
+    import('../context.ts'),
+  ])
   const context = await openContext(o, await insideLab())
   const [network, hub] = hubOf(context.inventory, o.network)
   const { vars } = await loadRole('wireguard', o.inventory)
@@ -56,7 +85,7 @@ export async function clientCommand(name: string, o: ClientOptions): Promise<num
   await give(client.config(key).reveal(), o)
   if (client.declare !== undefined)
     printError(
-      `\nThe hub lets it in with this entry of wireguard_peers of ${hub.name}, and fmc role wireguard ${hub.name}:\n  ${client.declare}`,
+      `\nTo let the device in, add this entry to wireguard_peers of ${hub.name} and run fmc role wireguard ${hub.name}:\n  ${client.declare}`,
     )
   return EXIT.ok
 }
@@ -98,8 +127,8 @@ async function give(text: string, { out, qr }: ClientOptions): Promise<void> {
   if (qr ?? (out === undefined && isTerminal())) printPicture(await qrCode(text))
 }
 
-/** White on black whatever the terminal's colours are: cameras want it so. */
-export async function qrCode(text: string): Promise<string> {
+/** White on black whatever the terminal's colours are: cameras need that. */
+async function qrCode(text: string): Promise<string> {
   const { renderUnicodeCompact } = await import('uqr')
   const lines = renderUnicodeCompact(text, { border: 2 }).split('\n')
   return `\n${lines.map(line => `\x1b[97;40m${line}\x1b[0m\n`).join('')}`
