@@ -1,6 +1,6 @@
 import type { Event } from '../engine/events.ts'
 import { noteLine } from './blocks.ts'
-import { safeJson } from './sanitise.ts'
+import { safeJson } from '../text/sanitise.ts'
 import type { Report, ReportOptions } from './types.ts'
 import { createWriter } from './writer.ts'
 

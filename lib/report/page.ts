@@ -1,5 +1,5 @@
 import type { Finding, Page } from '../engine/events.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { width } from './width.ts'
 

@@ -1,5 +1,5 @@
 import type { Counts, Event } from '../engine/events.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { pad, width } from './width.ts'
 import { count, elapsed } from './words.ts'

@@ -1,4 +1,4 @@
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import type { Row, RowState } from './tree.ts'
 import { pad, truncate, width } from './width.ts'

@@ -1,6 +1,6 @@
 import type { Look } from './rows.ts'
 import { fitted, hostLine, mark, ORDER, spread, summary } from './rows.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import type { Row, RowState, Tree } from './tree.ts'
 import { shownState } from './tree.ts'

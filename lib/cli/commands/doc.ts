@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EXIT } from '../../errors.ts'
-import { cleanLine } from '../../report/sanitise.ts'
+import { cleanLine } from '../../text/sanitise.ts'
 import { pad } from '../../report/width.ts'
 import { inventoryOption, type AddCommand } from '../options.ts'
 import { print } from '../print.ts'

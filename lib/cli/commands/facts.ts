@@ -1,6 +1,6 @@
 import { EXIT } from '../../errors.ts'
 import type { IdentityFact, SystemFact } from '../../facts/index.ts'
-import { cleanLine } from '../../report/sanitise.ts'
+import { cleanLine } from '../../text/sanitise.ts'
 import type { Hide } from '../on-hosts.ts'
 import { addHostsOptions, inLabIfAsked, type AddCommand, type HostsOptions } from '../options.ts'
 import { print, printJson } from '../print.ts'

@@ -9,7 +9,7 @@ import {
 } from '../../firewall/path.ts'
 import { portsOf, rulesOf, type Firewall, type Packet, type RuleSet } from '../../firewall/rules.ts'
 import type { Inventory } from '../../inventory/types.ts'
-import { safeJson } from '../../report/sanitise.ts'
+import { safeJson } from '../../text/sanitise.ts'
 import { extraVarsOption, inventoryOption } from '../options.ts'
 import type { AddCommand, InventoryOptions } from '../options.ts'
 import { print } from '../print.ts'

@@ -1,7 +1,7 @@
 import { EXIT } from '../../errors.ts'
 import { matchHosts } from '../../inventory/patterns.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
-import { cleanLine, safeJson } from '../../report/sanitise.ts'
+import { cleanLine, safeJson } from '../../text/sanitise.ts'
 import { pad, width } from '../../report/width.ts'
 import { extraVarsOption, inventoryOption } from '../options.ts'
 import type { AddCommand, InventoryOptions } from '../options.ts'

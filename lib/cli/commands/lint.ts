@@ -1,7 +1,7 @@
 import { EXIT } from '../../errors.ts'
 import type { LintOptions, Problem } from '../../inventory/lint.ts'
 import type { RoleVarsInfo } from '../../inventory/role-vars.ts'
-import { safeJson } from '../../report/sanitise.ts'
+import { safeJson } from '../../text/sanitise.ts'
 import { count } from '../../report/words.ts'
 import { inventoryOption, type AddCommand } from '../options.ts'
 import { print } from '../print.ts'

@@ -1,10 +1,8 @@
 import { createRequire } from 'node:module'
-import { cleanBlock } from './sanitise.ts'
-import type { Style } from './style.ts'
 
-/** Larger texts are compared by size only: a diff of them helps nobody and costs seconds. */
+/** Larger texts are compared by size only: their diff would take seconds and not be read. */
 const LARGEST = 512 * 1024
-/** Changed lines after which a comparison is given up: its time grows with their square. */
+/** Changed lines at which a comparison gives up: its time grows with their square. */
 const MOST_EDITS = 2000
 
 type DiffPackage = typeof import('diff')
@@ -71,17 +69,4 @@ export const unifiedDiff = (
     { context, maxEditLength: old === '' || next === '' ? Infinity : MOST_EDITS },
   )
   return patch ? formatPatch(patch, FILE_HEADERS_ONLY) : `files differ too much to show ${sizes}\n`
-}
-
-/** A diff's lines, safe for a terminal and coloured. */
-export const diffLines = (diff: string, style: Style): string[] => {
-  const lines = cleanBlock(diff).split('\n')
-  const start = lines.findIndex(line => line.startsWith('@@'))
-  return lines.map((line, n) => {
-    if (n < start) return style.bold(line)
-    if (line.startsWith('@@')) return style.place(line)
-    if (line.startsWith('+')) return style.add(line)
-    if (line.startsWith('-')) return style.remove(line)
-    return line
-  })
 }
