@@ -4,7 +4,7 @@ import { cached, cacheDirectory, checked, store } from './cache.ts'
 import { download } from './download.ts'
 import type { ArtifactOptions, ArtifactSpec, CheckedFile } from './types.ts'
 
-export interface Fetched extends CheckedFile {
+interface Fetched extends CheckedFile {
   readonly version: string
   readonly from: 'cache' | 'directory' | 'download' | 'local'
 }
@@ -84,7 +84,7 @@ const published = async (
 }
 
 /** The name under which `artifactsDir` holds a download. */
-export const fileName = (url: string): string => {
+const fileName = (url: string): string => {
   const name = new URL(url).pathname.split('/').at(-1) ?? ''
   try {
     return decodeURIComponent(name).replaceAll('/', '_')

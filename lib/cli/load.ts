@@ -67,7 +67,3 @@ export async function loadPart<T>(role: string, part: string, inventoryFile: str
 /** Every role there is. */
 export const loadRoles = async (inventoryFile: string): Promise<Role[]> =>
   Promise.all([...roleFiles(inventoryFile).keys()].map(name => loadRole(name, inventoryFile)))
-
-export const playbookNames = (inventoryFile: string): string[] => [
-  ...playbookFiles(inventoryFile).keys(),
-]

@@ -23,7 +23,7 @@ export interface LoginOptions extends InventoryOptions {
 }
 
 /** Options of a command that can run inside the lab. */
-export interface LabOptions {
+interface LabOptions {
   readonly inventory: string
   readonly lab?: boolean
   readonly vm?: readonly string[]

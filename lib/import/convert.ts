@@ -13,7 +13,7 @@ export interface ConvertOptions {
   readonly groups?: readonly string[] | undefined
 }
 
-export interface Converted {
+interface Converted {
   /** May lack `os` of hosts: fmc lint says so. */
   readonly raw: RawInventory
   /** By file and line, each once. */

@@ -3,7 +3,7 @@ import { SecretRef } from '../inventory/secret-ref.ts'
 import { Unsafe, Vaulted, type AnsibleInventory, type Variable } from './model.ts'
 
 /** A value as fmc's inventory holds it; undefined: it cannot be carried over. */
-export type Carried = RawValue | undefined
+type Carried = RawValue | undefined
 
 const VAR_NAME = /^[a-z_][a-z0-9_]*$/
 const SECRET_NAME =

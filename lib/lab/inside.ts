@@ -22,7 +22,7 @@ export async function insideLab({ dryRun = false } = {}): Promise<Twin | undefin
   return (await import('./twin.ts')).twinOf(name, dryRun)
 }
 
-export interface InsideOptions {
+interface InsideOptions {
   /** The inventory's file. */
   readonly inventory: string
   /** Hosts to boot as QEMU machines; undefined keeps what runs. */

@@ -3,7 +3,7 @@ import { cleanBlock, cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 
 export type TaskEvent = Extract<Event, { type: 'task' }>
-export type NoteEvent = Extract<Event, { type: 'note' }>
+type NoteEvent = Extract<Event, { type: 'note' }>
 
 /** A failed task or host, with where it happened. */
 export interface LocatedFailure {

@@ -6,7 +6,7 @@ import type { Style } from './style.ts'
 import { truncate } from './width.ts'
 import { count } from './words.ts'
 
-export interface ChangesOptions {
+interface ChangesOptions {
   readonly diff: boolean
   readonly columns: number
 }

@@ -20,7 +20,7 @@ import { count, elapsed } from './words.ts'
 import { createWriter } from './writer.ts'
 
 /** `play | host | role | task | status`, then what changed and how long it took. */
-export const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
+const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
   const { play, host, role, task, status } = event
   const word = dryRun && status === 'changed' ? 'would change' : status
   const details = [

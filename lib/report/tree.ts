@@ -26,7 +26,7 @@ export interface Row {
   unpredicted: number
 }
 
-export interface PlayNode {
+interface PlayNode {
   readonly play: string
   readonly rows: Map<string, Row>
 }

@@ -1,5 +1,5 @@
 /** Lines to a stream without loss: waits while a slow reader's pipe is full, keeps the order. */
-export interface Writer {
+interface Writer {
   write(text: string): void
   /** Resolves when everything has been handed to the system, or the reader has gone. */
   end(): Promise<void>

@@ -7,7 +7,8 @@ import {
   type Explanation,
   type Step,
 } from '../../firewall/path.ts'
-import { portsOf, rulesOf, type Firewall, type Packet, type RuleSet } from '../../firewall/rules.ts'
+import { portsOf, rulesOf } from '../../firewall/rules.ts'
+import type { Firewall, Packet, RuleSet } from '../../firewall/types.ts'
 import type { Inventory } from '../../inventory/types.ts'
 import { safeJson } from '../../text/sanitise.ts'
 import { extraVarsOption, inventoryOption } from '../options.ts'

@@ -22,7 +22,7 @@ import type { LabArtifact, LabState } from '../state.ts'
 
 const NAME = 'coredns'
 
-export interface CorednsOptions {
+interface CorednsOptions {
   /** Install Go without asking. */
   readonly yes: boolean
   readonly log: (text: string) => void

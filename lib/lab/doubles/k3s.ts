@@ -87,7 +87,7 @@ export const k3sVersions = (
 }
 
 /** The same double as another version; `any` is one of any version. */
-export const ofVersion = (any: string, version: string): LabArtifact => {
+const ofVersion = (any: string, version: string): LabArtifact => {
   const name = version.replace(/[^\w.+-]/g, '_')
   const path = join(any, '..', `k3s-${name}`)
   const note = `${path}.sha256`

@@ -6,7 +6,7 @@ import type { LabHost, Personality } from '../state.ts'
 import { inVpn } from './wireguard-go.ts'
 
 /** Whether the running kernel has a filesystem type (nfs4, nfsd). */
-export const kernelHas = (filesystem: string): boolean =>
+const kernelHas = (filesystem: string): boolean =>
   readFileSync('/proc/filesystems', 'utf8')
     .split('\n')
     .some(line => line.trim().split(/\s+/).at(-1) === filesystem)

@@ -17,7 +17,7 @@ import { vmImage } from '../images/qemu-image.ts'
 export const alive = (host: LabHost): boolean =>
   startTime(host.pid) === host.startTime && (host.vm || leaderOf(host.pid) !== undefined)
 
-export interface BootOptions {
+interface BootOptions {
   /** The lab's directory. */
   readonly dir: string
   readonly key: string

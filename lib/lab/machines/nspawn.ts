@@ -27,7 +27,7 @@ import type { HostPlan } from '../network/topology.ts'
 import { wireguardBind } from '../doubles/wireguard-go.ts'
 
 /** All that is needed to start one nspawn machine. */
-export interface MachineSpec {
+interface MachineSpec {
   readonly name: string
   readonly key: string
   readonly labDir: string

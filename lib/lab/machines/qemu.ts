@@ -14,7 +14,7 @@ import type { HostPlan } from '../network/topology.ts'
 import type { VmImage } from '../images/qemu-image.ts'
 
 /** All that is needed to start one virtual machine. */
-export interface VmSpec {
+interface VmSpec {
   readonly host: Host
   readonly place: HostPlan
   readonly key: string

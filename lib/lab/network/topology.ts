@@ -42,7 +42,7 @@ export interface Route {
 }
 
 /** One network: a bridge in a namespace; `address` is what the bridge itself holds. */
-export interface SwitchPlan {
+interface SwitchPlan {
   readonly network: string
   readonly netns: string
   readonly bridge: string
