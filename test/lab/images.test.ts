@@ -226,7 +226,7 @@ hosts:
     const said: string[] = []
     const log = (text: string) => said.push(text)
     const { hosts } = await up(await loadInventory(file), { name: r.name, hosts: ['deb'], log })
-    t.equal(said[0], `lab ${r.name} is of another inventory: it is built anew`)
+    t.equal(said[0], `lab ${r.name} was built from another inventory: rebuilding it`)
     t.match(hosts, [{ name: 'deb', image: false }])
     t.equal(hosts.length, 1)
   })

@@ -29,8 +29,8 @@ interface CorednsOptions {
 }
 
 /**
- * Where the lab's CoreDNS comes from: the pinned release; where that cannot be had, the same version
- * built with Go from its module proxy (some minutes, once); else the role must be left out.
+ * The lab's CoreDNS: the pinned release; where that cannot be downloaded, the same version built with Go from the module
+ * proxy (some minutes, once). Where neither works, the role is left out.
  */
 export const coredns = async (
   inventory: Pick<Inventory, 'artifacts'>,
@@ -56,7 +56,7 @@ export const coredns = async (
 const firstLines = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n').slice(0, 4).join(' ').trim()
 
-/** The note that an earlier build left in the cache. */
+/** The file that describes an earlier build. */
 const noteOf = (version: string): string => labCache(`${NAME}-${version}.json`)
 
 const readBuilt = (version: string): LabArtifact | undefined => {
@@ -82,7 +82,7 @@ const build = async (spec: ArtifactSpec, options: CorednsOptions): Promise<LabAr
   }
 }
 
-/** Puts a built file into the artifact cache under its sha256 and notes it. */
+/** Puts a built file into the artifact cache under its sha256 and describes it in a file. */
 const keep = (file: string, version: string): LabArtifact => {
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex')
   const path = join(cacheDir(), 'artifacts', sha256)

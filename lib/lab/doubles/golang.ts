@@ -4,10 +4,10 @@ import { labCache } from '../paths.ts'
 import { exec } from '../exec.ts'
 import { installPackages, present } from '../prerequisites.ts'
 
-/** New enough for what the lab builds; fetched through the module proxy where the machine's Go is older. */
+/** A toolchain that builds what the lab needs; fetched through the module proxy where the machine's Go is older. */
 const TOOLCHAIN = 'v0.0.1-go1.26.8'
 
-/** How to call Go here. */
+/** How to call Go on this machine. */
 export interface Go {
   readonly command: string
   readonly env: Readonly<Record<string, string>>
@@ -21,8 +21,8 @@ interface GoOptions {
 let go: Promise<Go> | undefined
 
 /**
- * A Go that can build current programs: the machine's own (installed on Debian and Ubuntu if there is
- * none), which since 1.21 fetches a newer toolchain by itself; for an older one the lab does that.
+ * A Go that can build current programs: the machine's own, installed first on Debian and Ubuntu if there is none. Go 1.21
+ * and later fetch a newer toolchain by themselves; for an older one the lab does that.
  */
 export const golang = (options: GoOptions): Promise<Go> => (go ??= find(options))
 
@@ -41,7 +41,7 @@ const find = async (options: GoOptions): Promise<Go> => {
 const installed = (): string | undefined =>
   ['go', '/usr/local/go/bin/go', '/usr/lib/go/bin/go'].find(present)
 
-/** The toolchain is a Go module; the module cache has its files without the executable bit. */
+/** The toolchain is a Go module: the module cache leaves out the executable bits, which are set here. */
 const fetchToolchain = async (command: string): Promise<Go> => {
   const cache = labCache('go')
   const version = `${TOOLCHAIN}.linux-${process.arch === 'arm64' ? 'arm64' : 'amd64'}`

@@ -2,12 +2,12 @@ import type { Host, Inventory } from '../../inventory/types.ts'
 import { cloudImage } from '../images/cloud-image.ts'
 import type { LabState } from '../state.ts'
 
-/** Emulated machines boot in a minute each: one shows all that there is to see. */
+/** Each emulated machine takes a minute to boot, and one is enough for a rehearsal. */
 const MOST = 1
 
 /**
- * The VMs that the hypervisor of a lab makes which boots none of them itself: the first that its cloud image can be,
- * rather one in a network that the hypervisor routes.
+ * The VMs that the lab's hypervisor makes: none if the lab boots one of its VMs itself, else the first one that is not
+ * Flatcar, for which there is no cloud image, preferably in a network that the hypervisor routes.
  */
 export const vmsToMake = (inventory: Inventory, machines: readonly string[]): readonly string[] => {
   const routed = ({ nics, vmOn }: Host): boolean =>
@@ -20,7 +20,7 @@ export const vmsToMake = (inventory: Inventory, machines: readonly string[]): re
     .map(h => h.name)
 }
 
-/** Variables and image of a lab's hypervisor, if it has one, and what they do not prove. */
+/** Variables and image for the lab's hypervisor, if it has one, and what they do not prove. */
 export const virtualMachines = async (
   inventory: Inventory,
   machines: readonly string[],
@@ -45,7 +45,7 @@ export const virtualMachines = async (
     vars: {
       hypervisor_vms: names,
       hypervisor_emulation: true,
-      // Sizes are the real cloud's, and disks grow only with what is written.
+      // Machines have the sizes of the real cloud; their disks take only what is written.
       ...(names.length === 0 ? {} : { hypervisor_overcommit: true, hypervisor_boot_seconds: 900 }),
     },
     artifacts,

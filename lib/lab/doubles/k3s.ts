@@ -11,11 +11,11 @@ import type { LabArtifact, LabState } from '../state.ts'
 
 const GROUP = 'k3s_cluster'
 const ROLES = ['k3s-server', 'k3s-agent', 'longhorn', 'traefik', 'addons', 'kubeconfig']
-/** The version stands in the program as text of fixed length: every version is the same build. */
+/** The program holds its version as text of a fixed length after this mark: every version is the same build. */
 const MARK = 'K3S-DOUBLE-VERSION='
 const LENGTH = 64
 
-/** Whether a host is to run K3s. */
+/** Whether a host runs K3s. */
 export const runsK3s = (host: Host): boolean => host.groups.includes(GROUP)
 
 const source = (): string => double('k3s')
@@ -23,7 +23,7 @@ const source = (): string => double('k3s')
 const sourceFiles = (): string[] =>
   readdirSync(source()).filter(name => /^go\.(mod|sum)$|(?<!_test)\.go$/.test(name))
 
-/** Where the build of the present source is, or will be. */
+/** Where the build of the current source is, or will be. */
 const built = (): string => {
   const hash = createHash('sha256')
   for (const name of sourceFiles().sort())
@@ -32,8 +32,8 @@ const built = (): string => {
 }
 
 /**
- * The stand-in for K3s, built with Go once per state of its source (some minutes the first time). Where it cannot
- * be built, the roles that need it are left out.
+ * The stand-in for K3s, built with Go whenever its source has changed (some minutes the first time). Where it cannot be
+ * built, the roles that need it are left out.
  */
 export const k3sDouble = async (options: {
   readonly yes: boolean
@@ -73,7 +73,7 @@ const build = async (
   )
 }
 
-/** Overrides for whatever version the hosts' variables ask for: each is the double with another name. */
+/** Artifact overrides for every K3s version that the hosts' variables ask for: the same double with another version text. */
 export const k3sVersions = (
   { hosts }: Pick<Inventory, 'hosts'>,
   any: LabArtifact | undefined,

@@ -5,7 +5,7 @@ import { runsK3s } from './k3s.ts'
 import type { LabHost, Personality } from '../state.ts'
 import { inVpn } from './wireguard-go.ts'
 
-/** Whether the running kernel has a filesystem type (nfs4, nfsd). */
+/** Whether the running kernel has a file system type (nfs4, nfsd). */
 const kernelHas = (filesystem: string): boolean =>
   readFileSync('/proc/filesystems', 'utf8')
     .split('\n')
@@ -16,7 +16,7 @@ const runsHere = (inventory: Inventory, name: string): boolean => {
   return host !== undefined && runsK3s(host)
 }
 
-/** What in this lab is not the real thing, and what it therefore does not prove. */
+/** What stands in for what in this lab, and what it therefore does not prove. */
 export const standIns = (
   inventory: Inventory,
   hosts: readonly LabHost[],
@@ -37,7 +37,7 @@ export const standIns = (
   const el = looksLike('el', 'el9')
   add(
     el.length > 0,
-    `Debian's programs stand in for AlmaLinux's and Rocky's (${el.join(', ')}): the real dnf and rpm with packages that the lab lays out like EL's (names, paths, users, units); proves nothing about versions, NetworkManager or what SELinux would deny: its tools only answer and remember`,
+    `Debian's programs stand in for AlmaLinux's and Rocky's (${el.join(', ')}): the real dnf and rpm with packages that the lab lays out like EL's (names, paths, users, units); proves nothing about versions, NetworkManager or SELinux denials: its tools only answer and remember`,
   )
   const debian = looksLike('el', 'debian')
   add(
@@ -47,7 +47,7 @@ export const standIns = (
   const flatcar = guests('flatcar')
   add(
     flatcar.length > 0,
-    `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, no command that Flatcar has not (files/lab/flatcar/commands.txt), update-engine and locksmithd that do nothing; proves nothing about versions, Ignition, updates or socket-activated sshd`,
+    `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, only Flatcar's commands (files/lab/flatcar/commands.txt), update-engine and locksmithd that do nothing; proves nothing about versions, Ignition, updates or socket-activated sshd`,
   )
   const k3s = hosts.map(host => host.name).filter(name => runsHere(inventory, name))
   add(
@@ -57,14 +57,14 @@ export const standIns = (
   const vms = hosts.filter(host => inventory.hosts.get(host.name)?.vmOn !== undefined)
   add(
     vms.length > 0,
-    `VMs are machines of the lab (${vms.map(host => host.name).join(', ')}), whose cables go into the bridges of their networks on the hypervisor once there are any: no VM is made of them (hypervisor_vms: [])`,
+    `VMs are machines of the lab (${vms.map(host => host.name).join(', ')}), plugged into their networks' bridges on the hypervisor once it has them: the role makes no VM (hypervisor_vms: [])`,
   )
   const away = outside(inventory)
     .map(host => host.name)
     .filter(name => hosts.some(host => host.name === name))
   add(
     away.length > 0,
-    `the lab's LAN is the Internet, too, where ${away.join(', ')} is, and /etc/hosts its DNS: proves nothing about the provider's network or firewall, or about the house's address translation`,
+    `the lab's LAN stands in for the Internet (${away.join(', ')}), and /etc/hosts for its DNS: proves nothing about the provider's network or firewall, or about address translation at home`,
   )
   const of = (...personalities: Personality[]) =>
     machines.filter(host => personalities.includes(host.personality)).map(host => host.name)
@@ -79,7 +79,7 @@ export const standIns = (
     of('debian', 'el9', 'flatcar'),
     true,
     on =>
-      `nspawn machines share this machine's kernel${on}: modules, non-network sysctls and the clock are not theirs to set`,
+      `nspawn machines share this machine's kernel${on}: they cannot load modules, set sysctls other than network ones, or set the clock`,
   )
   note(
     of('debian', 'el9'),
@@ -97,7 +97,7 @@ export const standIns = (
     of('debian', 'el9', 'flatcar').filter(name => runsHere(inventory, name)),
     true,
     on =>
-      `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only said to be there${on}: proves nothing about iSCSI or encrypted volumes`,
+      `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only declared${on}: proves nothing about iSCSI or encrypted volumes`,
   )
   note(
     own('debian', 'el9', 'flatcar'),
@@ -117,7 +117,7 @@ export const standIns = (
   return result
 }
 
-/** Which hosts run from which root file system of lab.images, and what they cannot do there. */
+/** Which hosts run from which root file system of lab.images, and what does not work there. */
 export const fromImages = (inventory: Inventory, hosts: readonly LabHost[]): string[] =>
   Object.entries(inventory.lab.images).flatMap(([os, { url, sha256, repo }]) => {
     const names = hosts
@@ -128,7 +128,7 @@ export const fromImages = (inventory: Inventory, hosts: readonly LabHost[]): str
       ...(os === 'flatcar' || repo !== undefined
         ? []
         : [`no package can be installed (it has no repo)`]),
-      ...(kernelHas('nfs4') ? [] : ['NFS cannot be mounted, for this kernel has none']),
+      ...(kernelHas('nfs4') ? [] : ['NFS cannot be mounted: this kernel has no NFS client']),
     ]
     const what = `the root file system of lab.images.${os} (${names.join(', ')}): ${url}, sha256 ${sha256}`
     return [[what, ...limits].join('; ')]

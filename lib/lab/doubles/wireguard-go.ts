@@ -8,7 +8,7 @@ import { golang } from './golang.ts'
 import { once } from '../images/images.ts'
 import type { LabArtifact, LabState } from '../state.ts'
 
-/** As the LabState's artifacts call it. */
+/** Its name among LabState.artifacts. */
 export const WIREGUARD = 'wireguard-go'
 const VERSION = 'v0.0.0-20260522210424-ecfc5a8d5446'
 
@@ -20,15 +20,15 @@ export const inVpn = ({ networks }: Pick<Inventory, 'networks'>, host: Host): bo
       (network.router === host.name || host.nics.some(nic => nic.network === network.name)),
   )
 
-/** Found by trying, in a namespace that is gone at once. */
+/** Tries it, in a namespace that ends with the command. */
 const kernelHasWireguard = async (): Promise<boolean> => {
   const argv = ['unshare', '-n', 'ip', 'link', 'add', 'wg0', 'type', 'wireguard']
   return (await exec(argv, { allowFailure: true })).code === 0
 }
 
 /**
- * WireGuard in userland, built with Go once, for machines that share a kernel without it; nothing where the kernel has
- * it. Where it cannot be built, the role that needs it is left out.
+ * WireGuard in userland for machines that share a kernel without it, built with Go once; nothing where the kernel has
+ * WireGuard. Where it cannot be built, the role that needs it is left out.
  */
 export const wireguardGo = async (options: {
   readonly yes: boolean
@@ -64,6 +64,6 @@ const build = async (
   renameSync(join(target, 'wireguard'), join(target, WIREGUARD))
 }
 
-/** Where wg-quick(8) looks for it; on Flatcar's read-only /usr the image has a place for it. */
+/** nspawn's option that binds the program to where wg-quick(8) looks for it; the image has an empty file there. */
 export const wireguardBind = (file: string | undefined): string[] =>
   file !== undefined && existsSync(file) ? [`--bind-ro=${file}:/usr/bin/${WIREGUARD}`] : []

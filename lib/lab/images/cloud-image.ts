@@ -7,10 +7,10 @@ import { labFiles } from '../paths.ts'
 import { prerequisites } from '../prerequisites.ts'
 import type { LabArtifact } from '../state.ts'
 
-/** Artifacts of the role hypervisor that the lab's image stands in for. */
+/** Artifacts of the role hypervisor that the lab's image replaces. */
 const STANDS_FOR = ['image-almalinux', 'image-debian'] as const
 
-/** An image for cloud-init, made of Debian's packages: from the cache or made now (two minutes). */
+/** The image for VMs that the lab's hypervisor makes, from Debian's packages: from the cache, or made now (two minutes). */
 export const cloudImage = async ({
   yes,
   log,

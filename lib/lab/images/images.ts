@@ -15,7 +15,7 @@ import { whenUnlocked } from '../lock.ts'
 import { double, labCache, labFiles } from '../paths.ts'
 import type { Personality } from '../state.ts'
 
-/** Directories of finished images; machines stand on them and never write there. */
+/** Directories of finished images: the lower layers of machines, never written to. */
 export interface Images {
   readonly roots: Readonly<Record<Personality, string>>
   /** Package mirror, bound into Debian machines at /srv/mirror. */
@@ -25,14 +25,14 @@ export interface Images {
 }
 
 const SUITE = 'bookworm'
-/** To be raised when this module makes something else of the same files. */
+/** Raise it when this module makes something else of the same files. */
 const FORMAT = '1'
-/** Bootstrapped by themselves; el9 is made of the first. */
+/** Personalities with a bootstrap of their own; el9 is made from Debian's. */
 const BOOTSTRAPPED = ['debian', 'flatcar'] as const
 const PERSONALITIES = ['debian', 'el9', 'flatcar'] as const
 const LEFT_OUT = ['doc', 'man', 'locale', 'info', 'lintian']
 
-/** Where the result of a step is cached: made anew when a file below files/lab that it uses changes, or `more`. */
+/** Where the result of a step is cached: another place when one of its files below files/lab changes, or `more`. */
 export const at = (step: string, matches: RegExp, more = ''): string =>
   labCache(`${step}-${definition(matches, more)}`)
 
@@ -49,8 +49,8 @@ const definition = (matches: RegExp, more: string): string => {
 }
 
 /**
- * The lab's images, from the cache or made now (a minute or two the first time). Each step works in
- * a temporary directory and appears under its final name only when it is whole.
+ * The lab's images, from the cache or made now (a minute or two the first time). Each step works in a temporary directory,
+ * which gets its final name only when it is complete.
  */
 export const images = async (log: (text: string) => void): Promise<Images> => {
   const lists = '^((debian|flatcar|el9)/)?packages\\.txt$|mirror\\.sh$'
@@ -93,13 +93,13 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
   }
 }
 
-/** What an image is made of: a root, and packages that its set-up may install. */
+/** What an image is made from: a root, and the packages that its set-up may install. */
 interface Base {
   readonly root: string
   readonly mirror: string
 }
 
-/** Results that nothing has used for so long go when a newer one is made. */
+/** Results that were not used for this long are removed when a newer one is made. */
 const KEEP_DAYS = 7
 
 const removeOld = (path: string): void => {
@@ -112,7 +112,7 @@ const removeOld = (path: string): void => {
   }
 }
 
-/** Makes a directory through a temporary one, unless it is there; one process at a time. */
+/** Makes a directory unless it exists, by way of a temporary one; one process at a time. */
 export const once = async (path: string, make: (dir: string) => Promise<void>): Promise<void> => {
   if (existsSync(path)) return utimesSync(path, new Date(), new Date())
   mkdirSync(dirname(path), { recursive: true })
@@ -149,7 +149,7 @@ const buildNfsClient = (dir: string): Promise<void> => {
   })
 }
 
-/** A Debian root with the packages of some lists; FMC_LAB_APT_MIRROR names another source than Debian's. */
+/** Makes a Debian root with the packages of some lists. FMC_LAB_APT_MIRROR names a source other than Debian's. */
 export const mmdebstrap = async (
   lists: readonly string[],
   target: string,
@@ -174,7 +174,7 @@ export const mmdebstrap = async (
   )
 }
 
-/** Makes a directory of packages an apt source. */
+/** Adds the index that makes a directory of packages an apt source. */
 const index = async (mirror: string): Promise<void> => {
   const script =
     'apt-ftparchive packages . >Packages; apt-ftparchive release . >../Release; mv ../Release .'
@@ -182,8 +182,8 @@ const index = async (mirror: string): Promise<void> => {
 }
 
 /**
- * A copy of the bootstrapped tree becomes the image: what nspawn machines need instead of a kernel of
- * their own, then what both kinds share. The scripts may mount, in a namespace of their own.
+ * Makes an image of a copy of the bootstrapped tree: first what nspawn machines need for lack of a kernel of their own,
+ * then what they share with virtual machines. The scripts may mount: each runs in a mount namespace of its own.
  */
 const finish = async (
   personality: Personality,

@@ -6,7 +6,7 @@ import type { Images } from './images.ts'
 import { labFiles } from '../paths.ts'
 import type { Personality } from '../state.ts'
 
-/** What a virtual machine boots from; each machine gets a copy of `disk`. */
+/** The files that a QEMU machine of the lab boots from; each machine gets a copy of `disk`. */
 export interface VmImage {
   readonly kernel: string
   readonly initrd: string

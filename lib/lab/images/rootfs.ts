@@ -11,10 +11,10 @@ import { addLayer, at, once } from './images.ts'
 import { labFiles } from '../paths.ts'
 import type { Personality } from '../state.ts'
 
-/** A root file system of lab.images, unpacked; machines stand on it and never write there. */
+/** An unpacked root file system of lab.images: the lower layer of machines, never written to. */
 export interface Rootfs {
   readonly root: string
-  /** Directory of packages for its package manager. */
+  /** A directory of packages for its package manager. */
   readonly repo: string | undefined
 }
 
@@ -25,10 +25,10 @@ export const PACKAGES: Readonly<Record<Personality, string | undefined>> = {
   flatcar: undefined,
 }
 
-/** What the index of a directory of packages is called (createrepo_c(8), apt-ftparchive(1)). */
+/** The index of a directory of packages (createrepo_c(8), apt-ftparchive(1)). */
 const INDEX: Readonly<Record<string, string>> = { debian: 'Packages', el9: 'repodata/repomd.xml' }
 
-/** What the lab makes of a host's operating system; a virtual machine of EL is one of Debian. */
+/** The personality for a host's operating system; a virtual machine of EL is Debian's. */
 export const personalityOf = ({ os }: Pick<Host, 'os'>, vm = false): Personality => {
   if (os.family === 'flatcar') return 'flatcar'
   return os.family === 'el' && !vm ? 'el9' : 'debian'
@@ -36,7 +36,7 @@ export const personalityOf = ({ os }: Pick<Host, 'os'>, vm = false): Personality
 
 /**
  * The root file systems that lab.images names for these hosts, by OS: from the cache, or fetched, checked and unpacked
- * now. Throws an FmcError that names the key and what is wrong: the file cannot be had, is no tar archive, is that of
+ * now. Throws an FmcError that names the key and the reason: the file cannot be fetched, is not a tar archive, belongs to
  * another OS, or lacks what a machine of the lab needs.
  */
 export const rootFileSystems = async (
@@ -62,9 +62,9 @@ const unpacked = async (
   const key = `lab.images.${os}`
   const { repo, url, sha256 } = image
   const index = join(repo ?? '', INDEX[personality] ?? '')
-  if (repo !== undefined && !there(index))
+  if (repo !== undefined && !exists(index))
     throw new FmcError(`${key}.repo: there is no ${index}`, {
-      hint: 'it is to be a directory of packages with its index, by createrepo_c or apt-ftparchive',
+      hint: 'repo is a directory of packages with an index made by createrepo_c or apt-ftparchive',
     })
   const source = repo === undefined ? '' : (PACKAGES[personality] ?? '')
   const files = new RegExp(`^(common|${personality})/(nspawn/|rootfs)|^common/setup`)
@@ -89,7 +89,7 @@ const unpacked = async (
   return { root: join(path, 'root'), repo }
 }
 
-/** Owners by number, extended attributes too (file capabilities); GNU tar sees by itself how it is packed. */
+/** Unpacks with numeric owners and extended attributes (file capabilities); GNU tar detects the compression. */
 const unpack = async (archive: string, root: string, what: string): Promise<void> => {
   mkdirSync(root)
   chmodSync(root, 0o755)
@@ -112,7 +112,7 @@ const NEEDS = [
   { what: 'os-release', paths: ['usr/lib/os-release'] },
 ] as const
 
-/** Where the lab writes into a root file system: a link might lead out of it. */
+/** Directories that the lab writes to: none may be a link, which might lead out of the root. */
 const PLACES = [
   'etc',
   'etc/ssh',
@@ -128,17 +128,17 @@ const QUIET = { throwIfNoEntry: false } as const
 const check = (root: string, os: Os['name'], what: string): void => {
   const link = PLACES.find(place => lstatSync(join(root, place), QUIET)?.isSymbolicLink())
   if (link !== undefined)
-    throw new FmcError(`${what}: /${link} is a link, and the lab writes there`)
-  const missing = NEEDS.filter(need => !need.paths.some(path => there(join(root, path))))
+    throw new FmcError(`${what}: /${link} is a link, but the lab writes to that directory`)
+  const missing = NEEDS.filter(need => !need.paths.some(path => exists(join(root, path))))
   if (missing.length > 0)
     throw new FmcError(
       `${what} lacks ${missing.map(need => `${need.what} (${need.paths.join(' or ')})`).join(', ')}`,
-      { hint: 'a machine of the lab needs it: put it into that root file system' },
+      { hint: 'add it to the root file system: every machine of the lab needs it' },
     )
   const release = readFileSync(join(root, 'usr/lib/os-release'), 'utf8')
   const id = /^ID=["']?([^"'\n]*)/m.exec(release)?.[1] ?? 'nothing'
   if (id !== os) throw new FmcError(`${what} is not ${os}: its os-release says ${id}`)
 }
 
-/** A link counts as itself: where it leads is another matter outside its root. */
-const there = (path: string): boolean => lstatSync(path, QUIET) !== undefined
+/** Whether a path exists; a link counts as itself, since outside its root it leads elsewhere. */
+const exists = (path: string): boolean => lstatSync(path, QUIET) !== undefined

@@ -13,7 +13,7 @@ import type { LabHost } from '../state.ts'
 import type { HostPlan } from '../network/topology.ts'
 import { vmImage } from '../images/qemu-image.ts'
 
-/** Whether a machine that was started still runs. */
+/** Whether a machine is still running. */
 export const alive = (host: LabHost): boolean =>
   startTime(host.pid) === host.startTime && (host.vm || leaderOf(host.pid) !== undefined)
 
@@ -22,9 +22,9 @@ interface BootOptions {
   readonly dir: string
   readonly key: string
   readonly images: Images
-  /** What lab.images names for the host's OS; a virtual machine has a disk of its own. */
+  /** The root file system that lab.images names for the host's OS; unused by a virtual machine. */
   readonly rootfs: Rootfs | undefined
-  /** WireGuard in userland, where the kernel has none. */
+  /** wireguard-go, where the kernel has no WireGuard. */
   readonly wireguard: string | undefined
   readonly vm: boolean
   /** The host as the lab last ran it. */
@@ -32,7 +32,7 @@ interface BootOptions {
   readonly log: (text: string) => void
 }
 
-/** Boots one host on its place in the network. Its disks are what they were, unless its kind changes. */
+/** Boots one host in its place in the network. It keeps its disks, unless it was a machine of the other kind before. */
 export const boot = async (host: Host, place: HostPlan, options: BootOptions): Promise<LabHost> => {
   const dirs = {
     dir: join(options.dir, 'hosts', host.name),

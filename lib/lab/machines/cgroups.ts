@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { FmcError } from '../../errors.ts'
 
 /**
- * Roots of the hierarchies systemd uses: cgroup2 and, on hybrid systems, name=systemd.
- * Every machine gets a group of its own there: machines that share one see each other's services,
- * and the group is how all processes of a machine are found again, whatever became of their parents.
+ * Roots of the hierarchies that systemd uses: cgroup2 and, on hybrid systems, name=systemd. Every machine has a group of
+ * its own there: machines in one group would see each other's services, and the group finds all processes of a machine,
+ * even those that have lost their parents.
  */
 const roots = (): string[] =>
   readFileSync('/proc/self/mountinfo', 'utf8')
@@ -17,7 +17,7 @@ const roots = (): string[] =>
 const groupDirs = (key: string, machine?: string): string[] =>
   roots().map(root => join(root, `fmc-lab-${key}`, machine ?? ''))
 
-/** Makes a machine's groups; the paths a process writes its own id to in order to enter them. */
+/** Makes a machine's groups. Returns the files to which a process writes its id to enter them. */
 export const makeGroups = (key: string, machine: string): string[] =>
   groupDirs(key, machine).map(dir => {
     mkdirSync(dir, { recursive: true })
@@ -38,13 +38,13 @@ export const groupPids = (key: string, machine?: string): number[] => {
       for (const line of readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n'))
         if (Number(line) > 0) pids.add(Number(line))
     } catch {
-      // the group went away while it was read
+      // The group was removed while it was read.
     }
   }
   return [...pids]
 }
 
-/** A hundred machines on a busy computer take longer than one would think. */
+/** Time enough for a hundred machines on a busy computer. */
 const END_SECONDS = 60
 
 /** Ends all processes of a machine (or of the lab) at once and removes the groups. Throws when one does not end. */
@@ -54,20 +54,20 @@ export const endGroups = async (key: string, machine?: string): Promise<void> =>
     const pids = groupPids(key, machine)
     if (Date.now() > end)
       throw new FmcError(
-        `the lab's processes do not end: ${pids.join(', ') || 'their groups are busy'}`,
+        `the lab's processes do not end: ${pids.join(', ') || 'their control groups are busy'}`,
       )
     for (const pid of pids) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // it ended by itself
+        // It has ended already.
       }
     }
     await new Promise(resolve => setTimeout(resolve, 25))
   }
 }
 
-/** True when nothing is left; a group can stay busy for a moment after its last process. */
+/** Returns true when nothing is left; a group can stay busy for a moment after its last process has ended. */
 const removeGroups = (key: string, machine?: string): boolean => {
   let clean = true
   for (const dir of groupDirs(key, machine).flatMap(walk)) {

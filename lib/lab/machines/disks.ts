@@ -11,7 +11,7 @@ export interface DiskFile {
   readonly loop: string
 }
 
-/** Attaches a host's data disks; files that exist are kept (a power cut keeps its disks). */
+/** Attaches a host's data disks to loop devices. Existing files are kept: disks survive a power cut. */
 export const attachDisks = async (dir: string, disks: readonly Disk[]): Promise<DiskFile[]> => {
   const result: DiskFile[] = []
   for (const disk of disks) {
@@ -24,7 +24,7 @@ export const attachDisks = async (dir: string, disks: readonly Disk[]): Promise<
   return result
 }
 
-/** The sparse file of a disk, made if it is missing. */
+/** The sparse file of a disk; made if it is missing. */
 export const diskFile = (dir: string, disk: Disk): string => {
   const file = join(dir, `${disk.name}.img`)
   mkdirSync(dirname(file), { recursive: true })
@@ -34,7 +34,7 @@ export const diskFile = (dir: string, disk: Disk): string => {
   return file
 }
 
-/** Loop devices whose file lies under a directory, deleted files included. */
+/** Loop devices whose file lies, or lay before it was deleted, under a directory. */
 const loopsUnder = async (dir: string): Promise<{ name: string; file: string }[]> => {
   const { stdout } = await exec([
     'losetup',

@@ -7,7 +7,7 @@ const NAMES = {
   rocky: { name: 'Rocky Linux', codename: 'Blue Onyx', home: 'https://rockylinux.org/' },
 } as const
 
-/** os-release(5) as AlmaLinux' and Rocky's almalinux-release and rocky-release have it; without a version that of 9.5. */
+/** The text of os-release(5) as the packages almalinux-release and rocky-release have it; 9.5 where no version is given. */
 export const elRelease = ({ name: id, version = '9.5' }: Os): string => {
   const { name, codename, home } = NAMES[id === 'rocky' ? 'rocky' : 'almalinux']
   const major = version.split('.')[0] ?? version
@@ -25,7 +25,7 @@ HOME_URL="${home}"
 `
 }
 
-/** Writes it, and the files that name the release in a line, into a machine's upper layer. */
+/** Writes os-release, and the files that name the release in one line, into a machine's upper layer. */
 export const prepareElRelease = (upper: string, os: Os): void => {
   const release = elRelease(os)
   const line = `${/^NAME="(.*)"$/m.exec(release)?.[1] ?? ''} release ${/^VERSION="(.*)"$/m.exec(release)?.[1] ?? ''}\n`

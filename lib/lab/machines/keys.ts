@@ -9,14 +9,14 @@ import {
 import { join } from 'node:path'
 import { exec } from '../exec.ts'
 
-/** fmc's own key of a lab, made once. */
+/** The key with which fmc logs in to a lab's hosts; made once per lab. */
 export const clientKey = async (dir: string): Promise<string> => {
   const file = join(dir, 'keys', 'id_ed25519')
   await generate(file, 'fmc-lab')
   return file
 }
 
-/** A host's key, made once per lab and host; the machine gets a copy before it boots. */
+/** A host's key; made once per lab and host. The machine gets a copy before it boots. */
 export const hostKey = async (dir: string, host: string): Promise<string> => {
   const file = join(dir, 'keys', `host-${host}`)
   await generate(file, host)
@@ -45,7 +45,7 @@ export const writeKnownHosts = (
   return file
 }
 
-/** Puts the host's key and fmc's into a machine's file tree. */
+/** Puts the host's key and fmc's public key into a machine's file tree. */
 export const installKeys = (dir: string, host: string, root: string): void => {
   const ssh = join(root, 'etc', 'ssh')
   mkdirSync(ssh, { recursive: true })

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { labRoot } from '../paths.ts'
 
 const SETTING = '/proc/sys/fs/inotify/max_user_instances'
-/** A machine's systemd, journald, dbus and services take some ten instances: enough for 500 machines. */
+/** Enough for 500 machines: systemd, journald, dbus and services take some ten instances per machine. */
 const NEEDED = 8192
 
 const savedFile = (): string => join(labRoot(), '.inotify-instances')
 
 /**
- * All machines share this kernel's limit of inotify instances per user (128 by default: enough for
- * some ten machines), so it is raised while labs exist. The value before is kept and restored.
+ * Raises the kernel's limit of inotify instances per user while labs exist: all machines share it, and the default of
+ * 128 is enough for some ten machines. The value before is saved in a file.
  */
 export const raiseLimits = (): void => {
   const now = Number(readFileSync(SETTING, 'utf8'))
@@ -20,7 +20,7 @@ export const raiseLimits = (): void => {
   writeFileSync(SETTING, String(NEEDED))
 }
 
-/** To be called when the last lab is gone. */
+/** Restores the limit. Call it when the last lab is gone. */
 export const restoreLimits = (): void => {
   if (!existsSync(savedFile())) return
   writeFileSync(SETTING, readFileSync(savedFile(), 'utf8'))

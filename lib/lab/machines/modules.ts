@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 
-/** Kernel modules of Longhorn's nodes. A machine without a kernel of its own can load none. */
+/** Kernel modules that Longhorn needs. A machine without a kernel of its own cannot load modules. */
 const MODULES = ['iscsi_tcp', 'dm_crypt']
 
-/** A tree for /usr/lib/modules, by which the running kernel has these modules built in (kbuild's modules.builtin). */
+/** Makes a tree for /usr/lib/modules that declares these modules as built into the running kernel (modules.builtin). */
 export const moduleTree = (labDir: string): string => {
   const tree = join(labDir, 'modules')
   mkdirSync(join(tree, release()), { recursive: true })

@@ -26,30 +26,30 @@ import type { Personality } from '../state.ts'
 import type { HostPlan } from '../network/topology.ts'
 import { wireguardBind } from '../doubles/wireguard-go.ts'
 
-/** All that is needed to start one nspawn machine. */
+/** What starting an nspawn machine needs. */
 interface MachineSpec {
   readonly name: string
   readonly key: string
   readonly labDir: string
-  /** Of this host inside the lab's directory. */
+  /** The host's directory inside the lab's. */
   readonly dir: string
   readonly netns: string
   readonly os: Os
   readonly personality: Personality
   readonly images: Images
-  /** Instead of the personality's. */
+  /** Used instead of the personality's image. */
   readonly rootfs: Rootfs | undefined
   readonly disks: readonly DiskFile[]
   readonly place: HostPlan
-  /** WireGuard in userland, where the kernel has none. */
+  /** wireguard-go, where the kernel has no WireGuard. */
   readonly wireguard: string | undefined
 }
 
 /**
- * Mounts the machine's root in a mount namespace of its own (so that nothing is left to unmount, however it ends) and
- * runs systemd-nspawn in the machine's groups, again whenever it ends with 133: the machine has rebooted
- * (systemd-nspawn(1), --keep-unit). The loop itself stays in a group below: cgroup2 wants no process beside a group.
- * $1 groups, $2 image, $3 directory, $4 personality, then nspawn's arguments.
+ * Mounts the machine's root in a mount namespace of its own, so that nothing is left to unmount however it ends, and runs
+ * systemd-nspawn in the machine's groups. Exit code 133 means that the machine rebooted: nspawn is run again
+ * (systemd-nspawn(1), --keep-unit). The loop itself runs in a group below the machine's: cgroup2 allows no process beside
+ * a subgroup. $1 groups, $2 image, $3 directory, $4 personality, then nspawn's arguments.
  */
 const START = `
 groups=$1 image=$2 dir=$3 personality=$4
@@ -70,7 +70,10 @@ done
 exit $code
 `
 
-/** Starts a machine; returns the id of the process that stands for its power as soon as the machine's init runs. Throws with the end of its console. */
+/**
+ * Starts a machine. Resolves as soon as its init runs, with the id of the process that runs nspawn in a loop: when that
+ * ends, the machine is off. Throws an FmcError with the end of the console when the machine does not start.
+ */
 export const startMachine = async (
   spec: MachineSpec,
 ): Promise<{ pid: number; startTime: string }> => {
@@ -116,7 +119,7 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   `--directory=${join(spec.dir, 'root')}`,
   `--network-namespace-path=${netnsPath(spec.netns)}`,
   `--bind-ro=${moduleTree(spec.labDir)}:/usr/lib/modules`,
-  // NFS-Ganesha opens files by handle.
+  // For NFS-Ganesha, which opens files by handle.
   '--system-call-filter=name_to_handle_at open_by_handle_at',
   '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_DAC_READ_SEARCH',
   ...['/dev/net/tun', '/dev/fuse'].filter(existsSync).map(device => `--bind=${device}`),
@@ -138,7 +141,7 @@ const diskNode = (n: number): string => `/dev/vd${String.fromCharCode(98 + n)}`
 const machineId = (spec: MachineSpec): string =>
   createHash('sha256').update(`${spec.labDir}/${spec.name}`).digest('hex').slice(0, 32)
 
-/** The machine's init, by the process id that startMachine gave; undefined while it is between two boots. */
+/** The process id of the machine's init, from the one that startMachine returned; undefined between two boots. */
 export const leaderOf = (started: number): number | undefined =>
   childrenOf(started, 'systemd-nspawn').flatMap(nspawn => childrenOf(nspawn, 'systemd'))[0]
 
@@ -154,7 +157,10 @@ const childrenOf = (pid: number, name: string): number[] => {
   }
 }
 
-/** Writes what differs per host into the machine's upper layer, once per lab; an earlier attempt that was cut off leaves no machine-id. */
+/**
+ * Writes what differs per host into the machine's upper layer, once per lab. The machine-id comes last: without one an
+ * earlier attempt was interrupted, and all is written again.
+ */
 const prepareRoot = (spec: MachineSpec): void => {
   const upper = join(spec.dir, 'upper')
   const prepared = existsSync(join(upper, 'etc', 'machine-id'))
@@ -172,7 +178,7 @@ const prepareRoot = (spec: MachineSpec): void => {
   writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
 }
 
-/** Units that keep the links below /dev/disk as udev would, at boot and whenever a disk was written. */
+/** Units that do udev's work for the links below /dev/disk, at boot and whenever a disk was written. */
 const prepareDisks = (etc: string, disks: readonly DiskFile[]): void => {
   const units = join(etc, 'systemd', 'system')
   const wanted = (target: string, unit: string) => {
@@ -185,8 +191,8 @@ const prepareDisks = (etc: string, disks: readonly DiskFile[]): void => {
   wanted('local-fs-pre.target', 'fmc-lab-disks.service')
   wanted('multi-user.target', 'fmc-lab-disks.path')
   const changed = disks.map((_, n) => `PathChanged=${diskNode(n)}\n`).join('')
-  // It comes before the service that it triggers: with default dependencies, which put it after sysinit.target, that
-  // would be an ordering cycle, and systemd would drop one of the two (systemd.path(5)).
+  // A path unit starts before its service. Default dependencies would order it after sysinit.target: a cycle, of which
+  // systemd would drop one unit (systemd.path(5)).
   writeFileSync(
     join(units, 'fmc-lab-disks.path'),
     `[Unit]\nDescription=Data disks of a lab machine\nDefaultDependencies=no\n[Path]\n${changed}`,

@@ -13,13 +13,13 @@ import { netnsPath } from '../paths.ts'
 import type { HostPlan } from '../network/topology.ts'
 import type { VmImage } from '../images/qemu-image.ts'
 
-/** All that is needed to start one virtual machine. */
+/** What starting a virtual machine needs. */
 interface VmSpec {
   readonly host: Host
   readonly place: HostPlan
   readonly key: string
   readonly labDir: string
-  /** Of this host inside the lab's directory. */
+  /** The host's directory inside the lab's. */
   readonly dir: string
   readonly diskDir: string
   readonly image: VmImage
@@ -35,7 +35,7 @@ shift 2
 exec nsenter --net="$namespace" qemu-system-x86_64 "$@"
 `
 
-/** Starts a virtual machine on the host's place in the network; returns QEMU's process id. */
+/** Starts a virtual machine in the host's place in the network. Returns QEMU's process id. */
 export const startVm = async (
   spec: VmSpec,
 ): Promise<{ pid: number; startTime: string; disks: Pick<DiskFile, 'file' | 'device'>[] }> => {
@@ -89,11 +89,11 @@ const qemuArguments = (
   ]
 }
 
-/** udev names a virtio disk /dev/disk/by-id/virtio-<serial>. */
+/** The serial by which udev names a virtio disk: /dev/disk/by-id/virtio-<serial>. */
 const serialOf = (disk: Disk | undefined): string | undefined =>
   disk && (/\/virtio-([\w.-]{1,20})$/.exec(disk.device)?.[1] ?? disk.name)
 
-/** The machine's own copy of the image, with its keys, names and network in it; made once per lab. */
+/** Makes the machine's own copy of the image, with its keys, names and network in it; once per lab. */
 const prepareDisk = async (spec: VmSpec): Promise<void> => {
   const disk = join(spec.dir, 'root.img')
   if (existsSync(disk)) return
@@ -128,8 +128,8 @@ const KVM = ['-accel', 'kvm', '-cpu', 'host']
 const TCG = ['-accel', 'tcg,thread=multi', '-cpu', 'max']
 
 /**
- * QEMU's options for how it runs here: /dev/kvm proves nothing, so a kernel is booted with it once per
- * boot of this machine (the answer is kept in `cacheFile`); else emulation.
+ * QEMU's options for KVM, or for emulation where KVM does not work. /dev/kvm alone proves nothing: a kernel is booted
+ * with it, once per boot of this machine, and the answer kept in `cacheFile`.
  */
 export const accelerator = async (
   image: VmImage,
@@ -148,7 +148,7 @@ export const accelerator = async (
 
 const QUIET = ['-m', '256', '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio']
 
-/** Whether a kernel says its name within some seconds. */
+/** Whether a kernel prints its name within some seconds. */
 const boots = (args: readonly string[]): Promise<boolean> =>
   new Promise(resolve => {
     const argv = [...args, ...QUIET, '-append', 'console=ttyS0 panic=-1']

@@ -6,8 +6,8 @@ import type { HostPlan, Link } from '../network/topology.ts'
 const UNITS = '/usr/lib/systemd/system'
 
 /**
- * What a machine that routes networks needs in its /etc: the list of its cables for the units that mind them, and for
- * a NIC that shall become the LAN's bridge the configuration that an installer would have left.
+ * Writes what a machine that routes networks needs in its /etc: the list of its cables for fmc-lab-cables.service, and
+ * for a NIC that a role will put into the LAN's bridge the configuration that an installer would have left.
  */
 export const prepareRouter = (etc: string, { links, routes }: HostPlan): void => {
   const units = join(etc, 'systemd', 'system')
@@ -33,7 +33,7 @@ export const prepareRouter = (etc: string, { links, routes }: HostPlan): void =>
         '',
       ].join('\n'),
     )
-    // The image's other machines have no use for it: it is masked there.
+    // The image masks it, since other machines do not need it.
     for (const unit of ['systemd-networkd.service', 'systemd-networkd.socket'])
       symlinkSync(join(UNITS, unit), join(units, unit))
     enable('systemd-networkd.service', 'multi-user.target')

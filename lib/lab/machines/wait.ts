@@ -2,7 +2,7 @@ import { FmcError } from '../../errors.ts'
 import { exec, type Result } from '../exec.ts'
 import { netnsPath } from '../paths.ts'
 
-/** Waits in parallel for the SSH greeting of every address; prints those that never gave it. */
+/** Waits in parallel for the SSH greeting of every address. Prints the addresses that did not send it in time. */
 const GREETING = `
 limit=$1; shift
 for address; do
@@ -18,7 +18,7 @@ done
 wait
 `
 
-/** Waits until all hosts answer on port 22, seen from fmc's place; names those that do not in time. */
+/** Waits until all hosts answer on port 22. Throws an FmcError that names those that do not in time. */
 export const waitForSsh = async (
   controllerNetns: string,
   hosts: readonly { readonly name: string; readonly address: string }[],
@@ -35,17 +35,16 @@ export const waitForSsh = async (
   if (silent.length > 0)
     throw new FmcError(
       `no SSH answer within ${seconds} s from ${silent.map(h => h.name).join(', ')}`,
-      { hint: 'their consoles: fmc lab status names the directory, hosts/<name>/console.log' },
+      { hint: 'read hosts/NAME/console.log in the directory that fmc lab status names' },
     )
 }
 
-/** timeout(1) had to end its command. */
+/** Exit code of timeout(1) when it ended its command. */
 const TIMED_OUT = 124
 
 /**
- * Waits until a machine's init has finished booting (or says that a unit failed): from this machine by
- * the id of that process, else by a command line that runs a command on the machine.
- * Throws an FmcError that names the machine and the units that it waits for or that have failed.
+ * Waits until a machine has booted, with or without failed units. `machine` is the process id of its init, or a command
+ * line that runs a command on it. Throws an FmcError that names the units that it waits for and those that failed.
  */
 export const waitForBoot = async (
   name: string,
@@ -69,7 +68,7 @@ export const waitForBoot = async (
       .filter(Boolean)
       .join(', ') || 'none'
   throw new FmcError(
-    `${name} has not finished booting within ${seconds} s: it waits for ${units(queued, 1)}; failed: ${units(failed, 0)}`,
+    `${name} has not booted within ${seconds} s: it waits for ${units(queued, 1)}; failed: ${units(failed, 0)}`,
     { hint: `fmc lab shell ${name}: systemctl list-jobs; journalctl -b` },
   )
 }

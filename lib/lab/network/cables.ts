@@ -28,7 +28,7 @@ export const labNamespaces = (key: string): string[] => {
 export const removeNamespaces = (names: readonly string[]): Promise<void> =>
   ip(names.map(name => `netns del ${name}`))
 
-/** The networks' bridges and, on the physical ones, fmc's own place. Nothing touches the root namespace. */
+/** Makes the networks' bridges and the namespace that fmc runs in. Nothing is made in the root namespace. */
 export const makeSwitches = async (plan: Topology): Promise<void> => {
   const namespaces = new Set([plan.controllerNetns, ...plan.switches.map(s => s.netns)])
   await ip([...namespaces].map(name => `netns add ${name}`))
@@ -53,7 +53,7 @@ export const makeSwitches = async (plan: Topology): Promise<void> => {
   await setForwarding(plan.controllerNetns)
 }
 
-/** A fresh namespace for one host with its cables, addresses and routes. */
+/** Makes a new namespace for one host, with its cables, addresses and routes. */
 export const plugIn = async (host: HostPlan): Promise<void> => {
   if (existsSync(netnsPath(host.netns))) await unplug(host)
   await ip([`netns add ${host.netns}`])
@@ -62,7 +62,7 @@ export const plugIn = async (host: HostPlan): Promise<void> => {
       'link set lo up',
       ...host.links.flatMap(link => [
         `link add ${link.device} address ${link.mac} type veth peer name ${link.port} netns ${link.switchNetns}`,
-        // A machine gives its gateways' cables their addresses itself: files/lab/common/nspawn/usr/lib/fmc-lab/cables.
+        // A machine gives the cables of its gateways their addresses: files/lab/common/nspawn/usr/lib/fmc-lab/cables.
         ...(link.gateway ? [] : link.addresses).map(
           address => `addr add ${address} brd + dev ${link.device}`,
         ),
@@ -77,14 +77,14 @@ export const plugIn = async (host: HostPlan): Promise<void> => {
   if (host.forwards) await setForwarding(host.netns)
 }
 
-/** The cables go first: a deleted namespace gives them up only some time later. */
+/** Deletes the cables first: a deleted namespace would keep them for a while. */
 const unplug = async (host: HostPlan): Promise<void> => {
   for (const link of host.links)
     await exec(['ip', '-n', link.switchNetns, 'link', 'del', link.port], { allowFailure: true })
   await exec(['ip', 'netns', 'del', host.netns])
 }
 
-/** Pulls (or plugs in again) a host's cables at the switch: the host sees no carrier. */
+/** Pulls a host's cables at the switch, so that the host sees no carrier, or plugs them in again. */
 export const setCables = async (
   ports: readonly { readonly netns: string; readonly device: string }[],
   up: boolean,
@@ -92,7 +92,7 @@ export const setCables = async (
   for (const port of ports) await ip([`link set ${port.device} ${up ? 'up' : 'down'}`], port.netns)
 }
 
-/** A fresh namespace for a virtual machine, with one tap device per cable for QEMU to open. */
+/** Makes a new namespace for a virtual machine, with a tap device per cable for QEMU to open. */
 export const plugInTaps = async (host: HostPlan): Promise<void> => {
   if (existsSync(netnsPath(host.netns))) await unplug(host)
   await ip([`netns add ${host.netns}`])

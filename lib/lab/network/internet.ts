@@ -2,13 +2,13 @@ import { UsageError } from '../../errors.ts'
 import { contains, formatIpv4, parseCidr, parseIpv4, type Block } from '../../inventory/net.ts'
 import type { Host, Inventory, Network, Nic } from '../../inventory/types.ts'
 
-/** A /24 of the Internet: a provider's network, as small as a host there needs it. */
+/** Prefix length of a provider's network. */
 const PREFIX = 24
 
 /**
- * The inventory with the Internet as networks: a host that has no cable, such as a VPS whose only NIC is in the VPN, is
- * plugged in where its public address (`ssh.host`) is, behind the lab's LAN as its provider's router. Throws UsageError
- * for one without an address.
+ * The inventory with networks of the Internet added: a host without a cable, such as a VPS whose only NIC is in the VPN,
+ * gets a NIC with its public address (`ssh.host`) in a network of its provider, which the lab's LAN stands in for.
+ * Throws UsageError for a host without an address.
  */
 export function withInternet(inventory: Inventory): Inventory {
   const networks = new Map(inventory.networks)
@@ -27,13 +27,13 @@ export function withInternet(inventory: Inventory): Inventory {
   return { ...inventory, networks, hosts }
 }
 
-/** Hosts without a cable. */
+/** Hosts without a cable: all their NICs are in a VPN. */
 export const outside = ({ networks, hosts }: Pick<Inventory, 'networks' | 'hosts'>): Host[] =>
   [...hosts.values()].filter(h =>
     h.nics.every(nic => networks.get(nic.network)?.mode === 'wireguard'),
   )
 
-/** Lines of /etc/hosts for names that the Internet's DNS knows: where VPN hubs are reached. */
+/** Lines of /etc/hosts for the public names of VPN hubs: the lab has no DNS of the Internet. */
 export const namesOf = ({ networks, hosts }: Pick<Inventory, 'networks' | 'hosts'>): string[] =>
   [...networks.values()].flatMap(({ endpoint, router }) => {
     const hub = hosts.get(router ?? '')
@@ -48,7 +48,7 @@ function networkAround(networks: ReadonlyMap<string, Network>, { name, address }
       ? undefined
       : [...networks.values()].find(n => contains(parseCidr(n.cidr) as Block, value))
   if (value === undefined || own?.mode === 'wireguard')
-    throw new UsageError(`the lab has no place for ${name}: it is in no network but the VPN`, {
+    throw new UsageError(`the lab cannot place ${name}: it is in no network except the VPN`, {
       hint: 'give it its public IPv4 address: ssh: {host: 203.0.113.10}',
     })
   if (own) return own

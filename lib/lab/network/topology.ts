@@ -17,9 +17,9 @@ export interface Link {
   readonly mac: string
   /** With prefix length. */
   readonly addresses: readonly string[]
-  /** A cable of the router's into a network that it routes: where the network's hosts find their gateway. */
+  /** Set on a router's cable into a network that it routes: the network's hosts find their gateway there. */
   readonly gateway?: undefined | { readonly bridge: string; readonly cidr: string }
-  /** The NIC that a role shall put into the network's bridge. */
+  /** Set on the NIC that a role will put into the network's bridge. */
   readonly uplink?: true | undefined
 }
 
@@ -31,7 +31,7 @@ export interface HostPlan {
   readonly routes: readonly Route[]
   /** It routes between networks. */
   readonly forwards: boolean
-  /** Lines of /etc/hosts in the place of the Internet's DNS. */
+  /** Lines of /etc/hosts that replace the Internet's DNS. */
   readonly names: readonly string[]
 }
 
@@ -41,7 +41,7 @@ export interface Route {
   readonly via: string
 }
 
-/** One network: a bridge in a namespace; `address` is what the bridge itself holds. */
+/** One network: a bridge in a namespace; `address` is the bridge's own. */
 interface SwitchPlan {
   readonly network: string
   readonly netns: string
@@ -57,9 +57,9 @@ export interface Topology {
 }
 
 /**
- * The wiring of an inventory. Networks whose gateway is a device outside the inventory live in the
- * controller's namespace, where the bridge holds the gateway's address; every other network has a
- * namespace of its own, and its router a cable into it that holds the gateway's address.
+ * The wiring of an inventory. Where a network's gateway is a device outside the inventory, its bridge is in the
+ * controller's namespace and has the gateway's address. Every other network has a namespace of its own; its router has a
+ * cable into it, with the gateway's address.
  */
 export const topology = (declared: Inventory, key: string): Topology => {
   const inventory = withInternet(declared)
@@ -68,7 +68,7 @@ export const topology = (declared: Inventory, key: string): Topology => {
   const switches = networks.map((network, n) => switchPlan(network, n, key, controllerNetns))
   if (networks.length > 0 && switches.every(s => s.netns !== controllerNetns))
     throw new UsageError(
-      'the lab needs one network whose router is not in the inventory: fmc itself stands there',
+      'the lab needs a network whose router is not in the inventory: fmc runs in that network',
     )
   const routed = networks.flatMap(network => routeTo(inventory, network))
   return {
@@ -81,7 +81,7 @@ export const topology = (declared: Inventory, key: string): Topology => {
   }
 }
 
-/** A VPN is nothing that the lab could plug in: its hosts make it themselves. */
+/** The networks with cables: a VPN has none, its hosts make it themselves. */
 const cabled = (inventory: Inventory): Network[] =>
   [...inventory.networks.values()].filter(network => network.mode !== 'wireguard')
 
@@ -100,7 +100,7 @@ const switchPlan = (
   }
 }
 
-/** The highest usable address: fmc's own on a network without a gateway. */
+/** The highest usable address: fmc's own in a network without a gateway. */
 const lastAddress = (network: Network): string => {
   const base = network.cidr.split('/')[0] ?? ''
   const number = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
@@ -108,7 +108,7 @@ const lastAddress = (network: Network): string => {
   return [24, 16, 8, 0].map(shift => Math.floor(last / 2 ** shift) % 256).join('.')
 }
 
-/** How hosts outside a routed network reach it: through the router's address in a network of its own. */
+/** How hosts outside a routed network reach it: through the router's address in a network without a router. */
 const routeTo = (inventory: Inventory, network: Network): (Route & { from: string })[] => {
   if (network.router === undefined) return []
   const router = inventory.hosts.get(network.router)
@@ -174,7 +174,7 @@ const hostPlan = (
   }
 }
 
-/** Default through the first network's gateway; routed networks that share the router's LAN directly. */
+/** A host's routes: to routed networks through routers in its own networks, the default through its first gateway. */
 const hostRoutes = (
   inventory: Inventory,
   host: Host,
@@ -196,11 +196,11 @@ const hostRoutes = (
   return result
 }
 
-/** A NIC that is the network's bridge in the end is a plain one before a role has made it so. */
+/** Whether the inventory declares the NIC as the network's bridge: until a role makes that bridge, it is a plain NIC. */
 const isUplink = (nic: Nic, network: Network): boolean =>
   network.mode === 'bridge' && nic.device === bridgeOf(network)
 
-/** It has the name that the role is told to look for (hypervisor_uplink), else what any NIC of the lab has. */
+/** Such a NIC has the name in hypervisor_uplink, which the role looks for, else that of any NIC of the lab. */
 const uplinkOf = ({ vars }: Host): Partial<Link> => {
   const name = vars['hypervisor_uplink']
   return { uplink: true, ...(typeof name === 'string' ? { device: name } : {}) }
