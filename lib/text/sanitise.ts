@@ -1,7 +1,7 @@
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /**
- * What a terminal obeys, or what a reader does not see: everything of Unicode's category C (controls, format characters
+ * Characters that a terminal obeys or that a reader does not see: everything of Unicode's category C (controls, format characters
  * such as bidi and zero-width marks and tags, lone surrogates, private and unassigned code points), line separators,
  * default-ignorable code points (variation selectors, Hangul fillers), and marks that stand on nothing or are more than
  * four on one sign (a fifth one paints over the lines around it). CVE-2021-42574; UAX #44, "Default_Ignorable_Code_Point".
@@ -9,7 +9,7 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 const UNSAFE =
   /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|\p{M}(?<![\p{L}\p{N}\p{P}\p{S}]\p{M}{1,4})/gu
 
-/** The whole of most texts. */
+/** Most texts are plain ASCII. */
 const HARMLESS = /^[ -~]*$/
 
 const clean = (text: string, show: (char: string) => string): string =>
@@ -28,7 +28,7 @@ const escaped = (char: string): string =>
     (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`,
   ).join('')
 
-/** Text for one line of a terminal or log: nothing that a terminal obeys or hides is left, an escape shows as ^[. */
+/** Text for one line of a terminal or log: characters that a terminal obeys or hides become visible, an escape as ^[. */
 export const cleanLine = (text: string): string => clean(text, char => NAMED[char] ?? visible(char))
 
 /** Like `cleanLine`, but keeps line ends and tabs; CRLF becomes LF, trailing line ends are dropped. */
@@ -38,8 +38,8 @@ export const cleanBlock = (text: string): string =>
   )
 
 /**
- * JSON whose text is as harmless as a cleaned one and which JSON.parse takes back as exactly the same value. JSON.stringify
- * itself escapes C0 controls and lone surrogates only. `indent` as there; no newline at the end.
+ * JSON with the same characters escaped; JSON.parse gives back exactly the same value. JSON.stringify itself escapes only
+ * C0 controls and lone surrogates. `indent` as in JSON.stringify; no newline at the end.
  */
 export const safeJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, undefined, indent).replace(UNSAFE, char =>

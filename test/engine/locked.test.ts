@@ -68,7 +68,7 @@ void t.test('a host that is locked', { timeout: 120_000 }, async t => {
   t.match(dry.recap, { locked: ['b'], undone: {}, changed: 2 })
   t.match(
     closing(dry.recap, 'play site', noColor).join('\n'),
-    /2 changes would be made on 1 host.*\n.*\nb is locked: as long as that is so, a run changes nothing on any host\./,
+    /2 changes would be made on 1 host.*\n.*\nb is locked: until that ends, a run changes nothing on any host\./,
   )
 
   await release()

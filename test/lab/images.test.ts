@@ -212,11 +212,11 @@ hosts:
     t.equal(await r.text('dns', 'dig +short @192.168.0.11 deb.cloud.internal'), '192.168.0.12')
   })
 
-  await t.test('an entry that cannot be had leaves the lab as it is', async t => {
+  await t.test('an entry that is not available leaves the lab as it is', async t => {
     write({ ...packed, debian: { ...packed.debian, sha256: '0'.repeat(64) } })
     const said: string[] = []
     const anew = up(await loadInventory(file), { name: r.name, log: text => said.push(text) })
-    await t.rejects(anew, { message: /^lab\.images\.debian cannot be had/ })
+    await t.rejects(anew, { message: /^lab\.images\.debian is not available/ })
     t.strictSame(said, [])
     t.equal(await r.text('deb', 'hostname'), 'deb')
   })
