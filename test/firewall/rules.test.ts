@@ -138,7 +138,7 @@ void t.test('a flow that makes no sense is named', async t => {
     flows({ from: 'nobody', to: 'hv', ports: [1] }),
     /^firewall_flows\[2\]: no network, group, host or VIP is called nobody/,
   )
-  t.throws(flows({ from: 'lan', to: 'hv', ports: ['x'] }), /^firewall_flows\[2\]: "x" is no port/)
+  t.throws(flows({ from: 'lan', to: 'hv', ports: ['x'] }), /^firewall_flows\[2\]: "x" is not a port/)
   t.throws(
     () => rulesOf(inventory, hv, { ...EDGE, firewall_forwards: [{ port: 80, to: 'masters' }] }),
     /^firewall_forwards\[0\]: masters is not a single address/,

@@ -229,7 +229,7 @@ kubeadm_patches: { enabled: false, source_dir: "{{ inventory_dir }}/patches" }
     const remarks = found.remarks.join('\n')
     for (const remark of [
       /^inventory.ini:15: kube-node: the group is called kube_node/m,
-      /^inventory.ini:26: ansible_ssh_common_args: goes to ~\/.ssh\/config/m,
+      /^inventory.ini:26: ansible_ssh_common_args: write it into ~\/.ssh\/config/m,
       /^group_vars\/etcd.yml:1: etcd: the whole file is encrypted/m,
       /^group_vars\/k8s_cluster\/k8s-cluster.yml:3: kube_script_dir: a Jinja expression/m,
       /k8s-cluster.yml:4: kube_oidc_client_secret: vaulted, became !secret/,

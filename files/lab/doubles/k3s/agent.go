@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// runAgent is `k3s agent`: it asks the configured server until that lets it in, then balances over all servers.
+// runAgent is `k3s agent`: it retries with the configured server until that admits it, then balances over all servers.
 func runAgent(args []string) {
 	cfg := loadConfig("agent", args)
 	infof("Starting k3s agent %s (double)", Version)
@@ -42,7 +42,7 @@ func runAgent(args []string) {
 
 const balancerFile = "etc/k3s-agent-load-balancer.json"
 
-// knownServers is the configured one and those that the agent has learned of before.
+// knownServers returns the configured server and those learned earlier.
 func knownServers(cfg config, first string) []string {
 	result := []string{strings.TrimRight(first, "/")}
 	var kept struct{ ServerAddresses []string }
@@ -59,7 +59,7 @@ func knownServers(cfg config, first string) []string {
 
 var learned = make(chan []string, 1)
 
-// followServers keeps the list of servers that the load balancer goes round.
+// followServers keeps the load balancer's list of servers current.
 func followServers(cfg config, info *access) {
 	for ; ; time.Sleep(5 * time.Second) {
 		for _, server := range knownServers(cfg, info.base) {

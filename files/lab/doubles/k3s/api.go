@@ -11,7 +11,7 @@ import (
 
 const controlPlaneLabel = "node-role.kubernetes.io/control-plane"
 
-// kubernetes is the API: 503 until it serves, then 401 for whoever shows no certificate (anonymous-auth=false).
+// kubernetes is the API: 503 until it serves, then 401 for clients without a certificate (anonymous-auth=false).
 func (s *server) kubernetes(w http.ResponseWriter, r *http.Request) {
 	if !s.ready.Load() {
 		sendError(w, errNotReady)
@@ -66,7 +66,7 @@ func (s *server) sendHealth(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok")
 }
 
-// target is what a path of the API means.
+// target is a parsed path of the API.
 type target struct {
 	resource             resource
 	namespace, name, sub string
@@ -154,7 +154,7 @@ func listOf(r resource, items []object) object {
 	return object{"kind": r.Kind + "List", "apiVersion": r.apiVersion(), "metadata": map[string]any{}, "items": items}
 }
 
-// fieldsMatch knows the field selectors that kubectl and fmc use: dotted paths with = or !=.
+// fieldsMatch supports the field selectors that kubectl and fmc use: dotted paths with = or !=.
 func fieldsMatch(list []object, selector string) []object {
 	if selector == "" {
 		return list
@@ -231,8 +231,8 @@ func (s *server) change(t target, contentType, method string, body []byte) (obje
 	return o, err
 }
 
-// deleteObject takes with it what belongs to the object: a node's password, lease, pods and etcd member; what a
-// deleted object owns.
+// deleteObject also deletes what belongs to the object: a node's password, lease, pods and etcd member, and all objects
+// that it owns.
 func (s *server) deleteObject(t target) (object, error) {
 	o, err := s.store.delete(t.resource, t.namespace, t.name)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// The files that make a server part of its cluster; a joiner gets them over HTTPS, a restore out of etcd, where they
-// are encrypted with the token (pkg/cluster/{bootstrap,storage,encrypt}.go).
+// The files that make a server part of its cluster. A joining server gets them over HTTPS, a restore from etcd, where
+// they are encrypted with the token (pkg/cluster/{bootstrap,storage,encrypt}.go).
 func bootstrapFiles() []string {
 	files := []string{"service.key"}
 	for _, ca := range sortedKeys(authorities) {
@@ -88,7 +88,7 @@ func saveBootstrap(etcd *clientv3.Client, password string, data []byte) error {
 	return err
 }
 
-// loadBootstrap returns the stored files, nil when there are none.
+// loadBootstrap returns the stored files, or nil when there are none.
 func loadBootstrap(ctx context.Context, etcd *clientv3.Client, password string) ([]byte, error) {
 	answer, err := etcd.Get(ctx, bootstrapPrefix, clientv3.WithPrefix())
 	if err != nil || len(answer.Kvs) == 0 {
@@ -107,7 +107,7 @@ func loadBootstrap(ctx context.Context, etcd *clientv3.Client, password string) 
 	return nil, errOtherToken
 }
 
-// critical is what all servers of a cluster must have alike (pkg/daemons/config CriticalControlArgs).
+// critical is the configuration that must be equal on all servers of a cluster (pkg/daemons/config CriticalControlArgs).
 func (c config) critical() map[string]string {
 	result := map[string]string{}
 	for flag, fallback := range map[string]string{
@@ -146,7 +146,7 @@ func compareCritical(mine, theirs map[string]string) error {
 	return nil
 }
 
-// fetchBootstrap checks token and configuration against a server of the cluster and takes its authorities.
+// fetchBootstrap checks token and configuration against a server of the cluster and copies its certificate authorities.
 func fetchBootstrap(cfg config, tls pki, serverURL, token string) (*access, error) {
 	info, err := validate(serverURL, token, "server")
 	if err != nil {

@@ -46,7 +46,7 @@ func certificate(args []string) {
 	printCerts(checkCerts(cfg), format)
 }
 
-// certFiles are a server's or, without server data, an agent's.
+// certFiles returns a server's certificates or, without server data, an agent's.
 func certFiles(cfg config) (files []string, isServer bool) {
 	if isServer = isDir(cfg.server()); isServer {
 		infof("Server detected, checking agent and server certificates")
@@ -126,7 +126,7 @@ func printCerts(list []certInfo, format string) {
 	}
 }
 
-// rotate puts the certificates aside; the next start makes new ones.
+// rotate moves the certificates aside; the next start makes new ones.
 func rotate(cfg config) {
 	files, isServer := certFiles(cfg)
 	backup := cfg.agent(fmt.Sprintf("tls-%d", time.Now().Unix()))

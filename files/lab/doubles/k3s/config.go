@@ -13,7 +13,7 @@ import (
 
 const defaultConfig = "/etc/rancher/k3s/config.yaml"
 
-// What `k3s agent` and, with serverFlags, `k3s server` take; from pkg/cli/cmds/{agent,server}.go.
+// The flags of `k3s agent` and, with serverFlags, of `k3s server`; from pkg/cli/cmds/{agent,server}.go.
 var agentFlags = words(`config debug v vmodule log alsologtostderr data-dir token token-file server
 	node-name with-node-id node-label node-taint image-credential-provider-bin-dir image-credential-provider-config
 	selinux lb-server-port protect-kernel-defaults container-runtime-endpoint default-runtime image-service-endpoint
@@ -58,7 +58,7 @@ func (c config) str(key, fallback string) string {
 
 func (c config) is(key string) bool { return c.str(key, "false") == "true" }
 
-// list is a flag that may be given several times or with commas.
+// list returns the values of a flag that may be repeated or comma-separated.
 func (c config) list(key string) []string {
 	var result []string
 	for _, value := range c[key] {
@@ -73,7 +73,7 @@ func (c config) list(key string) []string {
 
 func (c config) dataDir() string { return c.str("data-dir", "/var/lib/rancher/k3s") }
 
-// server is a path below the server's data directory.
+// server returns a path below the server's data directory.
 func (c config) server(parts ...string) string {
 	return filepath.Join(append([]string{c.dataDir(), "server"}, parts...)...)
 }
@@ -87,7 +87,7 @@ func (c config) nodeName() string {
 	return strings.ToLower(c.str("node-name", host))
 }
 
-// secret is a token given directly or by the name of its file.
+// secret returns a token that is given directly or by the name of its file.
 func (c config) secret(key string) (string, error) {
 	file := c.str(key+"-file", "")
 	if file == "" || c.str(key, "") != "" {
@@ -97,8 +97,8 @@ func (c config) secret(key string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// loadConfig reads the configuration file and its drop-ins, then the arguments, which win. An unknown key is
-// skipped with a warning by a server and fatal for an agent (pkg/configfilearg).
+// loadConfig reads the configuration file and its drop-ins, then the arguments, which win. A server skips an unknown
+// key with a warning; for an agent it is fatal (pkg/configfilearg).
 func loadConfig(command string, args []string) config {
 	known := agentFlags
 	if command == "server" {

@@ -8,11 +8,11 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// gracePeriod after the last heartbeat a node is NotReady (the real one is 50 s).
+// gracePeriod is the time from a node's last heartbeat until it is NotReady (K3s: 50 s).
 const gracePeriod = 16 * time.Second
 
-// control runs the controllers: manifests on every server, the rest where etcd's leader is. It acts when an object
-// changed and, for what only time changes, every two seconds.
+// control runs the controllers: manifests on every server, the others on the server that leads etcd. It runs when an
+// object has changed, and every two seconds for what depends on time alone.
 func (s *server) control() {
 	changed := make(chan struct{}, 1)
 	go s.watchObjects(changed)
@@ -58,13 +58,13 @@ func (s *server) watchObjects(changed chan<- struct{}) {
 	}
 }
 
-// heartbeats remembers each node's last renewal and when this server saw it: clocks are not compared.
+// heartbeats holds each node's last renewal and when this server saw it, so that clocks need not agree.
 type heartbeats map[string]struct {
 	renewed string
 	seen    time.Time
 }
 
-// judgeNodes makes the Ready condition out of the leases.
+// judgeNodes sets the Ready condition from the leases.
 func (s *server) judgeNodes(seen heartbeats) error {
 	nodes, err := s.store.list(builtin("nodes"), "", "")
 	if err != nil {
@@ -135,7 +135,7 @@ func setTaint(node object, key string, wanted bool) {
 	node.set(taints, "spec", "taints")
 }
 
-// isReady is the Ready condition.
+// isReady returns the Ready condition.
 func isReady(node object) bool {
 	for _, condition := range node.list("status", "conditions") {
 		if condition.str("type") == "Ready" {

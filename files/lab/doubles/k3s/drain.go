@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// drain cordons a node and evicts its pods, each again every five seconds while a budget forbids it (kubectl drain).
+// drain cordons a node and evicts its pods; it retries every five seconds while a budget forbids it (kubectl drain).
 func (k *kube) drain() error {
 	if len(k.words) != 2 {
 		return errors.New("error: USAGE: drain NODE [flags]")

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// serveEdge holds Traefik's ports of this node while the real thing would.
+// serveEdge listens on Traefik's ports of this node as long as the real Traefik would.
 func (n *node) serveEdge() {
 	var open []net.Listener
 	was := ""
@@ -57,7 +57,7 @@ func openEdge(edge object) []net.Listener {
 	return open
 }
 
-// answerClient: without a route Traefik says 404; the double adds the client that it sees.
+// answerClient answers 404, as Traefik does without a route, and adds the client that it sees.
 func answerClient(w http.ResponseWriter, r *http.Request) {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	w.Header().Set("X-Double-Client", host)
@@ -73,8 +73,8 @@ var defaultCertificate = sync.OnceValue(func() tls.Certificate {
 	return cert
 })
 
-// proxied takes the client's address out of the PROXY protocol when the peer may speak it. Unless the service's
-// traffic stays on the node the peer is, for a pod, another address of the cluster.
+// proxied reads the client's address from the PROXY protocol if the peer is trusted with it. Unless the service's
+// traffic stays on the node, a pod sees an address of the cluster as its peer.
 type proxied struct {
 	net.Listener
 	trusted []string
@@ -130,7 +130,7 @@ func (c *proxiedConn) RemoteAddr() net.Addr       { c.header(); return c.peer }
 
 const signatureV2 = "\r\n\r\n\x00\r\nQUIT\n"
 
-// readProxyHeader consumes a header of version 1 or 2; nil when there is none or it names nobody.
+// readProxyHeader consumes a header of version 1 or 2. It returns nil without a header, or with one that has no address.
 func readProxyHeader(r *bufio.Reader) (net.Addr, error) {
 	first, err := r.Peek(1)
 	if err != nil {

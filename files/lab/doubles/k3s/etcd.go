@@ -27,7 +27,7 @@ type member struct {
 	address string
 	etcd    *embed.Etcd
 	client  *clientv3.Client
-	// stopping is set when this process ends on purpose.
+	// stopping is set when this process ends deliberately.
 	stopping atomic.Bool
 }
 
@@ -40,7 +40,7 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// setName keeps the member's name, <node>-<8 hex digits>, with its data (pkg/etcd setName).
+// setName stores the member's name, <node>-<8 hex digits>, with its data (pkg/etcd setName).
 func (m *member) setName(force bool) error {
 	file := filepath.Join(m.dir(), "name")
 	if data, err := os.ReadFile(file); err == nil && !force {
@@ -51,7 +51,7 @@ func (m *member) setName(force bool) error {
 	return writeFile(file, []byte(m.name), 0o600)
 }
 
-// start runs etcd and returns when it is started, which does not mean that it has a leader.
+// start starts etcd and returns before it may have a leader.
 func (m *member) start(cluster, state string, force bool) error {
 	cfg := embed.NewConfig()
 	cfg.Name, cfg.Dir = m.name, m.dir()
@@ -97,7 +97,7 @@ func (m *member) tlsInfo(leaf, ca string) transport.TLSInfo {
 	}
 }
 
-// watchEnd: a member that was removed leaves a tombstone, so that its next start joins anew (pkg/daemons/executor/etcd.go).
+// watchEnd writes a tombstone when the member was removed, so that its next start joins the cluster again (pkg/daemons/executor/etcd.go).
 func (m *member) watchEnd() {
 	select {
 	case <-m.etcd.Server.StopNotify():
@@ -116,7 +116,7 @@ func (m *member) watchEnd() {
 	fatalf("leaderelection lost for k3s-etcd")
 }
 
-// stop hands the leadership over, as etcd does when it ends in good order.
+// stop transfers the leadership, as etcd does in an orderly shutdown.
 func (m *member) stop() {
 	m.stopping.Store(true)
 	if m.etcd == nil {
@@ -127,8 +127,8 @@ func (m *member) stop() {
 	m.etcd.Server.HardStop()
 }
 
-// buryTombstone puts the data of a removed member aside (pkg/etcd Register).
-func (m *member) buryTombstone() error {
+// setAsideRemoved moves the data of a removed member aside (pkg/etcd Register).
+func (m *member) setAsideRemoved() error {
 	if _, err := os.Stat(filepath.Join(m.dir(), "tombstone")); err != nil {
 		return nil
 	}
@@ -136,7 +136,7 @@ func (m *member) buryTombstone() error {
 	return os.Rename(m.dir(), fmt.Sprintf("%s-old-%d", m.dir(), time.Now().Unix()))
 }
 
-// remoteClient speaks to the members of a cluster that this server may not belong to yet.
+// remoteClient connects to the members of a cluster that this server may not have joined yet.
 func (m *member) remoteClient(endpoints []string) (*clientv3.Client, error) {
 	cert, err := tls.LoadX509KeyPair(m.tls.path("etcd/client.crt"), m.tls.path("etcd/client.key"))
 	if err != nil {
@@ -154,7 +154,7 @@ func (m *member) remoteClient(endpoints []string) (*clientv3.Client, error) {
 	})
 }
 
-// join adds this server as a learner and starts it; while another is still learning it waits (pkg/etcd join).
+// join adds this server as a learner and starts it; it waits while another learner is catching up (pkg/etcd join).
 func (m *member) join(known []*etcdserverpb.Member) error {
 	var endpoints []string
 	for _, other := range known {
@@ -210,7 +210,7 @@ func (m *member) addTo(client *clientv3.Client) ([]string, error) {
 	return append(cluster, m.name+"="+m.peerURL()), nil
 }
 
-// test says why this member does not serve yet (pkg/etcd Test).
+// test returns the reason why this member does not serve yet (pkg/etcd Test).
 func (m *member) test() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
@@ -234,7 +234,7 @@ func (m *member) leads() bool {
 	return m.etcd.Server.Leader() == m.etcd.Server.MemberID()
 }
 
-// promote makes voters of learners that have caught up; the leader does so every second (pkg/etcd manageLearners).
+// promote makes learners that have caught up voters; the leader calls it every second (pkg/etcd manageLearners).
 func (m *member) promote() {
 	if _, stalls := fault("promotion-stalls"); stalls || !m.leads() {
 		return
@@ -254,7 +254,7 @@ func (m *member) promote() {
 	}
 }
 
-// remove takes a deleted node's member out, again and again while etcd refuses (pkg/etcd member_controller).
+// remove removes a deleted node's member, and retries while etcd refuses (pkg/etcd member_controller).
 func (m *member) remove(name string) {
 	for tries := 0; tries < 60; tries++ {
 		err := m.tryRemove(name)

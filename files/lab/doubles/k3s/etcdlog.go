@@ -11,8 +11,8 @@ import (
 
 var quiet = zap.NewNop()
 
-// memberRemoved is set by the line that etcd logs before it stops for this reason: K3s's own etcd has a channel for
-// it (pkg/daemons/executor/etcd.go), the unchanged one only says so.
+// memberRemoved is set by the line that etcd logs before it stops because it was removed: K3s's fork of etcd has a
+// channel for that (pkg/daemons/executor/etcd.go), the original only logs it.
 var memberRemoved atomic.Bool
 
 func etcdLogger() *zap.Logger {

@@ -11,7 +11,7 @@ import (
 // Files in this directory make the double of one host fail; see README.md.
 const faultDir = "/etc/k3s-double"
 
-// fault returns the content of a fault's file and whether it is there.
+// fault returns the content of a fault's file, and whether the file exists.
 func fault(name string) (string, bool) {
 	data, err := os.ReadFile(filepath.Join(faultDir, name))
 	return strings.TrimSpace(string(data)), err == nil
@@ -25,5 +25,5 @@ func faultSeconds(name string) time.Duration {
 
 var clockOffset = faultSeconds("clock-offset")
 
-// now is the clock by which certificates are made and judged.
+// now is the clock for making and checking certificates.
 func now() time.Time { return time.Now().Add(clockOffset) }

@@ -11,11 +11,11 @@ import (
 const (
 	madeBy     = "double/chart"
 	configHash = "helmcharts.helm.cattle.io/configHash"
-	// installTime is what helm's job takes at least.
+	// installTime is the shortest time of helm's job.
 	installTime = time.Second
 )
 
-// clusterFault is a word list in the ConfigMap kube-system/k3s-double.
+// clusterFault returns a word list from the ConfigMap kube-system/k3s-double.
 func (s *server) clusterFault(name string) []string {
 	o, err := s.store.get(builtin("configmaps"), "kube-system", "k3s-double")
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *server) endJob(chart object, name string, failure error) error {
 	return err
 }
 
-// hasRoom: the job is a pod and needs a node; bootstrap charts tolerate the control plane.
+// hasRoom returns whether the job, a pod, finds a node; bootstrap charts tolerate the control plane.
 func (s *server) hasRoom(chart object) bool {
 	nodes, err := s.store.list(builtin("nodes"), "", "")
 	for _, node := range nodes {
@@ -136,7 +136,7 @@ func (s *server) hasRoom(chart object) bool {
 	return false
 }
 
-// mergedValues are valuesContent and set of the chart, then those of its HelmChartConfig.
+// mergedValues merges valuesContent and set of the chart with those of its HelmChartConfig, which win.
 func mergedValues(chart, override object) (object, error) {
 	values := object{}
 	for _, source := range []object{chart, override} {
@@ -152,7 +152,7 @@ func mergedValues(chart, override object) (object, error) {
 	return values, nil
 }
 
-// release makes what a chart makes, as far as fmc looks at it.
+// release creates those objects of a chart that fmc looks at.
 func (s *server) release(chart, values object) error {
 	for _, name := range s.clusterFault("helm-fail") {
 		if name == chart.name() {
@@ -190,7 +190,7 @@ func (s *server) release(chart, values object) error {
 	return s.dropReleased(chartID(chart), made)
 }
 
-// dropReleased removes what an earlier version of a release had and this one has not.
+// dropReleased removes objects of an earlier version of a release that this version lacks.
 func (s *server) dropReleased(id string, kept map[string]bool) error {
 	for _, kind := range releasedKinds {
 		list, err := s.store.list(builtin(kind), "", "")
@@ -209,7 +209,7 @@ func (s *server) dropReleased(id string, kept map[string]bool) error {
 	return nil
 }
 
-// objectsOf knows a few charts; of every other it makes one Deployment of its name.
+// objectsOf returns the objects of the charts that it knows; of any other, one Deployment with the chart's name.
 func objectsOf(chart, values object, namespace string) []object {
 	name := chart.str("spec", "chart")
 	name = name[strings.LastIndex(name, "/")+1:]
@@ -265,7 +265,7 @@ func definition(group, kind, plural string, namespaced bool) object {
 
 var releasedKinds = []string{"deployments", "daemonsets", "statefulsets", "storageclasses", "csidrivers", "services", "customresourcedefinitions"}
 
-// uninstallOrphans: deleting a HelmChart uninstalls its release.
+// uninstallOrphans uninstalls the releases of deleted HelmCharts.
 func (s *server) uninstallOrphans(present map[string]bool) error {
 	for _, kind := range releasedKinds {
 		list, err := s.store.list(builtin(kind), "", "")
@@ -282,7 +282,7 @@ func (s *server) uninstallOrphans(present map[string]bool) error {
 	return nil
 }
 
-// uninstall removes a release; with a definition go the objects of its kind: Longhorn's volumes, too.
+// uninstall removes a release. Removing a definition removes all objects of its kind, Longhorn's volumes too.
 func (s *server) uninstall(id string) {
 	infof("Uninstalling release of chart %s", id)
 	for _, kind := range releasedKinds {

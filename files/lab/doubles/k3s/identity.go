@@ -13,7 +13,7 @@ import (
 
 func trimmed(text string) string { return strings.TrimSpace(text) }
 
-// leaves are the certificates of a server, those of the listener aside.
+// leaves are the certificates of a server, except the listener's.
 func (s *server) leaves() []leaf {
 	node, local := s.cfg.nodeName(), []string{"localhost", "127.0.0.1", "::1"}
 	etcdSans := append(local, s.address, node)
@@ -40,7 +40,7 @@ func (s *server) listenerNames() []string {
 	return append(names, s.cfg.list("tls-san")...)
 }
 
-// listenerCertificate is kept in dynamic-cert.json: names that are added later need `k3s certificate rotate`.
+// listenerCertificate is stored in dynamic-cert.json: names that are added later need `k3s certificate rotate`.
 func (s *server) listenerCertificate() (tls.Certificate, error) {
 	cache := s.tls.path("dynamic-cert.json")
 	var kept struct{ Cert, Key string }
@@ -76,7 +76,7 @@ func (s *server) listenerCertificate() (tls.Certificate, error) {
 	return tls.X509KeyPair(cert, pem)
 }
 
-// writeAccess leaves the tokens and the administrator's kubeconfig where K3s has them.
+// writeAccess writes the tokens and the administrator's kubeconfig to K3s's places.
 func (s *server) writeAccess() error {
 	ca, err := os.ReadFile(s.tls.path("server-ca.crt"))
 	if err != nil {
@@ -146,7 +146,7 @@ users:
 `, base(ca), s.cfg.str("https-listen-port", "6443"), base(crt), base(key)), nil
 }
 
-// localAccess is how the server's own node speaks to the API.
+// localAccess is the access of the server's own node to the API.
 func (s *server) localAccess() *access {
 	ca, _ := os.ReadFile(s.tls.path("server-ca.crt"))
 	base := "https://127.0.0.1:" + s.cfg.str("https-listen-port", "6443")

@@ -34,7 +34,7 @@ var kubectlCommands = map[string]func(*kube) error{
 	"uncordon": (*kube).uncordon, "drain": (*kube).drain, "version": (*kube).version, "replace": (*kube).replace,
 }
 
-// kubectl returns the exit code. Errors are worded as the real one's, on stderr.
+// kubectl returns the exit code and prints errors on stderr, in the words of the real kubectl.
 func kubectl(args []string) int {
 	k, err := parseKubectl(args)
 	if err == nil {
@@ -180,7 +180,7 @@ func (k *kube) unreachable(err error) error {
 	return fmt.Errorf("Unable to connect to the server: %w", err)
 }
 
-// readAnswer is for callers that want an object.
+// readAnswer returns the answer as an object.
 func readAnswer(response *http.Response, err error) (object, error) {
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (k *kube) object(method, path, kind string, body []byte) (object, error) {
 	return parseObject(data)
 }
 
-// find asks the server only for kinds that are not built in.
+// find returns a resource; it asks the server only about kinds that are not built in.
 func (k *kube) find(name string) (resource, error) {
 	if r, ok := named(k.resources, name); ok {
 		return r, nil
@@ -273,7 +273,7 @@ func (k *kube) references(args []string) ([]reference, error) {
 	return result, nil
 }
 
-// objects fetches what references and -l, --field-selector mean.
+// objects fetches the objects that references, -l and --field-selector select.
 func (k *kube) objects(refs []reference) ([]object, error) {
 	result := []object{}
 	for _, ref := range refs {

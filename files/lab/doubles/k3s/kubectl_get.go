@@ -71,7 +71,7 @@ func printJSON(value object) error {
 	return encoder.Encode(value)
 }
 
-// printPath knows {.a.b} and {.items[*].a.b}, with \. in keys.
+// printPath supports {.a.b} and {.items[*].a.b}, with \. in keys.
 func printPath(template string, list []object, one bool) error {
 	path := strings.Trim(template, "'{}")
 	rest, each := strings.CutPrefix(path, ".items[*]")

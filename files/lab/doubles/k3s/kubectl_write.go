@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// input is the objects of -f: a file or - for stdin.
+// input reads the objects of -f: a file, or - for stdin.
 func (k *kube) input() ([]object, error) {
 	file := k.flags["filename"]
 	var data []byte
@@ -38,7 +38,7 @@ func (k *kube) input() ([]object, error) {
 	return list, nil
 }
 
-// place finds an object's resource and says in which namespace it goes.
+// place returns an object's resource and namespace.
 func (k *kube) place(o object) (resource, string, error) {
 	r, ok := ofKind(k.resources, o.str("apiVersion"), o.str("kind"))
 	if !ok {
@@ -59,7 +59,7 @@ func (k *kube) place(o object) (resource, string, error) {
 	return r, r.path(o.namespace()), nil
 }
 
-// each does something with every object of -f, until that fails; path is where objects of its resource are.
+// each calls a function for every object of -f until one fails; path is the collection of the object's resource.
 func (k *kube) each(do func(o object, r resource, path string) error) error {
 	list, err := k.input()
 	if err != nil {

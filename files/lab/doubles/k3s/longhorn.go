@@ -55,8 +55,8 @@ func number(value any, fallback string) string {
 	return string(data)
 }
 
-// runLonghorn is what fmc sees of Longhorn: nodes with disks, volumes whose copies live on them, and budgets that
-// hold a drain up.
+// runLonghorn does what fmc sees of Longhorn: nodes with disks, volumes with copies on them, and budgets that block a
+// drain.
 func (s *server) runLonghorn() error {
 	manager, err := s.store.get(builtin("daemonsets"), longhornNamespace, "longhorn-manager")
 	if isNotFound(err) {
@@ -112,7 +112,7 @@ func (l longhorn) keepNodes() error {
 	return l.dropNodes()
 }
 
-// nodeStatus makes default disks on a node that has none, and says what the node and its disks are good for.
+// nodeStatus makes default disks on a node without any, and sets the conditions of the node and its disks.
 func (l longhorn) nodeStatus(o, node object) object {
 	if len(o.sub("spec", "disks")) == 0 {
 		o.set(l.defaultDisks(node), "spec", "disks")
@@ -167,7 +167,7 @@ func (l longhorn) defaultDisks(node object) map[string]any {
 	return map[string]any{}
 }
 
-// dropNodes forgets nodes that left the cluster, unless copies are still said to be there.
+// dropNodes removes nodes that have left the cluster, unless copies are still recorded on them.
 func (l longhorn) dropNodes() error {
 	list, err := l.server.store.list(lhNode, longhornNamespace, "")
 	if err != nil {
@@ -197,7 +197,7 @@ func (l longhorn) dropNodes() error {
 	return nil
 }
 
-// provision binds claims: with a Longhorn volume and its copies, or at once for other drivers that are there.
+// provision binds claims: to a Longhorn volume with its copies, or at once for other installed drivers.
 func (l longhorn) provision() error {
 	claims, err := l.server.store.list(builtin("persistentvolumeclaims"), "", "")
 	if err != nil {
@@ -281,7 +281,7 @@ func (l longhorn) makeVolume(name string, claim, class object) error {
 	return nil
 }
 
-// diskNodes are the nodes that take copies now.
+// diskNodes returns the nodes that accept copies now.
 func (l longhorn) diskNodes() []string {
 	list, _ := l.server.store.list(lhNode, longhornNamespace, "")
 	var result []string
@@ -297,8 +297,8 @@ func (l longhorn) diskNodes() []string {
 
 const rebuildTime = 3 * time.Second
 
-// copies of a volume: the nodes with a good one. A copy is lost with its node, also when that only rebooted, and is
-// rebuilt some seconds after it came back; spec.failedAt that a test sets stays.
+// copies returns the nodes with a good copy of a volume. A copy is lost when its node goes down or reboots, and is
+// rebuilt some seconds after the node is back; a spec.failedAt that a test has set stays.
 func (l longhorn) copies(volume object) (good []string, any bool, err error) {
 	replicas, err := l.server.store.list(lhReplica, longhornNamespace, "")
 	for _, replica := range replicas {
@@ -315,7 +315,7 @@ func (l longhorn) copies(volume object) (good []string, any bool, err error) {
 	return good, any, err
 }
 
-// seen notes since when a copy's node is up in one piece; "down" while it is not.
+// seen returns the boot since which a copy's node has been up; "down" while it is not.
 func (l longhorn) seen(replica object) object {
 	node := l.nodes[replica.str("spec", "nodeID")]
 	boot, since := node.str("status", "nodeInfo", "bootID"), replica.str("status", "since")
@@ -336,7 +336,7 @@ func (l longhorn) seen(replica object) object {
 	return changed
 }
 
-// judgeVolumes leaves volumes without copies as a test has made them.
+// judgeVolumes sets the robustness of volumes; volumes without copies stay as a test has made them.
 func (l longhorn) judgeVolumes() error {
 	volumes, err := l.server.store.list(lhVolume, longhornNamespace, "")
 	if err != nil {
@@ -366,7 +366,7 @@ func (l longhorn) judgeVolumes() error {
 	return nil
 }
 
-// attachedTo follows the pods away from a node that is cordoned or gone.
+// attachedTo returns the node that a volume is attached to; it follows the pods from a cordoned or removed node.
 func (l longhorn) attachedTo(volume object) string {
 	now := volume.str("status", "currentNodeID")
 	if node := l.nodes[now]; isReady(node) && !node.is("spec", "unschedulable") {
@@ -378,8 +378,8 @@ func (l longhorn) attachedTo(volume object) string {
 	return now
 }
 
-// keepBudgets: every node with copies has an instance manager that a budget protects; Longhorn drops the budget of a
-// cordoned node unless that has the last good copy of a volume (node-drain-policy block-if-contains-last-replica).
+// keepBudgets gives every node with copies an instance manager with a budget. It drops the budget of a cordoned node,
+// unless the node has the last good copy of a volume (node-drain-policy block-if-contains-last-replica).
 func (l longhorn) keepBudgets() error {
 	volumes, err := l.server.store.list(lhVolume, longhornNamespace, "")
 	if err != nil {

@@ -1,4 +1,4 @@
-// The K3s double: what fmc asks of k3s, on the real etcd. See README.md.
+// The K3s double: those parts of k3s that fmc uses, on the real etcd. See README.md.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The lab writes the version over the text behind the mark, which is as long as the longest it may be.
+// The lab overwrites the text after the mark with the version; the text has the length of the longest version.
 var versionMark = "K3S-DOUBLE-VERSION=v0.0.0+k3s0                                                     "
 
 // Version is the release that this double stands in for.

@@ -38,7 +38,7 @@ func parseManifests(data []byte) ([]object, error) {
 	return result, nil
 }
 
-// deployed is what this process applied last, by file.
+// deployed holds what this process applied last, by file.
 var deployed = map[string]string{}
 
 // deployManifests applies the files of server/manifests that changed, as objects of an Addon (pkg/deploy).

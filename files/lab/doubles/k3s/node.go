@@ -18,7 +18,7 @@ import (
 
 const heartbeat = 3 * time.Second
 
-// node is the kubelet's part: it registers and then says every few seconds that it lives.
+// node does the kubelet's part: it registers and then renews its lease every few seconds.
 type node struct {
 	cfg     config
 	name    string
@@ -29,7 +29,7 @@ type node struct {
 	client  *http.Client
 }
 
-// runNode does not return.
+// runNode runs the node and never returns.
 func runNode(cfg config, info *access) {
 	n := &node{cfg: cfg, name: cfg.nodeName(), access: info, tls: pki{cfg.agent()}, servers: []string{info.base}}
 	n.awaitCertificate()
@@ -45,7 +45,7 @@ func runNode(cfg config, info *access) {
 	}
 }
 
-// awaitCertificate asks until a server signs: a wrong secret or node password is not fatal for an agent (pkg/agent/config).
+// awaitCertificate retries until a server signs: a wrong secret or node password is not fatal for an agent (pkg/agent/config).
 func (n *node) awaitCertificate() {
 	for said := ""; ; time.Sleep(time.Second) {
 		err := n.fetchCertificate()
@@ -97,7 +97,7 @@ func (n *node) fetchCertificate() error {
 	return writeFile(n.tls.path("server-ca.crt"), n.access.ca, 0o644)
 }
 
-// nodePassword is made once per machine.
+// nodePassword returns the machine's password, made once.
 func nodePassword() (string, error) {
 	const file = "/etc/rancher/node/password"
 	if data, err := os.ReadFile(file); err == nil {
@@ -107,7 +107,7 @@ func nodePassword() (string, error) {
 	return password, writeFile(file, []byte(password+"\n"), 0o600)
 }
 
-// call asks the servers in turn, the one that answered last first.
+// call tries the servers in turn, beginning with the one that answered last.
 func (n *node) call(method, path, kind string, body any) (object, error) {
 	data, _ := json.Marshal(body)
 	n.mutex.Lock()
@@ -167,7 +167,7 @@ func (n *node) register() {
 
 const nodes = "/api/v1/nodes"
 
-// tryRegister: labels and taints of the configuration count for a node's first registration only (docs.k3s.io, agent).
+// tryRegister registers the node; labels and taints of the configuration apply at its first registration only (docs.k3s.io, agent).
 func (n *node) tryRegister() error {
 	_, err := n.call(http.MethodGet, nodes+"/"+n.name, "", nil)
 	if isNotFound(err) {
@@ -214,7 +214,7 @@ func parseTaints(texts []string) []any {
 	return taints
 }
 
-// status is what a start of the kubelet writes over.
+// status is what every start of the kubelet overwrites.
 func (n *node) status() object {
 	o := object{}
 	if n.isServer() {
@@ -242,7 +242,7 @@ func (n *node) status() object {
 	return o
 }
 
-// bootID tells one boot from the next: machines of the lab share the kernel's own, but not the start of their init.
+// bootID identifies a boot by the start of init: machines of the lab share the kernel's own boot id.
 func bootID() string {
 	stat := strings.Fields(readText("/proc/1/stat"))
 	return hashCA([]byte(readText("/proc/sys/kernel/random/boot_id") + stat[21]))[:32]
@@ -268,7 +268,7 @@ func capacity() (cpus, memoryKi int) {
 	return cpus, memoryKi
 }
 
-// beat renews the node's lease; what the kubelet thinks of itself goes with it.
+// beat renews the node's lease and reports the kubelet's own conditions.
 func (n *node) beat() {
 	ready := "true"
 	if why, faulty := fault("not-ready"); faulty {

@@ -19,7 +19,7 @@ func sdNotify(state string) {
 	}
 }
 
-// onSignal ends the process in good order when systemd stops the service.
+// onSignal shuts the process down in order when systemd stops the service.
 func onSignal(stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

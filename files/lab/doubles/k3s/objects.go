@@ -67,7 +67,7 @@ func (o object) namespace() string { return o.str("metadata", "namespace") }
 func (o object) labels() map[string]string      { return o.texts("metadata", "labels") }
 func (o object) annotations() map[string]string { return o.texts("metadata", "annotations") }
 
-// set makes the maps on the way.
+// set sets a value and makes the maps that lead to it.
 func (o object) set(value any, path ...string) object {
 	m := map[string]any(o)
 	for _, key := range path[:len(path)-1] {
@@ -108,7 +108,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// normal is a value as it looks after a round trip through JSON.
+// normal returns a value as it is after a round trip through JSON.
 func normal(o object) object { return o.clone() }
 
 // merge is an RFC 7386 merge patch.
@@ -133,7 +133,7 @@ func merge(into, patch map[string]any) map[string]any {
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// applied is the three-way merge of `kubectl apply`: what was applied before and no longer is goes.
+// applied is the three-way merge of `kubectl apply`: fields that were applied before and are missing now are removed.
 func applied(live, wanted object) object {
 	result := live.clone()
 	if before, err := parseObject([]byte(live.annotations()[lastApplied])); err == nil {
@@ -159,7 +159,7 @@ func removeMissing(live, before, wanted map[string]any) {
 	}
 }
 
-// matches is an equality and set selector: a=b, a!=b, a, !a, a in (b,c).
+// matches evaluates an equality and set selector: a=b, a!=b, a, !a, a in (b,c).
 func matches(selector string, labels map[string]string) bool {
 	for _, term := range splitSelector(selector) {
 		if !matchesTerm(term, labels) {
@@ -211,7 +211,7 @@ func matchesTerm(term string, labels map[string]string) bool {
 	return there != absent
 }
 
-// matchesSet is a LabelSelector with matchLabels.
+// matchesSet evaluates a LabelSelector with matchLabels.
 func matchesSet(selector object, labels map[string]string) bool {
 	for key, value := range selector.texts("matchLabels") {
 		if labels[key] != value {

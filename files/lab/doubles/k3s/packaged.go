@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What K3s brings along, by the names that `disable` takes; as files in server/manifests, like K3s's own.
+// The components packaged with K3s, by their names in `disable`; they are files in server/manifests, like K3s's own.
 func packaged() map[string][]object {
 	return map[string][]object{
 		"coredns":        {workload("Deployment", "coredns", "kube-system", 1, tolerant())},
@@ -35,7 +35,7 @@ func helmChart(name string) object {
 	}
 }
 
-// applyPackaged writes the files of what is enabled and removes what is not (pkg/deploy).
+// applyPackaged writes the files of enabled components and removes those of disabled ones (pkg/deploy).
 func (s *server) applyPackaged() error {
 	disabled := s.cfg.list("disable")
 	for name, objects := range packaged() {

@@ -40,7 +40,7 @@ type leaf struct {
 	client       bool
 }
 
-// pki is the certificates below server/tls or, on an agent, below agent.
+// pki is a directory of certificates: server/tls or, on an agent, agent.
 type pki struct{ dir string }
 
 func (p pki) path(name string) string { return filepath.Join(p.dir, name) }
@@ -74,8 +74,8 @@ func (p pki) makeAuthorities() error {
 	return nil
 }
 
-// ensure makes a certificate that is missing or within renewDays of its end. As with K3s it is valid from the day
-// of its authority (dynamiclistener NewSignedCert).
+// ensure makes a certificate that is missing or expires within renewDays. As in K3s it is valid from the day of its
+// authority (dynamiclistener NewSignedCert).
 func (p pki) ensure(l leaf) error {
 	crt := p.path(l.file + ".crt")
 	if certs, err := readCerts(crt); err == nil && certs[0].NotAfter.After(now().Add(renewDays*day)) {
@@ -92,7 +92,7 @@ func (p pki) ensure(l leaf) error {
 	return writeFile(crt, bundle, 0o644)
 }
 
-// sign returns the certificate and its authority's, PEM.
+// sign returns the certificate and its authority's, both as PEM.
 func (p pki) sign(l leaf, public any) ([]byte, error) {
 	ca, err := tls.LoadX509KeyPair(p.path(l.ca+".crt"), p.path(l.ca+".key"))
 	if err != nil {
@@ -129,7 +129,7 @@ func (p pki) sign(l leaf, public any) ([]byte, error) {
 	return append(encodePEM("CERTIFICATE", der), encodePEM("CERTIFICATE", ca.Certificate[0])...), nil
 }
 
-// leafLife is a year, or what the fault cert-days says.
+// leafLife is a year, or the fault cert-days.
 func leafLife() time.Duration {
 	if days := faultSeconds("cert-days") / time.Second; days != 0 {
 		return days * day

@@ -67,7 +67,7 @@ func (s *server) tryReset() error {
 	return s.writeAccess()
 }
 
-// restore puts the data aside and the snapshot's in its place.
+// restore moves the data aside and puts the snapshot's in its place.
 func (s *server) restore(path string) error {
 	info, err := os.Stat(path)
 	if os.IsNotExist(err) {
@@ -97,7 +97,7 @@ func (s *server) restore(path string) error {
 	return writeFile(s.etcd.dir()+"/name", []byte(s.etcd.name), 0o600)
 }
 
-// takeBootstrap puts the authorities of the data in the place of those on disk.
+// takeBootstrap replaces the certificate authorities on disk by those in the data.
 func (s *server) takeBootstrap() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -119,7 +119,7 @@ func (s *server) takeBootstrap() error {
 	return s.makeCertificates()
 }
 
-// afterReset is the first ordinary start: the node may have a new password.
+// afterReset prepares the first ordinary start after a reset: the node may have a new password.
 func (s *server) afterReset() {
 	if err := os.Remove(s.resetFlag()); err == nil {
 		_, _ = s.store.delete(builtin("secrets"), "kube-system", s.cfg.nodeName()+".node-password.k3s")

@@ -2,7 +2,7 @@ package main
 
 import "strings"
 
-// resource is one kind of object and where the API has it.
+// resource is one kind of object and its place in the API.
 type resource struct {
 	Group, Version, Kind, Plural string
 	Namespaced                   bool
@@ -24,7 +24,7 @@ func (r resource) apiVersion() string {
 	return r.Group + "/" + r.Version
 }
 
-// path is the collection's in the API.
+// path returns the collection's path in the API.
 func (r resource) path(namespace string) string {
 	root := "/apis/" + r.Group + "/" + r.Version
 	if r.Group == "" {
@@ -105,7 +105,7 @@ func splitVersion(apiVersion string) (group, version string) {
 	return "", apiVersion
 }
 
-// named finds a resource as kubectl takes it: node, nodes, no, deployments.apps, volumes.longhorn.io, Node.
+// named finds a resource by any name that kubectl accepts: node, nodes, no, deployments.apps, volumes.longhorn.io, Node.
 func named(list []resource, name string) (resource, bool) {
 	plain, group, _ := strings.Cut(strings.ToLower(name), ".")
 	for _, r := range list {
@@ -133,7 +133,7 @@ func ofKind(list []resource, apiVersion, kind string) (resource, bool) {
 	return resource{}, false
 }
 
-// fromDefinition is the resource that a CustomResourceDefinition makes.
+// fromDefinition returns the resource that a CustomResourceDefinition defines.
 func fromDefinition(crd object) resource {
 	r := resource{
 		Group:      crd.str("spec", "group"),

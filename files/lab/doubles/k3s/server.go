@@ -24,7 +24,7 @@ type server struct {
 	ready                      atomic.Bool
 }
 
-// runServer goes through K3s's own order: configuration, bootstrap data, supervisor, etcd, API, node.
+// runServer starts in K3s's own order: configuration, bootstrap data, supervisor, etcd, API, node.
 func runServer(args []string) {
 	cfg := loadConfig("server", args)
 	s := &server{cfg: cfg, tls: pki{cfg.server("tls")}, address: nodeIP(cfg)}
@@ -61,9 +61,9 @@ func runServer(args []string) {
 	runNode(cfg, s.localAccess())
 }
 
-// prepare leaves the authorities and certificates on disk; for a joiner it returns the members it was told of.
+// prepare writes the authorities and certificates to disk. For a joining server it returns the members of the cluster.
 func (s *server) prepare() ([]*etcdserverpb.Member, error) {
-	if err := s.etcd.buryTombstone(); err != nil {
+	if err := s.etcd.setAsideRemoved(); err != nil {
 		return nil, err
 	}
 	token, err := s.cfg.secret("token")
@@ -99,7 +99,7 @@ func (s *server) prepare() ([]*etcdserverpb.Member, error) {
 	return known, s.writeAccess()
 }
 
-// introduce asks a server of the cluster for what a new member needs.
+// introduce fetches what a new member needs from a server of the cluster.
 func (s *server) introduce(serverURL, token string) ([]*etcdserverpb.Member, error) {
 	infof("Managed etcd cluster not yet initialized")
 	info, err := fetchBootstrap(s.cfg, s.tls, serverURL, token)
@@ -114,7 +114,7 @@ func (s *server) introduce(serverURL, token string) ([]*etcdserverpb.Member, err
 	return list.Members, json.Unmarshal(data, &list)
 }
 
-// password is the secret part of the server token: configured, kept from before, or made now.
+// password returns the secret part of the server token: configured, stored earlier, or made now.
 func (s *server) password(token string) (string, error) {
 	if token == "" {
 		kept, err := os.ReadFile(s.cfg.server("token"))
@@ -150,7 +150,7 @@ func (s *server) makeCertificates() error {
 	return nil
 }
 
-// startEtcd founds, joins or continues. Data on disk wins over cluster-init and server.
+// startEtcd starts a new cluster, joins one or continues with the data on disk, which wins over cluster-init and server.
 func (s *server) startEtcd(known []*etcdserverpb.Member) error {
 	fresh := !s.etcd.initialized()
 	if err := s.etcd.setName(false); err != nil {
@@ -180,7 +180,7 @@ func (s *server) awaitEtcd() {
 	}
 }
 
-// begin reconciles the token with the datastore and makes what every cluster has.
+// begin reconciles the token with the datastore and creates the objects of every cluster.
 func (s *server) begin() error {
 	s.store = store{s.etcd.client}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -213,7 +213,7 @@ func alreadyExists(err error) bool {
 	return errors.As(err, &e) && e.reason == "AlreadyExists"
 }
 
-// watchQuorum ends the process when its controllers would have lost their leases for want of a quorum.
+// watchQuorum ends the process when its controllers would have lost their leases because there is no quorum.
 func (s *server) watchQuorum() {
 	lost := time.Time{}
 	for range time.Tick(time.Second) {

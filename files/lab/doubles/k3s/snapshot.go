@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// snapshotRequest is what the command asks of the running server (pkg/etcd/snapshot_handler.go).
+// snapshotRequest is the command's request to the running server (pkg/etcd/snapshot_handler.go).
 type snapshotRequest struct {
 	Operation string
 	Name      []string
@@ -65,7 +65,7 @@ func etcdSnapshot(args []string) {
 var snapshotFlags = map[string]string{"name": "etcd-snapshot-name", "dir": "etcd-snapshot-dir", "snapshot-dir": "etcd-snapshot-dir",
 	"snapshot-retention": "etcd-snapshot-retention", "output": "log", "o": "log", "snapshot-compress": "etcd-snapshot-compress"}
 
-// splitNames takes the command's own spelling of flags to the server's.
+// splitNames translates the command's spelling of flags into the server's.
 func splitNames(args []string) (names, flags []string) {
 	for i := 0; i < len(args); i++ {
 		if !strings.HasPrefix(args[i], "-") {
@@ -151,7 +151,7 @@ func (s *server) snapshot(request snapshotRequest) (object, error) {
 	return nil, failed(400, "BadRequest", "invalid operation %s", request.Operation)
 }
 
-// saveSnapshot writes the database and, as etcd's own snapshots have it, its sha256 behind it.
+// saveSnapshot writes the database followed by its sha256, as in etcd's own snapshots.
 func (s *server) saveSnapshot(file string) error {
 	infof("Saving etcd snapshot to %s", file)
 	database := s.etcd.etcd.Server.Backend().Snapshot()
@@ -188,7 +188,7 @@ func (s *server) snapshots(dir string) ([]object, error) {
 	return result, err
 }
 
-// prune keeps the newest of a base name.
+// prune keeps the newest snapshots of a base name.
 func (s *server) prune(request snapshotRequest) ([]string, error) {
 	files, err := s.snapshots(request.Dir)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// apiError is an answer of the API that is not the object asked for.
+// apiError is an answer of the API other than the requested object.
 type apiError struct {
 	code            int
 	reason, message string
@@ -132,7 +132,7 @@ func (s store) put(key string, o object, guard clientv3.Cmp, otherwise error) (o
 	return o.set(strconv.FormatInt(answer.Header.Revision, 10), "metadata", "resourceVersion"), nil
 }
 
-// change reads, changes and writes until nobody came between; nil from the change means leave it.
+// change reads, changes and writes an object, and retries after a conflict; a change that returns nil writes nothing.
 func (s store) change(r resource, namespace, name string, change func(object) object) (object, error) {
 	for tries := 0; ; tries++ {
 		o, err := s.get(r, namespace, name)
@@ -156,7 +156,7 @@ func (s store) change(r resource, namespace, name string, change func(object) ob
 	}
 }
 
-// ensure creates an object or applies it to the one that is there.
+// ensure creates an object or applies it to the existing one.
 func (s store) ensure(r resource, wanted object) error {
 	wanted = normal(wanted)
 	_, err := s.change(r, wanted.namespace(), wanted.name(), func(live object) object { return applied(live, wanted) })

@@ -14,7 +14,7 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// listen serves the supervisor's and the API's paths on one port (pkg/server/handlers/router.go) until it is told to stop.
+// listen serves the supervisor's and the API's paths on one port (pkg/server/handlers/router.go) until the context ends.
 func (s *server) listen() (stop func() error) {
 	cert, err := s.listenerCertificate()
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
-// as lets in who holds the server token or, for the paths of nodes, the agent token. When there is an agent token of
-// its own, the server token no longer joins agents (pkg/daemons/control/deps genUsers).
+// as admits clients with the server token or, on the paths of nodes, with the agent token. Where a separate agent token
+// is configured, the server token does not join agents (pkg/daemons/control/deps genUsers).
 func (s *server) as(role string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
@@ -126,7 +126,7 @@ func (s *server) sendAPIServers(w http.ResponseWriter, _ *http.Request) {
 
 const nodePasswordRejected = "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag"
 
-// signKubelet gives a node its certificate if its password is the one that the first node of that name came with.
+// signKubelet signs a node's certificate if its password is the one that the first node of that name registered with.
 func (s *server) signKubelet(w http.ResponseWriter, r *http.Request) {
 	name, password := r.Header.Get("k3s-Node-Name"), r.Header.Get("k3s-Node-Password")
 	if name == "" || password == "" {
@@ -182,7 +182,7 @@ func sendJSON(w http.ResponseWriter, value any) {
 
 var errNotReady = failed(http.StatusServiceUnavailable, "ServiceUnavailable", "apiserver not ready")
 
-// sendError answers with a Status object.
+// sendError answers an error as a Status object.
 func sendError(w http.ResponseWriter, err error) {
 	e, ok := err.(*apiError)
 	if !ok {

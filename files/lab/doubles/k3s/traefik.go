@@ -44,7 +44,7 @@ func traefikObjects(values object, namespace string) []object {
 	return []object{workload(kind, "traefik", namespace, replicas, pod), service}
 }
 
-// trusted are the addresses from which an entry point takes the PROXY protocol.
+// trusted returns the addresses from which an entry point accepts the PROXY protocol.
 func trusted(values object, port string) []string {
 	var result []string
 	list, _ := values.at("ports", port, "proxyProtocol", "trustedIPs").([]any)
@@ -67,7 +67,7 @@ func trusted(values object, port string) []string {
 
 func decimal(n int) string { return strconv.Itoa(n) }
 
-// edgeOf says what ServiceLB, kube-proxy or Traefik's own host ports make of a node: which ports it takes, and how.
+// edgeOf returns the ports that ServiceLB, kube-proxy or Traefik's own host ports open on a node, and how they behave.
 func (s *server) edgeOf(name string) (object, error) {
 	closed := object{"listen": false}
 	service, err := s.store.get(builtin("services"), "kube-system", "traefik")

@@ -91,7 +91,7 @@ func (w *workloads) run(r resource, o object) error {
 	return w.report(r, o, kept)
 }
 
-// places are the nodes that the pods shall be on; those that have one already come first, "" means nowhere yet.
+// places returns the nodes for the pods, those that have one already first; "" means none yet.
 func (w *workloads) places(r resource, o object, pods []object) []string {
 	template := o.sub("spec", "template", "spec")
 	var result []string
@@ -118,7 +118,7 @@ func (w *workloads) places(r resource, o object, pods []object) []string {
 	return result
 }
 
-// leastUsed spreads a workload's pods over the nodes that take them.
+// leastUsed spreads a workload's pods over the nodes that accept them.
 func (w *workloads) leastUsed(template object, used []string) string {
 	best, least := "", 0
 	for _, node := range w.nodes {
@@ -157,7 +157,7 @@ func indexOf(list []string, wanted string) int {
 	return -1
 }
 
-// fits: selector and taints; DaemonSets tolerate what the node controller sets.
+// fits checks selector and taints; DaemonSets tolerate the taints of the node controller.
 func fits(template, node object, daemon bool) bool {
 	for key, value := range template.texts("nodeSelector") {
 		if node.labels()[key] != value {
@@ -210,7 +210,7 @@ func running(pod object, place string) object {
 	return pod.set(phase, "status", "phase").set([]any{map[string]any{"type": "Ready", "status": ready}}, "status", "conditions")
 }
 
-// runs: a pod on a node that is gone does not.
+// runs returns whether a pod runs: on a removed node it does not.
 func (w *workloads) runs(pod object) bool {
 	return pod.str("status", "phase") == "Running" && isReady(w.node(pod.str("spec", "nodeName")))
 }
@@ -234,7 +234,7 @@ func (w *workloads) report(r resource, o object, pods []object) error {
 	return err
 }
 
-// collect removes pods of owners and nodes that are gone; pods without an owner get a node if they have none.
+// collect removes pods whose owner or node is gone, and gives pods without an owner a node if they have none.
 func (w *workloads) collect(owners map[string]bool) error {
 	for _, pod := range w.pods {
 		place := pod.str("spec", "nodeName")
@@ -293,7 +293,7 @@ func (s *server) evict(namespace, name string) (object, error) {
 	return s.store.delete(builtin("pods"), namespace, name)
 }
 
-// allowed is how many of its pods a budget lets go now.
+// allowed returns how many pods a budget allows to be evicted now.
 func allowed(budget object, pods []object) int {
 	expected, healthy := 0, 0
 	for _, pod := range pods {
@@ -311,7 +311,7 @@ func allowed(budget object, pods []object) int {
 	return healthy - share(budget.at("spec", "minAvailable"), expected)
 }
 
-// share is a number or a percentage of the pods, rounded up.
+// share returns a number of pods from a number or a percentage, rounded up.
 func share(value any, of int) int {
 	text := strings.TrimSpace(fmt.Sprint(value))
 	if percent, ok := strings.CutSuffix(text, "%"); ok {

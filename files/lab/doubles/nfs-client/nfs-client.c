@@ -47,7 +47,7 @@ static struct nfs_context *as_caller(void) {
   return as(nfs, (int)who->uid, (int)who->gid);
 }
 
-/* A connection with an identity of its own; *failed says whether the server let us mount. */
+/* A connection with an identity of its own; *failed tells whether the server refused the mount. */
 static struct nfs_context *connection(int milliseconds, int *failed) {
   static unsigned count;
   char text[64];
@@ -66,7 +66,7 @@ static struct nfs_context *connection(int milliseconds, int *failed) {
 
 /*
  * An open file has a connection of its own: libnfs counts the sequence of opens wrongly after one that
- * failed, and every later open of that connection would fail too. It belongs to who opened the file.
+ * failed, and every later open of that connection would fail too. It has the identity of the process that opened the file.
  */
 struct file {
   struct nfs_context *nfs;
@@ -348,7 +348,7 @@ static const struct fuse_operations operations = {
     .statfs = op_statfs, .readdir = op_readdir,
 };
 
-/* The options that FUSE shares with every filesystem; those of NFS have no meaning here. */
+/* The options that FUSE shares with all file systems; NFS's own have no effect here. */
 static void fuse_options(char *given, char *result, size_t size) {
   for (char *word = strtok(given, ","); word; word = strtok(NULL, ",")) {
     static const char *const known[] = {"ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "sync"};
