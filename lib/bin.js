@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The launcher. In a checkout it rebuilds the bundle when a source is newer; an installed package has no sources to look at.
+// The launcher. In a checkout it rebuilds the bundle when a source is newer than it; an installed package has no sources.
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,5 +24,5 @@ const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: fals
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
 const { main } = await import('../dist/cli.js')
 process.exitCode = await main(process.argv.slice(2))
-// After Ctrl-C nobody waits for connections that are still being made.
+// After Ctrl-C, do not wait for connections that are still being made.
 if (process.exitCode === 130) process.exit()

@@ -7,7 +7,10 @@ const COUNTED = ['artifacts', 'facts', 'inventory', 'report', 'secrets', 'ssh']
 export default test => {
   const part = /^test\/([^/]+)\//.exec(test)?.[1]
   if (!COUNTED.includes(part)) return null
-  return readdirSync(`lib/${part}`)
-    .filter(name => name.endsWith('.ts'))
-    .map(name => `lib/${part}/${name}`)
+  // The texts of reports are tested with them.
+  return (part === 'report' ? ['report', 'text'] : [part]).flatMap(folder =>
+    readdirSync(`lib/${folder}`)
+      .filter(name => name.endsWith('.ts'))
+      .map(name => `lib/${folder}/${name}`),
+  )
 }

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { cut, enterLab, heal, kill, type LabState } from '../lib/lab/index.ts'
+import { enterLab } from '../lib/lab/enter.ts'
+import { cut, heal, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
 import { ETCDCTL } from '../roles/k3s-common/state.ts'
 import { rig, ROOT } from './rig/lab.ts'
@@ -219,7 +220,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
     const args = ['play', 'etcd-restore', '-e', `etcd_restore_from=etcd/${stamp}`]
     const unasked = await fmc(...args)
     t.equal(unasked.code, 1)
-    t.match(unasked.stderr, /wants to be confirmed/)
+    t.match(unasked.stderr, /needs confirmation/)
     const run = await fmc(...args, '-e', 'confirm=ops.internal')
     good(t, run, 'the restore')
     t.notMatch(await r.text('master3', kubectl('get namespaces')), /later/)

@@ -15,8 +15,8 @@ export interface Binary extends CheckedFile {
 }
 
 /**
- * The file that is to be on the host, on this machine, checked: the download itself, or what it
- * holds. TaskError as fetchArtifact(), or when the download does not hold it.
+ * The file for the host, on this machine and checked: the download itself, or its member. TaskError as from
+ * fetchArtifact(), or when the download does not hold the member.
  */
 export const binaryOf = async (
   spec: ArtifactSpec,
@@ -40,8 +40,8 @@ export const binaryOf = async (
 }
 
 /**
- * The sha256 that the file on the host must have. Asks the network only when it is neither pinned
- * nor known from an earlier run, so that a run with nothing to do needs no download.
+ * The sha256 that the file on the host must have. Downloads only when it is neither pinned nor known from an earlier
+ * run, so that a run with nothing to do needs no network.
  */
 export const sha256Of = async (
   spec: ArtifactSpec,
@@ -54,7 +54,7 @@ export const sha256Of = async (
   return known ?? (await binaryOf(spec, options)).sha256
 }
 
-/** Where the cache notes which file an archive of that checksum holds under that name. */
+/** The cache's file with the sha256 of an archive's member. */
 const note = (cache: string, { format, sha256, member }: ArtifactSpec): string => {
   const id = createHash('sha256').update([format, sha256, member].join('\0')).digest('hex')
   return join(cache, `${id}.member`)
@@ -66,7 +66,7 @@ const remembered = async (cache: string, spec: ArtifactSpec): Promise<string | u
 }
 
 const remember = (cache: string, spec: ArtifactSpec, sha256: string): Promise<void> =>
-  // Without the note the next run unpacks again.
+  // If this fails, the next run unpacks again.
   writeFile(note(cache, spec), `${sha256}\n`, { mode: 0o600 }).catch(() => undefined)
 
 const DECOMPRESS: Readonly<Record<Exclude<Format, 'binary'>, readonly string[]>> = {
@@ -78,12 +78,12 @@ const DECOMPRESS: Readonly<Record<Exclude<Format, 'binary'>, readonly string[]>>
   tzst: ['tar', '--zstd'],
 }
 
-/** Nothing in the archive decides where a file is written, and a directory is not all its files. */
+/** To stdout: no name in the archive decides where a file is written. A directory does not stand for all its files. */
 const TO_STDOUT = ['--extract', '--to-stdout', '--occurrence=1', '--no-recursion']
 
 const extract = async (spec: ArtifactSpec, path: string, cache: string): Promise<CheckedFile> => {
   const { format, member = '' } = spec
-  if (format === 'binary') throw new TypeError('a binary has nothing to extract')
+  if (format === 'binary') throw new TypeError('cannot extract from a plain binary')
   const archive = isArchive(format)
   const [program = '', ...options] = DECOMPRESS[format]
   const args = archive
@@ -92,7 +92,7 @@ const extract = async (spec: ArtifactSpec, path: string, cache: string): Promise
   const failed = (why: string) =>
     new TaskError(
       `artifact ${spec.name} ${spec.version}: ${archive ? `${member} in ` : ''}${path}: ${why}`,
-      { hint: `it was downloaded whole; see artifact ${spec.name} in files/artifacts.yaml` },
+      { hint: `the download is complete: check artifact ${spec.name} in files/artifacts.yaml` },
     )
   const bytes = () => output(program, args, failed)
   try {
@@ -115,7 +115,7 @@ const members = async (program: string, args: readonly string[], path: string): 
   return `${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`
 }
 
-/** What a program writes to stdout; throws when it fails, or writes nothing. */
+/** The stdout of a program; throws when the program fails or writes nothing. */
 async function* output(
   program: string,
   args: readonly string[],
@@ -132,13 +132,13 @@ async function* output(
     }
     const why = await ended
     if (why !== '') throw failed(why)
-    if (size === 0) throw failed('empty, or no regular file')
+    if (size === 0) throw failed('empty, or not a regular file')
   } finally {
     child.kill()
   }
 }
 
-/** Resolves to what went wrong, or ''. */
+/** Resolves with what went wrong, or ''. */
 const ending = (child: ChildProcessByStdio<null, Readable, Readable>): Promise<string> =>
   new Promise(resolve => {
     let stderr = ''

@@ -10,7 +10,7 @@ import type { ArtifactOptions, CheckedFile } from './types.ts'
 const TEMPORARY = '.part-'
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Where downloads are kept, each under its sha256. */
+/** The directory of downloads, each named by its sha256. */
 export const cacheDirectory = ({ cacheDir, env = process.env }: ArtifactOptions): string =>
   cacheDir ?? join(userCache(env), 'artifacts')
 
@@ -30,14 +30,14 @@ export const checked = async (path: string): Promise<CheckedFile | undefined> =>
   return { path, sha256: hash.digest('hex'), size }
 }
 
-/** What the cache holds under a name. Undefined: nothing, or nothing that can be read. */
+/** A file of the cache; undefined when it is missing or cannot be read. */
 export const cached = (path: string): Promise<CheckedFile | undefined> =>
   checked(path).catch(() => undefined)
 
 /**
- * Writes a stream into the cache and gives its place: only when it is whole, on the disk and, with
- * `expected`, of that sha256. Otherwise what `mismatch` makes of it is thrown and nothing stays.
- * Where the cache cannot be written (read-only, full), the file lives as long as this process.
+ * Writes a stream into the cache. The file appears only when it is complete, synced to disk and, with `expected`, has
+ * that sha256; otherwise the error that `mismatch` makes is thrown and nothing is left. Where the cache cannot be
+ * written (read-only, full), the file lies in a temporary directory until this process ends.
  */
 export const store = async (
   cache: string,
@@ -53,7 +53,7 @@ export const store = async (
   }
 }
 
-/** Did writing to the disk fail, and not what was to be written? */
+/** Whether writing to the disk failed, not the source of the bytes. */
 const isDisk = (error: unknown): boolean => {
   const { syscall = '' } = error as NodeJS.ErrnoException
   return ['mkdir', 'scandir', 'open', 'write', 'fsync', 'rename', 'unlink'].includes(syscall)
@@ -109,7 +109,7 @@ const keep = async (temporary: string, path: string): Promise<void> => {
   await directory.sync().finally(() => directory.close())
 }
 
-/** Removes halves that killed runs left: those that nobody has written to for a day. */
+/** Removes partial files of killed runs: those that were not written to for a day. */
 const sweep = async (cache: string): Promise<void> => {
   for (const name of await readdir(cache)) {
     if (!name.startsWith(TEMPORARY)) continue

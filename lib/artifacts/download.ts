@@ -6,8 +6,8 @@ const MOVED = new Set([301, 302, 303, 307, 308])
 const STALL_MS = 30_000
 
 /**
- * The bytes behind a https URL, following redirects to https only. TaskError when there is no
- * answer, another answer than 200, silence for `stallMs`, or an end before the announced length.
+ * The bytes of an https URL, following redirects to https only. TaskError when there is no answer, the status is not 200,
+ * no data comes for `stallMs`, or the body is shorter than announced.
  */
 export async function* download(
   url: string,
@@ -29,7 +29,7 @@ export async function* download(
     throw stop.signal.aborted ? stop.signal.reason : described(url, error)
   } finally {
     clearTimeout(timer)
-    // Ends the connection when the consumer stopped early.
+    // Ends the connection if the consumer has stopped early.
     stop.abort()
   }
 }
@@ -43,7 +43,7 @@ const answer = async (
 ): Promise<Response> => {
   let url = first
   for (let i = 0; i <= REDIRECTS; i++) {
-    // identity: a Content-Encoding would make the length and the checksum those of something else.
+    // identity: with a Content-Encoding, length and checksum would be those of the encoded bytes.
     const headers = { 'accept-encoding': 'identity', 'user-agent': 'fmc' }
     const response = await get(url, { redirect: 'manual', headers, signal })
     const location = response.headers.get('location')
@@ -67,7 +67,7 @@ const checkLength = (url: string, response: Response, received: number): void =>
 
 const described = (url: string, error: unknown): TaskError => {
   if (error instanceof TaskError) return error
-  // fetch says "fetch failed"; why stands in the cause.
+  // fetch says only "fetch failed"; the reason is in the cause.
   const { cause } = error as Error
   const why = cause instanceof Error ? cause : (error as Error)
   const code = (why as NodeJS.ErrnoException).code

@@ -4,18 +4,18 @@ import { cached, cacheDirectory, checked, store } from './cache.ts'
 import { download } from './download.ts'
 import type { ArtifactOptions, ArtifactSpec, CheckedFile } from './types.ts'
 
-export interface Fetched extends CheckedFile {
+interface Fetched extends CheckedFile {
   readonly version: string
   readonly from: 'cache' | 'directory' | 'download' | 'local'
 }
 
-/** One fetch at a time for the same file, however many hosts want it. */
+/** Running fetches: many hosts that need the same file share one. */
 const underway = new Map<string, Promise<Fetched>>()
 
 /**
- * The published file of an artifact on this machine, checked against its sha256: from the cache,
- * else from `artifactsDir` (FMC_ARTIFACTS), else downloaded. TaskError says what was tried, why each
- * failed and how to supply the file.
+ * The published file of an artifact, on this machine and checked against its sha256: from the cache, else from
+ * `artifactsDir` (FMC_ARTIFACTS), else downloaded. TaskError names every attempt with its reason, and says how to
+ * supply the file.
  */
 export const fetchArtifact = (
   spec: ArtifactSpec,
@@ -51,7 +51,7 @@ const published = async (
   const { version } = spec
   const cache = cacheDirectory(options)
   const known = await cached(join(cache, expected))
-  // A damaged one is fetched again and replaced.
+  // A damaged file is fetched again and replaced.
   if (known?.sha256 === expected) return { ...known, version, from: 'cache' }
 
   const tried: string[] = []
@@ -63,7 +63,7 @@ const published = async (
     if (typeof supplied === 'string') tried.push(`${path}: ${supplied}`)
     else if (!supplied) tried.push(`${path}: there is no such file`)
     else if (supplied.sha256 === expected) return { ...supplied, version, from: 'directory' }
-    // Someone put it there to be used: do not quietly take another one.
+    // The user put it there to be used: do not quietly download another one.
     else throw unavailable(spec, [`${path}: its sha256 is ${supplied.sha256}`])
   }
   try {
@@ -83,8 +83,8 @@ const published = async (
   }
 }
 
-/** The name under which `artifactsDir` holds a download. */
-export const fileName = (url: string): string => {
+/** The name of a download in `artifactsDir`. */
+const fileName = (url: string): string => {
   const name = new URL(url).pathname.split('/').at(-1) ?? ''
   try {
     return decodeURIComponent(name).replaceAll('/', '_')
@@ -99,7 +99,7 @@ const reason = (error: unknown): string =>
 const unavailable = (spec: ArtifactSpec, tried: readonly string[]): TaskError =>
   new TaskError(
     [
-      `${spec.key ?? `artifact ${spec.name} ${spec.version} (${spec.arch})`} cannot be had:`,
+      `${spec.key ?? `artifact ${spec.name} ${spec.version} (${spec.arch})`} is not available:`,
       ...tried,
     ].join('\n  '),
     {

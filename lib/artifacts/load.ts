@@ -19,10 +19,13 @@ const KEYS = [
 const SHA256 = /^[0-9a-f]{64}$/
 export const isArchive = (format: Format): boolean => ['tgz', 'txz', 'tzst'].includes(format)
 
-/** Other keys, another cache. */
+/** A cache of a file with other keys does not fit. */
 const FORM = KEYS.join(' ')
 
-/** Reads files/artifacts.yaml, from the cache if it is the same as last time. UsageError names file, line, key and what was expected. */
+/**
+ * Reads files/artifacts.yaml, or takes it from the cache if it has not changed. UsageError names file, line, key and what
+ * was expected.
+ */
 export const loadArtifacts = async (file: string): Promise<ReadonlyMap<string, ArtifactEntry>> => {
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new UsageError(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? ''}`)
@@ -64,7 +67,7 @@ export const parseArtifacts = async (
   )
 }
 
-/** Without following more aliases than any real file has. */
+/** The document as plain data; refuses more aliases than any real file has. */
 const dataOf = (doc: Document, file: string): unknown => {
   try {
     return doc.toJS()
@@ -149,7 +152,7 @@ const byArch = (
 export const checkUrl = (url: string): string | undefined => {
   if (!URL.canParse(url)) return 'expected a URL'
   const { protocol, pathname, username, password } = new URL(url)
-  // fetch takes no such URL, and whatever shows where a file comes from would show the password.
+  // fetch refuses such a URL, and every message with the URL would show the password.
   if (username !== '' || password !== '') return 'expected a URL without user and password'
   if (protocol !== 'https:') return 'expected a https: URL'
   return pathname.endsWith('/') ? 'expected the URL of a file' : undefined

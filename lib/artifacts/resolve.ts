@@ -11,7 +11,7 @@ const ARCH: Readonly<Record<string, Arch | undefined>> = {
   arm64: 'arm64',
 }
 
-/** The architecture that `uname -m` (or Go, or Debian) names so. UsageError for one that is not known. */
+/** The architecture by its name in `uname -m`, Go or Debian. UsageError for an unknown one. */
 export const archOf = (machine: string): Arch => {
   const arch = ARCH[machine]
   if (arch) return arch
@@ -21,9 +21,9 @@ export const archOf = (machine: string): Arch => {
 }
 
 /**
- * The artifact `name` for one architecture, with the inventory's overrides; `version`: that one and no other.
- * UsageError: no such artifact, none for that architecture or version, or an override that leaves the wrong
- * checksum in place.
+ * The artifact `name` for one architecture, with the inventory's overrides; with `version`, exactly that version.
+ * UsageError when there is no such artifact, none for that architecture or version, or an override of the version
+ * lacks the checksum.
  */
 export const resolveArtifact = (
   name: string,
@@ -44,7 +44,7 @@ export const resolveArtifact = (
     : local(entry, arch, override.path, override)
 }
 
-/** `NAME@VERSION` overrides one version; what the inventory says of another version than the one wanted does not count. */
+/** The entry and override to use: `NAME@VERSION` overrides that version only, and an override for another version is ignored. */
 const wanted = (
   entry: ArtifactEntry,
   overrides: Readonly<Record<string, ArtifactOverride | undefined>>,
@@ -68,7 +68,7 @@ const checkOverride = (name: string, entry: ArtifactEntry, o: ArtifactOverride):
   const sha256 = o.sha256 === undefined ? undefined : checkSha256(o.sha256)
   if (sha256 !== undefined) throw wrong('sha256', sha256)
   if (o.path !== undefined) {
-    if (o.url !== undefined) throw wrong('path', 'either a path or a url')
+    if (o.url !== undefined) throw wrong('path', 'expected either a path or a url, not both')
     if (!isAbsolute(o.path)) throw wrong('path', 'expected an absolute path')
     return
   }
@@ -105,7 +105,7 @@ const published = (entry: ArtifactEntry, arch: Arch, o: ArtifactOverride): Artif
   const sha256 = o.sha256 ?? entry.sha256[arch]
   if (url !== undefined && sha256 === undefined && entry.checksums !== undefined)
     throw new UsageError(
-      `${entry.where}: ${entry.name} ${version} has no sha256: fmc's authors could not check one, and it is not downloaded without`,
+      `${entry.where}: ${entry.name} ${version} has no sha256, and nothing is downloaded without one`,
       {
         hint: `set artifacts.${entry.name}.sha256 in the inventory, from ${named(entry.checksums)}; or path, a file on this machine`,
       },

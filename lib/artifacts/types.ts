@@ -1,4 +1,4 @@
-/** Architectures as Go and most releases name them; `uname -m` says x86_64, aarch64. */
+/** Architectures as Go and most releases name them; in `uname -m` they are x86_64 and aarch64. */
 export type Arch = 'amd64' | 'arm64'
 
 export const FORMATS = ['binary', 'gz', 'xz', 'zst', 'tgz', 'txz', 'tzst'] as const
@@ -16,7 +16,7 @@ export interface ArtifactEntry {
   readonly url: ByArch
   readonly sha256: ByArch
   readonly memberSha256: ByArch
-  /** Where its publisher says what the file is; then sha256 may be left to the inventory. */
+  /** The publisher's page of checksums; with it, sha256 may be left to the inventory. */
   readonly checksums: string | undefined
   /** sha256 of other versions that a role may ask for by name. */
   readonly releases: Readonly<Record<string, ByArch>>
@@ -24,7 +24,7 @@ export interface ArtifactEntry {
 
 export type ByArch = { readonly [arch in Arch]?: string | undefined }
 
-/** What an inventory may change: a mirror (url), another release (version and sha256), or a local file (path). */
+/** What an inventory may override: the place (url), the release (version and sha256), or all by a local file (path). */
 export interface ArtifactOverride {
   readonly url?: string | undefined
   readonly sha256?: string | undefined
@@ -36,7 +36,7 @@ export interface ArtifactOverride {
 /** An artifact for one architecture, overrides applied. */
 export interface ArtifactSpec {
   readonly name: string
-  /** The key of the inventory that messages name; default the artifact. */
+  /** The inventory key that messages name; by default they name the artifact. */
   readonly key?: string
   readonly arch: Arch
   readonly version: string
@@ -61,7 +61,7 @@ export interface ArtifactOptions {
   readonly stallMs?: number | undefined
 }
 
-/** A file on this machine that has been checked. */
+/** A file on this machine, with its checksum. */
 export interface CheckedFile {
   readonly path: string
   readonly sha256: string

@@ -7,7 +7,7 @@ import { FmcError, UsageError } from '../errors.ts'
 import { demandTrust } from '../trust.ts'
 import { packageRoot } from './paths.ts'
 
-/** What a compiled file was made of: path, modification time and size of every source. */
+/** The sources of a compiled file: path, modification time and size of each. */
 type Inputs = readonly (readonly [path: string, mtimeMs: number, size: number])[]
 
 interface Compiled {
@@ -16,9 +16,9 @@ interface Compiled {
 }
 
 /**
- * The default export of a TypeScript file of the user's. It is compiled with everything it imports into one module in
- * the cache, which is used again until one of its sources changes: esbuild is loaded only then. A cache that is damaged or
- * cannot be written costs time only. UsageError: the code is wrong, or somebody else owns or may write a part of it.
+ * The default export of a user's TypeScript file. The file and all that it imports are compiled into one module in the
+ * cache, which is used again until a source changes: only then esbuild is loaded. A damaged or read-only cache costs
+ * only time. UsageError when the code is wrong, or when another user owns or may write a part of it.
  */
 export async function importTs(entry: string, inventoryFile: string): Promise<unknown> {
   const bundle = join(packageRoot(), 'dist', 'index.js')
@@ -40,11 +40,11 @@ export async function importTs(entry: string, inventoryFile: string): Promise<un
   return loaded.default
 }
 
-/** The directory that its owner would mend: the project, fmc itself, or where a file named by its path lies. */
+/** The directory whose owner must be trusted: the project, fmc itself, or the directory of a file named by its path. */
 const homeOf = (entry: string, project: string): string =>
   [project, packageRoot()].find(dir => entry.startsWith(`${dir}/`)) ?? dirname(entry)
 
-/** The file is the user's, and so is what it throws. */
+/** An error of loading a user's file: what the file throws is the user's error, not a bug of fmc. */
 const loadError = (entry: string, error: unknown): Error =>
   error instanceof FmcError
     ? error
@@ -54,7 +54,7 @@ const loadError = (entry: string, error: unknown): Error =>
 
 const digest = (code: string): string => createHash('sha256').update(code).digest('hex')
 
-/** What was compiled earlier; undefined: nothing, a source has changed since, or the cache is damaged. */
+/** The module compiled earlier; undefined when there is none, a source has changed, or the cache is damaged. */
 function current(output: string): Compiled | undefined {
   try {
     const { sha256, inputs } = JSON.parse(readCached(`${output}.json`) ?? '') as {
@@ -76,7 +76,7 @@ const save = (output: string, { code, inputs }: Compiled): boolean =>
   writeCached(output, code) &&
   writeCached(`${output}.json`, JSON.stringify({ sha256: digest(code), inputs }))
 
-/** A module without a file; errors name the entry, not the whole text. */
+/** The URL of a module without a file; its errors name the entry instead of the whole text. */
 const inMemory = (entry: string, code: string): string => {
   const named = `${code}\n//# sourceURL=${pathToFileURL(entry).href}\n`
   return `data:text/javascript;base64,${Buffer.from(named).toString('base64')}`
@@ -100,7 +100,7 @@ async function compile(entry: string, bundle: string): Promise<Compiled> {
       {
         name: 'fmc',
         setup(b) {
-          // One instance of the library, whoever imports it and however.
+          // One instance of the library, however it is imported.
           b.onResolve({ filter: /(^fmc$|\/lib\/index\.(ts|js)$)/ }, () => ({
             path: pathToFileURL(bundle).href,
             external: true,

@@ -25,7 +25,7 @@ const playbookFiles = (inventoryFile: string): Map<string, string> =>
     name.endsWith('.ts') ? join(dir, name) : undefined,
   )
 
-/** Role names and their index.ts, from roles/ beside the inventory and of fmc itself. */
+/** Role names and their index.ts: from roles/ beside the inventory, and from fmc's own. */
 export const roleFiles = (inventoryFile: string): Map<string, string> =>
   names(searchDirs(inventoryFile, 'roles'), (dir, name) =>
     existsSync(join(dir, name, 'index.ts')) ? join(dir, name, 'index.ts') : undefined,
@@ -57,17 +57,13 @@ export async function loadRole(name: string, inventoryFile: string): Promise<Rol
   return found
 }
 
-/** What a file beside a role's index.ts exports as its default: a command of fmc that belongs to the role. */
+/** The default export of a file beside a role's index.ts, for a command that belongs to the role. */
 export async function loadPart<T>(role: string, part: string, inventoryFile: string): Promise<T> {
   const file = join(dirname(pick('role', role, roleFiles(inventoryFile))), part)
   if (!existsSync(file)) throw new UsageError(`the role ${role} has no ${file}`)
   return (await importTs(file, inventoryFile)) as T
 }
 
-/** Every role there is. */
+/** All roles. */
 export const loadRoles = async (inventoryFile: string): Promise<Role[]> =>
   Promise.all([...roleFiles(inventoryFile).keys()].map(name => loadRole(name, inventoryFile)))
-
-export const playbookNames = (inventoryFile: string): string[] => [
-  ...playbookFiles(inventoryFile).keys(),
-]

@@ -3,17 +3,17 @@ import { dirname, join, resolve } from 'node:path'
 import { userDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
 
-/** What fmc takes from hosts for good (snapshots, tokens: secrets), by domain: $XDG_STATE_HOME, else ~/.local/state. */
+/** The directory for what fmc fetches from a domain's hosts to keep (snapshots, tokens): below $XDG_STATE_HOME, else ~/.local/state. */
 export function keepDir(domain: string): string {
   const state = userDir('XDG_STATE_HOME', join('.local', 'state'))
   if (state === undefined)
-    throw new UsageError('there is no home directory to keep snapshots and tokens in', {
+    throw new UsageError('there is no home directory for snapshots and tokens', {
       hint: 'export HOME=/root   # or XDG_STATE_HOME',
     })
   return join(state, 'fmc', domain)
 }
 
-/** The project's root, from the bundle (dist) and from the sources (lib/cli). */
+/** fmc's own directory, found from the bundle (dist) as from the sources (lib/cli). */
 export const packageRoot = (): string => {
   let dir = import.meta.dirname
   while (!existsSync(join(dir, 'package.json')) || dir.endsWith('/dist')) dir = dirname(dir)
@@ -21,8 +21,8 @@ export const packageRoot = (): string => {
 }
 
 /**
- * Directories in which playbooks and roles are looked for: the project's, which is the inventory's directory, and fmc's own.
- * Never the current directory: it may be anybody's.
+ * The directories to search for playbooks and roles: the inventory's, then fmc's own. Never the current directory, which
+ * another user may control.
  */
 export const searchDirs = (inventoryFile: string, kind: 'playbooks' | 'roles'): string[] => [
   ...new Set([dirname(resolve(inventoryFile)), packageRoot()].map(dir => join(dir, kind))),

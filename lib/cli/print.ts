@@ -1,12 +1,12 @@
-import { cleanBlock, safeJson } from '../report/sanitise.ts'
+import { cleanBlock, safeJson } from '../text/sanitise.ts'
 import type { ReportOptions } from '../report/types.ts'
 
 /*
- * All that the command line writes goes through here (eslint.config.js sees to that), so no text of a host, a file or the
- * command line reaches a terminal with an escape in it. Reports clean the pieces that they put together themselves.
+ * All output of the command line goes through here (eslint.config.js enforces it), so that no text from a host, a file
+ * or the command line brings an escape code to a terminal. Reports clean the texts that they put together themselves.
  */
 
-/** Text for people on stdout, made harmless (report/sanitise.ts), with a newline at the end. */
+/** Text for people on stdout, made harmless (text/sanitise.ts), with a newline at the end. */
 export const print = (text: string): void => void process.stdout.write(`${cleanBlock(text)}\n`)
 
 /** The same on stderr: messages, errors, progress. */
@@ -17,13 +17,13 @@ export const printJson = (value: unknown, indent?: number): void =>
   void process.stdout.write(`${safeJson(value, indent)}\n`)
 
 /**
- * A file's text on stdout (a VPN configuration, an imported inventory). Whoever sends it on, into a file or another program,
- * needs every byte of it; on a terminal it is made harmless like everything else.
+ * A file's text on stdout (a VPN configuration, an imported inventory). A file or a pipe gets every byte of it; on a
+ * terminal it is made harmless like everything else.
  */
 export const printFile = (text: string): void =>
   process.stdout.isTTY ? print(text) : void process.stdout.write(text)
 
-/** A picture in colours of a terminal, of text that qrCode() has made of blocks and blanks only. */
+/** A picture in terminal colours; qrCode() makes it of blocks and blanks only, so it is not cleaned. */
 export const printPicture = (text: string): void => void process.stdout.write(text)
 
 /** Is a person looking at stdout? */
@@ -40,7 +40,7 @@ export async function askLine(question: string): Promise<string> {
   }
 }
 
-/** Where reports write, and what they need to know of it. */
+/** Where reports write, with the terminal's size and colour. */
 export const reportTarget = (): Omit<ReportOptions, 'diff' | 'verbose'> => ({
   stdout: process.stdout,
   stderr: process.stderr,
@@ -49,7 +49,7 @@ export const reportTarget = (): Omit<ReportOptions, 'diff' | 'verbose'> => ({
   rows: process.stdout.rows || 24,
 })
 
-/** A reader that closes its end (`| head`) is no error of ours; reports stop writing by themselves. */
+/** A reader that closes its end (`| head`) is not an error: reports stop writing by themselves. */
 export function ignoreClosedReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }

@@ -3,7 +3,7 @@ import type { RoleVarsInfo } from '../inventory/role-vars.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { loadPlaybook, loadRoles } from './load.ts'
 
-/** Every role with its variables and the hosts that a playbook runs it on; without an inventory no hosts. */
+/** All roles with their variables and the hosts that a playbook runs them on; without an inventory there are no hosts. */
 export async function roleHosts(
   file: string,
   inventory?: Inventory,
@@ -28,7 +28,7 @@ export async function roleHosts(
   }))
 }
 
-/** The groups that the plays of a playbook run on: an inventory needs them, be they empty. */
+/** The groups that the plays of a playbook run on: an inventory needs them, even if they are empty. */
 export async function playGroups(file: string, playbook = 'site'): Promise<string[]> {
   const plays = (await loadPlaybook(playbook, file)).stages.flat()
   const terms = plays.flatMap(play => splitPattern(play.hosts))

@@ -4,7 +4,7 @@ import { formatIpv4, parseCidr, parseIpv4, type Block } from '../inventory/net.t
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 
-/** Source or destination of a rule: anybody, whoever is in these blocks, or whoever is in none of them. */
+/** Source or destination of a rule: any address, those in these blocks, or those in none of them. */
 export type Side =
   { readonly is: 'any' } | { readonly is: 'in' | 'out'; readonly blocks: readonly Block[] }
 
@@ -19,7 +19,7 @@ const block = (cidr: string): Block => {
   return parsed
 }
 
-/** Of its nics, and the one that fmc connects to: a VPS has a public one in no network of the inventory. */
+/** The addresses of its NICs, and the one that fmc connects to: a VPS has a public address in no network of the inventory. */
 const ownAddresses = (host: Host): readonly string[] => [
   ...new Set([
     ...host.nics.map(n => n.address),
@@ -27,7 +27,7 @@ const ownAddresses = (host: Host): readonly string[] => [
   ]),
 ]
 
-/** Everything that a host answers to: its own addresses, the gateways it holds, and VIPs that may come to it. */
+/** All addresses that a host may answer on: its own, the gateways that it holds, and the VIPs that it balances. */
 export const addressesOf = (inventory: Inventory, host: Host): readonly string[] => [
   ...new Set([
     ...ownAddresses(host),
@@ -44,7 +44,10 @@ export const addressesOf = (inventory: Inventory, host: Host): readonly string[]
 export const inside = (inventory: Inventory): readonly Block[] =>
   [...inventory.networks.values()].map(n => block(n.cidr))
 
-/** A network, group, host or VIP by name, `wan` (what is in no network of the inventory), `any`, an address or a CIDR block. Throws TaskError. */
+/**
+ * A network, group, host or VIP by name, `wan` (all addresses outside the inventory's networks), `any`, an address or a
+ * CIDR block. Throws TaskError.
+ */
 export function endpoint(inventory: Inventory, name: string): Side {
   if (name === 'any') return { is: 'any' }
   if (name === 'wan') return { is: 'out', blocks: inside(inventory) }
@@ -95,7 +98,7 @@ const gateways = (inventory: Inventory, host: Host): string[] =>
       : [],
   )
 
-/** Several endpoints as few sides: everything that is "in" goes together. */
+/** Several sides as few as possible: all that are "in" become one. */
 export function sides(list: readonly Side[]): readonly Side[] {
   if (list.some(s => s.is === 'any')) return [{ is: 'any' }]
   const blocks = list.flatMap(s => (s.is === 'in' ? s.blocks : []))
@@ -105,7 +108,7 @@ export function sides(list: readonly Side[]): readonly Side[] {
   ]
 }
 
-/** Sorted, without those that are within another: a set of nft may not have overlapping elements. */
+/** Sorted, without blocks inside others: the elements of an nft set may not overlap. */
 export const disjoint = (blocks: readonly Block[]): Block[] => {
   const sorted = blocks.toSorted((a, b) => a.base - b.base || b.last - a.last)
   return sorted.filter(
@@ -116,7 +119,7 @@ export const disjoint = (blocks: readonly Block[]): Block[] => {
 export const showBlock = (b: Block): string =>
   b.prefix === 32 ? formatIpv4(b.base) : `${formatIpv4(b.base)}/${b.prefix}`
 
-/** Is an address one of a side's? */
+/** Does a side contain an address? */
 export const isOf = (side: Side, value: number): boolean =>
   side.is === 'any' ||
   side.blocks.some(b => value >= b.base && value <= b.last) === (side.is === 'in')

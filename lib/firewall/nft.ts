@@ -1,11 +1,12 @@
 import type { Host, Inventory } from '../inventory/types.ts'
 import { showBlock, type Side } from './endpoint.ts'
-import { rulesOf, type Firewall, type Match, type Ports, type Rule, type RuleSet } from './rules.ts'
+import { rulesOf } from './rules.ts'
+import type { Firewall, Match, Ports, Rule, RuleSet } from './types.ts'
 
-/** Of the kernel; longer comments are refused (NFTNL_UDATA_COMMENT_MAXLEN is 128 with the NUL). */
+/** The kernel refuses longer comments (NFTNL_UDATA_COMMENT_MAXLEN is 128 with the NUL). */
 const COMMENT_MAX = 120
 
-/** Without them IPv6 has no neighbours, and a host no route. */
+/** ICMPv6 messages without which IPv6 finds no neighbours and no route. */
 const ND = 'nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, mld-listener-query'
 
 const set = (items: readonly string[]): string =>
@@ -17,7 +18,7 @@ const side = (word: 'saddr' | 'daddr', s: Side): string[] =>
 const range = ({ first, last }: Ports): string =>
   first === last ? String(first) : `${first}-${last}`
 
-/** One text per protocol: a set of ports belongs to one. */
+/** One text per protocol: a set of ports belongs to one protocol. */
 function match(m: Match): readonly string[] {
   if (m === 'any') return ['']
   if (m === 'ping') return ['icmp type echo-request']
@@ -28,7 +29,7 @@ function match(m: Match): readonly string[] {
   })
 }
 
-/** Without overlaps, which a set may not have. */
+/** Overlapping ranges as one: the elements of an nft set may not overlap. */
 const merged = (sorted: readonly Ports[]): readonly Ports[] =>
   sorted.reduce<Ports[]>((done, next) => {
     const before = done.at(-1)
@@ -58,7 +59,7 @@ const lines = (rule: Rule): string[] =>
 const chain = (name: string, kind: string, body: readonly string[]): string =>
   `\tchain ${name} {\n${[kind, ...body].map(l => `\t\t${l}\n`).join('')}\t}\n`
 
-/** `fib …`: a source that does not belong behind the device that it came by is not the one it says it is. */
+/** `fib …` drops forged sources: those whose route does not lead back through the device that the packet came in by. */
 const START = [
   'ct state established,related accept',
   'ct state invalid drop',
@@ -76,7 +77,7 @@ function filter(name: 'input' | 'forward', set_: RuleSet, first: string[], log: 
   ])
 }
 
-/** DHCP has no state by which the answers to a client would be known. */
+/** Lets in answers to a DHCP client: connection tracking does not relate them to its requests. */
 const dhcp = ({ firewall_wan: wan }: Firewall): string[] =>
   wan === undefined ? [] : [`iifname "${wan}" udp sport 67 udp dport 68 accept`]
 
@@ -88,7 +89,7 @@ function nat(rules: RuleSet, firewall: Firewall): string[] {
   const blocks = set(rules.masquerade.map(showBlock))
   const leaving = [
     ...(rules.masquerade.length > 0 ? [`ip saddr ${blocks} ip daddr != ${blocks} masquerade`] : []),
-    // The answers must come back this way, though the target has a default route of its own.
+    // The target has a default route of its own; masqueraded, its answers still come back this way.
     ...(rules.masqueradeRedirects ? ['ct status dnat masquerade'] : []),
   ]
   return [
@@ -102,8 +103,8 @@ function nat(rules: RuleSet, firewall: Firewall): string[] {
 }
 
 /**
- * The text of /etc/nftables/fmc.nft: one table, replaced as a whole by one transaction, whatever there was before
- * (`destroy table` is not known to nft 1.0.6). Pure. Throws TaskError.
+ * The text of /etc/nftables/fmc.nft: one table, replaced as a whole in one transaction. It is declared before it is
+ * deleted, so that deleting succeeds (nft 1.0.6 has no `destroy table`). Pure. Throws TaskError.
  */
 export function nftText(inventory: Inventory, host: Host, firewall: Firewall): string {
   const rules = rulesOf(inventory, host, firewall)

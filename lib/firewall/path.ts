@@ -4,32 +4,33 @@ import { contains, formatIpv4, parseCidr, parseIpv4 } from '../inventory/net.ts'
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory, Network } from '../inventory/types.ts'
 import { addressesOf } from './endpoint.ts'
-import { decide, type Packet, type Redirect, type Rule, type RuleSet } from './rules.ts'
+import { decide } from './rules.ts'
+import type { Packet, Redirect, Rule, RuleSet } from './types.ts'
 
-/** What one firewall on the way does. */
+/** One firewall's decision on the way of a connection. */
 export interface Step {
   readonly host: string
   readonly chain: Rule['chain']
-  /** As it comes to this chain. */
+  /** The packet as it reaches this chain. */
   readonly packet: Packet
   readonly verdict: 'accept' | 'drop'
   /** Undefined: no rule fits. */
   readonly rule: Rule | undefined
   readonly redirect?: Redirect
-  /** It leaves with this source. */
+  /** The source that it leaves with. */
   readonly masqueraded?: string
 }
 
 export interface Explanation {
   readonly packet: Packet
   readonly steps: readonly Step[]
-  /** `undecided`: no firewall of fmc's is on the way, and a router that is not in the inventory may be. */
+  /** `undecided`: fmc manages no firewall on the way, but a router outside the inventory may filter. */
   readonly verdict: 'accept' | 'drop' | 'undecided'
-  /** The two are in one network and no router is between them. */
+  /** Both are in one network, with no router between them. */
   readonly neighbours: boolean
 }
 
-/** Of nobody (RFC 5737). */
+/** An address for documentation (RFC 5737): it stands for any host outside. */
 const SOMEWHERE = '203.0.113.1'
 
 export const networkOf = (inventory: Inventory, address: string): Network | undefined =>
@@ -38,7 +39,7 @@ export const networkOf = (inventory: Inventory, address: string): Network | unde
     return typeof block !== 'string' && contains(block, parseIpv4(address) ?? -1)
   })
 
-/** The host of the inventory that answers to an address; a VIP is its preferred balancer's. */
+/** The host of the inventory that has an address; a VIP belongs to its preferred balancer. */
 export const holderOf = (inventory: Inventory, address: string): Host | undefined => {
   const vip = [...inventory.vips.values()].find(v => v.address === address)
   if (vip) {
@@ -48,8 +49,8 @@ export const holderOf = (inventory: Inventory, address: string): Host | undefine
   return [...inventory.hosts.values()].find(h => addressesOf(inventory, h).includes(address))
 }
 
-/** Addresses that a name may stand for: a host's, a VIP's, one of a network that no host has, or of nobody (`wan`). Throws TaskError. */
-export function addressesFor(inventory: Inventory, name: string): readonly string[] {
+/** The addresses of a name: a host's, a VIP's, a free one of a network, or one outside (`wan`). Throws TaskError. */
+function addressesFor(inventory: Inventory, name: string): readonly string[] {
   if (parseIpv4(name) !== undefined) return [name]
   if (name === 'wan') return [SOMEWHERE]
   const host = inventory.hosts.get(name)
@@ -65,7 +66,7 @@ export function addressesFor(inventory: Inventory, name: string): readonly strin
     for (let a = block.last - 1; a > block.base; a--)
       if (!holderOf(inventory, formatIpv4(a))) return [formatIpv4(a)]
   }
-  throw new TaskError(`no host, VIP or network is called ${name}, and it is no address`, {
+  throw new TaskError(`no host, VIP or network is called ${name}, and it is not an address`, {
     hint: suggestion(name, [
       ...inventory.hosts.keys(),
       ...inventory.vips.keys(),
@@ -74,7 +75,7 @@ export function addressesFor(inventory: Inventory, name: string): readonly strin
   })
 }
 
-/** Of two hosts with several addresses those in one network, else the first of each. */
+/** The two addresses of a connection: of hosts with several, two in one network, else the first of each. */
 export function endsOf(inventory: Inventory, from: string, to: string): readonly [string, string] {
   const [sources, targets] = [addressesFor(inventory, from), addressesFor(inventory, to)]
   for (const source of sources)
@@ -117,7 +118,7 @@ export function explain(
   return { packet: first, steps, verdict: known ? 'accept' : 'undecided', neighbours }
 }
 
-/** From outside to a firewall that sends this port inwards: the packet as it goes on. */
+/** From outside to a firewall that forwards this port: the packet as it leaves that firewall. */
 function entering(
   inventory: Inventory,
   firewalls: ReadonlyMap<string, RuleSet>,

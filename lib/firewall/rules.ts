@@ -12,90 +12,21 @@ import {
   sides,
   type Side,
 } from './endpoint.ts'
+import type { Firewall, Flow, Forward, Match, Packet, Ports, Proto } from './types.ts'
+import type { Redirect, Rule, RuleSet } from './types.ts'
 
-/** Who may reach whom on which port: what people write. */
-export interface Flow {
-  readonly from: string | readonly string[]
-  readonly to: string | readonly string[]
-  /** 22 or 22/tcp, 53/udp, 8000-8010/tcp; `any`: every port of every protocol. */
-  readonly ports: readonly (string | number)[]
-  readonly comment?: string | undefined
-}
+export type { RuleSet } from './types.ts'
 
-/** A port of the WAN side that leads inwards. */
-export interface Forward {
-  readonly port: string | number
-  /** Host, VIP or address. */
-  readonly to: string
-  /** Default: the same. */
-  readonly to_port?: number | undefined
-  readonly comment?: string | undefined
-}
-
-/** A host's firewall: the variables of the role. */
-export interface Firewall {
-  readonly firewall_mode: 'router' | 'host_dnat' | 'vps'
-  readonly firewall_flows: readonly Flow[]
-  readonly firewall_forwards: readonly Forward[]
-  /** Networks whose hosts take this host's address when they leave these networks. */
-  readonly firewall_masquerade: readonly string[]
-  /** The device that faces the Internet (host_dnat, vps). */
-  readonly firewall_wan?: string | undefined
-  readonly firewall_log: boolean
-}
-
-export type Proto = 'tcp' | 'udp'
-export interface Ports {
-  readonly proto: Proto
-  readonly first: number
-  readonly last: number
-}
-export type Match = 'any' | 'ping' | 'vrrp' | readonly Ports[]
-
-/** One rule for new connections. The first that fits decides; else they are dropped. */
-export interface Rule {
-  readonly chain: 'input' | 'forward'
-  readonly from: Side
-  readonly to: Side
-  readonly match: Match
-  readonly verdict: 'accept' | 'drop'
-  /** Only for what a forward has sent here. */
-  readonly forwarded?: true
-  /** In words. */
-  readonly why: string
-  /** Where it comes from: position in `flows` or `forwards`; neither: a rule of fmc's own. */
-  readonly flow?: number
-  readonly forward?: number
-}
-
-/** A destination that is replaced on the way in. */
-export interface Redirect {
-  readonly ports: Ports
-  readonly to: string
-  readonly toPort: number
-  readonly why: string
-  readonly forward: number
-}
-
-export interface RuleSet {
-  readonly rules: readonly Rule[]
-  readonly redirects: readonly Redirect[]
-  /** Sources that are masqueraded when they leave these same blocks. */
-  readonly masquerade: readonly Block[]
-  /** What a redirect sends inwards takes this host's address, so that the answers come back through it. */
-  readonly masqueradeRedirects: boolean
-}
-
-/** The API of K3s listens there on servers, and VIPs with this check stand for them. */
+/** The port of the K3s API on servers. */
 const API_PORT = 6443
 
-/** 22, 22/tcp, 53/udp, 8000-8010. Throws TaskError. */
+/** Reads 22, 22/tcp, 53/udp or 8000-8010. Throws TaskError. */
 export function portsOf(text: string | number): Ports {
   const [, from = '', to = from, proto = 'tcp'] =
     /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(String(text)) ?? []
   const [first, last] = [Number(from), Number(to)]
   if (from === '' || first < 1 || last > 65535 || first > last)
-    throw new TaskError(`${JSON.stringify(text)} is no port such as 22, 53/udp or 8000-8010/tcp`)
+    throw new TaskError(`${JSON.stringify(text)} is not a port such as 22, 53/udp or 8000-8010/tcp`)
   return { proto: proto as Proto, first, last }
 }
 
@@ -107,11 +38,10 @@ const named = (inventory: Inventory, names: string | readonly string[]): Side[] 
 
 const listed = (names: string | readonly string[]): string => [names].flat().join(', ')
 
-/** What a flow is called where a rule of it decides. */
-export const titleOf = (flow: Flow): string =>
-  flow.comment ?? `${listed(flow.from)} → ${listed(flow.to)}`
+/** The flow's name where one of its rules decides. */
+const titleOf = (flow: Flow): string => flow.comment ?? `${listed(flow.from)} → ${listed(flow.to)}`
 
-/** All rules of a host, in order. Pure. Throws TaskError naming the flow that makes no sense. */
+/** All rules of a host, in order. Pure. Throws TaskError that names the flow which makes no sense. */
 export function rulesOf(inventory: Inventory, host: Host, firewall: Firewall): RuleSet {
   const own = addressesOf(inventory, host).map(address)
   const networks: Side = { is: 'in', blocks: disjoint(inside(inventory)) }
@@ -204,7 +134,7 @@ function flowRules(inventory: Inventory, flow: Flow, i: number, own: readonly Bl
   ]
 }
 
-/** Whatever the flows say: from outside nobody reaches the API. */
+/** Denies the K3s API to the outside, whatever the flows allow. */
 function api(inventory: Inventory, own: readonly Block[]): Rule[] {
   const vips = [...inventory.vips.values()].filter(v => v.check === 'k3s')
   const members = vips.flatMap(v => matchHosts(inventory, v.backends))
@@ -225,7 +155,7 @@ function api(inventory: Inventory, own: readonly Block[]): Rule[] {
   }))
 }
 
-/** Balancers of one VIP hear each other. */
+/** Allows VRRP between the balancers of a VIP. */
 function vrrp(inventory: Inventory, host: Host): Rule[] {
   const peers = [...inventory.vips.values()]
     .map(v => matchHosts(inventory, v.balancers))
@@ -242,7 +172,7 @@ function redirect(inventory: Inventory, forward: Forward, i: number): Redirect {
   const side = endpoint(inventory, forward.to)
   const [target] = side.is === 'in' ? side.blocks : []
   if (side.is !== 'in' || side.blocks.length !== 1 || target?.prefix !== 32)
-    throw new TaskError(`${forward.to} is not one address`)
+    throw new TaskError(`${forward.to} is not a single address`)
   const ports = portsOf(forward.port)
   const to = formatIpv4(target.base)
   return {
@@ -254,16 +184,7 @@ function redirect(inventory: Inventory, forward: Forward, i: number): Redirect {
   }
 }
 
-/** A new connection, or something without ports. */
-export interface Packet {
-  readonly from: string
-  readonly to: string
-  readonly proto: Proto | 'ping'
-  /** 0 without ports. */
-  readonly port: number
-}
-
-/** What a chain does with a packet. `rule` undefined: none fits, so it is dropped. */
+/** What a chain does with a packet. Without a `rule` none fits, and the packet is dropped. */
 export function decide(
   { rules }: Pick<RuleSet, 'rules'>,
   chain: Rule['chain'],

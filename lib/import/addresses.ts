@@ -1,7 +1,7 @@
 import { formatIpv4, parseIpv4 } from '../inventory/net.ts'
 import type { RawHost, RawNetwork, RawNic } from '../inventory/raw.ts'
 
-/** How a host is reached (`ansible_host`, else its name), and the address of its own that it says it has (`ip`). */
+/** How a host is reached (`ansible_host`, else its name), and its own address where the inventory gives one (`ip`). */
 export interface Reach {
   readonly connect: string
   readonly own: string | undefined
@@ -14,8 +14,8 @@ export interface Addresses {
 }
 
 /**
- * Ansible knows no networks: every /24 that holds an address becomes one. An address that several hosts share (port
- * forwarding) or that is this machine's belongs to no NIC.
+ * Networks and NICs made up from addresses, since Ansible has no networks: every /24 with an address becomes one. An
+ * address that several hosts share (port forwarding), or that is this machine's, belongs to no NIC.
  */
 export function addressesOf(reach: ReadonlyMap<string, Reach>): Addresses {
   const counts = new Map<string, number>()

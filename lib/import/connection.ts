@@ -2,7 +2,7 @@ import { parseIpv4 } from '../inventory/net.ts'
 import type { RawSsh } from '../inventory/raw.ts'
 import { isTemplate, TEMPLATE_REASON } from './values.ts'
 
-/** What becomes of a variable of Ansible's own: a part of `ssh:`, nothing, or a reason why not. */
+/** What one of Ansible's own variables becomes: a part of `ssh:`, an address, nothing, or the reason why it is left out. */
 export type Connection =
   | { readonly ssh: RawSsh }
   | { readonly address: string }
@@ -23,9 +23,9 @@ const asText =
   value =>
     typeof value === 'string' && pattern.test(value) ? make(value) : why(`expected ${expected}`)
 
-const SSH_CONFIG = 'goes to ~/.ssh/config (ProxyJump, Port …), which fmc asks'
-const NO_PASSWORD = 'fmc logs in with keys; nothing of it was carried over'
-const ASKED = 'fmc asks for the sudo password: -K; nothing of it was carried over'
+const SSH_CONFIG = 'write it into ~/.ssh/config (ProxyJump, Port …), which fmc follows'
+const NO_PASSWORD = 'not carried over: fmc logs in with keys'
+const ASKED = 'not carried over: fmc asks for the sudo password (-K)'
 
 const READ: Readonly<Record<string, Read>> = {
   ansible_host: asText(/^[\w.:-]+$/, 'an address or a name', address => ({ address })),
@@ -57,7 +57,7 @@ const READ: Readonly<Record<string, Read>> = {
   ansible_python_interpreter: always('not needed: fmc runs no Python on hosts'),
 }
 
-/** Older names of the same things, and the ones that only the ssh plugin reads. */
+/** Older names of the same variables, and those that only the ssh plugin reads. */
 const ALIASES = new Map(
   Object.entries({
     ansible_ssh_host: 'ansible_host',
@@ -74,14 +74,14 @@ const ALIASES = new Map(
 
 export const canonical = (name: string): string => ALIASES.get(name) ?? name
 
-/** Kubespray's `ip` is a host's own address where `ansible_host` is another one. */
+/** Ansible's own variables, and Kubespray's `ip`: a host's own address where `ansible_host` is another one. */
 export const isConnection = (name: string, value: unknown): boolean =>
   name.startsWith('ansible_') || (name === 'ip' && ownAddress(value) !== undefined)
 
 export const ownAddress = (value: unknown): string | undefined =>
   typeof value === 'string' && parseIpv4(value) !== undefined ? value : undefined
 
-/** What becomes of a variable that isConnection, by its canonical name. */
+/** What a variable becomes for which isConnection() is true, by its canonical name. */
 export function connection(name: string, value: unknown): Connection {
   if (name === 'ip') return NOTHING
   if (isTemplate(value)) return why(TEMPLATE_REASON)

@@ -9,20 +9,20 @@ import { Values } from './values.ts'
 export interface ConvertOptions {
   /** Operating system of all hosts, such as `debian 12`: Ansible's inventory does not say. */
   readonly os?: string | undefined
-  /** Groups that must be there, be they empty. */
+  /** Groups that must exist, even if they are empty. */
   readonly groups?: readonly string[] | undefined
 }
 
-export interface Converted {
-  /** May lack `os` of hosts: fmc lint says so. */
+interface Converted {
+  /** Hosts may lack `os`: fmc lint says so. */
   readonly raw: RawInventory
-  /** By file and line, each once. */
+  /** Ordered by file and line, without duplicates. */
   readonly remarks: readonly Remark[]
   /** Names for `fmc secrets set`. */
   readonly secrets: readonly string[]
 }
 
-/** An Ansible inventory as fmc's, with a remark for everything that was left out, renamed or made up. */
+/** Converts an Ansible inventory, with a remark for everything that was left out, renamed or made up. */
 export function convert(inventory: AnsibleInventory, options: ConvertOptions = {}): Converted {
   const names = fmcNames(inventory)
   const values = new Values(inventory)
@@ -71,7 +71,7 @@ function reachOf(host: string, winners: Winners): Reach {
   }
 }
 
-/** Without what is empty. */
+/** The block without its empty parts. */
 const blockOf = ({ ssh, vars }: Block): Partial<Block> => ({
   ...(Object.keys(ssh).length > 0 && { ssh }),
   ...(Object.keys(vars).length > 0 && { vars }),
@@ -102,7 +102,7 @@ function groupsOf(
   )
 }
 
-/** Users that cloud images come with. */
+/** Operating systems by the default user of their cloud images. */
 const USERS = new Map(
   Object.entries({
     debian: 'debian',
@@ -117,7 +117,7 @@ function osOf(inventory: AnsibleInventory, winners: Winners | undefined): string
   const user = winners?.get('ansible_user')
   const os = USERS.get(String(user?.value))
   if (user && os !== undefined)
-    inventory.remark(user, 'os', `${os}, guessed by the user: say which version, as "debian 12"`)
+    inventory.remark(user, 'os', `${os}, guessed from the user: add the version, as in "debian 12"`)
   return os
 }
 
@@ -132,27 +132,27 @@ function remarkOnTheMadeUp(
   const put = (key: string, why: string): void => {
     inventory.remark({ file: all.file, line: 1 }, key, why)
   }
-  put('timezone', `Ansible does not say: ${raw.timezone} was put in`)
-  if (!domainFound) put('domain', `Ansible does not say: ${raw.domain} was put in`)
+  put('timezone', `not in Ansible's inventory: ${raw.timezone} was put in`)
+  if (!domainFound) put('domain', `not in Ansible's inventory: ${raw.domain} was put in`)
   for (const [name, { cidr }] of Object.entries(raw.networks))
     put(
       `networks.${name}`,
-      `Ansible knows no networks: ${cidr} is a guess by the hosts' addresses; look at cidr, mode, gateway`,
+      `Ansible has no networks: ${cidr} was guessed from the hosts' addresses; check cidr, mode and gateway`,
     )
   if (addedGroups.length > 0)
     put(
       'groups',
-      `fmc's roles run on the groups ${addedGroups.join(', ')}: added, empty; fill those you want`,
+      `fmc's roles run on the groups ${addedGroups.join(', ')}: added without hosts; fill those you need`,
     )
   const without = Object.entries(raw.hosts).flatMap(([name, { nics }]) => (nics ? [] : [name]))
   if (without.length > 0)
     put(
       'nics',
-      `no address of their own is known of ${without.slice(0, 5).join(', ')}${without.length > 5 ? ' …' : ''}: fmc connects by name or forwarded port; roles want nics`,
+      `no address of their own was found for ${without.slice(0, 5).join(', ')}${without.length > 5 ? ' …' : ''}: fmc connects by name or forwarded port, but roles need nics`,
     )
 }
 
-/** Groups of k3s-ansible and Kubespray whose work is that of a group of fmc's. */
+/** Groups of k3s-ansible and Kubespray, and the groups of fmc that do the same work. */
 const COUNTERPARTS = new Map(
   Object.entries({
     ...{ server: 'k3s_servers', master: 'k3s_servers', kube_control_plane: 'k3s_servers' },
@@ -168,7 +168,7 @@ function remarkOnCounterparts(inventory: AnsibleInventory, names: Names): void {
       inventory.remark(
         group,
         old,
-        `no role of fmc runs here yet; a K3s cluster becomes of it with ${wanted}: { children: [${name}] }`,
+        `no role of fmc runs here yet; for a K3s cluster add ${wanted}: { children: [${name}] }`,
       )
   }
 }

@@ -1,13 +1,13 @@
 import { UsageError } from '../errors.ts'
 import { expandRanges } from '../inventory/patterns.ts'
 
-/** Hosts of `web[1:3].example.com:2222` and their port. UsageError for what is no host. */
+/** The hosts of `web[1:3].example.com:2222` and their port. UsageError when it is not a host. */
 export function expandHosts(pattern: string): { names: readonly string[]; port?: number } {
   const [, host = pattern, port] =
     /^\[(.+)\]:(\d+)$/.exec(pattern) ?? /^((?:[^:[\]]|\[[^\]]*\])*):(\d+)$/.exec(pattern) ?? []
   const names = expandRanges(host) ?? [host]
   const wrong = names.find(name => !IPV6.test(name) && !NAME.test(name))
-  // What stands there may be a password.
+  // The text is not repeated: it may be a password.
   if (wrong !== undefined)
     throw new UsageError(
       pattern.includes('=')

@@ -6,8 +6,8 @@ import { pythonLiteral } from './python.ts'
 const SECTION = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/
 
 /**
- * An INI inventory, read as Ansible does (plugins/inventory/ini.py): values are Python literals, else text; a host line
- * is split as by a shell. Throws one UsageError, file:line, for what Ansible refuses.
+ * Reads an INI inventory as Ansible does (plugins/inventory/ini.py): values are Python literals, else text; host lines
+ * are split as a shell would. Throws a UsageError with file:line for what Ansible refuses.
  */
 export function parseIni(text: string, file: string): AnsibleInventory {
   const inventory = new AnsibleInventory(file)
@@ -63,7 +63,7 @@ function readHosts(inventory: AnsibleInventory, group: string, line: string, pla
   if (port !== undefined) vars.set('ansible_port', { ...place, value: port })
   for (const word of rest) {
     const [, key, value = ''] = /^([^=]*)=(.*)$/s.exec(word) ?? []
-    // The word itself is not shown: it may be the rest of a password.
+    // The word is not repeated: it may be the rest of a password.
     if (key === undefined) throw wrong(place, `expected key=value after ${pattern}`)
     vars.set(key, { ...place, value: literal(value) })
   }
@@ -84,7 +84,7 @@ function literal(text: string): unknown {
   return value === undefined ? text : value
 }
 
-/** Words as Python's shlex splits them: an unquoted # starts a comment, even within a word. */
+/** Splits a line into words as Python's shlex does: an unquoted # starts a comment, even within a word. */
 export function shellWords(line: string, place: Place): string[] {
   const words: string[] = []
   const piece = /\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"|(#.*)|(\s+)|([^\s\\'"#]+)/sy

@@ -12,7 +12,7 @@ export interface Block {
   readonly vars: Readonly<Record<string, RawValue>>
 }
 
-/** What Ansible would give each host: the winner of every name. */
+/** The variables that Ansible would give a host: of every name the one that wins. */
 export type Winners = ReadonlyMap<string, Variable>
 
 interface Item {
@@ -22,9 +22,9 @@ interface Item {
 }
 
 /**
- * Variables where they stood. Ansible lets every file of group_vars win over every variable in the inventory itself,
- * whoever's it is; where fmc's order (all, parents, children, host) would give a host another value, the right one is
- * set for that host.
+ * Keeps variables in the group or host where they stood. In Ansible every file of group_vars wins over every variable in
+ * the inventory itself, of a host too. Where fmc's order (all, parents, children, host) would give a host another value
+ * than Ansible's, Ansible's value is set for that host.
  */
 export class Layers {
   readonly #inventory: AnsibleInventory
@@ -46,7 +46,7 @@ export class Layers {
     this.#ansibleOrder = groupOrder(inventory, byRank)
   }
 
-  /** The winners of a host, set right in fmc's order. Call it for every host before block(). */
+  /** The variables that win for a host; sets those for it that fmc's order would lose. Call it for every host before block(). */
   settle(host: string): Winners {
     const winners = this.#winners(host)
     const own = this.#itemsOf(host, this.#inventory.hosts.get(host))
@@ -67,7 +67,7 @@ export class Layers {
           this.#inventory.remark(
             variable,
             name,
-            `until it is set, ${placeOf(before)} counts instead`,
+            `until you set it, the value at ${placeOf(before)} applies`,
           )
       } else if (!same(before, item)) {
         own.set(name, item)
@@ -131,7 +131,7 @@ export class Layers {
     return items
   }
 
-  /** Undefined: it cannot be carried over, which has been remarked upon. */
+  /** Undefined: it cannot be carried over, as a remark says. */
   #item(name: string, variable: Variable, owner: string): Item | undefined {
     if (this.#items.has(variable)) return this.#items.get(variable)
     const item = this.#read(name, variable, owner)

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts'
 
-/** More are a slip of the finger, or somebody's trap. */
+/** More hosts are a typing error in a range, or an attack. */
 const MOST_HOSTS = 100_000
 
 /** Where something stands in an Ansible inventory; lines count from 1. */
@@ -9,13 +9,13 @@ export interface Place {
   readonly line: number
 }
 
-/** Something that was not carried over as it is, and why. */
+/** Something that was not carried over unchanged, and why. */
 export interface Remark extends Place {
   readonly key: string
   readonly why: string
 }
 
-/** A value encrypted by ansible-vault. `text` is the ciphertext, only ever compared. */
+/** A value encrypted by ansible-vault. `text` is the ciphertext; it is only compared. */
 export class Vaulted {
   readonly text: string
   constructor(text: string) {
@@ -23,7 +23,7 @@ export class Vaulted {
   }
 }
 
-/** `!unsafe`: a text in which braces are no template. */
+/** `!unsafe`: a text whose braces are not a template. */
 export class Unsafe {
   readonly text: string
   constructor(text: string) {
@@ -40,7 +40,7 @@ export type Variables = Map<string, Variable>
 interface Layers {
   /** Variables in the inventory file itself. */
   readonly inline: Variables
-  /** Those of group_vars or host_vars, which win over them. */
+  /** Variables in group_vars or host_vars, which win over the inline ones. */
   readonly files: Variables
 }
 export interface Group extends Layers, Place {
@@ -49,7 +49,7 @@ export interface Group extends Layers, Place {
 }
 export type Host = Layers & Place
 
-/** An Ansible inventory: the groups `all` and `ungrouped` are always there. */
+/** An Ansible inventory. The groups `all` and `ungrouped` always exist. */
 export class AnsibleInventory {
   readonly groups = new Map<string, Group>()
   readonly hosts = new Map<string, Host>()
@@ -71,12 +71,12 @@ export class AnsibleInventory {
     return group
   }
 
-  /** Adds hosts to a group, with variables of their own. UsageError when they become too many. */
+  /** Adds hosts to a group, with variables of their own. UsageError when there are too many. */
   add(group: string, names: readonly string[], place: Place, vars: Variables): void {
     for (const name of names) {
       const host = this.hosts.get(name) ?? { ...place, inline: new Map(), files: new Map() }
       if (this.hosts.size === MOST_HOSTS && !this.hosts.has(name))
-        throw new UsageError(`${place.file}:${place.line}: these are more than 100,000 hosts`)
+        throw new UsageError(`${place.file}:${place.line}: more than 100,000 hosts`)
       this.hosts.set(name, host)
       for (const [key, variable] of vars) host.inline.set(key, variable)
       this.groups.get(group)?.hosts.add(name)

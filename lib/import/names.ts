@@ -3,7 +3,7 @@ import type { AnsibleInventory } from './model.ts'
 
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
-/** Ansible's names of hosts and groups → fmc's. Each new name is remarked upon. */
+/** Ansible's names of hosts and groups → fmc's. Each changed name has a remark. */
 export interface Names {
   readonly hosts: ReadonlyMap<string, string>
   /** Without all and ungrouped. */
@@ -36,7 +36,7 @@ export function fmcNames(inventory: AnsibleInventory): Names {
         inventory.remark(
           place,
           old,
-          `the ${kind} is called ${name} in fmc; values that name it stay`,
+          `the ${kind} is called ${name} in fmc; variables that mention it are unchanged`,
         )
     }
   return { hosts, groups }
@@ -49,7 +49,7 @@ function renamed(
 ): Map<string, string> {
   const all = [...names]
   const result = new Map<string, string>()
-  // Names that may stay are not taken by others.
+  // No other name may become one that stays as it is.
   const used = new Set(all.filter(name => rename(name) === name))
   for (const name of all) {
     const wanted = rename(name)
@@ -74,7 +74,7 @@ function hostName(name: string, alone: boolean): string {
   return safe === '' || /^\d+$/.test(safe) ? `host-${safe}`.replace(/-$/, '') : safe
 }
 
-/** The domain that all hosts with dots in their names are in, if there is one. */
+/** The domain shared by all hosts with dots in their names, if there is one. */
 export function commonDomain(inventory: AnsibleInventory): string | undefined {
   const domains = [...inventory.hosts.keys()]
     .filter(name => /^[^.:]+(\.[a-z0-9-]*[a-z][a-z0-9-]*){2,}$/i.test(name))

@@ -1,9 +1,9 @@
-/** Data as Python's literals hold it: tuples and sets are lists. */
+/** The value of a Python literal: tuples and sets are lists. */
 export type Literal = string | number | boolean | null | Literal[] | { [key: string]: Literal }
 
 /**
- * A Python literal (ast.literal_eval, by which Ansible reads the values of an INI inventory). Undefined: it is none, and
- * Ansible takes the text as it stands. Whole numbers that JavaScript cannot hold exactly stay text.
+ * Reads a Python literal, as Ansible reads the values of an INI inventory (ast.literal_eval). Undefined when it is not
+ * one: Ansible then takes the text as it is. Whole numbers that JavaScript cannot hold exactly stay text.
  */
 export function pythonLiteral(text: string): Literal | undefined {
   const reader = new Reader(text)
@@ -46,7 +46,7 @@ class Reader {
     return this.#match(/$/y) !== undefined
   }
 
-  /** The next token, blanks and comments before it skipped. */
+  /** The next token, after skipping blanks and comments. */
   #match(pattern: RegExp): string | undefined {
     const blanks = /(?:\s|#.*)*/y
     blanks.lastIndex = this.#at
@@ -101,7 +101,7 @@ class Reader {
     return word
   }
 
-  /** Strings next to each other are one. */
+  /** Adjacent strings are joined. */
   #string(first: string): string {
     let text = unquote(first)
     for (let next = this.#match(STRING); next !== undefined; next = this.#match(STRING))

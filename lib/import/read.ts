@@ -10,8 +10,8 @@ const YAML = ['.yml', '.yaml', '.json']
 const VAULT = '$ANSIBLE_VAULT;'
 
 /**
- * An Ansible inventory with the group_vars and host_vars beside it, found as Ansible finds them. Nothing is decrypted,
- * evaluated or run. Throws UsageError, file:line, for what cannot be read.
+ * Reads an Ansible inventory and the group_vars and host_vars beside it, found as Ansible finds them. Nothing is
+ * decrypted, evaluated or run. Throws a UsageError with file:line for what cannot be read.
  */
 export function readAnsible(file: string): AnsibleInventory {
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
@@ -25,7 +25,7 @@ export function readAnsible(file: string): AnsibleInventory {
     })
   if (text.startsWith(VAULT))
     throw new UsageError(`${file} is encrypted by ansible-vault`, {
-      hint: `import what ansible-vault view ${file} shows`,
+      hint: `ansible-vault view ${file} >hosts.ini   # then import that file`,
     })
   const inventory = isYaml(file, text) ? parseYaml(text, file) : parseIni(text, file)
   for (const name of inventory.groups.keys())
@@ -41,7 +41,7 @@ const inventoriesIn = (dir: string): string[] =>
     .map(e => e.name)
     .sort()
 
-/** By its name, else by its first line: `[web]` or `web1` is INI, `---` or `all:` YAML. */
+/** Decides by the file's name, else by its first line: `[web]` or `web1` is INI, `---` or `all:` is YAML. */
 function isYaml(file: string, text: string): boolean {
   if (YAML.includes(extname(file))) return true
   if (extname(file) === '.ini') return false
@@ -56,7 +56,7 @@ function addFiles(inventory: AnsibleInventory, path: string, into: Variables | u
       inventory.remark(
         { file, line: 1 },
         basename(path),
-        'the whole file is vaulted: see its names with ansible-vault view, set them with fmc secrets set',
+        'the whole file is encrypted: ansible-vault view shows its variables; set them with fmc secrets set',
       )
     else for (const [name, variable] of parseVars(text, file)) into?.set(name, variable)
   }

@@ -3,20 +3,19 @@ import { SecretRef } from '../inventory/secret-ref.ts'
 import { Unsafe, Vaulted, type AnsibleInventory, type Variable } from './model.ts'
 
 /** A value as fmc's inventory holds it; undefined: it cannot be carried over. */
-export type Carried = RawValue | undefined
+type Carried = RawValue | undefined
 
 const VAR_NAME = /^[a-z_][a-z0-9_]*$/
 const SECRET_NAME =
   /(^|_)(password|passwd|pass|passphrase|token|secret|credentials?|(api|private|access|secret|encryption|certificate)_?key)$/i
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY/
 
-export const TEMPLATE_REASON =
-  'a Jinja expression, which fmc does not evaluate: write what it gives'
+export const TEMPLATE_REASON = 'a Jinja expression, which fmc does not evaluate: write its result'
 const NUL_REASON = 'a text with a NUL character, which no command and no file name can hold'
 export const isTemplate = (value: unknown): boolean =>
   typeof value === 'string' && /\{\{|\{%|\{#/.test(value)
 
-/** Turns Ansible's values into fmc's. What is secret becomes `!secret name`; nothing is decrypted or evaluated. */
+/** Turns Ansible's values into fmc's. Secrets become `!secret name`; nothing is decrypted or evaluated. */
 export class Values {
   readonly #inventory: AnsibleInventory
   readonly #known = new Map<Variable, Carried>()
@@ -26,12 +25,12 @@ export class Values {
     this.#inventory = inventory
   }
 
-  /** Names under which secrets are expected, in order of appearance. */
+  /** Names of the secrets that the result refers to, in order of appearance. */
   secretNames(): readonly string[] {
     return [...this.#secrets.keys()]
   }
 
-  /** `owner`: the group or host that has it; names a secret where its own name is taken. Remarks come once. */
+  /** `owner`, the group or host that has the variable, becomes part of a secret's name where the short name is taken. */
   carry(name: string, variable: Variable, owner: string): Carried {
     if (this.#known.has(variable)) return this.#known.get(variable)
     const why = reasonAgainst(name, variable.value)

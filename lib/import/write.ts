@@ -10,7 +10,7 @@ const SECRET: ScalarTag = {
   resolve: text => text,
 }
 
-/** inventory.yaml as fmc reads it; `comment` goes first, without #. */
+/** The text of inventory.yaml. It begins with `comment`, given without #. */
 export function inventoryYaml(raw: RawInventory, comment: string): string {
   const document = new Document(raw, {
     customTags: [SECRET],
@@ -28,7 +28,7 @@ export function inventoryYaml(raw: RawInventory, comment: string): string {
   return document.toString({ lineWidth: 100, flowCollectionPadding: true })
 }
 
-/** Lists of names, and nics as a map each. */
+/** Writes lists of names, `ssh` and each NIC in one line. */
 function inOneLine(node: unknown): void {
   if (!isMap(node)) return
   for (const key of ['hosts', 'children', 'ssh']) flow(node.get(key, true))

@@ -13,22 +13,22 @@ import { expandHosts } from './host-pattern.ts'
 import { AnsibleInventory, Unsafe, Vaulted, type Place, type Variables } from './model.ts'
 
 /**
- * A YAML inventory, read as Ansible does (YAML 1.1: `yes` is true; of a key that is there twice the last one counts).
- * Throws UsageError, file:line, for what Ansible refuses and for the configuration of an inventory plugin.
+ * Reads a YAML inventory as Ansible does (YAML 1.1: `yes` is true; of duplicate keys the last one counts). Throws a
+ * UsageError with file:line for what Ansible refuses and for the configuration of an inventory plugin.
  */
 export function parseYaml(text: string, file: string): AnsibleInventory {
   const source = new YamlFile(text, file)
   const inventory = new AnsibleInventory(file)
   const top = source.pairs(source.root(), 'groups')
   if (top.some(({ key }) => key === 'plugin'))
-    throw new UsageError(`${file}: this configures an inventory plugin, it holds no hosts`, {
-      hint: `let Ansible write them down: ansible-inventory -i ${file} --list --yaml > hosts.yaml`,
+    throw new UsageError(`${file}: this configures an inventory plugin and holds no hosts`, {
+      hint: `let Ansible write the hosts into a file: ansible-inventory -i ${file} --list --yaml > hosts.yaml`,
     })
   for (const { key, node, line } of top) readGroup(inventory, source, key, node, { file, line })
   return inventory
 }
 
-/** Variables of a file of group_vars or host_vars. */
+/** The variables of a file of group_vars or host_vars. */
 export function parseVars(text: string, file: string): Variables {
   const source = new YamlFile(text, file)
   return source.variables(source.root(), 'variables')
@@ -106,7 +106,7 @@ class YamlFile {
     const [error] = this.#document.errors
     if (error !== undefined) throw this.#wrong(error.pos[0], `bad YAML: ${error.code}`)
     visit(this.#document, {
-      // To PyYAML y, n and 1e3 are text; what a date was is seen in its text.
+      // To PyYAML y, n and 1e3 are text, and a date stays the text that was written.
       Scalar: (_, scalar) => {
         if (scalar.value instanceof Date || PY_TEXT.test(scalar.source ?? ''))
           scalar.value = scalar.source
@@ -118,7 +118,7 @@ class YamlFile {
     return this.#document.contents
   }
 
-  /** The pairs of a map, `<<` followed; a text stands for a map with that one key. Empty for nothing. */
+  /** The pairs of a map, with those that `<<` merges; a text counts as a map with that one key. Empty for null. */
   pairs(node: unknown, what: string): readonly Pair[] {
     const target = isAlias(node) ? node.resolve(this.#document) : node
     if (target === null || target === undefined) return []
@@ -136,7 +136,7 @@ class YamlFile {
     const found = new Map<string, Pair>()
     for (const { key, value } of map.items) {
       const name = isScalar(key) ? String(key.value) : ''
-      // The library's own mark of a merge key is a symbol.
+      // The library marks a merge key with a symbol.
       if (isScalar(key) && (name === '<<' || typeof key.value === 'symbol'))
         for (const pair of this.pairs(value, what)) found.set(pair.key, found.get(pair.key) ?? pair)
       else
@@ -172,10 +172,13 @@ class YamlFile {
     try {
       return (node as { toJS?: (document: Document) => unknown } | null)?.toJS?.(this.#document)
     } catch {
-      // The library's message quotes the text.
-      throw new UsageError(`${this.#file}:${line}: bad YAML: an alias (*) of nothing or too many`, {
-        hint: 'a text that begins with * goes into quotes',
-      })
+      // The library's message would quote the text.
+      throw new UsageError(
+        `${this.#file}:${line}: bad YAML: an alias (*) that leads nowhere, or too many aliases`,
+        {
+          hint: 'put a text that begins with * into quotes',
+        },
+      )
     }
   }
 

@@ -1,13 +1,13 @@
 import { readdirSync, rmSync, rmdirSync } from 'node:fs'
-import { endGroups } from './cgroups.ts'
-import { detachDisks } from './disks.ts'
-import { restoreLimits } from './limits.ts'
+import { endGroups } from './machines/cgroups.ts'
+import { detachDisks } from './machines/disks.ts'
+import { restoreLimits } from './machines/limits.ts'
 import { withLock } from './lock.ts'
-import { labNamespaces, removeNamespaces } from './network.ts'
+import { labNamespaces, removeNamespaces } from './network/cables.ts'
 import { labDir, labKey, labRoot } from './paths.ts'
 import { labNames } from './state.ts'
 
-/** Ends a lab: machines, namespaces, loop devices, files. For who holds its lock. */
+/** Ends a lab: machines, namespaces, loop devices, files. The caller holds its lock. */
 export const clear = async (name: string): Promise<void> => {
   const key = labKey(name)
   await endGroups(key)
@@ -17,8 +17,8 @@ export const clear = async (name: string): Promise<void> => {
 }
 
 /**
- * Ends a lab and removes everything of it but the cache. It needs no state, so it also clears what an interrupted `up`
- * left; twice is as good as once. Throws FmcError when another process is bringing the lab up or down.
+ * Ends a lab and removes all its files except the cache. It needs no state file, so it also removes what an interrupted
+ * `up` left, and may be repeated. Throws FmcError when another process is bringing the lab up or down.
  */
 export const down = async (name = 'default'): Promise<void> => {
   await withLock(name, () => clear(name))
@@ -27,6 +27,6 @@ export const down = async (name = 'default'): Promise<void> => {
   try {
     if (readdirSync(labRoot()).length === 0) rmdirSync(labRoot())
   } catch {
-    // another lab is being made
+    // Another lab is being made.
   }
 }

@@ -3,21 +3,21 @@ import { netnsPath } from './paths.ts'
 import { readState } from './state.ts'
 import type { LabHost, LabState } from './state.ts'
 
-/** The lab's state; a UsageError when it is not up. */
+/** The lab's state. UsageError when it is not up. */
 export const stateOf = (name = 'default'): LabState => {
   const state = readState(name)
   if (state === undefined) throw new UsageError(`lab ${name} is not up`, { hint: 'fmc lab up' })
   return state
 }
 
-/** A host of a lab; a UsageError when it has none of that name. */
+/** A host of a lab. UsageError when the lab has none of that name. */
 export const hostOf = (state: LabState, host: string): LabHost => {
   const found = state.hosts.find(h => h.name === host)
   if (found === undefined) throw new UsageError(`lab ${state.name} has no host ${host}`)
   return found
 }
 
-/** A command line that runs `argv` where fmc stands in the lab: only there its addresses exist. */
+/** A command line that runs `argv` inside the lab's network, where fmc runs: only there its addresses exist. */
 export const enterLab = (state: LabState, argv: readonly string[]): string[] => [
   'nsenter',
   `--net=${netnsPath(state.controllerNetns)}`,
@@ -25,14 +25,7 @@ export const enterLab = (state: LabState, argv: readonly string[]): string[] => 
   ...argv,
 ]
 
-/** A command line that runs `argv` in a host's network, as a process of this machine. */
-export const enterHostNetwork = (
-  state: LabState,
-  host: string,
-  argv: readonly string[],
-): string[] => ['nsenter', `--net=${netnsPath(hostOf(state, host).netns)}`, '--', ...argv]
-
-/** The ssh command line of a host, keys and strict host keys included; run it through enterLab. */
+/** The ssh command line for a host, with its key and strict host keys; run it through enterLab. */
 export const sshCommand = (state: LabState, host: string, argv: readonly string[]): string[] => [
   'ssh',
   ...['-F', 'none', '-i', state.ssh.identityFile],

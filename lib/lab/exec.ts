@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { FmcError } from '../errors.ts'
 
-/** What a finished local command left. */
+/** The result of a local command. */
 export interface Result {
   readonly code: number
   readonly stdout: string
@@ -52,7 +52,7 @@ const failure = (argv: readonly string[], result: Result, signal: string | null)
   return `${argv.slice(0, 6).join(' ')} ${how}${said ? `\n${said}` : ''}`
 }
 
-/** Like Promise.all, but nothing goes on in the background after a failure. */
+/** Like Promise.all, but waits for all to end even if one fails. */
 export const all = async <T extends readonly unknown[]>(
   work: readonly [...T],
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> => {

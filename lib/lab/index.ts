@@ -1,68 +1,46 @@
-import { spawn } from 'node:child_process'
-import { endGroups } from './cgroups.ts'
-import { enterLab, hostOf, sshCommand } from './enter.ts'
-import { leaderOf } from './machine.ts'
-import { cablesAreCut, setCables } from './network.ts'
-import type { LabHost, LabState } from './state.ts'
-import { alive } from './boot.ts'
+/**
+ * The lab: a twin of the inventory on this machine. This file is all that the rest of fmc imports of it; the code that
+ * boots machines is loaded when it is first called. What is put into machines and images lies under files/lab.
+ */
+import type { Inventory } from '../inventory/types.ts'
+import type { HostStatus } from './control.ts'
+import type { LabState } from './state.ts'
+import type { UpOptions } from './up.ts'
 
-export { alive } from './boot.ts'
-export { coredns } from './coredns.ts'
-export { down } from './down.ts'
-export { enterHostNetwork, enterLab, sshCommand, stateOf } from './enter.ts'
-export { k3sVersions } from './k3s-double.ts'
-export { labSecret } from './secrets.ts'
-export { labNames, readState } from './state.ts'
-export type { LabArtifact, LabHost, LabState } from './state.ts'
-export { up } from './up.ts'
-export type { UpOptions } from './up.ts'
+export type { HostStatus } from './control.ts'
+export type { LabState } from './state.ts'
+export type { Twin } from './twin.ts'
+export { stateOf } from './enter.ts'
+export { insideLab, isInside, PASSED_ON, runInside } from './inside.ts'
+export { labNames } from './state.ts'
 
-/** What a host of a lab does now. */
-export interface HostStatus {
-  readonly host: LabHost
-  readonly state: 'running' | 'dead' | 'cut off'
-}
+const control = () => import('./control.ts')
 
-/** The lab as it is now. */
-export const status = async (state: LabState): Promise<HostStatus[]> => {
-  return Promise.all(
-    state.hosts.map(async host => {
-      if (!alive(host)) return { host, state: 'dead' as const }
-      return {
-        host,
-        state: (await cablesAreCut(host.ports)) ? ('cut off' as const) : ('running' as const),
-      }
-    }),
-  )
-}
+/** Boots what is not running yet (up.ts). */
+export const up = async (inventory: Inventory, options: UpOptions): Promise<LabState> =>
+  (await import('./up.ts')).up(inventory, options)
+
+/** Ends a lab and removes its files (down.ts). */
+export const down = async (name?: string): Promise<void> => (await import('./down.ts')).down(name)
+
+/** What the lab's hosts do now. */
+export const status = async (lab: LabState): Promise<HostStatus[]> => (await control()).status(lab)
 
 /** Pulls a host's network cables. */
-export const cut = async (state: LabState, host: string): Promise<void> =>
-  setCables(hostOf(state, host).ports, false)
+export const cut = async (lab: LabState, host: string): Promise<void> =>
+  (await control()).cut(lab, host)
 
-/** Plugs them in again. */
-export const heal = async (state: LabState, host: string): Promise<void> =>
-  setCables(hostOf(state, host).ports, true)
+/** Plugs a host's network cables in again. */
+export const heal = async (lab: LabState, host: string): Promise<void> =>
+  (await control()).heal(lab, host)
 
-/** Pulls a host's power plug: all its processes end at once. `up` boots it again, disks as they were. */
-export const kill = async (state: LabState, host: string): Promise<void> => {
-  hostOf(state, host)
-  await endGroups(state.key, host)
-}
+/** Pulls a host's power plug; `up` boots it again with the same disks. */
+export const kill = async (lab: LabState, host: string): Promise<void> =>
+  (await control()).kill(lab, host)
 
-/** The process id of a running host's init, seen from this machine; undefined when it is a VM or dead. */
-export const leader = (state: LabState, host: string): number | undefined =>
-  leaderOf(hostOf(state, host).pid)
-
-/** A shell on a host over SSH, on this terminal; its exit code. */
-export const shell = (
-  state: LabState,
+/** A shell on a host, on this terminal; resolves with its exit code. */
+export const shell = async (
+  lab: LabState,
   host: string,
   argv: readonly string[] = [],
-): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const [command = '', ...rest] = enterLab(state, sshCommand(state, host, argv))
-    const child = spawn(command, rest, { stdio: 'inherit' })
-    child.on('error', reject)
-    child.on('close', code => resolve(code ?? 128))
-  })
+): Promise<number> => (await control()).shell(lab, host, argv)

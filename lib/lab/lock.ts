@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FmcError } from '../errors.ts'
-import { startTime } from './cgroups.ts'
+import { startTime } from './machines/cgroups.ts'
 import { labRoot } from './paths.ts'
 
 /**
- * One process at a time brings a lab up or down. A lock whose holder is gone is taken over; a held
- * one is an error that names the holder.
+ * Does work that only one process at a time may do: bringing a lab up or down. The lock of a process that has ended is
+ * taken over; the lock of a running process is an FmcError that names it.
  */
 export const withLock = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
   mkdirSync(labRoot(), { recursive: true, mode: 0o700 })
@@ -17,7 +17,7 @@ export const withLock = async <T>(name: string, work: () => Promise<T>): Promise
   return holding(file, work)
 }
 
-/** The same for work that another process does for us as well: waits for it. */
+/** The same, but waits for the other process. */
 export const whenUnlocked = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
   while (take(file) !== undefined) await new Promise(resolve => setTimeout(resolve, 200))
   return holding(file, work)
@@ -31,7 +31,7 @@ const holding = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
   }
 }
 
-/** Takes the lock, or returns the process id of its living holder. */
+/** Takes the lock, or returns the process id of its running holder. */
 const take = (file: string): string | undefined => {
   for (;;) {
     try {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
 
 /** Where labs keep their state: $FMC_LAB_DIR or /var/lib/fmc-lab. */
 export const labRoot = (): string => process.env.FMC_LAB_DIR ?? '/var/lib/fmc-lab'
@@ -18,11 +19,23 @@ export const netnsName = (key: string, of: string): string => `fmc-${key}-${of}`
 /** The namespace's file. */
 export const netnsPath = (netns: string): string => `/run/netns/${netns}`
 
-/** files/lab of the project, found upwards from this module (also when it runs bundled). */
-export const labFiles = (): string => {
+/** files/ of fmc: the first one above this module that has a lab, also when the module runs bundled. */
+const files = (): string => {
   for (let dir = import.meta.dirname; dir !== dirname(dir); dir = dirname(dir)) {
-    const candidate = join(dir, 'files', 'lab')
-    if (existsSync(candidate)) return candidate
+    const candidate = join(dir, 'files')
+    if (existsSync(join(candidate, 'lab'))) return candidate
   }
   throw new Error('files/lab is missing from this copy of fmc')
 }
+
+/** files/lab: all that is put into machines and images. */
+export const labFiles = (): string => join(files(), 'lab')
+
+/** The source of a double (files/lab/doubles). */
+export const double = (name: 'k3s' | 'nfs-client'): string => join(labFiles(), 'doubles', name)
+
+/** The pinned downloads, for those that the lab replaces. */
+export const artifactsFile = (): string => join(files(), 'artifacts.yaml')
+
+/** What the lab has built and downloaded, shared by all labs. */
+export const labCache = (name: string): string => join(cacheDir(), 'lab', name)

@@ -29,7 +29,7 @@ const VM_NEEDS: readonly Need[] = [
   { what: 'mkfs.ext4', package: 'e2fsprogs' },
 ]
 
-/** Of an image that a virtual machine of the lab's hypervisor boots from. */
+/** For making the image of VMs of the lab's hypervisor. */
 const IMAGE_NEEDS: readonly Need[] = [
   { what: 'qemu-img', package: 'qemu-utils' },
   { what: 'sfdisk', package: 'fdisk' },
@@ -38,7 +38,7 @@ const IMAGE_NEEDS: readonly Need[] = [
 
 const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`
 
-/** Whether a command is on the PATH (sbin included), or an absolute path exists. */
+/** Whether a command is in PATH (sbin included), or an absolute path exists. */
 export const present = (what: string): boolean => {
   if (what.startsWith('/')) return existsSync(what)
   return PATH.split(':').some(dir => {
@@ -60,9 +60,8 @@ const isDebianLike = (): boolean => {
 }
 
 /**
- * Makes sure that this machine has what the lab needs. On Debian and Ubuntu it installs what is
- * missing: on a terminal after asking (unless `yes`), elsewhere after saying so. Throws a UsageError
- * that names everything missing where it cannot.
+ * Makes sure that this machine has what the lab needs. On Debian and Ubuntu it installs what is missing: on a terminal it
+ * asks first (unless `yes`), elsewhere it only says so. Elsewhere it throws a UsageError that names everything missing.
  */
 export const prerequisites = async (options: {
   readonly vm: boolean
@@ -84,7 +83,7 @@ export const prerequisites = async (options: {
   )
 }
 
-/** Installs packages as `prerequisites` does; a UsageError where this machine has no apt. */
+/** Installs packages as `prerequisites` does. UsageError where this machine has no apt. */
 export const installPackages = async (
   packages: readonly string[],
   options: { readonly yes: boolean; readonly log: (text: string) => void },
@@ -99,7 +98,7 @@ export const installPackages = async (
   await mine
 }
 
-/** One question, and one apt, at a time. */
+/** Ends when the installation before has ended: one question, and one apt, at a time. */
 let turn = Promise.resolve()
 
 const install = async (
@@ -107,7 +106,7 @@ const install = async (
   options: { readonly yes: boolean; readonly log: (text: string) => void },
 ): Promise<void> => {
   const command = `apt-get install -y --no-install-recommends ${packages.join(' ')}`
-  options.log(`the lab needs packages that this machine lacks: ${command}`)
+  options.log(`this machine lacks packages that the lab needs: ${command}`)
   if (!options.yes && process.stdin.isTTY && process.stderr.isTTY && !(await agreed()))
     throw new UsageError('the lab cannot run without them', { hint: command })
   const env = { DEBIAN_FRONTEND: 'noninteractive' }

@@ -4,9 +4,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The made-up value of a secret in a lab: the same for the lab's life, different in every lab.
- * What is called wireguard… is a WireGuard key, sealed_secrets… a private key with its certificate in PEM. All this, or
- * the seed of it, lies in the lab's directory, readable by root alone.
+ * The made-up value of a secret in a lab: the same as long as the lab exists, different in every lab. A name that begins
+ * with wireguard gives a WireGuard key, one with sealed_secrets a private key with its certificate in PEM. The seed lies
+ * in the lab's directory, readable by root alone.
  */
 export const labSecret = (dir: string, name: string): string => {
   if (name.startsWith('sealed_secrets'))
@@ -31,7 +31,7 @@ const keptIn = (dir: string, name: string, make: () => Buffer): Buffer => {
   }
 }
 
-/** By way of the shell's $(…), since openssl cannot open what Node gives it as stdout, which is a socket. */
+/** Through the shell's $(…): Node's stdout for a child is a socket, which openssl cannot open. */
 const keyAndCertificate = (): Buffer =>
   execFileSync(
     'sh',

@@ -12,14 +12,14 @@ export interface LabHost {
   readonly address: string
   readonly netns: string
   readonly personality: Personality
-  /** Its root file system is that of lab.images for its OS, not the personality's. */
+  /** Its root file system comes from lab.images, not from the personality's image. */
   readonly image?: boolean
   /** A QEMU machine with its own kernel instead of systemd-nspawn. */
   readonly vm: boolean
   /** Process id of systemd-nspawn or of QEMU, and when it started (guards against reuse). */
   readonly pid: number
   readonly startTime: string
-  /** It has answered and finished booting since it was started. */
+  /** It has booted and answered since it was started. */
   readonly ready: boolean
   /** Ends of its cables in the networks' namespaces. */
   readonly ports: readonly { readonly netns: string; readonly device: string }[]
@@ -32,36 +32,36 @@ export interface LabState {
   readonly name: string
   readonly key: string
   readonly dir: string
-  /** Of the inventory the lab was built from. */
+  /** Hash of what the machines were built from. */
   readonly inventoryHash: string
-  /** The hosts that it was told to have. */
+  /** The hosts that the lab was brought up with. */
   readonly chosen: 'all' | readonly string[]
-  /** The inventory's other hosts: the lab does not boot them, a role may make them. */
+  /** The inventory's other hosts: the lab does not boot them, but a role may make them. */
   readonly absent: readonly string[]
   readonly hosts: readonly LabHost[]
-  /** fmc itself runs in here: on the physical LAN, as its gateway. */
+  /** The namespace that fmc runs in: on the physical LAN, as its gateway. */
   readonly controllerNetns: string
   readonly ssh: {
     readonly user: string
     readonly identityFile: string
     readonly knownHostsFile: string
   }
-  /** What stands in for what, and what that does not prove. */
+  /** What stands in for what, and what that does not prove: a sentence each. */
   readonly standIns: readonly string[]
   /** Hosts that run from root file systems of lab.images. */
   readonly fromImages: readonly string[]
   readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
   /** Variables that hold in the lab only. */
   readonly vars: Readonly<Record<string, string | number | boolean | readonly string[]>>
-  /** Virtual machines that its hypervisor makes, unless it is told others: of Debian's packages, whatever their OS. */
+  /** VMs that the lab's hypervisor makes unless hypervisor_vms says otherwise: Debian, whatever their OS. */
   readonly made: readonly string[]
-  /** In a dry run besides these: there all VMs are planned, also those that the lab could not boot. */
+  /** Added in a dry run, which plans all VMs, also those that the lab could not boot. */
   readonly planned: Pick<LabState, 'vars' | 'artifacts'>
   /** Overrides Inventory.artifacts. */
   readonly artifacts: Readonly<Record<string, LabArtifact>>
 }
 
-/** A file that the lab built itself because its release could not be had. */
+/** A program that the lab built itself. */
 export interface LabArtifact {
   readonly version: string
   readonly sha256: string
@@ -69,7 +69,7 @@ export interface LabArtifact {
   readonly path: string
 }
 
-/** What the state of a lab of an older fmc means. */
+/** Defaults for the state file of an older fmc. */
 const BEFORE = {
   chosen: 'all',
   absent: [],
@@ -78,7 +78,7 @@ const BEFORE = {
   fromImages: [],
 } as const
 
-/** The state of a lab, or undefined when there is none (or only a half-made one). */
+/** The state of a lab; undefined when there is none, or `up` was interrupted early. */
 export const readState = (name: string): LabState | undefined => {
   try {
     const state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
@@ -88,7 +88,7 @@ export const readState = (name: string): LabState | undefined => {
   }
 }
 
-/** Writes state.json whole or not at all; the directory is for root alone. */
+/** Replaces state.json at once. Only root may read the directory. */
 export const writeState = (state: LabState): void => {
   mkdirSync(state.dir, { recursive: true, mode: 0o700 })
   chmodSync(state.dir, 0o700)
@@ -97,7 +97,7 @@ export const writeState = (state: LabState): void => {
   renameSync(`${file}.new`, file)
 }
 
-/** Names of all labs that have a directory, also half-made ones. */
+/** Names of all labs that have a directory, also of those whose `up` was interrupted. */
 export const labNames = (): string[] => {
   try {
     return readdirSync(labRoot(), { withFileTypes: true })

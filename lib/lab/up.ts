@@ -3,51 +3,50 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import type { Host, Inventory, Os } from '../inventory/types.ts'
-import { alive, boot } from './boot.ts'
-import { coredns } from './coredns.ts'
+import { alive, boot } from './machines/boot.ts'
+import { coredns } from './doubles/coredns.ts'
 import { clear } from './down.ts'
 import { enterLab, sshCommand } from './enter.ts'
 import { all } from './exec.ts'
-import { images } from './images.ts'
-import { k3sDouble, runsK3s } from './k3s-double.ts'
-import { clientKey, hostKey, writeKnownHosts } from './keys.ts'
-import { raiseLimits } from './limits.ts'
+import { images } from './images/images.ts'
+import { k3sDouble, runsK3s } from './doubles/k3s.ts'
+import { clientKey, hostKey, writeKnownHosts } from './machines/keys.ts'
+import { raiseLimits } from './machines/limits.ts'
 import { withLock } from './lock.ts'
-import { leaderOf } from './machine.ts'
-import { makeSwitches } from './network.ts'
+import { leaderOf } from './machines/nspawn.ts'
+import { makeSwitches } from './network/cables.ts'
 import { labDir, labKey, netnsPath } from './paths.ts'
 import { prerequisites } from './prerequisites.ts'
-import { rootFileSystems, type Rootfs } from './rootfs.ts'
-import { fromImages, standIns } from './standins.ts'
+import { rootFileSystems, type Rootfs } from './images/rootfs.ts'
+import { fromImages, standIns } from './doubles/stand-ins.ts'
 import { readState, writeState } from './state.ts'
 import type { LabHost, LabState } from './state.ts'
-import { topology } from './topology.ts'
-import { virtualMachines } from './vms.ts'
-import { waitForBoot, waitForSsh } from './wait.ts'
-import { inVpn, WIREGUARD, wireguardGo } from './wireguard-go.ts'
+import { topology } from './network/topology.ts'
+import { virtualMachines } from './doubles/hypervisor-vms.ts'
+import { waitForBoot, waitForSsh } from './machines/wait.ts'
+import { inVpn, WIREGUARD, wireguardGo } from './doubles/wireguard-go.ts'
 
 /** How a lab is brought up. */
 export interface UpOptions {
   /** Labs with different names live side by side; default `default`. */
   readonly name?: string | undefined
-  /** Hosts to boot as QEMU machines; undefined keeps what runs. */
+  /** Hosts to boot as QEMU machines; undefined leaves running machines as they are. */
   readonly vm?: readonly string[] | undefined
   /** Hosts to boot besides those that the lab has; default all. */
   readonly hosts?: readonly string[] | undefined
-  /** For a run: boot no host that the lab was not told to have, nor one whose plug was pulled (`kill`). */
+  /** For a run: boot neither hosts that the lab was brought up without nor hosts that `kill` has switched off. */
   readonly asItIs?: boolean | undefined
   /** Install missing prerequisites without asking. */
   readonly yes?: boolean | undefined
-  /** People's messages. */
+  /** Takes messages for people. */
   readonly log: (text: string) => void
 }
 
 /**
- * Brings up the twin of the inventory and returns its state. What already runs is left alone, hosts
- * that are missing or dead are booted; a lab of another inventory is taken down first. A lab that was brought up with
- * hosts named has only those until it is brought up with others named, or with none: then it has all. So a run against
- * it finds the other hosts missing, until a role makes them.
- * Throws an FmcError that says what is missing or which machine did not come up.
+ * Brings up the twin of the inventory and returns its state. Running hosts are left alone, missing and dead ones are
+ * booted; a lab of another inventory is taken down first. With `hosts` the lab has only these and those it had before,
+ * without it all hosts: a run against the lab finds the others missing until a role makes them. Throws an FmcError that
+ * says what is missing or which machine did not boot.
  */
 export const up = async (inventory: Inventory, options: UpOptions): Promise<LabState> => {
   const name = options.name ?? 'default'
@@ -64,10 +63,10 @@ export const up = async (inventory: Inventory, options: UpOptions): Promise<LabS
   })
   return withLock(name, async () => {
     const state = readState(name)
-    // What is wrong in lab.images is said while the old lab still stands.
+    // First, so that an error in lab.images does not cost the lab that is up.
     const roots = await rootFileSystems(inventory, wanted, options.log)
     if (state !== undefined && !isOf(inventory, state))
-      options.log(`lab ${name} is of another inventory: it is built anew`)
+      options.log(`lab ${name} was built from another inventory: rebuilding it`)
     const kept = isOf(inventory, state) && existsSync(netnsPath(state.controllerNetns))
     if (!kept) await clear(name)
     const plan = { ...options, name, chosen, roots, state: kept ? state : undefined }
@@ -90,7 +89,7 @@ const isComplete = (
     )
   })
 
-/** The hosts that the lab shall have. */
+/** The hosts that the lab will have. */
 const chosenHosts = (
   inventory: Inventory,
   { hosts, vm, asItIs }: UpOptions,
@@ -104,11 +103,11 @@ const chosenHosts = (
   return [...inventory.hosts.keys()].filter(name => names.has(name))
 }
 
-/** Was the lab built from this inventory, as far as its machines are concerned? */
+/** Whether the lab's machines were built from this inventory. */
 const isOf = (inventory: Inventory, state: LabState | undefined): state is LabState =>
   state !== undefined && inventoryHash(inventory, state.chosen) === state.inventoryHash
 
-/** Of everything these machines are built from; ports do not matter, and of the variables only the one that names a NIC. */
+/** Hash of all that these machines are built from: SSH ports are not, and of the variables only the one that names a NIC. */
 const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string => {
   const hosts = [...inventory.hosts.values()]
     .filter(h => chosen === 'all' || chosen.includes(h.name))
@@ -123,9 +122,9 @@ const inventoryHash = (inventory: Inventory, chosen: LabState['chosen']): string
 interface Plan extends UpOptions {
   readonly name: string
   readonly chosen: LabState['chosen']
-  /** What lab.images names for these hosts, by OS. */
+  /** The root file systems of lab.images for these hosts, by OS. */
   readonly roots: ReadonlyMap<Os['name'], Rootfs>
-  /** Of a lab that runs already. */
+  /** The state of the lab if it is up. */
   readonly state: LabState | undefined
 }
 
@@ -164,7 +163,7 @@ const build = async (
     fromImages: [],
     skippedRoles: made.skippedRoles,
     vars: {
-      // Not where the real cloud's is.
+      // Not at the place of the real cloud's kubeconfig.
       kubeconfig_path: join(dir, 'kubeconfig'),
       k3s_stable_seconds: 2,
       ...vms.vars,
@@ -173,7 +172,7 @@ const build = async (
     made: vms.made,
     planned: vms.planned,
   }
-  // An interruption before this line leaves no state: the next `up` clears all and starts afresh.
+  // An interruption before this line leaves no state file: the next `up` removes everything and starts over.
   if (plan.state === undefined) await makeSwitches(wiring)
   writeState(state)
   const missing = wanted.filter(host => !state.hosts.some(h => h.name === host.name))
@@ -204,7 +203,7 @@ const build = async (
   return state
 }
 
-/** What the lab builds itself, as far as these hosts, those that run, and VMs that these may make need it. */
+/** The programs that the lab builds itself, as far as these hosts, running hosts and VMs that a role may make need them. */
 const programs = async (
   inventory: Inventory,
   wanted: readonly Host[],

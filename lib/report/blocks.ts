@@ -1,12 +1,12 @@
 import type { Event, Failure } from '../engine/events.ts'
-import { cleanBlock, cleanLine } from './sanitise.ts'
+import { cleanBlock, cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 
 export type TaskEvent = Extract<Event, { type: 'task' }>
-export type NoteEvent = Extract<Event, { type: 'note' }>
+type NoteEvent = Extract<Event, { type: 'note' }>
 
 /** A failed task or host, with where it happened. */
-export interface Failed {
+export interface LocatedFailure {
   readonly host: string
   /** Absent when the host itself failed. */
   readonly role?: string
@@ -16,7 +16,7 @@ export interface Failed {
 }
 
 /** The failure that an event reports, if it reports one. */
-export const failureOf = (event: Event): Failed | undefined => {
+export const failureOf = (event: Event): LocatedFailure | undefined => {
   if (event.type === 'host' && (event.state === 'failed' || event.state === 'unreachable'))
     return { host: event.host, status: event.state, failure: event.failure }
   if (event.type !== 'task') return undefined
@@ -25,13 +25,13 @@ export const failureOf = (event: Event): Failed | undefined => {
   return { host, role, task, status, failure: event.failure ?? { message: 'no reason was given' } }
 }
 
-/** An engine may tell a task's failure again as its host's: only the first, more precise one is shown. */
-export const addFailure = (all: Failed[], next: Failed | undefined): void => {
+/** The engine reports a task's failure again as its host's: only the first, more precise one is kept. */
+export const addFailure = (all: LocatedFailure[], next: LocatedFailure | undefined): void => {
   if (!next) return
-  const told = all.some(
+  const known = all.some(
     one => one.host === next.host && one.failure.message === next.failure.message,
   )
-  if (!told) all.push(next)
+  if (!known) all.push(next)
 }
 
 const indented = (text: string, by: string): string[] =>
@@ -40,7 +40,7 @@ const indented = (text: string, by: string): string[] =>
     .map(line => by + line)
 
 /** A failure in full: where, message, hint, command, output. */
-export const failureBlock = (failed: Failed, style: Style): string[] => {
+export const failureBlock = (failed: LocatedFailure, style: Style): string[] => {
   const { message, hint, command, output } = failed.failure
   const where = [failed.host, failed.role, failed.task]
     .filter(part => part !== undefined)
@@ -62,7 +62,7 @@ export const failureBlock = (failed: Failed, style: Style): string[] => {
   ]
 }
 
-/** A task's changes in words, on one line. */
+/** A task's changes and note in words, on one line. */
 export const changeWords = ({ changes, note }: TaskEvent): string =>
   cleanLine(
     [...changes.map(change => change.what), ...(note === undefined ? [] : [note])].join(', '),
@@ -71,6 +71,9 @@ export const changeWords = ({ changes, note }: TaskEvent): string =>
 /** What kind of surprise a task was: "unpredicted", "predicted but not needed" or nothing. */
 export const surprise = ({ unpredicted, unneeded }: TaskEvent): string | undefined =>
   unpredicted ? 'unpredicted' : unneeded ? 'predicted but not needed' : undefined
+
+/** Does the task's note say that it found drift and left it alone? Its resource begins such a note with "drift". */
+export const leftDrift = ({ note }: TaskEvent): boolean => note?.startsWith('drift') ?? false
 
 /** A note for people: "fmc: warning: storage1: …". */
 export const noteLine = (note: NoteEvent): string =>

@@ -1,12 +1,12 @@
 import type { TaskEvent } from './blocks.ts'
 import { changeWords, surprise } from './blocks.ts'
-import { diffLines } from './diff.ts'
-import { cleanLine } from './sanitise.ts'
+import { diffLines } from './diff-lines.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { truncate } from './width.ts'
 import { count } from './words.ts'
 
-export interface ChangesOptions {
+interface ChangesOptions {
   readonly diff: boolean
   readonly columns: number
 }
@@ -33,8 +33,8 @@ const title = (hosts: readonly string[], columns: number, style: Style): string 
 }
 
 /**
- * What each host would do (or did), host by host: `~ task: changes`, `?` for an estimate, `·` for a
- * task that only has a note (a gate that will be waited for). Hosts with the same list share one.
+ * The changes of each host, planned or done: `~ task: changes`, `?` for an estimate, `·` for a task that only has a note
+ * (a gate that will be waited for). Hosts with equal lists share one.
  */
 export const changeList = (
   events: readonly TaskEvent[],

@@ -4,7 +4,7 @@ export type { Report, ReportOptions } from './types.ts'
 
 export type ReportKind = 'tty' | 'plain' | 'json'
 
-/** The report for `--output`. Loads only what that kind needs (listr2 for tty, chalk for colour). */
+/** Creates the report for `--output`. Loads only what that kind needs (listr2 for tty, chalk for colour). */
 export const createReport = async (kind: ReportKind, options: ReportOptions): Promise<Report> => {
   switch (kind) {
     case 'json':

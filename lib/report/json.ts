@@ -1,26 +1,24 @@
 import type { Event } from '../engine/events.ts'
 import { noteLine } from './blocks.ts'
-import { safeJson } from './sanitise.ts'
+import { safeJson } from '../text/sanitise.ts'
 import type { Report, ReportOptions } from './types.ts'
 import { createWriter } from './writer.ts'
 
 /**
- * What the NDJSON contract leaves out: `working` and a host's connecting, connected and done only
- * serve live output. In it are version, start, note, pass, play, task, host (new, unreachable or failed)
- * and recap.
+ * Whether an event belongs to the NDJSON contract: version, start, note, pass, play, task, host (new, unreachable or
+ * failed), page and recap do. `working` and a host's connecting, connected and done are for live output only.
  */
 const inContract = (event: Event): boolean =>
   event.type === 'host'
     ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
     : event.type !== 'working'
 
-/** One line of NDJSON, harmless on a terminal too. */
+/** One line of NDJSON, without characters that a terminal obeys. */
 export const ndjson = (event: Event): string => `${safeJson(event)}\n`
 
 /**
- * One event per line on stdout and nothing else there; the first line is the version, the last the
- * recap. Notes also go to stderr, for people. What comes before the version waits for it; after the
- * recap nothing is printed on stdout any more.
+ * Prints one event per line on stdout and nothing else there: the version first, the recap last. Events before the
+ * version wait for it; events after the recap are dropped. Notes also go to stderr, for people.
  */
 export const createJson = ({ stdout, stderr }: ReportOptions): Report => {
   const lines = createWriter(stdout)

@@ -1,14 +1,14 @@
 import type { ListrRenderer } from 'listr2'
 import { ANSI_ESCAPE_CODES, Listr, ProcessOutput, Spinner } from 'listr2'
 import type { Event } from '../engine/events.ts'
-import type { Failed, TaskEvent } from './blocks.ts'
+import type { LocatedFailure, TaskEvent } from './blocks.ts'
 import { addFailure, failureBlock, failureOf, noteLine } from './blocks.ts'
 import { changeList } from './changes.ts'
 import { pageLines } from './page.ts'
 import type { RecapEvent } from './recap.ts'
 import { closing, recapTable } from './recap.ts'
 import { createStyle } from './style.ts'
-import { createTree, note } from './tree.ts'
+import { createTree, reduce } from './tree.ts'
 import type { Report, ReportOptions } from './types.ts'
 import type { Frame } from './view.ts'
 import { finalView, liveView } from './view.ts'
@@ -23,16 +23,15 @@ interface PainterOptions {
   readonly final: Draw
 }
 
-/** listr2 names the class, but uses what every writable stream has. */
+/** listr2's type is narrower than what it uses: any writable stream will do. */
 type Terminal = ConstructorParameters<typeof ProcessOutput>[0]
 
 const CLEAR_DOWN = '\u001b[J'
 const CLEAR_LINE = '\u001b[K'
 
 /**
- * Draws the tree in place. listr2's own renderer knows neither a terminal's height nor a hundred
- * hosts, so only the drawing is ours: the task's life, the spinner and the holding back of foreign
- * output are listr2's.
+ * Draws the tree in place. listr2's own renderers do not fit a hundred hosts into a terminal's height, so the drawing
+ * is ours; the task's life, the spinner and holding back foreign output are listr2's.
  */
 class Painter implements ListrRenderer {
   static rendererOptions: PainterOptions
@@ -90,7 +89,7 @@ class Painter implements ListrRenderer {
 export const createListr = async (options: ReportOptions): Promise<Report> => {
   const style = await createStyle(options.color)
   const tree = createTree(Date.now())
-  const failures: Failed[] = []
+  const failures: LocatedFailure[] = []
   const changed: TaskEvent[] = []
   const warnings: string[] = []
   const out = createWriter(options.stdout)
@@ -133,10 +132,11 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
   const below = (): string[] => {
     const columns = (options.stdout as Partial<NodeJS.WriteStream>).columns ?? options.columns
     const shown = page ? pageLines(page, style, columns) : []
-    if (page && readOnly) return ['', ...warnings.map(style.warning), ...shown]
+    const painted = warnings.map(text => style.warning(text))
+    if (page && readOnly) return ['', ...painted, ...shown]
     const list = tree.dryRun || options.diff || options.verbose
     const blocks = [
-      warnings.map(style.warning),
+      painted,
       ...failures.map(failed => failureBlock(failed, style)),
       list ? changeList(changed, { diff: options.diff, columns }, style).slice(0, -1) : [],
       shown,
@@ -148,7 +148,7 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
   return {
     on(event) {
       keep(event)
-      note(tree, event, Date.now())
+      reduce(tree, event, Date.now())
       if (event.type === 'start') start()
     },
     async end() {

@@ -1,5 +1,5 @@
 import type { Finding, Page } from '../engine/events.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { width } from './width.ts'
 
@@ -14,7 +14,7 @@ const paints = (style: Style): Record<Finding['level'], (text: string) => string
   fine: style.status.ok,
 })
 
-/** Words of a text on lines of at most `room` cells; a word that is longer stands alone. */
+/** Wraps a text into lines of at most `room` cells; a longer word has a line of its own. */
 const wrap = (text: string, room: number): string[] => {
   const lines: string[] = []
   for (const word of cleanLine(text).split(' ')) {
@@ -40,7 +40,7 @@ const findingLines = (finding: Finding, style: Style, room: number): string[] =>
   ]
 }
 
-/** The page as lines of at most `columns` cells: what is wrong in its order, a blank line, what is fine. */
+/** The page as lines of at most `columns` cells: first what is wrong, then what is fine. */
 export const pageLines = (page: Page, style: Style, columns = Infinity): string[] => {
   const room = Math.max(30, columns - INDENT.length - 2)
   const wrong = page.findings.filter(f => f.level !== 'fine')

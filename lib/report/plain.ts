@@ -1,9 +1,17 @@
 import type { Event } from '../engine/events.ts'
-import type { Failed, TaskEvent } from './blocks.ts'
-import { addFailure, changeWords, failureBlock, failureOf, noteLine, surprise } from './blocks.ts'
-import { diffLines } from './diff.ts'
+import type { LocatedFailure, TaskEvent } from './blocks.ts'
+import {
+  addFailure,
+  changeWords,
+  failureBlock,
+  failureOf,
+  leftDrift,
+  noteLine,
+  surprise,
+} from './blocks.ts'
+import { diffLines } from './diff-lines.ts'
 import { closing, recapTable } from './recap.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { createStyle } from './style.ts'
 import { pageLines } from './page.ts'
@@ -12,7 +20,7 @@ import { count, elapsed } from './words.ts'
 import { createWriter } from './writer.ts'
 
 /** `play | host | role | task | status`, then what changed and how long it took. */
-export const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
+const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
   const { play, host, role, task, status } = event
   const word = dryRun && status === 'changed' ? 'would change' : status
   const details = [
@@ -35,7 +43,7 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   const style = await createStyle(options.color)
   const out = createWriter(options.stdout)
   const people = createWriter(options.stderr)
-  const failures: Failed[] = []
+  const failures: LocatedFailure[] = []
   let command = ''
   let dryRun = false
   let planning = false
@@ -45,11 +53,10 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   const print = (lines: readonly string[]): void => {
     if (lines.length > 0) out.write(`${lines.join('\n')}\n`)
   }
-  /** In a run the plan's tasks come again when they are done: only its failures are news. */
+  /** A run shows what it changes when it is done: of its plan only failures and drift are shown. */
   const shown = (event: TaskEvent): boolean => {
     if (event.status === 'failed' || event.status === 'unreachable') return true
-    // Found, and left alone: nobody would hear of it otherwise.
-    if (event.note?.startsWith('drift')) return true
+    if (leftDrift(event)) return true
     if (planning && !dryRun && event.status === 'changed') return false
     return options.verbose || event.status === 'changed' || surprise(event) !== undefined
   }

@@ -1,5 +1,5 @@
 import type { Counts, Event } from '../engine/events.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { pad, width } from './width.ts'
 import { count, elapsed } from './words.ts'
@@ -34,9 +34,8 @@ const isPlainOk = (counts: Counts): boolean =>
   counts.changed + counts.failed + counts.unreachable + counts.unpredicted + counts.unneeded === 0
 
 /**
- * One line per host as Ansible's recap has it. With `fold` (for a terminal) the hosts that were only
- * ok become one line and a column that is 0 for all is left out; where the lines would be wider than
- * `columns`, each host shows only what is not 0.
+ * One line per host, as in Ansible's recap. With `fold` (for a terminal) the hosts that were only ok become one line, and
+ * columns with nothing but 0 are left out. Where lines would be wider than `columns`, each host shows only what is not 0.
  */
 export const recapTable = (
   recap: RecapEvent,
@@ -65,14 +64,14 @@ export const recapTable = (
   ]
 }
 
-/** "fmc play site" out of the command line as it was typed. */
+/** The command line without its dry-run options. */
 const withoutDryRun = (command: string): string =>
   `fmc ${command.replace(/^fmc\s+/, '')}`
     .split(' ')
     .filter(word => !['--dry-run', '--check', '-C'].includes(word))
     .join(' ')
 
-/** A run that changed nothing because somebody else works on a host: who that is, and what became of the others. */
+/** For a run that changed nothing because hosts are locked: which hosts, and what is left undone on the others. */
 const leftUndone = (
   locked: readonly string[],
   undone: Readonly<Record<string, number>>,
@@ -122,13 +121,13 @@ export const closing = (recap: RecapEvent, command: string, style: Style): strin
       ? [
           style.warning(
             cleanLine(
-              `${isLocked(recap.locked)}: as long as that is so, a run changes nothing on any host.`,
+              `${isLocked(recap.locked)}: until that ends, a run changes nothing on any host.`,
             ),
           ),
         ]
       : []),
     ...(exitCode === 130
-      ? [style.warning('Interrupted. Run it again: it goes on from here.')]
+      ? [style.warning('Interrupted. Run the same command again: it continues from here.')]
       : []),
   ]
 }

@@ -1,14 +1,14 @@
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import type { Row, RowState } from './tree.ts'
 import { pad, truncate, width } from './width.ts'
 import { count, elapsed } from './words.ts'
 
-/** What the lines of one frame have in common. */
+/** What all lines of one frame share. */
 export interface Look {
   readonly columns: number
   readonly now: number
-  /** The sign of running work, another one in every frame. */
+  /** The sign of running work; it changes with every frame. */
   readonly spinner: string
   readonly dryRun: boolean
   /** Cells that host names take. */
@@ -16,9 +16,9 @@ export interface Look {
   readonly style: Style
 }
 
-/** Wider lines are harder to read than they are useful. */
+/** Wider lines are hard to read. */
 const WIDEST = 110
-/** On fewer columns signs stand for words and tasks go without their role. */
+/** With fewer columns, signs replace words and tasks are shown without their role. */
 const NARROW = 60
 
 const MARKS: Readonly<Record<Exclude<RowState, 'running'>, string>> = {
@@ -30,7 +30,7 @@ const MARKS: Readonly<Record<Exclude<RowState, 'running'>, string>> = {
   unreachable: '!',
 }
 
-/** From what must be seen first to what matters least. */
+/** States from the most to the least important to see. */
 export const ORDER: readonly RowState[] = [
   'failed',
   'unreachable',
@@ -67,7 +67,7 @@ export const summary = (rows: readonly Row[], look: Look): string => {
 export const fitted = (text: string, { columns }: Look): string =>
   truncate(text, Math.min(columns, WIDEST))
 
-/** Left text, and a right one at the end of the line if there is room for both. */
+/** A text on the left, and one at the end of the line if both fit. */
 export const spread = (left: string, right: string, look: Look): string => {
   const rest = Math.min(look.columns, WIDEST) - width(right) - 2
   if (right === '' || rest < 16) return fitted(left, look)

@@ -26,24 +26,29 @@ export const noColor: Style = {
   warning: same,
 }
 
-/** The style for a terminal. chalk's own guess about the terminal is not asked: `color` alone decides. */
+/** The style for a terminal: `color` alone decides, not chalk's own guess about the terminal. */
 export const createStyle = async (color: boolean): Promise<Style> => {
   if (!color) return noColor
   const { Chalk } = await import('chalk')
   const chalk = new Chalk({ level: 1 })
+  // chalk prints every argument: as a callback of map() it would print the index too.
+  const one =
+    (paint: Paint): Paint =>
+    text =>
+      paint(text)
   return {
     status: {
-      ok: chalk.green,
-      changed: chalk.yellow,
-      skipped: chalk.cyan,
-      failed: chalk.red,
-      unreachable: chalk.magenta,
+      ok: one(chalk.green),
+      changed: one(chalk.yellow),
+      skipped: one(chalk.cyan),
+      failed: one(chalk.red),
+      unreachable: one(chalk.magenta),
     },
-    bold: chalk.bold,
-    dim: chalk.dim,
-    add: chalk.green,
-    remove: chalk.red,
-    place: chalk.cyan,
-    warning: chalk.yellow,
+    bold: one(chalk.bold),
+    dim: one(chalk.dim),
+    add: one(chalk.green),
+    remove: one(chalk.red),
+    place: one(chalk.cyan),
+    warning: one(chalk.yellow),
   }
 }

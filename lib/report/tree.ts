@@ -2,13 +2,13 @@ import type { Event } from '../engine/events.ts'
 
 export type RowState =
   'waiting' | 'running' | 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
-type Pass = 'plan' | 'apply' | 'verify'
+type PassName = 'plan' | 'apply' | 'verify'
 
-/** One host in one play. Times are milliseconds of the clock that `note` is given. */
+/** One host in one play. Times are milliseconds of the clock that `reduce` is given. */
 export interface Row {
   readonly host: string
   state: RowState
-  pass: Pass | undefined
+  pass: PassName | undefined
   role: string
   task: string
   /** What the task says about itself, a planned count, or why it failed. */
@@ -19,14 +19,14 @@ export interface Row {
   busy: boolean
   /** Milliseconds of the tasks that are finished. */
   spent: number
-  /** The host was not there when it was planned. */
+  /** The host did not exist when it was planned. */
   isNew: boolean
   ok: number
   changed: number
   unpredicted: number
 }
 
-export interface PlayNode {
+interface PlayNode {
   readonly play: string
   readonly rows: Map<string, Row>
 }
@@ -34,10 +34,10 @@ export interface PlayNode {
 /** What a run looks like at one moment: the data of the live view. */
 export interface Tree {
   dryRun: boolean
-  pass: Pass | undefined
+  pass: PassName | undefined
   begun: number
   plays: PlayNode[]
-  /** The newest message, shown below the tree while it runs. */
+  /** The newest message, shown below the tree while the run lasts. */
   message: string
 }
 
@@ -80,14 +80,14 @@ const isBad = ({ state }: Row): boolean => state === 'failed' || state === 'unre
 
 const atRest = (row: Row): RowState => (row.changed > 0 ? 'changed' : 'ok')
 
-/** How long a host may do nothing between two tasks before it is shown as finished, in milliseconds. */
+/** Milliseconds that a host may be idle between two tasks before it is shown as finished. */
 const IDLE = 1000
 
-/** What to show for a row: one that has long begun no further task has finished its play. */
+/** The state to show: a row that has been idle for long has finished its play. */
 export const shownState = (row: Row, now: number): RowState =>
   row.state === 'running' && !row.busy && now - row.since > IDLE ? atRest(row) : row.state
 
-/** A row at rest: what it did so far decides its state. */
+/** Ends a running row: what it did so far decides its state. */
 const settle = (row: Row): void => {
   if (row.state !== 'running') return
   row.state = atRest(row)
@@ -105,8 +105,8 @@ const work = (row: Row, event: Extract<Event, { type: 'working' }>, now: number)
   })
 }
 
-/** A task counts in the pass that tells it last: what the plan foresaw gives way to what the apply did. */
-const recount = (row: Row, pass: Pass | undefined): void => {
+/** A task counts in the last pass that reports it: the apply's counts replace the plan's. */
+const recount = (row: Row, pass: PassName | undefined): void => {
   if (row.pass === pass) return
   if (pass === 'apply') Object.assign(row, { ok: 0, changed: 0, unpredicted: 0, spent: 0 })
   row.pass = pass
@@ -132,7 +132,7 @@ const finish = (
   else if (event.status === 'ok') row.ok++
 }
 
-/** A host that is lost fails where it was; what it did not reach is skipped. */
+/** A host that failed or became unreachable: its current row shows that, the rows that it did not reach are skipped. */
 const lose = (tree: Tree, event: Extract<Event, { type: 'host'; failure: unknown }>): void => {
   const rows = rowsOf(tree, event.host)
   if (!rows.some(isBad)) {
@@ -160,8 +160,8 @@ const connect = (tree: Tree, host: string, now: number): void => {
   })
 }
 
-/** Before the apply all wait for their play again, except those whose tasks the plan found ok. */
-const startPass = (tree: Tree, pass: Pass): void => {
+/** When the apply starts, rows wait for their play again, except those in which the plan found every task ok. */
+const startPass = (tree: Tree, pass: PassName): void => {
   tree.pass = pass
   if (pass !== 'apply') return
   for (const row of tree.plays.flatMap(({ rows }) => [...rows.values()])) {
@@ -171,7 +171,7 @@ const startPass = (tree: Tree, pass: Pass): void => {
   }
 }
 
-/** The end of a pass or of a play. A host that its play never had to name had nothing to do. */
+/** The end of a pass, or of a play: a host without any event in its play had nothing to do. */
 const settleAll = (tree: Tree, play?: string): void => {
   for (const node of tree.plays) {
     if (play !== undefined && node.play !== play) continue
@@ -182,7 +182,7 @@ const settleAll = (tree: Tree, play?: string): void => {
   }
 }
 
-/** What still waits when all is over was not reached, unless all went well. */
+/** The end of the run: a row that still waits was not reached, unless all went well. */
 const conclude = (tree: Tree, exitCode: number): void => {
   const well = exitCode === 0 || exitCode === 3
   for (const row of tree.plays.flatMap(({ rows }) => [...rows.values()])) {
@@ -198,8 +198,8 @@ const leave = (tree: Tree, undone: Readonly<Record<string, number>>): void => {
       Object.assign(row, { state: 'skipped', text: `${changes} planned, left undone` })
 }
 
-/** Takes one event into the tree. */
-export const note = (tree: Tree, event: Event, now: number): void => {
+/** Changes the tree by one event. */
+export const reduce = (tree: Tree, event: Event, now: number): void => {
   switch (event.type) {
     case 'start':
       Object.assign(tree, { dryRun: event.dryRun, begun: now })

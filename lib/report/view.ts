@@ -1,6 +1,6 @@
 import type { Look } from './rows.ts'
 import { fitted, hostLine, mark, ORDER, spread, summary } from './rows.ts'
-import { cleanLine } from './sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import type { Row, RowState, Tree } from './tree.ts'
 import { shownState } from './tree.ts'
@@ -15,7 +15,7 @@ export interface Frame {
   readonly spinner: string
 }
 
-/** Drawn only when it is sure to be shown: a frame must stay cheap with a hundred hosts. */
+/** A line that is drawn only if it is shown: frames must be cheap with a hundred hosts. */
 interface Line {
   readonly draw: () => string
   /** The state of a host's line; undefined for headings. */
@@ -27,7 +27,7 @@ interface Play {
   readonly rows: readonly Row[]
 }
 
-/** What folds into the heading of a play, from the roomiest view to the tightest. */
+/** The states that fold into a play's heading, from the roomiest view to the tightest. */
 const FOLDS: readonly (readonly RowState[])[] = [
   [],
   ['ok', 'skipped'],
@@ -74,7 +74,7 @@ const heading = ({ title, rows }: Play, allShown: boolean, look: Look): Line => 
   return { draw: () => fitted(`${mark(state, look)} ${name}  ${said}`, look) }
 }
 
-/** Neighbouring plays in which nothing is to be seen: "✓ 5 plays  12 ok". */
+/** Adjacent plays without a visible host, as one line: "✓ 5 plays  12 ok". */
 const merged = (plays: readonly Play[], look: Look): Line => {
   const rows = plays.flatMap(play => play.rows)
   const text = `${mark(playState(rows), look)} ${count(plays.length, 'play')}  ${summary(rows, look)}`
@@ -92,7 +92,7 @@ const playLines = (play: Play, fold: readonly RowState[], look: Look): Line[] =>
 const body = (plays: readonly Play[], fold: readonly RowState[], look: Look): Line[] =>
   plays.flatMap(play => playLines(play, fold, look))
 
-/** The tightest body, with quiet neighbours merged. */
+/** The tightest body, with adjacent quiet plays merged. */
 const tightBody = (plays: readonly Play[], look: Look): Line[] => {
   const fold = FOLDS[TIGHTEST] ?? []
   const isQuiet = ({ rows }: Play): boolean => rows.every(({ state }) => fold.includes(state))
@@ -105,7 +105,7 @@ const tightBody = (plays: readonly Play[], look: Look): Line[] => {
   return runs.flatMap(run => (run.length > 1 ? [merged(run, look)] : body(run, fold, look)))
 }
 
-/** The last resort: drops running hosts, then headings, then the rest, from the bottom, and says how many hosts. */
+/** The last resort: drops running hosts, then headings, then the rest, from the bottom; says how many hosts are missing. */
 const cut = (lines: readonly Line[], room: number, look: Look): Line[] => {
   const kept = new Set(lines)
   const order = [(l: Line) => l.state === 'running', (l: Line) => !l.state, () => true]
@@ -128,7 +128,7 @@ const fit = (plays: readonly Play[], room: number, look: Look): Line[] => {
   return lines.length <= room ? lines : cut(lines, room, look)
 }
 
-/** Every host once, in the most telling of its states. */
+/** Every host once, with the most important of its states. */
 const hostsOf = (plays: readonly Play[]): Row[] => {
   const found = new Map<string, Row>()
   for (const row of plays.flatMap(({ rows }) => rows)) {
@@ -139,10 +139,9 @@ const hostsOf = (plays: readonly Play[]): Row[] => {
 }
 
 /**
- * The live view: a heading with the pass, the hosts' states and the time, then plays with a line per
- * host, then the newest message. Never more lines than `rows`, none wider than `columns`. What does
- * not fit is folded: hosts that are ok, then those that wait, then the changed ones, then whole
- * plays; running and failed hosts are cut last, and it is said how many.
+ * The live view: a heading with the pass, the hosts' states and the time, then plays with a line per host, then the
+ * newest message. Never more lines than `rows`, none wider than `columns`. What does not fit is folded: first hosts that
+ * are ok, then waiting ones, then changed ones, then whole plays. Running and failed hosts are cut last, and counted.
  */
 export const liveView = (tree: Tree, frame: Frame, style: Style): string[] => {
   const plays = playsOf(tree, frame.now)
@@ -155,7 +154,7 @@ export const liveView = (tree: Tree, frame: Frame, style: Style): string[] => {
   return [head, ...lines.map(({ draw }) => draw()), ...message].slice(0, frame.rows)
 }
 
-/** The tree as it stays on the screen: a line per play, and the hosts that failed. */
+/** The tree as it stays on the screen when the run has ended: a line per play, and the hosts that failed. */
 export const finalView = (tree: Tree, frame: Frame, style: Style): string[] => {
   const plays = playsOf(tree, frame.now)
   const look = lookOf(tree, plays, frame, style)

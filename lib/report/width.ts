@@ -1,12 +1,12 @@
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 const COLOUR = /\u001b\[[0-9;]*m/g
-/** ASCII and the signs of our own: one cell each, and the whole text of most lines. */
+/** Lines of ASCII and our own signs, as most are: one cell per character. */
 const NARROW = /^[ -~·›…→✓✗⠀-⣿]*$/
 const ZERO = /^[\p{Mark}\p{Default_Ignorable_Code_Point}]/u
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u
 
-/** First and last code points of the wide blocks (Unicode TR 11, W and F, to the block). */
+/** First and last code points of blocks with wide characters (Unicode TR 11, W and F). */
 const WIDE: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
   [0x2e80, 0x303e],
@@ -36,7 +36,7 @@ export const width = (text: string): number => {
   return sum
 }
 
-/** The beginning of a plain text that fits into `room` cells. */
+/** As much of the beginning of a plain text as fits into `room` cells. */
 const head = (text: string, room: number): string => {
   if (NARROW.test(text)) return text.slice(0, Math.max(0, room))
   let kept = ''
@@ -49,7 +49,7 @@ const head = (text: string, room: number): string => {
   return kept
 }
 
-/** Cuts a line to `room` cells with "…" at the end. Colour codes are kept whole, so colours end where they did. */
+/** Cuts a line to `room` cells, with "…" at the end. All colour codes are kept, so that every colour ends. */
 export const truncate = (text: string, room: number): string => {
   if (width(text) <= room) return text
   if (room < 1) return ''
@@ -69,6 +69,6 @@ export const truncate = (text: string, room: number): string => {
   return out
 }
 
-/** Fills a line with spaces to `room` cells. */
+/** Pads a line with spaces to `room` cells. */
 export const pad = (text: string, room: number): string =>
   text + ' '.repeat(Math.max(0, room - width(text)))

@@ -1,4 +1,4 @@
-/** A time for people, from milliseconds: "0.4 s", "12 s", "3 min 4 s", "2 h 5 min". */
+/** Milliseconds as a time for people: "0.4 s", "12 s", "3 min 4 s", "2 h 5 min". */
 export const elapsed = (ms: number): string => {
   const tenths = Math.round(Math.max(0, ms) / 100)
   if (tenths < 100) return `${(tenths / 10).toFixed(1)} s`

@@ -1,13 +1,13 @@
-/** Lines to a stream without loss: waits while a slow reader's pipe is full, keeps the order. */
-export interface Writer {
+/** Writes text to a stream in order and without loss, also when a slow reader's pipe is full. */
+interface Writer {
   write(text: string): void
-  /** Resolves when everything has been handed to the system, or the reader has gone. */
+  /** Resolves when everything has been handed to the system, or the reader is gone. */
   end(): Promise<void>
 }
 
 /**
- * Queues while the stream says that it is full and goes on at `drain`. A reader that closes its end
- * (`| head`) is no error of ours: what is left is dropped. `end` leaves the stream itself open.
+ * Queues text while the stream is full and writes it at `drain`. A reader that closes its end (`| head`) is not an error:
+ * the rest is dropped. `end` leaves the stream itself open.
  */
 export const createWriter = (stream: NodeJS.WritableStream): Writer => {
   let queue: string[] = []

@@ -111,7 +111,7 @@ const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
 async function diffOf(now: Found, content: LocalContent): Promise<string> {
   if (content instanceof Secret || content === null)
     return `--- ${now.path}\n+++ ${now.path}\n(secret content differs)\n`
-  const { unifiedDiff } = await import('../report/diff.ts')
+  const { unifiedDiff } = await import('../text/diff.ts')
   return unifiedDiff(now.path, now.text ?? '', Buffer.from(content))
 }
 

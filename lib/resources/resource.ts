@@ -141,7 +141,7 @@ async function withDiff(
     c => c.text !== undefined || c.what === 'content' || c.what === 'create',
   )
   if (!what || textual < 0) return changes
-  const { unifiedDiff } = await import('../report/diff.ts')
+  const { unifiedDiff } = await import('../text/diff.ts')
   const only = (text: string): string => `--- ${what.path}\n+++ ${what.path}\n(${text})\n`
   const diff = async (): Promise<string> => {
     if (what.after instanceof Secret) return only('secret content differs')

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
-import { cleanLine } from '../report/sanitise.ts'
+import { cleanLine } from '../text/sanitise.ts'
 
 /** Asks a person for a text that the terminal does not show. */
 export type Ask = (question: string) => Promise<string>

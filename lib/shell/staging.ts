@@ -3,7 +3,7 @@ import { CHANGE, WALK } from './handles.ts'
 import { quote, quoteAll } from './quote.ts'
 
 /** /a/b → ['/', '/a', '/a/b'] */
-const withAncestors = (dir: string): string[] =>
+export const withAncestors = (dir: string): string[] =>
   dir === '/' ? ['/'] : [...withAncestors(dirname(dir)), dir]
 
 const enter = (path: string): string => {

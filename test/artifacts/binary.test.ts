@@ -76,7 +76,7 @@ t.test('what is wrong inside a download', async t => {
       /--help in \S+: not in the archive/,
     ],
     'a directory': [good, { member: 'tool-1.0' }, /tool-1\.0 in \S+: (not in the archive|empty)/],
-    'an empty member': [empty, {}, /empty, or no regular file/],
+    'an empty member': [empty, {}, /empty, or not a regular file/],
     'another member than pinned': [
       good,
       { memberSha256: sha256('x') },

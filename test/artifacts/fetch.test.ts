@@ -56,7 +56,7 @@ t.test('a directory comes before the network, also from the environment', async 
   t.same(site.requests, [], 'and a wrong file there is not quietly replaced by a download')
 })
 
-t.test('what cannot be had: what was tried, and how to supply it', async t => {
+t.test('an artifact that is not available: the error says what was tried and how to supply it', async t => {
   const site = await releases(t, (_, response) => response.writeHead(404).end('no'))
   const dir = t.testdir({ cache: {}, files: {} })
   const error: unknown = await fetchArtifact(tool, {
@@ -67,7 +67,7 @@ t.test('what cannot be had: what was tried, and how to supply it', async t => {
   t.match(error, {
     name: 'TaskError',
     message: [
-      'artifact tool 1.0 (amd64) cannot be had:',
+      'artifact tool 1.0 (amd64) is not available:',
       `  ${dir}/files/tool+1.tgz: there is no such file`,
       '  https://releases.test/v1.0/tool%2B1.tgz: the server answered 404',
     ].join('\n'),

@@ -133,7 +133,7 @@ t.test('what an inventory may override', async t => {
     [{ path: 'tool' }, 'artifacts.tool.path in the inventory: expected an absolute path'],
     [
       { path: '/x', url: 'https://x/y' },
-      'artifacts.tool.path in the inventory: either a path or a url',
+      'artifacts.tool.path in the inventory: expected either a path or a url, not both',
     ],
   ]
   for (const [override, message] of wrong)

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event } from '../../lib/engine/events.ts'
-import { enterLab } from '../../lib/lab/index.ts'
+import { enterLab } from '../../lib/lab/enter.ts'
 import type { FarLab, Lab } from './lab.ts'
 import { good, run, type Contender, type Run } from './measure.ts'
 import { ROOT } from './project.ts'

@@ -1,5 +1,5 @@
 import type { FarLab, Lab } from './lab.ts'
-import { enterLab } from '../../lib/lab/index.ts'
+import { enterLab } from '../../lib/lab/enter.ts'
 import { quote, quoteAll } from '../../lib/shell/quote.ts'
 import { good, run, type Contender, type Run } from './measure.ts'
 import { put, type Place } from './project.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hosts } from '../../lib/cli/hosts.ts'
+import { hostsText } from '../../lib/cli/commands/hosts.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { fileWith, small } from '../inventory/helpers.ts'
 
@@ -9,7 +9,7 @@ void t.test('fmc hosts', async t => {
     ['  db1: {', '  db1: { ssh: { user: core }, vars: { n: 1, pw: !secret pw },'],
   )
   const inventory = await loadInventory(fileWith(t, text))
-  const show = (pattern: string, json = false): string => hosts({ inventory, pattern, json })
+  const show = (pattern: string, json = false): string => hostsText({ inventory, pattern, json })
 
   t.equal(
     show('all'),

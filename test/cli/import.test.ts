@@ -38,10 +38,7 @@ void t.test(
     const target = join(dir, 'inventory.yaml')
     const refused = await fmc(dir, 'import', 'ansible', 'hosts.ini', '-o', target)
     t.equal(refused.code, 1)
-    t.match(
-      refused.stderr,
-      /inventory\.yaml is there already\n {2}name another file, or add --force/,
-    )
+    t.match(refused.stderr, /inventory\.yaml already exists\n {2}name another file, or add --force/)
     t.equal(readFileSync(target, 'utf8'), 'mine\n')
 
     const forced = await fmc(dir, 'import', 'ansible', 'hosts.ini', '-o', target, '--force')

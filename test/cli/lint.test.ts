@@ -1,11 +1,11 @@
 import t from 'tap'
 import { z } from 'zod'
-import { lintCommand, lintSchema } from '../../lib/cli/lint.ts'
+import { lintInventory, lintSchema } from '../../lib/cli/commands/lint.ts'
 import { fileWith, small, SMALL } from '../inventory/helpers.ts'
 
 void t.test('nothing to say', async t => {
   const file = fileWith(t, SMALL)
-  t.same(await lintCommand({ file, json: false }), {
+  t.same(await lintInventory({ file, json: false }), {
     text: `${file}: no problems`,
     exitCode: 0,
     problems: [],
@@ -14,7 +14,7 @@ void t.test('nothing to say', async t => {
 
 void t.test('a warning alone: exit code 0', async t => {
   const file = fileWith(t, small(['memory: 4GB', 'memory: 2GB']))
-  const { text, exitCode } = await lintCommand({ file, json: false })
+  const { text, exitCode } = await lintInventory({ file, json: false })
   t.equal(exitCode, 0)
   t.match(text, /:19:32: warning: the 3 VMs of hv .*1 GB more.*\n {2}make VMs smaller/)
   t.match(text, /: 0 errors, 1 warning$/)
@@ -22,10 +22,10 @@ void t.test('a warning alone: exit code 0', async t => {
 
 void t.test('errors: exit code 1', async t => {
   const file = fileWith(t, small(['memory: 4GB', 'memroy: 2GB'], ['[db1]', '[db2]']))
-  const { text, exitCode } = await lintCommand({ file, json: false })
+  const { text, exitCode } = await lintInventory({ file, json: false })
   t.equal(exitCode, 1)
   t.match(text, /: 2 errors, 1 warning$/)
-  const json = await lintCommand({ file, json: true })
+  const json = await lintInventory({ file, json: true })
   t.equal(json.exitCode, 1)
   t.match((JSON.parse(json.text) as unknown[])[1], {
     severity: 'error',

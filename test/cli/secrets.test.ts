@@ -2,30 +2,47 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { secrets, type SecretsIo } from '../../lib/cli/secrets.ts'
+import { Command } from 'commander'
+import { addSecrets } from '../../lib/cli/commands/secrets.ts'
+import type { SecretsIo } from '../../lib/cli/secrets-file.ts'
 import { openSecrets } from '../../lib/secrets/store.ts'
 import { newKey } from '../secrets/keys.ts'
 
-/** `fmc secrets` in a directory of its own, where nobody has an identity yet. */
+/** `fmc secrets` in a directory of its own, where there is no identity yet. */
 const rig = (t: { testdir: () => string }) => {
   const dir = t.testdir()
   const file = join(dir, 'secrets.age')
   const said: string[] = []
   const printed: string[] = []
-  const run = (
+  const run = async (
     argv: string[],
     { input = '', env, ...more }: Partial<SecretsIo> & { input?: string } = {},
-  ) =>
-    secrets(argv, {
+  ) => {
+    let code = -1
+    const program = new Command().exitOverride().configureOutput({
+      writeOut: text => printed.push(text),
+      writeErr: () => undefined,
+    })
+    const io = {
       secretsFile: () => file,
       stdin: Readable.from([Buffer.from(input)]),
-      out: line => printed.push(line),
-      say: line => said.push(line),
+      out: (line: string) => printed.push(line),
+      say: (line: string) => said.push(line),
       askHidden: () => Promise.reject(new Error('asked')),
       confirm: () => Promise.resolve(false),
       ...more,
       env: { PATH: process.env.PATH, HOME: dir, ...env },
-    })
+    }
+    addSecrets(
+      program,
+      async exitCode => {
+        code = await exitCode
+      },
+      () => Promise.resolve(io),
+    )
+    await program.parseAsync(['secrets', ...argv], { from: 'user' })
+    return code
+  }
   const values = async () =>
     Object.fromEntries(
       [...(await openSecrets(file, { env: { HOME: dir } }))].map(([n, s]) => [n, s.reveal()]),
@@ -82,7 +99,7 @@ t.test('set takes the value from stdin or the terminal, never from argv', async 
     [['set', 'x y'], 'hunter22', /the given text is not a valid name of a secret/],
     [['set', 'x'], '', /no value for x/],
     [['set', 'x'], '\n', /no value for x/],
-    [['set', 'x'], Buffer.from([0xff, 0xfe]), /no UTF-8 text/],
+    [['set', 'x'], Buffer.from([0xff, 0xfe]), /not UTF-8 text/],
   ]
   for (const [argv, input, message] of refused) {
     const error: unknown = await run(argv, { stdin: Readable.from([Buffer.from(input)]) }).catch(
@@ -205,11 +222,10 @@ t.test('a passphrase instead of an identity', async t => {
 t.test('wrong calls', async t => {
   const { run, printed } = rig(t)
   t.equal(await run([]), 1)
-  t.equal(await run(['--help']), 0)
+  await t.rejects(run(['--help']), { code: 'commander.helpDisplayed', exitCode: 0 })
   t.match(printed[0], /fmc secrets rekey/)
   const table: readonly [argv: string[], message: RegExp, hint?: string][] = [
     [['edti'], /unknown command: fmc secrets edti/, 'did you mean edit?'],
-    [['list', '--frce'], /Unknown option '--frce'/],
     [['list', 'x'], /list: too many arguments/],
     [['list'], /there is no secrets file/, 'fmc secrets init'],
   ]
@@ -217,4 +233,9 @@ t.test('wrong calls', async t => {
     const error: unknown = await run(argv).catch((e: unknown) => e)
     t.match(error, { name: 'UsageError', message, ...(hint === undefined ? {} : { hint }) })
   }
+  await t.rejects(run(['list', '--frce']), {
+    name: 'CommanderError',
+    exitCode: 1,
+    message: /unknown option '--frce'/,
+  })
 })

@@ -26,7 +26,7 @@ void t.test('a client in a file: whole and for the user alone, or not at all', a
   const text = readFileSync(out, 'utf8')
   t.match(text, /^\[Interface\]\nPrivateKey = [^]*\[Peer\]\nPublicKey = xTIBA/)
   t.equal(statSync(out).mode & 0o777, 0o600)
-  t.match(await client(out), { code: 1, stderr: /phone\.conf is there already/ })
+  t.match(await client(out), { code: 1, stderr: /phone\.conf already exists/ })
   t.equal(readFileSync(out, 'utf8'), text)
 
   const dangling = join(dir, 'dangling.conf')

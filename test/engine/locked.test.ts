@@ -3,7 +3,7 @@ import t from 'tap'
 import { file } from '../../lib/index.ts'
 import { closing, recapTable } from '../../lib/report/recap.ts'
 import { noColor } from '../../lib/report/style.ts'
-import { createTree, note } from '../../lib/report/tree.ts'
+import { createTree, reduce } from '../../lib/report/tree.ts'
 import { until } from '../rig/until.ts'
 import { Hosts, one, tasks } from './hosts.ts'
 
@@ -59,7 +59,7 @@ void t.test('a host that is locked', { timeout: 120_000 }, async t => {
   for (const fold of [true, false])
     t.match(recapTable(run.recap, noColor, { fold }).join('\n'), /^a +: .*undone=2$/m)
   const tree = createTree(0)
-  for (const event of run.events) note(tree, event, 0)
+  for (const event of run.events) reduce(tree, event, 0)
   t.match(tree.plays[0]?.rows.get('a'), { state: 'skipped', text: '2 planned, left undone' })
   t.match(tree.plays[0]?.rows.get('b'), { state: 'failed' })
 
@@ -68,7 +68,7 @@ void t.test('a host that is locked', { timeout: 120_000 }, async t => {
   t.match(dry.recap, { locked: ['b'], undone: {}, changed: 2 })
   t.match(
     closing(dry.recap, 'play site', noColor).join('\n'),
-    /2 changes would be made on 1 host.*\n.*\nb is locked: as long as that is so, a run changes nothing on any host\./,
+    /2 changes would be made on 1 host.*\n.*\nb is locked: until that ends, a run changes nothing on any host\./,
   )
 
   await release()

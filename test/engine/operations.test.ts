@@ -155,10 +155,10 @@ export default role({ name: 'refuse', summary: '', vars: z.object({}), tasks: as
       p.fmc('play', 'confirm', '-l', 'a', '-e', 'confirm=other'),
     ])
     t.equal(many.code, 1)
-    t.match(many.stderr, /confirm works on one host, and these are 3: a, b, c\n.*--limit HOST/)
+    t.match(many.stderr, /confirm works on one host, but 3 are selected: a, b, c\n.*--limit HOST/)
     t.match(dry, { code: 0, changed: { length: 1 } })
     t.equal(unasked.code, 1)
-    t.match(unasked.stderr, /wants to be confirmed: It forgets\.\n.*-e confirm=faults\.internal/)
+    t.match(unasked.stderr, /needs confirmation: It forgets\.\n.*-e confirm=faults\.internal/)
     t.equal(wrong.code, 1)
     t.match(wrong.stderr, /expected faults\.internal; nothing was touched/)
     t.notOk(await p.holds('a', 'test -e /run/harmless'))

@@ -1,7 +1,8 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { cut, enterLab, heal } from '../../lib/lab/index.ts'
+import { enterLab } from '../../lib/lab/enter.ts'
+import { cut, heal } from '../../lib/lab/index.ts'
 import { run } from '../rig/lab.ts'
 import { until } from '../rig/until.ts'
 import {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
-import { enterLab } from '../../lib/lab/index.ts'
+import { enterLab } from '../../lib/lab/enter.ts'
 import { rig, ROOT, type Ran, type RecapEvent, type Rig, type TaskEvent } from '../rig/lab.ts'
 
 /** Three equal Debian hosts on one network. */

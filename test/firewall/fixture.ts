@@ -1,4 +1,4 @@
-import type { Firewall } from '../../lib/firewall/rules.ts'
+import type { Firewall } from '../../lib/firewall/types.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import type { Host, Inventory } from '../../lib/inventory/types.ts'
 import type { Test } from 'tap'

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { endpoint, showBlock } from '../../lib/firewall/endpoint.ts'
-import { decide, portsOf, rulesOf, type Packet } from '../../lib/firewall/rules.ts'
+import { decide, portsOf, rulesOf } from '../../lib/firewall/rules.ts'
+import type { Packet } from '../../lib/firewall/types.ts'
 import { cloud, EDGE, hostOf, ROUTER } from './fixture.ts'
 
 void t.test('endpoints', async t => {
@@ -137,9 +138,9 @@ void t.test('a flow that makes no sense is named', async t => {
     flows({ from: 'nobody', to: 'hv', ports: [1] }),
     /^firewall_flows\[2\]: no network, group, host or VIP is called nobody/,
   )
-  t.throws(flows({ from: 'lan', to: 'hv', ports: ['x'] }), /^firewall_flows\[2\]: "x" is no port/)
+  t.throws(flows({ from: 'lan', to: 'hv', ports: ['x'] }), /^firewall_flows\[2\]: "x" is not a port/)
   t.throws(
     () => rulesOf(inventory, hv, { ...EDGE, firewall_forwards: [{ port: 80, to: 'masters' }] }),
-    /^firewall_forwards\[0\]: masters is not one address/,
+    /^firewall_forwards\[0\]: masters is not a single address/,
   )
 })

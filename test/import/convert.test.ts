@@ -52,14 +52,14 @@ k3s_cluster:
   t.same(
     found.remarks.filter(r => !/:1: /.test(r)),
     [
-      'inventory.yml:4: server: no role of fmc runs here yet; a K3s cluster becomes of it with k3s_servers: { children: [server] }',
-      'inventory.yml:6: 10.9.8.11: the host is called ip-10-9-8-11 in fmc; values that name it stay',
-      'inventory.yml:7: agent: no role of fmc runs here yet; a K3s cluster becomes of it with k3s_agents: { children: [agent] }',
-      'inventory.yml:9: 10.9.8.21: the host is called ip-10-9-8-21 in fmc; values that name it stay',
-      'inventory.yml:10: 10.9.8.22: the host is called ip-10-9-8-22 in fmc; values that name it stay',
-      'inventory.yml:15: os: debian, guessed by the user: say which version, as "debian 12"',
+      'inventory.yml:4: server: no role of fmc runs here yet; for a K3s cluster add k3s_servers: { children: [server] }',
+      'inventory.yml:6: 10.9.8.11: the host is called ip-10-9-8-11 in fmc; variables that mention it are unchanged',
+      'inventory.yml:7: agent: no role of fmc runs here yet; for a K3s cluster add k3s_agents: { children: [agent] }',
+      'inventory.yml:9: 10.9.8.21: the host is called ip-10-9-8-21 in fmc; variables that mention it are unchanged',
+      'inventory.yml:10: 10.9.8.22: the host is called ip-10-9-8-22 in fmc; variables that mention it are unchanged',
+      'inventory.yml:15: os: debian, guessed from the user: add the version, as in "debian 12"',
       'inventory.yml:17: token: a secret in plain text, became !secret token: fmc secrets set token',
-      'inventory.yml:18: api_endpoint: a Jinja expression, which fmc does not evaluate: write what it gives',
+      'inventory.yml:18: api_endpoint: a Jinja expression, which fmc does not evaluate: write its result',
     ],
   )
   t.notMatch(JSON.stringify(found), /hunter2/)
@@ -229,8 +229,8 @@ kubeadm_patches: { enabled: false, source_dir: "{{ inventory_dir }}/patches" }
     const remarks = found.remarks.join('\n')
     for (const remark of [
       /^inventory.ini:15: kube-node: the group is called kube_node/m,
-      /^inventory.ini:26: ansible_ssh_common_args: goes to ~\/.ssh\/config/m,
-      /^group_vars\/etcd.yml:1: etcd: the whole file is vaulted/m,
+      /^inventory.ini:26: ansible_ssh_common_args: write it into ~\/.ssh\/config/m,
+      /^group_vars\/etcd.yml:1: etcd: the whole file is encrypted/m,
       /^group_vars\/k8s_cluster\/k8s-cluster.yml:3: kube_script_dir: a Jinja expression/m,
       /k8s-cluster.yml:4: kube_oidc_client_secret: vaulted, became !secret/,
       /k8s-cluster.yml:8: kube_users_0_password: vaulted, became !secret kube_users_0_password/,
@@ -273,8 +273,8 @@ web
       remarks,
       'group_vars/site.yml:1: b: wins over hosts:8 in Ansible: set for each of web1, web2',
     )
-    t.match(remarks, 'group_vars/site.yml:2: d: until it is set, hosts:10 counts instead')
-    t.match(remarks, 'host_vars/web1.yml:1: c: until it is set, hosts:9 counts instead')
+    t.match(remarks, 'group_vars/site.yml:2: d: until you set it, the value at hosts:10 applies')
+    t.match(remarks, 'host_vars/web1.yml:1: c: until you set it, the value at hosts:9 applies')
     t.notMatch(remarks, / f: /, 'the same value is no conflict')
     t.end()
   },
@@ -333,7 +333,7 @@ nat1
   t.same(Object.keys(found.groups), ['vm1_group', '_2nd_line', '_2nd_line_2'])
   t.match(
     found.remarks.join('\n'),
-    /hosts:1: nics: no address of their own is known of web-1, gateway, vm1/,
+    /hosts:1: nics: no address of their own was found for web-1, gateway, vm1/,
   )
   t.end()
 })
@@ -352,11 +352,11 @@ four ansible_host=10.0.0.4 ansible_become_method=sudo ansible_become_user=root a
   t.same(
     found.remarks.filter(r => /ansible_/.test(r)).map(r => r.slice('hosts.ini:'.length)),
     [
-      '2: ansible_become_password: fmc asks for the sudo password: -K; nothing of it was carried over',
-      '2: ansible_password: fmc logs in with keys; nothing of it was carried over',
+      '2: ansible_become_password: not carried over: fmc asks for the sudo password (-K)',
+      '2: ansible_password: not carried over: fmc logs in with keys',
       '2: ansible_become_method: fmc becomes root through sudo only',
       '3: ansible_connection: fmc reaches every host by SSH, this machine too',
-      '3: ansible_user: a Jinja expression, which fmc does not evaluate: write what it gives',
+      '3: ansible_user: a Jinja expression, which fmc does not evaluate: write its result',
       '3: ansible_port: expected a port',
       '4: ansible_winrm_scheme: fmc has no counterpart',
     ],

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { elRelease } from '../../lib/lab/el-release.ts'
+import { elRelease } from '../../lib/lab/machines/el-release.ts'
 import { ROOT, rig, run } from '../rig/lab.ts'
 
 void t.test('os-release as AlmaLinux and Rocky have it', t => {

@@ -14,9 +14,9 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import type { Inventory, LabImage } from '../../lib/inventory/types.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { images } from '../../lib/lab/images.ts'
+import { images } from '../../lib/lab/images/images.ts'
 import { up } from '../../lib/lab/index.ts'
-import { rootFileSystems } from '../../lib/lab/rootfs.ts'
+import { rootFileSystems } from '../../lib/lab/images/rootfs.ts'
 import { proveRole, rig, ROOT, run } from '../rig/lab.ts'
 
 const sha256 = async (file: string): Promise<string> => {
@@ -212,11 +212,11 @@ hosts:
     t.equal(await r.text('dns', 'dig +short @192.168.0.11 deb.cloud.internal'), '192.168.0.12')
   })
 
-  await t.test('an entry that cannot be had leaves the lab as it is', async t => {
+  await t.test('an entry that is not available leaves the lab as it is', async t => {
     write({ ...packed, debian: { ...packed.debian, sha256: '0'.repeat(64) } })
     const said: string[] = []
     const anew = up(await loadInventory(file), { name: r.name, log: text => said.push(text) })
-    await t.rejects(anew, { message: /^lab\.images\.debian cannot be had/ })
+    await t.rejects(anew, { message: /^lab\.images\.debian is not available/ })
     t.strictSame(said, [])
     t.equal(await r.text('deb', 'hostname'), 'deb')
   })
@@ -226,7 +226,7 @@ hosts:
     const said: string[] = []
     const log = (text: string) => said.push(text)
     const { hosts } = await up(await loadInventory(file), { name: r.name, hosts: ['deb'], log })
-    t.equal(said[0], `lab ${r.name} is of another inventory: it is built anew`)
+    t.equal(said[0], `lab ${r.name} was built from another inventory: rebuilding it`)
     t.match(hosts, [{ name: 'deb', image: false }])
     t.equal(hosts.length, 1)
   })

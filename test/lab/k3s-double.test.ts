@@ -1,6 +1,6 @@
 import t from 'tap'
-import { k3sVersions } from '../../lib/lab/k3s-double.ts'
-import { enterLab, sshCommand } from '../../lib/lab/index.ts'
+import { k3sVersions } from '../../lib/lab/doubles/k3s.ts'
+import { enterLab, sshCommand } from '../../lib/lab/enter.ts'
 import { rig, run, type Rig } from '../rig/lab.ts'
 import { until } from '../rig/until.ts'
 

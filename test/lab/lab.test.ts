@@ -5,18 +5,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { groupPids } from '../../lib/lab/cgroups.ts'
-import {
-  cut,
-  down,
-  heal,
-  kill,
-  labSecret,
-  leader,
-  readState,
-  status,
-  up,
-} from '../../lib/lab/index.ts'
+import { groupPids } from '../../lib/lab/machines/cgroups.ts'
+import { cut, down, heal, kill, status, up } from '../../lib/lab/index.ts'
+import { labSecret } from '../../lib/lab/secrets.ts'
+import { readState } from '../../lib/lab/state.ts'
+import { hostOf } from '../../lib/lab/enter.ts'
+import { leaderOf } from '../../lib/lab/machines/nspawn.ts'
 import { labDir, labKey } from '../../lib/lab/paths.ts'
 import { labName, ROOT, Rig, run } from '../rig/lab.ts'
 
@@ -205,7 +199,7 @@ void t.test('a lab from its start to its end', async t => {
       await up(inventory, { name: NAME, log })
       t.ok(Date.now() - start < 1000, `${Date.now() - start} ms`)
       await rig.on('worker2', 'systemctl poweroff')
-      while (leader(state, 'worker2') !== undefined) await new Promise(r => setTimeout(r, 50))
+      while (leaderOf(hostOf(state, 'worker2').pid) !== undefined) await new Promise(r => setTimeout(r, 50))
       await up(inventory, { name: NAME, log })
       t.equal(await rig.text('worker2', 'hostname'), 'worker2')
     },

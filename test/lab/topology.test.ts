@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { topology } from '../../lib/lab/topology.ts'
+import { topology } from '../../lib/lab/network/topology.ts'
 import { ROOT } from '../rig/lab.ts'
 
 const plan = topology(await loadInventory(`${ROOT}/inventory.yaml`), 'key')

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { waitForBoot } from '../../lib/lab/wait.ts'
+import { waitForBoot } from '../../lib/lab/machines/wait.ts'
 
 void t.test('a machine that does not finish booting is named, with what it waits for', async t => {
   const dir = t.testdir({})
@@ -18,7 +18,7 @@ list-units) echo 'cron.service loaded failed failed Regular jobs' ;;
 esac`)
   await t.rejects(waitForBoot('storage1', stuck, 1), {
     message:
-      'storage1 has not finished booting within 1 s: it waits for nfs-server.service, data.mount; failed: cron.service',
+      'storage1 has not booted within 1 s: it waits for nfs-server.service, data.mount; failed: cron.service',
     hint: /fmc lab shell storage1/,
   })
   await t.rejects(waitForBoot('storage1', machine('[ $1 != is-system-running ] || sleep 60'), 1), {

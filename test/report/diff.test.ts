@@ -1,5 +1,6 @@
 import t from 'tap'
-import { diffLines, unifiedDiff } from '../../lib/report/diff.ts'
+import { diffLines } from '../../lib/report/diff-lines.ts'
+import { unifiedDiff } from '../../lib/text/diff.ts'
 import { createStyle, noColor } from '../../lib/report/style.ts'
 
 t.equal(unifiedDiff('/etc/a', 'x\n', 'x\n'), '', 'equal texts have no diff')

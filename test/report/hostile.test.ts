@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
-import { cleanBlock, cleanLine, safeJson } from '../../lib/report/sanitise.ts'
+import { cleanBlock, cleanLine, safeJson } from '../../lib/text/sanitise.ts'
 import { pad, width } from '../../lib/report/width.ts'
 import { print } from './sink.ts'
 

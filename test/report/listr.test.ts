@@ -52,6 +52,22 @@ void t.test('without colour only cursor movements are sent, with it colours too'
   t.match((await print('tty', run(), { color: true })).out, '\u001b[31m✗')
 })
 
+void t.test('a warning in colour is its text and nothing else', async t => {
+  const [version, start, ...rest] = run(twelve(true)) as [Event, Event, ...Event[]]
+  const warn = (text: string): Event => ({ type: 'note', level: 'warning', text })
+  const all = [version, start, warn('the first'), warn('the second'), ...rest]
+  for (const more of [[], [{ type: 'page', title: 'All', findings: [] } as const]]) {
+    const checked = more.length > 0 && start.type === 'start'
+    const begin = checked ? ({ ...start, readOnly: true } as const) : start
+    const { out } = await print('tty', [version, begin, ...all.slice(2), ...more], { color: true })
+    const shown = out.split('\n').map(line => line.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]/g, ''))
+    t.strictSame(
+      shown.filter(line => line.startsWith('fmc: warning: ')),
+      ['fmc: warning: the first', 'fmc: warning: the second'],
+    )
+  }
+})
+
 void t.test('a dry run lists what would change, with diffs when asked', async t => {
   const { out } = await print('tty', run(twelve(true)))
   const text = screen(out).join('\n')

@@ -87,7 +87,7 @@ const sentences: [string, RecapEvent, string[]][] = [
     recap({ a: { changed: 1 } }, { exitCode: 130 }),
     [
       'Changed 1 on 1 host, unpredicted 0, in 12 s.',
-      'Interrupted. Run it again: it goes on from here.',
+      'Interrupted. Run the same command again: it continues from here.',
     ],
   ],
   ['play site', recap({ a: {} }, { dryRun: true }), ['Nothing would change on 1 host (12 s).']],

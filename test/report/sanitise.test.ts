@@ -1,5 +1,5 @@
 import t from 'tap'
-import { cleanBlock, cleanLine } from '../../lib/report/sanitise.ts'
+import { cleanBlock, cleanLine } from '../../lib/text/sanitise.ts'
 
 const lines: [string, string][] = [
   ['plain täxt → ✓', 'plain täxt → ✓'],

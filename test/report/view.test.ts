@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { createStyle, noColor } from '../../lib/report/style.ts'
-import { createTree, note } from '../../lib/report/tree.ts'
+import { createTree, reduce } from '../../lib/report/tree.ts'
 import type { Tree } from '../../lib/report/tree.ts'
 import { finalView, liveView } from '../../lib/report/view.ts'
 import { width } from '../../lib/report/width.ts'
@@ -50,7 +50,7 @@ const pass = (name: 'plan' | 'apply' | 'verify', state: 'start' | 'end' = 'start
 })
 const grow = (...all: [number, Event][]): Tree => {
   const tree = createTree(0)
-  for (const [at, event] of all) note(tree, event, at)
+  for (const [at, event] of all) reduce(tree, event, at)
   return tree
 }
 
@@ -170,7 +170,7 @@ void t.test('no frame of any run is larger than the terminal, in colour or witho
       const tree = createTree(0)
       let worst = [0, 0]
       for (const [n, [now, event]] of events(script).entries()) {
-        note(tree, event, now)
+        reduce(tree, event, now)
         if (n % 17 !== 0) continue
         for (const style of styles) {
           const lines = liveView(tree, { ...frame, columns, rows, now }, style)
@@ -198,10 +198,10 @@ void t.test('the plan gives way to the apply: nothing counts twice', t => {
     '  · c  waiting',
   ])
   for (const event of [task('a', 'A', 'ok'), task('a', 'A', 'changed'), pass('apply', 'end')])
-    note(tree, event, 0)
-  note(tree, pass('verify'), 0)
-  note(tree, task('a', 'A', 'ok'), 0)
-  note(tree, pass('verify', 'end'), 0)
+    reduce(tree, event, 0)
+  reduce(tree, pass('verify'), 0)
+  reduce(tree, task('a', 'A', 'ok'), 0)
+  reduce(tree, pass('verify', 'end'), 0)
   t.match(liveView(tree, frame, noColor)[2], /~ a {2}1 changed, 1 ok/)
   t.end()
 })
@@ -226,7 +226,7 @@ void t.test('a lost host fails where it was; what it did not reach says so', t =
 
 void t.test('the tree that stays: a line per play and the hosts that failed', t => {
   const tree = createTree(0)
-  for (const [now, event] of events(twelve(false, true))) note(tree, event, now)
+  for (const [now, event] of events(twelve(false, true))) reduce(tree, event, now)
   t.strictSame(finalView(tree, frame, noColor), [
     '✓ Hypervisor  1 ok',
     '~ DNS and time  1 changed',
@@ -256,7 +256,7 @@ void t.test('when a run ends early, what waits was not reached', t => {
     unpredicted: 0,
     unneeded: 0,
   }
-  note(tree, { type: 'recap', dryRun: false, seconds: 1, hosts: {}, exitCode: 2, ...zero }, 0)
+  reduce(tree, { type: 'recap', dryRun: false, seconds: 1, hosts: {}, exitCode: 2, ...zero }, 0)
   t.equal(finalView(tree, frame, noColor).at(-1), '- B  1 skipped')
   t.end()
 })

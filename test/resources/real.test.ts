@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { labSecret } from '../../lib/lab/index.ts'
+import { labSecret } from '../../lib/lab/secrets.ts'
 import { rig, ROOT, run, type FmcRun, type Rig } from '../rig/lab.ts'
 import { EVERY_BYTE, HOSTILE, LARGE } from './project/hostile.ts'
 

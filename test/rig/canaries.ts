@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { labSecret } from '../../lib/lab/index.ts'
+import { labSecret } from '../../lib/lab/secrets.ts'
 
 /** How a secret may stand somewhere: as it is, in base64 at each of the three offsets, in base64url, in hexadecimal. */
 function forms(secret: string): string[] {

@@ -1,6 +1,7 @@
 // The Internet in front of a lab: somebody there, and the house's router, which is where fmc stands.
 import type { Test } from 'tap'
-import { leader } from '../../lib/lab/index.ts'
+import { hostOf } from '../../lib/lab/enter.ts'
+import { leaderOf } from '../../lib/lab/machines/nspawn.ts'
 import { run, type Ran, type Rig } from './lab.ts'
 
 /** Somebody in the Internet, and the house's public address (RFC 5737). */
@@ -40,7 +41,13 @@ export async function internet(
   chain out { type nat hook postrouting priority srcnat; iifname ${lan} oifname != ${lan} masquerade
   }
 }`
-  const there = ['nsenter', '-t', String(leader(r.state, nft)), '-m', `--net=/run/netns/${router}`]
+  const there = [
+    'nsenter',
+    '-t',
+    String(leaderOf(hostOf(r.state, nft).pid)),
+    '-m',
+    `--net=/run/netns/${router}`,
+  ]
   const { code, stderr } = await run([...there, 'nft', '-f', '-'], { input: rules })
   if (code !== 0) throw new Error(stderr)
   return (...argv) => run(['nsenter', `--net=/run/netns/${inet}`, ...argv])

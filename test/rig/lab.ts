@@ -4,14 +4,9 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import {
-  down,
-  enterHostNetwork,
-  enterLab,
-  sshCommand,
-  up,
-  type LabState,
-} from '../../lib/lab/index.ts'
+import { enterLab, sshCommand } from '../../lib/lab/enter.ts'
+import { down, up, type LabState } from '../../lib/lab/index.ts'
+import { enterHostNetwork } from './host-network.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { Test } from 'tap'
-import { enterHostNetwork, enterLab, type LabState } from '../../lib/lab/index.ts'
+import { enterLab } from '../../lib/lab/enter.ts'
+import { type LabState } from '../../lib/lab/index.ts'
+import { enterHostNetwork } from './host-network.ts'
 
 /** One attempt to open something. */
 export interface Attempt {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { enterHostNetwork } from '../../lib/lab/index.ts'
+import { enterHostNetwork } from './host-network.ts'
 import { run, type Rig } from './lab.ts'
 
 /** Runs a script that prints when it listens, in a host's network; it ends with the test. */

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { labSecret } from '../../lib/lab/index.ts'
+import { labSecret } from '../../lib/lab/secrets.ts'
 import { inside } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
 import { until } from '../rig/until.ts'

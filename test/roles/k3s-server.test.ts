@@ -184,7 +184,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     t.teardown(() => [half, `${half}.sha256`].forEach(file => rmSync(file)))
     const refused = await r.fmcInVain(...SITE, '-e', 'k3s_version=v1.36.77+k3s1')
     t.equal(refused.code, 2)
-    t.match(refused.failures.join('\n'), /k3s v1\.36\.77[^]*cannot be had[^]*sha256/)
+    t.match(refused.failures.join('\n'), /k3s v1\.36\.77[^]*is not available[^]*sha256/)
     t.strictSame(refused.changed, [])
   })
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseDocument, type YAMLMap, type YAMLSeq } from 'yaml'
-import { labSecret } from '../../lib/lab/index.ts'
+import { labSecret } from '../../lib/lab/secrets.ts'
 import { proveRole, rig, ROOT, type FmcRun, type Ran } from '../rig/lab.ts'
 
 /** The inventory without the hosts that this test does not need. */

@@ -1,11 +1,11 @@
 #!/bin/sh
-# A disk that a BIOS boots, of the root $1, as $2 (qcow2): one partition, extlinux in it.
+# Makes the disk $2 (qcow2) from the root $1: one partition with extlinux, booted by a BIOS.
 set -eu
 root=$1 image=$2 raw=$2.raw mnt=$2.mnt
 start=1048576
 truncate -s 2G "$raw"
 echo 'start=2048, type=83, bootable' | sfdisk -q "$raw"
-# extlinux cannot read what ext4 has learned since.
+# Without newer features of ext4, which extlinux cannot read.
 mkfs.ext4 -q -F -L cloud -m 0 -O ^64bit,^metadata_csum,^metadata_csum_seed,^orphan_file \
   -E "offset=$start" -d "$root" "$raw" $((2 * 1024 * 1024 - 1024))k
 dd if="$root/usr/lib/syslinux/mbr/mbr.bin" of="$raw" bs=440 count=1 conv=notrunc status=none

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to the root of the cloud image; $1 is its root.
+# Runs on the root of the cloud image; $1 is its root.
 set -eu
 root=$1
 rm -rf "$root"/etc/apt/sources.list.d/* "$root"/var/lib/apt/lists/* "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id

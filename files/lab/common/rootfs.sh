@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to a root file system of lab.images; $1 is its root.
+# Runs on a root file system of lab.images; $1 is its root.
 set -eu
 root=$1
 units=$root/usr/lib/systemd/system own=$root/etc/systemd/system
@@ -21,7 +21,7 @@ if ! enabled; then
   done
 fi
 
-# sshd takes the first value of a setting: root with the lab's key, behind the key that known_hosts has.
+# Root logs in with the lab's key, and known_hosts has the host's key. First in the file: sshd uses a setting's first value.
 config=$root/etc/ssh/sshd_config
 {
   echo '# A machine of fmc lab'
@@ -34,7 +34,7 @@ config=$root/etc/ssh/sshd_config
 chmod 0600 "$config.lab"
 mv "$config.lab" "$config"
 
-# The lab has made the addresses before the machine boots.
+# The lab sets the addresses before the machine boots.
 if [ -e "$root/usr/sbin/NetworkManager" ]; then
   mkdir -p "$root/etc/NetworkManager/conf.d"
   printf '[keyfile]\nunmanaged-devices=*\n' >"$root/etc/NetworkManager/conf.d/90-fmc-lab.conf"

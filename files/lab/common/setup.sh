@@ -1,10 +1,10 @@
 #!/bin/sh
-# Done to every image; $1 is its root.
+# Runs on every image; $1 is its root.
 set -eu
 root=$1
 mkdir -p "$root/etc/systemd/system" "$root/etc/ssh" "$root/etc/tmpfiles.d"
 
-# Units a machine of the lab does not need; firstboot and wait-online stall for two minutes.
+# Masks units that a machine of the lab does not need; firstboot and wait-online would stall for two minutes.
 for unit in systemd-firstboot.service systemd-networkd-wait-online.service systemd-networkd.service \
   systemd-networkd.socket systemd-resolved.service systemd-update-utmp.service systemd-update-utmp-runlevel.service \
   systemd-journal-flush.service systemd-journal-catalog-update.service systemd-hwdb-update.service \

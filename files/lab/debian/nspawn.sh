@@ -1,6 +1,6 @@
 #!/bin/sh
-# Done to the Debian image of nspawn machines; $1 is its root. The package's mount.nfs, when a role
-# installs it, goes aside for the lab's.
+# Runs on the Debian image of nspawn machines; $1 is its root. When a role
+# installs nfs-common, its mount.nfs is diverted and the lab's stays.
 set -eu
 root=$1
 chroot "$root" dpkg-divert --quiet --local --rename --divert /sbin/mount.nfs.real --add /sbin/mount.nfs

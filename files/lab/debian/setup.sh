@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to the Debian image; $1 is its root, $2 the package mirror.
+# Runs on the Debian image; $1 is its root, $2 the package mirror.
 set -eu
 root=$1 mirror=$2
 rm -rf "$root"/etc/apt/sources.list.d/* "$root"/var/lib/apt/lists/*

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Makes of a Debian root ($1) and a mirror of Debian's packages ($2), in $3: `root`, the same with dnf and rpm,
+# From a Debian root ($1) and a mirror of Debian's packages ($2), makes in $3: `root`, the same with dnf and rpm,
 # `repo`, RPMs that are laid out like Enterprise Linux 9's, and `installed`, RPMs for the database of what is there already.
 # rpms/<name of the RPM>/ holds
-#   debs     packages that are in it, with all they need and the root lacks
+#   debs     packages that are in it, with their dependencies that the root lacks
 #   layout   shell text, run in the tree of their files
 #   root/    files laid over them
 #   spec     more of the spec file's preamble
@@ -30,7 +30,7 @@ printf '%s\n' '%_dbpath /var/lib/rpm' '%rhel 9' '%dist .el9' >/usr/lib/rpm/macro
 mkdir -p /build/trees /build/files /build/rpmbuild/BUILD /build/rpmbuild/BUILDROOT
 cd /build
 
-# Of a Debian version what is upstream's, as RPM wants it.
+# The upstream part of a Debian version, as RPM accepts it.
 upstream() { sed 's/^[0-9]*://; s/-[^-]*$//; s/[^A-Za-z0-9.+~]/./g' <<<"$1"; }
 
 unpack() { # name of the RPM, Debian packages

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to the image of Enterprise Linux hosts before its setup.sh; $1 is its root. The place of nfs-utils' mount.nfs is the lab's.
+# Runs on the image of Enterprise Linux hosts before its setup.sh; $1 is its root. The lab's mount.nfs replaces that of nfs-utils.
 set -eu
 root=$1
 ln -s ../lib/fmc-lab/mount.nfs "$root/usr/sbin/mount.nfs"

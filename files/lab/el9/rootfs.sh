@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to a root file system of lab.images; $1 is its root, $2 where its machines find packages, if they do.
+# Runs on a root file system of lab.images; $1 is its root, $2 the directory of its packages, or empty.
 set -eu
 root=$1 source=$2
 [ -n "$source" ] || exit 0

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Done to the image of Enterprise Linux hosts; $1 is its root, $2 what build.sh made.
+# Runs on the image of Enterprise Linux hosts; $1 is its root, $2 what build.sh made.
 set -euo pipefail
 root=$1
 
-# The host's own name and version come with the machine (lib/lab/el-release.ts).
+# The host's own name and version come with the machine (lib/lab/machines/el-release.ts).
 printf 'ID=almalinux\nVERSION_ID=9.5\nPLATFORM_ID="platform:el9"\n' >"$root/usr/lib/os-release"
 ln -sf ../usr/lib/os-release "$root/etc/os-release"
 ln -sf bash "$root/usr/bin/sh"
@@ -25,13 +25,13 @@ for tool in getenforce setenforce sestatus getsebool setsebool selinuxenabled ma
 done
 ln -sf ../lib/fmc-lab/selinux "$root/usr/bin/chcon"
 chroot "$root" groupadd -r wheel
-# Debian's static users and groups that EL does not have, or under another number (postgres has 26 there, tape here).
+# Removes static users and groups that EL lacks or gives another number (26 is postgres on EL, tape on Debian).
 for user in www-data backup list irc news uucp proxy _apt man; do chroot "$root" userdel "$user" 2>/dev/null || :; done
 for group in fax voice dip src operator sasl plugdev staff; do chroot "$root" groupdel "$group" 2>/dev/null || :; done
 for group in audio:63 cdrom:11 floppy:19 tape:33 video:39; do chroot "$root" groupmod -g "${group#*:}" "${group%:*}"; done
 echo '%wheel ALL=(ALL) ALL' >"$root/etc/sudoers.d/wheel"
 
-# No package manager of Debian's, and no Perl.
+# Removes Debian's package manager and Perl.
 cd "$root/usr"
 rm -rf bin/apt* bin/dpkg* bin/deb-* bin/perl* bin/cpan* bin/debconf* sbin/dpkg-* sbin/update-rc.d bin/update-alternatives \
   sbin/adduser sbin/addgroup sbin/deluser sbin/delgroup lib/apt lib/dpkg share/perl* lib/x86_64-linux-gnu/perl* share/debconf \
@@ -51,7 +51,7 @@ rpm -i /srv/repo/almalinux-release-*.rpm
 dnf -q -y install setup chrony firewalld
 dnf -q makecache
 systemctl preset-all 2>/dev/null
-# As EL's packages have it: nothing is compiled, or written, when a program is first used.
+# As in EL's packages, nothing is compiled or written when a program is first used.
 python3 -m compileall -q /usr/lib/python3/dist-packages >/dev/null
 CHROOT
 umount proc mnt srv/repo

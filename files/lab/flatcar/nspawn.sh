@@ -1,11 +1,11 @@
 #!/bin/sh
-# Done to the Flatcar image of nspawn machines before its setup.sh; $1 is its root.
+# Runs on the Flatcar image of nspawn machines before its setup.sh; $1 is its root.
 set -eu
 root=$1
 mv "$root/usr/sbin/mount.nfs" "$root/usr/lib/fmc-lab/mount.nfs.real"
 ln -s ../lib/fmc-lab/mount.nfs "$root/usr/sbin/mount.nfs"
 
-# The real exportfs still parses and answers; the one in its place then tells NFS-Ganesha.
+# The real exportfs still parses and answers; its replacement then updates NFS-Ganesha.
 mv "$root/usr/sbin/exportfs" "$root/usr/lib/fmc-lab/exportfs.real"
 mv "$root/usr/lib/fmc-lab/exportfs" "$root/usr/sbin/exportfs"
 mv "$root/usr/lib/fmc-lab/nfs-server.service" "$root/usr/lib/systemd/system/nfs-server.service"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to the Flatcar image; $1 is its root. What Flatcar lacks goes, and what is left looks like it.
+# Runs on the Flatcar image; $1 is its root. Removes what Flatcar lacks and makes the rest look like Flatcar.
 set -eu
 root=$1 commands=$(dirname "$0")/commands.txt
 
@@ -17,7 +17,7 @@ END
 ln -sf ../usr/lib/os-release "$root/etc/os-release"
 rm -f "$root/etc/debian_version"
 
-# /usr is read-only there and nothing is enabled but what an administrator or Ignition enabled.
+# On Flatcar /usr is read-only, and only what an administrator or Ignition enabled is enabled.
 printf 'enable ssh.service\nenable systemd-timesyncd.service\ndisable *\n' >"$root/etc/systemd/system-preset-lab"
 mkdir -p "$root/etc/systemd/system-preset"
 mv "$root/etc/systemd/system-preset-lab" "$root/etc/systemd/system-preset/00-lab.preset"
@@ -31,19 +31,19 @@ ln -sf bash "$root/usr/bin/sh"
 rm -f "$root/etc/exports"
 mkdir -p "$root/etc/exports.d"
 
-# The user that Ignition's keys go to.
+# The user that gets Ignition's keys.
 chroot "$root" groupadd -g 500 core
 chroot "$root" useradd -K UID_MIN=500 -u 500 -g core -G sudo -m -s /bin/bash core
 echo 'core ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/core"
 chmod 0440 "$root/etc/sudoers.d/core"
 
-# No package manager, Python or Perl.
+# Removes package manager, Python and Perl.
 cd "$root/usr"
 rm -rf lib/apt lib/dpkg lib/python* share/perl* lib/x86_64-linux-gnu/perl* share/python* share/debconf share/apt* local/lib/python* \
   lib/systemd/system/nfs-ganesha*
 rm -rf "$root"/var/lib/dpkg "$root"/var/lib/apt "$root"/var/cache/apt "$root"/var/cache/debconf "$root"/etc/apt "$root"/etc/dpkg "$root"/etc/init.d "$root"/opt/bin
 
-# In PATH there is what commands.txt lists. A listed name that is another's link (Debian's alternatives) becomes a program.
+# Leaves in PATH only what commands.txt lists. A listed link to another name (Debian's alternatives) becomes a program.
 names=$(mktemp)
 sed 's/#.*//' "$commands" | tr -s ' ' '\n' | sed '/^$/d' >"$names"
 for dir in bin sbin; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Done to an image that becomes a virtual machine's disk; $1 is its root, $3 its personality.
+# Runs on an image that becomes a virtual machine's disk; $1 is its root, $3 its personality.
 set -eu
 root=$1 personality=$3
 rm -f "$root/etc/systemd/system/modprobe@.service" "$root/etc/systemd/system/dev-hugepages.mount" "$root/etc/tmpfiles.d/lab-mtab.conf"

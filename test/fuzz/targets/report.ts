@@ -7,8 +7,9 @@ import { archOf, resolveArtifact } from '../../../lib/artifacts/resolve.ts'
 import type { Event } from '../../../lib/engine/events.ts'
 import { createJson, ndjson } from '../../../lib/report/json.ts'
 import { createPlain } from '../../../lib/report/plain.ts'
-import { diffLines, unifiedDiff } from '../../../lib/report/diff.ts'
-import { cleanBlock, cleanLine } from '../../../lib/report/sanitise.ts'
+import { diffLines } from '../../../lib/report/diff-lines.ts'
+import { unifiedDiff } from '../../../lib/text/diff.ts'
+import { cleanBlock, cleanLine } from '../../../lib/text/sanitise.ts'
 import { noColor } from '../../../lib/report/style.ts'
 import { pad, truncate, width } from '../../../lib/report/width.ts'
 import { target, unlessRefused, unlessRejected, type Target } from '../harness.ts'
@@ -19,7 +20,7 @@ const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 const WITHOUT_ENDS = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/u
 
 const sanitise = target(
-  'report/sanitise',
+  'text/sanitise',
   nasty(8),
   text => {
     const line = cleanLine(text)
@@ -146,7 +147,7 @@ const plain = target(
 
 const FILE = 'global\n  log x\n\nfrontend a\n  bind :80\n'
 const diffs = target(
-  'report/diff',
+  'text/diff',
   fc.tuple(mutants([FILE, '']), mutants([FILE, ''])),
   ([before, after]) => {
     const patch = unifiedDiff('/etc/x', before, after)

@@ -137,7 +137,7 @@ async function kernel(family: string): Promise<void> {
   await sysctl('net.ipv4.ip_local_port_range', '20000\t60000')
   await sysctl('net/ipv4/conf/lo/rp_filter', 2)
   // The test says of it that it is built in; a machine of the lab has neither /sys/module nor modules to load.
-  if (family === 'debian') await kernelModule('dm-crypt') // lib/lab/modules.ts has it built in
+  if (family === 'debian') await kernelModule('dm-crypt') // lib/lab/machines/modules.ts has it built in
 }
 
 async function disks(device: string): Promise<void> {

@@ -1,0 +1,80 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { EXIT } from '../../errors.ts'
+import { cleanLine } from '../../text/sanitise.ts'
+import { pad } from '../../report/width.ts'
+import { inventoryOption, type AddCommand } from '../options.ts'
+import { print } from '../print.ts'
+
+/** `fmc doc [ROLE]`: the list of roles, or one role's variables, handlers and README. */
+export const doc: AddCommand = (program, run) => {
+  program
+    .command('doc [role]')
+    .description('the roles, or the variables and the manual of one')
+    .addOption(inventoryOption())
+    .action((name: string | undefined, o: { inventory: string }) =>
+      run(printDoc(name, o.inventory)),
+    )
+}
+
+async function printDoc(name: string | undefined, inventory: string): Promise<number> {
+  print(name === undefined ? await roleList(inventory) : await manual(name, inventory))
+  return EXIT.ok
+}
+
+async function roleList(inventory: string): Promise<string> {
+  const { loadRoles } = await import('../load.ts')
+  const roles = await loadRoles(inventory)
+  return roles.map(r => `${pad(cleanLine(r.name), 20)} ${cleanLine(r.summary)}`).join('\n')
+}
+
+async function manual(name: string, inventory: string): Promise<string> {
+  const [{ loadRole, roleFiles }, { z }] = await Promise.all([import('../load.ts'), import('zod')])
+  const role = await loadRole(name, inventory)
+  const schema = z.toJSONSchema(role.vars, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  const readme = join(dirname(roleFiles(inventory).get(name) ?? ''), 'README.md')
+  return [
+    `${role.name}: ${role.summary}`,
+    ...(role.platforms ? ['', `Operating systems: ${Object.keys(role.platforms).join(', ')}`] : []),
+    '',
+    'Variables',
+    ...properties(schema, '  '),
+    ...(Object.keys(role.handlers).length > 0
+      ? ['', 'Handlers', ...Object.keys(role.handlers).map(h => `  ${h}`)]
+      : []),
+    ...(existsSync(readme) ? ['', readFileSync(readme, 'utf8').trimEnd()] : []),
+  ].join('\n')
+}
+
+/** What a schema of zod becomes as JSON Schema, as far as the manual shows it. */
+interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly additionalProperties?: JsonSchema | boolean
+  readonly required?: readonly string[]
+}
+
+function properties(schema: JsonSchema, indent: string): string[] {
+  const all = Object.entries(schema.properties ?? {})
+  if (all.length === 0) return [`${indent}none`]
+  return all.flatMap(([name, value]) => {
+    const required = schema.required?.includes(name) && value.default === undefined
+    const inner = value.properties ? value : value.items?.properties ? value.items : undefined
+    return [
+      `${indent}${name}  (${typeOf(value)}${required ? ', required' : ''}${value.default === undefined ? '' : `, default ${JSON.stringify(value.default)}`})`,
+      ...(value.description === undefined ? [] : [`${indent}    ${value.description}`]),
+      ...(inner ? properties(inner, `${indent}    `) : []),
+    ]
+  })
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (schema.enum) return schema.enum.map(v => JSON.stringify(v)).join(' | ')
+  if (schema.type === 'array') return `list of ${schema.items ? typeOf(schema.items) : 'values'}`
+  if (schema.type === undefined) return 'secret'
+  return typeof schema.type === 'string' ? schema.type : schema.type.join(' or ')
+}

@@ -1,0 +1,45 @@
+import { EXIT } from '../../errors.ts'
+import type { IdentityFact, SystemFact } from '../../facts/index.ts'
+import { cleanLine } from '../../text/sanitise.ts'
+import type { Hide } from '../on-hosts.ts'
+import { addHostsOptions, inLabIfAsked, type AddCommand, type HostsOptions } from '../options.ts'
+import { print, printJson } from '../print.ts'
+
+/** `fmc facts PATTERN`: operating system, size and addresses of hosts, as the hosts give them. */
+export const facts: AddCommand = (program, run) => {
+  addHostsOptions(
+    program.command('facts <pattern>').description('what the hosts say about themselves'),
+  ).action((pattern: string, o: HostsOptions) => run(inLabIfAsked(o, () => printFacts(pattern, o))))
+}
+
+async function printFacts(pattern: string, o: HostsOptions): Promise<number> {
+  const [{ ask, batch }, { onHosts }] = await Promise.all([
+    import('../../facts/index.ts'),
+    import('../on-hosts.ts'),
+  ])
+  return onHosts(pattern, o, async (host, session, hide) => {
+    const questions = batch([ask('system', ''), ask('identity', '')])
+    const answers = questions.parse(
+      await session.run(questions.script, { marked: true }),
+      session.word,
+    )
+    const system = answers.get('system:') as SystemFact
+    const identity = answers.get('identity:') as IdentityFact
+    if (o.output === 'json') printJson(redacted({ host: host.name, ...identity, ...system }, hide))
+    else
+      print(
+        cleanLine(
+          hide(
+            `${host.name.padEnd(16)} ${system.os['PRETTY_NAME'] ?? system.os['ID'] ?? '?'}, Linux ${system.kernel} ${system.machine}, ${system.cpus} CPU, ${system.memoryMb} MB, ${identity.timezone || 'no time zone'}, ${system.addresses.join(' ')}`,
+          ),
+        ),
+      )
+    return EXIT.ok
+  })
+}
+
+/** A JSON value whose texts have gone through `hide`. */
+const redacted = (value: unknown, hide: Hide): unknown =>
+  JSON.parse(JSON.stringify(value), (_, part: unknown) =>
+    typeof part === 'string' ? hide(part) : part,
+  )

@@ -1,0 +1,136 @@
+import { EXIT, UsageError } from '../../errors.ts'
+import * as lab from '../../lab/index.ts'
+import { commaSeparated, type AddCommand } from '../options.ts'
+import { print, printError, printJson } from '../print.ts'
+import { ownHelp, ownOption } from './own-help.ts'
+
+const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--yes] [-i FILE]
+                      without HOST all; with it only these, and those it has
+fmc lab down [--all]
+fmc lab status [--json]
+fmc lab shell HOST [-- COMMAND…]
+fmc lab cut HOST      pull its network cables
+fmc lab heal HOST     plug them in again
+fmc lab kill HOST     pull its power plug; \`fmc lab up\` boots it again
+Everywhere: --name NAME for more than one lab (default: default)
+`
+
+interface Options {
+  readonly name: string
+  readonly inventory: string
+  readonly vm?: readonly string[]
+  readonly hosts?: readonly string[]
+  readonly yes?: boolean
+  readonly all?: boolean
+  readonly json?: boolean
+}
+
+/** `fmc lab …`: brings the twin up and down, and plays with its cables and plugs. */
+export const labCommand: AddCommand = (program, run) => {
+  const command = program
+    .command('lab [args...]')
+    .description('the twin: up, down, status, shell, cut, heal, kill')
+    .addOption(ownOption('--name <name>').default(process.env['FMC_LAB'] ?? 'default'))
+    .addOption(ownOption('-i, --inventory <file>').default('inventory.yaml'))
+    .addOption(ownOption('--vm <hosts>').argParser(commaSeparated))
+    .addOption(ownOption('--hosts <hosts>').argParser(commaSeparated))
+    .addOption(ownOption('-y, --yes'))
+    .addOption(ownOption('--all'))
+    .addOption(ownOption('--json'))
+  ownHelp(command, HELP).action((args: string[], o: Options) => run(perform(args, o)))
+}
+
+async function perform([verb, ...words]: readonly string[], o: Options): Promise<number> {
+  switch (verb) {
+    case undefined:
+      print(HELP)
+      return EXIT.usage
+    case 'up':
+      return bringUp(words, o)
+    case 'down':
+      return takeDown(o)
+    case 'status':
+      return printStatus(o)
+    case 'shell':
+      return onHost(verb, words, o, (state, host, argv) => lab.shell(state, host, argv))
+    case 'cut':
+    case 'heal':
+    case 'kill':
+      return onHost(verb, words, o, async (state, host) => {
+        await lab[verb](state, host)
+        return EXIT.ok
+      })
+    default:
+      throw new UsageError(`there is no fmc lab ${verb}`, { hint: 'fmc lab --help' })
+  }
+}
+
+async function bringUp(words: readonly string[], o: Options): Promise<number> {
+  const { loadInventory } = await import('../../inventory/load.ts')
+  const hosts = [...words, ...(o.hosts ?? [])].filter(Boolean)
+  const state = await lab.up(await loadInventory(o.inventory), {
+    name: o.name,
+    yes: o.yes ?? false,
+    vm: o.vm,
+    hosts: hosts.length > 0 ? hosts : undefined,
+    log: printError,
+  })
+  for (const { role, why } of state.skippedRoles) printError(`role ${role} will be skipped: ${why}`)
+  return EXIT.ok
+}
+
+async function takeDown(o: Options): Promise<number> {
+  for (const name of o.all ? lab.labNames() : [o.name]) await lab.down(name)
+  return EXIT.ok
+}
+
+async function onHost(
+  verb: string,
+  [host, ...argv]: readonly string[],
+  o: Options,
+  act: (state: lab.LabState, host: string, argv: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const state = lab.stateOf(o.name)
+  if (host === undefined) throw new UsageError(`fmc lab ${verb} needs the name of a host`)
+  return act(state, host, argv)
+}
+
+async function printStatus(o: Options): Promise<number> {
+  const state = lab.stateOf(o.name)
+  const hosts = await lab.status(state)
+  if (o.json)
+    printJson({ ...state, hosts: hosts.map(({ host, state: now }) => ({ ...host, state: now })) })
+  else print(statusText(state, hosts))
+  return EXIT.ok
+}
+
+function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]): string {
+  const width = Math.max(...hosts.map(({ host }) => host.name.length))
+  const lines = hosts.map(({ host, state: now }) =>
+    [
+      host.name.padEnd(width),
+      host.address.padEnd(15),
+      (host.image === true ? 'image' : host.personality).padEnd(7),
+      host.vm ? 'qemu  ' : 'nspawn',
+      now,
+    ].join('  '),
+  )
+  const section = (title: string, items: readonly string[]): string[] =>
+    items.length > 0 ? ['', title, ...items.map(item => `  - ${item}`)] : []
+  return [
+    `lab ${state.name} in ${state.dir}`,
+    ...lines,
+    ...(state.absent.length > 0
+      ? [
+          '',
+          `Not in this lab, unless a role makes them: ${state.absent.join(', ')} (fmc lab up boots them)`,
+        ]
+      : []),
+    ...section('From root file systems of lab.images:', state.fromImages),
+    ...section('What is not the real thing:', state.standIns),
+    ...section(
+      'Roles left out:',
+      state.skippedRoles.map(({ role, why }) => `${role}: ${why}`),
+    ),
+  ].join('\n')
+}

@@ -1,0 +1,32 @@
+import { addRunOptions, commaSeparated, inLabIfAsked } from '../options.ts'
+import type { AddCommand, RunOptions } from '../options.ts'
+
+/** Options of `fmc play`. */
+export interface PlayOptions extends RunOptions {
+  readonly limit?: string
+  readonly tags?: readonly string[]
+  readonly role?: string
+}
+
+/** `fmc play NAME`: runs a playbook. */
+export const play: AddCommand = (program, run) => {
+  addRunOptions(
+    program
+      .command('play <playbook>')
+      .description(
+        'run a playbook, playbooks/<name>.ts: site, or to operate it health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, remove, certificates, flatcar-update',
+      ),
+  )
+    .option('-l, --limit <pattern>', 'only these hosts')
+    .option('-t, --tags <tags>', 'only plays or roles with one of these tags', commaSeparated)
+    .option('--role <role>', 'only this role')
+    .action((name: string, o: PlayOptions) => run(inLabIfAsked(o, () => runPlaybook(name, o))))
+}
+
+async function runPlaybook(name: string, o: PlayOptions): Promise<number> {
+  const [{ loadPlaybook }, { perform }] = await Promise.all([
+    import('../load.ts'),
+    import('../perform.ts'),
+  ])
+  return perform(await loadPlaybook(name, o.inventory), `play ${name}`, o)
+}

@@ -1,0 +1,29 @@
+import { UsageError } from '../../errors.ts'
+import { addRunOptions, inLabIfAsked } from '../options.ts'
+import type { AddCommand, RunOptions } from '../options.ts'
+
+/** `fmc role ROLE PATTERN`: runs one role. */
+export const role: AddCommand = (program, run) => {
+  addRunOptions(
+    program.command('role <role> <pattern>').description('run one role on the hosts of a pattern'),
+  ).action((name: string, pattern: string, o: RunOptions) =>
+    run(inLabIfAsked(o, () => runRole(name, pattern, o))),
+  )
+}
+
+/** On these hosts, but with serial, order and invariant of the play of `site` that has the role. */
+async function runRole(name: string, pattern: string, o: RunOptions): Promise<number> {
+  const [{ loadPlaybook, loadRole }, { perform }, { play, playbook }] = await Promise.all([
+    import('../load.ts'),
+    import('../perform.ts'),
+    import('../../engine/role.ts'),
+  ])
+  const site = await loadPlaybook('site', o.inventory).catch((error: unknown) => {
+    if (error instanceof UsageError) return undefined
+    throw error
+  })
+  const home = site?.stages.flat().find(p => p.roles.some(r => r.name === name))
+  const found = home?.roles.find(r => r.name === name) ?? (await loadRole(name, o.inventory))
+  const only = play(home?.name ?? name, { ...home, hosts: pattern, roles: [found] })
+  return perform(playbook(`role ${name}`, [only]), `role ${name} ${pattern}`, o)
+}

@@ -1,0 +1,108 @@
+import { EXIT, UsageError } from '../../errors.ts'
+import { nearest } from '../../text/nearest.ts'
+import { repeated, type AddCommand, type Run } from '../options.ts'
+import { askLine, print, printError } from '../print.ts'
+import type { SecretsIo } from '../secrets-file.ts'
+import type { Command } from 'commander'
+import { ownHelp, ownOption } from './own-help.ts'
+
+const HELP = `fmc secrets init             make an identity (if there is none) and an empty secrets file
+fmc secrets set NAME         set one secret: typed without echo, or from stdin
+fmc secrets set NAME --random   make one up that nobody needs to know (256 bits)
+fmc secrets edit             edit all of them in $EDITOR
+fmc secrets list             their names
+fmc secrets rekey            encrypt to other recipients, or to a passphrase
+  --file FILE          the secrets file (default: the inventory's)
+  --identity FILE      identity file (default: $FMC_AGE_IDENTITY, ~/.config/fmc/identity.txt)
+  -r, --recipient AGE1 init: one more recipient; rekey: the new recipients, all of them (repeat it)
+  --passphrase         init, rekey: lock with a passphrase (asked, or $FMC_AGE_PASSPHRASE_FILE)
+  --random             set: a value from the system's random numbers; one that is there stays
+  --force              rekey: although your own identity could not open the file any more;
+                       set --random: replace the one that is there`
+
+interface Options {
+  readonly file?: string
+  readonly identity?: string
+  readonly recipient?: readonly string[]
+  readonly passphrase?: boolean
+  readonly force?: boolean
+  readonly random?: boolean
+}
+
+/** `fmc secrets …`: makes and edits the encrypted secrets file. */
+export const secrets: AddCommand = (program, run) => addSecrets(program, run, processIo)
+
+/** The same with another terminal, stdin and environment. */
+export function addSecrets(program: Command, run: Run, io: () => Promise<SecretsIo>): void {
+  const command = program
+    .command('secrets [args...]')
+    .description('the encrypted secrets file: init, edit, set, rekey')
+    .addOption(ownOption('--file <file>'))
+    .addOption(ownOption('--identity <file>'))
+    .addOption(ownOption('-r, --recipient <age1>').argParser(repeated))
+    .addOption(ownOption('--passphrase'))
+    .addOption(ownOption('--force'))
+    .addOption(ownOption('--random'))
+  ownHelp(command, HELP).action((args: string[], o: Options) =>
+    run(io().then(world => perform(args, o, world))),
+  )
+}
+
+/** The real terminal, stdin and environment. */
+async function processIo(): Promise<SecretsIo> {
+  const { askHidden } = await import('../../secrets/prompt.ts')
+  return {
+    secretsFile: async () => {
+      const { loadInventory } = await import('../../inventory/load.ts')
+      return (await loadInventory('inventory.yaml')).secretsFile
+    },
+    stdin: process.stdin,
+    env: process.env,
+    out: print,
+    say: printError,
+    askHidden,
+    confirm: async question => {
+      if (!process.stdin.isTTY) return false
+      return /^(y|yes|)$/i.test((await askLine(`${question} [Y/n]:`)).trim())
+    },
+  }
+}
+
+async function perform(
+  [verb, ...args]: readonly string[],
+  o: Options,
+  io: SecretsIo,
+): Promise<number> {
+  if (verb === undefined) {
+    io.out(HELP)
+    return EXIT.usage
+  }
+  const { VERBS } = await import('../secrets-file.ts')
+  const action = VERBS[verb]
+  if (!action) throw unknownVerb(verb, Object.keys(VERBS))
+  if (args.length > (verb === 'set' ? 1 : 0))
+    throw new UsageError(`fmc secrets ${verb}: too many arguments`, {
+      hint: verb === 'set' ? 'type the value or pipe it in: it may not stand in argv' : undefined,
+    })
+  await action({
+    io,
+    file: o.file ?? (await io.secretsFile()),
+    args,
+    recipients: o.recipient ?? [],
+    passphrase: o.passphrase ?? false,
+    force: o.force ?? false,
+    random: o.random ?? false,
+    identity: o.identity,
+    prompt: io.askHidden,
+    env: io.env,
+  })
+  return EXIT.ok
+}
+
+/** A word that is far from every verb is not repeated: it may be a value, as in `fmc secrets name=value`. */
+const unknownVerb = (verb: string, verbs: readonly string[]): UsageError => {
+  const near = nearest(verb, verbs)
+  return near === undefined
+    ? new UsageError('unknown command of fmc secrets', { hint: 'fmc secrets --help' })
+    : new UsageError(`unknown command: fmc secrets ${verb}`, { hint: `did you mean ${near}?` })
+}

@@ -1,0 +1,57 @@
+import pLimit from 'p-limit'
+import { EXIT, UnreachableError, UsageError } from '../errors.ts'
+import { GarbledProbe } from '../facts/family.ts'
+import { matchHosts } from '../inventory/patterns.ts'
+import type { Host } from '../inventory/types.ts'
+import { insideLab } from '../lab/index.ts'
+import { redactor } from '../secrets/redact.ts'
+import { openSession } from '../ssh/index.ts'
+import type { Session } from '../ssh/types.ts'
+import { openContext } from './context.ts'
+import { positive, type HostsOptions } from './options.ts'
+import { printError } from './print.ts'
+
+/** Takes secrets out of a text. */
+export type Hide = (text: string) => string
+
+/**
+ * Opens a session to every host of a pattern and does `work` on each; `work` prints nothing but through `hide`.
+ * Prints failures. Resolves with the exit code: of the worst result of `work` and of the failures.
+ */
+export async function onHosts(
+  pattern: string,
+  o: HostsOptions,
+  work: (host: Host, session: Session, hide: Hide) => Promise<number>,
+): Promise<number> {
+  const context = await openContext(o, await insideLab())
+  const hide = redactor(context.secrets)
+  const hosts = matchHosts(context.inventory, pattern)
+  if (hosts.length === 0) throw new UsageError(`${pattern} matches no host`)
+  const limit = pLimit(positive('--forks', o.forks))
+  const codes = await Promise.all(
+    hosts.map(host =>
+      limit(async (): Promise<number> => {
+        let session: Session | undefined
+        try {
+          session = (await openSession(context.targetOf(host))).session
+          return await work(host, session, hide)
+        } catch (thrown) {
+          const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+          printFailure(host, error instanceof GarbledProbe ? error.told(hide) : hide(error.message))
+          return error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
+        } finally {
+          session?.close()
+        }
+      }),
+    ),
+  )
+  return worst(codes)
+}
+
+/** A failure counts more than an unreachable host. */
+const worst = (codes: readonly number[]): number =>
+  [EXIT.failed, EXIT.unreachable].find(code => codes.includes(code)) ?? EXIT.ok
+
+/** Further lines of an error are indented, so that they cannot pass for another host's. */
+const printFailure = (host: Host, message: string): void =>
+  printError(`${host.name}: ${message.replaceAll('\n', '\n  ')}`)

@@ -1,0 +1,118 @@
+import { Option, type Command } from 'commander'
+import { UsageError } from '../errors.ts'
+import { isInside, runInside } from '../lab/index.ts'
+import { printError } from './print.ts'
+
+/** Takes the promise of a command's exit code. */
+export type Run = (exitCode: Promise<number>) => Promise<void>
+
+/** Adds one command to the program. Every file of commands/ exports one such function. */
+export type AddCommand = (program: Command, run: Run) => void
+
+/** Options of every command that works on an inventory. */
+export interface InventoryOptions {
+  readonly inventory: string
+  readonly extraVars?: readonly string[] | undefined
+}
+
+/** Options of every command that may log in to hosts. */
+export interface LoginOptions extends InventoryOptions {
+  readonly lab?: boolean
+  readonly identity?: string | undefined
+  readonly askBecomePass?: boolean | undefined
+}
+
+/** Options of a command that can run inside the lab. */
+interface LabOptions {
+  readonly inventory: string
+  readonly lab?: boolean
+  readonly vm?: readonly string[]
+  readonly yes?: boolean
+}
+
+/** Options of every command that works on many hosts. */
+export interface HostsOptions extends LoginOptions, LabOptions {
+  readonly forks: string
+  readonly output?: 'tty' | 'plain' | 'json'
+}
+
+/** Options of `play` and `role`. */
+export interface RunOptions extends HostsOptions {
+  readonly dryRun?: boolean
+  readonly check?: boolean
+  readonly diff?: boolean
+  readonly exitCode?: boolean
+  readonly artifacts?: string
+  readonly verbose?: boolean
+}
+
+export const inventoryOption = (): Option =>
+  new Option('-i, --inventory <file>', 'inventory file').default('inventory.yaml')
+
+export const extraVarsOption = (): Option =>
+  new Option(
+    '-e, --extra-vars <k=v>',
+    'set a variable; @file.yaml reads a file (repeatable)',
+  ).argParser(repeated)
+
+/** Collects the values of an option that may be given several times. */
+export const repeated = (value: string, all: readonly string[] | undefined): readonly string[] => [
+  ...(all ?? []),
+  value,
+]
+
+/** The parts of a comma-separated list. */
+export const commaSeparated = (value: string): string[] =>
+  value
+    .split(',')
+    .map(part => part.trim())
+    .filter(Boolean)
+
+/** The options of HostsOptions. */
+export const addHostsOptions = (command: Command): Command =>
+  command
+    .addOption(inventoryOption())
+    .addOption(extraVarsOption())
+    .option('--forks <n>', 'hosts worked on at the same time', '50')
+    .option('-K, --ask-become-pass', 'ask for the sudo password, once')
+    .option('--identity <file>', 'age identity that opens the secrets file')
+    .addOption(
+      new Option(
+        '--output <format>',
+        'tty, plain, or json (NDJSON); default: tty on a terminal',
+      ).choices(['tty', 'plain', 'json']),
+    )
+    .option('--lab', "run against the lab: a twin of the inventory on this machine (see 'fmc lab')")
+    .option(
+      '--vm <hosts>',
+      'with --lab: boot these hosts as QEMU machines with a kernel of their own',
+      commaSeparated,
+    )
+    .option('--yes', 'with --lab: install what the lab needs without asking')
+
+/** The options of RunOptions. */
+export const addRunOptions = (command: Command): Command =>
+  addHostsOptions(command)
+    .option('--dry-run', 'say what would change; writes nothing')
+    .option('-C, --check', 'the same as --dry-run')
+    .option('--diff', 'show what changes in files')
+    .option('--exit-code', 'with --dry-run: exit 3 when changes are pending')
+    .option(
+      '--artifacts <dir>',
+      'take downloads from a directory, for sites without Internet (FMC_ARTIFACTS)',
+    )
+    .option('-v, --verbose', 'show tasks that are ok, too')
+
+/** Does the work here, or with --lab runs this command line again inside the lab's network. */
+export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): Promise<number> {
+  if (!o.lab || isInside()) return work()
+  return runInside({ inventory: o.inventory, vm: o.vm, yes: o.yes ?? false, log: printError })
+}
+
+/** An option's value as a whole number of at least 1. */
+export function positive(option: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1)
+    throw new UsageError(`${option} ${text}: expected a whole number of at least 1`)
+  return value
+}

@@ -1,0 +1,135 @@
+import { join } from 'node:path'
+import { cacheDir } from '../cache-dir.ts'
+import type { Event } from '../engine/events.ts'
+import { Journal } from '../engine/journal.ts'
+import type { Playbook } from '../engine/role.ts'
+import { run } from '../engine/runner.ts'
+import { checkVars, select } from '../engine/select.ts'
+import { EXIT, UsageError } from '../errors.ts'
+import { requireRoleVars } from '../inventory/role-vars.ts'
+import type { Host } from '../inventory/types.ts'
+import { insideLab, type Twin } from '../lab/index.ts'
+import { createReport, type Report } from '../report/index.ts'
+import { openSession } from '../ssh/index.ts'
+import type { PlayOptions } from './commands/play.ts'
+import { demandConfirmation } from './confirm.ts'
+import { openContext, withSecrets } from './context.ts'
+import { positive } from './options.ts'
+import { keepDir } from './paths.ts'
+import { isTerminal, reportTarget } from './print.ts'
+import { listenForSignals } from './signals.ts'
+
+declare const FMC_VERSION: string
+
+/**
+ * Runs a playbook for `fmc play` and `fmc role`: selects, checks and confirms before anything is touched, then runs.
+ * `command` is the command line without its options. Resolves with the exit code.
+ */
+export async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
+  const forks = positive('--forks', o.forks)
+  const dryRun = (o.dryRun ?? false) || (o.check ?? false)
+  const lab = await insideLab({ dryRun })
+  const context = await openContext(o, lab)
+  const skip = new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? [])
+  const selection = { limit: o.limit, tags: o.tags, role: o.role, skip }
+  const plays = select(context.inventory, book, selection).flat()
+  await requireRoleVars(
+    context.inventory,
+    plays.flatMap(p =>
+      p.roles.map(({ name, vars, platforms }) => ({
+        role: name,
+        hosts: p.hosts.map(h => h.name),
+        vars,
+        platforms,
+      })),
+    ),
+  )
+  const hosts = [...new Map(plays.flatMap(p => p.hosts.map(h => [h.name, h]))).values()]
+  demandOneHost(book, hosts)
+  await demandConfirmation(book, context.inventory, hosts, dryRun)
+  const names = new Set(hosts.map(h => h.name))
+  const keys = new Set(plays.flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
+  const inventory = await withSecrets(context, names, keys, o)
+  const stages = select(inventory, book, selection)
+  // In a lab the journal lies in the lab's directory: the jobs done there are gone when the lab is.
+  const journal = new Journal(lab?.dir ?? cacheDir(), [
+    inventory.file,
+    command,
+    o.limit,
+    o.tags,
+    o.role,
+    o.extraVars,
+  ])
+  const unfinished = journal.unfinished()
+  const begun = unfinished ?? Date.now()
+  const report = await openReport(o)
+  const signals = listenForSignals()
+  report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
+  if (lab) noteLab(report, lab)
+  if (unfinished !== undefined)
+    report.on({
+      type: 'note',
+      level: 'info',
+      text: `resuming the run started at ${new Date(unfinished).toISOString()}: its reboots and snapshots count (to start over: rm ${journal.file})`,
+    })
+  const changes = !dryRun && book.readOnly !== true
+  if (changes && !journal.begin(begun))
+    report.on({
+      type: 'note',
+      level: 'warning',
+      text: `cannot write ${journal.file}: if this run is interrupted, the next one repeats its reboots and snapshots`,
+    })
+  try {
+    const code = await run({
+      inventory,
+      stages,
+      vars: checkVars(stages, () => inventory.file),
+      dryRun,
+      readOnly: book.readOnly ?? false,
+      conclude: book.conclude,
+      found: new Map(),
+      begun,
+      keepDir: lab ? join(lab.dir, 'kept') : keepDir(inventory.domain),
+      diff: o.diff ?? false,
+      forks,
+      lab: lab !== undefined,
+      pendingIsError: o.exitCode ?? false,
+      artifactsDir: o.artifacts ?? process.env['FMC_ARTIFACTS'],
+      secrets: context.secrets,
+      stop: signals.stop,
+      kill: signals.kill,
+      openSession,
+      targetOf: context.targetOf,
+      cacheDir: cacheDir(),
+      inventoryFile: inventory.file,
+      command,
+      emit: (event: Event) => report.on(event),
+    })
+    if (changes && code === EXIT.ok) journal.end()
+    return code
+  } finally {
+    signals.off()
+    await report.end()
+  }
+}
+
+function demandOneHost(book: Playbook, hosts: readonly Host[]): void {
+  if (book.hosts === undefined || hosts.length === 1) return
+  throw new UsageError(
+    `play ${book.name} works on one host, but ${hosts.length} are selected: ${hosts.map(h => h.name).join(', ')}`,
+    { hint: `fmc play ${book.name} --limit HOST` },
+  )
+}
+
+function noteLab(report: Report, lab: Twin): void {
+  for (const text of lab.notes) report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
+  for (const { role, why } of lab.skippedRoles)
+    report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
+}
+
+const openReport = (o: PlayOptions): Promise<Report> =>
+  createReport(o.output ?? (isTerminal() ? 'tty' : 'plain'), {
+    ...reportTarget(),
+    diff: o.diff ?? false,
+    verbose: o.verbose ?? false,
+  })

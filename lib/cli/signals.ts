@@ -1,0 +1,38 @@
+import { PASSED_ON } from '../lab/index.ts'
+import { printError } from './print.ts'
+
+export interface Signals {
+  /** Aborted by the first Ctrl-C: finish the running tasks, then stop. */
+  readonly stop: AbortSignal
+  /** Aborted by the second Ctrl-C: end the remote processes too. */
+  readonly kill: AbortSignal
+  /** Stops listening. */
+  readonly off: () => void
+}
+
+/** Listens for SIGINT, SIGTERM and what the process outside a lab passes on of them. */
+export function listenForSignals(): Signals {
+  const stop = new AbortController()
+  const kill = new AbortController()
+  let own = 0
+  let passedOn = 0
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signal === PASSED_ON) passedOn++
+    else own++
+    // One Ctrl-C may arrive both ways: it counts once.
+    if (Math.max(own, passedOn) > 1) kill.abort()
+    else if (!stop.signal.aborted) {
+      printError('\nstopping after the running tasks; press Ctrl-C again to end them')
+      stop.abort()
+    }
+  }
+  const signals = ['SIGINT', 'SIGTERM', PASSED_ON] as const
+  for (const signal of signals) process.on(signal, onSignal)
+  return {
+    stop: stop.signal,
+    kill: kill.signal,
+    off: () => {
+      for (const signal of signals) process.off(signal, onSignal)
+    },
+  }
+}

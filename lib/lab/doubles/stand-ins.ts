@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs'
+import type { Inventory } from '../../inventory/types.ts'
+import { outside } from '../network/internet.ts'
+import { runsK3s } from './k3s.ts'
+import type { LabHost, Personality } from '../state.ts'
+import { inVpn } from './wireguard-go.ts'
+
+/** Whether the running kernel has a file system type (nfs4, nfsd). */
+const kernelHas = (filesystem: string): boolean =>
+  readFileSync('/proc/filesystems', 'utf8')
+    .split('\n')
+    .some(line => line.trim().split(/\s+/).at(-1) === filesystem)
+
+const runsHere = (inventory: Inventory, name: string): boolean => {
+  const host = inventory.hosts.get(name)
+  return host !== undefined && runsK3s(host)
+}
+
+/** What stands in for what in this lab, and what it therefore does not prove. */
+export const standIns = (
+  inventory: Inventory,
+  hosts: readonly LabHost[],
+  wireguardGo: boolean,
+): string[] => {
+  const machines = hosts.filter(host => !host.vm)
+  const guests = (family: string) =>
+    hosts
+      .filter(host => host.image !== true)
+      .filter(host => inventory.hosts.get(host.name)?.os.family === family)
+      .map(host => host.name)
+  const result: string[] = []
+  const add = (when: boolean, text: string) => when && result.push(text)
+  const looksLike = (family: string, ...personalities: Personality[]) =>
+    hosts
+      .filter(h => personalities.includes(h.personality) && guests(family).includes(h.name))
+      .map(h => h.name)
+  const el = looksLike('el', 'el9')
+  add(
+    el.length > 0,
+    `Debian's programs stand in for AlmaLinux's and Rocky's (${el.join(', ')}): the real dnf and rpm with packages that the lab lays out like EL's (names, paths, users, units); proves nothing about versions, NetworkManager or SELinux denials: its tools only answer and remember`,
+  )
+  const debian = looksLike('el', 'debian')
+  add(
+    debian.length > 0,
+    `Debian 12 stands in for AlmaLinux and Rocky Linux (${debian.join(', ')}): proves nothing about dnf, SELinux, firewalld or EL paths`,
+  )
+  const flatcar = guests('flatcar')
+  add(
+    flatcar.length > 0,
+    `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, only Flatcar's commands (files/lab/flatcar/commands.txt), update-engine and locksmithd that do nothing; proves nothing about versions, Ignition, updates or socket-activated sshd`,
+  )
+  const k3s = hosts.map(host => host.name).filter(name => runsHere(inventory, name))
+  add(
+    k3s.length > 0,
+    `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (files/lab/doubles/k3s/README.md); a server counts as stable after 2 s`,
+  )
+  const vms = hosts.filter(host => inventory.hosts.get(host.name)?.vmOn !== undefined)
+  add(
+    vms.length > 0,
+    `VMs are machines of the lab (${vms.map(host => host.name).join(', ')}), plugged into their networks' bridges on the hypervisor once it has them: the role makes no VM (hypervisor_vms: [])`,
+  )
+  const away = outside(inventory)
+    .map(host => host.name)
+    .filter(name => hosts.some(host => host.name === name))
+  add(
+    away.length > 0,
+    `the lab's LAN stands in for the Internet (${away.join(', ')}), and /etc/hosts for its DNS: proves nothing about the provider's network or firewall, or about address translation at home`,
+  )
+  const of = (...personalities: Personality[]) =>
+    machines.filter(host => personalities.includes(host.personality)).map(host => host.name)
+  const own = (...personalities: Personality[]) =>
+    of(...personalities).filter(name => hosts.find(h => h.name === name)?.image !== true)
+  const note = (names: readonly string[], needed: boolean, text: (on: string) => string) =>
+    add(
+      needed && names.length > 0,
+      text(names.length === hosts.length ? '' : ` (${names.join(', ')})`),
+    )
+  note(
+    of('debian', 'el9', 'flatcar'),
+    true,
+    on =>
+      `nspawn machines share this machine's kernel${on}: they cannot load modules, set sysctls other than network ones, or set the clock`,
+  )
+  note(
+    of('debian', 'el9'),
+    true,
+    on =>
+      `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
+  )
+  note(
+    own('flatcar'),
+    true,
+    on =>
+      `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
+  )
+  note(
+    of('debian', 'el9', 'flatcar').filter(name => runsHere(inventory, name)),
+    true,
+    on =>
+      `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only declared${on}: proves nothing about iSCSI or encrypted volumes`,
+  )
+  note(
+    own('debian', 'el9', 'flatcar'),
+    !kernelHas('nfs4'),
+    on =>
+      `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching, and a file that is open and idle for more than a minute is lost (a database)`,
+  )
+  note(
+    of('debian', 'el9', 'flatcar').filter(name => {
+      const host = inventory.hosts.get(name)
+      return host !== undefined && inVpn(inventory, host)
+    }),
+    wireguardGo,
+    on =>
+      `wireguard-go stands in for the kernel's WireGuard${on}: the same protocol and tools; proves nothing about the module or its speed`,
+  )
+  return result
+}
+
+/** Which hosts run from which root file system of lab.images, and what does not work there. */
+export const fromImages = (inventory: Inventory, hosts: readonly LabHost[]): string[] =>
+  Object.entries(inventory.lab.images).flatMap(([os, { url, sha256, repo }]) => {
+    const names = hosts
+      .filter(h => h.image === true && inventory.hosts.get(h.name)?.os.name === os)
+      .map(h => h.name)
+    if (names.length === 0) return []
+    const limits = [
+      ...(os === 'flatcar' || repo !== undefined
+        ? []
+        : [`no package can be installed (it has no repo)`]),
+      ...(kernelHas('nfs4') ? [] : ['NFS cannot be mounted: this kernel has no NFS client']),
+    ]
+    const what = `the root file system of lab.images.${os} (${names.join(', ')}): ${url}, sha256 ${sha256}`
+    return [[what, ...limits].join('; ')]
+  })

@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+import { EXIT } from '../errors.ts'
+import type { Twin } from './twin.ts'
+
+/** Set in the process that runs inside the lab's network: the name of that lab. */
+const INSIDE = 'FMC_INSIDE_LAB'
+
+/**
+ * The signal by which the process outside passes on its SIGINT or SIGTERM. Both processes share a terminal and a
+ * process group, so the one inside may get the same Ctrl-C itself; a signal of another kind does not count twice.
+ */
+export const PASSED_ON = 'SIGUSR2'
+
+/** Whether this process runs inside a lab's network. */
+export const isInside = (): boolean => process.env[INSIDE] !== undefined
+
+/** The lab that this process runs inside of, if any. */
+export async function insideLab({ dryRun = false } = {}): Promise<Twin | undefined> {
+  const name = process.env[INSIDE]
+  if (name === undefined) return undefined
+  return (await import('./twin.ts')).twinOf(name, dryRun)
+}
+
+interface InsideOptions {
+  /** The inventory's file. */
+  readonly inventory: string
+  /** Hosts to boot as QEMU machines; undefined keeps what runs. */
+  readonly vm?: readonly string[] | undefined
+  /** Install missing prerequisites without asking. */
+  readonly yes: boolean
+  readonly log: (text: string) => void
+}
+
+/**
+ * Boots the inventory's twin unless it is up, and runs this command line again inside its network: only there its
+ * addresses exist. Hosts that `fmc lab kill` has switched off, or that the lab was brought up without, stay off.
+ * Resolves with the exit code of the process inside.
+ */
+export async function runInside(o: InsideOptions): Promise<number> {
+  const [{ up }, { enterLab }, { loadInventory }] = await Promise.all([
+    import('./up.ts'),
+    import('./enter.ts'),
+    import('../inventory/load.ts'),
+  ])
+  const name = process.env['FMC_LAB'] ?? 'default'
+  const state = await up(await loadInventory(resolve(o.inventory)), {
+    name,
+    asItIs: true,
+    yes: o.yes,
+    log: o.log,
+    ...(o.vm ? { vm: [...o.vm] } : {}),
+  })
+  const [command = '', ...args] = enterLab(state, [
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ])
+  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: name } })
+  const passOn = (): void => void child.kill(PASSED_ON)
+  process.on('SIGINT', passOn).on('SIGTERM', passOn)
+  return new Promise((done, fail) => {
+    child.on('error', fail)
+    child.on('close', (code, signal) => {
+      process.off('SIGINT', passOn).off('SIGTERM', passOn)
+      done(code ?? (signal === 'SIGINT' || signal === PASSED_ON ? EXIT.interrupted : 128))
+    })
+  })
+}
