@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { cut, enterLab, heal, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
-import { ETCDCTL } from '../roles/k3s-common/state.ts'
+import { ETCDCTL } from '../roles/shared/k3s/server-state.ts'
 import { rig, ROOT } from './rig/lab.ts'
 import { until } from './rig/until.ts'
 

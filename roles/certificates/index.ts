@@ -12,7 +12,7 @@ import {
   type Page,
 } from '../../lib/index.ts'
 import { CERTIFICATES, parseDates } from '../health/cluster.ts'
-import { isBack, k3sUnitOf } from '../k3s-common/back.ts'
+import { isBack, k3sUnitOf } from '../shared/k3s/node-ready.ts'
 import { serves } from '../k3s-server/gates.ts'
 
 const vars = z.object({

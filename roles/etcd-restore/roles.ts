@@ -21,9 +21,9 @@ import {
   type Common,
   type Host,
 } from '../../lib/index.ts'
-import { stampOf } from '../etcd-snapshot/take.ts'
-import { CONFIG, CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
-import { addressOf, SERVERS, stateHere } from '../k3s-common/survey.ts'
+import { stampOf } from '../shared/k3s/snapshot.ts'
+import { CONFIG, CONFIG_DIR, DATA_DIR } from '../shared/k3s/platform.ts'
+import { addressOf, SERVERS, stateHere } from '../shared/k3s/survey.ts'
 import { vars } from './vars.ts'
 
 /** Two roles of one playbook that asks before it begins: no index.ts, so that neither is run by name alone. */

@@ -1,6 +1,6 @@
 import { hosts, on, role, TaskError, type Host } from '../../lib/index.ts'
-import { healthyIn, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
-import { takeSnapshot } from './take.ts'
+import { healthyIn, SERVERS, survey, type Survey } from '../shared/k3s/survey.ts'
+import { takeSnapshot } from '../shared/k3s/snapshot.ts'
 import { vars } from './vars.ts'
 
 export default role({

@@ -1,6 +1,6 @@
 import { $, directory, file, gate, link, probe, reboot, role, service, z } from '../../lib/index.ts'
-import { isBack, isKnown } from '../k3s-common/back.ts'
-import { drained } from '../maintenance/drain.ts'
+import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { drained } from '../shared/k3s/drain.ts'
 import { hasStarted } from '../reboot/index.ts'
 
 const vars = z.object({

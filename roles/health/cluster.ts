@@ -1,7 +1,7 @@
 import { hostItems, probe, TaskError, z, type Facts } from '../../lib/index.ts'
-import { objectName } from '../cluster/kubectl.ts'
-import { stateHere } from '../k3s-common/survey.ts'
-import type { ServerState } from '../k3s-common/state.ts'
+import { objectName } from '../shared/kubernetes/kubectl.ts'
+import { stateHere } from '../shared/k3s/survey.ts'
+import type { ServerState } from '../shared/k3s/server-state.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/health.ts'
 
 /** What a K3s server says: about itself, and about the cluster if it can be asked. */

@@ -1,7 +1,7 @@
-import { NAMESAKE_HINT, namesake } from '../k3s-common/namesake.ts'
-import { healthyIn, type Survey } from '../k3s-common/survey.ts'
-import { compareVersions, refusedStep } from '../k3s-common/version.ts'
-import type { AgentState } from './state.ts'
+import { NAMESAKE_HINT, namesake } from '../shared/k3s/namesake.ts'
+import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
+import { compareVersions, refusedStep } from '../shared/k3s/version.ts'
+import type { AgentState } from '../shared/k3s/agent-state.ts'
 
 export interface AgentSituation {
   readonly self: string

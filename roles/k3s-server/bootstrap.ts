@@ -1,6 +1,6 @@
-import type { Member, ServerState } from '../k3s-common/state.ts'
-import { NAMESAKE_HINT, namesake } from '../k3s-common/namesake.ts'
-import { healthyIn, type Survey } from '../k3s-common/survey.ts'
+import type { Member, ServerState } from '../shared/k3s/server-state.ts'
+import { NAMESAKE_HINT, namesake } from '../shared/k3s/namesake.ts'
+import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
 
 /** All that decides what a server does. */
 export interface Situation {

@@ -1,7 +1,7 @@
 import type { Secret } from '../../lib/index.ts'
-import { registeredLabels } from '../k3s-common/labels.ts'
-import { pinned } from '../k3s-common/token.ts'
-import { configYaml } from '../k3s-common/yaml.ts'
+import { registeredLabels } from '../shared/k3s/labels.ts'
+import { pinned } from '../shared/k3s/token.ts'
+import { configYaml } from '../shared/k3s/config-yaml.ts'
 import type { ServerVars } from './vars.ts'
 
 export interface ServerConfig {

@@ -1,7 +1,7 @@
 import { hosts, on, probe, TaskError, type Check, type Host } from '../../lib/index.ts'
-import { adviceOn } from '../k3s-common/advice.ts'
-import { crashWatch, type ServerState } from '../k3s-common/state.ts'
-import { SERVERS, stateHere } from '../k3s-common/survey.ts'
+import { adviceOn } from '../shared/k3s/advice.ts'
+import { crashWatch, type ServerState } from '../shared/k3s/server-state.ts'
+import { SERVERS, stateHere } from '../shared/k3s/survey.ts'
 
 /** etcd has a quorum and the API is ready. A server that keeps ending by itself ends the wait. */
 export function serves(): Check {

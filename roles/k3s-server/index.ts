@@ -14,19 +14,19 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
-import { install } from '../k3s-common/install.ts'
-import { labelsAndTaints } from '../k3s-common/labels.ts'
-import { CONFIG, DATA_DIR, PLATFORMS } from '../k3s-common/platform.ts'
-import { addressOf, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
+import { install } from '../shared/k3s/install.ts'
+import { labelsAndTaints } from '../shared/k3s/labels.ts'
+import { CONFIG, DATA_DIR, PLATFORMS } from '../shared/k3s/platform.ts'
+import { addressOf, SERVERS, survey, type Survey } from '../shared/k3s/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
-import { forgetServer } from './rebuild.ts'
+import { forgetServer } from '../shared/k3s/forget.ts'
 import { remainsOfCluster } from './remains.ts'
 import { clocksAgree, membersAreVoters, nodeIsReady, serves, staysUp } from './gates.ts'
 import { refusedVersion } from './upgrade.ts'
 import { vars, type ServerVars } from './vars.ts'
 
-export { etcdQuorum, nodesReady, repairFirst } from './invariants.ts'
+export { etcdQuorum, nodesReady, repairFirst } from '../shared/k3s/invariants.ts'
 
 type Act = Exclude<Step, { kind: 'stop' }> & {
   /** What its token is to trust: a joiner the cluster's authority, others what they have. */

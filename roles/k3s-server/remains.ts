@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { hosts, probe, on, type Host } from '../../lib/index.ts'
-import { kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
-import { DATA_DIR } from '../k3s-common/platform.ts'
-import { AGENTS } from '../k3s-common/survey.ts'
+import { kubeconfigPath } from '../shared/k3s/kubeconfig-path.ts'
+import { DATA_DIR } from '../shared/k3s/platform.ts'
+import { AGENTS } from '../shared/k3s/survey.ts'
 
 /**
  * What says that there has been a cluster, from where a lost server cannot take it along: agents that have been nodes,

@@ -1,5 +1,5 @@
-import { healthyIn, type Survey } from '../k3s-common/survey.ts'
-import { parseVersion, refusedStep } from '../k3s-common/version.ts'
+import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
+import { parseVersion, refusedStep } from '../shared/k3s/version.ts'
 
 /** Why this server must not be given that version, from what the nodes run; undefined: it may. */
 export function refusedVersion(self: string, found: Survey, wanted: string): string | undefined {

@@ -1,6 +1,6 @@
 import { Secret, z } from '../../lib/index.ts'
-import { kubeconfigVars } from '../k3s-common/kubeconfig-path.ts'
-import { commonVars } from '../k3s-common/vars.ts'
+import { kubeconfigVars } from '../shared/k3s/kubeconfig-path.ts'
+import { commonVars } from '../shared/k3s/vars.ts'
 
 const cidr = z.string().regex(/^\d+(\.\d+){3}\/\d+$/, 'expected a range such as 10.42.0.0/16')
 

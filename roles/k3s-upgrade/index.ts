@@ -1,14 +1,14 @@
 import { flush, on, role, TaskError, z, type Host } from '../../lib/index.ts'
 import { speaker } from '../etcd-snapshot/index.ts'
-import { takeSnapshot } from '../etcd-snapshot/take.ts'
+import { takeSnapshot } from '../shared/k3s/snapshot.ts'
 import { snapshotVars } from '../etcd-snapshot/vars.ts'
 import k3sAgent from '../k3s-agent/index.ts'
 import { vars as agentVars } from '../k3s-agent/vars.ts'
-import { PLATFORMS } from '../k3s-common/platform.ts'
-import { healthyIn, survey, type Survey } from '../k3s-common/survey.ts'
-import { commonVars } from '../k3s-common/vars.ts'
-import { refusedStep } from '../k3s-common/version.ts'
-import { drained } from '../maintenance/drain.ts'
+import { PLATFORMS } from '../shared/k3s/platform.ts'
+import { healthyIn, survey, type Survey } from '../shared/k3s/survey.ts'
+import { commonVars } from '../shared/k3s/vars.ts'
+import { refusedStep } from '../shared/k3s/version.ts'
+import { drained } from '../shared/k3s/drain.ts'
 
 /** Before anything is touched: may the cluster have this version, and is there a way back? */
 export default role({

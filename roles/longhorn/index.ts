@@ -15,9 +15,9 @@ import {
   TaskError,
   type Host,
 } from '../../lib/index.ts'
-import { chartsDeployed } from '../cluster/charts.ts'
-import { isKeeper, manifest, noManifest } from '../cluster/manifest.ts'
-import { nodeMarks } from '../cluster/nodes.ts'
+import { chartsDeployed } from '../shared/kubernetes/charts.ts'
+import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
+import { nodeMarks } from '../shared/kubernetes/nodes.ts'
 import { askLonghorn, sickNode } from './health.ts'
 import { ISCSI_UNIT, MODULES, MULTIPATH_UNITS, PLATFORMS, type Platform } from './platform.ts'
 import {

@@ -11,11 +11,11 @@ import {
   z,
   type Common,
 } from '../../lib/index.ts'
-import { stampOf } from '../etcd-snapshot/take.ts'
-import { AGENT_SCRIPT } from '../k3s-agent/state.ts'
-import { k3sUnitOf } from '../k3s-common/back.ts'
-import { CONFIG, DATA_DIR } from '../k3s-common/platform.ts'
-import { STATE_SCRIPT } from '../k3s-common/state.ts'
+import { stampOf } from '../shared/k3s/snapshot.ts'
+import { AGENT_SCRIPT } from '../shared/k3s/agent-state.ts'
+import { k3sUnitOf } from '../shared/k3s/node-ready.ts'
+import { CONFIG, DATA_DIR } from '../shared/k3s/platform.ts'
+import { STATE_SCRIPT } from '../shared/k3s/server-state.ts'
 
 export default role({
   name: 'node-replace',

@@ -9,8 +9,8 @@ import {
   role,
   type Host,
 } from '../../lib/index.ts'
-import { isBack, isKnown } from '../k3s-common/back.ts'
-import { drained } from '../maintenance/drain.ts'
+import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { drained } from '../shared/k3s/drain.ts'
 import { vars } from './vars.ts'
 
 export default role({

@@ -1,5 +1,5 @@
 import { z } from '../../lib/index.ts'
-import { itemsIn, kubectl, type Answer } from '../cluster/kubectl.ts'
+import { itemsIn, kubectl, type Answer } from '../shared/kubernetes/kubectl.ts'
 import { NAMESPACE } from '../longhorn/templates.ts'
 
 const Copy = z.looseObject({

@@ -9,11 +9,11 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
-import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
-import { forgetServer } from '../k3s-server/rebuild.ts'
-import { drain } from '../maintenance/drain.ts'
+import { addressOf, healthyIn, SERVERS, survey } from '../shared/k3s/survey.ts'
+import { forgetServer } from '../shared/k3s/forget.ts'
+import { drain } from '../shared/k3s/drain.ts'
 import { isNode } from '../reboot/index.ts'
-import { noMachine } from './machine.ts'
+import { noMachine } from '../hypervisor/vm/remove-vm.ts'
 import { canBeSpared } from './spared.ts'
 import { vars } from './vars.ts'
 

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { $ } from '../../lib/index.ts'
-import { machines } from '../../roles/hypervisor/machines.ts'
+import { machines } from '../../roles/hypervisor/vm/make-vms.ts'
 import { PLATFORMS } from '../../roles/hypervisor/platform.ts'
 import { vars as schema } from '../../roles/hypervisor/vars.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Host } from '../../lib/index.ts'
-import { differences, networkXml, traits, uuidOf } from '../../roles/hypervisor/networks.ts'
-import { objections, parseCapacity } from '../../roles/hypervisor/preflight.ts'
+import { differences, networkXml, traits, uuidOf } from '../../roles/hypervisor/network/libvirt-networks.ts'
+import { objections, parseCapacity } from '../../roles/hypervisor/host/preflight.ts'
 
 const vm = (name: string, more: Partial<Host> = {}): Host =>
   ({ name, memoryMb: 2048, vcpu: 2, rootDiskGb: 20, disks: [], ...more }) as unknown as Host

@@ -1,7 +1,7 @@
 // The decision table of roles/k3s-server/bootstrap.ts: no host, every combination that counts.
 import t from 'tap'
 import { nextStep, type Step } from '../../roles/k3s-server/bootstrap.ts'
-import type { Member, NodeState, ServerState } from '../../roles/k3s-common/state.ts'
+import type { Member, NodeState, ServerState } from '../../roles/shared/k3s/server-state.ts'
 
 const NAMES = ['master1', 'master2', 'master3'] as const
 type Name = (typeof NAMES)[number]

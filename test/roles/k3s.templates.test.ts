@@ -4,8 +4,8 @@ import { parse } from 'yaml'
 import { Secret } from '../../lib/index.ts'
 import { agentConfig } from '../../roles/k3s-agent/config.ts'
 import { plan } from '../../roles/k3s-agent/plan.ts'
-import { parseAgent } from '../../roles/k3s-agent/state.ts'
-import { registeredLabels } from '../../roles/k3s-common/labels.ts'
+import { parseAgent } from '../../roles/shared/k3s/agent-state.ts'
+import { registeredLabels } from '../../roles/shared/k3s/labels.ts'
 import {
   crashWatch,
   messageOf,
@@ -15,13 +15,13 @@ import {
   type Member,
   type NodeState,
   type ServerState,
-} from '../../roles/k3s-common/state.ts'
-import { k3sUnit } from '../../roles/k3s-common/unit.ts'
-import { refusedStep } from '../../roles/k3s-common/version.ts'
-import { registriesYaml } from '../../roles/k3s-common/yaml.ts'
+} from '../../roles/shared/k3s/server-state.ts'
+import { k3sUnit } from '../../roles/shared/k3s/unit.ts'
+import { refusedStep } from '../../roles/shared/k3s/version.ts'
+import { registriesYaml } from '../../roles/shared/k3s/config-yaml.ts'
 import { serverConfig } from '../../roles/k3s-server/config.ts'
 import { clockSkew, incomplete, notReady } from '../../roles/k3s-server/gates.ts'
-import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/k3s-server/invariants.ts'
+import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/shared/k3s/invariants.ts'
 import { refusedVersion } from '../../roles/k3s-server/upgrade.ts'
 import { vars as serverVars } from '../../roles/k3s-server/vars.ts'
 import { vars as agentVars } from '../../roles/k3s-agent/vars.ts'

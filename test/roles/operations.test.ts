@@ -1,13 +1,13 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
 import t, { type Test } from 'tap'
 import certificates from '../../playbooks/certificates.ts'
-import { forgetServer, isThere } from '../../roles/k3s-server/rebuild.ts'
+import { forgetServer, isThere } from '../../roles/shared/k3s/forget.ts'
 import etcdSnapshot from '../../playbooks/etcd-snapshot.ts'
 import etcdRestore from '../../playbooks/etcd-restore.ts'
 import flatcarUpdate from '../../roles/flatcar-update/index.ts'
 import k3sUpgrade from '../../roles/k3s-upgrade/index.ts'
 import nodeReplace from '../../roles/node-replace/index.ts'
-import { stampOf } from '../../roles/etcd-snapshot/take.ts'
+import { stampOf } from '../../roles/shared/k3s/snapshot.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
 import { $, hosts as matching, role, service, z } from '../../lib/index.ts'
 

@@ -5,7 +5,7 @@ import { Kafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.i
 import { KafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parseAllDocuments } from 'yaml'
-import type { KubernetesObject } from '../../roles/cluster/chart.ts'
+import type { KubernetesObject } from '../../roles/shared/kubernetes/chart.ts'
 
 /** Schemas come with the projects' Go modules, from the module proxy, checked against its checksum database. */
 export const MODULES = {

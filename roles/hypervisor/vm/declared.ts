@@ -1,0 +1,110 @@
+import {
+  bridgeOf,
+  hosts,
+  inventory,
+  loginKeys,
+  macOf,
+  TaskError,
+  type Disk,
+  type Host,
+  type Nic,
+} from '../../../lib/index.ts'
+import type { Machine } from './domain.ts'
+import { guestOf, nameservers } from './guest.ts'
+import { kindOf, type Image } from './images.ts'
+import type { MachineOptions } from './vm-resource.ts'
+import { uuidOf } from '../network/libvirt-networks.ts'
+import type { Notes } from './notes.ts'
+import type { Platform } from '../platform.ts'
+import type { DomainNic } from './survey.ts'
+import type { Vars } from '../vars.ts'
+import type { Volume } from './volumes.ts'
+
+/** A VM as the inventory wants it; with an image where it is to be made. TaskError for what the inventory lacks. */
+export async function wanted(
+  vm: Host,
+  vars: Vars,
+  platform: Platform,
+  base?: Image,
+): Promise<MachineOptions> {
+  const pool = vars.hypervisor_pool_path
+  const volumes = volumesOf(vm, pool, base)
+  const explicit = vars.hypervisor_authorized_keys
+  const servers = hosts(
+    vars.hypervisor_dns_servers ?? (inventory().groups.has('infra') ? 'infra' : 'all:!all'),
+  )
+  const dns = nameservers(vm, servers, vars.hypervisor_dns_upstreams)
+  return {
+    machine: machineOf(vm, vars, volumes, {
+      created: Date.now(),
+      image: base?.name ?? '',
+      guest: guestOf(vm, inventory(), dns),
+      ...(explicit ? { authorized: explicit } : {}),
+      disks: Object.fromEntries(volumes.map(v => [v.file, v.gigabytes])),
+    }),
+    pool,
+    volumes,
+    authorized: explicit ?? (await loginKeys(vm)),
+    group: platform.qemuGroup,
+  }
+}
+
+function machineOf(vm: Host, vars: Vars, volumes: readonly Volume[], notes: Notes): Machine {
+  const { name, vcpu, memoryMb } = vm
+  if (vcpu === undefined || memoryMb === undefined)
+    throw new TaskError(`${name} needs vcpu and memory in the inventory to be a VM`)
+  const pool = vars.hypervisor_pool_path
+  return {
+    name,
+    uuid: uuidOf(`machine ${name}`),
+    memoryMb,
+    vcpus: vcpu,
+    emulation: vars.hypervisor_emulation,
+    disks: volumes.map(({ file }, n) => ({ file, serial: serialOf(vm, vm.disks[n - 1]) })),
+    nics: vm.nics.map(nic => ({ mac: macOf(vm, nic), source: sourceOf(nic) })),
+    firstBoot:
+      kindOf(vm).firstBoot === 'ignition'
+        ? { kind: 'ignition', file: `${pool}/${name}.ign` }
+        : { kind: 'cloud-init', iso: `${pool}/${name}-seed.iso` },
+    console: consoleOf(vm),
+    notes,
+  }
+}
+
+/** Its root disk. */
+export const rootOf = (pool: string, name: string): string => `${pool}/${name}.qcow2`
+
+/** Marks a machine that is being made: what is found of it without a domain is then fmc's own. */
+export const markOf = (pool: string, name: string): string => `${pool}/.${name}.fmc-new`
+
+/** What keeps what its serial console prints. */
+export const consoleOf = ({ name }: Host): string => `/var/log/libvirt/qemu/${name}-console.log`
+
+/** What libvirt plugs a card into: the LAN's bridge is the host's own, the other networks are libvirt's. */
+function sourceOf({ network: name }: Nic): DomainNic['source'] {
+  const network = inventory().networks.get(name)
+  return network?.mode === 'bridge' ? `bridge ${bridgeOf(network)}` : `network ${name}`
+}
+
+/** Its disks, the root disk first. */
+export function volumesOf(vm: Host, pool: string, base?: Image): readonly Volume[] {
+  if (vm.rootDiskGb === undefined)
+    throw new TaskError(`${vm.name} needs root_disk in the inventory to be a VM`)
+  return [
+    { file: rootOf(pool, vm.name), gigabytes: vm.rootDiskGb, image: base?.path },
+    ...vm.disks.map(disk => ({
+      file: `${pool}/${vm.name}-${disk.name}.qcow2`,
+      gigabytes: disk.sizeGb,
+    })),
+  ]
+}
+
+/** udev names a virtio disk /dev/disk/by-id/virtio-<serial>, of which QEMU takes 20 characters. */
+function serialOf(vm: Host, disk: Disk | undefined): string {
+  if (disk === undefined) return 'root'
+  const serial = /^\/dev\/disk\/by-id\/virtio-([\w.-]{1,20})$/.exec(disk.device)?.[1]
+  if (serial !== undefined && serial !== 'root' && serial !== 'cidata') return serial
+  throw new TaskError(
+    `disk ${disk.name} of ${vm.name} is to be at ${disk.device}: a VM's is at /dev/disk/by-id/virtio-NAME, with at most 20 characters, neither root nor cidata`,
+  )
+}

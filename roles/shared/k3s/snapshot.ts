@@ -1,0 +1,27 @@
+import { begun, keep, type Result } from '../../../lib/index.ts'
+import { DATA_DIR } from './platform.ts'
+
+/** UTC, such as 20261121T151500Z. */
+export const stampOf = (time: Date): string =>
+  time
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d+Z$/, 'Z')
+
+const SNAPSHOTS = `${DATA_DIR}/server/db/snapshots`
+
+/** The five newest of ours stay on the server; K3s prunes its own (docs.k3s.io/cli/etcd-snapshot). */
+const SCRIPT = `k3s etcd-snapshot save --name fmc >&2
+k3s etcd-snapshot prune --name fmc --snapshot-retention 5 >&2 || :
+ls -1td ${SNAPSHOTS}/fmc-* | head -n 1
+echo ${DATA_DIR}/server/token`
+
+/** etcd's own suggested maximum of its database (etcd.io, "System limits"); K3s's default is 2 GiB. */
+const MOST_BYTES = 8 * 1024 ** 3
+
+/**
+ * A snapshot of this server's etcd on the controller, with the token without which nobody can restore it. One per job.
+ * Two files, of at most 8 GiB: more than that is no snapshot.
+ */
+export const takeSnapshot = (dir: string): Promise<Result> =>
+  keep(`${dir}/${stampOf(begun())}`, { script: SCRIPT, maxBytes: MOST_BYTES, maxFiles: 2 })
