@@ -1,6 +1,11 @@
 import t from 'tap'
 import type { Host } from '../../lib/index.ts'
-import { differences, networkXml, traits, uuidOf } from '../../roles/hypervisor/network/libvirt-networks.ts'
+import {
+  differences,
+  networkXml,
+  traits,
+  uuidOf,
+} from '../../roles/hypervisor/network/libvirt-networks.ts'
 import { objections, parseCapacity } from '../../roles/hypervisor/host/preflight.ts'
 
 const vm = (name: string, more: Partial<Host> = {}): Host =>

@@ -2,8 +2,19 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { isSettled, nicsFor, parseDevices, type Wanted } from '../../roles/hypervisor/network/bridge.ts'
-import { ifupdown, networkd, nmstate, withoutStanzas, written } from '../../roles/hypervisor/network/network-managers.ts'
+import {
+  isSettled,
+  nicsFor,
+  parseDevices,
+  type Wanted,
+} from '../../roles/hypervisor/network/bridge.ts'
+import {
+  ifupdown,
+  networkd,
+  nmstate,
+  withoutStanzas,
+  written,
+} from '../../roles/hypervisor/network/network-managers.ts'
 
 const eth0 = { name: 'eth0', mac: '52:54:00:00:00:01', kind: undefined, bridge: undefined }
 const eth1 = { ...eth0, name: 'eth1', mac: '52:54:00:00:00:02', addresses: [] }

@@ -23,7 +23,12 @@ import { readPools } from '../../roles/hypervisor/vm/volumes.ts'
 import { parseXml } from '../../roles/hypervisor/host/xml.ts'
 import { parseAgent } from '../../roles/shared/k3s/agent-state.ts'
 import { parseStart } from '../../roles/shared/k3s/node-ready.ts'
-import { messageOf, parseMembers, parseNodes, parseState } from '../../roles/shared/k3s/server-state.ts'
+import {
+  messageOf,
+  parseMembers,
+  parseNodes,
+  parseState,
+} from '../../roles/shared/k3s/server-state.ts'
 import { compareVersions, refusedStep } from '../../roles/shared/k3s/version.ts'
 import { isThere } from '../../roles/shared/k3s/forget.ts'
 import { readLonghorn, sickVolumes } from '../../roles/longhorn/health.ts'

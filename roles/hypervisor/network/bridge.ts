@@ -14,7 +14,15 @@ import {
   type Nic,
   z,
 } from '../../../lib/index.ts'
-import { ifupdown, lanFiles, networkd, nmstate, written, type Lan, type Recipe } from './network-managers.ts'
+import {
+  ifupdown,
+  lanFiles,
+  networkd,
+  nmstate,
+  written,
+  type Lan,
+  type Recipe,
+} from './network-managers.ts'
 import type { Platform } from '../platform.ts'
 import type { Vars } from '../vars.ts'
 

@@ -1,6 +1,11 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { illness } from '../../../roles/addons/ready.ts'
-import { deployed, differences, readCharts, released } from '../../../roles/shared/kubernetes/charts.ts'
+import {
+  deployed,
+  differences,
+  readCharts,
+  released,
+} from '../../../roles/shared/kubernetes/charts.ts'
 import type { KubernetesObject } from '../../../roles/shared/kubernetes/chart.ts'
 import { isReady, marking, readNodes } from '../../../roles/shared/kubernetes/nodes.ts'
 import { readWorkloads, unready } from '../../../roles/shared/kubernetes/workloads.ts'
