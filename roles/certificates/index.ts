@@ -5,27 +5,15 @@ import {
   quote,
   resource,
   role,
-  z,
   type Common,
   type Finding,
   type Findings,
   type Page,
 } from '../../lib/index.ts'
-import { CERTIFICATES, parseDates } from '../health/cluster.ts'
+import { CERTIFICATES, parseDates } from '../shared/k3s/certificates.ts'
 import { isBack, k3sUnitOf } from '../shared/k3s/node-ready.ts'
-import { serves } from '../k3s-server/gates.ts'
-
-const vars = z.object({
-  certificates_renew_days: z
-    .number()
-    .int()
-    .min(0)
-    .max(120)
-    .default(90)
-    .describe(
-      'A K3s whose certificate ends in fewer days is restarted, which renews what has at most 120 days left. 0: only report',
-    ),
-})
+import { serves } from '../shared/k3s/serving.ts'
+import { vars } from './vars.ts'
 
 export default role({
   name: 'certificates',

@@ -1,6 +1,6 @@
-import { hosts, on, role, TaskError, type Host } from '../../lib/index.ts'
-import { healthyIn, SERVERS, survey, type Survey } from '../shared/k3s/survey.ts'
-import { takeSnapshot } from '../shared/k3s/snapshot.ts'
+import { on, role } from '../../lib/index.ts'
+import { survey } from '../shared/k3s/survey.ts'
+import { speaker, takeSnapshot } from '../shared/k3s/snapshot.ts'
 import { vars } from './vars.ts'
 
 export default role({
@@ -11,13 +11,3 @@ export default role({
     await on(speaker(await survey()), () => takeSnapshot(vars.etcd_snapshot_dir))
   },
 })
-
-/** The server that acts for the cluster, whatever --limit leaves. Throws TaskError when none is healthy. */
-export function speaker(found: Survey): Host {
-  const up = healthyIn(found).map(([name]) => name)
-  const first = hosts(SERVERS).find(s => up.includes(s.name))
-  if (first) return first
-  throw new TaskError('no K3s server is healthy: there is nothing to take a snapshot of', {
-    hint: 'fmc play health says what is wrong',
-  })
-}

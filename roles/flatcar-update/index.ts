@@ -1,19 +1,8 @@
-import { $, directory, file, gate, link, probe, reboot, role, service, z } from '../../lib/index.ts'
+import { $, directory, file, gate, link, probe, reboot, role, service } from '../../lib/index.ts'
 import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
 import { drained } from '../shared/k3s/drain.ts'
-import { hasStarted } from '../reboot/index.ts'
-
-const vars = z.object({
-  flatcar_version: z
-    .string()
-    .regex(/^\d+\.\d+\.\d+$/, 'expected a release such as 4593.2.5')
-    .optional()
-    .describe('Release to run. None: updates are fmc’s, and none is made'),
-  flatcar_group: z
-    .enum(['stable', 'beta', 'alpha', 'lts'])
-    .default('stable')
-    .describe('Channel in update.conf'),
-})
+import { hasStarted } from '../shared/system-started.ts'
+import { vars } from './vars.ts'
 
 export default role({
   name: 'flatcar-update',

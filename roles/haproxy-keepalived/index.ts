@@ -32,6 +32,7 @@ import {
 import { vars, type BalancerVars } from './vars.ts'
 
 export { holdersLast, oneVipHolder, vipsStay } from './holder.ts'
+export { stateHere, type BalancerState } from './survey.ts'
 
 const SCRIPTS = '/usr/libexec/keepalived'
 

@@ -2,7 +2,7 @@ import { $, flush, gate, packages, role, sysctl } from '../../lib/index.ts'
 import { firewalldRoutes, RELOAD } from '../shared/firewalld/route.ts'
 import { lanBridge } from './network/bridge.ts'
 import { daemon } from './host/daemon.ts'
-import { machines } from './vm/make-vms.ts'
+import { makeVms } from './vm/make-vms.ts'
 import { networksOf, virtualNetwork } from './network/libvirt-networks.ts'
 import { PLATFORMS } from './platform.ts'
 import { preflight } from './host/preflight.ts'
@@ -40,7 +40,9 @@ export default role({
     if (vms.length > 0) await vmsShutDownFirst(vars.hypervisor_shutdown_seconds, platform)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
     await gate('the networks are routed', () => networksRoute(networks))
-    await machines(vars, platform)
+    await makeVms(vars, platform)
   },
   handlers: { 'reload firewalld': () => $`sh -c ${RELOAD}` },
 })
+
+export { noVm } from './vm/remove-vm.ts'

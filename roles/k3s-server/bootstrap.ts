@@ -1,4 +1,4 @@
-import type { Member, ServerState } from '../shared/k3s/server-state.ts'
+import { isUp, type Member, type ServerState } from '../shared/k3s/server-state.ts'
 import { NAMESAKE_HINT, namesake } from '../shared/k3s/namesake.ts'
 import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
 
@@ -150,9 +150,6 @@ function fromNothing(s: Situation): Step {
     waitsFor: `there is no cluster yet: ${founder.name} founds it, so run the play for it, too`,
   }
 }
-
-export const isUp = (state: ServerState): boolean =>
-  !['inactive', 'failed'].includes(state.unit.active)
 
 /** There is data, but no server that serves. */
 function withoutQuorum(s: Situation, own: ServerState): Step {

@@ -1,18 +1,7 @@
-import { hosts, on, probe, TaskError, type Check, type Host } from '../../lib/index.ts'
-import { adviceOn } from '../shared/k3s/advice.ts'
-import { crashWatch, type ServerState } from '../shared/k3s/server-state.ts'
+import { hosts, on, probe, type Check, type Host } from '../../lib/index.ts'
+import type { ServerState } from '../shared/k3s/server-state.ts'
+import { notReady, serves } from '../shared/k3s/serving.ts'
 import { SERVERS, stateHere } from '../shared/k3s/survey.ts'
-
-/** etcd has a quorum and the API is ready. A server that keeps ending by itself ends the wait. */
-export function serves(): Check {
-  const crashes = crashWatch()
-  return async () => {
-    const state = await stateHere()
-    if (crashes(state.unit))
-      throw new TaskError(state.ailment, { hint: adviceOn(state.ailment, 'k3s') })
-    return state.healthy || state.ailment
-  }
-}
 
 /** systemd's clock when the unit became active, and now; both since the boot. */
 const UPTIME =
@@ -48,15 +37,6 @@ export function incomplete(state: ServerState, address: string): string | undefi
 
 export const nodeIsReady = async ({ name }: Host, version: string): Promise<true | string> =>
   notReady(await stateHere(), name, version) ?? true
-
-/** Why a Node is not as it shall be, as this server sees it; undefined: it is. */
-export function notReady(state: ServerState, name: string, version: string): string | undefined {
-  if (!state.healthy) return state.ailment
-  const node = state.nodes.find(n => n.name === name)
-  if (!node) return `there is no node ${name} yet`
-  if (!node.ready) return `${name} is not Ready`
-  return node.version === version ? undefined : `${name} runs ${node.version}, not ${version}`
-}
 
 /** etcd and TLS both need it: a server whose clock is behind takes every certificate for one of the future. */
 export async function clocksAgree(): Promise<true | string> {

@@ -1,9 +1,6 @@
 import { flush, on, role, TaskError, z, type Host } from '../../lib/index.ts'
-import { speaker } from '../etcd-snapshot/index.ts'
-import { takeSnapshot } from '../shared/k3s/snapshot.ts'
-import { snapshotVars } from '../etcd-snapshot/vars.ts'
+import { snapshotVars, speaker, takeSnapshot } from '../shared/k3s/snapshot.ts'
 import k3sAgent from '../k3s-agent/index.ts'
-import { vars as agentVars } from '../k3s-agent/vars.ts'
 import { PLATFORMS } from '../shared/k3s/platform.ts'
 import { healthyIn, survey, type Survey } from '../shared/k3s/survey.ts'
 import { commonVars } from '../shared/k3s/vars.ts'
@@ -51,7 +48,7 @@ export function refusal(found: Survey, version: string): string | undefined {
 export const drainedAgent = role({
   name: k3sAgent.name,
   summary: k3sAgent.summary,
-  vars: agentVars,
+  vars: z.object(commonVars),
   platforms: PLATFORMS,
   async tasks(context) {
     const { host, vars } = context

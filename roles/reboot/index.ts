@@ -1,15 +1,6 @@
-import {
-  gate,
-  hosts,
-  inventory,
-  on,
-  probe,
-  reboot,
-  rebootDue,
-  role,
-  type Host,
-} from '../../lib/index.ts'
+import { gate, hosts, inventory, on, probe, reboot, rebootDue, role } from '../../lib/index.ts'
 import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { hasStarted } from '../shared/system-started.ts'
 import { drained } from '../shared/k3s/drain.ts'
 import { vars } from './vars.ts'
 
@@ -31,15 +22,6 @@ export default role({
     await (node ? drained(host, due, again, vars.reboot_drain_seconds) : again())
   },
 })
-
-export const isNode = ({ groups }: Host): boolean =>
-  groups.includes('k3s_servers') || groups.includes('k3s_agents')
-
-/** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
-export async function hasStarted(): Promise<true | string> {
-  const state = (await probe({ estimate: false })`systemctl is-system-running`).stdout.trim()
-  return state === 'running' || state === 'degraded' ? true : `the system is ${state}`
-}
 
 /** PostgreSQL writes its backups over NFS: a dump that loses its server hangs. */
 async function noBackupRuns(): Promise<true | string> {

@@ -1,10 +1,9 @@
 import { hosts, vips, type Host } from '../../lib/index.ts'
 import { onServer } from '../shared/kubernetes/servers.ts'
 import { vipsStay } from '../haproxy-keepalived/index.ts'
-import { addressOf, healthyIn, SERVERS, survey } from '../shared/k3s/survey.ts'
+import { addressOf, healthyIn, isNode, SERVERS, survey } from '../shared/k3s/survey.ts'
 import { nodesAtRisk, quorumAtRisk } from '../shared/k3s/invariants.ts'
 import { longhornHealthy } from '../longhorn/index.ts'
-import { isNode } from '../reboot/index.ts'
 import { askCopies, lastCopies } from './copies.ts'
 
 /** Can everything go on without this host? true, or why not. */

@@ -13,3 +13,5 @@ export const vars = z.object({
     .default(900)
     .describe('How long its pods may take to go elsewhere'),
 })
+
+export type Vars = z.output<typeof vars>

@@ -1,7 +1,8 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
 import t, { type Test } from 'tap'
 import certificates from '../../playbooks/certificates.ts'
-import { forgetServer, isThere } from '../../roles/shared/k3s/forget.ts'
+import { rebuild } from '../../roles/k3s-server/rebuild.ts'
+import { isThere } from '../../roles/shared/k3s/forget.ts'
 import etcdSnapshot from '../../playbooks/etcd-snapshot.ts'
 import etcdRestore from '../../playbooks/etcd-restore.ts'
 import flatcarUpdate from '../../roles/flatcar-update/index.ts'
@@ -282,7 +283,7 @@ void t.test('a Node or a member of which nobody knows is not taken for gone', as
   const via = { name: 'a', address: '10.0.0.10' }
   const forget = tasks(async () => {
     for (const server of matching('b'))
-      await forgetServer(server, { kind: 'rebuild', via, node: false, member, stale: false })
+      await rebuild(server, { kind: 'rebuild', via, node: false, member, stale: false })
   })
   const ran = await hosts.run([one(forget, { hosts: 'd' })])
   t.match(ran.failures, [/etcdctl does not list the members: context deadline exceeded/])
@@ -302,9 +303,9 @@ case "$*" in show*) ${unit('$s')} ;; *stop*) echo inactive >/srv/state ;; *start
     )
     hosts.write('b', `${K3S}/server/db/etcd/x`, '')
     const via = { name: 'a', address: '10.0.0.10' }
-    const rebuild = tasks(async () => {
+    const rebuilding = tasks(async () => {
       for (const server of matching('b'))
-        await forgetServer(server, {
+        await rebuild(server, {
           kind: 'rebuild',
           via,
           node: false,
@@ -313,7 +314,7 @@ case "$*" in show*) ${unit('$s')} ;; *stop*) echo inactive >/srv/state ;; *start
         })
       await service('k3s')
     })
-    const ran = await hosts.run([one(rebuild, { hosts: 'b' })])
+    const ran = await hosts.run([one(rebuilding, { hosts: 'b' })])
     good(t, ran)
     t.strictSame(ran.changed, [`b old data ${K3S}/server/db/etcd`, 'b service k3s'])
   },

@@ -1,4 +1,4 @@
-import { quote } from '../../../lib/index.ts'
+import { quote, TaskError } from '../../../lib/index.ts'
 
 /**
  * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting (ten seconds; one where
@@ -36,3 +36,13 @@ off || v shutdown ${quote(name)} || :
 for i in $(seq ${seconds}); do off && break; sleep 1; done
 off || v destroy ${quote(name)}
 `
+
+/** What virsh answered; undefined when it could not, which is no error where a planned change may be what it lacks. */
+export function libvirtSays(
+  answer: { readonly code: number; readonly stdout: string; readonly stderr: string },
+  doubt: boolean,
+): string | undefined {
+  if (answer.code === 0) return answer.stdout
+  if (doubt) return undefined
+  throw new TaskError('libvirt does not answer', { output: answer.stderr })
+}

@@ -5,14 +5,15 @@ import {
   loginKeys,
   macOf,
   TaskError,
+  type Common,
   type Disk,
   type Host,
+  type HostKey,
   type Nic,
 } from '../../../lib/index.ts'
 import type { Machine } from './domain.ts'
 import { guestOf, nameservers } from './guest.ts'
 import { kindOf, type Image } from './images.ts'
-import type { MachineOptions } from './vm-resource.ts'
 import { uuidOf } from '../network/libvirt-networks.ts'
 import type { Notes } from './notes.ts'
 import type { Platform } from '../platform.ts'
@@ -20,13 +21,24 @@ import type { DomainNic } from './survey.ts'
 import type { Vars } from '../vars.ts'
 import type { Volume } from './volumes.ts'
 
+export interface DeclaredVm extends Common {
+  readonly machine: Machine
+  readonly pool: string
+  readonly volumes: readonly Volume[]
+  /** For a machine that is to be made. */
+  readonly key?: HostKey | undefined
+  readonly authorized: readonly string[]
+  /** Group that QEMU runs as. */
+  readonly group: string
+}
+
 /** A VM as the inventory wants it; with an image where it is to be made. TaskError for what the inventory lacks. */
-export async function wanted(
+export async function declaredVm(
   vm: Host,
   vars: Vars,
   platform: Platform,
   base?: Image,
-): Promise<MachineOptions> {
+): Promise<DeclaredVm> {
   const pool = vars.hypervisor_pool_path
   const volumes = volumesOf(vm, pool, base)
   const explicit = vars.hypervisor_authorized_keys

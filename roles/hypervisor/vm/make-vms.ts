@@ -15,18 +15,19 @@ import {
 } from '../../../lib/index.ts'
 import { canBeMissing } from './recreate.ts'
 import { answering, lastWords } from './answers.ts'
+import { libvirtSays } from '../host/virsh.ts'
 import { image } from './images.ts'
 import type { Machine } from './domain.ts'
-import { machine, noOldMachine, ownOf, stays, type MachineOptions } from './vm-resource.ts'
+import { noOldVm, ownOf, runningVm, stays } from './vm-resource.ts'
 import type { Platform } from '../platform.ts'
 import { DOMAINS, NO_VIRSH, domainsNow, readDomains, type FoundDomain } from './survey.ts'
 import type { Vars } from '../vars.ts'
 import { vmsOf } from './selection.ts'
-import { libvirtSays, roomFor, storagePool } from './volumes.ts'
-import { markOf, rootOf, wanted as wantedOf } from './declared.ts'
+import { roomFor, storagePool } from './volumes.ts'
+import { declaredVm, markOf, rootOf, type DeclaredVm } from './declared.ts'
 
 /** The VMs of this host: made where they are missing, running, answering with the keys that they were given. */
-export async function machines(vars: Vars, platform: Platform): Promise<void> {
+export async function makeVms(vars: Vars, platform: Platform): Promise<void> {
   const pool = vars.hypervisor_pool_path
   const wanted = vmsOf(here(), vars)
   for (const dir of platform.directories) await directory(dir)
@@ -83,7 +84,7 @@ async function prepare(
   vars: Vars,
   platform: Platform,
 ): Promise<void> {
-  const wanted = await Promise.all(due.map(h => wantedOf(h, vars, platform)))
+  const wanted = await Promise.all(due.map(h => declaredVm(h, vars, platform)))
   const locked = wanted.find(o => o.authorized.length === 0)
   if (locked)
     throw new TaskError(`nobody could log in to ${locked.machine.name}: there is no public key`, {
@@ -103,7 +104,7 @@ async function prepare(
 
 /** What a root disk may come to take more than the one that it replaces. */
 function growth(
-  { machine: { name }, volumes: [root] }: MachineOptions,
+  { machine: { name }, volumes: [root] }: DeclaredVm,
   found: readonly FoundDomain[],
 ): number {
   const old = found.find(d => d.name === name)?.notes?.disks[root?.file ?? ''] ?? 0
@@ -143,13 +144,13 @@ const ping = (addresses: readonly string[]): string =>
 /** One VM: the image and the key only where it is to be made. */
 async function oneMachine(vm: Host, due: boolean, vars: Vars, platform: Platform): Promise<void> {
   if (!due) {
-    await machine(await wantedOf(vm, vars, platform))
+    await runningVm(await declaredVm(vm, vars, platform))
     return
   }
-  const options = await wantedOf(vm, vars, platform, await image(vm, vars.hypervisor_pool_path))
+  const options = await declaredVm(vm, vars, platform, await image(vm, vars.hypervisor_pool_path))
   const madeBefore = recreateBefore(vm, vars)
-  if (madeBefore !== undefined) await noOldMachine({ ...options, madeBefore })
+  if (madeBefore !== undefined) await noOldVm({ ...options, madeBefore })
   const key = await newHostKey(vm)
   willExist(vm)
-  await machine({ ...options, key })
+  await runningVm({ ...options, key })
 }

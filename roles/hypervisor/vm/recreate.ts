@@ -1,8 +1,8 @@
 import { all, host as here, inventory, vips } from '../../../lib/index.ts'
-import { vipsStay } from '../../haproxy-keepalived/holder.ts'
+import { vipsStay } from '../../haproxy-keepalived/index.ts'
 import { etcdQuorum, nodesReady } from '../../shared/k3s/invariants.ts'
-import { longhornHealthy } from '../../longhorn/health.ts'
-import { isNode } from '../../reboot/index.ts'
+import { longhornHealthy } from '../../longhorn/index.ts'
+import { isNode } from '../../shared/k3s/survey.ts'
 
 /**
  * Can all these VMs be missing at the same time? true, or why not. A run makes them anew side by side where they are on

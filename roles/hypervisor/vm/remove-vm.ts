@@ -1,8 +1,7 @@
 import { quote, resource, TaskError, type Common, type PlannedChange } from '../../../lib/index.ts'
 import { NAMESPACE } from './notes.ts'
 import { DOMAINS, NO_VIRSH, readDomains, type FoundDomain } from './survey.ts'
-import { shutDown, VIRSH } from '../host/virsh.ts'
-import { libvirtSays } from './volumes.ts'
+import { libvirtSays, shutDown, VIRSH } from '../host/virsh.ts'
 
 export type Disks = 'keep' | 'wipe'
 
@@ -10,20 +9,17 @@ export type Disks = 'keep' | 'wipe'
 const SHUTDOWN_SECONDS = 120
 
 /** No VM of this name on the hypervisor that this runs for. One that fmc did not make is left alone, with an error. */
-export const noMachine = resource({
-  name: (o: Common & { readonly machine: string; readonly disks: Disks }) => `no VM ${o.machine}`,
+export const noVm = resource({
+  name: (o: Common & { readonly vm: string; readonly disks: Disks }) => `no VM ${o.vm}`,
   needs: () => ({ domains: DOMAINS }),
-  plan({ machine, disks }, { domains }, { doubt }) {
+  plan({ vm, disks }, { domains }, { doubt }) {
     const said = domains.code === NO_VIRSH ? '' : libvirtSays(domains, doubt)
-    const found = readDomains(said ?? '').find(d => d.name === machine)
+    const found = readDomains(said ?? '').find(d => d.name === vm)
     if (!found) return []
     if (!found.notes)
-      throw new TaskError(
-        `the domain ${machine} is not fmc's, or its notes are not what fmc wrote`,
-        {
-          hint: `look at it (virsh metadata ${machine} ${NAMESPACE}); removed by hand, its disks and its first-boot files stay in the pool`,
-        },
-      )
+      throw new TaskError(`the domain ${vm} is not fmc's, or its notes are not what fmc wrote`, {
+        hint: `look at it (virsh metadata ${vm} ${NAMESPACE}); removed by hand, its disks and its first-boot files stay in the pool`,
+      })
     return removal(found, disks)
   },
 })

@@ -1,5 +1,5 @@
 import { hosts, inventory, TaskError, type Host } from '../../../lib/index.ts'
-import { isNode } from '../../reboot/index.ts'
+import { isNode } from '../../shared/k3s/survey.ts'
 import type { Vars } from '../vars.ts'
 
 /** The hosts to create here, in the inventory's order. Throws TaskError for names that mean no VM. */

@@ -1,33 +1,13 @@
-import {
-  ask,
-  quote,
-  resource,
-  Secret,
-  TaskError,
-  type Common,
-  type HostKey,
-  type PlannedChange,
-} from '../../../lib/index.ts'
+import { ask, quote, resource, Secret, TaskError, type PlannedChange } from '../../../lib/index.ts'
 import { cloudInit } from './cloud-init.ts'
 import { addedDisks, domainXml, driftOf, type Machine } from './domain.ts'
 import type { GuestKeys } from './guest.ts'
 import { ignition } from './ignition.ts'
 import { NAMESPACE } from './notes.ts'
 import { DOMAINS, NO_VIRSH, readDomains, withoutDomain, type FoundDomain } from './survey.ts'
-import { shutDown, VIRSH } from '../host/virsh.ts'
-import { markOf } from './declared.ts'
-import { imagesFit, libvirtSays, makeVolumes, type Volume } from './volumes.ts'
-
-export interface MachineOptions extends Common {
-  readonly machine: Machine
-  readonly pool: string
-  readonly volumes: readonly Volume[]
-  /** For a machine that is to be made. */
-  readonly key?: HostKey | undefined
-  readonly authorized: readonly string[]
-  /** Group that QEMU runs as. */
-  readonly group: string
-}
+import { libvirtSays, shutDown, VIRSH } from '../host/virsh.ts'
+import { markOf, type DeclaredVm } from './declared.ts'
+import { imagesFit, makeVolumes } from './volumes.ts'
 
 /** Is there one that is fmc's, and is it not to be made anew? */
 export const stays = (found: FoundDomain | undefined, recreateBefore?: number): boolean =>
@@ -38,8 +18,8 @@ export const stays = (found: FoundDomain | undefined, recreateBefore?: number): 
  * A virtual machine that runs and starts with its hypervisor. One that is there is never defined anew: in what it
  * differs is told, and nothing done about it.
  */
-export const machine = resource({
-  name: (o: MachineOptions) => `VM ${o.machine.name}`,
+export const runningVm = resource({
+  name: (o: DeclaredVm) => `VM ${o.machine.name}`,
   needs: o => ({
     domains: DOMAINS,
     leftover: ask('path', leftover(o)),
@@ -94,7 +74,7 @@ export function ownOf(
 }
 
 /** A disk more needs no other machine: it is plugged in. */
-const extended = (o: MachineOptions, found: FoundDomain): PlannedChange[] =>
+const extended = (o: DeclaredVm, found: FoundDomain): PlannedChange[] =>
   addedDisks(o.machine, found).map(({ disk, xml }) => {
     const volumes = o.volumes.filter(v => v.file === disk.file)
     return {
@@ -113,9 +93,9 @@ const revived = ({ name, state, autostart }: FoundDomain): PlannedChange[] => [
     : []),
 ]
 
-const leftover = ({ pool, machine: { name } }: MachineOptions): string => markOf(pool, name)
+const leftover = ({ pool, machine: { name } }: DeclaredVm): string => markOf(pool, name)
 
-const whole = (o: MachineOptions): PlannedChange => ({
+const whole = (o: DeclaredVm): PlannedChange => ({
   what: 'is whole',
   script: `rm -f -- ${quote(leftover(o))}`,
 })
@@ -127,8 +107,8 @@ const SHUTDOWN_SECONDS = 60
  * A machine that is to be made anew is gone, but for its data disks. This comes before it gets another host key: an
  * interrupted run leaves either a machine that answers with the key it has, or none, which the next run makes.
  */
-export const noOldMachine = resource({
-  name: (o: MachineOptions & { readonly madeBefore: number }) => `no old VM ${o.machine.name}`,
+export const noOldVm = resource({
+  name: (o: DeclaredVm & { readonly madeBefore: number }) => `no old VM ${o.machine.name}`,
   needs: () => ({ domains: DOMAINS }),
   plan(o, { domains }) {
     const said = domains.code === NO_VIRSH ? '' : (libvirtSays(domains, false) ?? '')
@@ -155,7 +135,7 @@ ${shutDown(found.name, SHUTDOWN_SECONDS)}v undefine ${name} --managed-save --sna
  * In this order: the mark, disks, first-boot configuration, definition; then it is whole, and is started. What a killed
  * run left of its configuration goes: a host key is in it.
  */
-function made(o: MachineOptions): PlannedChange[] {
+function made(o: DeclaredVm): PlannedChange[] {
   const { name, memoryMb, vcpus } = o.machine
   const keys: GuestKeys = {
     private: o.key?.private.reveal() ?? '',
@@ -186,7 +166,7 @@ rm -f -- ${mark}`,
   ]
 }
 
-function firstBoot({ machine: m, group }: MachineOptions, keys: GuestKeys): string {
+function firstBoot({ machine: m, group }: DeclaredVm, keys: GuestKeys): string {
   if (m.firstBoot.kind === 'ignition') {
     const file = quote(m.firstBoot.file)
     // QEMU itself reads it, and libvirt hands over only disks; SELinux wants to hear that it may.

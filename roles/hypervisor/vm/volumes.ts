@@ -7,7 +7,7 @@ import {
   TaskError,
   type Common,
 } from '../../../lib/index.ts'
-import { VIRSH } from '../host/virsh.ts'
+import { libvirtSays, VIRSH } from '../host/virsh.ts'
 import { escapeXml, first, parseXml } from '../host/xml.ts'
 
 /** Every storage pool's definition, its state, and whether it starts with the host. Read-only. */
@@ -78,16 +78,6 @@ v pool-define /dev/stdin`,
     ]
   },
 })
-
-/** What virsh answered; undefined when it could not, which is no error where a planned change may be what it lacks. */
-export function libvirtSays(
-  answer: { readonly code: number; readonly stdout: string; readonly stderr: string },
-  doubt: boolean,
-): string | undefined {
-  if (answer.code === 0) return answer.stdout
-  if (doubt) return undefined
-  throw new TaskError('libvirt does not answer', { output: answer.stderr })
-}
 
 /** A disk of a machine to be made. */
 export interface Volume {

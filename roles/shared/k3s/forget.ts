@@ -1,7 +1,6 @@
 import {
   ask,
   excerpt,
-  hosts,
   on,
   quote,
   resource,
@@ -10,22 +9,26 @@ import {
   type Facts,
   type Host,
 } from '../../../lib/index.ts'
-import { DATA_DIR } from './platform.ts'
-import { ETCDCTL, parseMembers } from './server-state.ts'
-import type { Step } from '../../k3s-server/bootstrap.ts'
+import { ETCDCTL, parseMembers, type Member } from './server-state.ts'
 
-/** Makes room for a server that lost its data: its Node, its place among etcd's members, what is left of its data. */
-export async function forgetServer(
-  server: Host,
-  step: Extract<Step, { kind: 'rebuild' }>,
-): Promise<void> {
-  for (const via of hosts(step.via.name))
-    await on(via, async () => {
-      // The Node first: its node password goes with it, and K3s takes its member out (not always, k3s #10408).
-      if (step.node) await noNode({ node: server.name })
-      if (step.member) await noMember({ server: server.name, address: step.member.address })
-    })
-  if (step.stale) await dataSetAside({})
+/** What the cluster has of a host that leaves it, or that joins it again from nothing. */
+export interface Forgotten {
+  readonly name: string
+  /** A healthy server: it does the work. */
+  readonly via: Host
+  /** Is there a Node of its name? */
+  readonly node: boolean
+  /** Its member of etcd, if it has one. */
+  readonly member: Pick<Member, 'address'> | undefined
+}
+
+/** Deletes a host's Node and its etcd member. */
+export async function forgetHost({ name, via, node, member }: Forgotten): Promise<void> {
+  await on(via, async () => {
+    // The Node first: its node password goes with it, and K3s takes its member out (not always, k3s #10408).
+    if (node) await noNode({ node: name })
+    if (member) await noMember({ server: name, address: member.address })
+  })
 }
 
 /** No Node of this name: the next kubelet of that name is a new one. Runs on a healthy server. */
@@ -78,25 +81,4 @@ const noMember = resource({
       ],
     }))
   },
-})
-
-const DB = `${DATA_DIR}/server/db/etcd`
-
-/** Data of a member that the cluster has removed cannot be used any more; it is kept, out of the way. */
-const dataSetAside = resource({
-  name: (_: Common) => `old data ${DB}`,
-  needs: () => ({ now: ask('path', DB), unit: ask('unit', 'k3s') }),
-  plan: (_, { now, unit }) =>
-    now === null
-      ? []
-      : [
-          {
-            what: 'set aside',
-            script: `systemctl stop k3s.service; mv -T -- ${DB} "${DB}-removed-$(date +%Y%m%dT%H%M%S)"`,
-            leaves: [
-              [ask('path', DB), null],
-              [ask('unit', 'k3s'), { ...unit, active: 'inactive' }],
-            ],
-          },
-        ],
 })

@@ -1,6 +1,5 @@
-import { host, hosts, type Host, type Invariant } from '../../../lib/index.ts'
+import { hosts, type Host, type Invariant } from '../../../lib/index.ts'
 import { isBack } from './node-ready.ts'
-import { isUp } from '../../k3s-server/bootstrap.ts'
 import { addressOf, AGENTS, healthyIn, SERVERS, survey, type Survey } from './survey.ts'
 
 interface Server {
@@ -109,16 +108,4 @@ export function nodesAtRisk(found: Survey, batch: readonly string[]): string | u
   const touched = nodes.filter(n => n.ready && batch.includes(n.name)).map(n => n.name)
   if (sick.length === 0 || touched.length === 0) return undefined
   return `${touched.join(', ')} must not be touched while ${sick.join(', ')} is not Ready: repair it first (fmc play site --limit ${sick.join(',')}), or, if it is gone for good, delete it (k3s kubectl delete node ${sick.join(' ')})`
-}
-
-/**
- * Rank of a server in a rolling play: those that only need to be started, the founder of a new cluster, then those
- * that do not serve, then the others.
- */
-export async function repairFirst(): Promise<number> {
-  const found = await survey()
-  const own = found.get(host().name)
-  if (typeof own === 'object' && own.healthy) return 2
-  if (typeof own === 'object' && own.data) return isUp(own) ? 0 : -1
-  return healthyIn(found).length === 0 && hosts(SERVERS)[0]?.name !== host().name ? 1 : 0
 }

@@ -21,7 +21,7 @@ export async function isBack(host: Host): Promise<true | string> {
   const node = healthyServer[1].nodes.find(n => n.name === host.name)
   if (!node) return `there is no node ${host.name}`
   if (!node.ready) return `${host.name} is not Ready`
-  for (const server of hosts(healthyServer[0])) return beats(host, server)
+  for (const server of hosts(healthyServer[0])) return kubeletReports(host, server)
   return `${healthyServer[0]} is no host`
 }
 
@@ -29,7 +29,7 @@ const started = (unit: string): string =>
   `systemctl show -p ActiveState -p ExecMainStartTimestampMonotonic ${unit}.service; cut -d ' ' -f 1 /proc/uptime; date +%s.%N`
 
 /** Its unit is active, and its kubelet has renewed its lease since the unit started: what is Ready is not what was before. */
-export async function beats(host: Host, server: Host): Promise<true | string> {
+export async function kubeletReports(host: Host, server: Host): Promise<true | string> {
   const unit = k3sUnitOf(host)
   const { stdout } = await on(host, () => probe({ estimate: false })`sh -c ${started(unit)}`)
   const start = parseStart(stdout)

@@ -141,6 +141,10 @@ export function crashWatch(): (unit: UnitState) => boolean {
   }
 }
 
+/** Does systemd run it, or try to? */
+export const isUp = (state: ServerState): boolean =>
+  !['inactive', 'failed'].includes(state.unit.active)
+
 function yesOrNo(lines: ReadonlyMap<string, string>, key: string): boolean {
   const value = lines.get(key)
   if (value !== 'yes' && value !== 'no') throw nonsense(key, value ?? '')

@@ -1,5 +1,6 @@
-import { begun, keep, type Result } from '../../../lib/index.ts'
+import { begun, hosts, keep, TaskError, z, type Host, type Result } from '../../../lib/index.ts'
 import { DATA_DIR } from './platform.ts'
+import { healthyIn, SERVERS, type Survey } from './survey.ts'
 
 /** UTC, such as 20261121T151500Z. */
 export const stampOf = (time: Date): string =>
@@ -25,3 +26,23 @@ const MOST_BYTES = 8 * 1024 ** 3
  */
 export const takeSnapshot = (dir: string): Promise<Result> =>
   keep(`${dir}/${stampOf(begun())}`, { script: SCRIPT, maxBytes: MOST_BYTES, maxFiles: 2 })
+
+export const snapshotVars = {
+  etcd_snapshot_dir: z
+    .string()
+    .min(1)
+    .default('etcd')
+    .describe(
+      'Where snapshots go on this machine: a directory for each, named by its time. Not absolute: below ~/.local/state/fmc/DOMAIN ($XDG_STATE_HOME). At most 8 GiB. Snapshot and token are the whole cluster: secrets',
+    ),
+} as const
+
+/** The server that acts for the cluster, whatever --limit leaves. Throws TaskError when none is healthy. */
+export function speaker(found: Survey): Host {
+  const up = healthyIn(found).map(([name]) => name)
+  const first = hosts(SERVERS).find(s => up.includes(s.name))
+  if (first) return first
+  throw new TaskError('no K3s server is healthy: there is nothing to take a snapshot of', {
+    hint: 'fmc play health says what is wrong',
+  })
+}
