@@ -274,7 +274,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       /etcd goes on with 2 of 3 servers; the next one that fails stops the cluster/,
     )
     t.equal(upgrade.code, 2)
-    t.match(JSON.stringify(upgrade.failures), /an upgrade wants every server healthy: master2/)
+    t.match(JSON.stringify(upgrade.failures), /an upgrade needs every server healthy: master2/)
   })
 
   await t.test('one that cannot be spared stays; a dead one and a living one go', async t => {

@@ -17,12 +17,12 @@ import { vars } from './vars.ts'
 
 export default role({
   name: 'certificates',
-  summary: 'Restarts K3s where certificates end soon: that renews them',
+  summary: 'Restarts K3s where certificates end soon, which renews them',
   vars,
   async tasks({ vars, host }) {
     const unit = k3sUnitOf(host)
     await renewed({ unit, days: vars.certificates_renew_days })
-    if (unit === 'k3s') await gate('the server works', serves(), { timeoutSeconds: 300 })
+    if (unit === 'k3s') await gate('the server is healthy', serves(), { timeoutSeconds: 300 })
     await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
   },
 })
@@ -40,7 +40,7 @@ const renewed = resource({
     return [
       {
         what: left < 0 ? 'restart: they have ended' : `restart: they end in ${left} days`,
-        // Not waited for: the gates tell.
+        // Not waited for, because the gates wait.
         script: `systemctl stop ${unit}.service && systemctl --no-block start ${unit}.service`,
         leaves: [[question, { code: 0, stderr: '', stdout: 'certificate 31536000\nnow 0\n' }]],
       },
@@ -48,13 +48,12 @@ const renewed = resource({
   },
 })
 
-/** How long each node's certificates last. */
+/** The playbook's page: how long the certificates of each node last. */
 export function page({ hosts, found, lost, inventory }: Findings): Page {
   const findings = hosts.map(({ name }): Finding => {
     const left = found(name, 'certificates')
     if (lost.has(name)) return { level: 'degraded', text: `${name}: ${lost.get(name) ?? ''}` }
-    if (typeof left !== 'number')
-      return { level: 'notice', text: `${name}: has no certificate yet` }
+    if (typeof left !== 'number') return { level: 'notice', text: `${name}: no certificate yet` }
     const level = left < 0 ? 'broken' : left < 7 ? 'degraded' : left < 60 ? 'notice' : 'fine'
     return { level, text: `${name}: ${left} days` }
   })

@@ -5,7 +5,7 @@ import { vars } from './vars.ts'
 
 export default role({
   name: 'etcd-snapshot',
-  summary: 'A snapshot of etcd and the servers’ token, on this machine',
+  summary: 'Takes a snapshot of etcd and the servers’ token to this machine',
   vars,
   async tasks({ vars }) {
     await on(speaker(await survey()), () => takeSnapshot(vars.etcd_snapshot_dir))

@@ -5,9 +5,9 @@ export const vars = z.object({
     .string()
     .regex(/^\d+\.\d+\.\d+$/, 'expected a release such as 4593.2.5')
     .optional()
-    .describe('Release to run. None: updates are fmc’s, and none is made'),
+    .describe('Release to run. Without it the role only turns off Flatcar’s own updates'),
   flatcar_group: z
     .enum(['stable', 'beta', 'alpha', 'lts'])
     .default('stable')
-    .describe('Channel in update.conf'),
+    .describe('Channel, for update.conf'),
 })

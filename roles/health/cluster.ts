@@ -5,21 +5,22 @@ import { stateHere } from '../shared/k3s/survey.ts'
 import type { ServerState } from '../shared/k3s/server-state.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/index.ts'
 
-/** What a K3s server says: about itself, and about the cluster if it can be asked. */
+/** What a K3s server reports: about itself, and about the cluster if the API answers. */
 export interface ServerHealth extends Dates {
   readonly state: ServerState
-  /** Pods that do not do what they should: namespace/name: why. */
+  /** Pods that do not run as they should, as `namespace/name: why`. */
   readonly sickPods: readonly string[]
   readonly pods: number
   readonly sickVolumes: readonly string[]
   readonly volumes: number | undefined
-  /** What could not be asked, and why. */
+  /** What is unknown, and why. */
   readonly unasked: readonly string[]
 }
 
 const DATES = `${CERTIFICATES}
 for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done`
 
+/** The health of the server on which this runs, and what it knows of the cluster. */
 export async function serverHealth(): Promise<ServerHealth> {
   const [state, dates] = await Promise.all([
     stateHere(),
@@ -92,9 +93,7 @@ const Pod = z.looseObject({
 /** Pods that wait, fail or are not ready, with the reason that kubectl shows. Throws TaskError. */
 export function parsePods(answer: Facts['command']): Pick<ServerHealth, 'sickPods' | 'pods'> {
   if (answer.code !== 0)
-    throw new TaskError(
-      lastLine(answer.stderr) || 'kubectl does not answer to the question for the pods',
-    )
+    throw new TaskError(lastLine(answer.stderr) || 'kubectl does not list the pods')
   const pods = hostItems('kubectl', 'the pods', answer.stdout, Pod)
   const sick = pods.flatMap(({ metadata, spec, status }) => {
     const waiting = status?.containerStatuses?.find(c => c.state?.waiting?.reason)?.state?.waiting

@@ -8,7 +8,7 @@ import { vars, type HealthVars } from './vars.ts'
 
 export default role({
   name: 'health',
-  summary: 'Looks at everything and changes nothing; the playbook health makes a page of it',
+  summary: 'Looks at everything and changes nothing; the playbook health turns it into a page',
   vars,
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
@@ -26,7 +26,7 @@ export default role({
 /** Groups whose hosts ask the VIPs from outside of the balancers. */
 const OUTSIDE = ['infra', 'k3s_agents', 'databases']
 
-/** All that one host says. */
+/** Everything that one host reports. */
 export interface Seen {
   readonly host: HostState
   readonly server: ServerHealth | undefined

@@ -7,13 +7,13 @@ import type { AgentVars } from './vars.ts'
 export interface AgentConfig {
   readonly name: string
   readonly address: string
-  /** Address of the server to register with; from then on the agent balances over all of them itself. */
+  /** Address of the server to register with. Once registered, the agent itself balances over all servers. */
   readonly via: string
-  /** Hash of the only authority that the token is to trust. */
+  /** Hash of the certificate authority that the token trusts. */
   readonly pin: string | undefined
 }
 
-/** config.yaml of an agent (docs.k3s.io/cli/agent). It never holds the servers' token. */
+/** config.yaml of an agent (docs.k3s.io/cli/agent). It never contains the servers' token. */
 export const agentConfig = (c: AgentConfig, vars: AgentVars): Secret =>
   configYaml({
     'node-ip': c.address,

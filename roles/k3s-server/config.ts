@@ -11,9 +11,9 @@ export interface ServerConfig {
   readonly sans: readonly string[]
   /** Address of the server to join; K3s ignores it once it has etcd data. */
   readonly via: string | undefined
-  /** Only while founding: one that kept it and lost its disk would found a second cluster. */
+  /** Only while founding. A server that kept it and lost its disk would found a second cluster. */
   readonly clusterInit: boolean
-  /** Hash of the only authority that the token is to trust. */
+  /** Hash of the certificate authority that the token trusts. */
   readonly pin: string | undefined
 }
 

@@ -3,8 +3,8 @@ import { isUp } from '../shared/k3s/server-state.ts'
 import { healthyIn, SERVERS, survey } from '../shared/k3s/survey.ts'
 
 /**
- * Rank of a server in a rolling play: those that only need to be started, the founder of a new cluster, then those
- * that do not serve, then the others.
+ * Rank of this server in a rolling play, lowest first: stopped servers with data (-1), the founder of a new cluster and
+ * servers that need repair (0), servers that wait for the founder (1), healthy servers (2).
  */
 export async function repairFirst(): Promise<number> {
   const found = await survey()

@@ -6,7 +6,7 @@ import { nodesAtRisk, quorumAtRisk } from '../shared/k3s/invariants.ts'
 import { longhornHealthy } from '../longhorn/index.ts'
 import { askCopies, lastCopies } from './copies.ts'
 
-/** Can everything go on without this host? true, or why not. */
+/** Can everything else go on without this host? true, or why not. */
 export async function canBeSpared(host: Host): Promise<true | string> {
   if (isNode(host)) {
     const answer = await clusterGoesOn(host)
@@ -18,7 +18,7 @@ export async function canBeSpared(host: Host): Promise<true | string> {
 async function clusterGoesOn({ name }: Host): Promise<true | string> {
   const found = await survey()
   if (!healthyIn(found).some(([server]) => server !== name))
-    return 'no other K3s server is healthy: nobody could let it go'
+    return 'no other K3s server is healthy, and the host can only be removed from the cluster on a healthy one'
   const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
   const risk = quorumAtRisk(servers, found, [name]) ?? nodesAtRisk(found, [name])
   if (risk !== undefined) return risk

@@ -72,7 +72,7 @@ const machine = (more: Partial<HostState> = {}): HostState => ({
   memoryPercent: 50,
   wantsReboot: false,
   rebootsItself: false,
-  owed: [],
+  pending: [],
   lockedBy: undefined,
   ...more,
 })
@@ -173,7 +173,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
   [
     'no answer on the VIP',
     { w1: { answers: { '10.0.0.9:6443': 0 } }, db: { answers: { '10.0.0.9:6443': 503 } } },
-    [/^broken: api: nobody answers on 10\.0\.0\.9/],
+    [/^broken: api: no answer on 10\.0\.0\.9/],
   ],
   [
     'a balancer that could not take over',
@@ -205,12 +205,12 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
   [
     'a rebuild',
     { m1: { server: server({ sickVolumes: ['pvc-1: degraded'] }) } },
-    [/^degraded: Longhorn: volumes with fewer copies/],
+    [/^degraded: Longhorn: volumes with too few copies/],
   ],
   [
     'questions without an answer',
     { m1: { server: server({ unasked: ['pods: timed out'] }) } },
-    [/^degraded: not everything could be asked/],
+    [/^degraded: some questions got no answer/],
   ],
   [
     'small things',
@@ -227,7 +227,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
       },
       m2: { server: server({ snapshotHours: undefined }) },
       m3: { server: server({ snapshotHours: undefined }) },
-      w1: { host: machine({ owed: ['nfs/x'], rebootsItself: true }) },
+      w1: { host: machine({ pending: ['nfs/x'], rebootsItself: true }) },
     },
     [
       /^notice: cordoned: w1/,
@@ -304,10 +304,10 @@ void t.test('balancers and backends of a VIP are patterns', t => {
     ['loadbalancers:!db', 'k3s_servers:&m[1:3]'],
   ] as const)
     t.match(told(balancers, backends), [
-      /^api: nobody answers on 10\.0\.0\.9/,
+      /^api: no answer on 10\.0\.0\.9/,
       /^its backends are m1, m2, m3; /,
     ])
-  t.match(told('l*', 'm*', ['l2', 'w1']), [/nobody answers/, /backends are m1, m2, m3;/])
+  t.match(told('l*', 'm*', ['l2', 'w1']), [/no answer on/, /backends are m1, m2, m3;/])
   t.end()
 })
 
@@ -343,7 +343,7 @@ void t.test('answers are data', t => {
       memoryPercent: 61,
       wantsReboot: true,
       rebootsItself: false,
-      owed: ['nfs/export it'],
+      pending: ['nfs/export it'],
       lockedBy: 'root@x pid 1',
       units: { k3s: 'active' },
     },
@@ -361,8 +361,11 @@ void t.test('answers are data', t => {
     certificateDays: undefined,
     snapshotHours: undefined,
   })
-  t.throws(() => parseDates(said('')), /cannot be asked: no answer/)
-  t.throws(() => parseDates(said('certificate 1\nnow 7200\n', 1)), /cannot be asked: why/)
+  t.throws(() => parseDates(said('')), /cannot read the dates of certificates: no answer/)
+  t.throws(
+    () => parseDates(said('certificate 1\nnow 7200\n', 1)),
+    /cannot read the dates of certificates: why/,
+  )
   t.strictSame(parseAnswers('10.0.0.9:6443 401\n10.0.0.9:80 000\nnoise\n'), {
     '10.0.0.9:6443': 401,
     '10.0.0.9:80': 0,

@@ -236,7 +236,7 @@ t.test('a domain comes back as it was written', t => {
   for (const same of ['name', 'uuid'] as const)
     t.throws(
       () => readDomains(answer(machine) + answer({ ...other, [same]: machine[same] })),
-      new RegExp(`a ${same} is there twice`),
+      new RegExp(`a ${same} occurs twice`),
     )
   t.match(domainXml({ ...machine, emulation: true }), /type='qemu'[\s\S]*<cpu mode='maximum'/)
   t.match(

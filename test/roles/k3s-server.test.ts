@@ -165,7 +165,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     async t => {
       for (const [version, why] of [
         ['v1.36.2+k3s1', /v1\.36\.3\+k3s1 → v1\.36\.2\+k3s1 would be a downgrade/],
-        ['v1.38.0+k3s1', /skips minor versions: go by v1\.37 first/],
+        ['v1.38.0+k3s1', /skips minor versions: upgrade to v1\.37 first/],
       ] as const) {
         const refused = await r.fmc(...SITE, '-e', `k3s_version=${version}`)
         t.equal(refused.code, 2)

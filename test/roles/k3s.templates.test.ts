@@ -277,7 +277,7 @@ void t.test('which release may follow which', t => {
     ['v1.36.3+k3s1', 'v1.36.4+k3s1', undefined],
     ['v1.36.3+k3s1', 'v1.36.3+k3s2', undefined],
     ['v1.36.9+k3s1', 'v1.37.0+k3s1', undefined],
-    ['v1.36.3+k3s1', 'v1.38.0+k3s1', /skips minor versions: go by v1\.37 first/],
+    ['v1.36.3+k3s1', 'v1.38.0+k3s1', /skips minor versions: upgrade to v1\.37 first/],
     ['v1.36.3+k3s1', 'v2.0.0+k3s1', /skips/],
     ['v1.36.3+k3s1', 'v1.36.2+k3s1', /downgrade/],
     ['v1.36.3+k3s2', 'v1.36.3+k3s1', /downgrade/],
@@ -426,7 +426,7 @@ void t.test('nodesReady', t => {
 
 void t.test('gates say what is missing', t => {
   t.equal(incomplete(three, '10.17.4.21'), undefined)
-  t.equal(incomplete(three, '10.17.4.29'), '10.17.4.29 is no member yet')
+  t.equal(incomplete(three, '10.17.4.29'), '10.17.4.29 is not a member yet')
   t.equal(incomplete(down, '10.17.4.21'), 'k3s.service is inactive')
   const joining = up(
     [member(1), member(2, { name: '', started: false }), member(3, { learner: true })],

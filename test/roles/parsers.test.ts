@@ -229,7 +229,7 @@ t.test('what makes no sense is named', t => {
     /items\.0\.metadata\.name/,
   )
   const two = '{"metadata":{"name":"m1"}}'
-  t.throws(() => parseNodes(`{"items":[${two},${two}]}`), /a name is there twice/)
+  t.throws(() => parseNodes(`{"items":[${two},${two}]}`), /a name occurs twice/)
   t.match(nonsense('p', 'w', 'é\u001b[2J\n\u202e'.repeat(100)).message, /^[ -~]{1,400}…?$/)
   t.throws(
     () => hostJson('p', 'w', `[${'[],'.repeat(3_000_000)}[]]`, z.unknown()),

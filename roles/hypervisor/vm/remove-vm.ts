@@ -3,12 +3,13 @@ import { NAMESPACE } from './notes.ts'
 import { DOMAINS, NO_VIRSH, readDomains, type FoundDomain } from './survey.ts'
 import { libvirtSays, shutDown, VIRSH } from '../host/virsh.ts'
 
+/** What becomes of a removed VM's disks. */
 export type Disks = 'keep' | 'wipe'
 
-/** How long a VM may take to shut down before its plug is pulled. */
+/** How long a VM may take to shut down before it is powered off. */
 const SHUTDOWN_SECONDS = 120
 
-/** No VM of this name on the hypervisor that this runs for. One that fmc did not make is left alone, with an error. */
+/** The hypervisor has no VM of this name. Throws TaskError for a VM that fmc did not create. */
 export const noVm = resource({
   name: (o: Common & { readonly vm: string; readonly disks: Disks }) => `no VM ${o.vm}`,
   needs: () => ({ domains: DOMAINS }),
@@ -17,16 +18,16 @@ export const noVm = resource({
     const found = readDomains(said ?? '').find(d => d.name === vm)
     if (!found) return []
     if (!found.notes)
-      throw new TaskError(`the domain ${vm} is not fmc's, or its notes are not what fmc wrote`, {
-        hint: `look at it (virsh metadata ${vm} ${NAMESPACE}); removed by hand, its disks and its first-boot files stay in the pool`,
+      throw new TaskError(`the domain ${vm} was not created by fmc, or its notes were changed`, {
+        hint: `virsh metadata ${vm} ${NAMESPACE} shows the notes. If you undefine it by hand, delete its disks and first-boot files from the pool too`,
       })
     return removal(found, disks)
   },
 })
 
 /**
- * In this order, so that an interrupted one is gone on with: off, disks, definition. A data disk that is kept keeps its
- * name: a VM of this name that is made later takes it over. The root disk does not: it would be in that one's way.
+ * Off, disks, definition: in this order, so that an interrupted removal can be continued. A data disk that is kept keeps
+ * its file name: a later VM of this name takes it over. A kept root disk is renamed: it would block that VM.
  */
 export function removal({ name, state, disks }: FoundDomain, keep: Disks): PlannedChange[] {
   const word = quote(name)
@@ -61,7 +62,7 @@ export function removal({ name, state, disks }: FoundDomain, keep: Disks): Plann
         },
     {
       what: 'undefine',
-      // With what it was told at its first boot: its host key is in it.
+      // The first-boot configuration goes too: it contains the host key.
       script: `${VIRSH}v undefine ${word} --managed-save --snapshots-metadata
 rm -f -- ${firstBoot.map(quote).join(' ')}`,
     },

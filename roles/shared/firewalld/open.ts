@@ -7,7 +7,7 @@ interface Options extends Common {
 
 const NOTHING = { code: 0, stdout: '', stderr: '' }
 
-/** Prints what is still closed, now or after a boot. */
+/** Prints the openings that are closed, now or after a boot. */
 const question = (
   openings: readonly string[],
 ): string => `systemctl -q is-active firewalld || exit 0
@@ -20,7 +20,7 @@ for when in '' --permanent; do
   done
 done | sort -u`
 
-/** firewall-cmd(1) takes several of a kind, but no ports together with protocols. */
+/** firewall-cmd(1) takes several ports or several protocols, but not both together. */
 function additions(openings: readonly string[]): readonly string[] {
   const kind = /^\d/.test(openings[0] ?? '') ? 'port' : 'protocol'
   const add = quoteAll(openings.map(o => `--add-${kind}=${o}`))
@@ -49,8 +49,8 @@ const define = resource({
 })
 
 /**
- * firewalld, where it runs, lets these in, now and after a boot. Where it does not, nothing is done: the role firewall's
- * table decides there, or nobody. What else is open stays open.
+ * firewalld lets these ports and protocols in, now and after a boot. Other openings stay. Where firewalld does not run,
+ * nothing is done: there the role firewall decides, or no firewall at all.
  */
 export const firewalldOpen = (...openings: readonly string[]): Promise<Result> =>
   define({ openings })

@@ -2,7 +2,7 @@ import { directory, file } from '../../../lib/index.ts'
 
 const POLICIES = '/etc/firewalld/policies'
 
-/** firewalld.policy(5). ANY to ANY is what is routed; what is for the host itself stays with its zones. */
+/** firewalld.policy(5). ANY to ANY concerns forwarded packets; packets for the host itself stay with its zones. */
 const POLICY = `<?xml version="1.0" encoding="utf-8"?>
 <!-- Managed by fmc -->
 <policy priority="-1" target="ACCEPT">
@@ -11,7 +11,7 @@ const POLICY = `<?xml version="1.0" encoding="utf-8"?>
 </policy>
 `
 
-/** What the handler that is notified has to run. A reload forgets what was opened only until then, SSH maybe: then it is refused. */
+/** Script for the notified handler. A reload drops openings that are not permanent (SSH, maybe), so it refuses to reload then. */
 export const RELOAD = `systemctl -q is-active firewalld || exit 0
 lets_in() { firewall-cmd "$@" --list-all | sed -n '/^ *\\(services\\|ports\\|protocols\\|sources\\):/p; /rich rules/,$p'; }
 [ "$(lets_in)" = "$(lets_in --permanent)" ] || {
@@ -20,7 +20,7 @@ lets_in() { firewall-cmd "$@" --list-all | sed -n '/^ *\\(services\\|ports\\|pro
 }
 firewall-cmd -q --reload`
 
-/** firewalld, where it runs, passes on what a router routes: by itself it rejects what goes to bridges that are in no zone. */
+/** firewalld forwards what this router routes: by default it rejects packets to bridges that are in no zone. */
 export async function firewalldRoutes(notify: string): Promise<void> {
   await directory(POLICIES)
   await file(`${POLICIES}/fmc-routed.xml`, { content: POLICY, notify })

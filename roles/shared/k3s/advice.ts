@@ -1,8 +1,8 @@
-/** What K3s says when it gives up, and what to do about it. */
+/** Errors with which K3s gives up, and what to do about each. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /401 Unauthorized|invalid token|token CA hash/i,
-    'the token in the secrets file is not the one of the running cluster (k3s_token, k3s_agent_token)',
+    'the token in the secrets file (k3s_token, k3s_agent_token) is not the running cluster’s',
   ],
   [
     /critical configuration/i,
@@ -10,7 +10,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /duplicate node name/i,
-    'etcd still has a member of this name: run again for this server, which removes it',
+    'etcd still has a member of this name: run again for this server, and fmc removes the member',
   ],
   [
     /node password/i,
@@ -27,5 +27,6 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
+/** What to do about an error of K3s, and where to read more. */
 export const adviceOn = (said: string, unit: string): string =>
-  `${ADVICE.find(([pattern]) => pattern.test(said))?.[1] ?? 'it says more in its journal'} (journalctl -u ${unit}; systemd starts it again every 5 s)`
+  `${ADVICE.find(([pattern]) => pattern.test(said))?.[1] ?? 'its journal says more'} (journalctl -u ${unit}; systemd starts it again every 5 s)`

@@ -3,8 +3,8 @@ import { reveal, Secret } from '../../../lib/index.ts'
 export type ConfigValue = string | number | boolean | Secret | readonly string[] | undefined
 
 /**
- * K3s' config.yaml: one line per key, sorted, so that the same values always give the same text. Every value is JSON,
- * which is YAML. It has tokens in it and is therefore a Secret as a whole.
+ * K3s's config.yaml: one line per key, sorted, so that the same values always give the same text. Every value is JSON,
+ * which is YAML. The whole text is a Secret, because it contains tokens.
  */
 export function configYaml(values: Readonly<Record<string, ConfigValue>>): Secret {
   const lines = Object.entries(values)
@@ -14,7 +14,7 @@ export function configYaml(values: Readonly<Record<string, ConfigValue>>): Secre
   return new Secret(['# Managed by fmc', ...lines, ''].join('\n'), 'config.yaml')
 }
 
-/** registries.yaml: what the inventory says, secrets revealed, keys in the inventory's order. */
+/** registries.yaml: the inventory's text with its secrets revealed, keys in the inventory's order. */
 export const registriesYaml = (registries: unknown): Secret =>
   new Secret(`# Managed by fmc\n${JSON.stringify(plain(registries), null, 2)}\n`, 'registries.yaml')
 

@@ -13,7 +13,7 @@ import {
 } from '../../../lib/index.ts'
 import { healthyIn, SERVERS, survey } from './survey.ts'
 
-/** Marks a node that fmc has cordoned: only such a one does it uncordon again. */
+/** Annotation of a node that fmc has cordoned. fmc uncordons no other node. */
 const MARK = 'fmc.io/cordoned'
 
 interface NodeNow {
@@ -37,7 +37,7 @@ const Node = z.looseObject({
   spec: z.looseObject({ unschedulable: z.boolean().nullish() }).nullish(),
 })
 
-/** undefined: there is no such node. Throws TaskError when nobody knows. */
+/** Parses kubectl's answer about a node; undefined: there is no such node. Throws TaskError when that is unknown. */
 export function parseNode(fact: {
   readonly code: number
   readonly stdout: string
@@ -46,7 +46,7 @@ export function parseNode(fact: {
   if (fact.code !== 0 && /NotFound/.test(fact.stderr)) return undefined
   if (fact.code !== 0 || fact.stdout === '')
     throw new TaskError(
-      `the node cannot be asked about: ${fact.stderr.trim() === '' ? 'no answer' : excerpt(fact.stderr.trim())}`,
+      `kubectl gave no state of the node: ${fact.stderr.trim() === '' ? 'no answer' : excerpt(fact.stderr.trim())}`,
     )
   const { metadata, spec } = hostJson('kubectl', 'a node', fact.stdout, Node)
   return {
@@ -59,10 +59,10 @@ interface NodeOptions extends Common {
   readonly node: string
 }
 
-/** 15 minutes: a pod may take ten to end, and Longhorn to detach its volumes. Nothing is ever evicted against a budget. */
+/** 15 minutes: a pod may take ten minutes to end, and Longhorn needs time to detach its volumes. */
 const DRAIN_SECONDS = 900
 
-/** The node takes no new pods, and what ran there runs elsewhere. For a server to do; fails when a pod may not go. */
+/** Cordons a node and moves its pods elsewhere. Runs on a server. Fails when a pod must not be evicted; it never forces. */
 export const drain = resource({
   name: (o: NodeOptions & { readonly seconds?: number }) => `drain ${o.node}`,
   needs: o => ({ node: question(o.node) }),
@@ -83,7 +83,7 @@ export const drain = resource({
       ...cordon,
       {
         what: 'drain',
-        // Whatever refuses to go, a disruption budget or a volume's last copy, is information and not an obstacle.
+        // A refused eviction (a disruption budget, a volume's last copy) is a reason to stop: it is reported, never forced.
         script: `k3s kubectl drain ${word} --ignore-daemonsets --delete-emptydir-data --timeout=${seconds}s || { echo ${quote(`${node} could not be drained: nothing was evicted by force. See what holds the pods above (a PodDisruptionBudget? a volume's last copy?)`)} >&2; exit 1; }`,
         timeoutMs: (seconds + 60) * 1000,
       },
@@ -91,7 +91,7 @@ export const drain = resource({
   },
 })
 
-/** The node takes pods again, if it was fmc that cordoned it. For a server to do. */
+/** Uncordons the node if fmc has cordoned it. Runs on a server. */
 export const uncordon = resource({
   name: (o: NodeOptions) => `uncordon ${o.node}`,
   needs: o => ({ node: question(o.node) }),
@@ -108,7 +108,7 @@ export const uncordon = resource({
   },
 })
 
-/** A server that can be asked about this host's node, another one if there is. */
+/** A healthy server to ask about this host's node; not the host itself, if possible. */
 async function serverFor(node: Host): Promise<Host | undefined> {
   const up = healthyIn(await survey()).map(([name]) => name)
   const able = hosts(SERVERS).filter(s => up.includes(s.name))
@@ -116,8 +116,8 @@ async function serverFor(node: Host): Promise<Host | undefined> {
 }
 
 /**
- * Work on a node while no pod runs there, if `due`. Whatever becomes of the work, the node is uncordoned afterwards,
- * and so is one that an interrupted run has left behind. Without a cluster that answers it is just the work.
+ * Runs `work` on a node, drained if `due`. The node is uncordoned afterwards even if the work fails, and so is a node
+ * that an interrupted run left cordoned. Without a healthy server it only does the work.
  */
 export async function drained(
   node: Host,

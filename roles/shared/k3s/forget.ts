@@ -11,7 +11,7 @@ import {
 } from '../../../lib/index.ts'
 import { ETCDCTL, parseMembers, type Member } from './server-state.ts'
 
-/** What the cluster has of a host that leaves it, or that joins it again from nothing. */
+/** What the cluster still has of a host that leaves, or that joins again from nothing. */
 export interface Forgotten {
   readonly name: string
   /** A healthy server: it does the work. */
@@ -31,7 +31,7 @@ export async function forgetHost({ name, via, node, member }: Forgotten): Promis
   })
 }
 
-/** No Node of this name: the next kubelet of that name is a new one. Runs on a healthy server. */
+/** Deletes the Node, so that K3s accepts a new kubelet of the same name. Runs on a healthy server. */
 export const noNode = resource({
   name: (o: Common & { readonly node: string }) => `no node ${o.node}`,
   needs: o => ({ now: ask('command', nodeExists(o.node)) }),
@@ -49,12 +49,12 @@ export const noNode = resource({
       : [],
 })
 
-/** Throws TaskError when nobody knows. */
+/** Does kubectl find the Node? Throws TaskError when its answer does not tell. */
 export function isThere(name: string, { code, stderr }: Facts['command']): boolean {
   if (code === 0) return true
   if (/NotFound/.test(stderr)) return false
   throw new TaskError(
-    `the node ${name} cannot be asked about: ${stderr.trim() === '' ? `kubectl ended with ${code}` : excerpt(stderr.trim())}`,
+    `it is unknown whether the node ${name} exists: ${stderr.trim() === '' ? `kubectl ended with ${code}` : excerpt(stderr.trim())}`,
   )
 }
 
@@ -71,7 +71,7 @@ const noMember = resource({
     const gone = parseMembers(list.stdout).filter(m => m.address === o.address)
     return gone.map(({ id }) => ({
       what: `remove ${id}`,
-      // K3s may be quicker.
+      // K3s may have removed it in the meantime.
       script: `${ETCDCTL} member remove ${id} >&2 || ! ${ETCDCTL} member list -w simple | grep -q ^${id},`,
       leaves: [
         [

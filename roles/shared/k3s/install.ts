@@ -12,13 +12,13 @@ interface Install {
     readonly k3s_airgap_images: boolean
     readonly k3s_registries?: Readonly<Record<string, unknown>> | undefined
   }
-  /** Handlers for whatever K3s reads only when it starts. */
+  /** Handlers to notify when something changes that K3s reads only at its start. */
   readonly notify: readonly string[]
 }
 
 const IMAGES = `${DATA_DIR}/agent/images`
 
-/** Program, unit, registries and images: all that servers and agents have in common. true: K3s must begin anew with them. */
+/** Program, unit, registries and images: the same for servers and agents. true: something changed, so K3s must restart. */
 export async function install({ kind, platform, vars, notify }: Install): Promise<boolean> {
   const version = vars.k3s_version
   const results: Result[] = []
@@ -47,7 +47,7 @@ export async function install({ kind, platform, vars, notify }: Install): Promis
   return results.some(r => r.changed)
 }
 
-/** A download for another architecture, or of another release than it says, never replaces the program. */
+/** Keeps a download for another architecture, or of another release than it claims, from replacing the program. */
 const runs =
   (version: string) =>
   (candidate: string): string =>

@@ -10,7 +10,7 @@ interface Server {
 const serversOf = (all: readonly Host[]): readonly Server[] =>
   all.map(h => ({ name: h.name, address: addressOf(h) }))
 
-/** Every voter of etcd that is needed for a majority stays; no server is touched while another one joins. */
+/** etcd keeps a majority of its voters; no server is touched while another server is joining. */
 export const etcdQuorum: Invariant = {
   name: 'etcd keeps its quorum',
   timeoutSeconds: 120,
@@ -25,7 +25,7 @@ export const etcdQuorum: Invariant = {
   },
 }
 
-/** Why these hosts must not be touched now; undefined: they may. A server that does not vote can be repaired any time. */
+/** Why these hosts must not be touched now; undefined: they may. A server that does not vote may always be repaired. */
 export function quorumAtRisk(
   servers: readonly Server[],
   found: Survey,
@@ -43,9 +43,9 @@ export function quorumAtRisk(
   if (touched.length === 0) return undefined
   const joining = members.filter(m => (!m.started || m.learner) && !batch.includes(m.server))
   if (joining.length > 0)
-    return `${names(joining)} has not joined yet: finish that first (fmc play site --limit ${joining.map(m => m.server).join(',')})`
+    return `${names(joining)} has not joined yet. Finish that first: fmc play site --limit ${joining.map(m => m.server).join(',')}`
   const need = Math.floor(voters.length / 2) + 1
-  // One or two voters have nothing to spare: all that can be asked is that nothing is wrong before.
+  // One or two voters have none to spare: then all of them must be healthy, and one is touched at a time.
   const spare = voters.length < 3 ? healthy.length === voters.length && touched.length === 1 : false
   if (spare || healthy.length - touched.length >= need) return undefined
   const sick = voters.filter(m => !isHealthy(m.server))
@@ -60,15 +60,15 @@ export function quorumBroken(
   found: Survey,
   batch: readonly string[],
 ): string | undefined {
-  const voices = healthyIn(found)
-  const [healthyServer] = voices
+  const healthy = healthyIn(found)
+  const [healthyServer] = healthy
   if (!healthyServer)
     return `no server is healthy: ${servers.map(s => `${s.name}: ${ailment(found, s.name)}`).join('; ')}`
   for (const { name, address } of servers.filter(s => batch.includes(s.name))) {
     const member = healthyServer[1].members.find(m => m.address === address)
-    if (!member) return `${name} is no member of etcd`
+    if (!member) return `${name} is not a member of etcd`
     if (!member.started || member.learner) return `${name} does not vote yet`
-    if (!voices.some(([n]) => n === name)) return `${name}: ${ailment(found, name)}`
+    if (!healthy.some(([n]) => n === name)) return `${name}: ${ailment(found, name)}`
   }
   const joining = healthyServer[1].members.filter(m => m.learner)
   return joining.length > 0
@@ -85,7 +85,7 @@ function ailment(found: Survey, name: string): string {
   return typeof state === 'string' ? state : state.ailment || 'healthy'
 }
 
-/** No node is touched while another one is not Ready, unless it is itself one of those. */
+/** No node is touched while another node is not Ready; nodes that are not Ready may always be repaired. */
 export const nodesReady: Invariant = {
   name: 'the nodes are Ready',
   timeoutSeconds: 120,
@@ -100,6 +100,7 @@ export const nodesReady: Invariant = {
   },
 }
 
+/** Why these nodes must not be touched now; undefined: they may. */
 export function nodesAtRisk(found: Survey, batch: readonly string[]): string | undefined {
   const [healthyServer] = healthyIn(found)
   if (!healthyServer) return undefined
@@ -107,5 +108,5 @@ export function nodesAtRisk(found: Survey, batch: readonly string[]): string | u
   const sick = nodes.filter(n => !n.ready && !batch.includes(n.name)).map(n => n.name)
   const touched = nodes.filter(n => n.ready && batch.includes(n.name)).map(n => n.name)
   if (sick.length === 0 || touched.length === 0) return undefined
-  return `${touched.join(', ')} must not be touched while ${sick.join(', ')} is not Ready: repair it first (fmc play site --limit ${sick.join(',')}), or, if it is gone for good, delete it (k3s kubectl delete node ${sick.join(' ')})`
+  return `${touched.join(', ')} must not be touched while ${sick.join(', ')} is not Ready. Repair it first: fmc play site --limit ${sick.join(',')}; or, if it is gone for good: k3s kubectl delete node ${sick.join(' ')}`
 }

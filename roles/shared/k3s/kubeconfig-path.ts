@@ -2,13 +2,13 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { inventory, z } from '../../../lib/index.ts'
 
-/** Shared by the role that writes the file and the one to which it is a trace of a cluster. */
+/** The role kubeconfig writes the file; the role k3s-server takes its presence as a sign that a cluster exists. */
 export const kubeconfigVars = {
   kubeconfig_path: z
     .string()
     .optional()
     .describe(
-      'File on the controller, absolute or from ~; default ~/.kube/DOMAIN.yaml. In the lab: in its directory',
+      'File on the controller, absolute or from ~; default ~/.kube/DOMAIN.yaml. In the lab: in the lab’s directory',
     ),
 } as const
 

@@ -2,19 +2,20 @@ import { ask, quote, resource, type Common, type PlannedChange } from '../../../
 import { parseState, STATE_SCRIPT, STATE_WHEN_NEW } from './server-state.ts'
 
 /**
- * What kubelet may set on itself below kubernetes.io and k8s.io (KEP 279, "NodeRestriction"); with any other label
- * there it does not start.
+ * Labels below kubernetes.io and k8s.io that a kubelet may set on itself (KEP 279, "NodeRestriction"). It refuses to
+ * start with any other label there.
  */
 const KUBELET_MAY =
   /^(([^/]*\.)?(kubelet|node)\.kubernetes\.io\/|topology\.kubernetes\.io\/(region|zone)$)/
 
+/** The labels with which a kubelet may register its node, as key=value. */
 export const registeredLabels = (labels: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(labels)
     .filter(([key]) => !/^([^/]*\.)?(kubernetes|k8s)\.io\//.test(key) || KUBELET_MAY.test(key))
     .map(([key, value]) => `${key}=${value}`)
     .sort()
 
-/** The question that survey.ts asks, too: one answer for both. */
+/** The same question as in survey.ts, so that one answer serves both. */
 const STATE = ask('command', `sh -c ${quote(STATE_SCRIPT)}`, {
   code: 0,
   stdout: STATE_WHEN_NEW,
@@ -28,8 +29,8 @@ interface NodeOptions extends Common {
 }
 
 /**
- * Labels and taints of a Node, set through the server that this runs for: kubelet applies its own only when the node
- * is made. Labels and taints that are not named are left alone.
+ * Labels and taints of a Node. Runs on a server: kubelet applies its own labels and taints only when it creates the
+ * node. Other labels and taints of the node are left alone.
  */
 export const labelsAndTaints = resource({
   name: (o: NodeOptions) => `node ${o.node}`,

@@ -1,8 +1,8 @@
 import type { NodeState } from './server-state.ts'
 
 /**
- * Why a host must not take a Node's place: another machine runs under that name, as one that is Ready at another
- * address tells. undefined: it may. To be asked for a host that is no node itself.
+ * Why a host that is not a node must not join under its name: another machine runs as that Node, which is Ready at
+ * another address. undefined: it may join.
  */
 export function namesake(
   nodes: readonly NodeState[],
@@ -16,4 +16,4 @@ export function namesake(
 }
 
 export const NAMESAKE_HINT =
-  'two machines must not have one name: stop K3s there, or correct its address in the inventory'
+  'two machines must not have the same name: stop K3s on the other one, or correct the address in the inventory'

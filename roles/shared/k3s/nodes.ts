@@ -3,13 +3,13 @@ import { objectName } from '../kubernetes/kubectl.ts'
 
 export interface NodeState {
   readonly name: string
-  /** InternalIP; empty when it has none yet. */
+  /** Its InternalIP; empty when it has none yet. */
   readonly address: string
   readonly ready: boolean
   readonly cordoned: boolean
   readonly version: string
   readonly labels: Readonly<Record<string, string>>
-  /** As in the inventory: key=value:effect. */
+  /** In the inventory's form: key=value:effect. */
   readonly taints: readonly string[]
 }
 
@@ -50,11 +50,11 @@ const RawNode = z.looseObject({
     .nullish(),
 })
 
-/** `kubectl get nodes -o json`. Throws TaskError. */
+/** Parses `kubectl get nodes -o json`. Throws TaskError. */
 export function parseNodes(text: string): NodeState[] {
   const nodes = hostItems('kubectl', 'the nodes', text, RawNode)
   if (new Set(nodes.map(n => n.metadata.name)).size < nodes.length)
-    throw nonsense('kubectl', 'the nodes', text, 'a name is there twice')
+    throw nonsense('kubectl', 'the nodes', text, 'a name occurs twice')
   return nodes.map(({ metadata, spec, status }) => ({
     name: metadata.name,
     address: status?.addresses?.find(a => a.type === 'InternalIP')?.address ?? '',

@@ -1,15 +1,15 @@
 import type { Platforms } from '../../../lib/index.ts'
 
-/** All that differs between operating systems. */
+/** What differs between operating systems. */
 export interface Platform {
   readonly binary: string
-  /** What a server needs besides: etcdctl to see the members, curl to see etcd's health, openssl to see certificates' ends. */
+  /** What a server also needs: etcdctl for the members, curl for etcd's health, openssl for certificates' ends. */
   readonly serverPackages: readonly string[]
 }
 
-/** Not EL: its SELinux policy for K3s is a package of Rancher's own. */
+/** Not EL: K3s needs an SELinux policy there, a package from Rancher's own repository. */
 export const PLATFORMS: Platforms<Platform> = {
-  // /usr is read-only there; etcdctl and curl are part of the image.
+  // /usr is read-only; etcdctl and curl are part of the image.
   flatcar: { binary: '/opt/bin/k3s', serverPackages: [] },
   debian: { binary: '/usr/local/bin/k3s', serverPackages: ['etcd-client', 'curl', 'openssl'] },
 }

@@ -4,36 +4,36 @@ import { CONFIG, DATA_DIR } from './platform.ts'
 
 export { parseNodes, type NodeState }
 
-/** One line of `etcdctl member list`. */
+/** A member of etcd: a line of `etcdctl member list`. */
 export interface Member {
   /** Hexadecimal. */
   readonly id: string
-  /** Empty until it has started for the first time. */
+  /** Empty until the member starts for the first time. */
   readonly name: string
   readonly started: boolean
-  /** Host part of its peer URL: the server's real address. */
+  /** Host part of its peer URL: the address of the server. */
   readonly address: string
   readonly learner: boolean
 }
 
-/** What a K3s server does now. */
+/** The state of a K3s server. */
 export interface ServerState {
   /** Is there etcd data on its disk? */
   readonly data: boolean
   /** Has it been a node of a cluster? */
   readonly joined: boolean
   readonly unit: UnitState
-  /** The other server that its config.yaml names. */
+  /** Address of the server that its config.yaml names as the one to join. */
   readonly seed: string | undefined
-  /** Hash of the authority that the token in its config.yaml trusts. */
+  /** Hash of the certificate authority that the token in its config.yaml trusts. */
   readonly pin: string | undefined
-  /** Hash of its cluster's authority, as in the token that K3s has written. */
+  /** Hash of its cluster's certificate authority, from the token file that K3s wrote. */
   readonly ca: string | undefined
   /** etcd has a quorum, and the API is ready. */
   readonly healthy: boolean
-  /** Why it is not, in words. */
+  /** Why it is not healthy; empty if it is. */
   readonly ailment: string
-  /** Only of a healthy server. */
+  /** Empty unless the server is healthy, like `nodes`. */
   readonly members: readonly Member[]
   readonly nodes: readonly NodeState[]
 }
@@ -43,8 +43,8 @@ const ETCD = `${DATA_DIR}/server/tls/etcd`
 export const ETCDCTL = `ETCDCTL_API=3 timeout 10 etcdctl --endpoints https://127.0.0.1:2379 --cacert ${ETCD}/server-ca.crt --cert ${ETCD}/client.crt --key ${ETCD}/client.key`
 
 /**
- * The question, the same for every server, so that one answer serves all roles of a run. K3s writes etcd's log
- * before anything else of a member (pkg/etcd IsInitialized), and the kubelet's certificate once it is a node.
+ * The question for the state. It is the same for every server, so that one answer serves all roles of a run. K3s writes
+ * etcd's log before anything else of a member (pkg/etcd IsInitialized), and the kubelet's certificate once it is a node.
  */
 export const STATE_SCRIPT = `d=${DATA_DIR}
 if [ -d $d/server/db/etcd/member/wal ]; then echo data yes; else echo data no; fi
@@ -61,14 +61,14 @@ echo "ready $(timeout 10 k3s kubectl get --raw /readyz 2>&1 | tail -n 1)"
 echo "members $(${ETCDCTL} member list -w simple 2>/dev/null | tr '\\n' ';')"
 echo "nodes $(timeout 10 k3s kubectl get nodes -o json 2>/dev/null | tr -d '\\n')"`
 
-/** What a host without K3s answers. */
+/** The answer of a host without K3s. */
 export const STATE_WHEN_NEW =
   'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0\nseed \n'
 
 const nonsense = (what: string, text: string): TaskError =>
   new TaskError(`this is not the state of a K3s server: ${what}: ${excerpt(text)}`)
 
-/** The answer to STATE_SCRIPT. Throws TaskError when it makes no sense. */
+/** Parses the answer to STATE_SCRIPT. Throws TaskError when it makes no sense. */
 export function parseState(text: string): ServerState {
   const lines = new Map<string, string>()
   for (const line of text.split('\n').filter(Boolean)) {
@@ -112,11 +112,11 @@ export interface UnitState {
   /** systemd's ActiveState and SubState. */
   readonly active: string
   readonly sub: string
-  /** How often systemd has started it again since somebody did. */
+  /** How often systemd has restarted it since it was last started by hand or at boot. */
   readonly restarts: number
 }
 
-/** `systemctl show -p ActiveState -p SubState -p NRestarts` on one line, in whatever order. */
+/** Parses `systemctl show -p ActiveState -p SubState -p NRestarts` on one line, in any order. */
 export function parseUnit(text: string): UnitState | undefined {
   const values = new Map(
     text
@@ -130,8 +130,8 @@ export function parseUnit(text: string): UnitState | undefined {
 }
 
 /**
- * For one gate: has it ended by itself twice since the gate began? The first time may be one that passes, such as a
- * server that is not there yet.
+ * For one gate: has the unit crashed twice since the gate began? A first crash may be harmless: the server to join was
+ * not up yet, say.
  */
 export function crashWatch(): (unit: UnitState) => boolean {
   let first: number | undefined
@@ -141,7 +141,7 @@ export function crashWatch(): (unit: UnitState) => boolean {
   }
 }
 
-/** Does systemd run it, or try to? */
+/** Does systemd run the server, or try to? */
 export const isUp = (state: ServerState): boolean =>
   !['inactive', 'failed'].includes(state.unit.active)
 
@@ -155,7 +155,7 @@ function yesOrNo(lines: ReadonlyMap<string, string>, key: string): boolean {
 export const seedOf = (value: string): string | undefined =>
   /^"?https:\/\/([\d.]+):6443"?$/.exec(value)?.[1]
 
-/** A SHA-256, in the form that K3s writes. */
+/** A SHA-256 in the form that K3s writes; undefined for anything else. */
 export const hashOf = (value: string | undefined): string | undefined =>
   /^[0-9a-f]{64}$/.test(value ?? '') ? value : undefined
 
@@ -176,7 +176,7 @@ function ailmentOf(active: string, lines: ReadonlyMap<string, string>): string {
 
 const LONGEST_MESSAGE = 500
 
-/** The msg of a logrus line. */
+/** The `msg` of a logrus line. */
 export const messageOf = (line: string): string => {
   const quoted = /msg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
   try {
@@ -186,7 +186,7 @@ export const messageOf = (line: string): string => {
   }
 }
 
-/** `etcdctl member list -w simple`: ID, status, name, peer URLs, client URLs, learner. Throws TaskError. */
+/** Parses `etcdctl member list -w simple`: ID, status, name, peer URLs, client URLs, learner. Throws TaskError. */
 export function parseMembers(text: string): Member[] {
   const members = text
     .split(/[;\n]/)

@@ -3,7 +3,7 @@ import { adviceOn } from './advice.ts'
 import { crashWatch, type ServerState } from './server-state.ts'
 import { stateHere } from './survey.ts'
 
-/** etcd has a quorum and the API is ready. A server that keeps ending by itself ends the wait. */
+/** For a gate: etcd has a quorum and the API is ready. A server that keeps crashing ends the wait. */
 export function serves(): Check {
   const crashes = crashWatch()
   return async () => {
@@ -14,7 +14,7 @@ export function serves(): Check {
   }
 }
 
-/** Why a Node is not as it shall be, as this server sees it; undefined: it is. */
+/** Why a Node is not Ready with the wanted version, as this server sees it; undefined: it is. */
 export function notReady(state: ServerState, name: string, version: string): string | undefined {
   if (!state.healthy) return state.ailment
   const node = state.nodes.find(n => n.name === name)

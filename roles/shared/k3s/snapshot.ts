@@ -2,7 +2,7 @@ import { begun, hosts, keep, TaskError, z, type Host, type Result } from '../../
 import { DATA_DIR } from './platform.ts'
 import { healthyIn, SERVERS, type Survey } from './survey.ts'
 
-/** UTC, such as 20261121T151500Z. */
+/** A time as part of a file name, in UTC, such as 20261121T151500Z. */
 export const stampOf = (time: Date): string =>
   time
     .toISOString()
@@ -11,7 +11,7 @@ export const stampOf = (time: Date): string =>
 
 const SNAPSHOTS = `${DATA_DIR}/server/db/snapshots`
 
-/** The five newest of ours stay on the server; K3s prunes its own (docs.k3s.io/cli/etcd-snapshot). */
+/** The five newest snapshots of fmc stay on the server; K3s prunes its own (docs.k3s.io/cli/etcd-snapshot). */
 const SCRIPT = `k3s etcd-snapshot save --name fmc >&2
 k3s etcd-snapshot prune --name fmc --snapshot-retention 5 >&2 || :
 ls -1td ${SNAPSHOTS}/fmc-* | head -n 1
@@ -21,8 +21,8 @@ echo ${DATA_DIR}/server/token`
 const MOST_BYTES = 8 * 1024 ** 3
 
 /**
- * A snapshot of this server's etcd on the controller, with the token without which nobody can restore it. One per job.
- * Two files, of at most 8 GiB: more than that is no snapshot.
+ * Takes a snapshot of this server's etcd to the controller, with the token that a restore needs. One per job: two
+ * files of at most 8 GiB.
  */
 export const takeSnapshot = (dir: string): Promise<Result> =>
   keep(`${dir}/${stampOf(begun())}`, { script: SCRIPT, maxBytes: MOST_BYTES, maxFiles: 2 })
@@ -33,16 +33,16 @@ export const snapshotVars = {
     .min(1)
     .default('etcd')
     .describe(
-      'Where snapshots go on this machine: a directory for each, named by its time. Not absolute: below ~/.local/state/fmc/DOMAIN ($XDG_STATE_HOME). At most 8 GiB. Snapshot and token are the whole cluster: secrets',
+      'Directory for snapshots on this machine; each gets a subdirectory named by its time. A relative path is below ~/.local/state/fmc/DOMAIN ($XDG_STATE_HOME). At most 8 GiB each. Snapshot and token together give access to the whole cluster: keep them secret',
     ),
 } as const
 
-/** The server that acts for the cluster, whatever --limit leaves. Throws TaskError when none is healthy. */
+/** The first healthy server of the inventory, regardless of --limit. Throws TaskError when none is healthy. */
 export function speaker(found: Survey): Host {
   const up = healthyIn(found).map(([name]) => name)
   const first = hosts(SERVERS).find(s => up.includes(s.name))
   if (first) return first
   throw new TaskError('no K3s server is healthy: there is nothing to take a snapshot of', {
-    hint: 'fmc play health says what is wrong',
+    hint: 'fmc play health',
   })
 }

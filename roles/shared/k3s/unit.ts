@@ -1,4 +1,4 @@
-/** The unit of K3s' own install script (install.sh, create_systemd_service_file), without its environment files. */
+/** The unit that K3s's install script writes (install.sh, create_systemd_service_file), without the environment files. */
 export function k3sUnit(kind: 'server' | 'agent', binary: string): string {
   return `# Managed by fmc
 [Unit]

@@ -15,7 +15,7 @@ const labelValue = z
     'expected a label value: at most 63 letters, digits, - _ .',
   )
 
-/** Variables that servers and agents share: set them for the group k3s_cluster. */
+/** Variables of servers and agents: set them for the group k3s_cluster. */
 export const commonVars = {
   k3s_version: z
     .string()
@@ -27,14 +27,12 @@ export const commonVars = {
   k3s_agent_token: z
     .instanceof(Secret)
     .describe(
-      'What an agent joins with; not the token of the servers. Make it once: fmc secrets set k3s_agent_token --random',
+      'Token with which agents join; not the servers’ token. Create it once: fmc secrets set k3s_agent_token --random',
     ),
   k3s_node_labels: z
     .record(labelKey, labelValue)
     .default({})
-    .describe(
-      'Labels of the Node; kept so by every run. Those that are not named here are left alone',
-    ),
+    .describe('Labels of the Node; every run restores them. Other labels are left alone'),
   k3s_node_taints: z
     .array(
       z
@@ -45,13 +43,13 @@ export const commonVars = {
         ),
     )
     .default([])
-    .describe('Taints of the Node: key=value:effect; kept so by every run'),
+    .describe('Taints of the Node: key=value:effect; every run restores them'),
   k3s_registries: z
     .record(z.string(), z.unknown())
     .optional()
-    .describe('Content of registries.yaml (mirrors, configs); passwords as !secret'),
+    .describe('Content of registries.yaml (mirrors, configs); write passwords as !secret'),
   k3s_airgap_images: z
     .boolean()
     .default(false)
-    .describe("Put the release's own images on the host, so that K3s needs no registry to start"),
+    .describe("Put the release's images on the host, so that K3s needs no registry to start"),
 } as const

@@ -16,7 +16,7 @@ export function parseVersion(text: string): Version | undefined {
   return { major: Number(major), minor: Number(minor), patch: Number(patch), k3s: Number(k3s) }
 }
 
-/** Negative: a is older than b. Throws TaskError for what is no release: nodes say what they run. */
+/** Negative: a is older than b. Throws TaskError for text that is no release: the versions come from nodes. */
 export function compareVersions(a: string, b: string): number {
   const [x, y] = [parseVersion(a), parseVersion(b)]
   if (!x || !y)
@@ -25,14 +25,14 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Why a server or node that runs `from` must not be given `to`; undefined: it may. Kubernetes supports neither
- * downgrades nor skipped minors (kubernetes.io/releases/version-skew-policy).
+ * Why a node must not go from one release to another; undefined: it may. Kubernetes supports neither downgrades nor
+ * skipped minor versions (kubernetes.io/releases/version-skew-policy).
  */
 export function refusedStep(from: string, to: string): string | undefined {
   const [a, b] = [parseVersion(from), parseVersion(to)]
   if (!a || !b) return `${excerpt(a ? to : from)} is not a K3s release such as v1.36.3+k3s1`
   if (compareVersions(to, from) < 0) return `${from} → ${to} would be a downgrade`
   if (b.major !== a.major || b.minor > a.minor + 1)
-    return `${from} → ${to} skips minor versions: go by v${a.major}.${a.minor + 1} first`
+    return `${from} → ${to} skips minor versions: upgrade to v${a.major}.${a.minor + 1} first`
   return undefined
 }

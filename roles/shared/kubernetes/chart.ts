@@ -1,15 +1,15 @@
 import { toYaml, type Yaml } from './yaml.ts'
 
-/** A Kubernetes object as it is written into a manifest. */
+/** A Kubernetes object of a manifest. */
 export type KubernetesObject = { readonly [key: string]: Yaml | undefined } & {
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: { readonly [key: string]: Yaml | undefined } & { readonly name: string }
 }
 
-/** A Helm chart that the cluster installs and upgrades by itself. */
+/** A Helm chart that K3s's helm-controller installs and upgrades. */
 export interface Chart {
-  /** Of the HelmChart object and of the release. */
+  /** Name of the HelmChart object and of the release. */
   readonly name: string
   readonly chart: string
   readonly repo: string
@@ -18,13 +18,13 @@ export interface Chart {
   readonly values: Yaml
 }
 
-/** Where HelmChart objects live; the releases are in namespaces of their own. */
+/** Namespace of the HelmChart objects; each release is in its own namespace. */
 export const CHARTS_NAMESPACE = 'kube-system'
 
 export const LABELS = { 'app.kubernetes.io/managed-by': 'fmc' } as const
 
 /**
- * The HelmChart object. `abort`: the default policy answers an upgrade that failed by uninstalling the release, with
+ * The HelmChart object. `abort`, because the default policy answers a failed upgrade by uninstalling the release, with
  * its volumes (helm-controller, spec.failurePolicy).
  */
 export const helmChart = (c: Chart): KubernetesObject => ({

@@ -2,7 +2,7 @@ import { TaskError, z } from '../../../lib/index.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from './chart.ts'
 import { itemsIn, kubectl, objectName, type Answer } from './kubectl.ts'
 
-/** The charts, what is laid over K3s's own, and the jobs that install them. */
+/** HelmCharts, HelmChartConfigs (values for K3s's own charts), and the jobs that install them. */
 export const CHARTS = kubectl(
   ...['-n', CHARTS_NAMESPACE, 'get'],
   'helmcharts.helm.cattle.io,helmchartconfigs.helm.cattle.io,jobs.batch',
@@ -27,7 +27,7 @@ const Item = z.looseObject({
 })
 export type Item = z.output<typeof Item>
 
-/** The cluster's charts and jobs, or why nobody knows. */
+/** The cluster's charts and jobs, or why they are unknown. */
 export function readCharts(answer: Answer): readonly Item[] | string {
   return itemsIn('the charts', answer, Item)
 }
@@ -38,7 +38,7 @@ const find = (state: readonly Item[], kind: string, name: string): Item | undefi
 const holds = (item: Item, type: string): boolean =>
   item.status?.conditions?.some(c => c.type === type && c.status === 'True') === true
 
-/** How the cluster's HelmChart or HelmChartConfig differs from a manifest's; other kinds are not compared. */
+/** How a HelmChart or HelmChartConfig in the cluster differs from its manifest. Other kinds are not compared. */
 export function differences(object: KubernetesObject, state: readonly Item[]): string[] {
   if (!object.kind.startsWith('HelmChart')) return []
   const { name } = object.metadata
@@ -55,7 +55,7 @@ export function differences(object: KubernetesObject, state: readonly Item[]): s
   ]
 }
 
-/** The cluster's answer after these objects have been applied. */
+/** What kubectl will answer once these objects are applied. */
 export function applied(objects: readonly KubernetesObject[], state: readonly Item[]): Answer {
   const changed = objects.filter(object => differences(object, state).length > 0)
   const isOf = (item: Item) => (o: KubernetesObject) =>
@@ -64,7 +64,7 @@ export function applied(objects: readonly KubernetesObject[], state: readonly It
   return { code: 0, stdout: JSON.stringify({ items }), stderr: '' }
 }
 
-/** true, or which chart is not installed as its manifest says. */
+/** true, or which charts differ from their manifests or are not installed yet. */
 export function deployed(
   objects: readonly KubernetesObject[],
   state: readonly Item[],
@@ -80,7 +80,7 @@ export function deployed(
 
 const FAILED = 'helm could not install'
 
-/** Why a chart's release is not what its HelmChart says: [] when helm's job has installed it. */
+/** Why a chart's release is not installed as its HelmChart says; empty when helm's job has installed it. */
 export function released(name: string, state: readonly Item[]): string[] {
   const chart = find(state, 'HelmChart', name)
   if (!chart) return [`HelmChart ${name} is not in the cluster`]
@@ -93,12 +93,12 @@ export function released(name: string, state: readonly Item[]): string[] {
   return job && holds(job, 'Complete') ? [] : [`helm is installing ${name}`]
 }
 
-/** How often in a row a failure is seen before it is believed: helm's next job takes the old one's place in between. */
-const BELIEVED = 5
+/** A failure counts once it was seen so often in a row: until helm's next job starts, the old job still shows its failure. */
+const FAILURES_THAT_COUNT = 5
 
 /**
- * For a gate: true, or which of these charts is not installed yet. helm tries nothing again after a failure (`abort`),
- * so a failure that stays ends the wait with a TaskError.
+ * For a gate: true, or which of these charts is not installed yet. helm does not retry after a failure (`abort`), so
+ * a lasting failure ends the wait with a TaskError.
  */
 export function chartsDeployed(objects: readonly KubernetesObject[]): () => Promise<true | string> {
   let failures = 0
@@ -107,7 +107,7 @@ export function chartsDeployed(objects: readonly KubernetesObject[]): () => Prom
     if (typeof state === 'string') return state
     const answer = deployed(objects, state)
     failures = answer !== true && answer.includes(FAILED) ? failures + 1 : 0
-    if (answer !== true && failures >= BELIEVED) throw new TaskError(answer)
+    if (answer !== true && failures >= FAILURES_THAT_COUNT) throw new TaskError(answer)
     return answer
   }
 }

@@ -24,7 +24,7 @@ const pathOf = (name: string): string => `${MANIFESTS}/fmc-${name}.yaml`
 export const manifestText = (role: string, objects: readonly KubernetesObject[]): string =>
   `# Managed by fmc, role ${role}.\n${documents(objects)}`
 
-/** What sha256sum and ls say when there is none. */
+/** The answer of sha256sum and ls when there is no such file. */
 const NO_FILE = { code: 1, stdout: '', stderr: '' }
 
 interface Applied extends Common {
@@ -37,7 +37,7 @@ const reapplied = resource({
   name: (o: Applied) => `manifest ${o.name} in the cluster`,
   needs: o => ({
     now: CHARTS.query,
-    // Of the file itself, not of the one that an earlier task of this plan writes: that one K3s applies.
+    // The file on disk now. If an earlier task of this plan writes the file, K3s applies it without us.
     sum: ask('command', `sha256sum ${quote(pathOf(o.name))} 2>/dev/null`, NO_FILE),
   }),
   plan({ name, text, objects }, { now, sum }) {
@@ -58,9 +58,9 @@ const reapplied = resource({
 })
 
 /**
- * A manifest that K3s keeps applied, on the keeper alone: K3s does not copy it between servers, and a server that was
- * down would apply its old copy again when it starts. A file that is as it shall be while the cluster's charts are
- * not (somebody edited them) is applied again: K3s itself looks at a file only when it changes.
+ * A manifest that K3s keeps applied. Only the keeper has it: K3s does not copy manifests between servers, and a server
+ * that was down would apply an old copy when it starts. K3s applies a file only when the file changes, so a chart that
+ * somebody edited in the cluster is applied again here.
  */
 export async function manifest(
   role: string,
@@ -72,7 +72,7 @@ export async function manifest(
   if (!written.changed) await reapplied({ name, text, objects })
 }
 
-/** The same for objects with secrets in them: never shown, compared by their hash alone. */
+/** A manifest with secrets: never shown, and compared by its hash. */
 export const secretManifest = (
   role: string,
   name: string,
@@ -80,7 +80,7 @@ export const secretManifest = (
 ): Promise<Result> =>
   file(pathOf(name), { content: new Secret(manifestText(role, objects), name), mode: '0600' })
 
-/** Takes away fmc's manifests whose names begin so, but for some. What they made stays in the cluster, too. */
+/** Deletes fmc's manifests whose names start with `prefix`, except those in `keep`. Their objects stay in the cluster. */
 export const onlyManifests = resource({
   name: (o: Common & { readonly prefix: string; readonly keep: readonly string[] }) =>
     `no other manifest ${o.prefix}*`,
@@ -95,7 +95,8 @@ export const onlyManifests = resource({
   },
 })
 
-/** Takes a manifest away; what it made stays in the cluster (K3s deletes nothing for a file that is gone). */
+/** Deletes a manifest. Its objects stay in the cluster: K3s deletes nothing when a file disappears. */
 export const noManifest = (name: string) => absent(pathOf(name))
 
+/** Does this server keep fmc's manifests? */
 export const isKeeper = (host: Host): boolean => keeper().name === host.name

@@ -1,7 +1,7 @@
 import { quoteAll, resource, TaskError, z, type Common } from '../../../lib/index.ts'
 import { isMissing, itemsIn, kubectl, objectName, type Answer } from './kubectl.ts'
 
-/** All nodes; the same question for whoever asks. */
+/** All nodes. One question for all roles, so that it is asked once. */
 export const NODES = kubectl('get', 'nodes', '-o', 'json')
 
 const Node = z.looseObject({
@@ -18,7 +18,7 @@ const Node = z.looseObject({
 })
 export type Node = z.output<typeof Node>
 
-/** The cluster's nodes, or why nobody knows. */
+/** The cluster's nodes, or why they are unknown. */
 export function readNodes(answer: Answer): readonly Node[] | string {
   return itemsIn('the nodes', answer, Node)
 }
@@ -29,7 +29,7 @@ export const isReady = ({ status }: Node): boolean =>
 export type Marks = Readonly<Record<string, string>>
 
 export interface NodeMarks extends Common {
-  /** In words: the task's name. */
+  /** The task's name. */
   readonly title: string
   readonly nodes: readonly string[]
   readonly labels: Marks
@@ -39,7 +39,10 @@ export interface NodeMarks extends Common {
 const missing = (want: Marks, now: Marks): string[] =>
   Object.entries(want).flatMap(([key, value]) => (now[key] === value ? [] : [`${key}=${value}`]))
 
-/** The commands that mark what is not marked yet; a node that is not there will have joined by then. Annotations first: whoever waits for a label looks at them. */
+/**
+ * Commands that set the missing labels and annotations. A node that does not exist yet will have joined by then.
+ * Annotations come first: who waits for a label reads them next.
+ */
 export function marking(o: NodeMarks, nodes: readonly Node[]) {
   return o.nodes.flatMap(name => {
     const node = nodes.find(n => n.metadata.name === name)?.metadata
@@ -62,7 +65,7 @@ export function marking(o: NodeMarks, nodes: readonly Node[]) {
   })
 }
 
-/** Labels and annotations that nodes have; others on them are left alone. */
+/** Labels and annotations of nodes. Others on the nodes are left alone. */
 export const nodeMarks = resource({
   name: (o: NodeMarks) => o.title,
   needs: () => ({ now: NODES.query }),

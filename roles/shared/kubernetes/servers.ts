@@ -1,6 +1,6 @@
-import { hosts, on, TaskError, type Host } from '../../../lib/index.ts'
+import { hosts, TaskError, tryOn, type Host } from '../../../lib/index.ts'
 
-/** The K3s server that keeps fmc's manifests: the first one of the inventory. */
+/** The K3s server that keeps fmc's manifests: the first of the inventory. */
 export function keeper(): Host {
   const [first] = hosts('k3s_servers')
   if (first) return first
@@ -8,8 +8,8 @@ export function keeper(): Host {
 }
 
 /**
- * Asks a K3s server: the first one that can be reached, those outside of `avoid` first. What the last one said is
- * thrown when nobody can be asked.
+ * Asks the first K3s server that answers; servers in `avoid` are tried last. If none answers, throws the error of the
+ * last one.
  */
 export async function onServer<T>(fn: () => Promise<T>, avoid: readonly string[] = []): Promise<T> {
   const all = hosts('k3s_servers')
@@ -18,12 +18,10 @@ export async function onServer<T>(fn: () => Promise<T>, avoid: readonly string[]
     ...all.filter(h => avoid.includes(h.name)),
   ]
   let last: unknown = new TaskError('the inventory has no host in the group k3s_servers')
-  for (const server of order)
-    try {
-      return await on(server, fn)
-    } catch (error) {
-      if (error instanceof Error && error.name === 'AbortError') throw error
-      last = error
-    }
+  for (const server of order) {
+    const asked = await tryOn(server, fn)
+    if (asked.ok) return asked.value
+    last = asked.error
+  }
   throw last
 }

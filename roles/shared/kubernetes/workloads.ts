@@ -1,7 +1,7 @@
 import { z } from '../../../lib/index.ts'
 import { itemsIn, objectName, type Answer } from './kubectl.ts'
 
-/** What kubectl is asked for. */
+/** The kinds to ask kubectl for. */
 export const WORKLOADS = 'deployments.apps,statefulsets.apps,daemonsets.apps'
 
 const count = z.int().default(0)
@@ -28,12 +28,12 @@ const Workload = z.looseObject({
 })
 export type Workload = z.output<typeof Workload>
 
-/** Deployments, stateful sets and daemon sets, or why nobody knows. */
+/** Deployments, stateful sets and daemon sets, or why they are unknown. */
 export function readWorkloads(answer: Answer): readonly Workload[] | string {
   return itemsIn('the workloads', answer, Workload)
 }
 
-/** Those that do not run as they shall, each with its figures (kubectl rollout status goes by the same). */
+/** Workloads that are not fully rolled out, with their figures (by the rules of kubectl rollout status). */
 export const unready = (workloads: readonly Workload[]): string[] =>
   workloads.flatMap(w => {
     const { status: s } = w

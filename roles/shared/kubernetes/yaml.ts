@@ -1,11 +1,11 @@
 export type Yaml =
   string | number | boolean | null | readonly Yaml[] | { readonly [key: string]: Yaml | undefined }
 
-/** Text that YAML 1.1 and 1.2 both read as this very string; everything else is quoted. */
+/** Text that needs no quotes: YAML 1.1 and 1.2 both read it as this string. */
 const PLAIN = /^[A-Za-z_/][\w./@-]*$/
 const SPECIAL = /^(y|n|yes|no|on|off|true|false|null|nan|inf|\.inf|\.nan)$/i
 
-/** Several lines of printable text that end with one newline and do not begin with a blank: a literal block. */
+/** Several lines of printable text that end with one newline and do not start with a blank: written as a literal block. */
 const LITERAL = /^[!-~][ -~]*\n([ -~\n]*[!-~]\n)?$/
 
 const scalar = (value: string | number | boolean | null): string =>
@@ -15,7 +15,7 @@ const scalar = (value: string | number | boolean | null): string =>
 
 const isList = (value: Yaml): value is readonly Yaml[] => Array.isArray(value)
 
-/** A value as block YAML; keys keep their order, undefined ones are left out. Ends with a newline. */
+/** A value as block YAML, ending with a newline. Keys keep their order; undefined values are left out. */
 export function toYaml(value: Yaml, indent = ''): string {
   if (value === null || typeof value !== 'object') return `${indent}${scalar(value)}\n`
   if (isList(value)) {
@@ -40,6 +40,6 @@ function child(value: Yaml, indent: string): string {
   return inline ? ` ${block.trimStart()}` : `\n${block}`
 }
 
-/** Several objects in one file. */
+/** Several objects as documents of one file. */
 export const documents = (objects: readonly Yaml[]): string =>
   objects.map(object => toYaml(object)).join('---\n')

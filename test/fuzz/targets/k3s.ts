@@ -151,7 +151,7 @@ const host = target(
       found.upSeconds >= 0 && found.memoryPercent <= 100,
       `up ${found.upSeconds}, memory ${found.memoryPercent}`,
     )
-    texts([...Object.values(found.units), ...found.owed, ...found.failedUnits])
+    texts([...Object.values(found.units), ...found.pending, ...found.failedUnits])
   },
   { examples: ['up 1\nmemory 1\nowed a/%zz\n', 'up -1\nmemory 1\n', 'up 1\nmemory 1e999\n'] },
 )
