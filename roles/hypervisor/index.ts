@@ -22,8 +22,8 @@ export default role({
       : [
           {
             variable: 'hypervisor_recreate',
-            message: 'in an inventory it makes these VMs anew in every run',
-            hint: 'take it out, and give it with -e when it is meant',
+            message: 'in an inventory it recreates these VMs in every run',
+            hint: 'take it out of the inventory, and give it with -e when you want it',
           },
         ],
   async tasks({ vars, host, platform }) {
@@ -32,7 +32,7 @@ export default role({
     await preflight(vms, vars)
     await packages(...platform.packages, ...(vms.length > 0 ? platform.emulator : []))
     await sysctl('net.ipv4.ip_forward', 1)
-    // Until the role firewall has its own rules.
+    // Until the role firewall replaces firewalld.
     if (platform.firewalld) await firewalldRoutes('reload firewalld')
     await flush()
     await lanBridge(host, vars, platform)

@@ -235,7 +235,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
       /^notice: hosts that may reboot by themselves/,
       /^notice: certificates of K3s end in 30 days/,
       /^notice: the newest snapshot of etcd is 50 hours old/,
-      /^notice: a run was cut off/,
+      /^notice: an interrupted run left handlers pending/,
     ],
   ],
   [
@@ -254,7 +254,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
     [
       /^degraded: file systems that are nearly full/,
       /^degraded: clocks that are wrong/,
-      /^notice: file systems that fill up/,
+      /^notice: file systems that are filling up/,
     ],
   ],
 ]

@@ -34,7 +34,7 @@ void t.test('which NIC goes into the bridge', t => {
     uplink: eth1,
     holder: held,
   })
-  t.throws(() => nicsFor([eth1], wanted), /no NIC holds 192.168.0.40; there are eth1/)
+  t.throws(() => nicsFor([eth1], wanted), /no NIC has 192.168.0.40; there are eth1/)
   t.throws(() => nicsFor([held], { ...wanted, uplink: 'eno1' }), /no NIC eno1; there are eth0/)
   const br0 = { ...held, name: 'br0', kind: 'bridge' }
   const port = { ...eth0, bridge: 'br0', addresses: [] }

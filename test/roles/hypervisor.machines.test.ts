@@ -255,7 +255,7 @@ t.test('drift', t => {
   const replace = (from: RegExp | string, to: string) => (xml: string) => xml.replace(from, to)
   const same = (xml: string) => xml
   t.strictSame(drift(replace(/(currentMemory unit='KiB'>)\d+/, '$1409600')), [
-    'it is given 400 MB of its 512 MB (virsh setmem)',
+    'it has only 400 MB of its 512 MB (virsh setmem)',
   ])
   t.match(drift(replace("<vcpu placement='static'>1", "<vcpu placement='static'>2")), [
     'vCPUs are 2 instead of 1',
@@ -318,8 +318,8 @@ t.test('what belongs to others', t => {
   ]) {
     const odd = found(machine, noted(text.replaceAll('"', '&quot;')))
     t.equal(odd.notes, undefined, text)
-    t.notOk(stays(odd), 'nobody knows whose it is')
-    t.throws(() => ownOf(machine, [odd]), /has other notes than fmc's/)
+    t.notOk(stays(odd), 'it is unknown whose it is')
+    t.throws(() => ownOf(machine, [odd]), /or whose notes were changed/)
   }
   t.ok(stays(found(machine)))
   t.ok(stays(found(machine), 1000))

@@ -35,8 +35,8 @@ void t.test('names that mean no VM, or too much at once, are an error', async t 
   const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'b' }, nodes)
   const refused = async (vars: Record<string, unknown>) =>
     (await h.run(vars, { dryRun: true })).failures
-  t.match(await refused({ hypervisor_recreate: ['wroker1'] }), [/wroker1, which is no VM/])
-  t.match(await refused({ hypervisor_recreate: ['a'] }), [/names a, which is no VM/])
+  t.match(await refused({ hypervisor_recreate: ['wroker1'] }), [/wroker1, which is not a VM/])
+  t.match(await refused({ hypervisor_recreate: ['a'] }), [/names a, which is not a VM/])
   const left = { hypervisor_vms: ['b'], hypervisor_recreate: ['c'] }
   t.match(await refused(left), [/names c, which hypervisor_vms leaves out/])
   t.strictSame(await refused({ hypervisor_recreate: ['d'] }), [], 'the VM of another one')
@@ -123,7 +123,7 @@ void t.test('where libvirt has been stopped, its VMs are not taken for missing o
 
   await stop()
   const anew = await h.run({ hypervisor_recreate: ['b'] }, { dryRun: true })
-  t.match(anew.failures, [/libvirt does not answer, so nobody knows since when there is b/])
+  t.match(anew.failures, [/libvirt is down: cannot tell when b was created/])
 
   await h.hosts.sh('a', 'rm /srv/pool/c.qcow2 /srv/domains/c')
   h.hosts.program('a', 'ping', 'exit 1')

@@ -58,7 +58,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.strictSame(run.changed, [])
     t.match(
       run.failures[0],
-      /nothing was changed: .*want 921\d+ GB of memory .*more than the [\d.]+ GB there are/,
+      /nothing was changed: .*need 921\d+ GB of memory .*more than the [\d.]+ GB that the host has/,
     )
     t.not((await r.on('hypervisor', 'command -v virsh')).code, 0)
   })
@@ -148,7 +148,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await make()
     await host('virsh net-start inner')
     const refused = await r.fmc(...ROLE)
-    t.match(refused.failures[0], /inner is not as declared/)
+    t.match(refused.failures[0], /inner differs from the inventory/)
     const done = await proveRole(t, r, ...ROLE, '-e', 'hypervisor_restart_networks=true')
     t.strictSame(changes(done), ['network inner'])
     await reach('one that ran')
@@ -170,7 +170,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.equal(refused.code, 2)
     t.match(
       refused.failures[0],
-      /inner is not as declared and was left as it is \(specification old → [0-9a-f]{12}\)/,
+      /inner differs from the inventory \(specification old → [0-9a-f]{12}\)/,
     )
     await reach('refused')
     const done = await proveRole(t, r, ...ROLE, '-e', 'hypervisor_restart_networks=true')

@@ -135,7 +135,7 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     await virsh(`setmem ${VM} 480M --live --config`)
     const memory = await r.fmc(...ROLE, '-e', `hypervisor_vms=[${VM}]`, '--dry-run')
     fine(t, memory, 'the dry run')
-    t.match(noteOf(memory), /drift, left as it is: it is given 480 MB of its 512 MB/)
+    t.match(noteOf(memory), /drift, left as it is: it has only 480 MB of its 512 MB/)
     t.strictSame(memory.changed, [])
     t.match(await virsh(`dumpxml --inactive ${VM}`), /<currentMemory unit='KiB'>491520</)
     await virsh(`setmem ${VM} 512M --live --config`)

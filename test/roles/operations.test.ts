@@ -274,7 +274,10 @@ void t.test('a Node or a member of which nobody knows is not taken for gone', as
   const said = (code: number, stderr: string) => ({ code, stderr, stdout: '' })
   t.equal(isThere('m', said(0, '')), true)
   t.equal(isThere('m', said(1, 'Error from server (NotFound): nodes "m" not found')), false)
-  t.throws(() => isThere('m', said(124, '')), /unknown whether the node m exists: kubectl ended with 124/)
+  t.throws(
+    () => isThere('m', said(124, '')),
+    /unknown whether the node m exists: kubectl ended with 124/,
+  )
 
   const hosts = new Hosts(t, {}, GROUPS)
   hosts.program('a', 'etcdctl', 'echo context deadline exceeded >&2; exit 1')

@@ -222,7 +222,7 @@ t.test('what makes no sense is named', t => {
   })
   t.throws(() => parseXml('<a></b>'), {
     message:
-      'libvirt answered something unexpected to the question for a definition: </b> (this is no XML)',
+      'libvirt answered something unexpected to the question for a definition: </b> (this is not XML)',
   })
   t.throws(
     () => parseNodes('{"items":[{"metadata":{"name":"$(reboot)"}}]}'),

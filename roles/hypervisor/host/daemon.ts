@@ -4,10 +4,10 @@ interface Options extends Common {
   readonly name: string
 }
 
-/** libvirt's daemons end when they are idle: what must run is the socket that wakes them. */
+/** libvirt's daemons stop when idle: what must be active is the socket that starts them. */
 const define = resource({
   name: (o: Options) => `daemon ${o.name}`,
-  // What libvirt knows is known when it runs.
+  // Only a running libvirt can be asked.
   opaque: true,
   needs: o => ({
     service: ask('unit', `${o.name}.service`),
@@ -35,5 +35,5 @@ const define = resource({
   },
 })
 
-/** A daemon of libvirt's that answers when it is asked, and at boot starts what is set to autostart. */
+/** A daemon of libvirt that starts on demand, and starts at boot what is set to autostart. */
 export const daemon = (name: string): Promise<Result> => define({ name })

@@ -1,13 +1,13 @@
 import { file, service, unit } from '../../../lib/index.ts'
 import type { Platform } from '../platform.ts'
 
-/** As a VM that is killed loses what it has not written yet, all are asked to shut down before their host does: libvirt-guests(8). */
+/** Shuts the VMs down before their host, by libvirt-guests(8): a VM that is killed loses what it has not written yet. */
 export async function vmsShutDownFirst(
   seconds: number,
   { daemons, guests }: Platform,
 ): Promise<void> {
   await file(guests, { content: guestsFile(seconds) })
-  // Its own unit names sockets only: at shutdown the daemon could be gone before it is asked.
+  // The distribution's unit names sockets only: at shutdown the daemon could stop before it.
   await unit('libvirt-guests.service', {
     dropIn: true,
     content: `# Managed by fmc
@@ -18,7 +18,7 @@ After=${daemons.map(d => `${d}.service`).join(' ')}
   await service('libvirt-guests')
 }
 
-/** Upstream's default is to save the memory of VMs one by one: after a start their clocks and leases would be of yesterday. */
+/** By default libvirt-guests saves the memory of VMs: after a restore their clocks and leases would be outdated. */
 const guestsFile = (seconds: number): string => `# Managed by fmc: role hypervisor
 URIS=qemu:///system
 ON_BOOT=ignore

@@ -9,14 +9,15 @@ import {
 } from '../../../lib/index.ts'
 import type { Vars } from '../vars.ts'
 
-/** What the hypervisor has. Sizes in MB. */
+/** The hypervisor's resources. Sizes in MB. */
 export interface Capacity {
-  /** Hardware virtualization: the processor has it, and the kernel offers it. */
+  /** Has the processor hardware virtualization? */
   readonly flags: boolean
+  /** Does the kernel offer it? */
   readonly kvm: boolean
   readonly cpus: number
   readonly memory: number
-  /** Free on the pool's file system, with what the pool takes already. */
+  /** Free on the pool's file system, plus what the pool uses already. */
   readonly disk: number
 }
 
@@ -30,7 +31,7 @@ echo "$f $k $(nproc) $(sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/memin
 /** Parses what the question prints; throws TaskError. */
 export function parseCapacity(text: string): Capacity {
   const found = /^(yes|no) (yes|no) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})\n$/.exec(text)
-  if (!found) throw new TaskError(`the host does not tell what it has: ${excerpt(text)}`)
+  if (!found) throw new TaskError(`cannot read the host's resources: ${excerpt(text)}`)
   const [flags, kvm, ...numbers] = found.slice(1)
   const [cpus = 0, memory = 0, free = 0, used = 0] = numbers.map(Number)
   return {
@@ -50,7 +51,7 @@ type Limits = Pick<
   | 'hypervisor_pool_path'
 >
 
-/** Everything that keeps these VMs from running here, a sentence each. Pure. */
+/** The reasons why these VMs cannot run here. Pure. */
 export function objections(vms: readonly Host[], has: Capacity, limits: Limits): string[] {
   const found: string[] = []
   if (!limits.hypervisor_emulation && !has.flags)
@@ -71,12 +72,12 @@ export function objections(vms: readonly Host[], has: Capacity, limits: Limits):
   const compare = (what: string, wanted: number, there: number, show: (n: number) => string) => {
     if (wanted > there)
       found.push(
-        `the ${vms.length} VMs want ${show(wanted)} of ${what}, ${show(wanted - there)} more than the ${show(there)} there are`,
+        `the ${vms.length} VMs need ${show(wanted)} of ${what}, ${show(wanted - there)} more than the ${show(there)} that the host has`,
       )
   }
   const reserved = limits.hypervisor_reserved_mb
   compare(
-    reserved === 0 ? 'memory' : `memory beside the ${gb(reserved)} that stay with the host`,
+    reserved === 0 ? 'memory' : `memory besides the ${gb(reserved)} reserved for the host`,
     sum(vm => vm.memoryMb ?? 0),
     has.memory - reserved,
     gb,
@@ -105,11 +106,11 @@ const define = resource({
     const found = objections(vms, parseCapacity(now.stdout), limits)
     if (found.length === 0) return []
     throw new TaskError(`nothing was changed: ${found.join('; ')}`, {
-      hint: 'hypervisor_overcommit: true accepts too little memory, processors or disk; hypervisor_emulation: true a machine without virtualization',
+      hint: 'hypervisor_overcommit: true accepts too little memory, processors or disk; hypervisor_emulation: true accepts a processor without virtualization',
     })
   },
 })
 
-/** These VMs can run here. Changes nothing; throws TaskError with all figures. */
+/** Checks that these VMs can run here. Changes nothing. Throws TaskError with all figures. */
 export const preflight = (vms: readonly Host[], limits: Limits): Promise<unknown> =>
   define({ vms, limits })

@@ -1,10 +1,11 @@
 import { quote, TaskError } from '../../../lib/index.ts'
 
 /**
- * Defines the shell function `v`: virsh, which tries again while libvirt's daemon is restarting (ten seconds; one where
- * it has no socket, so that nobody will wake it). A try whose answer got lost may have done its work: then there is
- * nothing left to do. Messages of a command that succeeds are part of its output. $in is its standard input.
- * What it says of a lost connection: libvirt's src/rpc/virnetsocket.c and virnetclient.c, tools/virsh.c.
+ * Defines the shell function `v`: virsh with retries while libvirt's daemon restarts (for ten seconds; for one second
+ * if its socket is missing, because then nothing starts it). A try whose answer got lost may have done its work; the
+ * next try then fails with "already active" or the like, which counts as success. Messages of a successful command are
+ * part of its output. $in is its standard input.
+ * Messages of a lost connection: libvirt's src/rpc/virnetsocket.c and virnetclient.c, tools/virsh.c.
  */
 export const VIRSH = `v() {
   n=0
@@ -27,7 +28,7 @@ export const VIRSH = `v() {
 }
 `
 
-/** Shell text that has a domain off after so many seconds, with its consent or without; VIRSH comes before it. */
+/** Shell text that shuts a domain down, and powers it off after so many seconds. It needs VIRSH before it. */
 export const shutDown = (
   name: string,
   seconds: number,
@@ -37,7 +38,10 @@ for i in $(seq ${seconds}); do off && break; sleep 1; done
 off || v destroy ${quote(name)}
 `
 
-/** What virsh answered; undefined when it could not, which is no error where a planned change may be what it lacks. */
+/**
+ * virsh's answer. Throws TaskError if libvirt does not answer; in doubt (an earlier planned change may start libvirt)
+ * undefined instead.
+ */
 export function libvirtSays(
   answer: { readonly code: number; readonly stdout: string; readonly stderr: string },
   doubt: boolean,

@@ -1,6 +1,6 @@
 import { nonsense, type TaskError } from '../../../lib/index.ts'
 
-/** An element; `text` is its own, without that of its children. */
+/** An element; `text` is its own text, without its children's. */
 export interface Element {
   readonly name: string
   readonly attributes: Readonly<Record<string, string>>
@@ -16,7 +16,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
 }
 
-/** Text for an element or an attribute. */
+/** Escapes text for an element or an attribute. */
 export const escapeXml = (text: string): string => text.replace(/[&<>'"]/g, c => ENTITIES[c] ?? c)
 
 const unescape = (text: string): string =>
@@ -26,14 +26,14 @@ const unescape = (text: string): string =>
       : character(typeof decimal === 'string' ? Number(decimal) : Number.parseInt(String(hex), 16)),
   )
 
-/** What XML 1.0 calls a character ("Char"), but for the surrogates that its numbers leave out. Throws TaskError. */
+/** The character of a reference such as &#10;. Throws TaskError for what XML 1.0 does not allow ("Char"). */
 function character(code: number): string {
   const control = code < 0x20 && ![0x9, 0xa, 0xd].includes(code)
   if (control || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw garbled(`&#${code};`)
   return String.fromCodePoint(code)
 }
 
-/** A domain's definition is some ten thousand characters on a dozen levels; there may be hundreds of domains. */
+/** A domain's definition has some ten thousand characters on a dozen levels, and there may be hundreds of domains. */
 const MOST_TEXT = 16 * 1024 * 1024
 const MOST_TOKENS = 200_000
 const MOST_LEVELS = 64
@@ -49,8 +49,8 @@ interface Open {
 }
 
 /**
- * The elements of a text of one or more XML documents, as libvirt prints them. TaskError when it is no such text, or
- * has more of it than a host's libvirt prints. Entities other than XML's own stay as they are.
+ * Parses one or more XML documents, as libvirt prints them. Throws TaskError for other text, and for more than a host's
+ * libvirt prints. Entities other than XML's own stay as they are.
  */
 export function parseXml(text: string): readonly Element[] {
   if (text.length > MOST_TEXT) throw garbled(text, `more than ${MOST_TEXT} characters`)
@@ -85,16 +85,16 @@ const readAttributes = (text: string): Record<string, string> =>
     ),
   )
 
-const garbled = (where: string, why = 'this is no XML'): TaskError =>
+const garbled = (where: string, why = 'this is not XML'): TaskError =>
   nonsense('libvirt', 'a definition', where, why)
 
-/** The elements at a path below another one: `find(domain, 'devices', 'disk')`. */
+/** The elements at a path below an element: `find(domain, 'devices', 'disk')`. */
 export const find = (element: Element, ...path: readonly string[]): readonly Element[] =>
   path.reduce<readonly Element[]>(
     (found, name) => found.flatMap(e => e.children.filter(c => c.name === name)),
     [element],
   )
 
-/** The first of them; an element without anything when there is none. */
+/** The first of them; an empty element if there is none. */
 export const first = (element: Element, ...path: readonly string[]): Element =>
   find(element, ...path)[0] ?? { name: '', attributes: {}, children: [], text: '' }

@@ -26,7 +26,7 @@ import {
 import type { Platform } from '../platform.ts'
 import type { Vars } from '../vars.ts'
 
-/** What counts of a network device. */
+/** The relevant properties of a network device. */
 export interface Device {
   readonly name: string
   readonly mac: string
@@ -36,12 +36,12 @@ export interface Device {
   readonly addresses: readonly string[]
 }
 
-/** What the kernel takes for a name (dev_valid_name); these names go into the configuration of the host's network. */
+/** A name that the kernel accepts (dev_valid_name). Checked because it goes into the host's network configuration. */
 const device = z.string().regex(/^[^\s/:\p{Cc}]{1,15}$/u, 'expected a name of a device')
 const Devices = z.array(
   z.looseObject({
     ifname: device,
-    // Of a tunnel: an IP address.
+    // A tunnel has an IP address here.
     address: z
       .string()
       .regex(/^[\da-fA-F:.]{0,59}$/, 'expected a hardware address')
@@ -80,11 +80,11 @@ export interface Wanted {
   readonly address: string
   readonly prefix: number
   readonly gateway: string | undefined
-  /** The NIC, by name or by MAC address; undefined: the one that holds the address. */
+  /** The NIC, by name or MAC address; undefined: the one that has the address. */
   readonly uplink: string | undefined
 }
 
-/** The bridge is there, holds the address and has a NIC (the one that is asked for). */
+/** Does the bridge exist, with the address and the wanted NIC? */
 export function isSettled(devices: readonly Device[], wanted: Wanted): boolean {
   const bridge = devices.find(d => d.name === wanted.bridge)
   return (
@@ -97,7 +97,7 @@ export function isSettled(devices: readonly Device[], wanted: Wanted): boolean {
 const isUplink = ({ name, mac }: Device, uplink: string | undefined): boolean =>
   uplink === undefined || name === uplink || mac === uplink
 
-/** The NIC that is to become the bridge's port, and the one that holds the address. Throws TaskError that names what there is. */
+/** The NIC that becomes the bridge's port, and the one that has the address now. Throws TaskError that names the NICs. */
 export function nicsFor(
   devices: readonly Device[],
   { bridge, address, uplink }: Wanted,
@@ -110,7 +110,7 @@ export function nicsFor(
     const there = plain.map(d => `${d.name} (${[d.mac, ...d.addresses].join(', ')})`).join('; ')
     throw new TaskError(
       uplink === undefined
-        ? `no NIC holds ${address}; there are ${there}`
+        ? `no NIC has ${address}; there are ${there}`
         : `there is no NIC ${uplink}; there are ${there}`,
       { hint: 'name the NIC of the LAN in hypervisor_uplink' },
     )
@@ -159,7 +159,7 @@ const recipeFor = (
   if (interfaces !== undefined) return ifupdown(lan, interfaces)
   throw new TaskError(
     `neither systemd-networkd nor ifupdown (/etc/network/interfaces) configures the network of this host`,
-    { hint: `make the bridge ${lan.bridge} by hand; it is left alone once it is as declared` },
+    { hint: `create the bridge ${lan.bridge} by hand; fmc leaves it alone once it is as declared` },
   )
 }
 
@@ -185,12 +185,12 @@ const settled = (manager: string, lan: Lan): { code: number; stdout: string; std
   stderr: '',
 })
 
-/** Kept when the guard is armed: what the undo puts back, whoever had set it. */
+/** Saves what the undo restores, whatever had configured it. Runs when the guard is armed. */
 const SAVE = `ls /sys/class/net >devices
 ip -o -4 addr show scope global | while read -r _ device _ address _; do echo "$device $address"; done >addresses
 ip -4 route show >routes`
 
-/** The network managers read their old files again; what they do not know is put back as it was. */
+/** Restores the network: the managers read their old files again, and what they do not manage is restored directly. */
 const undo = (
   bridge: string,
   managed: boolean,
@@ -209,7 +209,7 @@ sleep 1
 while read -r device address; do ip link set dev "$device" up; ip addr replace "$address" brd + dev "$device" || true; done <addresses
 while read -r route; do ip route replace $route || true; done <routes`
 
-/** The NIC that this host's LAN address belongs to in the inventory, if that is a bridge's. */
+/** The NIC of this host that the inventory declares as the LAN's bridge, if any. */
 const lanOf = (host: Host): { nic: Nic; network: Network } | undefined => {
   for (const nic of host.nics) {
     const network = inventory().networks.get(nic.network)
@@ -218,7 +218,7 @@ const lanOf = (host: Host): { nic: Nic; network: Network } | undefined => {
   return undefined
 }
 
-/** The bridge of the physical LAN, if this host's NIC is one; a change that cuts the host off is undone by the host itself. */
+/** Makes the LAN's bridge, if the inventory declares one on this host. The host itself undoes a change that cuts it off. */
 export async function lanBridge(
   host: Host,
   {
@@ -251,6 +251,6 @@ export async function lanBridge(
       done.moved = (await define({ wanted, nameservers, nmstate: managed })).changed
     },
   )
-  // NetworkManager has a guard of its own, which ends two minutes later.
+  // NetworkManager's own checkpoint would undo the change two minutes later.
   if (done.moved && managed) await $`nmstatectl commit`
 }

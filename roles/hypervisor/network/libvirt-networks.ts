@@ -3,6 +3,7 @@ import {
   ask,
   bridgeMacOf,
   bridgeOf,
+  host,
   inventory,
   nonsense,
   quote,
@@ -16,7 +17,7 @@ import { UUID } from '../vm/survey.ts'
 import { VIRSH } from '../host/virsh.ts'
 import { find, first, parseXml, type Element } from '../host/xml.ts'
 
-/** A network of libvirt's: a bridge on this host that holds the gateway's address. */
+/** A network of libvirt: a bridge on this host that has the gateway's address. */
 export interface VirtualNetwork {
   readonly name: string
   readonly mode: 'open' | 'nat'
@@ -34,10 +35,10 @@ export const networksOf = (host: Host): VirtualNetwork[] =>
     return [{ name, mode, bridge: bridgeOf(network), address: gateway, prefix }]
   })
 
-/** fmc's own namespace for names (RFC 4122, 4.3), made once at random. */
+/** fmc's own namespace for UUIDs from names (RFC 4122, 4.3), chosen once at random. */
 const NAMESPACE = '52d8552f-efd3-43b5-aed0-9e07b00db548'
 
-/** The UUID that a name always has (version 5). */
+/** The UUID of a name, always the same (version 5). */
 export function uuidOf(name: string): string {
   const hash = createHash('sha1')
     .update(Buffer.from(NAMESPACE.replaceAll('-', ''), 'hex'))
@@ -58,8 +59,8 @@ export function uuidOf(name: string): string {
 }
 
 /**
- * libvirt's definition. No DHCP and no DNS: addresses and names are the inventory's business. One that somebody else has
- * made keeps its UUID, without which libvirt takes no other definition.
+ * libvirt's definition. Without DHCP and DNS: addresses and names come from the inventory. A network that fmc did not
+ * create keeps its UUID: libvirt redefines a network only with the UUID that it has.
  */
 export function networkXml(
   network: VirtualNetwork,
@@ -83,7 +84,7 @@ ${body}</network>
 `
 }
 
-/** Added by libvirt by itself. */
+/** Elements that libvirt itself adds. */
 const OF_LIBVIRT = new Set(['nat', 'port'])
 
 const withAllBelow = (element: Element): readonly Element[] => [
@@ -92,8 +93,7 @@ const withAllBelow = (element: Element): readonly Element[] => [
 ]
 
 /**
- * What counts of a definition, from fmc or from libvirt, which writes it in a way of its own. Throws TaskError for what
- * is no XML.
+ * The relevant properties of a definition, by fmc or as libvirt rewrites it. Throws TaskError for text that is not XML.
  */
 export function traits(xml: string): Readonly<Record<string, string>> {
   const all = parseXml(xml).flatMap(withAllBelow)
@@ -117,16 +117,16 @@ export function traits(xml: string): Readonly<Record<string, string>> {
   }
 }
 
-/** Of a definition that somebody else has made. Throws TaskError. */
+/** The UUID in a definition; undefined: there is none. Throws TaskError. */
 export function uuidIn(xml: string): string | undefined {
   const [network] = parseXml(xml)
   if (!network || find(network, 'uuid').length === 0) return undefined
   const { text } = first(network, 'uuid')
   if (UUID.test(text)) return text
-  throw nonsense('virsh', 'a network', text, 'this is no UUID')
+  throw nonsense('virsh', 'a network', text, 'this is not a UUID')
 }
 
-/** What differs, in words. */
+/** How two definitions differ, in words. */
 export function differences(wanted: string, found: string): string[] {
   const now = traits(found)
   return Object.entries(traits(wanted)).flatMap(([key, value]) =>
@@ -141,13 +141,13 @@ all=$(v net-list --all --name) || exit 1
 printf '%s\\n' "$all" | sed 's/ *$//' | grep -qxF -- ${quote(name)} || { echo absent; exit 0; }
 v net-info ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml --inactive ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml ${quote(name)}`
 
-/** What the question answers when all is well. */
+/** The answer to the question when the network is as declared. */
 const settled = (xml: string): string =>
   ['Active: yes\nPersistent: yes\nAutostart: yes\n', xml, xml].join(CUT)
 
 interface Options extends Common {
   readonly network: VirtualNetwork
-  /** A network in use may change: its VMs are cut off for a moment. */
+  /** May a network in use change? Its VMs are cut off for a moment. */
   readonly restart: boolean
 }
 
@@ -174,8 +174,10 @@ const define = resource({
     const runsOther = is('Active') ? differences(xml, live) : []
     if (runsOther.length > 0 && !restart)
       throw new TaskError(
-        `${network.name} is not as declared and was left as it is (${runsOther.join(', ')}): a change cuts its VMs off for a moment`,
-        { hint: 'when that is fine: -e hypervisor_restart_networks=true' },
+        `${network.name} differs from the inventory (${runsOther.join(', ')}) and was left alone, because a change cuts its VMs off for a moment`,
+        {
+          hint: `to allow it: fmc role hypervisor ${host().name} -e hypervisor_restart_networks=true`,
+        },
       )
     return [
       ...(differs.length > 0 ? [{ ...set, what: `define (${differs.join(', ')})` }] : []),
@@ -189,18 +191,18 @@ const define = resource({
   },
 })
 
-/** virsh reads a definition from a file only; a pipe is one. */
+/** virsh reads a definition only from a file; /dev/stdin serves as one. */
 const defined = (xml: string): string =>
   `in=${quote(xml)}
 v net-define /dev/stdin`
 
-/** A bridge that goes away lets go of its ports; they are given to the new one. */
+/** A bridge that is deleted loses its ports: the new bridge gets them. */
 const restarted = ({ name, bridge }: VirtualNetwork, before: string): string =>
   `ports=$(ls /sys/class/net/${quote(before)}/brif 2>/dev/null || true)
 v net-destroy ${quote(name)}
 v net-start ${quote(name)}
 for port in $ports; do ip link set dev "$port" master ${quote(bridge)}; done`
 
-/** A network of libvirt's, defined, running and started at boot. Throws TaskError for one in use that would have to change. */
+/** A network of libvirt, defined, running and started at boot. Throws TaskError if a network in use would have to change. */
 export const virtualNetwork = (network: VirtualNetwork, restart: boolean): Promise<Result> =>
   define({ network, restart })

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path/posix'
 import { quote } from '../../../lib/index.ts'
 
-/** The LAN's bridge as it shall be. Pure data: what `bridge.ts` found and what the inventory says. */
+/** The declared bridge of the LAN. Pure data: what `bridge.ts` found and what the inventory says. */
 export interface Lan {
   readonly bridge: string
   readonly address: string
@@ -10,21 +10,21 @@ export interface Lan {
   readonly nameservers: readonly string[]
   /** The NIC that becomes its port; the bridge takes its MAC address. */
   readonly uplink: { readonly name: string; readonly mac: string }
-  /** Another NIC that holds the address now and gives it up. */
+  /** Another NIC that has the address now and loses it. */
   readonly holder: { readonly name: string; readonly mac: string } | undefined
 }
 
-/** How a network manager is told: files to be there, and shell text that makes them count. */
+/** Configuration for a network manager: files, and shell text that applies them. */
 export interface Recipe {
   readonly files: Readonly<Record<string, string>>
   readonly apply: string
 }
 
-/** Shell text that writes files, each of which is the old or the new one at any time, under `set -e`. */
+/** Shell text that replaces files atomically, under `set -e`. */
 export const written = (files: Recipe['files']): string =>
   Object.entries(files)
     .map(([path, text]) => {
-      // Hidden: what is left over by an interruption is no configuration.
+      // Hidden, so that no manager reads what an interruption leaves behind.
       const candidate = quote(`${dirname(path)}/.${basename(path)}.fmc-new`)
       return `mkdir -p -- ${quote(dirname(path))}
 printf %s ${quote(text)} >${candidate}; sync -- ${candidate}; mv -fT -- ${candidate} ${quote(path)}`
@@ -34,7 +34,7 @@ printf %s ${quote(text)} >${candidate}; sync -- ${candidate}; mv -fT -- ${candid
 const NETWORKD = '/etc/systemd/network/10-fmc'
 const INTERFACES = '/etc/network/interfaces'
 
-/** Every file that a recipe may write. */
+/** All files that a recipe may write. */
 export const lanFiles = (bridge: string): readonly string[] => [
   `${NETWORKD}-${bridge}.netdev`,
   `${NETWORKD}-${bridge}.network`,
@@ -46,7 +46,7 @@ export const lanFiles = (bridge: string): readonly string[] => [
 
 const MARK = '# Managed by fmc\n'
 
-/** systemd.network(5), systemd.netdev(5). VLANs and the bridge itself have the NIC's MAC address, too. */
+/** systemd.network(5), systemd.netdev(5). VLANs and the bridge have the NIC's MAC address too, hence Kind. */
 export function networkd(lan: Lan): Recipe {
   const match = (mac: string): string =>
     `${MARK}[Match]\nMACAddress=${mac}\nKind=!bridge vlan macvlan\n[Network]\nLinkLocalAddressing=no\n`
@@ -94,7 +94,7 @@ ip addr flush dev ${quote(name)}`,
   }
 }
 
-/** The text with these interfaces' stanzas as comments, and with what interfaces.d holds. */
+/** The text with the stanzas of these interfaces commented out, and with a line that includes interfaces.d. */
 export function withoutStanzas(text: string, names: readonly string[]): string {
   let inside = false
   const lines = text
@@ -115,7 +115,7 @@ export function withoutStanzas(text: string, names: readonly string[]): string {
   return [...lines, ...(sources ? [] : [`source ${INTERFACES}.d/*`]), ''].join('\n')
 }
 
-/** nmstate's desired state, applied with a checkpoint of NetworkManager's that goes back by itself unless it is committed. */
+/** nmstate's desired state, applied with a checkpoint: NetworkManager rolls back by itself unless it is committed. */
 export function nmstate(lan: Lan): Recipe {
   const state = {
     interfaces: [

@@ -1,7 +1,7 @@
 import { probe } from '../../../lib/index.ts'
 import type { VirtualNetwork } from './libvirt-networks.ts'
 
-/** The kernel's own word: does it forward a packet from one network's first host to the other's? */
+/** Asks the kernel whether it would forward a packet from each network to each other one. */
 const ASK = String.raw`set -- $0
 for from; do
   IFS=, read -r device gateway prefix source mode <<END
@@ -18,8 +18,8 @@ END
 done`
 
 /**
- * The gateways' addresses are on their bridges, and packets find their way between the networks. Of mode `nat`, libvirt
- * lets nobody in: that is what the mode is for.
+ * For a gate: each bridge has its gateway's address, the kernel forwards between the networks, and no rule of libvirt
+ * rejects packets. With mode `nat` libvirt's rules are not checked: there they must let nothing in.
  */
 export async function networksRoute(networks: readonly VirtualNetwork[]): Promise<true | string> {
   if (networks.length === 0) return true
@@ -32,7 +32,7 @@ export async function networksRoute(networks: readonly VirtualNetwork[]): Promis
   return exitCode === 0 || exitCode === 1 || stderr.trim()
 }
 
-/** Some other address of the gateway's network. */
+/** Another address in the gateway's network. */
 const neighbour = (gateway: string): string => {
   const octets = gateway.split('.').map(Number)
   const last = octets[3] ?? 0

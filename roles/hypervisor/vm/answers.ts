@@ -1,7 +1,7 @@
 import { inventory, knownHostKeys, probe, type Host } from '../../../lib/index.ts'
 import { consoleOf } from './declared.ts'
 
-/** true, or the first machine that does not answer with one of the keys that it was given, asked from here. */
+/** For a gate: true, or which VMs do not answer here with the host key that fmc gave them. */
 export async function answering(vms: readonly Host[]): Promise<true | string> {
   const missing = await Promise.all(vms.map(problemOf))
   const silent = missing.filter(text => text !== undefined)
@@ -18,14 +18,14 @@ async function problemOf(vm: Host): Promise<string | undefined> {
   if (shown.some(key => expected.includes(key))) return undefined
   if (shown.length === 0) return `${name} does not answer at ${address}`
   return expected.length === 0
-    ? `${name} answers, and ${inventory().knownHostsFile} has no key of it`
-    : `${name} answers with another host key than ${inventory().knownHostsFile} has`
+    ? `${name} answers, but ${inventory().knownHostsFile} has no key of it`
+    : `${name} answers with a host key that is not in ${inventory().knownHostsFile}`
 }
 
-/** Lines of a console worth reading when nothing answers. */
+/** Lines of a console to show. */
 const LAST_LINES = 20
 
-/** How the consoles of those end that do not answer. */
+/** The ends of the consoles of VMs that do not answer. */
 export async function lastWords(vms: readonly Host[]): Promise<string> {
   const texts = await Promise.all(
     vms.map(async vm => {

@@ -1,13 +1,13 @@
 import type { Guest, GuestKeys } from './guest.ts'
 
-/** The three files of a NoCloud disk (cloud-init's documentation, "NoCloud"). JSON is YAML in which nothing needs guessing. */
+/** The three files of a NoCloud disk (cloud-init's documentation, "NoCloud"), in JSON, which is unambiguous YAML. */
 export interface CloudInit {
   readonly 'user-data': string
   readonly 'meta-data': string
   readonly 'network-config': string
 }
 
-/** The same `instance` for the machine's life: cloud-init does its work once and never again. */
+/** `instance` stays the same for the machine's life: cloud-init runs once per instance. */
 export const cloudInit = (guest: Guest, keys: GuestKeys, instance: string): CloudInit => ({
   'user-data': `#cloud-config\n${json(userData(guest, keys))}`,
   'meta-data': json({ 'instance-id': instance, 'local-hostname': guest.name }),
@@ -20,7 +20,7 @@ const userData = ({ name, domain, user }: Guest, keys: GuestKeys): unknown => ({
   hostname: name,
   fqdn: `${name}.${domain}`,
   prefer_fqdn_over_hostname: false,
-  // A line for its own name: without DNS, sudo would wait for an answer.
+  // A line for its own name: without DNS, sudo would wait for a time-out.
   manage_etc_hosts: 'localhost',
   ssh_pwauth: false,
   disable_root: user !== 'root',

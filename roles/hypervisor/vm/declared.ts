@@ -25,14 +25,14 @@ export interface DeclaredVm extends Common {
   readonly machine: Machine
   readonly pool: string
   readonly volumes: readonly Volume[]
-  /** For a machine that is to be made. */
+  /** Only for a machine that is about to be created. */
   readonly key?: HostKey | undefined
   readonly authorized: readonly string[]
-  /** Group that QEMU runs as. */
+  /** Group of QEMU's processes. */
   readonly group: string
 }
 
-/** A VM as the inventory wants it; with an image where it is to be made. TaskError for what the inventory lacks. */
+/** A VM as the inventory declares it; with an image if it is about to be created. Throws TaskError for what the inventory lacks. */
 export async function declaredVm(
   vm: Host,
   vars: Vars,
@@ -83,22 +83,22 @@ function machineOf(vm: Host, vars: Vars, volumes: readonly Volume[], notes: Note
   }
 }
 
-/** Its root disk. */
+/** File of a VM's root disk. */
 export const rootOf = (pool: string, name: string): string => `${pool}/${name}.qcow2`
 
-/** Marks a machine that is being made: what is found of it without a domain is then fmc's own. */
+/** Marks a machine that is being created: files of it without a domain are then fmc's own. */
 export const markOf = (pool: string, name: string): string => `${pool}/.${name}.fmc-new`
 
-/** What keeps what its serial console prints. */
+/** Log file of its serial console. */
 export const consoleOf = ({ name }: Host): string => `/var/log/libvirt/qemu/${name}-console.log`
 
-/** What libvirt plugs a card into: the LAN's bridge is the host's own, the other networks are libvirt's. */
+/** What libvirt connects a network card to: the host's bridge of the LAN, or one of libvirt's networks. */
 function sourceOf({ network: name }: Nic): DomainNic['source'] {
   const network = inventory().networks.get(name)
   return network?.mode === 'bridge' ? `bridge ${bridgeOf(network)}` : `network ${name}`
 }
 
-/** Its disks, the root disk first. */
+/** The disks of a VM, the root disk first. */
 export function volumesOf(vm: Host, pool: string, base?: Image): readonly Volume[] {
   if (vm.rootDiskGb === undefined)
     throw new TaskError(`${vm.name} needs root_disk in the inventory to be a VM`)
@@ -111,12 +111,12 @@ export function volumesOf(vm: Host, pool: string, base?: Image): readonly Volume
   ]
 }
 
-/** udev names a virtio disk /dev/disk/by-id/virtio-<serial>, of which QEMU takes 20 characters. */
+/** The serial of a disk. udev names a virtio disk /dev/disk/by-id/virtio-<serial>; QEMU takes 20 characters. */
 function serialOf(vm: Host, disk: Disk | undefined): string {
   if (disk === undefined) return 'root'
   const serial = /^\/dev\/disk\/by-id\/virtio-([\w.-]{1,20})$/.exec(disk.device)?.[1]
   if (serial !== undefined && serial !== 'root' && serial !== 'cidata') return serial
   throw new TaskError(
-    `disk ${disk.name} of ${vm.name} is to be at ${disk.device}: a VM's is at /dev/disk/by-id/virtio-NAME, with at most 20 characters, neither root nor cidata`,
+    `disk ${disk.name} of ${vm.name} has the device ${disk.device}, but a VM's disk is at /dev/disk/by-id/virtio-NAME (at most 20 characters, not root or cidata)`,
   )
 }

@@ -2,31 +2,31 @@ import { NAMESPACE, type Notes } from './notes.ts'
 import type { DomainDisk, DomainNic, FoundDomain } from './survey.ts'
 import { escapeXml } from '../host/xml.ts'
 
-/** All that a virtual machine is for libvirt. */
+/** A virtual machine, as libvirt needs to know it. */
 export interface Machine {
   readonly name: string
   readonly uuid: string
   readonly memoryMb: number
   readonly vcpus: number
-  /** QEMU without the processor's help. */
+  /** QEMU without hardware virtualization. */
   readonly emulation: boolean
-  /** qcow2 files; the first one is booted from. */
+  /** qcow2 files; the machine boots from the first. */
   readonly disks: readonly DomainDisk[]
   readonly nics: readonly DomainNic[]
   readonly firstBoot:
     | { readonly kind: 'cloud-init'; readonly iso: string }
     | { readonly kind: 'ignition'; readonly file: string }
-  /** File that keeps what its serial console prints. */
+  /** Log file of its serial console. */
   readonly console: string
   readonly notes: Notes
 }
 
 /** The name by which the guest finds its NoCloud disk. */
 const SEED_SERIAL = 'cidata'
-/** For disks that are added while it runs: q35 cannot plug into the root bus. */
+/** Free PCI slots for disks that are added later: q35 cannot plug a disk into the root bus while it runs. */
 const SPARE_SLOTS = 6
 
-/** libvirt's definition of a machine. What is left out, libvirt adds once and keeps (formatdomain). */
+/** libvirt's definition of a machine. libvirt adds what is left out, and keeps it (formatdomain). */
 export const domainXml = (m: Machine): string =>
   [
     `<domain type='${m.emulation ? 'qemu' : 'kvm'}'>`,
@@ -45,7 +45,7 @@ export const domainXml = (m: Machine): string =>
       : []),
     "  <os><type arch='x86_64' machine='q35'>hvm</type></os>",
     '  <features><acpi/><apic/></features>',
-    // EL 9 needs x86-64-v2, which QEMU's default processor is not.
+    // EL 9 needs x86-64-v2, which QEMU's default processor does not offer.
     `  <cpu mode='${m.emulation ? 'maximum' : 'host-model'}'/>`,
     "  <clock offset='utc'/>",
     '  <on_poweroff>destroy</on_poweroff>',
@@ -84,7 +84,7 @@ const diskXml = ({ file, serial }: DomainDisk, dev: string, boots: boolean): rea
   '    </disk>',
 ]
 
-/** A disk and no CD-ROM: a kernel for clouds may know nothing but virtio. */
+/** A disk and not a CD-ROM: a kernel for clouds may only have virtio drivers. */
 const seedXml = (iso: string): readonly string[] => [
   "    <disk type='file' device='disk'>",
   "      <driver name='qemu' type='raw'/>",
@@ -100,7 +100,7 @@ const nicXml = ({ mac, source }: DomainNic): string => {
   return `    <interface type='${type}'><mac address='${mac}'/><source ${type}='${escapeXml(name)}'/><model type='virtio'/></interface>`
 }
 
-/** Disks that the inventory has got since, as libvirt takes them while the machine runs (virsh attach-device). */
+/** Disks that were added to the inventory later, with libvirt's definition for virsh attach-device. */
 export function addedDisks(
   { disks }: Machine,
   found: FoundDomain,
@@ -108,7 +108,7 @@ export function addedDisks(
   const free = Array.from({ length: 25 }, (_, n) => target(n)).filter(
     name => !found.disks.some(d => d.target === name),
   )
-  // Where not even the root disk is known, the files lie elsewhere: that is drift.
+  // If not even the root disk matches, the files are in another directory: that is drift.
   if (!isAttached(disks[0], found)) return []
   return disks
     .filter(disk => !found.disks.some(d => d.file === disk.file))
@@ -118,7 +118,7 @@ export function addedDisks(
 const isAttached = (disk: DomainDisk | undefined, { disks }: FoundDomain): boolean =>
   disks.some(d => d.file === disk?.file)
 
-/** In what a domain differs from what the inventory says, in words. What only a new machine can have says so. */
+/** How a domain differs from the inventory, in words; a difference that only recreating can remove says so. */
 export function driftOf(wanted: Machine, found: FoundDomain): readonly string[] {
   const megabytes = (kb: number): string => `${Math.round((kb / 1024) * 10) / 10} MB`
   const drift: string[] = []
@@ -127,7 +127,7 @@ export function driftOf(wanted: Machine, found: FoundDomain): readonly string[] 
     drift.push(`memory is ${megabytes(found.memoryKb)} instead of ${wanted.memoryMb} MB`)
   const given = found.givenKb.find(kb => kb !== found.memoryKb)
   if (given !== undefined)
-    drift.push(`it is given ${megabytes(given)} of its ${megabytes(found.memoryKb)} (virsh setmem)`)
+    drift.push(`it has only ${megabytes(given)} of its ${megabytes(found.memoryKb)} (virsh setmem)`)
   if (found.vcpus !== wanted.vcpus)
     drift.push(`vCPUs are ${found.vcpus} instead of ${wanted.vcpus}`)
   if (!['running', 'idle', 'shut off', 'crashed'].includes(found.state))
@@ -172,7 +172,7 @@ function nicDrift(wanted: Machine, found: FoundDomain): string[] {
   return [...wrong, ...strange.map(n => `network card ${n.mac} is not in the inventory`)]
 }
 
-/** A machine reads its first-boot configuration once: another one needs another machine. */
+/** A machine reads its first-boot configuration once: to change it, the machine must be recreated. */
 function firstBootDrift({ notes }: Machine, { notes: then }: FoundDomain): string[] {
   if (!then) return []
   const keys = Object.keys({ ...notes.guest, ...then.guest }) as (keyof Notes['guest'])[]

@@ -11,17 +11,17 @@ export interface GuestNic {
   readonly routes: readonly { readonly to: string; readonly via: string }[]
 }
 
-/** What a machine is told before its first boot, and never again. Nothing in it is secret. */
+/** First-boot configuration of a machine, which it reads once. Contains no secret. */
 export interface Guest {
   readonly name: string
   readonly domain: string
-  /** Who may log in, and becomes root through sudo. */
+  /** The user to log in as, who becomes root through sudo. */
   readonly user: string
   readonly nics: readonly GuestNic[]
   readonly dns: readonly string[]
 }
 
-/** SSH keys of a machine: its own, made by the controller, and those that may log in. */
+/** SSH keys of a machine: its host key, made by the controller, and the keys that may log in. */
 export interface GuestKeys {
   /** In OpenSSH's form. */
   readonly private: string
@@ -30,7 +30,7 @@ export interface GuestKeys {
   readonly authorized: readonly string[]
 }
 
-/** A host's first-boot configuration from the inventory. TaskError when it has no network card. */
+/** A host's first-boot configuration from the inventory. Throws TaskError if the host has no network card. */
 export function guestOf(host: Host, inventory: Inventory, dns: readonly string[]): Guest {
   if (host.nics.length === 0) throw new TaskError(`${host.name} has no nics in the inventory`)
   const networkOf = (name: string): Network | undefined => inventory.networks.get(name)
@@ -54,8 +54,8 @@ export function guestOf(host: Host, inventory: Inventory, dns: readonly string[]
 }
 
 /**
- * Networks that a host of this network shares the router of, but not the wire: through the router's address here. The
- * gateway may be a device that knows nothing of them.
+ * Routes to the other networks of this network's router. The router's address is the next hop: the default gateway may
+ * be another device, which does not know those networks.
  */
 const routesThrough = (name: string, host: Host, inventory: Inventory): GuestNic['routes'] =>
   [...inventory.networks.values()].flatMap(({ name: other, cidr, router, ...network }) => {
@@ -66,7 +66,7 @@ const routesThrough = (name: string, host: Host, inventory: Inventory): GuestNic
     return via === undefined || own?.gateway === via ? [] : [{ to: cidr, via }]
   })
 
-/** Whom a machine asks for names: the hosts that serve DNS, or, where it is one of them itself, `upstreams`. */
+/** DNS servers of a machine: the hosts that serve DNS; `upstreams` for these hosts themselves, or if there are none. */
 export const nameservers = (
   host: Host,
   servers: readonly Host[],

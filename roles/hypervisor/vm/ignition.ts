@@ -1,8 +1,8 @@
 import type { Guest, GuestKeys, GuestNic } from './guest.ts'
 
 /**
- * A machine's Ignition configuration (specification 3.3.0, which Flatcar reads since 3185): name, network, keys, and no
- * update or reboot but fmc's, from the first boot on. Ends with a newline.
+ * A machine's Ignition configuration (specification 3.3.0, which Flatcar reads since 3185), ending with a newline: name,
+ * network and keys. It turns off Flatcar's own updates and reboots from the first boot.
  */
 export function ignition(guest: Guest, keys: GuestKeys): string {
   const files = [
@@ -12,7 +12,7 @@ export function ignition(guest: Guest, keys: GuestKeys): string {
     ...guest.nics.map(nic =>
       file(`/etc/systemd/network/10-${nic.device}.network`, networkFile(nic, guest)),
     ),
-    // As the role flatcar-update has it.
+    // The same text as in the role flatcar-update.
     file('/etc/flatcar/update.conf', 'GROUP=stable\nREBOOT_STRATEGY=off\nSERVER=disabled\n'),
     ...(guest.user === 'core'
       ? []

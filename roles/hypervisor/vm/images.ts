@@ -1,6 +1,6 @@
 import { artifact, artifactPin, TaskError, type Host } from '../../../lib/index.ts'
 
-/** What reads the first-boot configuration, and the image that has it (files/artifacts.yaml). */
+/** The image of an operating system (files/artifacts.yaml), and what reads its first-boot configuration. */
 interface Kind {
   readonly artifact: string
   readonly firstBoot: 'cloud-init' | 'ignition'
@@ -12,11 +12,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   flatcar: { artifact: 'image-flatcar', firstBoot: 'ignition' },
 }
 
-/** Throws TaskError for an operating system of which there is no image. */
+/** Throws TaskError if there is no image of the host's operating system. */
 export function kindOf({ name, os }: Pick<Host, 'name' | 'os'>): Kind {
   const kind = KINDS[os.name]
   if (kind) return kind
-  throw new TaskError(`${name}: there is no image of ${os.name} to make a VM of`, {
+  throw new TaskError(`${name}: there is no image of ${os.name} to create a VM from`, {
     hint: `use one of: ${Object.keys(KINDS).join(', ')}`,
   })
 }
@@ -24,11 +24,11 @@ export function kindOf({ name, os }: Pick<Host, 'name' | 'os'>): Kind {
 export interface Image {
   /** `image-almalinux 9.7-20251118` */
   readonly name: string
-  /** In the pool. */
+  /** Its file in the pool. */
   readonly path: string
 }
 
-/** The image of a host in the pool: downloaded once, checked against its sum, which its name ends with. */
+/** The image for a host, in the pool: downloaded once, checked against its sha256, and named with the start of it. */
 export async function image(host: Host, pool: string): Promise<Image> {
   const { artifact: name } = kindOf(host)
   const { version, sha256 } = await artifactPin(name)

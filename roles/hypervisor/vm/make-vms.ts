@@ -26,7 +26,7 @@ import { vmsOf } from './selection.ts'
 import { roomFor, storagePool } from './volumes.ts'
 import { declaredVm, markOf, rootOf, type DeclaredVm } from './declared.ts'
 
-/** The VMs of this host: made where they are missing, running, answering with the keys that they were given. */
+/** The VMs of this hypervisor: creates missing ones, starts them, and waits until they answer with their host keys. */
 export async function makeVms(vars: Vars, platform: Platform): Promise<void> {
   const pool = vars.hypervisor_pool_path
   const wanted = vmsOf(here(), vars)
@@ -47,10 +47,14 @@ export async function makeVms(vars: Vars, platform: Platform): Promise<void> {
 const named = (found: readonly FoundDomain[], { name }: Host): FoundDomain | undefined =>
   found.find(d => d.name === name)
 
+/** A VM older than this (ms since 1970) is recreated in this run; undefined: it is not. */
 const recreateBefore = ({ name }: Host, vars: Vars): number | undefined =>
   vars.hypervisor_recreate.includes(name) ? begun().getTime() : undefined
 
-/** Those that are to be made, now or anew. Where libvirt does not run yet it will know those that have a whole disk. */
+/**
+ * The VMs to create or recreate. If libvirt does not run yet, a VM with a root disk and no mark counts as existing:
+ * libvirt will know it once it runs.
+ */
 async function dueOf(
   wanted: readonly Host[],
   found: readonly FoundDomain[] | undefined,
@@ -68,16 +72,13 @@ async function dueOf(
   )
   const old = known.find(h => recreateBefore(h, vars) !== undefined)
   if (old)
-    throw new TaskError(
-      `libvirt does not answer, so nobody knows since when there is ${old.name}`,
-      {
-        hint: 'run this without hypervisor_recreate first: it starts libvirt',
-      },
-    )
+    throw new TaskError(`libvirt is down: cannot tell when ${old.name} was created`, {
+      hint: 'run this without hypervisor_recreate first: it starts libvirt',
+    })
   return wanted.filter(h => !known.includes(h))
 }
 
-/** All that can stop machines from being made is found out before the first one is. */
+/** Checks, before the first machine is created, everything that could prevent it. */
 async function prepare(
   due: readonly Host[],
   found: readonly FoundDomain[],
@@ -87,13 +88,15 @@ async function prepare(
   const wanted = await Promise.all(due.map(h => declaredVm(h, vars, platform)))
   const locked = wanted.find(o => o.authorized.length === 0)
   if (locked)
-    throw new TaskError(`nobody could log in to ${locked.machine.name}: there is no public key`, {
-      hint: 'hypervisor_authorized_keys names them; default: the .pub beside ssh identity_file, else beside ~/.ssh/id_ed25519, id_ecdsa and id_rsa',
+    throw new TaskError(`no user could log in to ${locked.machine.name}: there is no public key`, {
+      hint: 'set hypervisor_authorized_keys; default: the .pub beside ssh identity_file, else beside ~/.ssh/id_ed25519, id_ecdsa and id_rsa',
     })
   await namesAndAddressesAreFree({ machines: wanted.map(o => o.machine) })
-  const anew = vars.hypervisor_recreate
+  const recreated = vars.hypervisor_recreate
   if (due.some(h => named(found, h) !== undefined))
-    await gate(`${anew.join(', ')} can be missing`, () => canBeMissing(anew), { timeoutSeconds: 0 })
+    await gate(`${recreated.join(', ')} can be missing`, () => canBeMissing(recreated), {
+      timeoutSeconds: 0,
+    })
   await roomFor({
     path: vars.hypervisor_pool_path,
     rootGb: wanted.reduce((sum, o) => sum + growth(o, found), 0),
@@ -102,7 +105,7 @@ async function prepare(
   })
 }
 
-/** What a root disk may come to take more than the one that it replaces. */
+/** By how much a root disk may grow beyond the one that it replaces, in GB. */
 function growth(
   { machine: { name }, volumes: [root] }: DeclaredVm,
   found: readonly FoundDomain[],
@@ -111,14 +114,14 @@ function growth(
   return Math.max(0, (root?.gigabytes ?? 0) - old)
 }
 
-/** Nobody has the names, MACs and addresses of machines that are yet to be made. Changes nothing. */
+/** Checks that the names, MACs and addresses of new machines are free. Changes nothing. */
 const namesAndAddressesAreFree = resource({
   name: (o: Common & { readonly machines: readonly Machine[] }) =>
     `names and addresses of ${o.machines.map(m => m.name).join(', ')}`,
   needs: o => ({ domains: DOMAINS, ping: ask('command', ping(o.machines.flatMap(addressesOf))) }),
   plan(o, { domains, ping: answer }, { doubt }) {
     const said = libvirtSays(domains, doubt)
-    // One that answers may be the VM itself, where libvirt does not run yet.
+    // While libvirt does not run, the VM itself may be what answers.
     if (said === undefined && domains.code !== NO_VIRSH) return []
     const all = readDomains(said ?? '')
     const answering = answer.stdout.split('\n')
@@ -126,8 +129,8 @@ const namesAndAddressesAreFree = resource({
       const taken = addressesOf(m).find(address => answering.includes(address))
       if (ownOf(m, all) === undefined && taken !== undefined)
         throw new TaskError(
-          `${taken}, the address of ${m.name}, answers already, and there is no VM ${m.name} here`,
-          { hint: 'something else has this address: give one of them another' },
+          `${taken}, the address of ${m.name}, answers already, but there is no VM ${m.name} here`,
+          { hint: 'another machine has this address: change one of the two' },
         )
     }
     return []
@@ -137,11 +140,11 @@ const namesAndAddressesAreFree = resource({
 const addressesOf = (m: Machine): readonly string[] =>
   m.notes.guest.nics.map(nic => nic.address.split('/')[0] ?? '')
 
-/** Prints those that answer; all are asked at once. */
+/** Prints the addresses that answer, asking all at the same time. */
 const ping = (addresses: readonly string[]): string =>
   `for a in ${quoteAll(addresses)}; do { ! ping -n -q -c 1 -W 1 "$a" >/dev/null 2>&1 || printf '%s\\n' "$a"; } & done; wait`
 
-/** One VM: the image and the key only where it is to be made. */
+/** One VM. Only a new one needs an image and a host key. */
 async function oneMachine(vm: Host, due: boolean, vars: Vars, platform: Platform): Promise<void> {
   if (!due) {
     await runningVm(await declaredVm(vm, vars, platform))

@@ -2,15 +2,15 @@ import { hostJson, TaskError, z } from '../../../lib/index.ts'
 import type { Guest } from './guest.ts'
 import type { Element } from '../host/xml.ts'
 
-/** What fmc notes in a domain's metadata: enough to say later what has been changed since. */
+/** fmc's notes in a domain's metadata, from which it later tells what has changed. */
 export interface Notes {
-  /** When fmc made it, in ms since 1970 by the controller's clock. */
+  /** When fmc created the domain, in ms since 1970 by the controller's clock. */
   readonly created: number
   readonly image: string
   readonly guest: Guest
-  /** Only where the inventory names them: those of whoever runs fmc differ. */
+  /** Only if the inventory sets them: the default differs from user to user. */
   readonly authorized?: readonly string[] | undefined
-  /** Sizes in GB, by file. */
+  /** Disk sizes in GB, by file. */
   readonly disks: Readonly<Record<string, number>>
 }
 
@@ -38,7 +38,7 @@ const schema: z.ZodType<Notes> = z.looseObject({
 
 export const NAMESPACE = 'urn:fmc:machine'
 
-/** The notes in a domain's metadata; undefined: there are none, or others than this fmc would write. */
+/** The notes in a domain's metadata; undefined: there are none, or not in the form that fmc writes. */
 export function readNotes(metadata: Element): Notes | undefined {
   const own = metadata.children.find(
     e => e.name.endsWith(':machine') && Object.values(e.attributes).includes(NAMESPACE),

@@ -5,15 +5,16 @@ import { longhornHealthy } from '../../longhorn/index.ts'
 import { isNode } from '../../shared/k3s/survey.ts'
 
 /**
- * Can all these VMs be missing at the same time? true, or why not. A run makes them anew side by side where they are on
- * several hypervisors, and never waits until one is back in its cluster: so there is at most one node among them
- * (vmsOf). What only concerns VMs of other hypervisors, those ask.
+ * Can these VMs be down at the same time? true, or why not. Several hypervisors recreate their VMs at the same time, and
+ * no run waits until a node is back in its cluster; so at most one of the VMs is a node (vmsOf checks it). Each
+ * hypervisor asks only for its own VMs.
  */
 export async function canBeMissing(names: readonly string[]): Promise<true | string> {
   const going = [...inventory().hosts.values()].filter(h => names.includes(h.name))
   const own = going.filter(h => h.vmOn === here().name)
   const cluster = !own.some(isNode) || (await CLUSTER.check('before', names))
-  if (cluster !== true) return cluster === false ? 'the cluster has to be well first' : cluster
+  if (cluster !== true)
+    return cluster === false ? 'the cluster is unhealthy; repair it first' : cluster
   return own.some(h => vips(h).length > 0) ? vipsStay(names) : true
 }
 

@@ -3,19 +3,20 @@ import { readNotes, type Notes } from './notes.ts'
 import { VIRSH } from '../host/virsh.ts'
 import { find, first, parseXml, type Element } from '../host/xml.ts'
 
-/** Every domain of libvirt, as it is kept and as it runs. Read-only. */
+/** Prints every domain of libvirt, as defined and as running. Read-only. */
 const SCRIPT = `${VIRSH}
 ids=$(v list --all --uuid) || exit
 words=
 for id in $ids; do words="$words dominfo $id; dumpxml --inactive $id; dumpxml $id;"; done
 [ -z "$words" ] || v "$words"`
 
+/** All domains of the hypervisor. */
 export const DOMAINS = ask('command', `sh -c ${quote(SCRIPT)}`)
 
-/** Code of that answer where there is no virsh, and so no domain. */
+/** Exit code of that question on a host without virsh, which has no domains. */
 export const NO_VIRSH = 127
 
-/** The same question for what only has to be known for an estimate; undefined where libvirt does not answer. */
+/** The domains now, even where an earlier task of the plan changes the host; undefined if libvirt does not answer. */
 export async function domainsNow(): Promise<readonly FoundDomain[] | undefined> {
   const { exitCode, stdout } = await probe({ estimate: false })`sh -c ${SCRIPT}`
   return exitCode === 0 ? readDomains(stdout) : undefined
@@ -40,32 +41,32 @@ export interface DomainNic {
 export interface FoundDomain {
   readonly name: string
   readonly uuid: string
-  /** As virsh says: running, shut off, paused … */
+  /** virsh's word: running, shut off, paused … */
   readonly state: string
   readonly autostart: boolean
   readonly memoryKb: number
-  /** What it is given of it: by its configuration, and now. */
+  /** Memory that it really has: as defined, and now. */
   readonly givenKb: readonly number[]
   readonly vcpus: number
   readonly disks: readonly FoundDisk[]
   readonly nics: readonly DomainNic[]
-  /** None: fmc did not make it, or does not understand any more what it noted. */
+  /** undefined: fmc did not create the domain, or its notes were changed. */
   readonly notes: Notes | undefined
 }
 
 const partsOf = (text: string): readonly string[] =>
   text.split(/^(?=Id: )/m).filter(part => part.trim() !== '')
 
-/** The answer to DOMAINS. TaskError when it is something else. */
+/** Parses the answer to DOMAINS. Throws TaskError for other text. */
 export function readDomains(text: string): readonly FoundDomain[] {
   const found = partsOf(text).map(readDomain)
   for (const key of ['name', 'uuid'] as const)
     if (new Set(found.map(d => d[key])).size < found.length)
-      throw nonsense('virsh', 'the domains', text, `a ${key} is there twice`)
+      throw nonsense('virsh', 'the domains', text, `a ${key} occurs twice`)
   return found
 }
 
-/** What the answer would be without one of them. */
+/** The answer without one of the domains. */
 export const withoutDomain = (text: string, name: string): string =>
   partsOf(text)
     .filter(part => readDomain(part).name !== name)
@@ -113,12 +114,12 @@ function readDomain(text: string): FoundDomain {
   }
 }
 
-/** What lies in these drives may lie in others', too. */
+/** A medium in these drives may be in several domains, so it is not counted as a disk. */
 const REMOVABLE = new Set(['cdrom', 'floppy'])
 
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** libvirt prints sizes in KiB, whatever it was given. */
+/** libvirt always prints sizes in KiB. */
 function kilobytes({ text, attributes }: Element): number {
   if (attributes['unit'] === 'KiB') return count(text)
   throw nonsense('virsh', 'the domains', attributes['unit'] ?? 'no unit', 'expected KiB')

@@ -9,14 +9,14 @@ import { libvirtSays, shutDown, VIRSH } from '../host/virsh.ts'
 import { markOf, type DeclaredVm } from './declared.ts'
 import { imagesFit, makeVolumes } from './volumes.ts'
 
-/** Is there one that is fmc's, and is it not to be made anew? */
+/** Does the domain stay? true if fmc created it, and it need not be recreated (it is newer than `recreateBefore`). */
 export const stays = (found: FoundDomain | undefined, recreateBefore?: number): boolean =>
   found?.notes !== undefined &&
   (recreateBefore === undefined || found.notes.created >= recreateBefore)
 
 /**
- * A virtual machine that runs and starts with its hypervisor. One that is there is never defined anew: in what it
- * differs is told, and nothing done about it.
+ * A virtual machine that runs and starts with its hypervisor. An existing one is never redefined: its differences are
+ * reported as drift and left alone.
  */
 export const runningVm = resource({
   name: (o: DeclaredVm) => `VM ${o.machine.name}`,
@@ -31,11 +31,13 @@ export const runningVm = resource({
     if (found)
       return [...extended(o, found), ...revived(found), ...(begun === null ? [] : [whole(o)])]
     if (root === null || begun !== null) return made(o)
-    // It will be found when libvirt runs.
+    // libvirt will find it once it runs.
     if (said === undefined) return []
     throw new TaskError(
-      `${o.volumes[0]?.file ?? ''} is there, but no VM ${o.machine.name}: it belongs to something that fmc did not make`,
-      { hint: 'look what is in it, then move it away; data disks may stay, they are taken over' },
+      `${o.volumes[0]?.file ?? ''} exists, but no VM ${o.machine.name}: fmc did not create this file`,
+      {
+        hint: 'check what it contains, then move it away; data disks may stay: the new VM takes them over',
+      },
     )
   },
   note(o, { domains }, { doubt }) {
@@ -47,16 +49,16 @@ export const runningVm = resource({
   },
 })
 
-/** The domain of a machine among all; TaskError when another one has its name, its UUID, a MAC or an address of it. */
+/** The domain of a machine among all. Throws TaskError if another domain has its name, UUID, a MAC or an address of it. */
 export function ownOf(
   { name, uuid, nics, notes }: Machine,
   all: readonly FoundDomain[],
 ): FoundDomain | undefined {
   const foreign = (what: string, found: FoundDomain): TaskError =>
     new TaskError(
-      `${what} belongs to the domain ${found.name} (${found.uuid}), which is not fmc's, or has other notes than fmc's (virsh metadata ${quote(found.name)} ${NAMESPACE})`,
+      `${what} belongs to the domain ${found.name} (${found.uuid}), which fmc did not create, or whose notes were changed (virsh metadata ${quote(found.name)} ${NAMESPACE})`,
       {
-        hint: `rename or remove that one (virsh domrename, virsh undefine), or take ${name} out of the inventory`,
+        hint: `rename or remove that domain (virsh domrename, virsh undefine), or take ${name} out of the inventory`,
       },
     )
   const own = all.find(d => d.name === name)
@@ -73,7 +75,7 @@ export function ownOf(
   return own
 }
 
-/** A disk more needs no other machine: it is plugged in. */
+/** Creates disks that were added to the inventory, and attaches them to the running machine. */
 const extended = (o: DeclaredVm, found: FoundDomain): PlannedChange[] =>
   addedDisks(o.machine, found).map(({ disk, xml }) => {
     const volumes = o.volumes.filter(v => v.file === disk.file)
@@ -85,7 +87,7 @@ v attach-device ${quote(found.name)} /dev/stdin --persistent`,
     }
   })
 
-/** What is no drift but a machine that is off, or would be after a reboot. */
+/** Starts a machine that is off, and sets it to start with the hypervisor. */
 const revived = ({ name, state, autostart }: FoundDomain): PlannedChange[] => [
   ...(autostart ? [] : [{ what: 'autostart', script: `${VIRSH}v autostart ${quote(name)}` }]),
   ...(['shut off', 'crashed'].includes(state)
@@ -96,16 +98,16 @@ const revived = ({ name, state, autostart }: FoundDomain): PlannedChange[] => [
 const leftover = ({ pool, machine: { name } }: DeclaredVm): string => markOf(pool, name)
 
 const whole = (o: DeclaredVm): PlannedChange => ({
-  what: 'is whole',
+  what: 'remove the mark of an unfinished one',
   script: `rm -f -- ${quote(leftover(o))}`,
 })
 
-/** How long a machine that is to be made anew may take to shut down. */
+/** How long a machine that is recreated may take to shut down. */
 const SHUTDOWN_SECONDS = 60
 
 /**
- * A machine that is to be made anew is gone, but for its data disks. This comes before it gets another host key: an
- * interrupted run leaves either a machine that answers with the key it has, or none, which the next run makes.
+ * Removes a machine that is recreated, except its data disks. This comes before the new host key: an interrupted run
+ * leaves either the old machine with its old key, or no machine, which the next run creates.
  */
 export const noOldVm = resource({
   name: (o: DeclaredVm & { readonly madeBefore: number }) => `no old VM ${o.machine.name}`,
@@ -132,8 +134,8 @@ ${shutDown(found.name, SHUTDOWN_SECONDS)}v undefine ${name} --managed-save --sna
 })
 
 /**
- * In this order: the mark, disks, first-boot configuration, definition; then it is whole, and is started. What a killed
- * run left of its configuration goes: a host key is in it.
+ * Creates a machine: mark, disks, first-boot configuration, definition. Then the mark goes, and the machine starts. Files
+ * that a killed run left of its first-boot configuration are deleted, because they contain a host key.
  */
 function made(o: DeclaredVm): PlannedChange[] {
   const { name, memoryMb, vcpus } = o.machine
@@ -169,7 +171,7 @@ rm -f -- ${mark}`,
 function firstBoot({ machine: m, group }: DeclaredVm, keys: GuestKeys): string {
   if (m.firstBoot.kind === 'ignition') {
     const file = quote(m.firstBoot.file)
-    // QEMU itself reads it, and libvirt hands over only disks; SELinux wants to hear that it may.
+    // QEMU reads this file itself, and libvirt labels only disks for SELinux; so it is labelled here.
     return `printf %s ${quote(ignition(m.notes.guest, keys))} >"$dir/config.ign"
 chown ${quote(`root:${group}`)} "$dir/config.ign"; chmod 0640 "$dir/config.ign"
 ! selinuxenabled 2>/dev/null || chcon -t virt_content_t "$dir/config.ign"

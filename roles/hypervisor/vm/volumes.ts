@@ -10,7 +10,7 @@ import {
 import { libvirtSays, VIRSH } from '../host/virsh.ts'
 import { escapeXml, first, parseXml } from '../host/xml.ts'
 
-/** Every storage pool's definition, its state, and whether it starts with the host. Read-only. */
+/** Prints every storage pool's definition, its state, and whether it starts with the host. Read-only. */
 const POOLS = `${VIRSH}
 names=$(v pool-list --all --name) || exit
 for name in $names; do
@@ -25,7 +25,7 @@ interface FoundPool {
   readonly autostart: boolean
 }
 
-/** The answer to POOLS. Throws TaskError. */
+/** Parses the answer to POOLS. Throws TaskError. */
 export const readPools = (text: string): readonly FoundPool[] =>
   text
     .split(/^# /m)
@@ -46,7 +46,7 @@ export const readPools = (text: string): readonly FoundPool[] =>
 
 const NAME = 'fmc'
 
-/** A directory of images and volumes that libvirt knows, active, and so after a reboot. A pool that is there keeps its name. */
+/** A directory as libvirt's storage pool, active now and after a reboot. An existing pool keeps its name. */
 export const storagePool = resource({
   name: (o: Common & { readonly path: string }) => `storage pool ${o.path}`,
   needs: () => ({ pools: ask('command', POOLS) }),
@@ -79,19 +79,19 @@ v pool-define /dev/stdin`,
   },
 })
 
-/** A disk of a machine to be made. */
+/** A disk of a machine. */
 export interface Volume {
   readonly file: string
   readonly gigabytes: number
-  /** Image that it begins as. */
+  /** Image that it is an overlay of. */
   readonly image?: string | undefined
 }
 
-/** As the inventory counts: 1GB is 1024MB. */
+/** The inventory's gigabyte: 1024 MB. */
 const GIGABYTE = 1024 ** 3
 const bytes = (gigabytes: number): number => Math.round(gigabytes * GIGABYTE)
 
-/** Shell text that fails, under `set -e`, where a volume is smaller than the image it begins as. Changes nothing. */
+/** Shell text that fails, under `set -e`, if a volume is smaller than its image. Changes nothing. */
 export const imagesFit = (volumes: readonly Volume[]): string =>
   volumes
     .flatMap(({ gigabytes, image }) =>
@@ -105,8 +105,8 @@ export const imagesFit = (volumes: readonly Volume[]): string =>
     .join('\n')
 
 /**
- * Shell text that makes a machine's volumes, under `set -e`. A root disk begins as its image, which stays where it is
- * and is never written to. A data disk that is there is kept: it holds data.
+ * Shell text that creates a machine's volumes, under `set -e`. A root disk is an overlay: its image is never written to.
+ * An existing data disk is kept.
  */
 export const makeVolumes = (volumes: readonly Volume[]): string =>
   volumes
@@ -122,22 +122,22 @@ qemu-img create -q -f qcow2 -F qcow2 -b ${quote(image)} -- ${candidate} ${size};
 
 interface Space extends Common {
   readonly path: string
-  /** What root disks may come to take more than those that they replace. */
+  /** By how much root disks may grow beyond those that they replace. */
   readonly rootGb: number
-  /** Taken over where they are there. */
+  /** Existing ones are taken over. */
   readonly data: readonly Volume[]
   readonly overcommit: boolean
 }
 
-/** Free bytes where a directory is or will be, and which of these volumes are there. */
+/** Prints the free bytes where the directory is or will be, and which of the volumes exist. */
 const free = ({ path, data }: Space): string =>
   `p=${quote(path)}; while [ ! -d "$p" ]; do p=\${p%/*}; p=\${p:-/}; done; df -P -B1 -- "$p" | tail -n 1
 for f in ${quoteAll(data.map(v => v.file))}; do [ ! -e "$f" ] || printf '%s\\n' "$f"; done`
 
-/** Gigabytes that an image and a machine's first days take, where more is promised than there is. */
+/** Gigabytes that must be free even with overcommit: for an image and a machine's first days. */
 const LEAST_GB = 2
 
-/** There is room in the pool for volumes that are to be made, full as they may become. Changes nothing. */
+/** Checks that the pool has room for new volumes at their full size. Changes nothing. */
 export const roomFor = resource({
   name: (o: Space) => `room in ${o.path}`,
   needs: o => ({ df: ask('command', free(o)) }),
@@ -149,7 +149,7 @@ export const roomFor = resource({
     const gigabytes = added.reduce((sum, v) => sum + v.gigabytes, rootGb)
     const wanted = overcommit ? LEAST_GB : gigabytes
     if (Number.isNaN(available))
-      throw new TaskError(`nobody knows how much room there is in ${path}`, { output: df.stderr })
+      throw new TaskError(`cannot read how much room ${path} has`, { output: df.stderr })
     if (available < wanted)
       throw new TaskError(
         `${path} has room for ${available.toFixed(1)} GB, and the new disks may grow to ${gigabytes.toFixed(1)} GB${overcommit ? `; ${LEAST_GB} GB are needed even so` : ''}`,
