@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { Hypervisor } from '../rig/hypervisor.ts'
 
-void t.test('what the cluster cannot spare is not made anew', async t => {
+void t.test('a VM that the cluster cannot spare is not recreated', async t => {
   const cluster = `vips: { web: { address: 10.0.0.99, network: lan, vrid: 51, ports: [80], backends: b, check: tcp, balancers: 'c,d' } }
 groups: { k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [a] } }
 `
@@ -46,7 +46,7 @@ void t.test('names that mean no VM, or too much at once, are an error', async t 
 
 void t.test('a VM goes only when the new one can be made, and has its key until then', async t => {
   const h = new Hypervisor(t, { b: 'a' })
-  const anew = { hypervisor_recreate: ['b'] }
+  const recreate = { hypervisor_recreate: ['b'] }
   t.match(await h.run(), { code: 0, failures: [] })
   await h.told()
   const { knownHostsFile } = await h.hosts.inventory()
@@ -54,14 +54,14 @@ void t.test('a VM goes only when the new one can be made, and has its key until 
   const first = key()
 
   h.hosts.write('a', 'srv/image-size', String(11 * 1024 ** 3))
-  const large = await h.run(anew)
+  const large = await h.run(recreate)
   t.match(large.failures.join(), /10 GB are less than the image's/)
   t.strictSame(await h.told(), [], 'nothing was touched')
   t.equal(key(), first)
   h.hosts.write('a', 'srv/image-size', '1')
 
   h.hosts.write('a', 'srv/fail-undefine', '')
-  t.match((await h.run(anew)).failures.join(), /undefine failed/)
+  t.match((await h.run(recreate)).failures.join(), /undefine failed/)
   t.equal(key(), first, 'it is there, so its key is')
   await h.hosts.sh('a', 'rm /srv/fail-undefine')
   t.strictSame((await h.run()).changed, ['a VM b'], 'it is started again')
@@ -70,7 +70,7 @@ void t.test('a VM goes only when the new one can be made, and has its key until 
   mkdirSync(`${knownHostsFile}.fmc-new`)
   await h.told()
   const begun = Date.now()
-  t.equal((await h.run(anew, { begun })).code, 2)
+  t.equal((await h.run(recreate, { begun })).code, 2)
   t.match(await h.told(), ['shutdown b', /^undefine b/], 'an interruption between the two')
   rmdirSync(`${knownHostsFile}.fmc-new`)
   const planned = await h.run({}, { dryRun: true })
@@ -78,9 +78,9 @@ void t.test('a VM goes only when the new one can be made, and has its key until 
   t.match(done, { code: 0, changed: planned.changed, recap: { unpredicted: 0, unneeded: 0 } })
   t.not(key(), first, 'made by the next run, without the wish')
 
-  const forecast = await h.run(anew, { dryRun: true })
+  const forecast = await h.run(recreate, { dryRun: true })
   t.match(forecast.changed, ['a no old VM b', `a local file ${knownHostsFile}`, 'a VM b'])
-  const again = await h.run(anew)
+  const again = await h.run(recreate)
   t.match(again, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
   t.strictSame(again.changed, forecast.changed)
 })
@@ -122,8 +122,8 @@ void t.test('where libvirt has been stopped, its VMs are not taken for missing o
   t.strictSame(await h.told(), [])
 
   await stop()
-  const anew = await h.run({ hypervisor_recreate: ['b'] }, { dryRun: true })
-  t.match(anew.failures, [/libvirt is down: cannot tell when b was created/])
+  const recreate = await h.run({ hypervisor_recreate: ['b'] }, { dryRun: true })
+  t.match(recreate.failures, [/libvirt is down: cannot tell when b was created/])
 
   await h.hosts.sh('a', 'rm /srv/pool/c.qcow2 /srv/domains/c')
   h.hosts.program('a', 'ping', 'exit 1')
@@ -141,8 +141,8 @@ void t.test('only what is not there yet needs room', async t => {
   room(510)
   t.match(await h.run(), { code: 0, failures: [] })
   room(1)
-  const anew = { hypervisor_recreate: ['b'] }
-  t.match(await h.run(anew), { code: 0, failures: [] }, 'its data disk stays')
+  const recreate = { hypervisor_recreate: ['b'] }
+  t.match(await h.run(recreate), { code: 0, failures: [] }, 'its data disk stays')
   await h.hosts.sh('a', 'rm /srv/domains/b /srv/pool/b.qcow2')
   t.match((await h.run()).failures, [/new disks may grow to 10.0 GB/], 'as one that was kept does')
 })

@@ -86,7 +86,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.match(
       done.tasks.find(e => e.task === 'guard bridge')?.changes[0]?.what,
       /^undone at /,
-      'what happened to the run before is told',
+      'the next run reports what happened to the one before',
     )
     t.match(await host('ip -br -4 addr show dev br0'), / 192.168.0.40\/24/)
     await reach('routed')
@@ -98,7 +98,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
   })
 
   await t.test(
-    'who is in a network of mode nat gets out as the hypervisor; nobody gets in',
+    'a network of mode nat gets out with the hypervisor’s address; nothing gets in',
     async t => {
       const seenAs = async (host: string) => {
         const server = `const s = net.createServer(c => { console.log(c.remoteAddress); c.destroy(); s.close() }).listen(7070, '192.168.0.1')`
@@ -113,7 +113,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
         return stdout.trim()
       }
       t.equal(await seenAs('hidden'), '192.168.0.40')
-      t.equal(await seenAs('one'), ONE, 'mode open hides nobody')
+      t.equal(await seenAs('one'), ONE, 'mode open hides no address')
       t.notOk(await answers(r, HIDDEN))
       await until(() => answers(r, ONE), 30, `${ONE} answers`)
     },

@@ -109,8 +109,8 @@ t.test('the validator finds what is wrong', t => {
       { ...chart, spec: { ...spec, failurePolicy: 'panic' } },
       /failurePolicy must be equal/,
     ],
-    ['an unknown kind', { ...chart, kind: 'HelmCharts' }, /nobody knows/],
-    ['an old version', { ...storage, apiVersion: 'storage.k8s.io/v1beta1' }, /nobody knows/],
+    ['an unknown kind', { ...chart, kind: 'HelmCharts' }, /no schema of/],
+    ['an old version', { ...storage, apiVersion: 'storage.k8s.io/v1beta1' }, /no schema of/],
     ['something missing', { ...storage, provisioner: undefined }, /provisioner/],
     ['metadata', { ...storage, metadata: { name: 'x', label: {} } }, /label/],
     [

@@ -141,7 +141,7 @@ void t.test('etcd-restore', async t => {
           return host ? [{ ...host, vars: on === undefined ? {} : { etcd_restore_on: on } }] : []
         }),
       }).answer
-    t.throws(() => confirm(['b', 'c']), /^a is to begin with the snapshot and is not among/)
+    t.throws(() => confirm(['b', 'c']), /^a must start from the snapshot, but is not among/)
     t.throws(() => confirm(['a', 'b'], 'c'), /^c is to begin/)
     t.equal(confirm(['b', 'c'], 'b'), 'test.internal')
     t.equal(confirm(['a', 'b', 'c']), 'test.internal')
@@ -270,7 +270,7 @@ void t.test('flatcar-update: a host that has gone back to the old system boots a
   t.ok(ran.changed.includes('d reboot'), ran.changed.join('\n'))
 })
 
-void t.test('a Node or a member of which nobody knows is not taken for gone', async t => {
+void t.test('a Node or a member whose state is unknown does not count as gone', async t => {
   const said = (code: number, stderr: string) => ({ code, stderr, stdout: '' })
   t.equal(isThere('m', said(0, '')), true)
   t.equal(isThere('m', said(1, 'Error from server (NotFound): nodes "m" not found')), false)
