@@ -399,7 +399,7 @@ void t.test('etcdQuorum', t => {
     quorumBroken(SERVERS, found(three, three, down), ['master3']),
     /master3: k3s.service is inactive/,
   )
-  t.match(quorumBroken(SERVERS, found(up([member(1)], [])), ['master2']), /master2 is no member/)
+  t.match(quorumBroken(SERVERS, found(up([member(1)], [])), ['master2']), /master2 is not a member/)
   t.match(
     quorumBroken(SERVERS, found(up([member(1), member(2, { learner: true })], [])), ['master2']),
     /does not vote yet/,

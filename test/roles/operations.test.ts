@@ -116,7 +116,7 @@ void t.test('etcd-restore', async t => {
   const hosts = new Hosts(t, {}, GROUPS)
   for (const name of ['a', 'b', 'c']) hosts.program(name, 'systemctl', RUNS)
 
-  await t.test('no server is stopped while one cannot be reached', async t => {
+  await t.test('no server is stopped while one is unreachable', async t => {
     hosts.down.add('c')
     const stop = plays.slice(0, 1)
     const ran = await hosts.run(stop, { extraVars })
@@ -131,7 +131,7 @@ void t.test('etcd-restore', async t => {
     )
   })
 
-  await t.test('the one that is to begin must be among the hosts', async t => {
+  await t.test('the server that starts from the snapshot must be among the hosts', async t => {
     const inventory = await hosts.inventory()
     const confirm = (names: string[], on?: string) =>
       etcdRestore.confirm?.({
@@ -142,7 +142,7 @@ void t.test('etcd-restore', async t => {
         }),
       }).answer
     t.throws(() => confirm(['b', 'c']), /^a must start from the snapshot, but is not among/)
-    t.throws(() => confirm(['a', 'b'], 'c'), /^c is to begin/)
+    t.throws(() => confirm(['a', 'b'], 'c'), /^c must start/)
     t.equal(confirm(['b', 'c'], 'b'), 'test.internal')
     t.equal(confirm(['a', 'b', 'c']), 'test.internal')
   })
@@ -168,8 +168,8 @@ void t.test('etcd-restore', async t => {
     process.env['FMC_GATE_SECONDS'] = '1'
     t.teardown(() => delete process.env['FMC_GATE_SECONDS'])
     const ran = await h.run(plays, { extraVars, begun, limit: 'b' })
-    t.ok(ran.changed.includes('b no data of the time after the snapshot'), ran.failures.join())
-    t.match(ran.failures, [/works with the restored data/], 'there is no K3s to go on with')
+    t.ok(ran.changed.includes('b no data from after the snapshot'), ran.failures.join())
+    t.match(ran.failures, [/runs with the restored data/], 'there is no K3s to go on with')
     t.equal(h.read('b', `${db}.before-restore/x`), 'all that there is')
   })
 })
