@@ -23,5 +23,5 @@ export async function waitFor<T>(
     options,
   )
   // A plan asks no gate on a host that it would have changed by then.
-  return last === undefined ? question() : (last as { readonly answer: T }).answer
+  return last === undefined ? question() : last.answer
 }
