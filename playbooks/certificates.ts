@@ -2,7 +2,7 @@ import { all, play, playbook } from '../lib/index.ts'
 import certificates, { page } from '../roles/certificates/index.ts'
 import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 
-/** How long K3s's certificates last; where that is not long, a restart renews them, one node at a time. */
+/** How long K3s's certificates last. A restart renews those that end soon, one node at a time. */
 export default playbook(
   'certificates',
   [

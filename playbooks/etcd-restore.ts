@@ -1,11 +1,11 @@
 import { play, playbook, TaskError } from '../lib/index.ts'
 import { firstFirst, restoreServers, stopServers } from '../roles/etcd-restore/roles.ts'
 
-/** Back to a snapshot: all servers stop, one begins with it, the others join that one. */
+/** Back to a snapshot: all servers stop, one starts from the snapshot, the others join it. */
 export default playbook(
   'etcd-restore',
   [
-    // All at once, and none while one cannot be reached: it may still run with the old history.
+    // All at once, and none while a server is unreachable: that one may still run with the newer data.
     play('Stop', { hosts: 'k3s_servers', roles: [stopServers], serial: '100%' }),
     play('Restore', {
       hosts: 'k3s_servers',
@@ -21,11 +21,11 @@ export default playbook(
       const names = hosts.map(h => h.name).join(', ')
       if (!hosts.some(h => h.name === first))
         throw new TaskError(
-          `${first} is to begin with the snapshot and is not among these hosts: ${names}`,
-          { hint: `let another one begin: -e etcd_restore_on=${hosts[0]?.name ?? 'NAME'}` },
+          `${first} must start from the snapshot, but is not among these hosts: ${names}`,
+          { hint: `start from another server: -e etcd_restore_on=${hosts[0]?.name ?? 'NAME'}` },
         )
       return {
-        question: `K3s stops on ${names}, and the cluster goes back to the snapshot: whatever was made in it since then is gone.`,
+        question: `K3s stops on ${names}, and the cluster goes back to the snapshot: everything that changed since then is lost.`,
         answer: inventory.domain,
       }
     },

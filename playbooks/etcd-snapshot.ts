@@ -1,9 +1,9 @@
 import { play, playbook } from '../lib/index.ts'
 import etcdSnapshot from '../roles/etcd-snapshot/index.ts'
 
-/** etcd and the token that opens it, off the nodes. */
+/** A snapshot of etcd and the token that a restore needs, on this machine. */
 export default playbook('etcd-snapshot', [
-  // The first one takes it; one that works is enough.
+  // One snapshot per job, taken on the first healthy server; servers that fail do not matter.
   play('Snapshot', {
     hosts: 'k3s_servers',
     roles: [etcdSnapshot],

@@ -3,7 +3,7 @@ import { longhornHealthy } from '../roles/longhorn/index.ts'
 import flatcarUpdate from '../roles/flatcar-update/index.ts'
 import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 
-/** Flatcar's updates are fmc's: nothing reboots by itself, and -e flatcar_version=… updates one host at a time. */
+/** Turns off Flatcar's own updates and reboots; -e flatcar_version=… updates one host at a time. */
 export default playbook('flatcar-update', [
   play('Servers', {
     hosts: 'k3s_servers:&flatcar',

@@ -3,7 +3,7 @@ import { longhornHealthy } from '../roles/longhorn/index.ts'
 import k3sServer, { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 import k3sUpgrade, { drainedAgent } from '../roles/k3s-upgrade/index.ts'
 
-/** Another release of K3s: a way back first, then servers one by one, then agents, each drained. */
+/** Another release of K3s: first a snapshot, then the servers one by one, then the agents, each drained. */
 export default playbook('k3s-upgrade', [
   play('Before', { hosts: 'k3s_servers', roles: [k3sUpgrade], serial: 1 }),
   play('Servers', {

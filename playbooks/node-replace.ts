@@ -4,7 +4,7 @@ import k3sAgent from '../roles/k3s-agent/index.ts'
 import k3sServer, { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 import nodeReplace from '../roles/node-replace/index.ts'
 
-/** A machine that is new, or whose disk was lost, takes the place of the node that had its name. */
+/** A new machine, or one that lost its disk, takes the place of the node that had its name. */
 export default playbook(
   'node-replace',
   [
@@ -26,7 +26,7 @@ export default playbook(
     confirm: ({ hosts }) => {
       const name = hosts[0]?.name ?? ''
       return {
-        question: `The node ${name} is deleted from the cluster, with what only it has, and ${name} joins as a new one.`,
+        question: `The node ${name} is deleted from the cluster, with data that only it has, and ${name} joins as a new node.`,
         answer: name,
       }
     },

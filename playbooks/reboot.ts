@@ -4,7 +4,7 @@ import { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import { etcdQuorum, nodesReady } from '../roles/k3s-server/index.ts'
 import reboot from '../roles/reboot/index.ts'
 
-/** Boots hosts anew, one at a time, each kind with what must hold before and after. Not the hypervisors: that is all at once. */
+/** Reboots hosts one at a time, and checks before and after each what must hold. Not hypervisors: that would reboot all their VMs. */
 export default playbook('reboot', [
   play('K3s servers', {
     hosts: 'k3s_servers',

@@ -1,7 +1,7 @@
 import { play, playbook } from '../lib/index.ts'
 import remove from '../roles/remove/index.ts'
 
-/** One host leaves for good, dead or alive: drained, forgotten by the cluster, its VM undefined. */
+/** Removes one host for good, dead or alive: drains it, deletes it from the cluster, undefines its VM. */
 export default playbook(
   'remove',
   [play('Remove', { hosts: 'all:!hypervisors', roles: [remove], allowUnreachable: true })],

@@ -14,17 +14,17 @@ import postgresql from '../roles/postgresql/index.ts'
 import traefik from '../roles/traefik/index.ts'
 import wireguard from '../roles/wireguard/index.ts'
 
-/** The whole cloud, in the order in which it can be built from nothing. */
+/** The whole cloud, in an order that also works from nothing. */
 export default playbook('site', [
   play('Hypervisor', { hosts: 'hypervisors', roles: [hypervisor], tags: ['hypervisor'] }),
-  // In one step: hub and spoke of a tunnel need each other's keys.
+  // Together: hub and spoke of a tunnel need each other's keys.
   together(
     play('Edge', {
       hosts: 'hypervisors',
       roles: [firewall, wireguard, ddns],
       tags: ['hypervisor', 'edge'],
     }),
-    // A pattern, since an inventory need not have such a group.
+    // A pattern, because an inventory without such a group is valid.
     play('Gateways', {
       hosts: '~^gateways$',
       roles: [firewall, wireguard],
@@ -36,7 +36,7 @@ export default playbook('site', [
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),
   ),
   play('Database', { hosts: 'databases', roles: [postgresql], tags: ['database'] }),
-  // By their real addresses: the VIP comes after them.
+  // They join by their real addresses: the VIP comes later.
   play('K3s servers', {
     hosts: 'k3s_servers',
     roles: [k3sServer],
@@ -45,7 +45,7 @@ export default playbook('site', [
     invariant: etcdQuorum,
     tags: ['k3s'],
   }),
-  // Traefik must understand the PROXY protocol before a balancer begins to speak it.
+  // Traefik must understand the PROXY protocol before a balancer sends it.
   play('Ingress', { hosts: 'k3s_servers', roles: [traefik], tags: ['ingress'] }),
   play('Load balancers', {
     hosts: 'loadbalancers',

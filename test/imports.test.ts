@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 
@@ -116,9 +116,24 @@ void t.test('roles and playbooks import only lib/index.ts, each other and what N
   t.end()
 })
 
+void t.test('a role takes nothing from the files of another role but its index.ts', t => {
+  const roleOf = (path: string): string => /^roles\/([^/]+)\//.exec(path)?.[1] ?? ''
+  for (const file of files('roles'))
+    for (const target of importsOf(file).filter(i => i.startsWith('.'))) {
+      const to = relative(root, join(root, dirname(file), target))
+      const other = roleOf(to)
+      if (other === '' || other === roleOf(file)) continue
+      if (roleOf(file) === 'shared' && other !== 'shared')
+        t.fail(`${file} imports ${to}: what is shared knows no role`)
+      if (other !== 'shared' && to !== `roles/${other}/index.ts`) t.fail(`${file} imports ${to}`)
+    }
+  t.notOk(existsSync(join(root, 'roles/shared/index.ts')), 'roles/shared is no role')
+  t.end()
+})
+
 void t.test('no module imports itself in a circle', t => {
   const edges = new Map(
-    files('lib').map(file => [
+    [...files('lib'), ...files('roles')].map(file => [
       file,
       // Types vanish and lazy imports come later: neither makes a circle at load time.
       [

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { enterLab } from '../lib/lab/enter.ts'
 import { cut, heal, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
-import { ETCDCTL } from '../roles/k3s-common/state.ts'
+import { ETCDCTL } from '../roles/shared/k3s/server-state.ts'
 import { rig, ROOT } from './rig/lab.ts'
 import { until } from './rig/until.ts'
 
@@ -147,7 +147,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
     },
   )
 
-  await t.test('a snapshot comes with its token, for nobody else to read', t => {
+  await t.test('a snapshot comes with its token, readable by its owner only', t => {
     const kept = join(r.state.dir, 'kept/etcd')
     const [stamp = ''] = readdirSync(kept)
     const files = readdirSync(join(kept, stamp))
@@ -158,7 +158,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
     t.end()
   })
 
-  await t.test('masters boot anew one at a time, and nobody notices', async t => {
+  await t.test('masters reboot one at a time, and users notice nothing', async t => {
     const stop = client(r.state)
     const run = await fmc('play', 'reboot', '--limit', 'k3s_servers')
     const seen = await stop()
@@ -226,7 +226,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
     t.notMatch(await r.text('master3', kubectl('get namespaces')), /later/)
   })
 
-  await t.test('a node begins anew under its name', async t => {
+  await t.test('a node starts from nothing under its name', async t => {
     const args = [
       'play',
       'node-replace',
@@ -275,38 +275,41 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       /etcd goes on with 2 of 3 servers; the next one that fails stops the cluster/,
     )
     t.equal(upgrade.code, 2)
-    t.match(JSON.stringify(upgrade.failures), /an upgrade wants every server healthy: master2/)
+    t.match(JSON.stringify(upgrade.failures), /an upgrade needs every server healthy: master2/)
   })
 
-  await t.test('one that cannot be spared stays; a dead one and a living one go', async t => {
-    const remove = (host: string, ...more: string[]): Promise<Run> =>
-      fmc('play', 'remove', '--limit', host, ...more)
-    const nodes = (): Promise<string> => r.text('master1', kubectl('get nodes -o name'))
-    const refused = await remove('master3', '--dry-run')
-    t.equal(refused.code, 2)
-    t.match(
-      JSON.stringify(refused.failures),
-      /without master3 etcd would lose its quorum \(2 of 3 voters\): master2: /,
-    )
-    t.match((await remove('master2')).stderr, /master2 is taken out of the cluster for good/)
+  await t.test(
+    'a host that cannot be spared stays; a dead and a running one are removed',
+    async t => {
+      const remove = (host: string, ...more: string[]): Promise<Run> =>
+        fmc('play', 'remove', '--limit', host, ...more)
+      const nodes = (): Promise<string> => r.text('master1', kubectl('get nodes -o name'))
+      const refused = await remove('master3', '--dry-run')
+      t.equal(refused.code, 2)
+      t.match(
+        JSON.stringify(refused.failures),
+        /without master3 etcd would lose its quorum \(2 of 3 voters\): master2: /,
+      )
+      t.match((await remove('master2')).stderr, /master2 is taken out of the cluster for good/)
 
-    for (const [host, changed] of [
-      ['master2', ['master1 no node master2', 'master1 no etcd member master2']],
-      [
-        'worker1',
-        ['master1 drain worker1', 'worker1 service k3s-agent', 'master1 no node worker1'],
-      ],
-    ] as const) {
-      const planned = await remove(host, '--dry-run')
-      t.match(planned, { code: 0, changed }, JSON.stringify(planned.failures))
-      t.match(await nodes(), host, 'a dry run removes nothing')
-      const run = await remove(host, '-e', `confirm=${host}`)
-      good(t, run, `${host} goes`)
-      t.strictSame(run.changed, changed)
-      t.notMatch(await nodes(), host)
-      t.strictSame((await remove(host, '--dry-run')).changed, [], 'and is gone')
-    }
-    const members = await r.text('master1', `${ETCDCTL} member list -w simple`)
-    t.notMatch(members, /192\.168\.0\.22/)
-  })
+      for (const [host, changed] of [
+        ['master2', ['master1 no node master2', 'master1 no etcd member master2']],
+        [
+          'worker1',
+          ['master1 drain worker1', 'worker1 service k3s-agent', 'master1 no node worker1'],
+        ],
+      ] as const) {
+        const planned = await remove(host, '--dry-run')
+        t.match(planned, { code: 0, changed }, JSON.stringify(planned.failures))
+        t.match(await nodes(), host, 'a dry run removes nothing')
+        const run = await remove(host, '-e', `confirm=${host}`)
+        good(t, run, `${host} goes`)
+        t.strictSame(run.changed, changed)
+        t.notMatch(await nodes(), host)
+        t.strictSame((await remove(host, '--dry-run')).changed, [], 'and is gone')
+      }
+      const members = await r.text('master1', `${ETCDCTL} member list -w simple`)
+      t.notMatch(members, /192\.168\.0\.22/)
+    },
+  )
 })

@@ -1,5 +1,5 @@
-import { helmChart, LABELS, type KubernetesObject } from '../cluster/chart.ts'
-import type { Yaml } from '../cluster/yaml.ts'
+import { helmChart, LABELS, type KubernetesObject } from '../shared/kubernetes/chart.ts'
+import type { Yaml } from '../shared/kubernetes/yaml.ts'
 import type { Name, Options } from './vars.ts'
 
 /** Pods of one kind: what each asks for, and the memory it is ended above. */

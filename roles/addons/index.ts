@@ -1,5 +1,5 @@
 import { gate, role } from '../../lib/index.ts'
-import { isKeeper, manifest, onlyManifests, secretManifest } from '../cluster/manifest.ts'
+import { isKeeper, manifest, onlyManifests, secretManifest } from '../shared/kubernetes/manifest.ts'
 import { chartName, type AddOn } from './add-on.ts'
 import { excess } from './budget.ts'
 import { entries } from './catalogue.ts'

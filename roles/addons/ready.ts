@@ -1,8 +1,8 @@
 import { z } from '../../lib/index.ts'
-import type { KubernetesObject } from '../cluster/chart.ts'
-import { chartsDeployed } from '../cluster/charts.ts'
-import { itemsIn, kubectl, objectName } from '../cluster/kubectl.ts'
-import { readWorkloads, unready, WORKLOADS } from '../cluster/workloads.ts'
+import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
+import { chartsDeployed } from '../shared/kubernetes/charts.ts'
+import { itemsIn, kubectl, objectName } from '../shared/kubernetes/kubectl.ts'
+import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
 import type { AddOn } from './add-on.ts'
 import type { Options } from './vars.ts'
 
@@ -10,7 +10,7 @@ import type { Options } from './vars.ts'
 const SERVED: Readonly<Record<string, string>> = {
   Elasticsearch: 'elasticsearches.elasticsearch.k8s.elastic.co',
   Kibana: 'kibanas.kibana.k8s.elastic.co',
-  Beat: 'beats.beat.k8s.elastic.co',
+  Beat: 'kubeletReports.beat.k8s.elastic.co',
   Kafka: 'kafkas.kafka.strimzi.io',
 }
 

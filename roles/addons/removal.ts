@@ -1,7 +1,7 @@
 import { quoteAll, resource, TaskError, type Common } from '../../lib/index.ts'
-import { CHARTS_NAMESPACE, type KubernetesObject } from '../cluster/chart.ts'
-import { CHARTS, readCharts, type Item } from '../cluster/charts.ts'
-import { isMissing } from '../cluster/kubectl.ts'
+import { CHARTS_NAMESPACE, type KubernetesObject } from '../shared/kubernetes/chart.ts'
+import { CHARTS, readCharts, type Item } from '../shared/kubernetes/charts.ts'
+import { isMissing } from '../shared/kubernetes/kubectl.ts'
 import type { AddOn } from './add-on.ts'
 import { chartName } from './add-on.ts'
 

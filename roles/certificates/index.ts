@@ -5,36 +5,24 @@ import {
   quote,
   resource,
   role,
-  z,
   type Common,
   type Finding,
   type Findings,
   type Page,
 } from '../../lib/index.ts'
-import { CERTIFICATES, parseDates } from '../health/cluster.ts'
-import { isBack, k3sUnitOf } from '../k3s-common/back.ts'
-import { serves } from '../k3s-server/gates.ts'
-
-const vars = z.object({
-  certificates_renew_days: z
-    .number()
-    .int()
-    .min(0)
-    .max(120)
-    .default(90)
-    .describe(
-      'A K3s whose certificate ends in fewer days is restarted, which renews what has at most 120 days left. 0: only report',
-    ),
-})
+import { CERTIFICATES, parseDates } from '../shared/k3s/certificates.ts'
+import { isBack, k3sUnitOf } from '../shared/k3s/node-ready.ts'
+import { serves } from '../shared/k3s/serving.ts'
+import { vars } from './vars.ts'
 
 export default role({
   name: 'certificates',
-  summary: 'Restarts K3s where certificates end soon: that renews them',
+  summary: 'Restarts K3s where certificates end soon, which renews them',
   vars,
   async tasks({ vars, host }) {
     const unit = k3sUnitOf(host)
     await renewed({ unit, days: vars.certificates_renew_days })
-    if (unit === 'k3s') await gate('the server works', serves(), { timeoutSeconds: 300 })
+    if (unit === 'k3s') await gate('the server is healthy', serves(), { timeoutSeconds: 300 })
     await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
   },
 })
@@ -52,7 +40,7 @@ const renewed = resource({
     return [
       {
         what: left < 0 ? 'restart: they have ended' : `restart: they end in ${left} days`,
-        // Not waited for: the gates tell.
+        // Not waited for, because the gates wait.
         script: `systemctl stop ${unit}.service && systemctl --no-block start ${unit}.service`,
         leaves: [[question, { code: 0, stderr: '', stdout: 'certificate 31536000\nnow 0\n' }]],
       },
@@ -60,13 +48,12 @@ const renewed = resource({
   },
 })
 
-/** How long each node's certificates last. */
+/** The playbook's page: how long the certificates of each node last. */
 export function page({ hosts, found, lost, inventory }: Findings): Page {
   const findings = hosts.map(({ name }): Finding => {
     const left = found(name, 'certificates')
     if (lost.has(name)) return { level: 'degraded', text: `${name}: ${lost.get(name) ?? ''}` }
-    if (typeof left !== 'number')
-      return { level: 'notice', text: `${name}: has no certificate yet` }
+    if (typeof left !== 'number') return { level: 'notice', text: `${name}: no certificate yet` }
     const level = left < 0 ? 'broken' : left < 7 ? 'degraded' : left < 60 ? 'notice' : 'fine'
     return { level, text: `${name}: ${left} days` }
   })

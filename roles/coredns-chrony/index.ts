@@ -17,7 +17,7 @@ import {
   user,
   type Host,
 } from '../../lib/index.ts'
-import { firewalldOpen } from '../firewalld/open.ts'
+import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { checkBinary, checkCorefile, checkZone, takeFiles } from './check.ts'
 import { questionsOf, type Question } from './dig.ts'
 import { dnsAnswers, timeIsServed } from './gates.ts'

@@ -21,34 +21,21 @@ import {
   type Common,
   type Host,
 } from '../../lib/index.ts'
-import { stampOf } from '../etcd-snapshot/take.ts'
-import { CONFIG, CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
-import { addressOf, SERVERS, stateHere } from '../k3s-common/survey.ts'
+import { stampOf } from '../shared/k3s/snapshot.ts'
+import { CONFIG, CONFIG_DIR, DATA_DIR } from '../shared/k3s/platform.ts'
+import { addressOf, SERVERS, stateHere } from '../shared/k3s/survey.ts'
 import { vars } from './vars.ts'
 
-/** Two roles of one playbook that asks before it begins: no index.ts, so that neither is run by name alone. */
-const DB = `${DATA_DIR}/server/db`
-const MARKS = '/var/lib/fmc/restore'
-const TOKEN = `${CONFIG_DIR}/fmc-restore.token`
-const LONGEST_TOKEN = 4096
-const WAIT = { timeoutSeconds: 300 }
+// Two roles of one playbook that asks for confirmation. There is no index.ts, so that `fmc role` runs neither alone.
 
-type Vars = ReturnType<typeof vars.parse>
-
-/** Once per job: what it leaves behind says that this restore has been made here. */
-const markOf = (step: 'stopped' | 'restored'): string => `${MARKS}/${stampOf(begun())}-${step}`
-
-const isMade = async (step: 'stopped' | 'restored'): Promise<boolean> =>
-  (await probe({ estimate: false })`test -e ${markOf(step)}`).ok
-
-/** Every server stops before one of them goes back in time: two histories must never meet. */
+/** Stops every server before one is put back to the snapshot: servers with old and new data must never meet. */
 export const stopServers = role({
   name: 'etcd-stop',
   summary: 'Stops K3s on every server before a restore',
   vars,
   async tasks({ vars }) {
     kept(vars.etcd_restore_from)
-    if (await isMade('stopped')) return
+    if (await isDone('stopped')) return
     await service('k3s', { state: 'stopped', enabled: true })
     await once({
       name: 'stopped for this restore',
@@ -59,20 +46,20 @@ export const stopServers = role({
   },
 })
 
-/** The first server begins with the snapshot; the others forget their data and join it. */
+/** The first server starts from the snapshot; the others drop their data and join it. */
 export const restoreServers = role({
   name: 'etcd-restore',
   summary: 'Puts etcd back to a snapshot',
   vars,
   async tasks({ vars, host }) {
     const first = firstServer()
-    if (!(await isMade('restored'))) {
+    if (!(await isDone('restored'))) {
       if (host.name === first.name) await reset(vars)
       else {
-        // Else the last copies of the data would go while there is no other.
+        // Until then the other servers' data may be the last copies.
         await gate(
-          `${first.name} works with the snapshot`,
-          () => on(first, async () => (await isMade('restored')) || 'it has not been restored yet'),
+          `${first.name} runs from the snapshot`,
+          () => on(first, async () => (await isDone('restored')) || 'it has not been restored yet'),
           { timeoutSeconds: 10 },
         )
         await forget(first)
@@ -80,7 +67,7 @@ export const restoreServers = role({
     }
     await service('k3s', { wait: false })
     await gate(
-      'the server works with the restored data',
+      'the server runs with the restored data',
       async () => {
         const state = await stateHere()
         if (!state.healthy) return state.ailment
@@ -92,23 +79,37 @@ export const restoreServers = role({
   },
 })
 
-/** The server that begins with the snapshot. */
+const DB = `${DATA_DIR}/server/db`
+const MARKS = '/var/lib/fmc/restore'
+const TOKEN = `${CONFIG_DIR}/fmc-restore.token`
+const LONGEST_TOKEN = 4096
+const WAIT = { timeoutSeconds: 300 }
+
+type Vars = ReturnType<typeof vars.parse>
+
+/** A file that marks a step of this restore (by its time stamp) as done on this host. */
+const markOf = (step: 'stopped' | 'restored'): string => `${MARKS}/${stampOf(begun())}-${step}`
+
+const isDone = async (step: 'stopped' | 'restored'): Promise<boolean> =>
+  (await probe({ estimate: false })`test -e ${markOf(step)}`).ok
+
+/** The server that starts from the snapshot. */
 function firstServer(): Host {
   const name = (host().vars['etcd_restore_on'] as string | undefined) ?? hosts(SERVERS)[0]?.name
   const first = hosts(SERVERS).find(s => s.name === name)
   if (first) return first
   throw new TaskError(
-    `etcd_restore_on: ${name ?? ''} is none of ${hosts(SERVERS)
+    `etcd_restore_on is ${name ?? ''}, which is none of ${hosts(SERVERS)
       .map(s => s.name)
       .join(', ')}`,
   )
 }
 
-/** It comes first, and the others when it works. */
+/** Rank in the rolling play: the server that starts from the snapshot comes first. */
 export const firstFirst = (): Promise<number> =>
   Promise.resolve(firstServer().name === host().name ? 0 : 1)
 
-/** Names of the snapshot and, beside it, the token. Throws TaskError when they are not both there. */
+/** The snapshot's path, and the token beside it. Throws TaskError unless both are there. */
 function kept(from: string): { readonly snapshot: string; readonly token: Secret } {
   const dir = keptAt(from)
   const names = ((): string[] => {
@@ -116,25 +117,26 @@ function kept(from: string): { readonly snapshot: string; readonly token: Secret
       return readdirSync(dir)
     } catch {
       throw new TaskError(`there is no snapshot ${dir} on this machine`, {
-        hint: `fmc play etcd-restore -e etcd_restore_from=…; there are: ${known(dir)}`,
+        hint: `fmc play etcd-restore -e etcd_restore_from=etcd/TIME   # of these: ${known(dir)}`,
       })
     }
   })()
   const [snapshot, more] = names.filter(n => n !== 'token' && !n.startsWith('.'))
   if (snapshot === undefined || more !== undefined || !names.includes('token'))
     throw new TaskError(
-      `${dir} must hold one snapshot and its token; in it: ${names.slice(0, 5).join(', ') || 'nothing'}`,
+      `${dir} must contain one snapshot and its token, and nothing else; it contains: ${names.slice(0, 5).join(', ') || 'nothing'}`,
     )
   return { snapshot: join(dir, snapshot), token: tokenIn(join(dir, 'token')) }
 }
 
-/** It came from a server and goes to servers, into a file that K3s reads: one line, as K3s writes it. */
+/** Reads the token. It came from a server and goes into a file that K3s reads, so it must be one line, as K3s writes it. */
 function tokenIn(path: string): Secret {
   const text = statSync(path).size > LONGEST_TOKEN ? '' : readFileSync(path, 'utf8').trim()
   if (/^\P{Cc}+$/u.test(text)) return new Secret(text, 'the token of the snapshot')
-  throw new TaskError(`${path} is no token: it must be one line of printable characters`)
+  throw new TaskError(`${path} is not a token: it must be one line of printable characters`)
 }
 
+/** The newest snapshots beside that directory, for a hint. */
 const known = (dir: string): string => {
   try {
     return readdirSync(join(dir, '..')).sort().slice(-5).join(', ') || 'none'
@@ -144,8 +146,8 @@ const known = (dir: string): string => {
 }
 
 /**
- * `--cluster-reset` refuses a config that names another server (K3s pkg/cli/server), so it gets its own without that
- * line. The data that was there is moved aside and not deleted; of earlier ones only the last is kept.
+ * Resets etcd to the snapshot. `--cluster-reset` refuses a config that names another server (K3s pkg/cli/server), so it
+ * gets a config without that line. K3s moves the old data aside.
  */
 async function reset(vars: Vars): Promise<void> {
   const { snapshot, token } = kept(vars.etcd_restore_from)
@@ -166,14 +168,17 @@ rm -f ${there} ${TOKEN}`,
   })
 }
 
-/** What this server knew belongs to the history that is over, the authority that its token trusts too. */
+/**
+ * Drops what this server has of the time after the snapshot: its data, moved aside, and the authority that its token
+ * trusts. Of data moved aside only the last is kept.
+ */
 async function forget(first: Host): Promise<void> {
   const seed = quote(`server: "https://${addressOf(first)}:6443"`)
   await once({
-    name: 'no data of the time after the snapshot',
+    name: 'no data from after the snapshot',
     mark: markOf('restored'),
     what: `set aside as ${DB}.before-restore`,
-    // Begun before and cut off: then it is aside already, and is the only copy.
+    // Without DB an interrupted run has moved it aside already: then that is the only copy.
     script: `if [ -e ${DB} ]; then rm -rf ${DB}.before-restore; mv -T ${DB} ${DB}.before-restore; fi
 sed -i -e '/^cluster-init:/d' -e 's/^token: "K10[0-9a-f]*::server:/token: "/' -e ${quote(`s|^server:.*|server: "https://${addressOf(first)}:6443"|`)} ${CONFIG}
 grep -q '^server:' ${CONFIG} || printf '%s\\n' ${seed} >>${CONFIG}`,
@@ -187,7 +192,7 @@ interface Step extends Common {
   readonly script: string
 }
 
-/** A step of this restore, made once: its mark says so. */
+/** A step that is done once per restore: its mark says that it is done. */
 const once = resource({
   name: (o: Step) => o.name,
   needs: o => ({ mark: ask('path', o.mark) }),

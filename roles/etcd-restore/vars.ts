@@ -5,10 +5,10 @@ export const vars = z.object({
     .string()
     .min(1)
     .describe(
-      'Give it with -e etcd_restore_from=…: the directory on this machine that fmc play etcd-snapshot has made (snapshot and token), or below where it keeps them: etcd/20261121T151500Z',
+      'Directory that fmc play etcd-snapshot created on this machine (snapshot and token). A relative path is below the directory where fmc keeps snapshots. Give it with -e etcd_restore_from=etcd/20261121T151500Z',
     ),
   etcd_restore_on: z
     .string()
     .optional()
-    .describe('The server that begins with the snapshot; the others join it. Default: the first'),
+    .describe('Server that starts from the snapshot; the others join it. Default: the first'),
 })

@@ -1,29 +1,18 @@
-import { $, directory, file, gate, link, probe, reboot, role, service, z } from '../../lib/index.ts'
-import { isBack, isKnown } from '../k3s-common/back.ts'
-import { drained } from '../maintenance/drain.ts'
-import { hasStarted } from '../reboot/index.ts'
-
-const vars = z.object({
-  flatcar_version: z
-    .string()
-    .regex(/^\d+\.\d+\.\d+$/, 'expected a release such as 4593.2.5')
-    .optional()
-    .describe('Release to run. None: updates are fmc’s, and none is made'),
-  flatcar_group: z
-    .enum(['stable', 'beta', 'alpha', 'lts'])
-    .default('stable')
-    .describe('Channel in update.conf'),
-})
+import { $, directory, file, gate, link, probe, reboot, role, service } from '../../lib/index.ts'
+import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { drained } from '../shared/k3s/drain.ts'
+import { hasStarted } from '../shared/system-started.ts'
+import { vars } from './vars.ts'
 
 export default role({
   name: 'flatcar-update',
   summary:
-    'Takes Flatcar’s updates into fmc’s hands, and makes one: update, reboot, one host at a time',
+    'Turns off Flatcar’s own updates, and makes them under fmc’s control: update, reboot, one host at a time',
   vars,
   platforms: { flatcar: {} },
   async tasks({ vars, host }) {
     await directory('/etc/flatcar')
-    // flatcar-update puts SERVER last, too: its own change leaves this text.
+    // SERVER comes last because flatcar-update puts it there: so its own edit leaves this text.
     await file('/etc/flatcar/update.conf', {
       content: `GROUP=${vars.flatcar_group}\nREBOOT_STRATEGY=off\nSERVER=disabled\n`,
     })
@@ -39,7 +28,7 @@ export default role({
           unless: STAGED,
           timeoutSeconds: 1800,
         })`flatcar-update --to-version ${wanted} --disable-afterwards`
-        // Whatever has booted it since this job began: it was not into this system, or there would be nothing due.
+        // Always, even if the host has rebooted since this job began: that boot started the old system, else nothing were due.
         await reboot({ always: true })
       }
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
@@ -50,7 +39,7 @@ export default role({
   },
 })
 
-/** An update that is downloaded and waits for the reboot: flatcar-update would refuse to make another one. */
+/** Succeeds if an update waits for the reboot: flatcar-update would refuse to download it again. */
 const STAGED =
   'update_engine_client -status 2>/dev/null | grep -q UPDATE_STATUS_UPDATED_NEED_REBOOT'
 
@@ -61,7 +50,6 @@ async function versionNow(): Promise<string> {
 async function runs(wanted: string): Promise<true | string> {
   const now = await versionNow()
   return (
-    now === wanted ||
-    `it runs ${now}: the new system did not start and Flatcar went back to the old one`
+    now === wanted || `it runs ${now}: the new system did not start, so Flatcar booted the old one`
   )
 }

@@ -14,7 +14,7 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
-import { firewalldOpen } from '../firewalld/open.ts'
+import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { balancedBy, type Balanced } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
 import { PLATFORMS } from './platform.ts'
@@ -32,6 +32,7 @@ import {
 import { vars, type BalancerVars } from './vars.ts'
 
 export { holdersLast, oneVipHolder, vipsStay } from './holder.ts'
+export { stateHere, type BalancerState } from './survey.ts'
 
 const SCRIPTS = '/usr/libexec/keepalived'
 

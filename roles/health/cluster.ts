@@ -1,37 +1,26 @@
 import { hostItems, probe, TaskError, z, type Facts } from '../../lib/index.ts'
-import { objectName } from '../cluster/kubectl.ts'
-import { stateHere } from '../k3s-common/survey.ts'
-import type { ServerState } from '../k3s-common/state.ts'
-import { askLonghorn, sickVolumes } from '../longhorn/health.ts'
+import { objectName } from '../shared/kubernetes/kubectl.ts'
+import { CERTIFICATES, lastLine, parseDates, type Dates } from '../shared/k3s/certificates.ts'
+import { stateHere } from '../shared/k3s/survey.ts'
+import type { ServerState } from '../shared/k3s/server-state.ts'
+import { askLonghorn, sickVolumes } from '../longhorn/index.ts'
 
-/** What a K3s server says: about itself, and about the cluster if it can be asked. */
-export interface ServerHealth {
+/** What a K3s server reports: about itself, and about the cluster if the API answers. */
+export interface ServerHealth extends Dates {
   readonly state: ServerState
-  /** Days that its certificate has left which ends first. */
-  readonly certificateDays: number | undefined
-  /** Hours since its newest snapshot. */
-  readonly snapshotHours: number | undefined
-  /** Pods that do not do what they should: namespace/name: why. */
+  /** Pods that do not run as they should, as `namespace/name: why`. */
   readonly sickPods: readonly string[]
   readonly pods: number
   readonly sickVolumes: readonly string[]
   readonly volumes: number | undefined
-  /** What could not be asked, and why. */
+  /** What is unknown, and why. */
   readonly unasked: readonly string[]
 }
-
-/** Lines `certificate SECONDS`, for every one of K3s's that is no authority, and `now SECONDS`. */
-export const CERTIFICATES = `cd /var/lib/rancher/k3s 2>/dev/null || { date +'now %s'; exit 0; }
-for c in server/tls/*.crt server/tls/etcd/*.crt agent/*.crt; do
-  case $c in *-ca.crt|*ca.nochain.crt) ;; *) [ ! -e "$c" ] || { e=$(openssl x509 -noout -enddate -in "$c") && date -d "\${e#*=}" +'certificate %s'; } || exit 1 ;; esac
-done
-date +'now %s'`
 
 const DATES = `${CERTIFICATES}
 for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done`
 
-type Dates = Pick<ServerHealth, 'certificateDays' | 'snapshotHours'>
-
+/** The health of the server on which this runs, and what it knows of the cluster. */
 export async function serverHealth(): Promise<ServerHealth> {
   const [state, dates] = await Promise.all([
     stateHere(),
@@ -81,26 +70,6 @@ const answerOf = ({ exitCode, stdout, stderr }: Output): Facts['command'] => ({
   stderr,
 })
 
-/** Lines `certificate SECONDS`, `snapshot SECONDS`, `now SECONDS`. Throws TaskError for what is no such answer. */
-export function parseDates({ code, stdout, stderr }: Facts['command']): Dates {
-  const all = (key: string): number[] =>
-    [...stdout.matchAll(new RegExp(`^${key} (\\d{1,12})$`, 'gm'))].map(m => Number(m[1]))
-  const [now] = all('now')
-  const [ends, made] = [all('certificate'), all('snapshot')]
-  const [first, latest] = [ends.reduce(smaller, Infinity), made.reduce(larger, -Infinity)]
-  if (code !== 0 || now === undefined)
-    throw new TaskError(`the dates of certificates cannot be asked: ${last(stderr) || 'no answer'}`)
-  return {
-    certificateDays: ends.length > 0 ? Math.floor((first - now) / 86_400) : undefined,
-    snapshotHours: made.length > 0 ? Math.max(0, (now - latest) / 3600) : undefined,
-  }
-}
-
-const smaller = (a: number, b: number): number => Math.min(a, b)
-const larger = (a: number, b: number): number => Math.max(a, b)
-
-const last = (stderr: string): string => (stderr.trim().split('\n').at(-1) ?? '').slice(0, 200)
-
 const reason = z.string().max(200)
 const Pod = z.looseObject({
   metadata: z.looseObject({ namespace: objectName, name: objectName }),
@@ -124,9 +93,7 @@ const Pod = z.looseObject({
 /** Pods that wait, fail or are not ready, with the reason that kubectl shows. Throws TaskError. */
 export function parsePods(answer: Facts['command']): Pick<ServerHealth, 'sickPods' | 'pods'> {
   if (answer.code !== 0)
-    throw new TaskError(
-      last(answer.stderr) || 'kubectl does not answer to the question for the pods',
-    )
+    throw new TaskError(lastLine(answer.stderr) || 'kubectl does not list the pods')
   const pods = hostItems('kubectl', 'the pods', answer.stdout, Pod)
   const sick = pods.flatMap(({ metadata, spec, status }) => {
     const waiting = status?.containerStatuses?.find(c => c.state?.waiting?.reason)?.state?.waiting

@@ -8,11 +8,11 @@ import { machines, services } from './checks/machines.ts'
 import { runs, unasked } from './checks/runs.ts'
 import type { Seen } from './index.ts'
 
-/** One page: what is wrong in the order in which to look at it, then what is fine in a few lines. */
+/** The page: what is wrong, most important first, then what is fine. */
 export function page({ inventory, hosts, found, lost }: Findings): Page {
   const names = new Set(hosts.map(h => h.name))
   const patterns = new Set([...inventory.vips.values()].flatMap(v => [v.balancers, v.backends]))
-  // A group that is named here may be absent; a VIP's pattern was matched when the inventory was read.
+  // A group that the checks name may be missing; the patterns of VIPs were checked when the inventory was read.
   const all = (group: string): readonly string[] =>
     inventory.groups.get(group) ??
     (patterns.has(group) ? matchHosts(inventory, group).map(h => h.name) : [])
@@ -29,6 +29,7 @@ export function page({ inventory, hosts, found, lost }: Findings): Page {
 
 const ORDER = ['broken', 'degraded', 'notice', 'fine'] as const
 
+/** Runs all checks and sorts what they find. */
 export function diagnose(cloud: Cloud): Page {
   const findings = [
     etcd,

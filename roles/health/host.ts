@@ -2,27 +2,27 @@ import { nonsense, probe } from '../../lib/index.ts'
 
 export interface Disk {
   readonly mount: string
-  /** Of its space or of its inodes, whichever is nearer to its end. */
+  /** Used share of its space or of its inodes, whichever is higher. */
   readonly percent: number
 }
 
-/** What any host says about itself. */
+/** What every host reports about itself. */
 export interface HostState {
   readonly upSeconds: number
-  /** How far its clock is from the controller's, at least. */
+  /** By how much its clock differs from the controller's, at least. */
   readonly skewSeconds: number
   readonly failedUnits: readonly string[]
-  /** Units asked for, with systemd's ActiveState. */
+  /** The units asked for, with systemd's ActiveState. */
   readonly units: Readonly<Record<string, string>>
   readonly disks: readonly Disk[]
   readonly memoryPercent: number
-  /** Installed, and waits for a reboot. */
+  /** Does an installed update wait for a reboot? */
   readonly wantsReboot: boolean
-  /** Flatcar's own update manager may reboot the host whenever it likes. */
+  /** May Flatcar's own update manager reboot the host at any time? */
   readonly rebootsItself: boolean
-  /** role/handler of interrupted runs. */
-  readonly owed: readonly string[]
-  /** Another fmc at work. */
+  /** Handlers, as role/handler, that interrupted runs left pending. */
+  readonly pending: readonly string[]
+  /** The fmc run that holds the host's lock. */
   readonly lockedBy: string | undefined
 }
 
@@ -44,10 +44,10 @@ for u in $units; do
   if systemctl is-active -q "$u"; then echo "unit $u active"; else echo "unit $u $(systemctl is-active "$u" | head -n 1)"; fi
 done`
 
-/** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
+/** The state of the host on which this runs. Throws TaskError when its answer makes no sense. */
 export async function hostState(units: readonly string[]): Promise<HostState> {
   const { stdout } = await probe({ estimate: false })`units=${units.join(' ')}; eval ${SCRIPT}`
-  // A question of this moment: one that was remembered from the last run is asked before its time.
+  // The time makes the question unique: a question known from the last run would be asked earlier, in another batch.
   const before = Date.now() / 1000
   const clock = await probe({ estimate: false })`date +%s.%N # ${String(before)}`
   return {
@@ -56,11 +56,11 @@ export async function hostState(units: readonly string[]): Promise<HostState> {
   }
 }
 
-/** Seconds that a clock is off at least, by the controller's before and after it was asked. */
+/** Seconds by which a clock is wrong at least, given the controller's clock before and after it was read. */
 export const skew = (time: number, before: number, after: number): number =>
   time > after ? time - after : time < before ? before - time : 0
 
-/** A text as `encodeURIComponent` made it; what is none is shown as it is. */
+/** Decodes what `encodeURIComponent` made; other text stays as it is. */
 const decoded = (text: string): string => {
   try {
     return decodeURIComponent(text)
@@ -71,7 +71,7 @@ const decoded = (text: string): string => {
 
 const UNIT = /^[\w@.:*\\-]{1,255}( [a-z-]{0,32})?$/
 
-/** What SCRIPT printed. Throws TaskError when it makes no sense. */
+/** Parses what SCRIPT printed. Throws TaskError when it makes no sense. */
 export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
   const lines = text
     .split('\n')
@@ -82,12 +82,12 @@ export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
   const number = (key: string): number => {
     const [value = '', ...more] = all(key)
     if (!/^\d{1,12}(\.\d{1,9})?$/.test(value) || more.length > 0)
-      throw nonsense('the host', 'its state', value || text, `${key} is missing, or no number`)
+      throw nonsense('the host', 'its state', value || text, `${key} is missing or not a number`)
     return Number(value)
   }
   const memoryPercent = number('memory')
   if (memoryPercent > 100)
-    throw nonsense('the host', 'its state', String(memoryPercent), 'memory is no percentage')
+    throw nonsense('the host', 'its state', String(memoryPercent), 'memory is not a percentage')
   const units = all('unit')
   const odd = units.find(u => !UNIT.test(u))
   if (odd !== undefined) throw nonsense('systemctl', 'units', odd)
@@ -106,7 +106,7 @@ export function parseHost(text: string): Omit<HostState, 'skewSeconds'> {
     memoryPercent,
     wantsReboot: lines.some(l => l[1] === 'reboot'),
     rebootsItself: lines.some(l => l[1] === 'locksmith'),
-    owed: all('owed').map(decoded),
+    pending: all('owed').map(decoded),
     lockedBy: all('lock')[0],
   }
 }

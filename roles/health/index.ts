@@ -1,25 +1,14 @@
 import { observe, role, vips } from '../../lib/index.ts'
-import { stateHere as balancerHere, type BalancerState } from '../haproxy-keepalived/survey.ts'
+import { stateHere as balancerHere, type BalancerState } from '../haproxy-keepalived/index.ts'
 import { serverHealth, type ServerHealth } from './cluster.ts'
 import { hostState, type HostState } from './host.ts'
 import { vipAnswers, type Answers } from './network.ts'
 import { PLATFORMS } from './platform.ts'
 import { vars, type HealthVars } from './vars.ts'
 
-/** All that one host says. */
-export interface Seen {
-  readonly host: HostState
-  readonly server: ServerHealth | undefined
-  readonly balancer: BalancerState | undefined
-  readonly answers: Answers
-  readonly vars: HealthVars
-}
-
-const OUTSIDE = ['infra', 'k3s_agents', 'databases']
-
 export default role({
   name: 'health',
-  summary: 'Looks at everything and changes nothing; the playbook health makes a page of it',
+  summary: 'Looks at everything and changes nothing; the playbook health turns it into a page',
   vars,
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
@@ -33,3 +22,15 @@ export default role({
     observe({ host: state, server, balancer, answers, vars } satisfies Seen)
   },
 })
+
+/** Groups whose hosts ask the VIPs from outside of the balancers. */
+const OUTSIDE = ['infra', 'k3s_agents', 'databases']
+
+/** Everything that one host reports. */
+export interface Seen {
+  readonly host: HostState
+  readonly server: ServerHealth | undefined
+  readonly balancer: BalancerState | undefined
+  readonly answers: Answers
+  readonly vars: HealthVars
+}

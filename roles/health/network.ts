@@ -1,6 +1,6 @@
 import { probe, vips } from '../../lib/index.ts'
 
-/** HTTP status by "vip:port" as this host gets it through the balancers; 0: nobody answered. */
+/** HTTP status by "address:port" of a VIP, as this host gets it through the balancers; 0: no answer. */
 export type Answers = Readonly<Record<string, number>>
 
 const ASK = `command -v curl >/dev/null || exit 0
@@ -10,7 +10,7 @@ for v in $vips; do
   echo "$v $(curl -sk -m 4 -o /dev/null -w '%{http_code}' "$scheme://$v$path")"
 done`
 
-/** Asks every VIP from outside of the balancers. */
+/** Asks every port of every VIP, from outside of the balancers. */
 export async function vipAnswers(): Promise<Answers> {
   const all = vips().flatMap(v => v.ports.map(p => `${v.address}:${p}`))
   const { stdout } = await probe({ estimate: false })`vips=${all.join(' ')}; eval ${ASK}`

@@ -1,7 +1,7 @@
 import type { Platforms } from '../../lib/index.ts'
 
 export interface Platform {
-  /** Units that a host has by the groups it is in. */
+  /** Units that must run on a host, by its groups. */
   readonly units: Readonly<Record<string, readonly string[]>>
 }
 
@@ -14,7 +14,7 @@ export const PLATFORMS: Platforms<Platform> = {
       ...EVERYWHERE,
       ...BALANCERS,
       infra: ['coredns', 'chrony'],
-      // postgresql.service itself runs nothing there, and is active for ever.
+      // postgresql.service itself runs nothing on Debian and is always active.
       databases: ['postgresql@*'],
     },
   },

@@ -7,19 +7,21 @@ export const vars = z.object({
     .min(50)
     .max(99)
     .default(85)
-    .describe('A file system fuller than this is worth a word; ten points more and it is degraded'),
+    .describe(
+      'Report a file system that is fuller than this (percent); ten points more count as degraded',
+    ),
   health_certificate_days: z
     .number()
     .int()
     .min(1)
     .max(365)
     .default(60)
-    .describe('A certificate that ends sooner is worth a word'),
+    .describe('Report a certificate that ends within so many days'),
   health_snapshot_hours: z
     .number()
     .int()
     .min(1)
     .default(24)
-    .describe('A newest etcd snapshot older than this is worth a word'),
+    .describe('Report if the newest etcd snapshot is older than so many hours'),
 })
 export type HealthVars = ReturnType<typeof vars.parse>

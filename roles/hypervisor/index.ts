@@ -1,15 +1,15 @@
 import { $, flush, gate, packages, role, sysctl } from '../../lib/index.ts'
-import { firewalldRoutes, RELOAD } from '../firewalld/route.ts'
-import { lanBridge } from './bridge.ts'
-import { daemon } from './daemon.ts'
-import { machines } from './machines.ts'
-import { networksOf, virtualNetwork } from './networks.ts'
+import { firewalldRoutes, RELOAD } from '../shared/firewalld/route.ts'
+import { lanBridge } from './network/bridge.ts'
+import { daemon } from './host/daemon.ts'
+import { makeVms } from './vm/make-vms.ts'
+import { networksOf, virtualNetwork } from './network/libvirt-networks.ts'
 import { PLATFORMS } from './platform.ts'
-import { preflight } from './preflight.ts'
-import { networksRoute } from './route.ts'
-import { vmsShutDownFirst } from './shutdown.ts'
+import { preflight } from './host/preflight.ts'
+import { networksRoute } from './network/routing.ts'
+import { vmsShutDownFirst } from './host/guests-at-shutdown.ts'
 import { vars } from './vars.ts'
-import { vmsOf } from './vms.ts'
+import { vmsOf } from './vm/selection.ts'
 
 export default role({
   name: 'hypervisor',
@@ -22,8 +22,8 @@ export default role({
       : [
           {
             variable: 'hypervisor_recreate',
-            message: 'in an inventory it makes these VMs anew in every run',
-            hint: 'take it out, and give it with -e when it is meant',
+            message: 'in an inventory it recreates these VMs in every run',
+            hint: 'take it out of the inventory, and give it with -e when you want it',
           },
         ],
   async tasks({ vars, host, platform }) {
@@ -32,7 +32,7 @@ export default role({
     await preflight(vms, vars)
     await packages(...platform.packages, ...(vms.length > 0 ? platform.emulator : []))
     await sysctl('net.ipv4.ip_forward', 1)
-    // Until the role firewall has its own rules.
+    // Until the role firewall replaces firewalld.
     if (platform.firewalld) await firewalldRoutes('reload firewalld')
     await flush()
     await lanBridge(host, vars, platform)
@@ -40,7 +40,9 @@ export default role({
     if (vms.length > 0) await vmsShutDownFirst(vars.hypervisor_shutdown_seconds, platform)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
     await gate('the networks are routed', () => networksRoute(networks))
-    await machines(vars, platform)
+    await makeVms(vars, platform)
   },
   handlers: { 'reload firewalld': () => $`sh -c ${RELOAD}` },
 })
+
+export { noVm } from './vm/remove-vm.ts'

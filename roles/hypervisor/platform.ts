@@ -1,21 +1,21 @@
 import type { Platforms } from '../../lib/index.ts'
 
-/** All that differs between operating systems. */
+/** What differs between operating systems. */
 export interface Platform {
   readonly packages: readonly string[]
-  /** What VMs are made of and run in: not needed where there are none. */
+  /** Packages that only a host with VMs needs. */
   readonly emulator: readonly string[]
-  /** Daemons that start on demand and stop when idle; enabled, they start what autostarts at boot. */
+  /** Daemons that start on demand and stop when idle. Enabled, they start at boot what is set to autostart. */
   readonly daemons: readonly string[]
-  /** What libvirt needs and its packages do not bring: without dnsmasq nobody makes the directory of networks' states. */
+  /** Directories that libvirt needs and its packages do not create: that of networks' states comes with dnsmasq only. */
   readonly directories: readonly string[]
-  /** What libvirt-guests.service is told by. */
+  /** Configuration file of libvirt-guests.service. */
   readonly guests: string
-  /** NetworkManager makes the LAN's bridge, by nmstatectl(8). Elsewhere networkd or ifupdown does, whichever is in use. */
+  /** true: nmstatectl(8) has NetworkManager create the LAN's bridge. false: networkd or ifupdown, whichever is in use. */
   readonly nmstate: boolean
-  /** A firewall that passes nothing on unless it is told to. */
+  /** Does the distribution's firewalld run, which forwards nothing by default? */
   readonly firewalld: boolean
-  /** Group that QEMU runs as. */
+  /** Group of QEMU's processes. */
   readonly qemuGroup: string
 }
 

@@ -13,28 +13,26 @@ export const vars = z.object({
   hypervisor_emulation: z
     .boolean()
     .default(false)
-    .describe('Run VMs without hardware virtualization: ten to fifty times slower'),
+    .describe('Run VMs without hardware virtualization, ten to fifty times slower'),
   hypervisor_overcommit: z
     .boolean()
     .default(false)
-    .describe('Accept VMs that together want more memory, processors or disk than there is'),
+    .describe('Accept VMs that together need more memory, processors or disk than the host has'),
   hypervisor_reserved_mb: z
     .int()
     .min(0)
     .default(1024)
-    .describe('Memory that stays with the hypervisor itself, in MB'),
+    .describe('Memory in MB to reserve for the hypervisor itself'),
   hypervisor_uplink: z
     .string()
     .regex(/^[a-zA-Z0-9_.-]{1,15}$/, { error: 'expected a device name such as eno1' })
     .optional()
-    .describe(
-      "The NIC that goes into the LAN's bridge; default the one that holds this host's address",
-    ),
+    .describe("NIC to put into the LAN's bridge; default the one that has this host's address"),
   hypervisor_nameservers: z
     .array(z.ipv4())
     .default([])
     .describe(
-      "Name servers of the host when its NIC becomes the LAN's bridge; default: /etc/resolv.conf as it is",
+      "Name servers to configure on the LAN's bridge; default none: /etc/resolv.conf stays as it is",
     ),
   hypervisor_guard_seconds: z
     .int()
@@ -42,29 +40,29 @@ export const vars = z.object({
     .max(600)
     .default(60)
     .describe(
-      "A change of the LAN's bridge is undone by the host itself unless a new connection succeeds for so long",
+      "The host itself undoes a change of the LAN's bridge unless fmc can connect again within so many seconds",
     ),
   hypervisor_restart_networks: z
     .boolean()
     .default(false)
     .describe(
-      'Let networks change that are in use: their VMs are cut off for a moment. Give it with -e',
+      'Allow changes of networks in use, which cut off their VMs for a moment. Give it with -e',
     ),
   hypervisor_boot_seconds: z
     .int()
     .min(1)
     .default(300)
-    .describe('How long a VM may take from power on until it answers over SSH'),
+    .describe('Seconds that a VM may take from power-on until it answers over SSH'),
   hypervisor_shutdown_seconds: z
     .int()
     .min(10)
     .default(300)
-    .describe('How long the VMs may take to shut down when this host does'),
+    .describe('Seconds that the VMs may take to shut down when this host does'),
   hypervisor_recreate: z
     .array(z.string())
     .default([])
     .describe(
-      'VMs to make anew, once in this run: the root disk is thrown away, data disks stay. Give it with -e',
+      'VMs to recreate in this run: the root disk is deleted, data disks stay. Give it with -e',
     ),
   hypervisor_authorized_keys: z
     .array(
@@ -74,16 +72,18 @@ export const vars = z.object({
     )
     .optional()
     .describe(
-      'Public SSH keys of those that may log in to new VMs; default those of whoever runs fmc: of ssh identity_file, else ~/.ssh/id_ed25519.pub, id_ecdsa.pub and id_rsa.pub',
+      'Public SSH keys that may log in to new VMs; default the keys of the user who runs fmc: of ssh identity_file, else ~/.ssh/id_ed25519.pub, id_ecdsa.pub and id_rsa.pub',
     ),
   hypervisor_dns_servers: z
     .string()
     .optional()
-    .describe('Pattern of the hosts that VMs ask for names; default the group infra'),
+    .describe('Pattern of the hosts that serve DNS to the VMs; default the group infra'),
   hypervisor_dns_upstreams: z
     .array(z.ipv4())
     .default(['1.1.1.1', '9.9.9.9'])
-    .describe('Whom these hosts ask themselves, and all VMs where there are none'),
+    .describe(
+      'DNS servers for these hosts themselves, and for all VMs where there are no such hosts',
+    ),
 })
 
 export type Vars = z.output<typeof vars>

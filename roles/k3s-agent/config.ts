@@ -1,19 +1,19 @@
 import type { Secret } from '../../lib/index.ts'
-import { registeredLabels } from '../k3s-common/labels.ts'
-import { pinned } from '../k3s-common/token.ts'
-import { configYaml } from '../k3s-common/yaml.ts'
+import { registeredLabels } from '../shared/k3s/labels.ts'
+import { pinned } from '../shared/k3s/token.ts'
+import { configYaml } from '../shared/k3s/config-yaml.ts'
 import type { AgentVars } from './vars.ts'
 
 export interface AgentConfig {
   readonly name: string
   readonly address: string
-  /** Address of the server to register with; from then on the agent balances over all of them itself. */
+  /** Address of the server to register with. Once registered, the agent itself balances over all servers. */
   readonly via: string
-  /** Hash of the only authority that the token is to trust. */
+  /** Hash of the certificate authority that the token trusts. */
   readonly pin: string | undefined
 }
 
-/** config.yaml of an agent (docs.k3s.io/cli/agent). It never holds the servers' token. */
+/** config.yaml of an agent (docs.k3s.io/cli/agent). It never contains the servers' token. */
 export const agentConfig = (c: AgentConfig, vars: AgentVars): Secret =>
   configYaml({
     'node-ip': c.address,

@@ -8,25 +8,23 @@ import {
   role,
   service,
   TaskError,
+  waitFor,
   type Check,
   type Host,
 } from '../../lib/index.ts'
-import { adviceOn } from '../k3s-common/advice.ts'
-import { beats } from '../k3s-common/back.ts'
-import { install } from '../k3s-common/install.ts'
-import { labelsAndTaints } from '../k3s-common/labels.ts'
-import { CONFIG, PLATFORMS } from '../k3s-common/platform.ts'
-import { crashWatch } from '../k3s-common/state.ts'
-import { addressOf, SERVERS, stateHere, survey } from '../k3s-common/survey.ts'
-import { notReady } from '../k3s-server/gates.ts'
-import { noNode } from '../k3s-server/rebuild.ts'
+import { adviceOn } from '../shared/k3s/advice.ts'
+import { agentHere } from '../shared/k3s/agent-state.ts'
+import { noNode } from '../shared/k3s/forget.ts'
+import { install } from '../shared/k3s/install.ts'
+import { labelsAndTaints } from '../shared/k3s/labels.ts'
+import { kubeletReports } from '../shared/k3s/node-ready.ts'
+import { CONFIG, PLATFORMS } from '../shared/k3s/platform.ts'
+import { crashWatch } from '../shared/k3s/server-state.ts'
+import { notReady } from '../shared/k3s/serving.ts'
+import { addressOf, serverNamed, SERVERS, stateHere, survey } from '../shared/k3s/survey.ts'
 import { agentConfig } from './config.ts'
-import { agentHere } from './state.ts'
 import { plan, type AgentPlan } from './plan.ts'
 import { vars } from './vars.ts'
-
-const SOON = { timeoutSeconds: 30 }
-const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
 
 export default role({
   name: 'k3s-agent',
@@ -34,13 +32,10 @@ export default role({
   vars,
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
-    let todo = await planHere(host, vars.k3s_version)
-    await gate(
+    const todo = await waitFor(
       'a server is there to join',
-      async () => {
-        todo = await planHere(host, vars.k3s_version)
-        return todo.waitsFor ?? true
-      },
+      () => decide(host, vars.k3s_version),
+      plan => plan.waitsFor,
       SOON,
     )
     const server = serverNamed(todo.via.name)
@@ -58,6 +53,7 @@ export default role({
     })
     await flush()
     await service('k3s-agent', { wait: false })
+
     await gate(
       `the node runs ${vars.k3s_version} and is Ready`,
       isReady(host, server, vars.k3s_version),
@@ -77,19 +73,16 @@ export default role({
   },
 })
 
-const serverNamed = (name: string): Host => {
-  const server = hosts(SERVERS).find(h => h.name === name)
-  if (!server) throw new TaskError(`the inventory has no K3s server ${name}`)
-  return server
-}
+const SOON = { timeoutSeconds: 30 }
+const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
 
-async function planHere(host: Host, version: string): Promise<AgentPlan> {
+/** Decides from the state of the agent and of all servers. Throws TaskError with the reason when the agent must do nothing. */
+async function decide(host: Host, version: string): Promise<AgentPlan> {
   const [found, own] = await Promise.all([survey(), agentHere()])
-  const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
   const result = plan({
     self: host.name,
     address: addressOf(host),
-    servers,
+    servers: hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) })),
     found,
     own,
     version,
@@ -98,7 +91,7 @@ async function planHere(host: Host, version: string): Promise<AgentPlan> {
   return result
 }
 
-/** The Node is as it shall be, since the unit has started. An agent that keeps ending by itself ends the wait. */
+/** The Node is Ready, by a report of the kubelet that runs now. An agent that keeps crashing ends the wait. */
 function isReady(host: Host, server: Host, version: string): Check {
   const crashes = crashWatch()
   return async () => {
@@ -109,7 +102,7 @@ function isReady(host: Host, server: Host, version: string): Check {
       })
     if (unit.active !== 'active') return `k3s-agent.service is ${unit.active}`
     const why = notReady(await on(server, stateHere), host.name, version)
-    if (why === undefined) return beats(host, server)
+    if (why === undefined) return kubeletReports(host, server)
     return said === '' ? why : `${why}: ${said}: ${adviceOn(said, 'k3s-agent')}`
   }
 }

@@ -1,7 +1,7 @@
-import { NAMESAKE_HINT, namesake } from '../k3s-common/namesake.ts'
-import { healthyIn, type Survey } from '../k3s-common/survey.ts'
-import { compareVersions, refusedStep } from '../k3s-common/version.ts'
-import type { AgentState } from './state.ts'
+import { NAMESAKE_HINT, namesake } from '../shared/k3s/namesake.ts'
+import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
+import { compareVersions, refusedStep } from '../shared/k3s/version.ts'
+import type { AgentState } from '../shared/k3s/agent-state.ts'
 
 export interface AgentSituation {
   readonly self: string
@@ -13,20 +13,20 @@ export interface AgentSituation {
 }
 
 export interface AgentPlan {
-  /** The server that is asked about this node. */
+  /** The server to ask about this node. */
   readonly via: { readonly name: string }
-  /** What its config.yaml names: the one that is there, as long as it is a server; else a healthy one. */
+  /** Address for its config.yaml: the one that is there if it is still a server's, else that of a healthy server. */
   readonly seed: string
-  /** Hash of the only authority that its token is to trust: the cluster's when it joins, then what it has. */
+  /** Hash of the certificate authority that its token trusts: the cluster's when it joins, later what it has. */
   readonly pin: string | undefined
-  /** Does it take a restart until it reads its configuration again? One that nobody lets in runs, too, and asks for ever. */
+  /** Does it need a restart to read a new configuration? An agent that no server lets in also runs, and retries for ever. */
   readonly restarts: boolean
-  /** There is a Node of its name from an earlier life: its node password would be refused. */
+  /** Delete an older Node of its name first: the servers would refuse the new node password. */
   readonly forget: boolean
   readonly waitsFor?: string
 }
 
-/** What an agent does, or why it must not. */
+/** What an agent does, or why it must do nothing. */
 export function plan({
   self,
   address,
@@ -38,7 +38,7 @@ export function plan({
   const [healthy] = healthyIn(found)
   const via = servers.find(s => s.name === healthy?.[0]) ?? servers[0]
   if (!via) return 'the group k3s_servers is empty'
-  // It has learned of the others once it has joined; before, only the one that it is told of can let it in.
+  // A joined agent knows all servers; before, only the server in its config can let it in, so that one must be healthy.
   const able = own.joined || !healthy ? servers : servers.filter(s => isUp(found, s.name))
   const base = {
     via,
@@ -66,7 +66,7 @@ export function plan({
     return {
       ...base,
       forget: false,
-      waitsFor: `an agent must not be newer than a server, and ${older.name} is older than ${version}: run the play for the servers first`,
+      waitsFor: `an agent must not be newer than a server, and ${older.name} is older than ${version}: run the play for the servers first (fmc play site --limit k3s_servers)`,
     }
   return { ...base, forget: node !== undefined && !own.joined }
 }

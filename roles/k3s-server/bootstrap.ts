@@ -1,27 +1,27 @@
-import type { Member, ServerState } from '../k3s-common/state.ts'
-import { NAMESAKE_HINT, namesake } from '../k3s-common/namesake.ts'
-import { healthyIn, type Survey } from '../k3s-common/survey.ts'
+import { isUp, type Member, type ServerState } from '../shared/k3s/server-state.ts'
+import { NAMESAKE_HINT, namesake } from '../shared/k3s/namesake.ts'
+import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
 
-/** All that decides what a server does. */
+/** Everything that decides what a server does. */
 export interface Situation {
-  /** The server in question. */
+  /** The server to decide for. */
   readonly self: string
   /** All servers of the inventory, in its order. */
   readonly servers: readonly { readonly name: string; readonly address: string }[]
   readonly found: Survey
-  /** What says that there has been a cluster although no server has its data; undefined: nothing. */
+  /** Traces of a cluster although no server has its data; undefined: none. */
   readonly remains?: string | undefined
-  /** A person has said so: whatever there has been, found a new one. */
+  /** The user wants a new cluster, whatever existed before. */
   readonly newCluster?: boolean | undefined
 }
 
-/** Another server that config.yaml names as the one to join. */
+/** The server that config.yaml names as the one to join. */
 export interface Via {
   readonly name: string
   readonly address: string
 }
 
-/** What a server does next. `waitsFor`: but not before this has passed. */
+/** What a server does next. `waitsFor`: what must be over before it does. */
 export type Step =
   | { readonly kind: 'bootstrap' }
   | { readonly kind: 'join'; readonly via: Via; readonly waitsFor?: string }
@@ -31,64 +31,66 @@ export type Step =
       /** Is there a Node of its name to delete? */
       readonly node: boolean
       readonly member: Member | undefined
-      /** Data of a member that the cluster has removed. */
+      /** Does it have data of a member that the cluster has removed? */
       readonly stale: boolean
       readonly waitsFor?: string
     }
   | {
       readonly kind: 'run'
       readonly via: Via | undefined
-      /** All are stopped: those that this one starts, too, because one alone has no quorum. */
+      /** Stopped servers that this one starts too, because it has no quorum alone. */
       readonly wake: readonly string[]
-      /** Another one does that for this one. */
+      /** Another server starts this one. */
       readonly woken?: true
       readonly waitsFor?: string
     }
   | { readonly kind: 'stop'; readonly why: string; readonly hint: string }
 
 /**
- * The bootstrap table (etcd data on disk × quorum × member list × Node objects). A server founds a cluster only if
- * every server can be asked, none has data, and nothing says that there has been one: one that lost its disk joins.
+ * The bootstrap table of the README (etcd data on disk × quorum × member list × Node objects). A server founds a cluster
+ * only if every server answers, none has etcd data, and nothing shows that a cluster existed before. A server that
+ * lost its disk therefore joins, and founds no second cluster.
  */
 export function nextStep(s: Situation): Step {
   const own = s.found.get(s.self)
   if (own === undefined || typeof own === 'string')
-    return stop(`the state of ${s.self} is not known: ${own ?? 'it was not asked'}`, 'run again')
-  const voices = healthyIn(s.found)
-  const two = twoClusters(voices)
+    return stop(`the state of ${s.self} is unknown: ${own ?? 'it was not asked'}`, 'run again')
+  const healthy = healthyIn(s.found)
+  const two = twoClusters(healthy)
   if (two !== undefined)
     return stop(
       two,
-      'stop k3s on the servers of the one that must go, move /var/lib/rancher/k3s/server/db away there, then run again',
+      'decide which cluster must go; on its servers stop k3s and move /var/lib/rancher/k3s/server/db away, then run again',
     )
-  const [first, second] = voices
+  const [first, second] = healthy
   if (first) return besideCluster(s, own, (first[0] === s.self ? second : first) ?? first)
   return known(s).some(([, state]) => state.data) ? withoutQuorum(s, own) : fromNothing(s)
 }
 
 const stop = (why: string, hint: string): Step => ({ kind: 'stop', why, hint })
 
+/** The states that are known. */
 const known = ({ found }: Situation): readonly [string, ServerState][] =>
   [...found].filter((entry): entry is [string, ServerState] => typeof entry[1] === 'object')
 
 const viaOf = (s: Situation, name: string): Via => {
   const server = s.servers.find(h => h.name === name)
-  if (!server) throw new TypeError(`${name} is no server`)
+  if (!server) throw new TypeError(`${name} is not a server`)
   return server
 }
 
 const addressOfSelf = (s: Situation): string => viaOf(s, s.self).address
 
 /** Two healthy servers whose clusters have no member in common. */
-function twoClusters(voices: readonly (readonly [string, ServerState])[]): string | undefined {
-  for (const [a, x] of voices)
-    for (const [b, y] of voices)
+function twoClusters(healthy: readonly (readonly [string, ServerState])[]): string | undefined {
+  for (const [a, x] of healthy)
+    for (const [b, y] of healthy)
       if (!x.members.some(m => y.members.some(n => n.id === m.id)))
         return `there are two clusters: ${a} and ${b} have no etcd member in common`
   return undefined
 }
 
-/** There is a cluster that can be asked through `healthyServer`. */
+/** There is a cluster: `healthyServer` serves it. */
 function besideCluster(
   s: Situation,
   own: ServerState,
@@ -99,8 +101,8 @@ function besideCluster(
   if (own.data && member) return { kind: 'run', via: seedOf(s, own), wake: [] }
   if (own.healthy && !member)
     return stop(
-      `${s.self} serves, but is no member of the cluster that ${name} serves`,
-      'find out which of them is the one to keep: etcdctl member list on both',
+      `${s.self} is healthy, but not a member of the cluster of ${name}`,
+      'find out which cluster to keep: compare etcdctl member list on both',
     )
   const other = own.data ? undefined : namesake(healthyServer.nodes, s.self, address)
   if (other !== undefined) return stop(other, NAMESAKE_HINT)
@@ -117,20 +119,20 @@ function besideCluster(
 const stillJoining = (s: Situation, joining: readonly Member[]): string =>
   `${joining.map(m => s.servers.find(h => h.address === m.address)?.name ?? m.address).join(' and ')} is still joining (etcd takes one learner at a time): run the play for it first`
 
-/** The other server that its config names, if it still is one; else the first other one. */
+/** The server that its config names, if it is still a server; else the first other server. */
 const seedOf = (s: Situation, own: ServerState): Via | undefined => {
   const others = s.servers.filter(h => h.name !== s.self)
   return others.find(h => h.address === own.seed) ?? others[0]
 }
 
 function fromNothing(s: Situation): Step {
-  const silent = [...s.found].flatMap(([name, why]) =>
+  const unknown = [...s.found].flatMap(([name, why]) =>
     typeof why === 'string' ? [{ name, why }] : [],
   )
-  if (silent.length > 0)
+  if (unknown.length > 0)
     return stop(
-      `no server that answers has etcd data, but ${silent.map(({ name, why }) => `${name} may have (${why})`).join(', ')}`,
-      `repair ${silent.map(({ name }) => name).join(', ')}, or take it out of the inventory; founding a cluster beside an existing one would split it`,
+      `no server that answers has etcd data, but ${unknown.map(({ name, why }) => `${name} may have some (${why})`).join(', ')}`,
+      `repair ${unknown.map(({ name }) => name).join(', ')}, or take it out of the inventory. A new cluster beside an existing one would split it`,
     )
   const joined = known(s).filter(([, state]) => state.joined)
   const remains =
@@ -140,21 +142,18 @@ function fromNothing(s: Situation): Step {
   if (remains !== undefined && !s.newCluster)
     return stop(
       `no server has etcd data, but there has been a cluster: ${remains}`,
-      'restore it from a snapshot: fmc play etcd-restore. To give it up and found a new one: -e k3s_new_cluster=true',
+      'to restore it from a snapshot: fmc play etcd-restore. To give it up and found a new one: fmc play site -e k3s_new_cluster=true',
     )
   const [founder] = s.servers
   if (!founder || founder.name === s.self) return { kind: 'bootstrap' }
   return {
     kind: 'join',
     via: founder,
-    waitsFor: `there is no cluster yet: ${founder.name} founds it, so run the play for it, too`,
+    waitsFor: `there is no cluster yet, and ${founder.name} founds it: run the play for ${founder.name} too`,
   }
 }
 
-export const isUp = (state: ServerState): boolean =>
-  !['inactive', 'failed'].includes(state.unit.active)
-
-/** There is data, but no server that serves. */
+/** Servers have data, but none is healthy. */
 function withoutQuorum(s: Situation, own: ServerState): Step {
   const withData = known(s).filter(([, state]) => state.data)
   const stopped = withData.filter(([, state]) => !isUp(state)).map(([name]) => name)
@@ -167,16 +166,16 @@ function withoutQuorum(s: Situation, own: ServerState): Step {
   return { kind: 'join', via: viaOf(s, member[0]), waitsFor: lost }
 }
 
-/** The first of those that are stopped starts them all. */
+/** The first of the stopped servers starts all of them. */
 function amongStopped(s: Situation, own: ServerState, stopped: readonly string[]): Step {
   const [waker = '', ...rest] = stopped
   const run = { kind: 'run', via: seedOf(s, own), wake: [] } as const
   if (waker === s.self) return { ...run, wake: rest }
-  const waitsFor = `etcd has no quorum while ${stopped.join(', ')} is stopped: run the play for ${waker}, too`
+  const waitsFor = `etcd has no quorum while ${stopped.join(', ')} is stopped: run the play for ${waker} too`
   return stopped.includes(s.self) ? { ...run, woken: true, waitsFor } : { ...run, waitsFor }
 }
 
-const BRING_BACK = 'bring back enough of them, or restore a snapshot: fmc play etcd-restore'
+const BRING_BACK = 'bring back enough servers, or restore a snapshot: fmc play etcd-restore'
 
 const quorumLost = (s: Situation): string =>
   `etcd has no quorum: ${s.servers.map(({ name }) => `${name}: ${describe(s.found.get(name))}`).join('; ')}`

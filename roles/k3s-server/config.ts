@@ -1,7 +1,7 @@
 import type { Secret } from '../../lib/index.ts'
-import { registeredLabels } from '../k3s-common/labels.ts'
-import { pinned } from '../k3s-common/token.ts'
-import { configYaml } from '../k3s-common/yaml.ts'
+import { registeredLabels } from '../shared/k3s/labels.ts'
+import { pinned } from '../shared/k3s/token.ts'
+import { configYaml } from '../shared/k3s/config-yaml.ts'
 import type { ServerVars } from './vars.ts'
 
 export interface ServerConfig {
@@ -11,9 +11,9 @@ export interface ServerConfig {
   readonly sans: readonly string[]
   /** Address of the server to join; K3s ignores it once it has etcd data. */
   readonly via: string | undefined
-  /** Only while founding: one that kept it and lost its disk would found a second cluster. */
+  /** Only while founding. A server that kept it and lost its disk would found a second cluster. */
   readonly clusterInit: boolean
-  /** Hash of the only authority that the token is to trust. */
+  /** Hash of the certificate authority that the token trusts. */
   readonly pin: string | undefined
 }
 

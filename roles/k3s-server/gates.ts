@@ -1,24 +1,13 @@
-import { hosts, on, probe, TaskError, type Check, type Host } from '../../lib/index.ts'
-import { adviceOn } from '../k3s-common/advice.ts'
-import { crashWatch, type ServerState } from '../k3s-common/state.ts'
-import { SERVERS, stateHere } from '../k3s-common/survey.ts'
+import { hosts, probe, tryOn, type Check, type Host } from '../../lib/index.ts'
+import type { ServerState } from '../shared/k3s/server-state.ts'
+import { notReady, serves } from '../shared/k3s/serving.ts'
+import { SERVERS, stateHere } from '../shared/k3s/survey.ts'
 
-/** etcd has a quorum and the API is ready. A server that keeps ending by itself ends the wait. */
-export function serves(): Check {
-  const crashes = crashWatch()
-  return async () => {
-    const state = await stateHere()
-    if (crashes(state.unit))
-      throw new TaskError(state.ailment, { hint: adviceOn(state.ailment, 'k3s') })
-    return state.healthy || state.ailment
-  }
-}
-
-/** systemd's clock when the unit became active, and now; both since the boot. */
+/** Prints when the unit became active (µs since boot), and the time since boot (s). */
 const UPTIME =
   'systemctl show -P ActiveEnterTimestampMonotonic k3s.service; cut -d. -f1 /proc/uptime'
 
-/** It serves, and has for so long without beginning anew: a server may be ready once and fail then. */
+/** The server is healthy and has run that long without a restart: a server may be ready once and then fail. */
 export const staysUp = (seconds: number): Check => {
   const serving = serves()
   return async () => {
@@ -32,13 +21,14 @@ export const staysUp = (seconds: number): Check => {
   }
 }
 
+/** true if this server is a member of etcd and all members vote, else what is missing. */
 export const membersAreVoters = async (address: string): Promise<true | string> =>
   incomplete(await stateHere(), address) ?? true
 
-/** Why the members are not complete; undefined: they are. */
+/** Which members do not vote yet; undefined: all do. */
 export function incomplete(state: ServerState, address: string): string | undefined {
   if (!state.healthy) return state.ailment
-  if (!state.members.some(m => m.address === address)) return `${address} is no member yet`
+  if (!state.members.some(m => m.address === address)) return `${address} is not a member yet`
   const joining = state.members.filter(m => m.learner || !m.started)
   if (joining.length === 0) return undefined
   return joining
@@ -46,27 +36,17 @@ export function incomplete(state: ServerState, address: string): string | undefi
     .join(', ')
 }
 
+/** true if the node is Ready and runs this version, else what is missing. */
 export const nodeIsReady = async ({ name }: Host, version: string): Promise<true | string> =>
   notReady(await stateHere(), name, version) ?? true
 
-/** Why a Node is not as it shall be, as this server sees it; undefined: it is. */
-export function notReady(state: ServerState, name: string, version: string): string | undefined {
-  if (!state.healthy) return state.ailment
-  const node = state.nodes.find(n => n.name === name)
-  if (!node) return `there is no node ${name} yet`
-  if (!node.ready) return `${name} is not Ready`
-  return node.version === version ? undefined : `${name} runs ${node.version}, not ${version}`
-}
-
-/** etcd and TLS both need it: a server whose clock is behind takes every certificate for one of the future. */
+/** etcd and TLS need agreeing clocks: to a server whose clock is behind, a new certificate is not valid yet. */
 export async function clocksAgree(): Promise<true | string> {
   const clocks = await Promise.all(
-    hosts(SERVERS).map(async h => {
-      const text = await on(
-        h,
-        async () => (await probe({ estimate: false, whenNew: '' })`date +%s`).stdout,
-      ).catch(() => '')
-      return { name: h.name, seconds: /^\d+$/.test(text.trim()) ? Number(text) : undefined }
+    hosts(SERVERS).map(async server => {
+      const asked = await tryOn(server, () => probe({ estimate: false, whenNew: '' })`date +%s`)
+      const text = asked.ok ? asked.value.stdout.trim() : ''
+      return { name: server.name, seconds: /^\d+$/.test(text) ? Number(text) : undefined }
     }),
   )
   return clockSkew(clocks) ?? true
@@ -74,7 +54,7 @@ export async function clocksAgree(): Promise<true | string> {
 
 const MOST_SECONDS = 10
 
-/** Which clocks are too far apart; undefined: none. A server that cannot be asked has no clock. */
+/** Which clocks are too far apart; undefined: none. Servers that do not answer are left out. */
 export function clockSkew(
   clocks: readonly { readonly name: string; readonly seconds: number | undefined }[],
 ): string | undefined {

@@ -12,26 +12,21 @@ import {
   service,
   TaskError,
   vips,
+  waitFor,
   type Host,
 } from '../../lib/index.ts'
-import { install } from '../k3s-common/install.ts'
-import { labelsAndTaints } from '../k3s-common/labels.ts'
-import { CONFIG, DATA_DIR, PLATFORMS } from '../k3s-common/platform.ts'
-import { addressOf, SERVERS, survey, type Survey } from '../k3s-common/survey.ts'
+import { install } from '../shared/k3s/install.ts'
+import { labelsAndTaints } from '../shared/k3s/labels.ts'
+import { CONFIG, DATA_DIR, PLATFORMS } from '../shared/k3s/platform.ts'
+import { serves } from '../shared/k3s/serving.ts'
+import { addressOf, serverNamed, SERVERS, survey, type Survey } from '../shared/k3s/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
-import { forgetServer } from './rebuild.ts'
+import { clocksAgree, membersAreVoters, nodeIsReady, staysUp } from './gates.ts'
+import { rebuild } from './rebuild.ts'
 import { remainsOfCluster } from './remains.ts'
-import { clocksAgree, membersAreVoters, nodeIsReady, serves, staysUp } from './gates.ts'
 import { refusedVersion } from './upgrade.ts'
 import { vars, type ServerVars } from './vars.ts'
-
-export { etcdQuorum, nodesReady, repairFirst } from './invariants.ts'
-
-type Act = Exclude<Step, { kind: 'stop' }> & {
-  /** What its token is to trust: a joiner the cluster's authority, others what they have. */
-  readonly pin: string | undefined
-}
 
 export default role({
   name: 'k3s-server',
@@ -40,38 +35,27 @@ export default role({
   vars,
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
-    let step: Act | undefined
-    await gate(
+    const step = await waitFor(
       'the cluster is ready for this server',
-      async () => {
-        step = await decide(host, vars)
-        return ('waitsFor' in step ? step.waitsFor : undefined) ?? true
-      },
+      () => decide(host, vars),
+      missingFor,
       SOON,
     )
-    step ??= await decide(host, vars)
     const running = step.kind === 'run'
     const config = configOf(host, step)
-    // What is written after this may set a server going that systemd keeps starting.
+    // Before anything is written: systemd restarts a server that cannot join again and again.
     if (!running) await gate('the clocks of the servers agree', clocksAgree, SOON)
 
-    if (step.kind === 'rebuild') await forgetServer(host, step)
+    if (step.kind === 'rebuild') await rebuild(host, step)
     if (platform.serverPackages.length > 0) await packages(...platform.serverPackages)
     const notify = running ? ['restart k3s'] : []
-    const renewed = await install({ kind: 'server', platform, vars, notify })
-    const configured = await file(CONFIG, {
-      content: serverConfig(config, vars),
-      mode: '0600',
-      notify,
-    })
-    // K3s would make it itself; what comes after in the same plan must know that it is there.
+    const installed = await install({ kind: 'server', platform, vars, notify })
+    const configured = await configFile(config, vars, notify)
+    // K3s would create them; later tasks of the same plan need to know that they exist.
     await directory(`${DATA_DIR}/server`, { mode: '0700' })
     await directory(`${DATA_DIR}/server/manifests`, { mode: '0700' })
     await flush()
-    for (const name of step.kind === 'run' ? step.wake : [])
-      for (const other of hosts(name)) await on(other, () => service('k3s', { wait: false }))
-    const started =
-      !(step.kind === 'run' && step.woken) && (await service('k3s', { wait: false })).changed
+    const started = await startServers(step)
 
     await gate('etcd has a quorum and the API is ready', serves(), LONG)
     await gate('every member of etcd votes', () => membersAreVoters(addressOf(host)), LONG)
@@ -81,13 +65,11 @@ export default role({
       LONG,
     )
     const stable = vars.k3s_stable_seconds
-    if (renewed || configured.changed || started)
+    if (installed || configured.changed || started)
       await gate(`K3s stays up for ${stable} s`, staysUp(stable), LONG)
-    if (config.clusterInit)
-      await file(CONFIG, {
-        content: serverConfig({ ...config, clusterInit: false }, vars),
-        mode: '0600',
-      })
+
+    // A founder that kept cluster-init and lost its disk would found a second cluster.
+    if (config.clusterInit) await configFile({ ...config, clusterInit: false }, vars)
     await labelsAndTaints({
       node: host.name,
       labels: vars.k3s_node_labels,
@@ -95,26 +77,32 @@ export default role({
     })
   },
   handlers: {
-    // Stopped first, so that no gate takes the old process for the new one; not waited for, so that gates tell.
+    // Stopped first, so that no gate takes the old process for the new one; not waited for, because the gates wait.
     'restart k3s': () =>
       $`case $(systemctl is-active k3s.service) in active|activating|reloading) systemctl stop k3s.service && systemctl --no-block start k3s.service ;; esac`,
   },
 })
 
+export { etcdQuorum, nodesReady } from '../shared/k3s/invariants.ts'
+export { repairFirst } from './repair-first.ts'
+
 const SOON = { timeoutSeconds: 30 }
 const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
 
-/** What is to be done here, from the real state of all servers. Throws TaskError with the reason when nothing may be. */
-async function decide(host: Host, vars: ServerVars): Promise<Act> {
+/** A step that this server may take, and the authority (as a hash) that its token is to trust. */
+type Decision = Exclude<Step, { kind: 'stop' }> & { readonly pin: string | undefined }
+
+/** Decides from the state of all servers. Throws TaskError with the reason when this server must do nothing. */
+async function decide(host: Host, vars: ServerVars): Promise<Decision> {
   const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
   const found = await survey()
-  const nothing = [...found.values()].every(s => typeof s === 'object' && !s.data)
+  const noData = [...found.values()].every(s => typeof s === 'object' && !s.data)
   const step = nextStep({
     self: host.name,
     servers,
     found,
     newCluster: vars.k3s_new_cluster,
-    remains: nothing ? await remainsOfCluster(vars.kubeconfig_path) : undefined,
+    remains: noData ? await remainsOfCluster(vars.kubeconfig_path) : undefined,
   })
   if (step.kind === 'stop') throw new TaskError(step.why, { hint: step.hint })
   const refused = refusedVersion(host.name, found, vars.k3s_version)
@@ -122,6 +110,10 @@ async function decide(host: Host, vars: ServerVars): Promise<Act> {
   return { ...step, pin: pinOf(step, found, host.name) }
 }
 
+const missingFor = (step: Decision): string | undefined =>
+  'waitsFor' in step ? step.waitsFor : undefined
+
+/** A joining server trusts the cluster's authority; a running one keeps what it trusts. */
 function pinOf(step: Step, found: Survey, self: string): string | undefined {
   const own = found.get(self)
   if (step.kind === 'run') return typeof own === 'object' ? own.pin : undefined
@@ -129,7 +121,7 @@ function pinOf(step: Step, found: Survey, self: string): string | undefined {
   return typeof via === 'object' ? via.ca : undefined
 }
 
-function configOf(host: Host, step: Act): ServerConfig {
+function configOf(host: Host, step: Decision): ServerConfig {
   const servers = hosts(SERVERS)
   const { domain } = inventory()
   const apis = vips().filter(v => hosts(v.backends).some(h => h.name === host.name))
@@ -145,4 +137,16 @@ function configOf(host: Host, step: Act): ServerConfig {
     clusterInit: step.kind === 'bootstrap',
     pin: step.pin,
   }
+}
+
+const configFile = (config: ServerConfig, vars: ServerVars, notify: readonly string[] = []) =>
+  file(CONFIG, { content: serverConfig(config, vars), mode: '0600', notify })
+
+/** Starts this server, and the stopped ones that it needs for a quorum. true: this one was started. */
+async function startServers(step: Decision): Promise<boolean> {
+  const start = () => service('k3s', { wait: false })
+  if (step.kind === 'run') for (const name of step.wake) await on(serverNamed(name), start)
+  // Another server starts it.
+  if (step.kind === 'run' && step.woken) return false
+  return (await start()).changed
 }

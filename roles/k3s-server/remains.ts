@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
-import { hosts, probe, on, type Host } from '../../lib/index.ts'
-import { kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
-import { DATA_DIR } from '../k3s-common/platform.ts'
-import { AGENTS } from '../k3s-common/survey.ts'
+import { hosts, probe, tryOn, type Host } from '../../lib/index.ts'
+import { kubeconfigPath } from '../shared/k3s/kubeconfig-path.ts'
+import { DATA_DIR } from '../shared/k3s/platform.ts'
+import { AGENTS } from '../shared/k3s/survey.ts'
 
 /**
- * What says that there has been a cluster, from where a lost server cannot take it along: agents that have been nodes,
- * and the kubeconfig on this machine. An agent that cannot be asked says nothing.
+ * Traces of an earlier cluster that survive the loss of all servers: agents that have been nodes, and the kubeconfig on
+ * this machine. undefined: none. An agent that does not answer is no trace.
  */
 export async function remainsOfCluster(path: string | undefined): Promise<string | undefined> {
   const asked = await Promise.all(
@@ -21,17 +21,11 @@ export async function remainsOfCluster(path: string | undefined): Promise<string
   return found.length > 0 ? found.join('; ') : undefined
 }
 
-const hasBeenNode = (agent: Host): Promise<boolean> =>
-  on(
+async function hasBeenNode(agent: Host): Promise<boolean> {
+  const certificate = `${DATA_DIR}/agent/client-kubelet.crt`
+  const asked = await tryOn(
     agent,
-    async () =>
-      (
-        await probe({
-          estimate: false,
-          whenNew: { code: 1 },
-        })`test -e ${`${DATA_DIR}/agent/client-kubelet.crt`}`
-      ).ok,
-  ).catch((error: unknown) => {
-    if (error instanceof Error && error.name === 'AbortError') throw error
-    return false
-  })
+    () => probe({ estimate: false, whenNew: { code: 1 } })`test -e ${certificate}`,
+  )
+  return asked.ok && asked.value.ok
+}

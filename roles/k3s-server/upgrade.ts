@@ -1,7 +1,7 @@
-import { healthyIn, type Survey } from '../k3s-common/survey.ts'
-import { parseVersion, refusedStep } from '../k3s-common/version.ts'
+import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
+import { parseVersion, refusedStep } from '../shared/k3s/version.ts'
 
-/** Why this server must not be given that version, from what the nodes run; undefined: it may. */
+/** Why this server must not run the wanted version beside what the nodes run; undefined: it may. */
 export function refusedVersion(self: string, found: Survey, wanted: string): string | undefined {
   const [healthyServer] = healthyIn(found)
   if (!healthyServer) return undefined
@@ -14,7 +14,7 @@ export function refusedVersion(self: string, found: Survey, wanted: string): str
     const other = healthyServer[1].nodes.find(n => n.name === name)
     const [a, b] = [parseVersion(other?.version ?? ''), parseVersion(wanted)]
     if (other && a && b && Math.abs(a.minor - b.minor) > 1)
-      return `${self} would join with ${wanted}, but ${name} runs ${other.version}: API servers may be one minor version apart`
+      return `${self} would join with ${wanted}, but ${name} runs ${other.version}: API servers must be at most one minor version apart`
   }
   return undefined
 }

@@ -1,12 +1,12 @@
 import { Secret, z } from '../../lib/index.ts'
-import { kubeconfigVars } from '../k3s-common/kubeconfig-path.ts'
-import { commonVars } from '../k3s-common/vars.ts'
+import { kubeconfigVars } from '../shared/k3s/kubeconfig-path.ts'
+import { commonVars } from '../shared/k3s/vars.ts'
 
 const cidr = z.string().regex(/^\d+(\.\d+){3}\/\d+$/, 'expected a range such as 10.42.0.0/16')
 
 /**
- * What must be the same on all servers (docs.k3s.io/cli/server, "critical configuration values") is set for the group
- * k3s_servers; K3s refuses a joining server that differs.
+ * Set the values that must be the same on all servers (docs.k3s.io/cli/server, "critical configuration values") for the
+ * group k3s_servers: K3s refuses a joining server that differs.
  */
 export const vars = z.object({
   ...commonVars,
@@ -14,16 +14,18 @@ export const vars = z.object({
   k3s_token: z
     .instanceof(Secret)
     .describe(
-      'What a server joins with; a snapshot can only be restored with it. Make it once: fmc secrets set k3s_token --random',
+      'Token with which servers join; a restore of a snapshot needs it too. Create it once: fmc secrets set k3s_token --random',
     ),
   k3s_tls_san: z
     .array(z.string())
     .default([])
     .describe(
-      'More names and addresses for the API certificate; the servers, the VIPs before them are in it anyway, by address and name',
+      'More names and addresses for the API certificate. It always contains the servers and their VIPs, by address and name',
     ),
-  k3s_cluster_cidr: cidr.default('10.42.0.0/16').describe('Pod addresses; never changed later'),
-  k3s_service_cidr: cidr.default('10.43.0.0/16').describe('Service addresses; never changed later'),
+  k3s_cluster_cidr: cidr.default('10.42.0.0/16').describe('Pod addresses; cannot be changed later'),
+  k3s_service_cidr: cidr
+    .default('10.43.0.0/16')
+    .describe('Service addresses; cannot be changed later'),
   k3s_cluster_dns: z
     .ipv4()
     .default('10.43.0.10')
@@ -42,7 +44,7 @@ export const vars = z.object({
   k3s_secrets_encryption: z
     .boolean()
     .default(true)
-    .describe('Kubernetes Secrets encrypted in etcd; never changed later'),
+    .describe('Encrypt Kubernetes Secrets in etcd; cannot be changed later'),
   k3s_snapshot_cron: z
     .string()
     .regex(/^(\S+ ){4}\S+$/, 'expected five fields such as 0 */6 * * *')
@@ -60,13 +62,13 @@ export const vars = z.object({
     .max(240)
     .default(30)
     .describe(
-      'How long a server must stay up after it was started before the next one is touched. In the lab: 2',
+      'How long a started server must stay up before the next one is touched. In the lab: 2',
     ),
   k3s_new_cluster: z
     .boolean()
     .default(false)
     .describe(
-      'Found a new cluster although something says that there has been one: only for one run, as -e k3s_new_cluster=true',
+      'Found a new cluster although there are traces of an earlier one. For a single run: -e k3s_new_cluster=true',
     ),
 })
 

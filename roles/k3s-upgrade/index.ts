@@ -1,34 +1,31 @@
 import { flush, on, role, TaskError, z, type Host } from '../../lib/index.ts'
-import { speaker } from '../etcd-snapshot/index.ts'
-import { takeSnapshot } from '../etcd-snapshot/take.ts'
-import { snapshotVars } from '../etcd-snapshot/vars.ts'
+import { snapshotVars, speaker, takeSnapshot } from '../shared/k3s/snapshot.ts'
 import k3sAgent from '../k3s-agent/index.ts'
-import { vars as agentVars } from '../k3s-agent/vars.ts'
-import { PLATFORMS } from '../k3s-common/platform.ts'
-import { healthyIn, survey, type Survey } from '../k3s-common/survey.ts'
-import { commonVars } from '../k3s-common/vars.ts'
-import { refusedStep } from '../k3s-common/version.ts'
-import { drained } from '../maintenance/drain.ts'
+import { PLATFORMS } from '../shared/k3s/platform.ts'
+import { healthyIn, survey, type Survey } from '../shared/k3s/survey.ts'
+import { commonVars } from '../shared/k3s/vars.ts'
+import { refusedStep } from '../shared/k3s/version.ts'
+import { drained } from '../shared/k3s/drain.ts'
 
-/** Before anything is touched: may the cluster have this version, and is there a way back? */
 export default role({
   name: 'k3s-upgrade',
-  summary: 'Refuses what would break the cluster; takes a snapshot and the token off the nodes',
+  summary:
+    'Before an upgrade: refuses what would break the cluster, and takes a snapshot and the token to this machine',
   vars: z.object({ k3s_version: commonVars.k3s_version, ...snapshotVars }),
   async tasks({ vars }) {
     const found = await survey()
     const refused = refusal(found, vars.k3s_version)
     if (refused !== undefined)
-      throw new TaskError(refused, { hint: 'nothing was touched; fmc play health says more' })
-    if (older(found, vars.k3s_version).length > 0)
+      throw new TaskError(refused, { hint: 'nothing was changed; more in: fmc play health' })
+    if (outdated(found, vars.k3s_version).length > 0)
       await on(speaker(found), () => takeSnapshot(vars.etcd_snapshot_dir))
   },
 })
 
 const nodesOf = (found: Survey) => healthyIn(found)[0]?.[1].nodes ?? []
 
-/** Nodes that do not run the version. */
-const older = (found: Survey, version: string): string[] =>
+/** Nodes that do not run this version. */
+const outdated = (found: Survey, version: string): string[] =>
   nodesOf(found)
     .filter(n => n.version !== version)
     .map(n => n.name)
@@ -36,10 +33,10 @@ const older = (found: Survey, version: string): string[] =>
 /** Why the cluster must not be upgraded now; undefined: it may. */
 export function refusal(found: Survey, version: string): string | undefined {
   const nodes = nodesOf(found)
-  if (nodes.length > 0 && older(found, version).length === 0) return undefined
+  if (nodes.length > 0 && outdated(found, version).length === 0) return undefined
   const down = [...found].filter(([, s]) => typeof s === 'string' || !s.healthy)
   if (down.length > 0)
-    return `an upgrade wants every server healthy: ${down.map(([name, s]) => `${name}: ${typeof s === 'string' ? s : s.ailment}`).join('; ')}`
+    return `an upgrade needs every server healthy: ${down.map(([name, s]) => `${name}: ${typeof s === 'string' ? s : s.ailment}`).join('; ')}`
   const steps = nodes.flatMap(n => {
     const why = refusedStep(n.version, version)
     return why === undefined ? [] : [`${n.name}: ${why}`]
@@ -47,15 +44,15 @@ export function refusal(found: Survey, version: string): string | undefined {
   return steps.length > 0 ? steps.join('; ') : undefined
 }
 
-/** The role k3s-agent with the node drained while its version changes. */
+/** The role k3s-agent, with the node drained while its version changes. */
 export const drainedAgent = role({
   name: k3sAgent.name,
   summary: k3sAgent.summary,
-  vars: agentVars,
+  vars: z.object(commonVars),
   platforms: PLATFORMS,
   async tasks(context) {
     const { host, vars } = context
-    await drained(host, await isOlder(host, vars.k3s_version), async () => {
+    await drained(host, await isOutdated(host, vars.k3s_version), async () => {
       await k3sAgent.tasks(context as never)
       await flush()
     })
@@ -63,6 +60,6 @@ export const drainedAgent = role({
   handlers: k3sAgent.handlers as never,
 })
 
-async function isOlder(host: Host, version: string): Promise<boolean> {
-  return older(await survey(), version).includes(host.name)
+async function isOutdated(host: Host, version: string): Promise<boolean> {
+  return outdated(await survey(), version).includes(host.name)
 }

@@ -10,9 +10,9 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
-import { expandHome, kubeconfigPath } from '../k3s-common/kubeconfig-path.ts'
-import { CONFIG_DIR, DATA_DIR } from '../k3s-common/platform.ts'
-import { addressOf, survey } from '../k3s-common/survey.ts'
+import { expandHome, kubeconfigPath } from '../shared/k3s/kubeconfig-path.ts'
+import { CONFIG_DIR, DATA_DIR } from '../shared/k3s/platform.ts'
+import { addressOf, survey } from '../shared/k3s/survey.ts'
 import { mergedInto, pointedTo } from './kubeconfig.ts'
 import { vars } from './vars.ts'
 

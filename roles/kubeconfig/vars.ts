@@ -1,5 +1,5 @@
 import { z } from '../../lib/index.ts'
-import { kubeconfigVars } from '../k3s-common/kubeconfig-path.ts'
+import { kubeconfigVars } from '../shared/k3s/kubeconfig-path.ts'
 
 export const vars = z.object({
   ...kubeconfigVars,

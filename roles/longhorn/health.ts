@@ -1,6 +1,6 @@
 import { z, type Invariant } from '../../lib/index.ts'
-import { itemsIn, kubectl, objectName, type Answer } from '../cluster/kubectl.ts'
-import { onServer } from '../cluster/servers.ts'
+import { itemsIn, kubectl, objectName, type Answer } from '../shared/kubernetes/kubectl.ts'
+import { onServer } from '../shared/kubernetes/servers.ts'
 import { DISK, NAMESPACE } from './templates.ts'
 
 const Condition = z.looseObject({

@@ -15,9 +15,9 @@ import {
   TaskError,
   type Host,
 } from '../../lib/index.ts'
-import { chartsDeployed } from '../cluster/charts.ts'
-import { isKeeper, manifest, noManifest } from '../cluster/manifest.ts'
-import { nodeMarks } from '../cluster/nodes.ts'
+import { chartsDeployed } from '../shared/kubernetes/charts.ts'
+import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
+import { nodeMarks } from '../shared/kubernetes/nodes.ts'
 import { askLonghorn, sickNode } from './health.ts'
 import { ISCSI_UNIT, MODULES, MULTIPATH_UNITS, PLATFORMS, type Platform } from './platform.ts'
 import {
@@ -32,7 +32,8 @@ import {
 import { upgradeStep } from './upgrade.ts'
 import { vars as schema, type Vars } from './vars.ts'
 
-export { longhornHealthy } from './health.ts'
+export { askLonghorn, longhornHealthy, sickVolumes } from './health.ts'
+export { NAMESPACE } from './templates.ts'
 
 export default role({
   name: 'longhorn',

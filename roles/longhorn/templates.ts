@@ -1,4 +1,4 @@
-import { helmChart, LABELS, type KubernetesObject } from '../cluster/chart.ts'
+import { helmChart, LABELS, type KubernetesObject } from '../shared/kubernetes/chart.ts'
 import type { Vars } from './vars.ts'
 
 export const DISK = '/mnt/longhorn-disk'

@@ -1,6 +1,6 @@
 import { excerpt, resource, TaskError, type Common } from '../../lib/index.ts'
-import { CHARTS, readCharts } from '../cluster/charts.ts'
-import { isMissing } from '../cluster/kubectl.ts'
+import { CHARTS, readCharts } from '../shared/kubernetes/charts.ts'
+import { isMissing } from '../shared/kubernetes/kubectl.ts'
 
 /** true, or why Longhorn must not go from one version to another (longhorn.io, "Upgrade"). */
 export function mayGo(from: string | undefined, to: string): true | string {

@@ -18,7 +18,7 @@ import {
   user,
   type Host,
 } from '../../lib/index.ts'
-import { firewalldOpen } from '../firewalld/open.ts'
+import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { checkExports } from './check.ts'
 import { compareExports, exportsFile, exportsOf, parseExports, type Export } from './exports.ts'
 import { PLATFORMS } from './platform.ts'

@@ -18,7 +18,7 @@ import {
   unit,
   type Host,
 } from '../../lib/index.ts'
-import { firewalldOpen } from '../firewalld/open.ts'
+import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { addressRange, nfsSource } from './addresses.ts'
 import { advise } from './advice.ts'
 import { backupScript } from './backup.ts'

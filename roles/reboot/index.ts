@@ -1,47 +1,29 @@
-import {
-  gate,
-  hosts,
-  inventory,
-  on,
-  probe,
-  reboot,
-  rebootDue,
-  role,
-  type Host,
-} from '../../lib/index.ts'
-import { isBack, isKnown } from '../k3s-common/back.ts'
-import { drained } from '../maintenance/drain.ts'
+import { gate, hosts, inventory, on, probe, reboot, rebootDue, role } from '../../lib/index.ts'
+import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { hasStarted } from '../shared/system-started.ts'
+import { drained } from '../shared/k3s/drain.ts'
 import { vars } from './vars.ts'
 
 export default role({
   name: 'reboot',
-  summary: 'Boots the host anew, with nothing of the cluster on it meanwhile',
+  summary: 'Reboots the host; a node of the cluster is drained meanwhile',
   vars,
   async tasks({ vars, host }) {
     const due = await rebootDue()
-    // Where no server answers there is nothing to drain, and nobody to say that the node is Ready.
+    // Without a healthy server nothing can be drained, and no server can say that the node is Ready.
     const node = await isKnown(host)
     if (due && host.groups.includes('storage'))
       await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
-    const again = async (): Promise<void> => {
+    const work = async (): Promise<void> => {
       await reboot({ timeoutSeconds: vars.reboot_timeout_seconds })
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
       if (node) await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
     }
-    await (node ? drained(host, due, again, vars.reboot_drain_seconds) : again())
+    await (node ? drained(host, due, work, vars.reboot_drain_seconds) : work())
   },
 })
 
-export const isNode = ({ groups }: Host): boolean =>
-  groups.includes('k3s_servers') || groups.includes('k3s_agents')
-
-/** Some unit may have failed, before this as after: that is for `fmc play health` to tell. */
-export async function hasStarted(): Promise<true | string> {
-  const state = (await probe({ estimate: false })`systemctl is-system-running`).stdout.trim()
-  return state === 'running' || state === 'degraded' ? true : `the system is ${state}`
-}
-
-/** PostgreSQL writes its backups over NFS: a dump that loses its server hangs. */
+/** PostgreSQL writes its backups over NFS, and a dump hangs when its NFS server goes. */
 async function noBackupRuns(): Promise<true | string> {
   if (!inventory().groups.has('databases')) return true
   for (const db of hosts('databases')) {

@@ -6,11 +6,11 @@ export const vars = z.object({
     .int()
     .min(10)
     .default(600)
-    .describe('How long a host may take to come back'),
+    .describe('Seconds that a host may take to come back'),
   reboot_drain_seconds: z
     .number()
     .int()
     .min(1)
     .default(900)
-    .describe('How long the pods of a node may take to leave it'),
+    .describe('Seconds that the pods of a node may take to move elsewhere'),
 })

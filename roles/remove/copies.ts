@@ -1,6 +1,6 @@
 import { z } from '../../lib/index.ts'
-import { itemsIn, kubectl, type Answer } from '../cluster/kubectl.ts'
-import { NAMESPACE } from '../longhorn/templates.ts'
+import { itemsIn, kubectl, type Answer } from '../shared/kubernetes/kubectl.ts'
+import { NAMESPACE } from '../longhorn/index.ts'
 
 const Copy = z.looseObject({
   spec: z.looseObject({
@@ -12,10 +12,10 @@ const Copy = z.looseObject({
 
 const COPIES = kubectl('-n', NAMESPACE, 'get', 'replicas.longhorn.io', '-o', 'json')
 
-/** Longhorn's copies, asked on a K3s server. */
+/** Asks for Longhorn's copies (replicas). Runs on a K3s server. */
 export const askCopies = (): Promise<Answer> => COPIES.ask()
 
-/** true, or which volumes have no good copy but on this node (longhorn.io, Replica: failedAt is empty of a good one). */
+/** true, or which volumes have their last good copy on this node (longhorn.io, Replica: a good one has no failedAt). */
 export function lastCopies(node: string, answer: Answer): true | string {
   if (/the server doesn't have a resource type/.test(answer.stderr)) return true
   const items = itemsIn('Longhorn’s copies', answer, Copy)

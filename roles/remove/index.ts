@@ -9,64 +9,50 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
-import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
-import { forgetServer } from '../k3s-server/rebuild.ts'
-import { drain } from '../maintenance/drain.ts'
-import { isNode } from '../reboot/index.ts'
-import { noMachine } from './machine.ts'
+import { noVm } from '../hypervisor/index.ts'
+import { drain } from '../shared/k3s/drain.ts'
+import { forgetHost } from '../shared/k3s/forget.ts'
+import { k3sUnitOf } from '../shared/k3s/node-ready.ts'
+import { addressOf, healthyIn, isNode, serverNamed, survey } from '../shared/k3s/survey.ts'
 import { canBeSpared } from './spared.ts'
-import { vars } from './vars.ts'
+import { vars, type Vars } from './vars.ts'
 
 export default role({
   name: 'remove',
   summary: 'Takes a host out for good: out of the cluster, and its VM',
   vars,
   async tasks({ vars, host }) {
-    if (host.vmOn !== undefined && vars.remove_disks === undefined)
-      throw new TaskError(`what shall become of the disks of ${host.name}?`, {
-        hint: '-e remove_disks=keep (files in the pool of its hypervisor), or -e remove_disks=wipe',
-      })
+    const disks = disksOf(host, vars)
     await gate(`${host.name} can be spared`, () => canBeSpared(host), { timeoutSeconds: 0 })
-    const there = await answers()
-    if (isNode(host)) await leaveCluster(host, there, vars.remove_drain_seconds)
-    // It would go on holding its VIPs, and its former fellows would no longer hear it.
-    if (there && host.vmOn === undefined && vips(host).length > 0)
-      for (const unit of ['keepalived', 'haproxy'])
-        await service(unit, { state: 'stopped', enabled: false })
-    const { remove_disks: disks } = vars
+    const up = await answers()
+    // The services of a VM end with the VM.
+    const stop = async (...units: readonly string[]): Promise<void> => {
+      if (!up || host.vmOn !== undefined) return
+      for (const unit of units) await service(unit, { state: 'stopped', enabled: false })
+    }
+
+    if (isNode(host)) await leaveCluster(host, up, vars.remove_drain_seconds, stop)
+    // It would keep its VIPs while the other balancers, which no longer listen to it, take them too.
+    if (vips(host).length > 0) await stop('keepalived', 'haproxy')
     if (host.vmOn !== undefined && disks)
       for (const hypervisor of hosts(host.vmOn))
-        await on(hypervisor, () => noMachine({ machine: host.name, disks }))
+        await on(hypervisor, () => noVm({ vm: host.name, disks }))
   },
 })
 
-/** Drained, if it answers, and forgotten by the cluster. K3s on a machine that stays is stopped. */
-async function leaveCluster(host: Host, there: boolean, seconds: number): Promise<void> {
-  const unit = host.groups.includes('k3s_servers') ? 'k3s' : 'k3s-agent'
-  const stopped = async (): Promise<void> => {
-    if (there && host.vmOn === undefined) await service(unit, { state: 'stopped', enabled: false })
-  }
-  const [healthyServer] = healthyIn(await survey()).filter(([name]) => name !== host.name)
-  const server = hosts(SERVERS).find(h => h.name === healthyServer?.[0])
-  // The gate has said so.
-  if (!healthyServer || !server) return
-  const [name, { nodes, members }] = healthyServer
-  const node = nodes.some(n => n.name === host.name)
-  const member = members.find(m => m.address === addressOf(host))
-  if (node && there) await on(server, () => drain({ node: host.name, seconds }))
-  // An agent would make its Node again. A server goes on until its member has left, or two of them lost their quorum.
-  if (!member) await stopped()
-  await forgetServer(host, {
-    kind: 'rebuild',
-    via: { name, address: addressOf(server) },
-    node,
-    member,
-    stale: false,
-  })
-  if (member) await stopped()
+/** What becomes of a VM's disks. Throws TaskError when the user has not decided it. */
+function disksOf({ name, vmOn }: Host, { remove_disks: disks }: Vars): Vars['remove_disks'] {
+  if (vmOn !== undefined && disks === undefined)
+    throw new TaskError(
+      `remove_disks is not set: it decides what becomes of the disks of ${name}`,
+      {
+        hint: `fmc play remove --limit ${name} -e remove_disks=keep   # the files stay on ${vmOn}; wipe deletes them`,
+      },
+    )
+  return disks
 }
 
-/** Does the host itself answer? One that is dead can be removed, too. */
+/** Does the host itself answer? A dead host can be removed, too. */
 const answers = (): Promise<boolean> =>
   probe({ estimate: false })`true`.then(
     () => true,
@@ -75,3 +61,25 @@ const answers = (): Promise<boolean> =>
       throw error
     },
   )
+
+/** Drains the host if it answers, deletes its Node and etcd member, and stops K3s on it. */
+async function leaveCluster(
+  host: Host,
+  up: boolean,
+  seconds: number,
+  stop: (unit: string) => Promise<void>,
+): Promise<void> {
+  const [healthyServer] = healthyIn(await survey()).filter(([name]) => name !== host.name)
+  // Without a healthy server the gate has refused; only a plan gets here.
+  if (!healthyServer) return
+  const [via, { nodes, members }] = healthyServer
+  const server = serverNamed(via)
+  const node = nodes.some(n => n.name === host.name)
+  const member = members.find(m => m.address === addressOf(host))
+
+  if (node && up) await on(server, () => drain({ node: host.name, seconds }))
+  // An agent that runs would create its Node again. A server runs until its member is removed: two servers need both votes.
+  if (!member) await stop(k3sUnitOf(host))
+  await forgetHost({ name: host.name, via: server, node, member })
+  if (member) await stop(k3sUnitOf(host))
+}

@@ -1,13 +1,12 @@
 import { hosts, vips, type Host } from '../../lib/index.ts'
-import { onServer } from '../cluster/servers.ts'
+import { onServer } from '../shared/kubernetes/servers.ts'
 import { vipsStay } from '../haproxy-keepalived/index.ts'
-import { addressOf, healthyIn, SERVERS, survey } from '../k3s-common/survey.ts'
-import { nodesAtRisk, quorumAtRisk } from '../k3s-server/invariants.ts'
+import { addressOf, healthyIn, isNode, SERVERS, survey } from '../shared/k3s/survey.ts'
+import { nodesAtRisk, quorumAtRisk } from '../shared/k3s/invariants.ts'
 import { longhornHealthy } from '../longhorn/index.ts'
-import { isNode } from '../reboot/index.ts'
 import { askCopies, lastCopies } from './copies.ts'
 
-/** Can everything go on without this host? true, or why not. */
+/** Can everything else go on without this host? true, or why not. */
 export async function canBeSpared(host: Host): Promise<true | string> {
   if (isNode(host)) {
     const answer = await clusterGoesOn(host)
@@ -19,7 +18,7 @@ export async function canBeSpared(host: Host): Promise<true | string> {
 async function clusterGoesOn({ name }: Host): Promise<true | string> {
   const found = await survey()
   if (!healthyIn(found).some(([server]) => server !== name))
-    return 'no other K3s server is healthy: nobody could let it go'
+    return 'no other K3s server is healthy, and the host can only be removed from the cluster on a healthy one'
   const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
   const risk = quorumAtRisk(servers, found, [name]) ?? nodesAtRisk(found, [name])
   if (risk !== undefined) return risk

@@ -5,11 +5,13 @@ export const vars = z.object({
     .enum(['keep', 'wipe'])
     .optional()
     .describe(
-      'What becomes of the disks of a VM: kept as files in the hypervisor’s pool, or deleted. It must be said: -e remove_disks=keep',
+      'What becomes of a VM’s disks: keep leaves their files in the hypervisor’s pool, wipe deletes them. Required for a VM: -e remove_disks=keep',
     ),
   remove_drain_seconds: z
     .int()
     .min(1)
     .default(900)
-    .describe('How long its pods may take to go elsewhere'),
+    .describe('Seconds that its pods may take to move elsewhere'),
 })
+
+export type Vars = z.output<typeof vars>

@@ -1,6 +1,6 @@
 import type { Host, Vip } from '../../lib/index.ts'
-import { CHARTS_NAMESPACE, LABELS, type KubernetesObject } from '../cluster/chart.ts'
-import { toYaml } from '../cluster/yaml.ts'
+import { CHARTS_NAMESPACE, LABELS, type KubernetesObject } from '../shared/kubernetes/chart.ts'
+import { toYaml } from '../shared/kubernetes/yaml.ts'
 import type { Vars } from './vars.ts'
 
 /** ServiceLB opens ports 80 and 443 on nodes with this label alone, once any node has it (docs.k3s.io, "Service Load Balancer"). */

@@ -16,7 +16,7 @@ import {
   TaskError,
   type Host,
 } from '../../lib/index.ts'
-import { firewalldOpen } from '../firewalld/open.ts'
+import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { KEY } from './keys.ts'
 import { PLATFORMS } from './platform.ts'
 import {

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { $ } from '../../lib/index.ts'
-import { machines } from '../../roles/hypervisor/machines.ts'
+import { makeVms } from '../../roles/hypervisor/vm/make-vms.ts'
 import { PLATFORMS } from '../../roles/hypervisor/platform.ts'
 import { vars as schema } from '../../roles/hypervisor/vars.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
@@ -86,7 +86,7 @@ export class Hypervisor {
     })
     const role = tasks(async () => {
       await $({ creates: '/srv/running' })`touch /srv/running`
-      if (PLATFORMS.debian) await machines(given, PLATFORMS.debian)
+      if (PLATFORMS.debian) await makeVms(given, PLATFORMS.debian)
     })
     return this.hosts.run([one(role, { hosts: 'a' })], o)
   }

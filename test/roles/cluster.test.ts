@@ -1,8 +1,8 @@
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
-import { helmChart, type Chart } from '../../roles/cluster/chart.ts'
-import { deployed, differences, readCharts } from '../../roles/cluster/charts.ts'
-import { documents, toYaml, type Yaml } from '../../roles/cluster/yaml.ts'
+import { helmChart, type Chart } from '../../roles/shared/kubernetes/chart.ts'
+import { deployed, differences, readCharts } from '../../roles/shared/kubernetes/charts.ts'
+import { documents, toYaml, type Yaml } from '../../roles/shared/kubernetes/yaml.ts'
 
 t.test('YAML that every parser reads as the same value', t => {
   const values: Yaml[] = [

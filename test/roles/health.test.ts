@@ -2,7 +2,8 @@ import t from 'tap'
 import type { Host, Inventory } from '../../lib/inventory/types.ts'
 import { pageLines } from '../../lib/report/page.ts'
 import { noColor } from '../../lib/report/style.ts'
-import { parseDates, parsePods, type ServerHealth } from '../../roles/health/cluster.ts'
+import { parsePods, type ServerHealth } from '../../roles/health/cluster.ts'
+import { parseDates } from '../../roles/shared/k3s/certificates.ts'
 import type { Cloud } from '../../roles/health/checks/cloud.ts'
 import { diagnose, page } from '../../roles/health/diagnose.ts'
 import { parseHost, skew, type HostState } from '../../roles/health/host.ts'
@@ -71,7 +72,7 @@ const machine = (more: Partial<HostState> = {}): HostState => ({
   memoryPercent: 50,
   wantsReboot: false,
   rebootsItself: false,
-  owed: [],
+  pending: [],
   lockedBy: undefined,
   ...more,
 })
@@ -172,7 +173,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
   [
     'no answer on the VIP',
     { w1: { answers: { '10.0.0.9:6443': 0 } }, db: { answers: { '10.0.0.9:6443': 503 } } },
-    [/^broken: api: nobody answers on 10\.0\.0\.9/],
+    [/^broken: api: no answer on 10\.0\.0\.9/],
   ],
   [
     'a balancer that could not take over',
@@ -204,12 +205,12 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
   [
     'a rebuild',
     { m1: { server: server({ sickVolumes: ['pvc-1: degraded'] }) } },
-    [/^degraded: Longhorn: volumes with fewer copies/],
+    [/^degraded: Longhorn: volumes with too few copies/],
   ],
   [
     'questions without an answer',
     { m1: { server: server({ unasked: ['pods: timed out'] }) } },
-    [/^degraded: not everything could be asked/],
+    [/^degraded: some questions got no answer/],
   ],
   [
     'small things',
@@ -226,7 +227,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
       },
       m2: { server: server({ snapshotHours: undefined }) },
       m3: { server: server({ snapshotHours: undefined }) },
-      w1: { host: machine({ owed: ['nfs/x'], rebootsItself: true }) },
+      w1: { host: machine({ pending: ['nfs/x'], rebootsItself: true }) },
     },
     [
       /^notice: cordoned: w1/,
@@ -234,7 +235,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
       /^notice: hosts that may reboot by themselves/,
       /^notice: certificates of K3s end in 30 days/,
       /^notice: the newest snapshot of etcd is 50 hours old/,
-      /^notice: a run was cut off/,
+      /^notice: an interrupted run left handlers pending/,
     ],
   ],
   [
@@ -253,7 +254,7 @@ const CASES: readonly [string, Record<string, Partial<Seen> | string>, readonly 
     [
       /^degraded: file systems that are nearly full/,
       /^degraded: clocks that are wrong/,
-      /^notice: file systems that fill up/,
+      /^notice: file systems that are filling up/,
     ],
   ],
 ]
@@ -303,10 +304,10 @@ void t.test('balancers and backends of a VIP are patterns', t => {
     ['loadbalancers:!db', 'k3s_servers:&m[1:3]'],
   ] as const)
     t.match(told(balancers, backends), [
-      /^api: nobody answers on 10\.0\.0\.9/,
+      /^api: no answer on 10\.0\.0\.9/,
       /^its backends are m1, m2, m3; /,
     ])
-  t.match(told('l*', 'm*', ['l2', 'w1']), [/nobody answers/, /backends are m1, m2, m3;/])
+  t.match(told('l*', 'm*', ['l2', 'w1']), [/no answer on/, /backends are m1, m2, m3;/])
   t.end()
 })
 
@@ -342,7 +343,7 @@ void t.test('answers are data', t => {
       memoryPercent: 61,
       wantsReboot: true,
       rebootsItself: false,
-      owed: ['nfs/export it'],
+      pending: ['nfs/export it'],
       lockedBy: 'root@x pid 1',
       units: { k3s: 'active' },
     },
@@ -360,8 +361,11 @@ void t.test('answers are data', t => {
     certificateDays: undefined,
     snapshotHours: undefined,
   })
-  t.throws(() => parseDates(said('')), /cannot be asked: no answer/)
-  t.throws(() => parseDates(said('certificate 1\nnow 7200\n', 1)), /cannot be asked: why/)
+  t.throws(() => parseDates(said('')), /cannot read the dates of certificates: no answer/)
+  t.throws(
+    () => parseDates(said('certificate 1\nnow 7200\n', 1)),
+    /cannot read the dates of certificates: why/,
+  )
   t.strictSame(parseAnswers('10.0.0.9:6443 401\n10.0.0.9:80 000\nnoise\n'), {
     '10.0.0.9:6443': 401,
     '10.0.0.9:80': 0,

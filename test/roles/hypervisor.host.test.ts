@@ -1,7 +1,12 @@
 import t from 'tap'
 import type { Host } from '../../lib/index.ts'
-import { differences, networkXml, traits, uuidOf } from '../../roles/hypervisor/networks.ts'
-import { objections, parseCapacity } from '../../roles/hypervisor/preflight.ts'
+import {
+  differences,
+  networkXml,
+  traits,
+  uuidOf,
+} from '../../roles/hypervisor/network/libvirt-networks.ts'
+import { objections, parseCapacity } from '../../roles/hypervisor/host/preflight.ts'
 
 const vm = (name: string, more: Partial<Host> = {}): Host =>
   ({ name, memoryMb: 2048, vcpu: 2, rootDiskGb: 20, disks: [], ...more }) as unknown as Host
@@ -22,9 +27,9 @@ void t.test('preflight', t => {
   t.strictSame(objections(two, weak, { ...limits, hypervisor_emulation: true }), [])
   const many = [...two, vm('c', { memoryMb: 4096, disks: [{ sizeGb: 80 }] as never })]
   t.strictSame(objections(many, has, limits), [
-    'the 3 VMs want 8 GB of memory beside the 1 GB that stay with the host, 1 GB more than the 7 GB there are',
-    'the 3 VMs want 6 of vCPU, 2 more than the 4 there are',
-    'the 3 VMs want 140 GB of disk in /var/lib/libvirt/images, 40 GB more than the 100 GB there are',
+    'the 3 VMs need 8 GB of memory besides the 1 GB reserved for the host, 1 GB more than the 7 GB that the host has',
+    'the 3 VMs need 6 of vCPU, 2 more than the 4 that the host has',
+    'the 3 VMs need 140 GB of disk in /var/lib/libvirt/images, 40 GB more than the 100 GB that the host has',
   ])
   t.strictSame(objections(many, has, { ...limits, hypervisor_overcommit: true }), [])
   t.match(objections([vm('d', { memoryMb: undefined })], has, limits), [/d has no memory in/])
@@ -35,7 +40,7 @@ void t.test('preflight', t => {
     memory: 4000,
     disk: 1026,
   })
-  t.throws(() => parseCapacity('yes no 2  1 2\n'), /does not tell/)
+  t.throws(() => parseCapacity('yes no 2  1 2\n'), /cannot read the host's resources/)
   t.end()
 })
 

@@ -2,8 +2,19 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { isSettled, nicsFor, parseDevices, type Wanted } from '../../roles/hypervisor/bridge.ts'
-import { ifupdown, networkd, nmstate, withoutStanzas, written } from '../../roles/hypervisor/lan.ts'
+import {
+  isSettled,
+  nicsFor,
+  parseDevices,
+  type Wanted,
+} from '../../roles/hypervisor/network/bridge.ts'
+import {
+  ifupdown,
+  networkd,
+  nmstate,
+  withoutStanzas,
+  written,
+} from '../../roles/hypervisor/network/network-managers.ts'
 
 const eth0 = { name: 'eth0', mac: '52:54:00:00:00:01', kind: undefined, bridge: undefined }
 const eth1 = { ...eth0, name: 'eth1', mac: '52:54:00:00:00:02', addresses: [] }
@@ -23,7 +34,7 @@ void t.test('which NIC goes into the bridge', t => {
     uplink: eth1,
     holder: held,
   })
-  t.throws(() => nicsFor([eth1], wanted), /no NIC holds 192.168.0.40; there are eth1/)
+  t.throws(() => nicsFor([eth1], wanted), /no NIC has 192.168.0.40; there are eth1/)
   t.throws(() => nicsFor([held], { ...wanted, uplink: 'eno1' }), /no NIC eno1; there are eth0/)
   const br0 = { ...held, name: 'br0', kind: 'bridge' }
   const port = { ...eth0, bridge: 'br0', addresses: [] }

@@ -5,15 +5,15 @@ import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { megabytes } from '../../lib/inventory/resolve.ts'
 import { generateHostKey } from '../../lib/ssh/host-key.ts'
-import { cloudInit } from '../../roles/hypervisor/cloud-init.ts'
-import { addedDisks, domainXml, driftOf, type Machine } from '../../roles/hypervisor/domain.ts'
-import { guestOf, nameservers, type Guest } from '../../roles/hypervisor/guest.ts'
-import { ignition } from '../../roles/hypervisor/ignition.ts'
-import { ownOf, stays } from '../../roles/hypervisor/machine.ts'
-import { readDomains, type FoundDomain } from '../../roles/hypervisor/survey.ts'
-import { VIRSH } from '../../roles/hypervisor/virsh.ts'
-import { makeVolumes, readPools } from '../../roles/hypervisor/volumes.ts'
-import { parseXml } from '../../roles/hypervisor/xml.ts'
+import { cloudInit } from '../../roles/hypervisor/vm/cloud-init.ts'
+import { addedDisks, domainXml, driftOf, type Machine } from '../../roles/hypervisor/vm/domain.ts'
+import { guestOf, nameservers, type Guest } from '../../roles/hypervisor/vm/guest.ts'
+import { ignition } from '../../roles/hypervisor/vm/ignition.ts'
+import { ownOf, stays } from '../../roles/hypervisor/vm/vm-resource.ts'
+import { readDomains, type FoundDomain } from '../../roles/hypervisor/vm/survey.ts'
+import { VIRSH } from '../../roles/hypervisor/host/virsh.ts'
+import { makeVolumes, readPools } from '../../roles/hypervisor/vm/volumes.ts'
+import { parseXml } from '../../roles/hypervisor/host/xml.ts'
 import { ROOT } from '../rig/lab.ts'
 
 const today = await loadInventory(join(ROOT, 'inventory.yaml'))
@@ -39,7 +39,7 @@ const guest: Guest = {
 }
 const keys = { private: 'KEY\n', public: 'ssh-ed25519 AAAA', authorized: ['ssh-ed25519 BBBB me'] }
 
-t.test('what a guest is told, from the inventory', t => {
+t.test('a guest’s first-boot configuration, from the inventory', t => {
   const told = (name: string) => {
     const { nics } = guestOf(hostOf(name), today, [])
     return nics.map(({ address, gateway, routes }) => ({ address, gateway, routes }))
@@ -236,7 +236,7 @@ t.test('a domain comes back as it was written', t => {
   for (const same of ['name', 'uuid'] as const)
     t.throws(
       () => readDomains(answer(machine) + answer({ ...other, [same]: machine[same] })),
-      new RegExp(`a ${same} is there twice`),
+      new RegExp(`a ${same} occurs twice`),
     )
   t.match(domainXml({ ...machine, emulation: true }), /type='qemu'[\s\S]*<cpu mode='maximum'/)
   t.match(
@@ -244,8 +244,8 @@ t.test('a domain comes back as it was written', t => {
     "<entry name='opt/org.flatcar-linux/config' file='/pool/a.ign'/>",
   )
   t.throws(() => readDomains('Id: 1\nState: running\n'), /unexpected/)
-  t.throws(() => parseXml('<a><b></a>'), /no XML/)
-  t.throws(() => parseXml('<a>'), /no XML/)
+  t.throws(() => parseXml('<a><b></a>'), /not XML/)
+  t.throws(() => parseXml('<a>'), /not XML/)
   t.end()
 })
 
@@ -255,7 +255,7 @@ t.test('drift', t => {
   const replace = (from: RegExp | string, to: string) => (xml: string) => xml.replace(from, to)
   const same = (xml: string) => xml
   t.strictSame(drift(replace(/(currentMemory unit='KiB'>)\d+/, '$1409600')), [
-    'it is given 400 MB of its 512 MB (virsh setmem)',
+    'it has only 400 MB of its 512 MB (virsh setmem)',
   ])
   t.match(drift(replace("<vcpu placement='static'>1", "<vcpu placement='static'>2")), [
     'vCPUs are 2 instead of 1',
@@ -318,8 +318,8 @@ t.test('what belongs to others', t => {
   ]) {
     const odd = found(machine, noted(text.replaceAll('"', '&quot;')))
     t.equal(odd.notes, undefined, text)
-    t.notOk(stays(odd), 'nobody knows whose it is')
-    t.throws(() => ownOf(machine, [odd]), /has other notes than fmc's/)
+    t.notOk(stays(odd), 'it is unknown whose it is')
+    t.throws(() => ownOf(machine, [odd]), /or whose notes were changed/)
   }
   t.ok(stays(found(machine)))
   t.ok(stays(found(machine), 1000))
@@ -330,7 +330,7 @@ t.test('what belongs to others', t => {
   t.equal(ownOf(machine, [found(machine)])?.name, 'infra-cluster')
   t.throws(
     own([found(machine, xml => xml.replace(/<metadata>.*<\/metadata>/, ''))]),
-    /the name infra-cluster belongs to the domain infra-cluster .*not fmc's/,
+    /the name infra-cluster belongs to the domain infra-cluster .*fmc did not create/,
   )
   t.throws(own([found({ ...other, uuid: machine.uuid })]), /the UUID of infra-cluster/)
   t.throws(
@@ -378,7 +378,7 @@ echo "error: ${then}"; exit 1
   t.end()
 })
 
-t.test('where nobody listens virsh is not waited for as where libvirt is restarted', t => {
+t.test('a missing socket ends the retries of virsh sooner than a restart of libvirt', t => {
   const dir = t.testdir({
     virsh: `#!/bin/sh
 echo x >>"$TRIES"; echo "error: Failed to connect socket to '/run/s': No such file or directory"; exit 1

@@ -58,7 +58,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.strictSame(run.changed, [])
     t.match(
       run.failures[0],
-      /nothing was changed: .*want 921\d+ GB of memory .*more than the [\d.]+ GB there are/,
+      /nothing was changed: .*need 921\d+ GB of memory .*more than the [\d.]+ GB that the host has/,
     )
     t.not((await r.on('hypervisor', 'command -v virsh')).code, 0)
   })
@@ -86,7 +86,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.match(
       done.tasks.find(e => e.task === 'guard bridge')?.changes[0]?.what,
       /^undone at /,
-      'what happened to the run before is told',
+      'the next run reports what happened to the one before',
     )
     t.match(await host('ip -br -4 addr show dev br0'), / 192.168.0.40\/24/)
     await reach('routed')
@@ -98,7 +98,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
   })
 
   await t.test(
-    'who is in a network of mode nat gets out as the hypervisor; nobody gets in',
+    'a network of mode nat gets out with the hypervisor’s address; nothing gets in',
     async t => {
       const seenAs = async (host: string) => {
         const server = `const s = net.createServer(c => { console.log(c.remoteAddress); c.destroy(); s.close() }).listen(7070, '192.168.0.1')`
@@ -113,7 +113,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
         return stdout.trim()
       }
       t.equal(await seenAs('hidden'), '192.168.0.40')
-      t.equal(await seenAs('one'), ONE, 'mode open hides nobody')
+      t.equal(await seenAs('one'), ONE, 'mode open hides no address')
       t.notOk(await answers(r, HIDDEN))
       await until(() => answers(r, ONE), 30, `${ONE} answers`)
     },
@@ -148,7 +148,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await make()
     await host('virsh net-start inner')
     const refused = await r.fmc(...ROLE)
-    t.match(refused.failures[0], /inner is not as declared/)
+    t.match(refused.failures[0], /inner differs from the inventory/)
     const done = await proveRole(t, r, ...ROLE, '-e', 'hypervisor_restart_networks=true')
     t.strictSame(changes(done), ['network inner'])
     await reach('one that ran')
@@ -170,7 +170,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.equal(refused.code, 2)
     t.match(
       refused.failures[0],
-      /inner is not as declared and was left as it is \(specification old → [0-9a-f]{12}\)/,
+      /inner differs from the inventory \(specification old → [0-9a-f]{12}\)/,
     )
     await reach('refused')
     const done = await proveRole(t, r, ...ROLE, '-e', 'hypervisor_restart_networks=true')

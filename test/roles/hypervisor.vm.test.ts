@@ -48,7 +48,7 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     readFileSync(join(r.state.dir, 'known_hosts.vms'), 'utf8')
       .split('\n')
       .filter(line => line.includes(vm))
-  /** All that a second run must not touch; a chain that is loaded anew has other handles. */
+  /** Everything that a second run must not touch; a reloaded chain has other handles. */
   const state = async () =>
     (await dumps()) +
     (await host(
@@ -130,12 +130,12 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     t.strictSame(await reach(r.state, undefined, [dns]), [true])
   })
 
-  await t.test('drift is told, and left alone', async t => {
+  await t.test('drift is reported, and left alone', async t => {
     const before = await dumps()
     await virsh(`setmem ${VM} 480M --live --config`)
     const memory = await r.fmc(...ROLE, '-e', `hypervisor_vms=[${VM}]`, '--dry-run')
     fine(t, memory, 'the dry run')
-    t.match(noteOf(memory), /drift, left as it is: it is given 480 MB of its 512 MB/)
+    t.match(noteOf(memory), /drift, left as it is: it has only 480 MB of its 512 MB/)
     t.strictSame(memory.changed, [])
     t.match(await virsh(`dumpxml --inactive ${VM}`), /<currentMemory unit='KiB'>491520</)
     await virsh(`setmem ${VM} 512M --live --config`)
@@ -163,7 +163,12 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     const xml = `<domain type="qemu"><name>${SECOND}</name><memory unit="MiB">64</memory><os><type arch="x86_64">hvm</type></os></domain>`
     await r.on('hypervisor', 'cat >/tmp/x.xml; virsh -q define /tmp/x.xml; rm /tmp/x.xml', xml)
     const foreign = await r.fmc(...ROLE, ...second, '--dry-run')
-    refused(t, foreign, /the name loadbalancer1 belongs to the domain .*not fmc's/, 'its name')
+    refused(
+      t,
+      foreign,
+      /the name loadbalancer1 belongs to the domain .*fmc did not create/,
+      'its name',
+    )
     await virsh(`undefine ${SECOND}`)
 
     const before = await host(`ls -A ${POOL}`)
@@ -194,7 +199,7 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     t.equal(await virsh(`domstate ${VM}`), 'running', 'the other one goes on')
   })
 
-  await t.test('a VM is made anew when it is said so', async t => {
+  await t.test('a VM is recreated when hypervisor_recreate names it', async t => {
     const [before, created] = [known(SECOND), await virsh(`dumpxml ${SECOND}`)]
     const anew = [...second, '-e', `hypervisor_recreate=[${SECOND}]`]
     const run = await timed(t, 'recreate', () => r.fmc(...ROLE, ...anew))
@@ -217,7 +222,7 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     t.strictSame(
       [await shutDowns(VM), await shutDowns(SECOND)],
       before.map(n => n + 1),
-      'nobody lost what was not written yet',
+      'no VM lost data that was not written yet',
     )
     const both = ['-e', `hypervisor_vms=[${VM}, ${SECOND}]`]
     const run = await timed(t, 'until both answer', () => r.fmc(...ROLE, ...both))

@@ -1,7 +1,7 @@
 // The decision table of roles/k3s-server/bootstrap.ts: no host, every combination that counts.
 import t from 'tap'
 import { nextStep, type Step } from '../../roles/k3s-server/bootstrap.ts'
-import type { Member, NodeState, ServerState } from '../../roles/k3s-common/state.ts'
+import type { Member, NodeState, ServerState } from '../../roles/shared/k3s/server-state.ts'
 
 const NAMES = ['master1', 'master2', 'master3'] as const
 type Name = (typeof NAMES)[number]
@@ -207,7 +207,7 @@ void t.test('a Node of its name that is another machine is not deleted', t => {
     kind: 'stop',
     why: 'another machine runs as the node master3, at 10.17.4.99',
   })
-  t.equal(master3('10.17.4.99', false).kind, 'rebuild', 'a dead one is nobody')
+  t.equal(master3('10.17.4.99', false).kind, 'rebuild', 'a dead one does not count')
   t.equal(master3('10.17.4.23', true).kind, 'rebuild', 'itself, wiped a moment ago')
   t.equal(master3('', true).kind, 'rebuild')
   t.end()

@@ -148,7 +148,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     const configs = await Promise.all(
       [...ALL, 'a1'].map(h => r.text(h, 'cat /etc/rancher/k3s/config.yaml')),
     )
-    t.notMatch(configs.join(''), 'cluster-init', 'nobody founds anything any more')
+    t.notMatch(configs.join(''), 'cluster-init', 'no server founds a cluster any more')
     const token = /^token: "(.*)"$/m.exec(configs[0] ?? '')?.[1] ?? 'none'
     t.notMatch(configs[3], token, 'an agent has only its own token')
     for (const [i, user] of [
@@ -165,7 +165,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     async t => {
       for (const [version, why] of [
         ['v1.36.2+k3s1', /v1\.36\.3\+k3s1 → v1\.36\.2\+k3s1 would be a downgrade/],
-        ['v1.38.0+k3s1', /skips minor versions: go by v1\.37 first/],
+        ['v1.38.0+k3s1', /skips minor versions: upgrade to v1\.37 first/],
       ] as const) {
         const refused = await r.fmc(...SITE, '-e', `k3s_version=${version}`)
         t.equal(refused.code, 2)
@@ -232,7 +232,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     },
   )
 
-  await t.test('what must not join is refused, and nobody else is touched', async t => {
+  await t.test('a server that must not join is refused, and no other one is touched', async t => {
     const refusals = [
       {
         // Machines of the lab share one clock: this one's date(1) is of another opinion.
@@ -289,7 +289,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     await r.text('m1', '/opt/bin/k3s kubectl delete node m3')
   })
 
-  await t.test('a wrong token: K3s’ own reason, and nobody else is touched', async t => {
+  await t.test('a wrong token: K3s’s own reason, and no other server is touched', async t => {
     await r.text('m3', WIPE)
     const other = join(dir, 'wrong/inventory.yaml')
     const refused = await inside(r, other, ...CHANGED, '--limit', 'm3')

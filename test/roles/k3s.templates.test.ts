@@ -4,8 +4,8 @@ import { parse } from 'yaml'
 import { Secret } from '../../lib/index.ts'
 import { agentConfig } from '../../roles/k3s-agent/config.ts'
 import { plan } from '../../roles/k3s-agent/plan.ts'
-import { parseAgent } from '../../roles/k3s-agent/state.ts'
-import { registeredLabels } from '../../roles/k3s-common/labels.ts'
+import { parseAgent } from '../../roles/shared/k3s/agent-state.ts'
+import { registeredLabels } from '../../roles/shared/k3s/labels.ts'
 import {
   crashWatch,
   messageOf,
@@ -15,13 +15,14 @@ import {
   type Member,
   type NodeState,
   type ServerState,
-} from '../../roles/k3s-common/state.ts'
-import { k3sUnit } from '../../roles/k3s-common/unit.ts'
-import { refusedStep } from '../../roles/k3s-common/version.ts'
-import { registriesYaml } from '../../roles/k3s-common/yaml.ts'
+} from '../../roles/shared/k3s/server-state.ts'
+import { k3sUnit } from '../../roles/shared/k3s/unit.ts'
+import { refusedStep } from '../../roles/shared/k3s/version.ts'
+import { registriesYaml } from '../../roles/shared/k3s/config-yaml.ts'
 import { serverConfig } from '../../roles/k3s-server/config.ts'
-import { clockSkew, incomplete, notReady } from '../../roles/k3s-server/gates.ts'
-import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/k3s-server/invariants.ts'
+import { clockSkew, incomplete } from '../../roles/k3s-server/gates.ts'
+import { notReady } from '../../roles/shared/k3s/serving.ts'
+import { nodesAtRisk, quorumAtRisk, quorumBroken } from '../../roles/shared/k3s/invariants.ts'
 import { refusedVersion } from '../../roles/k3s-server/upgrade.ts'
 import { vars as serverVars } from '../../roles/k3s-server/vars.ts'
 import { vars as agentVars } from '../../roles/k3s-agent/vars.ts'
@@ -68,7 +69,7 @@ void t.test('config.yaml of a server', t => {
   })
   const founding = parse(serverConfig({ ...server, clusterInit: true }, vars).reveal()) as object
   t.match(founding, { 'cluster-init': true })
-  t.notOk('server' in founding, 'the founder joins nobody')
+  t.notOk('server' in founding, 'the founder joins no server')
   t.end()
 })
 
@@ -276,7 +277,7 @@ void t.test('which release may follow which', t => {
     ['v1.36.3+k3s1', 'v1.36.4+k3s1', undefined],
     ['v1.36.3+k3s1', 'v1.36.3+k3s2', undefined],
     ['v1.36.9+k3s1', 'v1.37.0+k3s1', undefined],
-    ['v1.36.3+k3s1', 'v1.38.0+k3s1', /skips minor versions: go by v1\.37 first/],
+    ['v1.36.3+k3s1', 'v1.38.0+k3s1', /skips minor versions: upgrade to v1\.37 first/],
     ['v1.36.3+k3s1', 'v2.0.0+k3s1', /skips/],
     ['v1.36.3+k3s1', 'v1.36.2+k3s1', /downgrade/],
     ['v1.36.3+k3s2', 'v1.36.3+k3s1', /downgrade/],
@@ -398,7 +399,7 @@ void t.test('etcdQuorum', t => {
     quorumBroken(SERVERS, found(three, three, down), ['master3']),
     /master3: k3s.service is inactive/,
   )
-  t.match(quorumBroken(SERVERS, found(up([member(1)], [])), ['master2']), /master2 is no member/)
+  t.match(quorumBroken(SERVERS, found(up([member(1)], [])), ['master2']), /master2 is not a member/)
   t.match(
     quorumBroken(SERVERS, found(up([member(1), member(2, { learner: true })], [])), ['master2']),
     /does not vote yet/,
@@ -425,7 +426,7 @@ void t.test('nodesReady', t => {
 
 void t.test('gates say what is missing', t => {
   t.equal(incomplete(three, '10.17.4.21'), undefined)
-  t.equal(incomplete(three, '10.17.4.29'), '10.17.4.29 is no member yet')
+  t.equal(incomplete(three, '10.17.4.29'), '10.17.4.29 is not a member yet')
   t.equal(incomplete(down, '10.17.4.21'), 'k3s.service is inactive')
   const joining = up(
     [member(1), member(2, { name: '', started: false }), member(3, { learner: true })],
@@ -456,11 +457,7 @@ void t.test('clocks that are too far apart', t => {
 void t.test('versions of servers that are refused', t => {
   t.equal(refusedVersion('master1', found(three), 'v1.36.4+k3s1'), undefined)
   t.match(refusedVersion('master1', found(three), 'v1.36.2+k3s1'), /master1: .*downgrade/)
-  t.equal(
-    refusedVersion('master1', found(down, down, down), 'v1.36.2+k3s1'),
-    undefined,
-    'nobody knows',
-  )
+  t.equal(refusedVersion('master1', found(down, down, down), 'v1.36.2+k3s1'), undefined, 'unknown')
   const alone = up([member(1)], [node('master1')])
   t.equal(refusedVersion('master2', found(alone), 'v1.37.0+k3s1'), undefined)
   t.match(refusedVersion('master2', found(alone), 'v1.38.0+k3s1'), /one minor version apart/)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { marking, readNodes } from '../../roles/cluster/nodes.ts'
+import { marking, readNodes } from '../../roles/shared/kubernetes/nodes.ts'
 import { holds, readLonghorn, sickNode } from '../../roles/longhorn/health.ts'
 import { initiatorName } from '../../roles/longhorn/templates.ts'
 import { mayGo } from '../../roles/longhorn/upgrade.ts'

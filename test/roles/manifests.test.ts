@@ -4,8 +4,8 @@ import { parse, parseAllDocuments } from 'yaml'
 import { Secret, type Host, type Vip } from '../../lib/index.ts'
 import { CATALOGUE } from '../../roles/addons/catalogue.ts'
 import type { Options } from '../../roles/addons/vars.ts'
-import type { KubernetesObject } from '../../roles/cluster/chart.ts'
-import { manifestText } from '../../roles/cluster/manifest.ts'
+import type { KubernetesObject } from '../../roles/shared/kubernetes/chart.ts'
+import { manifestText } from '../../roles/shared/kubernetes/manifest.ts'
 import { longhorn, nfsClass, nfsDriver } from '../../roles/longhorn/templates.ts'
 import { vars as longhornVars } from '../../roles/longhorn/vars.ts'
 import { traefikConfig } from '../../roles/traefik/templates.ts'
@@ -109,8 +109,8 @@ t.test('the validator finds what is wrong', t => {
       { ...chart, spec: { ...spec, failurePolicy: 'panic' } },
       /failurePolicy must be equal/,
     ],
-    ['an unknown kind', { ...chart, kind: 'HelmCharts' }, /nobody knows/],
-    ['an old version', { ...storage, apiVersion: 'storage.k8s.io/v1beta1' }, /nobody knows/],
+    ['an unknown kind', { ...chart, kind: 'HelmCharts' }, /no schema of/],
+    ['an old version', { ...storage, apiVersion: 'storage.k8s.io/v1beta1' }, /no schema of/],
     ['something missing', { ...storage, provisioner: undefined }, /provisioner/],
     ['metadata', { ...storage, metadata: { name: 'x', label: {} } }, /label/],
     [

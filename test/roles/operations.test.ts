@@ -1,13 +1,14 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
 import t, { type Test } from 'tap'
 import certificates from '../../playbooks/certificates.ts'
-import { forgetServer, isThere } from '../../roles/k3s-server/rebuild.ts'
+import { rebuild } from '../../roles/k3s-server/rebuild.ts'
+import { isThere } from '../../roles/shared/k3s/forget.ts'
 import etcdSnapshot from '../../playbooks/etcd-snapshot.ts'
 import etcdRestore from '../../playbooks/etcd-restore.ts'
 import flatcarUpdate from '../../roles/flatcar-update/index.ts'
 import k3sUpgrade from '../../roles/k3s-upgrade/index.ts'
 import nodeReplace from '../../roles/node-replace/index.ts'
-import { stampOf } from '../../roles/etcd-snapshot/take.ts'
+import { stampOf } from '../../roles/shared/k3s/snapshot.ts'
 import { Hosts, one, tasks, type Ran } from '../engine/hosts.ts'
 import { $, hosts as matching, role, service, z } from '../../lib/index.ts'
 
@@ -115,7 +116,7 @@ void t.test('etcd-restore', async t => {
   const hosts = new Hosts(t, {}, GROUPS)
   for (const name of ['a', 'b', 'c']) hosts.program(name, 'systemctl', RUNS)
 
-  await t.test('no server is stopped while one cannot be reached', async t => {
+  await t.test('no server is stopped while one is unreachable', async t => {
     hosts.down.add('c')
     const stop = plays.slice(0, 1)
     const ran = await hosts.run(stop, { extraVars })
@@ -130,7 +131,7 @@ void t.test('etcd-restore', async t => {
     )
   })
 
-  await t.test('the one that is to begin must be among the hosts', async t => {
+  await t.test('the server that starts from the snapshot must be among the hosts', async t => {
     const inventory = await hosts.inventory()
     const confirm = (names: string[], on?: string) =>
       etcdRestore.confirm?.({
@@ -140,8 +141,8 @@ void t.test('etcd-restore', async t => {
           return host ? [{ ...host, vars: on === undefined ? {} : { etcd_restore_on: on } }] : []
         }),
       }).answer
-    t.throws(() => confirm(['b', 'c']), /^a is to begin with the snapshot and is not among/)
-    t.throws(() => confirm(['a', 'b'], 'c'), /^c is to begin/)
+    t.throws(() => confirm(['b', 'c']), /^a must start from the snapshot, but is not among/)
+    t.throws(() => confirm(['a', 'b'], 'c'), /^c must start/)
     t.equal(confirm(['b', 'c'], 'b'), 'test.internal')
     t.equal(confirm(['a', 'b', 'c']), 'test.internal')
   })
@@ -167,8 +168,8 @@ void t.test('etcd-restore', async t => {
     process.env['FMC_GATE_SECONDS'] = '1'
     t.teardown(() => delete process.env['FMC_GATE_SECONDS'])
     const ran = await h.run(plays, { extraVars, begun, limit: 'b' })
-    t.ok(ran.changed.includes('b no data of the time after the snapshot'), ran.failures.join())
-    t.match(ran.failures, [/works with the restored data/], 'there is no K3s to go on with')
+    t.ok(ran.changed.includes('b no data from after the snapshot'), ran.failures.join())
+    t.match(ran.failures, [/runs with the restored data/], 'there is no K3s to go on with')
     t.equal(h.read('b', `${db}.before-restore/x`), 'all that there is')
   })
 })
@@ -269,11 +270,14 @@ void t.test('flatcar-update: a host that has gone back to the old system boots a
   t.ok(ran.changed.includes('d reboot'), ran.changed.join('\n'))
 })
 
-void t.test('a Node or a member of which nobody knows is not taken for gone', async t => {
+void t.test('a Node or a member whose state is unknown does not count as gone', async t => {
   const said = (code: number, stderr: string) => ({ code, stderr, stdout: '' })
   t.equal(isThere('m', said(0, '')), true)
   t.equal(isThere('m', said(1, 'Error from server (NotFound): nodes "m" not found')), false)
-  t.throws(() => isThere('m', said(124, '')), /cannot be asked about: kubectl ended with 124/)
+  t.throws(
+    () => isThere('m', said(124, '')),
+    /unknown whether the node m exists: kubectl ended with 124/,
+  )
 
   const hosts = new Hosts(t, {}, GROUPS)
   hosts.program('a', 'etcdctl', 'echo context deadline exceeded >&2; exit 1')
@@ -282,7 +286,7 @@ void t.test('a Node or a member of which nobody knows is not taken for gone', as
   const via = { name: 'a', address: '10.0.0.10' }
   const forget = tasks(async () => {
     for (const server of matching('b'))
-      await forgetServer(server, { kind: 'rebuild', via, node: false, member, stale: false })
+      await rebuild(server, { kind: 'rebuild', via, node: false, member, stale: false })
   })
   const ran = await hosts.run([one(forget, { hosts: 'd' })])
   t.match(ran.failures, [/etcdctl does not list the members: context deadline exceeded/])
@@ -302,9 +306,9 @@ case "$*" in show*) ${unit('$s')} ;; *stop*) echo inactive >/srv/state ;; *start
     )
     hosts.write('b', `${K3S}/server/db/etcd/x`, '')
     const via = { name: 'a', address: '10.0.0.10' }
-    const rebuild = tasks(async () => {
+    const rebuilding = tasks(async () => {
       for (const server of matching('b'))
-        await forgetServer(server, {
+        await rebuild(server, {
           kind: 'rebuild',
           via,
           node: false,
@@ -313,7 +317,7 @@ case "$*" in show*) ${unit('$s')} ;; *stop*) echo inactive >/srv/state ;; *start
         })
       await service('k3s')
     })
-    const ran = await hosts.run([one(rebuild, { hosts: 'b' })])
+    const ran = await hosts.run([one(rebuilding, { hosts: 'b' })])
     good(t, ran)
     t.strictSame(ran.changed, [`b old data ${K3S}/server/db/etcd`, 'b service k3s'])
   },

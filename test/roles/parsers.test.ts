@@ -2,33 +2,39 @@
 import t from 'tap'
 import { hostItems, hostJson, nonsense, z } from '../../lib/index.ts'
 import { illness } from '../../roles/addons/ready.ts'
-import { readCharts } from '../../roles/cluster/charts.ts'
-import { readNodes } from '../../roles/cluster/nodes.ts'
-import { readWorkloads, unready } from '../../roles/cluster/workloads.ts'
+import { readCharts } from '../../roles/shared/kubernetes/charts.ts'
+import { readNodes } from '../../roles/shared/kubernetes/nodes.ts'
+import { readWorkloads, unready } from '../../roles/shared/kubernetes/workloads.ts'
 import { parseDig } from '../../roles/coredns-chrony/dig.ts'
 import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
 import { parseListeners } from '../../roles/coredns-chrony/port.ts'
 import { parseSerials } from '../../roles/coredns-chrony/serial.ts'
 import { stillAdmits } from '../../roles/firewall/ssh.ts'
 import { parseState as parseBalancer } from '../../roles/haproxy-keepalived/survey.ts'
-import { parseDates, parsePods } from '../../roles/health/cluster.ts'
+import { parsePods } from '../../roles/health/cluster.ts'
+import { parseDates } from '../../roles/shared/k3s/certificates.ts'
 import { parseHost } from '../../roles/health/host.ts'
 import { parseAnswers } from '../../roles/health/network.ts'
-import { parseDevices } from '../../roles/hypervisor/bridge.ts'
-import { differences, traits, uuidIn } from '../../roles/hypervisor/networks.ts'
-import { readNotes } from '../../roles/hypervisor/notes.ts'
-import { parseCapacity } from '../../roles/hypervisor/preflight.ts'
-import { readDomains } from '../../roles/hypervisor/survey.ts'
-import { readPools } from '../../roles/hypervisor/volumes.ts'
-import { parseXml } from '../../roles/hypervisor/xml.ts'
-import { parseAgent } from '../../roles/k3s-agent/state.ts'
-import { parseStart } from '../../roles/k3s-common/back.ts'
-import { messageOf, parseMembers, parseNodes, parseState } from '../../roles/k3s-common/state.ts'
-import { compareVersions, refusedStep } from '../../roles/k3s-common/version.ts'
-import { isThere } from '../../roles/k3s-server/rebuild.ts'
+import { parseDevices } from '../../roles/hypervisor/network/bridge.ts'
+import { differences, traits, uuidIn } from '../../roles/hypervisor/network/libvirt-networks.ts'
+import { readNotes } from '../../roles/hypervisor/vm/notes.ts'
+import { parseCapacity } from '../../roles/hypervisor/host/preflight.ts'
+import { readDomains } from '../../roles/hypervisor/vm/survey.ts'
+import { readPools } from '../../roles/hypervisor/vm/volumes.ts'
+import { parseXml } from '../../roles/hypervisor/host/xml.ts'
+import { parseAgent } from '../../roles/shared/k3s/agent-state.ts'
+import { parseStart } from '../../roles/shared/k3s/node-ready.ts'
+import {
+  messageOf,
+  parseMembers,
+  parseNodes,
+  parseState,
+} from '../../roles/shared/k3s/server-state.ts'
+import { compareVersions, refusedStep } from '../../roles/shared/k3s/version.ts'
+import { isThere } from '../../roles/shared/k3s/forget.ts'
 import { readLonghorn, sickVolumes } from '../../roles/longhorn/health.ts'
 import { mayGo } from '../../roles/longhorn/upgrade.ts'
-import { parseNode } from '../../roles/maintenance/drain.ts'
+import { parseNode } from '../../roles/shared/k3s/drain.ts'
 import { parseExports } from '../../roles/nfs/exports.ts'
 import { readState } from '../../roles/postgresql/sql.ts'
 import { lastCopies } from '../../roles/remove/copies.ts'
@@ -216,14 +222,14 @@ t.test('what makes no sense is named', t => {
   })
   t.throws(() => parseXml('<a></b>'), {
     message:
-      'libvirt gave an unexpected answer when asked for a definition: </b> (this is no XML)',
+      'libvirt gave an unexpected answer when asked for a definition: </b> (this is not XML)',
   })
   t.throws(
     () => parseNodes('{"items":[{"metadata":{"name":"$(reboot)"}}]}'),
     /items\.0\.metadata\.name/,
   )
   const two = '{"metadata":{"name":"m1"}}'
-  t.throws(() => parseNodes(`{"items":[${two},${two}]}`), /a name is there twice/)
+  t.throws(() => parseNodes(`{"items":[${two},${two}]}`), /a name occurs twice/)
   t.match(nonsense('p', 'w', 'é\u001b[2J\n\u202e'.repeat(100)).message, /^[ -~]{1,400}…?$/)
   t.throws(
     () => hostJson('p', 'w', `[${'[],'.repeat(3_000_000)}[]]`, z.unknown()),

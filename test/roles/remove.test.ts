@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { FoundDomain } from '../../roles/hypervisor/survey.ts'
+import type { FoundDomain } from '../../roles/hypervisor/vm/survey.ts'
 import { lastCopies } from '../../roles/remove/copies.ts'
-import { removal } from '../../roles/remove/machine.ts'
+import { removal } from '../../roles/hypervisor/vm/remove-vm.ts'
 
 const answer = (
   ...copies: readonly (readonly [volume: string, node: string, failed?: string])[]

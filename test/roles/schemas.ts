@@ -5,7 +5,7 @@ import { Kafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.i
 import { KafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parseAllDocuments } from 'yaml'
-import type { KubernetesObject } from '../../roles/cluster/chart.ts'
+import type { KubernetesObject } from '../../roles/shared/kubernetes/chart.ts'
 
 /** Schemas come with the projects' Go modules, from the module proxy, checked against its checksum database. */
 export const MODULES = {
@@ -90,7 +90,7 @@ const ofCrds = (ajv: Ajv, text: string): [string, ValidateFunction][] =>
       ]),
     )
 
-/** What is wrong with an object; [] when its kind's schema accepts it. A kind that nobody knows is an error. */
+/** What is wrong with an object; [] when its kind's schema accepts it. An unknown kind is an error. */
 export function validator(): (object: KubernetesObject) => string[] {
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false })
   const crds = 'pkg/crds/yaml/generated/helm.cattle.io_'
@@ -102,7 +102,7 @@ export function validator(): (object: KubernetesObject) => string[] {
   ])
   const check = (key: string, value: unknown, at: string): string[] => {
     const validate = schemas.get(key)
-    if (!validate) return [`nobody knows ${key}`]
+    if (!validate) return [`there is no schema of ${key}`]
     validate(value)
     return (validate.errors ?? []).map(
       e => `${at}${e.instancePath} ${e.message ?? ''} ${JSON.stringify(e.params)}`,
@@ -119,7 +119,7 @@ export function validator(): (object: KubernetesObject) => string[] {
 /** Generated from Strimzi 1.0's schemas, the newest that the registry has; unknown fields pass. */
 function ofStrimzi(object: KubernetesObject): string[] {
   const Kind = { Kafka, KafkaNodePool }[object.kind]
-  if (!Kind) return [`nobody knows ${object.kind}`]
+  if (!Kind) return [`there is no schema of ${object.kind}`]
   try {
     new Kind(object as never).validate()
     return []

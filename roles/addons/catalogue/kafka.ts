@@ -1,4 +1,4 @@
-import { LABELS } from '../../cluster/chart.ts'
+import { LABELS } from '../../shared/kubernetes/chart.ts'
 import { defineAddOn, metadata, STORAGE_CLASS } from '../add-on.ts'
 
 const NAMESPACE = 'kafka'

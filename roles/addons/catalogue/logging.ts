@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../cluster/chart.ts'
+import type { KubernetesObject } from '../../shared/kubernetes/chart.ts'
 import { claim, defineAddOn, metadata, TLS_ANNOTATIONS } from '../add-on.ts'
 
 const NAMESPACE = 'logging'

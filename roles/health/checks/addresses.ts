@@ -1,7 +1,7 @@
-import type { Finding, Vip } from '../../../lib/index.ts'
+import { quote, type Finding, type Vip } from '../../../lib/index.ts'
 import { healthy, list, type Cloud } from './cloud.ts'
 
-/** Each VIP: one holder, an answer, and somebody who could take over. */
+/** Each VIP needs one holder, an answer, and a balancer that could take over. */
 export function addresses(c: Cloud): Finding[] {
   return c.vips.flatMap(vip => addressFinding(c, vip))
 }
@@ -19,8 +19,8 @@ function addressFinding(c: Cloud, vip: Vip): Finding[] {
     return why.length > 0 ? [{ name: n, why: `${n}: ${list(why)}` }] : []
   })
   const { bad, asked: answers } = silentPorts(c, vip)
-  const repair = `fmc play site --limit ${vip.balancers}`
-  // Who holds it may be one that was not asked.
+  const repair = `fmc play site --limit ${quote(vip.balancers)}`
+  // The holder may be a balancer that --limit excludes.
   const some = all.length < c.all(vip.balancers).length
   if (some && holders.length === 0 && bad.length === 0) return []
   if (holders.length > 1)
@@ -45,7 +45,7 @@ function addressFinding(c: Cloud, vip: Vip): Finding[] {
     return [
       {
         level: 'broken',
-        text: `${vip.name}: nobody answers on ${vip.address}: ${vip.check === 'k3s' ? (healthy(c).length === 0 ? 'no server works, see there' : 'kubectl and new agents cannot reach the API through it (agents that run do not need it)') : 'users see nothing'}`,
+        text: `${vip.name}: no answer on ${vip.address}: ${vip.check === 'k3s' ? (healthy(c).length === 0 ? 'no server works, see there' : 'kubectl and new agents cannot reach the API through it (agents that run do not need it)') : 'users see nothing'}`,
         details: bad,
         hint: `its backends are ${list(c.all(vip.backends))}; ${repair}`,
       },
@@ -70,7 +70,7 @@ function addressFinding(c: Cloud, vip: Vip): Finding[] {
 
 const isGood = (code: number): boolean => code > 0 && code < 500
 
-/** Ports of a VIP on which nobody outside of the balancers gets an answer, and how many answers there were at all. */
+/** Ports of a VIP that answer no host outside of the balancers, and how many hosts asked at all. */
 function silentPorts(c: Cloud, vip: Vip): { readonly bad: string[]; readonly asked: number } {
   const bad: string[] = []
   let asked = 0

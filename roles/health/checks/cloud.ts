@@ -1,30 +1,31 @@
 import type { Host, Vip } from '../../../lib/index.ts'
 import type { Seen } from '../index.ts'
 
-/** What the checks below look at. */
+/** What the checks look at. */
 export interface Cloud {
   readonly domain: string
   readonly hosts: readonly Host[]
   readonly vips: readonly Vip[]
-  /** Hosts of a group or of a VIP's pattern, of those that were asked. */
+  /** Selected hosts of a group or of a VIP's pattern. */
   in(group: string): readonly string[]
-  /** All of them, also those that --limit left out. */
+  /** All hosts of it, with those that --limit excludes. */
   all(group: string): readonly string[]
+  /** What a host reported; undefined: nothing. */
   of(host: string): Seen | undefined
-  /** Why a host said nothing. */
+  /** Why a host reported nothing. */
   readonly lost: ReadonlyMap<string, string>
 }
 
 export const list = (names: readonly string[]): string => names.join(', ')
 export const is = (n: number): string => (n === 1 ? 'is' : 'are')
-/** Of a long list its beginning. */
+/** The start of a long list. */
 export const some = (texts: readonly string[]): string[] =>
   texts.length <= 6 ? [...texts] : [...texts.slice(0, 5), `and ${texts.length - 5} more`]
 
 export const servers = (c: Cloud): readonly string[] => c.in('k3s_servers')
 export const healthy = (c: Cloud): string[] =>
   servers(c).filter(n => c.of(n)?.server?.state.healthy)
-/** The server whose word about the cluster is taken. */
+/** The first healthy server: the checks take its view of the cluster. */
 export const healthyServer = (c: Cloud) => c.of(healthy(c)[0] ?? '')?.server
 
 export const majority = (n: number): number => Math.floor(n / 2) + 1

@@ -1,6 +1,7 @@
 import type { Finding } from '../../../lib/index.ts'
 import { healthy, list, majority, servers, spare, healthyServer, type Cloud } from './cloud.ts'
 
+/** K3s servers and etcd's members. */
 export function etcd(c: Cloud): Finding[] {
   const all = servers(c)
   if (all.length === 0) return []
@@ -40,7 +41,7 @@ export function etcd(c: Cloud): Finding[] {
       level: 'degraded',
       text: `etcd has ${members.length} members, the inventory ${wanted} servers: one that is gone still counts for the quorum`,
       details: members.map(m => `${m.name || '(no name yet)'} ${m.address}`),
-      hint: 'fmc play node-replace --limit the server that was rebuilt, or put the missing one into the inventory',
+      hint: 'if the inventory lacks a server, add it. If a server was rebuilt: fmc play node-replace --limit NAME. If one is gone for good, on another server: k3s kubectl delete node NAME',
     })
   if (findings.length === 0 && down.length === 0)
     findings.push({
@@ -53,9 +54,10 @@ export function etcd(c: Cloud): Finding[] {
 const reason = (c: Cloud, name: string): string => {
   const seen = c.of(name)
   if (!seen) return `${name}: ${c.lost.get(name) ?? 'was not asked'}`
-  return `${name}: ${seen.server?.state.ailment ?? 'is no server'}`
+  return `${name}: ${seen.server?.state.ailment ?? 'is not a server'}`
 }
 
+/** K3s's certificates and etcd's snapshots. */
 export function certificates(c: Cloud): Finding[] {
   const seen = servers(c).flatMap(n => {
     const s = c.of(n)
@@ -71,7 +73,7 @@ export function certificates(c: Cloud): Finding[] {
       level: days < 0 ? 'broken' : days < 7 ? 'degraded' : 'notice',
       text: days < 0 ? 'certificates of K3s have ended' : `certificates of K3s end in ${days} days`,
       details: ending.map(s => `${s.name}: ${s.certificateDays ?? 0} days`),
-      hint: 'fmc play certificates (restarts the servers one by one; that renews them)',
+      hint: 'fmc play certificates   # restarts the servers one by one, which renews them',
     })
   }
   const ages = seen.flatMap(s => (s.snapshotHours === undefined ? [] : [s.snapshotHours]))

@@ -1,6 +1,7 @@
 import type { Finding } from '../../../lib/index.ts'
 import { is, list, servers, some, healthyServer, type Cloud } from './cloud.ts'
 
+/** Nodes that are missing, not Ready, cordoned or outdated. */
 export function nodes(c: Cloud): Finding[] {
   const seen = healthyServer(c)
   if (!seen) return []
@@ -27,7 +28,7 @@ export function nodes(c: Cloud): Finding[] {
   if (missing.length > 0)
     findings.push({
       level: 'degraded',
-      text: `${list(missing)} ${is(missing.length)} in the inventory and no node of the cluster`,
+      text: `${list(missing)} ${is(missing.length)} in the inventory, but not a node of the cluster`,
       hint: `fmc play site --limit ${missing.join(',')}`,
     })
   const cordoned = nodes.filter(n => n.cordoned).map(n => n.name)
@@ -35,7 +36,7 @@ export function nodes(c: Cloud): Finding[] {
     findings.push({
       level: 'notice',
       text: `cordoned: ${list(cordoned)}. No new pods start there`,
-      hint: 'left over from a run that was cut off? Run it again. Else: k3s kubectl uncordon NODE',
+      hint: `left by an interrupted run? Run it again. Else: k3s kubectl uncordon ${cordoned.join(' ')}`,
     })
   if (versions.length > 1)
     findings.push({
@@ -55,6 +56,7 @@ export function nodes(c: Cloud): Finding[] {
   return findings
 }
 
+/** Longhorn's volumes. */
 export function volumes(c: Cloud): Finding[] {
   const seen = healthyServer(c)
   if (!seen || (seen.volumes === undefined && seen.sickVolumes.length === 0)) return []
@@ -71,15 +73,16 @@ export function volumes(c: Cloud): Finding[] {
       level: faulted ? 'broken' : 'degraded',
       text: faulted
         ? 'Longhorn: volumes have lost all their copies'
-        : 'Longhorn: volumes with fewer copies than they shall have',
+        : 'Longhorn: volumes with too few copies',
       details: some(seen.sickVolumes),
       hint: faulted
         ? 'bring back the node with the last copy; else restore from a backup (roles/longhorn/README.md)'
-        : 'it rebuilds by itself when the nodes are back; drain and reboot nothing until then',
+        : 'Longhorn rebuilds them when the nodes are back; drain and reboot nothing until then',
     },
   ]
 }
 
+/** Pods that wait or fail. */
 export function pods(c: Cloud): Finding[] {
   const seen = healthyServer(c)
   if (!seen || seen.pods === 0) return []

@@ -1,7 +1,7 @@
 import type { Finding } from '../../../lib/index.ts'
 import { healthy, list, majority, servers, spare, healthyServer, type Cloud } from './cloud.ts'
 
-/** A host that does not answer, with what hangs on it. */
+/** Hosts that do not answer, with what depends on them. */
 export function lostHosts(c: Cloud): Finding[] {
   return c.hosts
     .filter(h => c.lost.has(h.name) && c.of(h.name) === undefined)
@@ -22,7 +22,7 @@ export function lostHosts(c: Cloud): Finding[] {
       if (node)
         details.push(
           node.ready
-            ? 'its node is still Ready: it went less than a minute ago, or only fmc cannot reach it'
+            ? 'its node is still Ready: the host went down less than a minute ago, or only fmc cannot reach it'
             : 'its node is not Ready; its pods move after five minutes',
         )
       for (const vip of c.vips) {
@@ -30,8 +30,8 @@ export function lostHosts(c: Cloud): Finding[] {
         if (c.in(vip.balancers).includes(name))
           details.push(
             others.length > 0
-              ? `${list(others)} can hold ${vip.name}, with nobody to take over`
-              : `nobody is left to hold ${vip.name}`,
+              ? `${list(others)} can hold ${vip.name}, but no balancer could take over`
+              : `no balancer is left to hold ${vip.name}`,
           )
       }
       for (const [group, what] of [

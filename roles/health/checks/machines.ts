@@ -2,13 +2,13 @@ import type { Finding } from '../../../lib/index.ts'
 import type { Seen } from '../index.ts'
 import { list, some, healthyServer, type Cloud } from './cloud.ts'
 
-/** Units that a host must run and does not, where no check above has said so. */
+/** Units that must run on a host and do not, unless another check reports them. */
 export function services(c: Cloud): Finding[] {
   const critical = (unit: string): string | undefined =>
     unit.startsWith('postgresql')
       ? 'the database is down'
       : { 'nfs-server': 'NFS is down', coredns: 'DNS is down' }[unit]
-  const told = new Set(['k3s', 'haproxy', 'keepalived'])
+  const reportedElsewhere = new Set(['k3s', 'haproxy', 'keepalived'])
   const nodesDown = new Set(
     healthyServer(c)
       ?.state.nodes.filter(n => !n.ready)
@@ -17,7 +17,7 @@ export function services(c: Cloud): Finding[] {
   const down = new Map<string, string[]>()
   for (const h of c.hosts)
     for (const [unit, state] of Object.entries(c.of(h.name)?.host.units ?? {})) {
-      if (state === 'active' || told.has(unit)) continue
+      if (state === 'active' || reportedElsewhere.has(unit)) continue
       if (unit === 'k3s-agent' && nodesDown.has(h.name)) continue
       const key = `${unit} ${state}`
       down.set(key, [...(down.get(key) ?? []), h.name])
@@ -94,30 +94,31 @@ export function machines(c: Cloud): Finding[] {
     ),
     'clocks that drift from the controller’s',
   )
-  add('notice', full(0, 10), 'file systems that fill up')
+  add('notice', full(0, 10), 'file systems that are filling up')
   add(
     'notice',
     each((name, s) =>
       s.host.memoryPercent >= 95 ? [`${name}: ${s.host.memoryPercent} % used`] : [],
     ),
-    'hosts that run out of memory',
+    'hosts that are running out of memory',
   )
   add(
     'notice',
     each((name, s) => s.host.failedUnits.map(u => `${name}: ${u}`)),
     'failed units',
-    'systemctl status UNIT there; when it is done with: systemctl reset-failed UNIT',
+    'systemctl status UNIT there; when it is repaired: systemctl reset-failed UNIT',
   )
+  const waiting = each((name, s) => (s.host.wantsReboot ? [name] : []))
   add(
     'notice',
-    each((name, s) => (s.host.wantsReboot ? [name] : [])),
-    'hosts that wait for a reboot to finish an update',
-    'fmc play reboot --limit HOST',
+    waiting,
+    'hosts on which an update waits for a reboot',
+    `fmc play reboot --limit ${waiting.join(',')}`,
   )
   add(
     'notice',
     each((name, s) => (s.host.rebootsItself ? [name] : [])),
-    'hosts that may reboot by themselves whenever they like: locksmithd runs',
+    'hosts that may reboot by themselves at any time: locksmithd runs',
     'fmc play flatcar-update',
   )
   if (findings.length === 0)

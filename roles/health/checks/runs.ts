@@ -1,23 +1,25 @@
 import type { Finding } from '../../../lib/index.ts'
 import { servers, some, type Cloud } from './cloud.ts'
 
-/** What nobody knows must not look as if it were well. */
+/** What could not be read is reported: unknown must not look like healthy. */
 export function unasked(c: Cloud): Finding[] {
   const details = servers(c).flatMap(n => (c.of(n)?.server?.unasked ?? []).map(u => `${n}: ${u}`))
   if (details.length === 0) return []
   return [
     {
       level: 'degraded',
-      text: 'not everything could be asked: more may be wrong than is said here',
+      text: 'some questions got no answer: more may be wrong than this page shows',
       details: some(details),
-      hint: 'run it again; else ask there by hand',
+      hint: 'run again: fmc play health. If that does not help, look on the host',
     },
   ]
 }
 
-/** Runs of fmc that are under way or were cut off. */
+/** Runs of fmc that are in progress or were interrupted. */
 export function runs(c: Cloud): Finding[] {
-  const owed = c.hosts.flatMap(h => (c.of(h.name)?.host.owed ?? []).map(o => `${h.name}: ${o}`))
+  const pending = c.hosts.flatMap(h =>
+    (c.of(h.name)?.host.pending ?? []).map(handler => `${h.name}: ${handler}`),
+  )
   const busy = c.hosts.flatMap(h => {
     const by = c.of(h.name)?.host.lockedBy
     return by === undefined ? [] : [`${h.name}: ${by}`]
@@ -27,18 +29,18 @@ export function runs(c: Cloud): Finding[] {
       ? [
           {
             level: 'notice',
-            text: 'fmc is at work: what is wrong above may be its doing',
+            text: 'fmc is running: it may be the cause of findings above',
             details: some(busy),
           } as const,
         ]
       : []),
-    ...(owed.length > 0
+    ...(pending.length > 0
       ? [
           {
             level: 'notice',
-            text: 'a run was cut off and owes handlers',
-            details: some(owed),
-            hint: 'fmc play site makes up for it',
+            text: 'an interrupted run left handlers pending',
+            details: some(pending),
+            hint: 'fmc play site   # runs them',
           } as const,
         ]
       : []),

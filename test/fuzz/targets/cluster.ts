@@ -1,9 +1,14 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { illness } from '../../../roles/addons/ready.ts'
-import { deployed, differences, readCharts, released } from '../../../roles/cluster/charts.ts'
-import type { KubernetesObject } from '../../../roles/cluster/chart.ts'
-import { isReady, marking, readNodes } from '../../../roles/cluster/nodes.ts'
-import { readWorkloads, unready } from '../../../roles/cluster/workloads.ts'
+import {
+  deployed,
+  differences,
+  readCharts,
+  released,
+} from '../../../roles/shared/kubernetes/charts.ts'
+import type { KubernetesObject } from '../../../roles/shared/kubernetes/chart.ts'
+import { isReady, marking, readNodes } from '../../../roles/shared/kubernetes/nodes.ts'
+import { readWorkloads, unready } from '../../../roles/shared/kubernetes/workloads.ts'
 import { holds, readLonghorn, sickNode, sickVolumes } from '../../../roles/longhorn/health.ts'
 import { lastCopies } from '../../../roles/remove/copies.ts'
 import { target, type Target } from '../harness.ts'

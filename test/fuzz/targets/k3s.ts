@@ -1,13 +1,14 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import { TaskError } from '../../../lib/errors.ts'
-import { parseDates, parsePods } from '../../../roles/health/cluster.ts'
+import { parsePods } from '../../../roles/health/cluster.ts'
+import { parseDates } from '../../../roles/shared/k3s/certificates.ts'
 import { parseHost } from '../../../roles/health/host.ts'
-import { parseAgent } from '../../../roles/k3s-agent/state.ts'
-import { parseStart } from '../../../roles/k3s-common/back.ts'
-import * as k3s from '../../../roles/k3s-common/state.ts'
-import { refusedStep } from '../../../roles/k3s-common/version.ts'
-import { parseNode } from '../../../roles/maintenance/drain.ts'
+import { parseAgent } from '../../../roles/shared/k3s/agent-state.ts'
+import { parseStart } from '../../../roles/shared/k3s/node-ready.ts'
+import * as k3s from '../../../roles/shared/k3s/server-state.ts'
+import { refusedStep } from '../../../roles/shared/k3s/version.ts'
+import { parseNode } from '../../../roles/shared/k3s/drain.ts'
 import { target, unlessRefused, type Target } from '../harness.ts'
 import { jsonMutants, sound } from '../json.ts'
 import { mutants } from '../text.ts'
@@ -150,7 +151,7 @@ const host = target(
       found.upSeconds >= 0 && found.memoryPercent <= 100,
       `up ${found.upSeconds}, memory ${found.memoryPercent}`,
     )
-    texts([...Object.values(found.units), ...found.owed, ...found.failedUnits])
+    texts([...Object.values(found.units), ...found.pending, ...found.failedUnits])
   },
   { examples: ['up 1\nmemory 1\nowed a/%zz\n', 'up -1\nmemory 1\n', 'up 1\nmemory 1e999\n'] },
 )

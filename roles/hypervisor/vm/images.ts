@@ -1,0 +1,42 @@
+import { artifact, artifactPin, TaskError, type Host } from '../../../lib/index.ts'
+
+/** The image of an operating system (files/artifacts.yaml), and what reads its first-boot configuration. */
+interface Kind {
+  readonly artifact: string
+  readonly firstBoot: 'cloud-init' | 'ignition'
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  almalinux: { artifact: 'image-almalinux', firstBoot: 'cloud-init' },
+  debian: { artifact: 'image-debian', firstBoot: 'cloud-init' },
+  flatcar: { artifact: 'image-flatcar', firstBoot: 'ignition' },
+}
+
+/** Throws TaskError if there is no image of the host's operating system. */
+export function kindOf({ name, os }: Pick<Host, 'name' | 'os'>): Kind {
+  const kind = KINDS[os.name]
+  if (kind) return kind
+  throw new TaskError(`${name}: there is no image of ${os.name} to create a VM from`, {
+    hint: `use one of: ${Object.keys(KINDS).join(', ')}`,
+  })
+}
+
+export interface Image {
+  /** `image-almalinux 9.7-20251118` */
+  readonly name: string
+  /** Its file in the pool. */
+  readonly path: string
+}
+
+/** The image for a host, in the pool: downloaded once, checked against its sha256, and named with the start of it. */
+export async function image(host: Host, pool: string): Promise<Image> {
+  const { artifact: name } = kindOf(host)
+  const { version, sha256 } = await artifactPin(name)
+  const path = `${pool}/${name}-${version.replace(/[^\w.-]/g, '_')}-${sha256.slice(0, 12)}.qcow2`
+  await artifact(name, path, {
+    mode: '0644',
+    trustPresent: true,
+    validate: candidate => `qemu-img check -q -f qcow2 -- ${candidate}`,
+  })
+  return { name: `${name} ${version}`, path }
+}

@@ -1,0 +1,211 @@
+import { excerpt, TaskError } from '../../../lib/index.ts'
+import { parseNodes, type NodeState } from './nodes.ts'
+import { CONFIG, DATA_DIR } from './platform.ts'
+
+export { parseNodes, type NodeState }
+
+/** A member of etcd: a line of `etcdctl member list`. */
+export interface Member {
+  /** Hexadecimal. */
+  readonly id: string
+  /** Empty until the member starts for the first time. */
+  readonly name: string
+  readonly started: boolean
+  /** Host part of its peer URL: the address of the server. */
+  readonly address: string
+  readonly learner: boolean
+}
+
+/** The state of a K3s server. */
+export interface ServerState {
+  /** Is there etcd data on its disk? */
+  readonly data: boolean
+  /** Has it been a node of a cluster? */
+  readonly joined: boolean
+  readonly unit: UnitState
+  /** Address of the server that its config.yaml names as the one to join. */
+  readonly seed: string | undefined
+  /** Hash of the certificate authority that the token in its config.yaml trusts. */
+  readonly pin: string | undefined
+  /** Hash of its cluster's certificate authority, from the token file that K3s wrote. */
+  readonly ca: string | undefined
+  /** etcd has a quorum, and the API is ready. */
+  readonly healthy: boolean
+  /** Why it is not healthy; empty if it is. */
+  readonly ailment: string
+  /** Empty unless the server is healthy, like `nodes`. */
+  readonly members: readonly Member[]
+  readonly nodes: readonly NodeState[]
+}
+
+const ETCD = `${DATA_DIR}/server/tls/etcd`
+/** etcd's own client with the certificates of K3s (docs.k3s.io/advanced). */
+export const ETCDCTL = `ETCDCTL_API=3 timeout 10 etcdctl --endpoints https://127.0.0.1:2379 --cacert ${ETCD}/server-ca.crt --cert ${ETCD}/client.crt --key ${ETCD}/client.key`
+
+/**
+ * The question for the state. It is the same for every server, so that one answer serves all roles of a run. K3s writes
+ * etcd's log before anything else of a member (pkg/etcd IsInitialized), and the kubelet's certificate once it is a node.
+ */
+export const STATE_SCRIPT = `d=${DATA_DIR}
+if [ -d $d/server/db/etcd/member/wal ]; then echo data yes; else echo data no; fi
+if [ -e $d/agent/client-kubelet.crt ]; then echo joined yes; else echo joined no; fi
+systemctl show -p ActiveState -p SubState -p NRestarts k3s.service | tr '\\n' ' ' | sed 's/^/unit /'; echo
+sed -n -e 's/^server: */seed /p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
+systemctl is-active -q k3s.service || {
+  systemctl is-failed -q k3s.service || [ "$(systemctl show -p NRestarts --value k3s.service)" != 0 ] &&
+    echo "said $(journalctl -q -u k3s.service -o cat -n 60 | grep -E 'level=(fatal|error)|^Error' | tail -n 1)"
+  exit 0
+}
+echo "health $(curl -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
+echo "ready $(timeout 10 k3s kubectl get --raw /readyz 2>&1 | tail -n 1)"
+echo "members $(${ETCDCTL} member list -w simple 2>/dev/null | tr '\\n' ';')"
+echo "nodes $(timeout 10 k3s kubectl get nodes -o json 2>/dev/null | tr -d '\\n')"`
+
+/** The answer of a host without K3s. */
+export const STATE_WHEN_NEW =
+  'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0\nseed \n'
+
+const nonsense = (what: string, text: string): TaskError =>
+  new TaskError(`this is not the state of a K3s server: ${what}: ${excerpt(text)}`)
+
+/** Parses the answer to STATE_SCRIPT. Throws TaskError when it makes no sense. */
+export function parseState(text: string): ServerState {
+  const lines = new Map<string, string>()
+  for (const line of text.split('\n').filter(Boolean)) {
+    const [, key = '', value = ''] = /^(\w+) ?(.*)$/.exec(line) ?? []
+    if (!KEYS.has(key) || lines.has(key)) throw nonsense('line', line)
+    lines.set(key, value.trim())
+  }
+  const unit = parseUnit(lines.get('unit') ?? '')
+  if (!unit) throw nonsense('unit', lines.get('unit') ?? '')
+  const ailment = ailmentOf(unit.active, lines)
+  const healthy = ailment === ''
+  return {
+    data: yesOrNo(lines, 'data'),
+    joined: yesOrNo(lines, 'joined'),
+    unit,
+    seed: seedOf(lines.get('seed') ?? ''),
+    pin: hashOf(lines.get('pin')),
+    ca: hashOf(lines.get('ca')),
+    healthy,
+    ailment,
+    members: healthy ? parseMembers(lines.get('members') ?? '') : [],
+    nodes: healthy ? parseNodes(lines.get('nodes') ?? '') : [],
+  }
+}
+
+const KEYS = new Set([
+  'data',
+  'joined',
+  'unit',
+  'seed',
+  'pin',
+  'ca',
+  'said',
+  'health',
+  'ready',
+  'members',
+  'nodes',
+])
+
+export interface UnitState {
+  /** systemd's ActiveState and SubState. */
+  readonly active: string
+  readonly sub: string
+  /** How often systemd has restarted it since it was last started by hand or at boot. */
+  readonly restarts: number
+}
+
+/** Parses `systemctl show -p ActiveState -p SubState -p NRestarts` on one line, in any order. */
+export function parseUnit(text: string): UnitState | undefined {
+  const values = new Map(
+    text
+      .trim()
+      .split(/\s+/)
+      .map(pair => pair.split('=', 2) as [string, string]),
+  )
+  const [active, sub, restarts] = ['ActiveState', 'SubState', 'NRestarts'].map(k => values.get(k))
+  if (!active || !sub || !/^\d{1,9}$/.test(restarts ?? '')) return undefined
+  return { active, sub, restarts: Number(restarts) }
+}
+
+/**
+ * For one gate: has the unit crashed twice since the gate began? A first crash may be harmless: the server to join was
+ * not up yet, say.
+ */
+export function crashWatch(): (unit: UnitState) => boolean {
+  let first: number | undefined
+  return ({ active, sub, restarts }) => {
+    first ??= restarts
+    return active === 'failed' || (sub.startsWith('auto-restart') && restarts > first)
+  }
+}
+
+/** Does systemd run the server, or try to? */
+export const isUp = (state: ServerState): boolean =>
+  !['inactive', 'failed'].includes(state.unit.active)
+
+function yesOrNo(lines: ReadonlyMap<string, string>, key: string): boolean {
+  const value = lines.get(key)
+  if (value !== 'yes' && value !== 'no') throw nonsense(key, value ?? '')
+  return value === 'yes'
+}
+
+/** The address in `server: "https://10.17.4.21:6443"`. */
+export const seedOf = (value: string): string | undefined =>
+  /^"?https:\/\/([\d.]+):6443"?$/.exec(value)?.[1]
+
+/** A SHA-256 in the form that K3s writes; undefined for anything else. */
+export const hashOf = (value: string | undefined): string | undefined =>
+  /^[0-9a-f]{64}$/.test(value ?? '') ? value : undefined
+
+function ailmentOf(active: string, lines: ReadonlyMap<string, string>): string {
+  if (active !== 'active') {
+    const said = lines.get('said')
+    return `k3s.service is ${active}${said ? `: ${messageOf(said)}` : ''}`
+  }
+  const health = lines.get('health') ?? ''
+  if (!/^\{"health":"true"/.test(health))
+    return `etcd is not healthy: ${health.slice(0, 200) || 'no answer'}`
+  const ready = lines.get('ready') ?? ''
+  if (ready !== 'ok') return `the API is not ready: ${ready.slice(0, 200) || 'no answer'}`
+  if (!lines.get('members')) return 'etcdctl does not list the members'
+  if (!lines.get('nodes')) return 'the API does not list the nodes'
+  return ''
+}
+
+const LONGEST_MESSAGE = 500
+
+/** The `msg` of a logrus line. */
+export const messageOf = (line: string): string => {
+  const quoted = /msg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
+  try {
+    return (quoted === undefined ? line : String(JSON.parse(quoted))).slice(0, LONGEST_MESSAGE)
+  } catch {
+    return line.slice(0, LONGEST_MESSAGE)
+  }
+}
+
+/** Parses `etcdctl member list -w simple`: ID, status, name, peer URLs, client URLs, learner. Throws TaskError. */
+export function parseMembers(text: string): Member[] {
+  const members = text
+    .split(/[;\n]/)
+    .filter(line => line.trim() !== '')
+    .map(line => {
+      const [, id, status, name, peer, learner] =
+        /^([0-9a-f]{1,16}), (started|unstarted), ([\w.-]*), (\S*), \S*, (true|false)$/.exec(
+          line.trim(),
+        ) ?? []
+      const address = /^https?:\/\/([\d.]+):\d+(,|$)/.exec(peer ?? '')?.[1]
+      if (id === undefined || address === undefined) throw nonsense('member', line)
+      return {
+        id,
+        name: name ?? '',
+        started: status === 'started',
+        address,
+        learner: learner === 'true',
+      }
+    })
+  if (new Set(members.map(m => m.id)).size < members.length) throw nonsense('members', text)
+  return members
+}
