@@ -18,6 +18,7 @@ import { script } from './script.ts'
 import * as templates from './templates.ts'
 import { vars as schema } from './vars.ts'
 
+/** The script's own units. */
 const SERVICE = 'fmc-ddns.service'
 const TIMER = 'fmc-ddns.timer'
 
@@ -34,11 +35,13 @@ export default role({
     }
     const token = vars.ddns_token
     if (token === undefined)
-      throw new TaskError('ddns_records are declared and no ddns_token', {
+      throw new TaskError('ddns_records needs ddns_token', {
         hint: 'ddns_token: !secret cloudflare_token',
       })
     if (!/^[\w.~+/=-]+$/.test(token.reveal()))
-      throw new TaskError(`the secret ${token.name} is no API token: letters, digits, _ and -`)
+      throw new TaskError(
+        `the secret ${token.name} is not an API token: expected letters, digits, _ and -`,
+      )
 
     if (platform.packages.length > 0) await packages(...platform.packages)
     await directory(dirname(platform.script))
@@ -66,15 +69,15 @@ export default role({
   },
   handlers: {
     'restart the timer': () => $`systemctl restart ${TIMER}`,
-    // Whether it went well is the gate's to say.
+    // The gate reports a failure.
     'look at once': () => $`systemctl start ${SERVICE} || :`,
   },
 })
 
-/** Its last words when it did not. */
+/** true, or the last error that the script wrote to the journal. */
 async function lastRunWentWell(): Promise<true | string> {
   const { stdout } = await probe`systemctl show --property=Result,ActiveState ${SERVICE}`
-  if (/^ActiveState=activating$/m.test(stdout)) return 'it is looking'
+  if (/^ActiveState=activating$/m.test(stdout)) return 'it is still running'
   if (/^Result=success$/m.test(stdout)) return true
   const log = await probe`journalctl -q --no-pager -o cat -n 20 -t fmc-ddns -p err -u ${SERVICE}`
   return log.stdout.trim().split('\n').at(-1) || `${SERVICE}: ${stdout.trim()}`
