@@ -82,7 +82,7 @@ t.test('clashes are errors that name both sides', t => {
   const clash = { ...cloud, vips: [vip('web9', '192.168.0.33')] }
   t.throws(
     () => namesOf(clash, {}),
-    /host web9 and the VIP web9 would both be web9\.cloud\.internal/,
+    /host web9 and the VIP web9 have the same name: web9\.cloud\.internal/,
   )
   t.equal(namesOf(clash, { web9: 'www' }).at(-1)?.name, 'www.cloud.internal')
   t.throws(() => namesOf(cloud, { web: 'www' }), /no VIP web/)
@@ -160,7 +160,7 @@ t.test('what a host answers about its zones', t => {
     ['', undefined],
   ] as const)
     t.strictSame(parseSerials(answer, files).get('z'), known, answer)
-  t.throws(() => parseSerials('rm -rf /\n', files), /unexpected about its zones: rm -rf/)
+  t.throws(() => parseSerials('rm -rf /\n', files), /about its zones makes no sense: rm -rf/)
   t.end()
 })
 
