@@ -2,7 +2,7 @@ import { hostItems, probe, TaskError, z, type Facts } from '../../lib/index.ts'
 import { objectName } from '../cluster/kubectl.ts'
 import { stateHere } from '../k3s-common/survey.ts'
 import type { ServerState } from '../k3s-common/state.ts'
-import { askLonghorn, sickVolumes } from '../longhorn/health.ts'
+import { askLonghorn, sickVolumes } from '../longhorn/index.ts'
 
 /** What a K3s server says: about itself, and about the cluster if it can be asked. */
 export interface ServerHealth {

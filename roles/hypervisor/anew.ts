@@ -1,7 +1,7 @@
 import { all, host as here, inventory, vips } from '../../lib/index.ts'
-import { vipsStay } from '../haproxy-keepalived/holder.ts'
+import { vipsStay } from '../haproxy-keepalived/index.ts'
 import { etcdQuorum, nodesReady } from '../k3s-server/invariants.ts'
-import { longhornHealthy } from '../longhorn/health.ts'
+import { longhornHealthy } from '../longhorn/index.ts'
 import { isNode } from '../reboot/index.ts'
 
 /**

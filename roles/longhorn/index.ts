@@ -32,7 +32,8 @@ import {
 import { upgradeStep } from './upgrade.ts'
 import { vars as schema, type Vars } from './vars.ts'
 
-export { longhornHealthy } from './health.ts'
+export { askLonghorn, longhornHealthy, sickVolumes } from './health.ts'
+export { NAMESPACE } from './templates.ts'
 
 export default role({
   name: 'longhorn',

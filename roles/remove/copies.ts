@@ -1,6 +1,6 @@
 import { z } from '../../lib/index.ts'
 import { itemsIn, kubectl, type Answer } from '../cluster/kubectl.ts'
-import { NAMESPACE } from '../longhorn/templates.ts'
+import { NAMESPACE } from '../longhorn/index.ts'
 
 const Copy = z.looseObject({
   spec: z.looseObject({

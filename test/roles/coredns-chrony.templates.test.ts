@@ -91,7 +91,7 @@ t.test('clashes are errors that name both sides', t => {
     (...dns_records: readonly object[]) =>
     () =>
       zonesOf(cloud, vars.parse({ dns_records }))
-  t.throws(extra(record('web9', 'CNAME', 'x')), /web9\.cloud\.internal is the host web9 already/)
+  t.throws(extra(record('web9', 'CNAME', 'x')), /web9\.cloud\.internal is already the host web9/)
   t.throws(extra(record('web9', 'A', '10.0.0.1')), /already/)
   t.throws(extra(record('@', 'CNAME', 'x')), /cannot be a CNAME/)
   t.throws(extra(record('g', 'CNAME', 'x'), record('g', 'TXT', 'x')), /cannot be a CNAME/)
