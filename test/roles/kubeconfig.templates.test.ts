@@ -180,7 +180,7 @@ t.test('merging touches nothing of anybody else', async t => {
   t.equal(twice.users.length, 2)
   t.equal((await mergedInto('config', undefined, ours)).reveal(), ours.reveal())
   await t.rejects(mergedInto('config', theirs, await point(K3S, 'work')), {
-    message: 'config has a cluster work already, at https://10.0.0.1:6443',
+    message: 'config already has a cluster work, at https://10.0.0.1:6443',
   })
   for (const wrong of ['a: [', 'users: *x\n', 'users: x\n', 'users: { a: 1 }\n', '[]', 'x'])
     await t.rejects(mergedInto('config', wrong, ours), { name: 'TaskError' }, wrong)
@@ -194,7 +194,7 @@ t.test('merging touches nothing of anybody else', async t => {
   ] as const) {
     const other = theirs.replace(`${key}:\n`, `$&  - name: ${NAME}\n    ${entry}\n`)
     await t.rejects(mergedInto('config', other, ours), {
-      message: `config has ${NAME} among its ${key} already, and no such cluster`,
+      message: `config already has ${NAME} among its ${key}, but no such cluster`,
     })
   }
 })
