@@ -36,7 +36,7 @@ t.test('nothing by default, and no fewer than asked for', t => {
   const values = { auth: { users: [{ password: secret }] } }
   t.match(
     vars.safeParse({ addons: { argocd: { values } } }).error?.issues,
-    [{ message: /^a secret cannot be put into values/ }],
+    [{ message: /^values cannot contain a secret/ }],
     'its name would go there instead',
   )
   t.end()
@@ -124,7 +124,7 @@ t.test('what operators keep', t => {
   ]
   for (const [items, expected] of [
     [[], ['Kafka kafka is not in the cluster yet']],
-    [item({}), ['Kafka kafka: no word of its operator yet']],
+    [item({}), ['Kafka kafka: its operator reports nothing yet']],
     [
       item({ conditions: [{ type: 'Ready', status: 'False', message: 'no disk' }] }),
       ['Kafka kafka: no disk'],

@@ -299,7 +299,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
       's1 addons/file /var/lib/rancher/k3s/server/manifests/fmc-addon-dashboard.yaml',
     ])
 
-    t.match(said(await addons({})), /dashboard: installed, and no longer in addons/)
+    t.match(said(await addons({})), /dashboard: installed, but no longer in addons/)
 
     const bare = await addons({ dashboard: {}, sealed_secrets: {} }, '--dry-run')
     t.equal(bare.code, 1, 'without a key there are no sealed secrets')
