@@ -239,6 +239,6 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     await r.text('hub', 'systemctl stop wg-quick@wg0; rm -r /etc/wireguard')
     const alone = await r.fmcInVain('role', 'wireguard', 'vps')
     t.equal(alone.code, 2)
-    t.match(alone.failures.join('\n'), /hub has no key yet: this role makes it there/)
+    t.match(alone.failures.join('\n'), /hub has no key yet: run the role wireguard there, too/)
   })
 })
