@@ -85,7 +85,7 @@ void t.test('PostgreSQL on NFS', { timeout: 600_000 }, async t => {
     await r.text('storage', `echo db2 >${SHARE}/fmc-host`)
     const before = await r.text('storage', `cd ${SHARE} && ${files}`)
     t.match(await cannotStart(t), 'fmc-host does not name db')
-    await refused(t, /192\.168\.0\.27:\/srv\/nfs\/postgresql is db2's: two servers/)
+    await refused(t, /192\.168\.0\.27:\/srv\/nfs\/postgresql belongs to db2: two servers/)
     t.equal(await r.text('storage', `cd ${SHARE} && ${files}`), before)
     const pid = `${HOME}/15/main/postmaster.pid`
     await r.text('db', `rm ${HOME}/fmc-host; touch ${pid}`)
