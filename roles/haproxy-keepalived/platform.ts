@@ -10,6 +10,7 @@ export interface Platform {
   readonly firewalld: boolean
 }
 
+/** By operating system; the role refuses others. */
 export const PLATFORMS: Platforms<Platform> = {
   debian: { packages: ['haproxy', 'keepalived', 'curl'], selinux: false, firewalld: false },
   el: { packages: ['haproxy', 'keepalived'], selinux: true, firewalld: true },

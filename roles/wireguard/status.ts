@@ -3,11 +3,16 @@ import { contains, nonsense, parseCidr, reveal, TaskError, type Block } from '..
 import { sections, type KnownPeer } from './templates.ts'
 import type { Tunnel } from './vpn.ts'
 
+/** Where wg-quick reads its configurations. */
 export const DIRECTORY = '/etc/wireguard'
+/** The file with a device's private key. */
 export const keyFile = (device: string): string => `${DIRECTORY}/${device}.key`
+/** A device's configuration. */
 export const configFile = (device: string): string => `${DIRECTORY}/${device}.conf`
+/** The unit of a device. */
 export const unitOf = (device: string): string => `wg-quick@${device}`
 
+/** SHA-256 in hexadecimal. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 /** A configuration on a host: without the private key, and of preshared keys only a checksum. */

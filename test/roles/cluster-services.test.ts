@@ -322,7 +322,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     t.equal((await addons({})).code, 0)
   })
 
-  await t.test('a password reaches the cluster, and nobody else', async t => {
+  await t.test('a password reaches the cluster and nothing else', async t => {
     const run = await inside(r, join(dir, 'redis.yaml'), 'role', 'addons', 's1', '--diff')
     t.equal(run.code, 0, run.text)
     const password = labSecret(r.state.dir, 'redis_password')

@@ -149,7 +149,7 @@ t.test('a serial moves with the content and with nothing else', t => {
   t.end()
 })
 
-t.test('what a host answers about its zones', t => {
+t.test("a host's answer about its zones", t => {
   const files = [{ name: 'z', path: '/db.z' }]
   const sum = 'a'.repeat(64)
   for (const [answer, known] of [
@@ -209,7 +209,7 @@ t.test('unit and chrony.conf', t => {
   t.end()
 })
 
-t.test('vars refuse what cannot work', t => {
+t.test('vars refuse values that cannot work', t => {
   const cidrs = ['0.0.0.0/0', '10.17.3.0/24', '192.168.255.255/32', '172.16.0.0/9']
   t.strictSame(vars.parse({ dns_clients: cidrs, ntp_clients: cidrs }).ntp_clients, cidrs)
   for (const bad of [
@@ -288,7 +288,7 @@ t.test('answers over NTP', t => {
   t.end()
 })
 
-t.test('who holds port 53', t => {
+t.test('the process on port 53', t => {
   const ss = (process: string, address: string) =>
     `udp UNCONN 0 0 ${address}:53 0.0.0.0:* users:(("${process}",pid=7,fd=12))`
   const judged = (...lines: readonly string[]) =>

@@ -210,7 +210,7 @@ t.test('keepalived.conf with one, two and three balancers', t => {
   t.end()
 })
 
-t.test('what a balancer says of itself is parsed strictly', t => {
+t.test("a balancer's state is parsed strictly", t => {
   const addresses =
     '1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n2: eth0    inet 192.168.0.32/24 scope global secondary eth0\\ valid\n'
   t.strictSame(parseState(`active\n0\n0\n${addresses}`), {

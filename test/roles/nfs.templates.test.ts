@@ -57,7 +57,7 @@ t.test('exports(5)', t => {
   t.end()
 })
 
-t.test('vars refuse what cannot work', t => {
+t.test('vars refuse shares that cannot work', t => {
   const share = { path: '/srv/nfs/a', clients: ['kube'] }
   t.ok(vars.safeParse({ nfs_exports: [share] }).success)
   for (const bad of [
@@ -74,7 +74,7 @@ t.test('vars refuse what cannot work', t => {
   t.end()
 })
 
-t.test('what the server exports is compared as a set', t => {
+t.test('the exports are compared as a set', t => {
   const want = exportsOf(
     shares(
       { path: '/srv/nfs/db', clients: ['databases'], squash: 'all', owner },

@@ -31,7 +31,7 @@ hosts:
   vps: { os: debian 12, ssh: { host: vps.example.org }, nics: [{ network: vpn, address: 10.17.0.2 }] }
   lb: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
 `
-/** Of the documentation: what wg genkey and wg pubkey print. */
+/** From the documentation: output of wg genkey and wg pubkey. */
 const KEY = 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk='
 const PUBLIC = 'HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw='
 const PSK = new Secret('AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=', 'psk')
@@ -129,10 +129,10 @@ PersistentKeepalive = 25
     '10.17.0.0/24',
     '192.168.0.0/24',
   ])
-  t.equal(tunnel(inventory, 'lb'), undefined, 'who is in no VPN has nothing to do')
+  t.equal(tunnel(inventory, 'lb'), undefined, 'a host in no VPN has nothing to do')
 })
 
-void t.test('what cannot work is refused before anything is asked', async t => {
+void t.test('a VPN that cannot work is refused before any host is asked', async t => {
   const inventory = await inventoryOf(t)
   const peers = (...wireguard_peers: readonly object[]) => ({ wireguard_peers })
   const rows: readonly (readonly [string, Given, RegExp])[] = [
@@ -174,7 +174,7 @@ void t.test('what cannot work is refused before anything is asked', async t => {
   t.throws(() => tunnel(two, 'hv'), /hv is in the VPNs vpn and second/)
 })
 
-void t.test('what a host tells of its configuration, and what differs', async t => {
+void t.test("a host's configuration, and how it differs", async t => {
   const inventory = await inventoryOf(t)
   const hub = found(inventory, 'hv', {
     wireguard_peers: [laptop, { name: 'vps', preshared_key: PSK }],
@@ -209,7 +209,7 @@ void t.test('what a host tells of its configuration, and what differs', async t 
   for (const [other, what] of rows) t.strictSame(differences({ ...now, ...other }, content), what)
 })
 
-void t.test('what an interface tells, and what differs', async t => {
+void t.test('the state of an interface, and how it differs', async t => {
   const inventory = await inventoryOf(t)
   const hub = found(inventory, 'hv', {
     wireguard_peers: [laptop, { name: 'vps', preshared_key: PSK }],
@@ -232,7 +232,10 @@ peer ${PUBLIC} - 10.17.0.10/32 off
     return running && drift(hub, peers, own, running)
   }
   t.equal(parseRunning('wg0', 'down\n'), undefined)
-  t.throws(() => parseRunning('wg0', 'address 1.2.3.4/24\nmtu 1500\n'), /interface wg0 that is not WireGuard/)
+  t.throws(
+    () => parseRunning('wg0', 'address 1.2.3.4/24\nmtu 1500\n'),
+    /interface wg0 that is not WireGuard/,
+  )
   t.strictSame(differ(told()), [])
   const rows: readonly (readonly [string, string, string, boolean])[] = [
     ['10.17.0.1/24', '10.17.0.7/24', 'address 10.17.0.7/24 → 10.17.0.1/24', true],
@@ -324,7 +327,7 @@ PersistentKeepalive = 25
   t.throws(() => withPeers(laptop)('lb'), /lb is a host of the inventory/)
 })
 
-void t.test('the scripts are what a shell understands', async t => {
+void t.test('a shell accepts the scripts', async t => {
   const { reloadScript } = await import('../../roles/wireguard/tunnel.ts')
   const { runningScript, writtenScript } = await import('../../roles/wireguard/status.ts')
   const hub = found(await inventoryOf(t), 'hv')
