@@ -12,15 +12,12 @@ import {
   service,
   TaskError,
   unit,
+  type Secret,
 } from '../../lib/index.ts'
 import { PLATFORMS } from './platform.ts'
 import { script } from './script.ts'
 import * as templates from './templates.ts'
-import { vars as schema } from './vars.ts'
-
-/** The script's own units. */
-const SERVICE = 'fmc-ddns.service'
-const TIMER = 'fmc-ddns.timer'
+import { vars as schema, type Vars } from './vars.ts'
 
 export default role({
   name: 'ddns',
@@ -33,15 +30,7 @@ export default role({
       if (there.exitCode === 0) await service(TIMER, { state: 'stopped', enabled: false })
       return
     }
-    const token = vars.ddns_token
-    if (token === undefined)
-      throw new TaskError('ddns_records needs ddns_token', {
-        hint: 'ddns_token: !secret cloudflare_token',
-      })
-    if (!/^[\w.~+/=-]+$/.test(token.reveal()))
-      throw new TaskError(
-        `the secret ${token.name} is not an API token: expected letters, digits, _ and -`,
-      )
+    const token = tokenOf(vars)
 
     if (platform.packages.length > 0) await packages(...platform.packages)
     await directory(dirname(platform.script))
@@ -73,6 +62,24 @@ export default role({
     'look at once': () => $`systemctl start ${SERVICE} || :`,
   },
 })
+
+/** The units of the script. */
+const SERVICE = 'fmc-ddns.service'
+const TIMER = 'fmc-ddns.timer'
+
+/** Cloudflare's API token. Throws TaskError when it is missing or cannot be one. */
+function tokenOf(vars: Vars): Secret {
+  const token = vars.ddns_token
+  if (token === undefined)
+    throw new TaskError('ddns_records needs ddns_token', {
+      hint: 'ddns_token: !secret cloudflare_token',
+    })
+  if (!/^[\w.~+/=-]+$/.test(token.reveal()))
+    throw new TaskError(
+      `the secret ${token.name} is not an API token: expected letters, digits, _ and -`,
+    )
+  return token
+}
 
 /** true, or the last error that the script wrote to the journal. */
 async function lastRunWentWell(): Promise<true | string> {
