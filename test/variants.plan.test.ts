@@ -1,4 +1,4 @@
-// Each of the five architectures planned before anything is there but the bare hypervisor and the VPS, which nobody makes.
+// Plans each of the five architectures from nothing: only the bare hypervisor and the VPS exist, which fmc does not create.
 import { join } from 'node:path'
 import t from 'tap'
 import { loadInventory } from '../lib/inventory/load.ts'

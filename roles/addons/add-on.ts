@@ -2,19 +2,22 @@ import { helmChart, LABELS, type KubernetesObject } from '../shared/kubernetes/c
 import type { Yaml } from '../shared/kubernetes/yaml.ts'
 import type { Name, Options } from './vars.ts'
 
-/** Pods of one kind: what each asks for, and the memory it is ended above. */
+/** Pods of one kind, and the resources of each. */
 export interface Pods {
   /** `node`: one on every node. */
   readonly count: number | 'node'
-  /** Thousandths of a processor. */
+  /** Request, in thousandths of a processor. */
   readonly cpu: number
-  /** MiB. */
+  /** Request, in MiB. */
   readonly memory: number
+  /** Memory in MiB above which Kubernetes kills a pod. */
   readonly limit: number
 }
 
+/** Volumes of one kind. */
 export interface Volumes {
   readonly count: number
+  /** Size of each, in GiB. */
   readonly gib: number
 }
 
@@ -37,11 +40,11 @@ interface Definition<P extends string, V extends string> {
   readonly volumes: Readonly<Record<V, Volumes>>
   readonly chart: { readonly name: string; readonly repo: string; readonly version: string }
   values(sizes: Sizes<P, V>): Values
-  /** What its operator makes the service from: applied when the chart has brought the kinds. */
+  /** Custom resources for its operator, applied once the chart has brought their kinds. */
   objects?(sizes: Sizes<P, V>): readonly KubernetesObject[]
-  /** What holds a secret, in clear: a manifest of its own, before the chart. */
+  /** Objects with secrets in clear text: a separate manifest, written before the chart. */
   secrets?(options: Options): readonly KubernetesObject[]
-  /** In a namespace shared with others: the workloads that are its own. */
+  /** Its own workloads, where it shares the namespace. Default: all of the namespace. */
   readonly workloads?: readonly string[]
 }
 
@@ -70,7 +73,7 @@ const mapped = <K extends string, A, B>(of: Readonly<Record<K, A>>, fn: (value: 
 const isMap = (value: unknown): value is Values =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The second over the first; maps are merged, everything else is replaced, as helm does. */
+/** `over` laid over `base`: maps are merged, everything else is replaced, as helm does. */
 export function overlaid(base: Values, over: Readonly<Record<string, unknown>>): Values {
   const result: Record<string, Yaml | undefined> = { ...base }
   for (const [key, value] of Object.entries(over)) {
@@ -80,9 +83,10 @@ export function overlaid(base: Values, over: Readonly<Record<string, unknown>>):
   return result
 }
 
-/** HelmChart objects have DNS names. */
+/** Name of an add-on's HelmChart, which must be a DNS name. */
 export const chartName = (name: Name): string => name.replaceAll('_', '-')
 
+/** An entry of the catalogue from its definition. `version` and `values` of the inventory override the definition's. */
 export function defineAddOn<P extends string, V extends string>(d: Definition<P, V>): AddOn {
   const sizes = (options: Options): Sizes<P, V> => ({
     resources: mapped(d.pods, resources),
@@ -110,22 +114,24 @@ export function defineAddOn<P extends string, V extends string>(d: Definition<P,
   }
 }
 
-/** Longhorn's class, by name: the default may be another one some day. */
+/** Longhorn's storage class. It is named because the cluster's default may change. */
 export const STORAGE_CLASS = 'longhorn'
 
+/** The spec of a volume claim on Longhorn; `size` such as 10Gi. */
 export const claim = (size: string): Values => ({
   storageClassName: STORAGE_CLASS,
   accessModes: ['ReadWriteOnce'],
   resources: { requests: { storage: size } },
 })
 
-/** helm leaves it where it is when the release goes. */
+/** Annotation with which helm keeps an object when it uninstalls the release. */
 export const KEEP = { 'helm.sh/resource-policy': 'keep' } as const
 
-/** Pages are served over TLS only, with Traefik's own certificate unless it has another. */
+/** Annotations of an Ingress: pages are served over TLS only, with Traefik's own certificate unless it has another. */
 export const TLS_ANNOTATIONS = {
   'traefik.ingress.kubernetes.io/router.entrypoints': 'websecure',
   'traefik.ingress.kubernetes.io/router.tls': 'true',
 } as const
 
+/** Metadata of an object, with fmc's labels. */
 export const metadata = (name: string, namespace?: string) => ({ name, namespace, labels: LABELS })

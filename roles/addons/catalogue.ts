@@ -9,7 +9,7 @@ import redis from './catalogue/redis.ts'
 import sealedSecrets from './catalogue/sealed-secrets.ts'
 import type { Name, Options, Vars } from './vars.ts'
 
-/** Every add-on there is, by its name in the inventory; applied in this order. */
+/** All add-ons by their names in the inventory, in the order in which they are applied. */
 export const CATALOGUE: Readonly<Record<Name, AddOn>> = {
   sealed_secrets: sealedSecrets,
   monitoring,
@@ -21,11 +21,12 @@ export const CATALOGUE: Readonly<Record<Name, AddOn>> = {
   dashboard,
 }
 
-/** The catalogue with what the inventory says of each. */
+/** Every add-on with its options in the inventory; undefined: the inventory does not name it. */
 export const entries = (
   addons: Vars['addons'],
 ): readonly (readonly [AddOn, Options | undefined])[] =>
   Object.values(CATALOGUE).map(entry => [entry, addons[entry.name]] as const)
 
+/** The add-ons that the inventory declares as present. */
 export const wanted = (addons: Vars['addons']): readonly AddOn[] =>
   entries(addons).flatMap(([entry, options]) => (options?.state === 'present' ? [entry] : []))

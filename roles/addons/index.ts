@@ -7,16 +7,6 @@ import { isReady } from './ready.ts'
 import { nothingForgotten, uninstalled } from './removal.ts'
 import { vars as schema, type Options } from './vars.ts'
 
-/** An add-on's manifests: what holds secrets, the chart, and what its operator makes the service from. */
-const manifestsOf = (entry: AddOn, options: Options) => {
-  const name = `addon-${chartName(entry.name)}`
-  return [
-    { name: `${name}-secrets`, objects: entry.secrets(options), write: secretManifest },
-    { name, objects: [entry.chart(options)], write: manifest },
-    { name: `${name}-objects`, objects: entry.objects(options), write: manifest },
-  ].filter(({ objects }) => objects.length > 0)
-}
-
 export default role({
   name: 'addons',
   summary: 'What else runs in the cluster: monitoring, logging, Redis, Kafka, Argo CD, Jenkins …',
@@ -49,3 +39,13 @@ export default role({
       })
   },
 })
+
+/** An add-on's manifests: its secrets, its chart, and the custom resources for its operator. */
+const manifestsOf = (entry: AddOn, options: Options) => {
+  const name = `addon-${chartName(entry.name)}`
+  return [
+    { name: `${name}-secrets`, objects: entry.secrets(options), write: secretManifest },
+    { name, objects: [entry.chart(options)], write: manifest },
+    { name: `${name}-objects`, objects: entry.objects(options), write: manifest },
+  ].filter(({ objects }) => objects.length > 0)
+}

@@ -6,7 +6,7 @@ import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workload
 import type { AddOn } from './add-on.ts'
 import type { Options } from './vars.ts'
 
-/** Kinds that an operator serves, and how it says that they are well. */
+/** The custom resources whose health an operator reports, by kind. */
 const SERVED: Readonly<Record<string, string>> = {
   Elasticsearch: 'elasticsearches.elasticsearch.k8s.elastic.co',
   Kibana: 'kibanas.kibana.k8s.elastic.co',
@@ -34,7 +34,10 @@ const Served = z.looseObject({
 })
 type Item = z.output<typeof Served>
 
-/** Elastic's operator says green (or yellow: one node has no place for copies), Strimzi a condition Ready. */
+/**
+ * Why a custom resource is not healthy; [] = it is. Elastic's operator reports green (or yellow: one node has no place
+ * for copies), Strimzi a condition Ready.
+ */
 export function illness(object: KubernetesObject, items: readonly Item[]): string[] {
   const { name } = object.metadata
   const item = items.find(i => i.kind === object.kind && i.metadata.name === name)
@@ -42,10 +45,12 @@ export function illness(object: KubernetesObject, items: readonly Item[]): strin
   const ready = item.status?.conditions.find(c => c.type === 'Ready')
   const { health } = item.status ?? {}
   if (ready?.status === 'True' || health === 'green' || health === 'yellow') return []
-  return [`${object.kind} ${name}: ${health ?? ready?.message ?? 'no word of its operator yet'}`]
+  return [
+    `${object.kind} ${name}: ${health ?? ready?.message ?? 'its operator reports nothing yet'}`,
+  ]
 }
 
-/** For a gate: true, or what an add-on still lacks: its chart, its workloads, what its operator keeps. */
+/** Check of an add-on's gate: true, or which of its chart, workloads and custom resources is not ready, and why. */
 export function isReady(entry: AddOn, options: Options): () => Promise<true | string> {
   const installed = chartsDeployed([entry.chart(options)])
   return async () => {

@@ -13,7 +13,7 @@ const isInstalled = (entry: AddOn, state: readonly Item[]): boolean =>
       i.metadata.labels?.['app.kubernetes.io/managed-by'] === 'fmc',
   )
 
-/** Refuses to leave something running that the inventory no longer knows: nobody would look after it. */
+/** Throws TaskError for an installed add-on that the inventory does not name: it would go on running unmanaged. */
 export const nothingForgotten = resource({
   name: (_: Common & { readonly unnamed: readonly AddOn[] }) => 'every add-on is in the inventory',
   needs: () => ({ now: CHARTS.query }),
@@ -25,7 +25,7 @@ export const nothingForgotten = resource({
     }
     const forgotten = unnamed.filter(entry => isInstalled(entry, state)).map(e => e.name)
     if (forgotten.length === 0) return []
-    throw new TaskError(`${forgotten.join(', ')}: installed, and no longer in addons`, {
+    throw new TaskError(`${forgotten.join(', ')}: installed, but no longer in addons`, {
       hint: `to uninstall, keeping the volumes: addons: { ${forgotten.map(n => `${n}: { state: absent }`).join(', ')} }`,
     })
   },
@@ -36,7 +36,7 @@ interface Removal extends Common {
   readonly objects: readonly KubernetesObject[]
 }
 
-/** In the cluster: what its operator keeps first, while the operator is there to take it down, then the chart. */
+/** Uninstalls an add-on: first its custom resources, which only its running operator can take down, then the chart. */
 export const uninstalled = resource({
   name: (o: Removal) => `add-on ${o.entry.name} uninstalled`,
   needs: () => ({ now: CHARTS.query }),
@@ -60,7 +60,7 @@ export const uninstalled = resource({
 const group = (apiVersion: string): string =>
   apiVersion.includes('/') ? `.${apiVersion.replace(/\/.*/, '')}` : ''
 
-/** A chart that was never installed has not brought its kinds: there is nothing of them to take down. */
+/** Shell text that deletes an object. It succeeds if the cluster does not know the kind: the chart was never installed. */
 export const removal = ({ kind, apiVersion, metadata }: KubernetesObject): string =>
   `out=$(${quoteAll([
     ...['k3s', 'kubectl', 'delete', '--ignore-not-found'],

@@ -8,16 +8,16 @@ const values: z.ZodType<Record<string, unknown>> = z
   .record(z.string(), z.unknown())
   .refine(
     given => !hasSecret(given),
-    'a secret cannot be put into values: they are shown, and kept in the cluster as they are',
+    'values cannot contain a secret: fmc shows them, and the cluster stores them in clear text',
   )
-  .describe('Values of its chart, laid over those of the catalogue')
+  .describe('Values for its chart, laid over those of the catalogue')
 
 const common = {
   state: z
     .enum(['present', 'absent'])
     .default('present')
     .describe('absent: uninstalled; its volumes and its namespace stay'),
-  version: z.string().min(1).optional().describe('Of its chart, instead of the pinned one'),
+  version: z.string().min(1).optional().describe('Version of its chart, instead of the pinned one'),
   values: values.optional(),
 }
 const addOn = z.strictObject(common).describe('See README.md of the role')
@@ -27,7 +27,7 @@ const withPage = z.strictObject({
     .string()
     .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'expected a host name such as grafana.cloud.internal')
     .optional()
-    .describe('Name under which Traefik serves its page; default: not at all'),
+    .describe('Name under which Traefik serves its page; default: Traefik does not serve it'),
 })
 
 export const vars = z.object({
@@ -38,7 +38,7 @@ export const vars = z.object({
       redis: z
         .strictObject({
           ...common,
-          password: z.instanceof(Secret).describe('Of the user default: !secret name'),
+          password: z.instanceof(Secret).describe('Password of the user default: !secret name'),
         })
         .optional(),
       kafka: addOn.optional(),
@@ -60,12 +60,12 @@ export const vars = z.object({
     .string()
     .min(1)
     .default('workers')
-    .describe('Pattern of the hosts whose memory add-ons can have, for the warning of `fmc lint`'),
+    .describe('Pattern of the hosts that run add-ons; `fmc lint` warns when they are too small'),
 })
 
 export type Vars = z.output<typeof vars>
 export type Name = keyof Vars['addons']
-/** What the inventory says of one add-on. */
+/** Options of one add-on in the inventory. */
 export type Options = NonNullable<Vars['addons'][Name]> & {
   readonly host?: string | undefined
   readonly password?: Secret | undefined

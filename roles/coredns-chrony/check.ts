@@ -3,7 +3,7 @@ import { asked, PATIENT_DIG, type Question } from './dig.ts'
 import { SERIAL_SED } from './serial.ts'
 import { COREFILE, HEALTH, READY, versionOf, zonePath } from './templates.ts'
 
-/** Where a candidate listens: never in the way of the server that runs. */
+/** Where a candidate listens: the running server uses other ports. */
 const PORT = 1053
 const CANDIDATE_HEALTH = '127.0.0.1:18080'
 const CANDIDATE_READY = '127.0.0.1:18181'
@@ -12,8 +12,7 @@ const DIG = 'dig +short +norecurse +time=1 +tries=1'
 
 /**
  * Shell text that starts a second server as the user coredns, waits until it answers for `zone`, compares its answers
- * and stops it. CoreDNS has no check flag: a server that starts and answers is the check. `corefile` is shell text
- * that prints its configuration.
+ * to `questions` and stops it: CoreDNS has no check flag. `corefile` is shell text that prints its configuration.
  */
 function tryOut(
   binary: string,
@@ -60,7 +59,7 @@ export const checkCorefile =
   (candidate: string): string =>
     tryOut(quote(binary), `sed ${quote(moved)} ${candidate}`, zone, questions)
 
-/** Validates another program: it must run, and serve the configuration that is in place, if there is one. */
+/** Validates a new program: it must run, and serve the host's current configuration, if there is one. */
 export const checkBinary =
   (zone: string) =>
   (candidate: string): string =>
@@ -68,7 +67,7 @@ export const checkBinary =
 [ -e ${COREFILE} ] && id coredns >/dev/null 2>&1 && command -v dig >/dev/null || exit 0
 ${tryOut(candidate, `sed ${quote(moved)} ${COREFILE}`, zone, [])}`
 
-/** Shell function `served`: does the server answer with these files' serials and configuration, and listen for health? */
+/** Shell functions. `served`: does the server answer with the files' serials and this Corefile, and listen for health checks? */
 const served = (zones: readonly string[], corefile: string): string => `served() {
 ${zones
   .map(
@@ -83,16 +82,16 @@ await() { n=0; until served; do n=$((n + 1)); [ $n -lt "$1" ] || return 1; sleep
 `
 
 /**
- * Shell text that makes the running server take its files and proves it by what it answers. A reload that fails keeps
- * the old configuration and says so only in the log, and it can lose the health listener: then it is restarted.
+ * Shell text that makes the running server use its files, and proves it by the server's answers. When a reload fails,
+ * CoreDNS keeps the old configuration, says so only in its log, and may lose its health listener: it is then restarted.
  */
-export const takeFiles = (
+export const applyFiles = (
   zones: readonly string[],
   corefile: string,
-  how: 'reload' | 'restart',
+  by: 'reload' | 'restart',
 ): string =>
   `${served(zones, corefile)}${
-    how === 'restart'
+    by === 'restart'
       ? ''
       : `! served || exit 0
 if [ -n "$(${DIG} @127.0.0.1 version.bind. CH TXT | grep -v '^;')" ]; then systemctl reload coredns; ! await 25 || exit 0; fi

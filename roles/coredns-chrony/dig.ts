@@ -1,6 +1,7 @@
 import { nonsense } from '../../lib/index.ts'
 import type { Zone } from './zones.ts'
 
+/** A question that dig asks, and its right answer. */
 export interface Question {
   readonly name: string
   readonly type: string
@@ -8,7 +9,7 @@ export interface Question {
   readonly answer: string
 }
 
-/** Of a zone's addresses and pointers those with one answer, as questions. */
+/** Questions for the addresses and pointers of a zone that have exactly one answer. */
 export function questionsOf(zone: Zone): Question[] {
   const known = zone.records.filter(
     r => (r.type === 'A' && !r.name.startsWith('*')) || r.type === 'PTR',
@@ -21,16 +22,18 @@ export function questionsOf(zone: Zone): Question[] {
     .map(r => ({ name: r.name, type: r.type, answer: r.value }))
 }
 
-/** dig where silence would be taken for an answer: that nothing is served, or something else. */
+/** A dig that waits longer, for places where no answer would be mistaken for an empty one. */
 export const PATIENT_DIG = 'dig +short +norecurse +time=5 +tries=2'
 
 /** Arguments of dig for several questions at once, after its options. */
 export const asked = (questions: readonly Pick<Question, 'name' | 'type'>[]): string[] =>
   questions.flatMap(q => [`${q.name}.`, q.type])
 
+/** One answer of the DNS server. */
 export interface Answer {
+  /** NOERROR, NXDOMAIN, REFUSED … */
   readonly status: string
-  /** The server is the authority and no cache. */
+  /** The server is the authority; the answer is not from a cache. */
   readonly authoritative: boolean
   /** `NAME TTL CLASS TYPE DATA` as name, type, data. */
   readonly records: readonly {
@@ -40,7 +43,7 @@ export interface Answer {
   }[]
 }
 
-/** Parses `dig +noall +comments +answer` for any number of questions; throws TaskError for an answer without flags. */
+/** Parses `dig +noall +comments +answer` for any number of questions. Throws TaskError for lines before the first header. */
 export function parseDig(text: string): Answer[] {
   const answers: {
     status: string
@@ -67,7 +70,7 @@ export function parseDig(text: string): Answer[] {
   return answers
 }
 
-/** true, or the first question that is not answered as it should be by the authority itself. */
+/** true, or the first question whose answer is wrong, missing or not from the authority. */
 export function judge(questions: readonly Question[], answers: readonly Answer[]): true | string {
   if (answers.length !== questions.length)
     return `${answers.length} of ${questions.length} questions were answered`

@@ -1,7 +1,7 @@
 import { probe } from '../../lib/index.ts'
 import { asked, judge, parseDig, type Question } from './dig.ts'
 
-/** The DNS server answers these as the authority, on an address that clients use. */
+/** true when the DNS server on this address answers all questions as the authority, else the first wrong answer. */
 export async function dnsAnswers(
   address: string,
   questions: readonly Question[],
@@ -11,15 +11,16 @@ export async function dnsAnswers(
   return judge(questions, parseDig(stdout))
 }
 
-/** An NTP client's question, in one datagram, and the answer's first two octets (RFC 5905, 7.3). */
+/** Sends an NTP client's question in one datagram and prints the first two octets of the answer (RFC 5905, 7.3). */
 const ASK_NTP = String.raw`exec 3<>/dev/udp/"$0"/123 && { printf '\043'; head -c 47 /dev/zero; } | dd bs=48 count=1 iflag=fullblock status=none >&3 && timeout 2 head -c 48 <&3 | od -An -tu1 -N2`
 
-/** The time server answers a client on this address, as one that knows the time. */
+/** true when the time server on this address answers with the time, else why not. */
 export async function timeIsServed(address: string): Promise<true | string> {
   const { stdout } = await probe`bash -c ${ASK_NTP} ${address}`
   return judgeNtp(stdout)
 }
 
+/** true when these two octets of an NTP answer come from a synchronised server, else what is wrong. */
 export function judgeNtp(octets: string): true | string {
   const [first, stratum] = octets.trim().split(/\s+/).map(Number)
   if (first === undefined || stratum === undefined || Number.isNaN(first))

@@ -18,7 +18,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
-import { checkBinary, checkCorefile, checkZone, takeFiles } from './check.ts'
+import { applyFiles, checkBinary, checkCorefile, checkZone } from './check.ts'
 import { questionsOf, type Question } from './dig.ts'
 import { dnsAnswers, timeIsServed } from './gates.ts'
 import { PLATFORMS, type Platform } from './platform.ts'
@@ -28,47 +28,6 @@ import { chronyConf, corednsUnit, COREFILE, corefile, zoneFile, zonePath } from 
 import { vars as schema, type Vars } from './vars.ts'
 import { cloudOf, zonesOf, type Zone } from './zones.ts'
 
-interface Context {
-  readonly vars: Vars
-  readonly host: Host
-  readonly platform: Platform
-}
-
-const networks = (): string[] => [...inventory().networks.values()].map(n => n.cidr)
-
-/** Both servers answer at once or there is something wrong with them. */
-const SOON = { timeoutSeconds: 15 }
-
-/** Everything that follows from the inventory alone. */
-function plan({ vars, host }: Context): {
-  zones: readonly Zone[]
-  corefile: string
-  address: string
-} {
-  const nameservers = vars.dns_nameservers === undefined ? [host] : hosts(vars.dns_nameservers)
-  const zones = zonesOf(cloudOf(inventory(), nameservers), vars)
-  const addresses = host.nics.map(n => n.address)
-  const [address] = addresses
-  if (address === undefined)
-    throw new TaskError(`${host.name} has no nics in the inventory to answer on`)
-  const clients = [...networks(), ...vars.dns_clients]
-  return {
-    zones,
-    address,
-    corefile: corefile({ zones: zones.map(z => z.name), addresses, clients, vars }),
-  }
-}
-
-/** The serial that each zone shall have, from what the host has now. Asked first of all, before anything changes. */
-async function serialsOf(zones: readonly Zone[], ttl: number): Promise<Map<string, number>> {
-  const files = zones.map(z => ({ name: z.name, path: zonePath(z.name) }))
-  const { stdout } = await probe({ whenNew: '' })`sh -c ${serialsScript(files)}`
-  const known = parseSerials(stdout, files)
-  return new Map(
-    zones.map(z => [z.name, serialFor(known.get(z.name), serial => zoneFile(z, serial, ttl))]),
-  )
-}
-
 export default role({
   name: 'coredns-chrony',
   summary:
@@ -77,7 +36,7 @@ export default role({
   platforms: PLATFORMS,
   async tasks(context) {
     const { vars, host, platform } = context
-    const { zones, address, corefile: text } = plan(context)
+    const { zones, address, corefile: text } = declared(context)
     const serials = await serialsOf(zones, vars.dns_ttl)
     const soa = zones.map((z): Question => ({
       name: z.name,
@@ -123,13 +82,54 @@ export default role({
     await gate('the time is served', () => timeIsServed(address), SOON)
   },
   handlers: {
-    'restart coredns': context => take(context, 'restart'),
-    'reload coredns': context => take(context, 'reload'),
+    'restart coredns': context => serveFiles(context, 'restart'),
+    'reload coredns': context => serveFiles(context, 'reload'),
     'restart chrony': ({ platform }) => $`systemctl restart ${platform.chronyUnit}`,
   },
 })
 
-/** The program, with a user of its own. */
+interface Context {
+  readonly vars: Vars
+  readonly host: Host
+  readonly platform: Platform
+}
+
+/** A healthy server answers at once. */
+const SOON = { timeoutSeconds: 15 }
+
+const networks = (): string[] => [...inventory().networks.values()].map(n => n.cidr)
+
+/** What the inventory says: the zones, the Corefile, and the address that clients use. Throws TaskError for clashes. */
+function declared({ vars, host }: Context): {
+  zones: readonly Zone[]
+  corefile: string
+  address: string
+} {
+  const nameservers = vars.dns_nameservers === undefined ? [host] : hosts(vars.dns_nameservers)
+  const zones = zonesOf(cloudOf(inventory(), nameservers), vars)
+  const addresses = host.nics.map(n => n.address)
+  const [address] = addresses
+  if (address === undefined)
+    throw new TaskError(`${host.name} needs a NIC in the inventory to answer on`)
+  const clients = [...networks(), ...vars.dns_clients]
+  return {
+    zones,
+    address,
+    corefile: corefile({ zones: zones.map(z => z.name), addresses, clients, vars }),
+  }
+}
+
+/** The serial for each zone, from what the host has now. Read before anything changes. */
+async function serialsOf(zones: readonly Zone[], ttl: number): Promise<Map<string, number>> {
+  const files = zones.map(z => ({ name: z.name, path: zonePath(z.name) }))
+  const { stdout } = await probe({ whenNew: '' })`sh -c ${serialsScript(files)}`
+  const known = parseSerials(stdout, files)
+  return new Map(
+    zones.map(z => [z.name, serialFor(known.get(z.name), serial => zoneFile(z, serial, ttl))]),
+  )
+}
+
+/** CoreDNS itself, and its user. */
 async function program(platform: Platform, zones: readonly Zone[]): Promise<void> {
   await group('coredns', { system: true })
   await user('coredns', { system: true, home: '/nonexistent' })
@@ -139,16 +139,17 @@ async function program(platform: Platform, zones: readonly Zone[]): Promise<void
   })
 }
 
-const take = (context: Context, how: 'reload' | 'restart'): Promise<void> => {
-  const { zones, corefile: text } = plan(context)
-  return $`sh -c ${takeFiles(
+/** Makes CoreDNS serve its new files; the task fails if it does not. */
+const serveFiles = (context: Context, by: 'reload' | 'restart'): Promise<void> => {
+  const { zones, corefile: text } = declared(context)
+  return $`sh -c ${applyFiles(
     zones.map(z => z.name),
     text,
-    how,
+    by,
   )}`
 }
 
-/** This host and a VIP, forward and reverse: what the gate asks besides the serials. */
+/** Questions for the gate: this host and one VIP, forward and reverse. */
 function sample(zones: readonly Zone[], host: Host, address: string): Question[] {
   const all = zones.flatMap(questionsOf)
   const addresses = [address, [...inventory().vips.values()][0]?.address]

@@ -1,15 +1,16 @@
 import type { Platforms } from '../../lib/index.ts'
 
+/** What differs between operating systems. */
 export interface Platform {
-  /** Where the DNS server's program goes. */
+  /** Path of CoreDNS. */
   readonly coredns: string
-  /** Packages: dig, which validation and gates ask with, and chrony. */
+  /** chrony, and dig for validation and gates. */
   readonly packages: readonly string[]
   readonly chronyUnit: string
   readonly chronyConf: string
   readonly chronyKeys: string
   readonly chronyDrift: string
-  /** A firewall that lets nothing in unless it is told to. */
+  /** The system may run firewalld, which closes every port that is not opened in it. */
   readonly firewalld: boolean
 }
 

@@ -1,12 +1,13 @@
 import { ask, resource, TaskError, type Common, type Result } from '../../lib/index.ts'
 
+/** A socket that listens on port 53. */
 export interface Listener {
   readonly address: string
-  /** `name (pid n)`, as far as the host tells. */
+  /** `name (pid n)`, or `unknown`. */
   readonly process: string
 }
 
-/** Parses `ss -Hlntup`. */
+/** Parses `ss -Hlntup`. Lines of other forms are left out. */
 export const parseListeners = (text: string): Listener[] =>
   text
     .split('\n')
@@ -22,8 +23,8 @@ export const parseListeners = (text: string): Listener[] =>
     })
 
 /**
- * Of the listeners on port 53 one that stands in the way of these addresses. systemd-resolved's 127.0.0.53 and
- * libvirt's dnsmasq on its own bridges do not; whoever listens everywhere does.
+ * A listener other than CoreDNS that occupies port 53 of these addresses or of loopback. systemd-resolved's 127.0.0.53
+ * and libvirt's dnsmasq on its own bridges do not.
  */
 export const inTheWay = (
   listeners: readonly Listener[],
@@ -44,14 +45,14 @@ const define = resource({
     const other = inTheWay(parseListeners(now.stdout), addresses)
     if (other)
       throw new TaskError(
-        `${other.process} listens on port 53 of ${other.address}, where CoreDNS shall answer`,
+        `${other.process} listens on port 53 of ${other.address}, which CoreDNS needs`,
         {
-          hint: 'stop and disable it, or let it listen on other addresses only',
+          hint: 'stop and disable it, or make it listen on other addresses only',
         },
       )
     return []
   },
 })
 
-/** Port 53 of these addresses and of loopback belongs to nobody else. Changes nothing; throws TaskError that names the holder. */
+/** Changes nothing. Throws TaskError that names a process other than CoreDNS on port 53 of these addresses or of loopback. */
 export const portsAreFree = (addresses: readonly string[]): Promise<Result> => define({ addresses })

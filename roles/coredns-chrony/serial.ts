@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { excerpt, quoteAll, quote, TaskError } from '../../lib/index.ts'
 import { PATIENT_DIG } from './dig.ts'
 
-/** What a host knows of a zone: its file's serial and checksum, or, if the file is lost or not ours, the serial that is served. */
+/** What a host has of a zone: serial and checksum of its file, or only the served serial if the file is lost or not ours. */
 export interface Known {
   readonly serial: number
   readonly sha256?: string | undefined
@@ -15,8 +15,8 @@ export const FIRST_SERIAL = 1
 export const SERIAL_SED = String.raw`s/^ *\([0-9][0-9]*\) ; serial$/\1/p`
 
 /**
- * The serial that a zone shall have: unchanged while the file is what its own serial renders to, else one more
- * (RFC 1982 arithmetic). So it moves with the content alone, and the same plan taken twice gives the same file.
+ * The serial for a zone: the known one if the zone rendered with it is the host's file, else the next (RFC 1982). So it
+ * changes with the content alone, and planning twice gives the same file.
  */
 export function serialFor(known: Known | undefined, render: (serial: number) => string): number {
   if (!known) return FIRST_SERIAL
@@ -25,12 +25,12 @@ export function serialFor(known: Known | undefined, render: (serial: number) => 
   return known.serial >= 0xffff_ffff ? 1 : known.serial + 1
 }
 
-/** Read-only shell text that tells what serialFor needs of these zones. */
+/** Read-only shell text that prints what `serialFor` needs for these zones; `parseSerials` reads it. */
 export function serialsScript(
   zones: readonly { readonly name: string; readonly path: string }[],
 ): string {
   const paths = quoteAll(zones.map(z => z.path))
-  // A server that is only slow must not be taken for one that serves nothing: its serial would go backwards.
+  // A slow server must not count as one that serves nothing: the serial would go backwards.
   const lost = zones.map(
     z =>
       `grep -qs ' ; serial$' -- ${quote(z.path)} || ! command -v dig >/dev/null || printf 'live %s %s\\n' ${quote(z.name)} "$(${PATIENT_DIG} @127.0.0.1 ${quote(z.name)} SOA | sed -n 's/^[^ ;]* [^ ]* \\([0-9]*\\) .*/\\1/p')"`,
@@ -43,7 +43,7 @@ export function serialsScript(
   ].join('\n')
 }
 
-/** Parses the answer of serialsScript; throws TaskError for a line that it cannot print. */
+/** Parses the answer of `serialsScript`. Throws TaskError for a line that the script cannot print. */
 export function parseSerials(
   answer: string,
   zones: readonly { readonly name: string; readonly path: string }[],
@@ -59,9 +59,7 @@ export function parseSerials(
     else if (sum) sums.set(sum[2] ?? '', sum[1] ?? '')
     else if (served?.[2]) live.set(served[1] ?? '', Number(served[2]))
     else if (!served && !line.endsWith(' ; serial'))
-      throw new TaskError(
-        `the host answered something unexpected about its zones: ${excerpt(line)}`,
-      )
+      throw new TaskError(`the host's answer about its zones makes no sense: ${excerpt(line)}`)
   }
   const known = new Map<string, Known>()
   for (const { name, path } of zones) {

@@ -4,13 +4,14 @@ import type { Vars } from './vars.ts'
 import type { Rr, Zone } from './zones.ts'
 
 export const COREFILE = '/etc/coredns/Corefile'
+/** Where the file of a zone is. */
 export const zonePath = (zone: string): string => `/etc/coredns/zones/db.${zone}`
 
-/** Where the DNS server tells that it lives and is ready, on loopback. */
+/** Where CoreDNS answers health and readiness checks, on loopback. */
 export const HEALTH = '127.0.0.1:8080'
 export const READY = '127.0.0.1:8181'
 
-/** Seconds for which a name may be remembered as missing (RFC 2308). */
+/** Seconds for which resolvers may cache that a name does not exist (RFC 2308). */
 const NEGATIVE_TTL = 60
 
 const byName = (a: Rr, b: Rr): number => {
@@ -23,7 +24,7 @@ const byName = (a: Rr, b: Rr): number => {
   return key(a) < key(b) ? -1 : 1
 }
 
-/** A master file (RFC 1035, 5). Records are sorted: their order in the inventory is no content. */
+/** A zone file (RFC 1035, 5). Records are sorted, so that their order in the inventory does not change it. */
 export function zoneFile(zone: Zone, serial: number, ttl: number): string {
   const owner = (name: string): string =>
     name === zone.name ? '@' : name.slice(0, -zone.name.length - 1)
@@ -46,9 +47,10 @@ export function zoneFile(zone: Zone, serial: number, ttl: number): string {
 
 const domainOf = (zone: Zone): string => zone.primary.slice(zone.primary.indexOf('.') + 1)
 
+/** What the Corefile is made from. */
 export interface CorefileOptions {
   readonly zones: readonly string[]
-  /** Addresses to answer on besides loopback: named one by one, so that resolvers on other addresses are left alone. */
+  /** Addresses to listen on besides loopback. They are named one by one, because other resolvers may use other addresses. */
   readonly addresses: readonly string[]
   /** Networks that may ask. */
   readonly clients: readonly string[]
@@ -56,8 +58,8 @@ export interface CorefileOptions {
 }
 
 /**
- * The Corefile. Zones are read when the server is told to reload, not when their files change, so nothing
- * takes effect before it was validated. `chaos` makes the server say which configuration it runs (version.bind).
+ * The Corefile. CoreDNS reads the zones on reload, not when their files change, so nothing takes effect before it is
+ * validated. With `chaos` the server answers version.bind with a mark of the configuration that it runs.
  */
 export function corefile(o: CorefileOptions): string {
   const text = (version: string): string =>
@@ -95,10 +97,10 @@ export function corefile(o: CorefileOptions): string {
   return text(`fmc-${createHash('sha256').update(text('')).digest('hex').slice(0, 12)}`)
 }
 
-/** What a Corefile makes the server answer to version.bind. */
+/** The server's answer to version.bind with this Corefile. */
 export const versionOf = (text: string): string => /^ {4}chaos (\S+)$/m.exec(text)?.[1] ?? ''
 
-/** The DNS server's unit: its own user, and of root's powers only the one to bind port 53. */
+/** CoreDNS's unit: a user of its own, whose only capability is to bind port 53. */
 export const corednsUnit = (binary: string): string => `# Managed by fmc
 [Unit]
 Description=CoreDNS: names of the cloud
@@ -143,9 +145,10 @@ UMask=0077
 WantedBy=multi-user.target
 `
 
+/** What chrony.conf is made from. */
 export interface ChronyOptions {
   readonly platform: Pick<Platform, 'chronyKeys' | 'chronyDrift'>
-  /** Networks that are served. */
+  /** Networks that may ask. */
   readonly clients: readonly string[]
   readonly vars: Pick<Vars, 'ntp_pools' | 'ntp_servers' | 'ntp_local_stratum'>
 }

@@ -1,7 +1,7 @@
 import { z } from '../../lib/index.ts'
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)'
-/** Exact, because chronyd -p does not notice a wrong block; chronyd itself then refuses to start. */
+/** Exact, because chronyd -p accepts a wrong block with which chronyd then refuses to start. */
 const CIDR = new RegExp(`^(${OCTET}\\.){3}${OCTET}/(3[0-2]|[12]?\\d)$`)
 const ADDRESS = /^[\da-fA-F:.]+$/
 const SERVER = /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/
@@ -28,12 +28,12 @@ export const vars = z.object({
     .array(text(ADDRESS, 'an IP address'))
     .min(1)
     .default(['1.1.1.1', '9.9.9.9'])
-    .describe('Resolvers that answer for every name outside the cloud'),
+    .describe('Resolvers to which questions for all other names are forwarded'),
   dns_clients: z
     .array(text(CIDR, 'a network such as 10.8.0.0/24'))
     .default([])
     .describe(
-      "Networks that may ask besides the inventory's own, such as a VPN's; everybody else is refused",
+      "Networks that may ask besides the inventory's own, such as a VPN's; all others are refused",
     ),
   dns_nameservers: z
     .string()
@@ -46,18 +46,16 @@ export const vars = z.object({
   dns_vip_names: z
     .record(z.string(), text(LABEL, 'a name of a-z, 0-9 and -'))
     .default({})
-    .describe(
-      'Names of VIPs in the domain where they shall not be called as in the inventory: {api: k8s}',
-    ),
-  dns_ttl: seconds(604_800).default(300).describe('Seconds that resolvers may remember a record'),
+    .describe('Names of VIPs in the domain that differ from those in the inventory: {api: k8s}'),
+  dns_ttl: seconds(604_800).default(300).describe('Seconds for which resolvers may cache a record'),
   dns_cache_seconds: seconds(86_400)
     .default(30)
-    .describe('Longest time in the cache of forwarded answers'),
+    .describe('Longest time, in seconds, for which forwarded answers are cached'),
   dns_corefile_extra: z
     .string()
     .default('')
     .describe(
-      'Further server blocks of the Corefile, as they are; `import guard` gives them our addresses and access list',
+      "Further server blocks of the Corefile, copied as they are; `import guard` gives them the role's addresses and access list",
     ),
   ntp_pools: z
     .array(text(SERVER, 'a host name'))
@@ -70,13 +68,13 @@ export const vars = z.object({
   ntp_clients: z
     .array(text(CIDR, 'a network such as 10.8.0.0/24'))
     .default([])
-    .describe("Networks that are served besides the inventory's own"),
+    .describe("Networks that chrony serves besides the inventory's own"),
   ntp_local_stratum: z
     .int()
     .min(1)
     .max(15)
     .default(10)
-    .describe('Stratum that it serves with while no source can be reached'),
+    .describe('Stratum of its answers while no source is reachable'),
 })
 
 export type Vars = z.output<typeof vars>

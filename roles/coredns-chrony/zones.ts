@@ -1,7 +1,7 @@
 import { TaskError, type Host, type Inventory, type Network, type Vip } from '../../lib/index.ts'
 import type { Vars } from './vars.ts'
 
-/** One resource record; names are absolute, without the final dot. */
+/** One resource record. Its name is absolute, without the final dot. */
 export interface Rr {
   readonly name: string
   readonly type: string
@@ -9,6 +9,7 @@ export interface Rr {
   readonly ttl?: number | undefined
 }
 
+/** A zone and everything in it. */
 export interface Zone {
   readonly name: string
   /** Absolute name of the primary server. */
@@ -16,14 +17,15 @@ export interface Zone {
   readonly records: readonly Rr[]
 }
 
-/** A name of the cloud and the address that it stands for. */
+/** A name of the cloud, and its address. */
 export interface Named {
   readonly name: string
   readonly address: string
-  /** In words, for errors. */
+  /** What has the name, for errors: `host master1`. */
   readonly what: string
 }
 
+/** The part of the inventory that zones are made from. */
 export interface Cloud {
   readonly domain: string
   readonly hosts: readonly Host[]
@@ -32,6 +34,7 @@ export interface Cloud {
   readonly nameservers: readonly Host[]
 }
 
+/** The cloud of an inventory, served by these hosts. */
 export const cloudOf = (inventory: Inventory, nameservers: readonly Host[]): Cloud => ({
   domain: inventory.domain,
   hosts: [...inventory.hosts.values()],
@@ -43,8 +46,8 @@ export const cloudOf = (inventory: Inventory, nameservers: readonly Host[]): Clo
 const label = (name: string): string => name.replaceAll('_', '-')
 
 /**
- * Every host by its name (a further NIC as HOST.NETWORK) and every VIP by its own.
- * Throws TaskError when two would have the same name.
+ * The names of all hosts and VIPs, in the domain. A host's further NICs are HOST.NETWORK. Throws TaskError when two have
+ * the same name.
  */
 export function namesOf(
   cloud: Pick<Cloud, 'domain' | 'hosts' | 'vips'>,
@@ -72,7 +75,7 @@ export function namesOf(
   for (const one of found) {
     const other = seen.get(one.name)
     if (other)
-      throw new TaskError(`the ${other.what} and the ${one.what} would both be ${one.name}`, {
+      throw new TaskError(`the ${other.what} and the ${one.what} have the same name: ${one.name}`, {
         hint: 'rename one of them, or name the VIP in dns_vip_names',
       })
     seen.set(one.name, one)
@@ -84,7 +87,10 @@ export function namesOf(
 export const reverseName = (address: string): string =>
   `${address.split('.').reverse().join('.')}.in-addr.arpa`
 
-/** The zones at octet boundaries that cover a network: one for /8, /16 and /24, several in between, the /24 above a smaller one. */
+/**
+ * The reverse zones that cover a network. They end at octet boundaries: one for a /8, /16 or /24, several for sizes
+ * between these, and the surrounding /24 for a smaller network.
+ */
 export function reverseZones(cidr: string): string[] {
   const [address = '', bits = ''] = cidr.split('/')
   const octets = Math.max(1, Math.min(3, Math.ceil(Number(bits) / 8)))
@@ -96,7 +102,7 @@ export function reverseZones(cidr: string): string[] {
   })
 }
 
-/** The forward zone and the reverse zones, with every host, every VIP and the further records of vars. Throws TaskError for clashes. */
+/** The forward zone and the reverse zones, with all hosts, VIPs and `dns_records`. Throws TaskError for clashes. */
 export function zonesOf(cloud: Cloud, vars: Pick<Vars, 'dns_vip_names' | 'dns_records'>): Zone[] {
   const names = namesOf(cloud, vars.dns_vip_names)
   const servers = cloud.nameservers.map(h => `${h.name}.${cloud.domain}`)
@@ -135,7 +141,7 @@ function extraRecords(domain: string, names: readonly Named[], records: Vars['dn
   for (const one of found) {
     const taken = names.find(n => n.name === one.name)
     if (taken && (one.type === 'A' || one.type === 'CNAME'))
-      throw new TaskError(`dns_records: ${one.name} is the ${taken.what} already`)
+      throw new TaskError(`dns_records: ${one.name} is already the ${taken.what}`)
     const others = found.filter(o => o !== one && o.name === one.name)
     if (one.type === 'CNAME' && (one.name === domain || others.length > 0))
       throw new TaskError(`dns_records: ${one.name} cannot be a CNAME and have other records too`)

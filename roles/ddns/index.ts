@@ -12,14 +12,12 @@ import {
   service,
   TaskError,
   unit,
+  type Secret,
 } from '../../lib/index.ts'
 import { PLATFORMS } from './platform.ts'
 import { script } from './script.ts'
 import * as templates from './templates.ts'
-import { vars as schema } from './vars.ts'
-
-const SERVICE = 'fmc-ddns.service'
-const TIMER = 'fmc-ddns.timer'
+import { vars as schema, type Vars } from './vars.ts'
 
 export default role({
   name: 'ddns',
@@ -32,13 +30,7 @@ export default role({
       if (there.exitCode === 0) await service(TIMER, { state: 'stopped', enabled: false })
       return
     }
-    const token = vars.ddns_token
-    if (token === undefined)
-      throw new TaskError('ddns_records are declared and no ddns_token', {
-        hint: 'ddns_token: !secret cloudflare_token',
-      })
-    if (!/^[\w.~+/=-]+$/.test(token.reveal()))
-      throw new TaskError(`the secret ${token.name} is no API token: letters, digits, _ and -`)
+    const token = tokenOf(vars)
 
     if (platform.packages.length > 0) await packages(...platform.packages)
     await directory(dirname(platform.script))
@@ -66,15 +58,33 @@ export default role({
   },
   handlers: {
     'restart the timer': () => $`systemctl restart ${TIMER}`,
-    // Whether it went well is the gate's to say.
+    // The gate reports a failure.
     'look at once': () => $`systemctl start ${SERVICE} || :`,
   },
 })
 
-/** Its last words when it did not. */
+/** The units of the script. */
+const SERVICE = 'fmc-ddns.service'
+const TIMER = 'fmc-ddns.timer'
+
+/** Cloudflare's API token. Throws TaskError when it is missing or cannot be one. */
+function tokenOf(vars: Vars): Secret {
+  const token = vars.ddns_token
+  if (token === undefined)
+    throw new TaskError('ddns_records needs ddns_token', {
+      hint: 'ddns_token: !secret cloudflare_token',
+    })
+  if (!/^[\w.~+/=-]+$/.test(token.reveal()))
+    throw new TaskError(
+      `the secret ${token.name} is not an API token: expected letters, digits, _ and -`,
+    )
+  return token
+}
+
+/** true, or the last error that the script wrote to the journal. */
 async function lastRunWentWell(): Promise<true | string> {
   const { stdout } = await probe`systemctl show --property=Result,ActiveState ${SERVICE}`
-  if (/^ActiveState=activating$/m.test(stdout)) return 'it is looking'
+  if (/^ActiveState=activating$/m.test(stdout)) return 'it is still running'
   if (/^Result=success$/m.test(stdout)) return true
   const log = await probe`journalctl -q --no-pager -o cat -n 20 -t fmc-ddns -p err -u ${SERVICE}`
   return log.stdout.trim().split('\n').at(-1) || `${SERVICE}: ${stdout.trim()}`

@@ -1,6 +1,6 @@
 /**
- * The script: what it prints stands in the journal, errors with the priority of an error (sd-daemon(3)).
- * The token never leaves the credential's file: curl reads the header from there (curl(1), -H @file).
+ * The script that updates the records. systemd writes its output to the journal, errors with that priority
+ * (sd-daemon(3)). curl reads the header with the token from the credential's file (curl(1), -H @file).
  * Calls and answers: Cloudflare's API v4, "List Zones", "List DNS Records", "Update DNS Record".
  */
 export const script = `#!/bin/sh

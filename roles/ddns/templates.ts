@@ -1,9 +1,11 @@
 import type { Vars } from './vars.ts'
 
+/** What the script reads, as JSON. */
 export const CONFIG = '/etc/fmc/ddns.json'
+/** The HTTP header with the token. */
 export const HEADER = '/etc/fmc/ddns-authorization'
 
-/** What the script reads. */
+/** The text of ddns.json. The zone of a record is by default the last two parts of its name. */
 export const config = (vars: Vars): string =>
   `${JSON.stringify(
     {
@@ -18,7 +20,7 @@ export const config = (vars: Vars): string =>
     2,
   )}\n`
 
-/** A user of its own for each run; systemd alone reads the token and hands it on (systemd.exec(5), LoadCredential). */
+/** The service: each run has its own user. Only systemd reads the token, and passes it on (systemd.exec(5), LoadCredential). */
 export const service = (script: string): string => `# Managed by fmc
 [Unit]
 Description=This site's public address at Cloudflare
@@ -51,6 +53,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 `
 
+/** The timer: a minute after boot, then `ddns_minutes` after each run. */
 export const timer = ({ ddns_minutes }: Pick<Vars, 'ddns_minutes'>): string => `# Managed by fmc
 [Unit]
 Description=This site's public address at Cloudflare, every ${ddns_minutes} min

@@ -11,7 +11,7 @@ export const vars = z.object({
     .array(
       z.strictObject({
         name: text(DOMAIN, 'a name such as home.example.org').describe(
-          'Its A record must be there already',
+          'Its A record must already exist',
         ),
         zone: text(DOMAIN, 'a domain such as example.org')
           .optional()
@@ -19,7 +19,7 @@ export const vars = z.object({
       }),
     )
     .default([])
-    .describe("Names that shall have this site's public address; none: nothing is kept up to date"),
+    .describe("Names that get this site's public address; none: the role does nothing"),
   ddns_token: z
     .instanceof(Secret)
     .optional()
@@ -29,11 +29,11 @@ export const vars = z.object({
     .min(2)
     .max(2)
     .default(['https://api.ipify.org', 'https://ipv4.icanhazip.com'])
-    .describe('Two services that answer with the address they are asked from; they must agree'),
-  ddns_minutes: z.int().min(1).max(1440).default(5).describe('How often it looks'),
+    .describe('Two services that answer with the address of the client; they must agree'),
+  ddns_minutes: z.int().min(1).max(1440).default(5).describe('Minutes between two runs'),
   ddns_api: url
     .default('https://api.cloudflare.com/client/v4')
-    .describe("Where Cloudflare's API is"),
+    .describe("Base URL of Cloudflare's API"),
 })
 
 export type Vars = z.output<typeof vars>

@@ -1,7 +1,7 @@
 import { decide, rulesOf, TaskError, type Advice, type Advisor } from '../../lib/index.ts'
 import type { Vars } from './vars.ts'
 
-/** A name that nobody has, and SSH that nobody may use. */
+/** Errors of `fmc lint`: a flow that cannot be compiled, and flows that let no SSH in. */
 export function advise({ vars, host, inventory }: Advisor<Vars>): readonly Advice[] {
   const error = (message: string, hint?: string): Advice[] => {
     const [, variable = 'firewall_flows', index] = /^(\w+)(?:\[(\d+)\])?: /.exec(message) ?? []
@@ -17,9 +17,9 @@ export function advise({ vars, host, inventory }: Advisor<Vars>): readonly Advic
     const port = host.ssh.port
     const admits = ssh.some(({ from }) => {
       const [first] = from.is === 'in' ? from.blocks : []
-      const someone =
+      const client =
         first === undefined ? '203.0.113.1' : dotted(first.base + (first.prefix < 31 ? 1 : 0))
-      const packet = { from: someone, to: host.address, proto: 'tcp', port } as const
+      const packet = { from: client, to: host.address, proto: 'tcp', port } as const
       return decide(rules, 'input', packet).verdict === 'accept'
     })
     if (admits) return []

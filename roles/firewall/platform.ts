@@ -1,11 +1,12 @@
 import type { Platforms } from '../../lib/index.ts'
 
+/** What differs between operating systems. */
 export interface Platform {
-  /** They bring nft. */
+  /** The packages that contain nft. */
   readonly packages: readonly string[]
 }
 
-/** Flatcar's image has nft. The role's own unit needs nothing else of the system. */
+/** Flatcar's image has nft. */
 export const PLATFORMS: Platforms<Platform> = {
   debian: { packages: ['nftables'] },
   el: { packages: ['nftables'] },

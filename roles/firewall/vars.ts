@@ -11,16 +11,16 @@ const comment = z.string().min(1).max(100).optional()
 
 const flow = z.strictObject({
   from: names.describe(
-    'Names of networks, groups, hosts or VIPs, addresses, CIDR blocks, `wan` (what is in no network of the inventory) or `any`',
+    'Names of networks, groups, hosts or VIPs, addresses, CIDR blocks, `wan` (everything in no network of the inventory) or `any`',
   ),
   to: names.describe(
-    'The same. A network is whoever is behind this host; this host itself is reached where it or a group of its is named, or `any`',
+    'The same. A network means the hosts in it; to reach this host itself, name it, one of its groups, one of its addresses or `any`',
   ),
   ports: z
     .array(z.union([z.literal('any'), port]))
     .min(1)
     .describe('22 or 22/tcp, 53/udp, 8000-8010; `any`: everything'),
-  comment: comment.describe('What it is for; shown by nft and fmc firewall explain'),
+  comment: comment.describe('What it is for; nft and fmc firewall explain show it'),
 })
 
 const forward = z
@@ -59,18 +59,20 @@ export const vars = z
     firewall_masquerade: z
       .array(z.string().min(1))
       .default([])
-      .describe("Networks that take this host's address where they leave all of these networks"),
+      .describe(
+        "Networks whose packets take this host's address when they leave all of these networks",
+      ),
     firewall_log: z
       .boolean()
       .default(false)
-      .describe('Log what is dropped, ten lines a second at most (journalctl -k)'),
+      .describe('Log dropped packets, at most ten lines a second (journalctl -k)'),
     firewall_guard_seconds: z
       .int()
       .min(10)
       .max(600)
       .default(60)
       .describe(
-        'Time to prove that a new connection works, else the host takes the old rules back',
+        'Seconds in which a new connection must succeed; otherwise the host restores the old rules',
       ),
   })
   .refine(v => v.firewall_mode === 'router' || v.firewall_wan !== undefined, {

@@ -1,18 +1,19 @@
 import { addressIn, TaskError, type Host, type Vip } from '../../lib/index.ts'
 
+/** A backend of a VIP. */
 export interface Server {
   readonly name: string
   readonly address: string
 }
 
-/** One VIP as one of its balancers sees it. */
+/** One VIP, from the view of one of its balancers. */
 export interface Balanced {
   readonly name: string
   readonly address: string
   readonly prefix: number
   readonly vrid: number
   readonly ports: readonly number[]
-  /** Of the servers, one for each of `ports`. */
+  /** The servers' ports, one for each of `ports`. */
   readonly backendPorts: readonly number[]
   readonly check: Vip['check']
   readonly proxyProtocol: boolean
@@ -25,16 +26,17 @@ export interface Balanced {
   readonly priority: number
 }
 
+/** Hosts of a pattern. */
 export type FindHosts = (pattern: string) => readonly Host[]
 
-/** Every VIP that a balancer may hold. Throws TaskError for an inventory that cannot work. */
+/** All VIPs that a balancer may hold. Throws TaskError when it has none, or a host lacks a NIC for one. */
 export function balancedBy(
   balancer: Host,
   vips: readonly Vip[],
   find: FindHosts,
 ): readonly Balanced[] {
   if (vips.length === 0)
-    throw new TaskError(`${balancer.name} is no balancer of any VIP`, {
+    throw new TaskError(`${balancer.name} is not a balancer of any VIP`, {
       hint: 'name it in `balancers:` of a VIP in the inventory, or take it out of this role',
     })
   return vips.map(vip => {
@@ -75,7 +77,7 @@ function addressOf(h: Host, vip: Vip): string {
   return address
 }
 
-/** A backend's address in a network that the balancer is in too, else its first. */
+/** A backend's address in a network of the balancer, else its first address. */
 function reachable(balancer: Host, backend: Host, vip: Vip): string {
   const near = backend.nics.find(n => addressIn(balancer, n.network) !== undefined)
   const nic = near ?? backend.nics[0]

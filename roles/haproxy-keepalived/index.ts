@@ -20,7 +20,7 @@ import { oneHolderEach } from './holder.ts'
 import { PLATFORMS } from './platform.ts'
 import { understood } from './proxy.ts'
 import { selinuxBoolean } from './selinux.ts'
-import { deafTo, holdersOf, survey } from './survey.ts'
+import { balancerStates, holdersOf, holdersUnawareOf } from './state.ts'
 import {
   CHECK_SCRIPT,
   KEEPALIVED_CONF,
@@ -32,9 +32,7 @@ import {
 import { vars, type BalancerVars } from './vars.ts'
 
 export { holdersLast, oneVipHolder, vipsStay } from './holder.ts'
-export { stateHere, type BalancerState } from './survey.ts'
-
-const SCRIPTS = '/usr/libexec/keepalived'
+export { balancerState, type BalancerState } from './state.ts'
 
 export default role({
   name: 'haproxy-keepalived',
@@ -47,7 +45,7 @@ export default role({
     const cfg = haproxyCfg(balanced, vars)
 
     await packages(...platform.packages)
-    // haproxy binds VIPs that another balancer holds; `haproxy -c` would not notice if it could not.
+    // haproxy binds VIPs that another balancer holds. `haproxy -c` binds nothing, so it does not notice a failure.
     await sysctl('net.ipv4.ip_nonlocal_bind', 1)
     if (platform.selinux) await selinuxBoolean('haproxy_connect_any')
     // Before keepalived: two balancers that do not hear each other would hold the same address.
@@ -84,7 +82,7 @@ export default role({
 
     await gate('haproxy runs this configuration', () => runs(cfg, vars), { timeoutSeconds: 30 })
     await gate('exactly one balancer holds each VIP', async () =>
-      oneHolderEach(vips(host), await survey(vips(host))),
+      oneHolderEach(vips(host), await balancerStates(vips(host))),
     )
     await gate('haproxy answers on every VIP', () => vipsAnswer(host))
   },
@@ -95,28 +93,32 @@ export default role({
   },
 })
 
+/** keepalived runs no script that others than root could replace (enable_script_security). */
+const SCRIPTS = '/usr/libexec/keepalived'
+
+/** What the balancer's firewall must let in. */
 const openings = (balanced: readonly Balanced[]): readonly string[] => [
   'vrrp',
   ...new Set(balanced.flatMap(vip => vip.ports.map(port => `${port}/tcp`))),
 ]
 
-/** Without it two balancers would hold the same address. */
+/** true when every holder sends its advertisements to this balancer. Otherwise two balancers would hold the same VIP. */
 async function isKnown(balancer: Host): Promise<boolean | string> {
-  const deaf = await deafTo(balancer, vips(balancer))
-  if (deaf.length === 0) return true
-  const names = deaf.join(', ')
+  const unaware = await holdersUnawareOf(balancer, vips(balancer))
+  if (unaware.length === 0) return true
+  const names = unaware.join(', ')
   return `${names} does not send its advertisements to ${balancer.name} yet: run the play for all balancers, or for ${names} first`
 }
 
-/** A warning, such as of a missing timeout, is an error here; haproxy's exit code is not. */
+/** A warning, such as a missing timeout, is an error here. haproxy itself accepts it. */
 const checkHaproxy = (candidate: string): string =>
   `o=$(haproxy -c -f ${candidate} 2>&1); c=$?; printf '%s\\n' "$o"; [ $c = 0 ] && ! printf '%s' "$o" | grep -qi warning`
 
-/** keepalived(8) -t finds nothing wrong with a file that is missing or empty. */
+/** keepalived(8) -t accepts a file that is missing or empty. */
 const checkKeepalived = (candidate: string): string =>
   `test -s ${candidate} && keepalived -t -f ${candidate}`
 
-/** After a failed reload haproxy's old process keeps serving: only its answer tells. */
+/** true when haproxy runs this configuration. After a failed reload the old process goes on serving; only its answer shows that. */
 async function runs(cfg: HaproxyCfg, vars: BalancerVars): Promise<boolean | string> {
   const port = vars.haproxy_health_port
   const answer = await probe`curl -fsS -m 1 http://127.0.0.1:${port}/config`
@@ -126,13 +128,13 @@ async function runs(cfg: HaproxyCfg, vars: BalancerVars): Promise<boolean | stri
   return 'haproxy still runs an older configuration: its reload failed; see journalctl -u haproxy'
 }
 
-/** Is a connection to every port accepted on the balancer that holds the VIP? Whether a backend serves it is not asked. */
+/** true when every VIP's holder accepts connections on all its ports, whether or not a backend serves them. */
 async function vipsAnswer(balancer: Host): Promise<boolean | string> {
   const mine = vips(balancer)
-  const found = await survey(mine)
+  const states = await balancerStates(mine)
   const silent = await Promise.all(
     mine.map(async vip => {
-      const holder = hosts(vip.balancers).find(h => holdersOf(vip, found).includes(h.name))
+      const holder = hosts(vip.balancers).find(h => holdersOf(vip, states).includes(h.name))
       if (!holder) return [`${vip.name}: no holder`]
       const closed = await on(holder, () => closedPorts(vip.address, vip.ports))
       return closed.map(

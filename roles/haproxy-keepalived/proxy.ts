@@ -3,8 +3,8 @@ import type { Balanced } from './balancing.ts'
 
 /**
  * Prints the backends that serve HTTP(S) but do not understand a connection that begins with a PROXY header, as
- * curl(1) --haproxy-protocol sends it: they take it for a bad request (400) or a bad handshake. One that does not
- * answer at all (7: refused, 28: no answer) serves nobody whom the change could disturb.
+ * curl(1) --haproxy-protocol sends it: they answer 400, or the handshake fails. A backend that does not answer at all
+ * (7: refused, 28: no answer) serves no clients, so the change cannot disturb any.
  */
 const TRY = String.raw`for b in "$@"; do (
   for s in http https; do
@@ -14,7 +14,7 @@ const TRY = String.raw`for b in "$@"; do (
   echo "$b"
 ) & done; wait`
 
-/** true, or which backends would take the PROXY protocol for garbage. Asked before haproxy begins to speak it. */
+/** true, or which backends do not understand the PROXY protocol. Ask before haproxy starts to speak it. */
 export async function understood(balanced: readonly Balanced[]): Promise<true | string> {
   const backends = balanced
     .filter(vip => vip.proxyProtocol)

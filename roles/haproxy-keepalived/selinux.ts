@@ -22,5 +22,5 @@ const define = resource({
   },
 })
 
-/** Switched on, if there is such a boolean and SELinux is in use (getsebool(8) says "disabled" and fails otherwise). */
+/** Switches an SELinux boolean on. Does nothing where SELinux is disabled or has no such boolean (getsebool(8) fails). */
 export const selinuxBoolean = (name: 'haproxy_connect_any'): Promise<Result> => define({ name })

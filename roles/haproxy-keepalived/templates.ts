@@ -2,17 +2,18 @@ import { createHash } from 'node:crypto'
 import type { Balanced } from './balancing.ts'
 import type { BalancerVars } from './vars.ts'
 
-/** keepalived runs it as root, so nobody else may be able to write it or a directory above it. */
+/** keepalived runs it as root, so only root may be able to write it and the directories above it. */
 export const CHECK_SCRIPT = '/usr/libexec/keepalived/chk_haproxy'
 
 export const KEEPALIVED_CONF = '/etc/keepalived/keepalived.conf'
 
-/** Every file of the role says whose it is: EL's packages bring samples under the same names. */
+/** First line of the role's files. It tells them from the samples that EL's packages put under the same names. */
 export const MANAGED = '# Managed by fmc, role haproxy-keepalived.'
 
+/** haproxy.cfg and its digest. */
 export interface HaproxyCfg {
   readonly text: string
-  /** What the running haproxy answers under /config once it runs this text. */
+  /** haproxy's answer under /config once it runs this text. */
   readonly digest: string
 }
 
@@ -53,7 +54,7 @@ defaults
     timeout check 2s
 `
 
-// No `monitor fail`: were /healthz to count backends, a dead cluster would make every balancer drop its VIPs.
+// No `monitor fail`: if /healthz counted backends, a dead cluster would make every balancer drop its VIPs.
 const health = (vars: BalancerVars): string => `frontend health
     mode http
     no log
@@ -66,7 +67,7 @@ const health = (vars: BalancerVars): string => `frontend health
     stats refresh 10s
 `
 
-// fastinter: a new process takes every backend for alive until its first check, which comes within this time.
+// fastinter: a new process treats every backend as up until its first check, which comes within this time.
 function forwarding(vip: Balanced, port: number, to: number, vars: BalancerVars): string {
   const k3s = vip.check === 'k3s'
   const idle = k3s ? vars.haproxy_k3s_idle_timeout : vars.haproxy_tcp_idle_timeout
@@ -90,17 +91,17 @@ function forwarding(vip: Balanced, port: number, to: number, vars: BalancerVars)
   ].join('\n')
 }
 
-// K3s answers 503 before its apiserver is up, afterwards 401 to whoever has no token; /ping says "pong" in both cases.
+// K3s answers 503 before its apiserver is up, afterwards 401 without a token. /ping answers "pong" in both cases.
 const K3S_CHECK = ['    option httpchk GET /readyz', '    http-check expect rstatus ^(200|401)$']
 
-/** keepalived.conf: every VIP an instance of its own, found by unicast; alone there is nobody to write to. */
+/** keepalived.conf: one VRRP instance for each VIP, with unicast to the other balancers, if there are any. */
 export const keepalivedConf = (
   router: string,
   vips: readonly Balanced[],
   vars: BalancerVars,
 ): string => [globalDefs(router), ...vips.map(vip => instance(vip, vars))].join('\n')
 
-// VRRP 3: intervals below a second, and backups learn the holder's, so that a rolling change of it disturbs nobody.
+// VRRP 3: intervals below a second, and backups learn the holder's, so a rolling change of it causes no failover.
 const globalDefs = (router: string): string => `${MANAGED}
 global_defs {
     router_id ${router}
@@ -143,7 +144,7 @@ const unicast = ({ source, peers }: Balanced): string =>
 ${peers.map(p => `        ${p}\n`).join('')}    }
 `
 
-/** Does this host's haproxy answer? Not: are its backends up. */
+/** keepalived's health check: succeeds while this host's haproxy answers, whatever the state of its backends. */
 export const checkScript = (vars: BalancerVars): string => `#!/bin/sh
 ${MANAGED}
 # keepalived lets go of the virtual addresses while this fails.

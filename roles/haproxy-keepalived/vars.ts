@@ -2,29 +2,33 @@ import { z } from '../../lib/index.ts'
 
 const duration = z.string().regex(/^[1-9]\d*(ms|s|m|h)$/, 'expected a time such as 5s, 10m or 1h')
 
-/** What is balanced stands in the inventory under `vips`; these only tune it. */
+/** `vips` in the inventory says what is balanced; these only tune it. */
 export const vars = z.object({
   haproxy_maxconn: z
     .int()
     .min(1)
     .max(1_000_000)
     .default(4000)
-    .describe('Connections at a time, all VIPs together; each costs up to 33 kB of memory'),
+    .describe('Open connections at a time, over all VIPs; each takes up to 33 kB of memory'),
   haproxy_connect_timeout: duration
     .default('5s')
     .describe('How long a backend may take to accept a connection'),
   haproxy_k3s_idle_timeout: duration
     .default('1h')
-    .describe('Silence after which a connection to the K3s API ends: watches are long and quiet'),
+    .describe(
+      'haproxy closes an idle connection to the K3s API after this time; watches are long and quiet',
+    ),
   haproxy_tcp_idle_timeout: duration
     .default('10m')
-    .describe('Silence after which a connection of the other VIPs ends'),
+    .describe('haproxy closes an idle connection of the other VIPs after this time'),
   haproxy_check_seconds: z
     .int()
     .min(1)
     .max(60)
     .default(3)
-    .describe('A backend is checked this often; 3 failures take it out, 2 successes bring it back'),
+    .describe(
+      'Seconds between two checks of a backend; 3 failures take it out, 2 successes bring it back',
+    ),
   haproxy_health_port: z
     .int()
     .min(1)
@@ -37,7 +41,7 @@ export const vars = z.object({
     .max(40)
     .default(0.5)
     .describe(
-      'The holder of a VIP is heard this often; after 3 to 4 silent intervals it is replaced',
+      'Seconds between two advertisements of a VIP’s holder; after 3 to 4 missed ones another balancer takes over',
     ),
 })
 

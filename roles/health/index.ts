@@ -1,5 +1,5 @@
 import { observe, role, vips } from '../../lib/index.ts'
-import { stateHere as balancerHere, type BalancerState } from '../haproxy-keepalived/index.ts'
+import { balancerState as balancerHere, type BalancerState } from '../haproxy-keepalived/index.ts'
 import { serverHealth, type ServerHealth } from './cluster.ts'
 import { hostState, type HostState } from './host.ts'
 import { vipAnswers, type Answers } from './network.ts'

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { excerpt, TaskError, yaml, type Secret } from '../../lib/index.ts'
 
-/** How a cluster's administrator proves who he is: base64 of PEM, as kubectl wants it. */
+/** A cluster's certificate authority and its administrator's certificate and key, as kubectl takes them: base64 of PEM. */
 export interface Access {
   readonly authority: string
   readonly certificate: string
@@ -12,18 +12,18 @@ export interface Access {
 const MOST_BYTES = 32 * 1024
 const MOST_CERTIFICATES = 8
 
-/** kubectl runs `exec`, sends everything to a `proxy-url`, and so on: no field but these comes from a host. */
+/** The only fields that fmc takes from a host: kubectl would run an `exec`, send everything to a `proxy-url`, and so on. */
 const AUTHORITY = 'certificate-authority-data'
 const CERTIFICATE = 'client-certificate-data'
 const KEY = 'client-key-data'
 
 const HINT =
-  'K3s writes no such thing: somebody may have changed the file on the server. Look at the server before you trust it'
+  'K3s writes no such field: somebody may have changed the file on the server. Check the server before you trust it'
 
 /**
- * What a kubeconfig that a host gave us says of its one cluster and its one user: three fields that hold certificates
- * and a key. Any other field, but for the cluster's own address, is refused by name: kubectl would act on it as the
- * user of this machine. Throws TaskError; no value is ever quoted.
+ * The access in a host's kubeconfig, which must have one cluster and one user. Throws TaskError for any field but the
+ * access and the cluster's address, because kubectl would act on it as the user of this machine. The error names the
+ * field and never quotes a value.
  */
 export async function readAccess(file: Secret): Promise<Access> {
   const top = mapAt(await parsed(file), file, 'it')
@@ -36,7 +36,7 @@ export async function readAccess(file: Secret): Promise<Access> {
   }
 }
 
-/** YAML without anchors and tags. Its own messages quote the text. */
+/** Parses YAML without anchors and tags. The parser's own messages quote the text, so they are not passed on. */
 async function parsed(file: Secret): Promise<unknown> {
   const text = file.reveal()
   if (text.length > MOST_BYTES)
@@ -49,7 +49,7 @@ async function parsed(file: Secret): Promise<unknown> {
     const doc = parseDocument(text, {
       schema: 'core',
       merge: false,
-      // Looking for keys that are there twice takes the square of their number.
+      // The search for duplicate keys takes quadratic time.
       uniqueKeys: false,
       prettyErrors: false,
       logLevel: 'error',
@@ -57,7 +57,7 @@ async function parsed(file: Secret): Promise<unknown> {
     if (doc.errors.length === 0 && doc.warnings.length === 0)
       return doc.toJS({ mapAsMap: true, maxAliasCount: 0 })
   } catch {
-    // said below
+    // The error below says it.
   }
   throw wrong(file, 'is not a kubeconfig: it must be plain YAML, without anchors and tags')
 }
@@ -66,7 +66,7 @@ type Fields = ReadonlyMap<unknown, unknown>
 
 function mapAt(value: unknown, file: Secret, where: string): Fields {
   if (value instanceof Map) return value
-  throw wrong(file, `is not a kubeconfig: ${where} is no map`)
+  throw wrong(file, `is not a kubeconfig: ${where} is not a map`)
 }
 
 /** The only entry of a list, and in it the only thing besides its name. */
@@ -114,7 +114,7 @@ function field(
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n(?:[A-Za-z0-9+/=]+\r?\n)+-----END \1-----(?:\r?\n|$)/g
 
-/** Labels and texts of its blocks (RFC 7468); undefined when there is anything besides them. */
+/** Labels and texts of the PEM blocks (RFC 7468); undefined when the text has anything besides them. */
 function blocksOf(pem: string): { label: string; text: string }[] | undefined {
   const blocks = [...pem.matchAll(PEM)].map(([text, label = '']) => ({ label, text }))
   const rest = pem.length - blocks.reduce((sum, { text }) => sum + text.length, 0)

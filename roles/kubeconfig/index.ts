@@ -16,8 +16,6 @@ import { addressOf, survey } from '../shared/k3s/survey.ts'
 import { mergedInto, pointedTo } from './kubeconfig.ts'
 import { vars } from './vars.ts'
 
-const K3S_YAML = `${CONFIG_DIR}/k3s.yaml`
-
 export default role({
   name: 'kubeconfig',
   summary:
@@ -39,7 +37,10 @@ export default role({
   },
 })
 
-/** Whose admin file it is: the first server of the inventory that can be reached, all through a run the same one. */
+/** The administrator's kubeconfig that K3s writes. */
+const K3S_YAML = `${CONFIG_DIR}/k3s.yaml`
+
+/** Is this the first reachable server of the inventory? Its admin file is taken; it is the same server all through a run. */
 async function isFirstReachable({ name }: Host): Promise<boolean> {
   const [first] = [...(await survey())].find(([, state]) => typeof state === 'object') ?? []
   return first === name
@@ -50,7 +51,10 @@ const apiAddress = (host: Host): string =>
   vips().find(v => v.check === 'k3s' && hosts(v.backends).some(h => h.name === host.name))
     ?.address ?? addressOf(host)
 
-/** Asked from the server, so through the balancers; its certificate must hold that name. 401: the API serves, and wants to know who asks. */
+/**
+ * true when the API answers on this address, else why not. The question goes from this server through the balancers, and
+ * the certificate must be for that name. 401 counts: the API serves, and asks for credentials.
+ */
 async function answers(server: string): Promise<true | string> {
   const { stdout, stderr } = await probe({
     estimate: false,

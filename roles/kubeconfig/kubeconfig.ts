@@ -6,8 +6,8 @@ interface Named {
 }
 
 /**
- * A kubeconfig with the access that a server's admin file gives, and nothing else of that file: address and names are
- * ours. Throws TaskError for a file that says more.
+ * A kubeconfig with the access of a server's admin file, at this address and under this name. Throws TaskError, as
+ * `readAccess` does, for a file with other fields.
  */
 export async function pointedTo(k3sYaml: Secret, server: string, name: string): Promise<Secret> {
   const { authority, certificate, key } = await readAccess(k3sYaml)
@@ -27,8 +27,8 @@ export async function pointedTo(k3sYaml: Secret, server: string, name: string): 
 const LISTS = ['clusters', 'users', 'contexts'] as const
 
 /**
- * The user's file with our entries added or renewed, each as a whole; everything else stays, comments too. Throws
- * TaskError when an entry of our name points somewhere else: that is somebody else's.
+ * The user's file with our cluster, user and context added, or replaced as a whole. Everything else stays, also
+ * comments. Throws TaskError when an entry of our name belongs to another cluster, or the file is not a kubeconfig.
  */
 export async function mergedInto(
   file: string,
@@ -43,11 +43,11 @@ export async function mergedInto(
   const itemsOf = (key: string): readonly (Partial<Named> | null)[] => {
     const list = doc.get(key) ?? null
     if (list === null) return []
-    if (!isSeq(list)) throw new TaskError(`${file} is not a kubeconfig: ${key} is no list`)
+    if (!isSeq(list)) throw new TaskError(`${file} is not a kubeconfig: ${key} is not a list`)
     return list.toJS(doc) as readonly (Partial<Named> | null)[]
   }
   const mine = parse(ours.reveal()) as Record<(typeof LISTS)[number], readonly [Named]>
-  return plainly(file, () => {
+  return withYamlErrors(file, () => {
     const renews = itemsOf('clusters').some(c => c?.name === mine.clusters[0].name)
     for (const key of LISTS) {
       const [entry] = mine[key]
@@ -59,20 +59,20 @@ export async function mergedInto(
       if (items.length === 0) doc.set(key, doc.createNode([]))
       if (first === undefined || JSON.stringify(items[first]) !== JSON.stringify(entry))
         doc.setIn([key, first ?? items.length], doc.createNode(entry))
-      // kubectl refuses a file that has a name twice, or takes the one that is not ours.
+      // With one name twice kubectl refuses the file, or uses the entry that is not ours.
       for (const i of more.toReversed()) doc.deleteIn([key, i])
     }
     return new Secret(doc.toString({ lineWidth: 0 }), file)
   })
 }
 
-/** What the YAML library itself throws (aliases that lead nowhere, or everywhere) is about the file. */
-function plainly<T>(file: string, body: () => T): T {
+/** Turns errors of the YAML library (aliases without a target, or with too many) into a TaskError about the file. */
+function withYamlErrors<T>(file: string, body: () => T): T {
   try {
     return body()
   } catch (error) {
     if (error instanceof TaskError) throw error
-    throw new TaskError(`${file} cannot be merged into: its anchors and aliases make no sense`)
+    throw new TaskError(`cannot merge into ${file}: its anchors and aliases make no sense`)
   }
 }
 
@@ -83,15 +83,15 @@ const serverOf = (entry: unknown): unknown =>
 
 function mustBeOurs(file: string, there: unknown, ours: Named): void {
   if (serverOf(there) === serverOf(ours)) return
-  throw new TaskError(`${file} has a cluster ${ours.name} already, at ${String(serverOf(there))}`, {
+  throw new TaskError(`${file} already has a cluster ${ours.name}, at ${String(serverOf(there))}`, {
     hint: ANOTHER,
   })
 }
 
-/** Without the cluster, a user or context of our name is somebody else's. */
+/** In a file without our cluster, a user or context of our name belongs to another cluster. */
 function mustBeSame(file: string, key: string, there: unknown, ours: Named): void {
   if (JSON.stringify(there) === JSON.stringify(ours)) return
-  throw new TaskError(`${file} has ${ours.name} among its ${key} already, and no such cluster`, {
+  throw new TaskError(`${file} already has ${ours.name} among its ${key}, but no such cluster`, {
     hint: ANOTHER,
   })
 }

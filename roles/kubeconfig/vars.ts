@@ -6,9 +6,7 @@ export const vars = z.object({
   kubeconfig_server: z
     .string()
     .optional()
-    .describe(
-      'Name or address of the API that the file points to; default: the VIP before the servers',
-    ),
+    .describe('Name or address of the API in the file; default: the VIP before the servers'),
   kubeconfig_context: z
     .string()
     .regex(/^[\w.@-]+$/, 'expected letters, digits, . _ @ -')
@@ -18,7 +16,7 @@ export const vars = z.object({
     .boolean()
     .default(false)
     .describe(
-      "Put the context into the user's own file, too; the current context stays what it is",
+      "Put cluster, user and context into the user's own file, too; its current context stays",
     ),
   kubeconfig_merge_into: z
     .string()

@@ -40,12 +40,13 @@ const Node = z.looseObject({
 })
 const Item = z.discriminatedUnion('kind', [Volume, Node])
 
+/** Longhorn's volumes and nodes. */
 export interface Longhorn {
   readonly volumes: readonly z.output<typeof Volume>[]
   readonly nodes: readonly z.output<typeof Node>[]
 }
 
-/** kubectl's answer as Longhorn's state; none: it is not installed; text: why nobody knows. */
+/** kubectl's answer as Longhorn's state. `none`: Longhorn is not installed. `problem`: why the state is unknown. */
 export function readLonghorn(answer: Answer): Longhorn | 'none' | { readonly problem: string } {
   if (/the server doesn't have a resource type/.test(answer.stderr)) return 'none'
   const items = itemsIn('Longhorn’s state', answer, Item)
@@ -56,18 +57,18 @@ export function readLonghorn(answer: Answer): Longhorn | 'none' | { readonly pro
   }
 }
 
-/** Longhorn's state, asked on a K3s server. */
+/** Longhorn's state, asked on the current host, a K3s server. */
 export const askLonghorn = async () => readLonghorn(await STATE.ask())
 
 const STATE = kubectl('-n', NAMESPACE, 'get', 'volumes.longhorn.io,nodes.longhorn.io', '-o', 'json')
 
-/** What is wrong with volumes: a faulted one, or an attached one that has fewer copies than it shall. */
+/** What is wrong with volumes: one is faulted, or attached without all its copies. [] = nothing. */
 export function sickVolumes({ volumes }: Longhorn): string[] {
   return volumes.flatMap(({ metadata, status }) => {
-    const ill =
+    const sick =
       status.robustness === 'faulted' ||
       (status.state !== 'detached' && status.robustness !== 'healthy')
-    if (!ill) return []
+    if (!sick) return []
     const claim = status.kubernetesStatus
     const whose = claim?.pvcName ? ` of ${claim.namespace}/${claim.pvcName}` : ''
     return [
@@ -79,7 +80,7 @@ export function sickVolumes({ volumes }: Longhorn): string[] {
 const isTrue = (conditions: readonly z.output<typeof Condition>[], type: string): boolean =>
   conditions.some(c => c.type === type && c.status === 'True')
 
-/** What is wrong with a node of Longhorn's and its disk. */
+/** What is wrong with one of Longhorn's nodes and its disk. [] = nothing. */
 export function sickNode(name: string, { nodes }: Longhorn): string[] {
   const node = nodes.find(n => n.metadata.name === name)
   if (!node) return [`Longhorn does not know the node ${name} yet`]
@@ -115,7 +116,7 @@ const reasonOf = (conditions: readonly z.output<typeof Condition>[], type: strin
 const isReady = (name: string, { nodes }: Longhorn): boolean =>
   nodes.some(n => n.metadata.name === name && isTrue(n.status.conditions, 'Ready'))
 
-/** A node that a person has cordoned stays so, and is no worse for it. */
+/** The same state without cordons: a node that a person has cordoned counts as healthy. */
 const withoutCordons = (state: Longhorn): Longhorn => ({
   ...state,
   nodes: state.nodes.map(node => ({
@@ -132,9 +133,9 @@ const withoutCordons = (state: Longhorn): Longhorn => ({
 })
 
 /**
- * true, or why these hosts must not be touched now, or have not come back. Before: hosts that carry nothing (Longhorn
- * does not know them, or has lost them) may be repaired whatever the volumes' state. A cluster without Longhorn has
- * nothing to lose.
+ * Before a batch: true, or why a play must not touch it. Hosts without copies (Longhorn does not know them, or has lost
+ * them) may be repaired whatever the volumes' state. After it: true, or what is still missing. Always true in a cluster
+ * without Longhorn.
  */
 export function holds(
   state: ReturnType<typeof readLonghorn>,
@@ -156,8 +157,8 @@ export function holds(
 }
 
 /**
- * Every attached volume has all its copies and none is lost, from the cluster's own state: only then may a node go.
- * Asked on a server outside of the batch if one answers.
+ * Every attached volume has all its copies and none is faulted: only then may a play touch a node. fmc asks the cluster
+ * on a server outside the batch, if one answers.
  */
 export const longhornHealthy: Invariant = {
   name: 'every Longhorn volume healthy',

@@ -61,7 +61,7 @@ function deviceOf(host: Host, vars: Vars): string {
   })
 }
 
-/** A node: what volumes need of the operating system, and the disk. */
+/** Prepares a node: what volumes need from the operating system, and the disk. */
 async function prepare(host: Host, vars: Vars, { packages: wanted }: Platform): Promise<void> {
   const device = deviceOf(host, vars)
   if (wanted.length > 0) await packages(...wanted)
@@ -102,12 +102,12 @@ async function install(vars: Vars): Promise<void> {
   )
 }
 
-/** Images are downloaded on the way. */
+/** Long enough for nodes to download the images. */
 const INSTALLING = { timeoutSeconds: 900, everySeconds: 2 }
 
 async function nodesAreReady(nodes: readonly string[]): Promise<true | string> {
   const state = await askLonghorn()
-  if (state === 'none') return 'Longhorn’s resources are not there yet'
+  if (state === 'none') return 'the cluster does not have Longhorn’s resources yet'
   if ('problem' in state) return state.problem
   const sick = nodes.flatMap(name => sickNode(name, state))
   return sick.length === 0 || sick.join('; ')
@@ -117,6 +117,6 @@ function shareOf(vars: Vars) {
   const { longhorn_nfs: nfs } = vars
   if (!nfs) return undefined
   const [server] = hosts(nfs.server)
-  if (!server) throw new TaskError(`longhorn_nfs: ${nfs.server} is no host`)
+  if (!server) throw new TaskError(`longhorn_nfs: ${nfs.server} is not a host of the inventory`)
   return [nfsDriver(vars), nfsClass(server.address, nfs.path)]
 }

@@ -1,9 +1,11 @@
 import { helmChart, LABELS, type KubernetesObject } from '../shared/kubernetes/chart.ts'
 import type { Vars } from './vars.ts'
 
+/** Where the data disk is mounted. */
 export const DISK = '/mnt/longhorn-disk'
+/** Namespace of everything that Longhorn runs. */
 export const NAMESPACE = 'longhorn-system'
-/** Of the disk in nodes.longhorn.io. */
+/** Name of the disk in nodes.longhorn.io. */
 export const DISK_NAME = 'fmc-data'
 
 /** Longhorn makes these disks on a node that has none yet, and never looks again (longhorn.io, "Default disks"). */
@@ -14,11 +16,11 @@ export const NODE_ANNOTATIONS = {
   ]),
 } as const
 
-/** iscsid's name of this node: cloned disks must not share one (open-iscsi README). */
+/** The file with iscsid's initiator name: each node needs its own, also after a disk was cloned (open-iscsi README). */
 export const initiatorName = (host: string, domain: string): string =>
   `# Managed by fmc\nInitiatorName=iqn.2004-10.${domain.split('.').reverse().join('.')}:${host}\n`
 
-/** Longhorn with its storage class, the cluster's default. The disks are the nodes' own, so little of them stays free. */
+/** Longhorn with its storage class, the cluster's default. Only Longhorn uses the disks, so it keeps little of them free. */
 export const longhorn = (vars: Vars): KubernetesObject =>
   helmChart({
     name: 'longhorn',
@@ -45,6 +47,7 @@ export const longhorn = (vars: Vars): KubernetesObject =>
     },
   })
 
+/** The driver of the storage class nfs. */
 export const nfsDriver = (vars: Vars): KubernetesObject =>
   helmChart({
     name: 'csi-driver-nfs',
@@ -55,7 +58,7 @@ export const nfsDriver = (vars: Vars): KubernetesObject =>
     values: { controller: { replicas: 1 } },
   })
 
-/** The server's root is nobody on the share: a volume's directory must be writable for whatever user a pod has. */
+/** The storage class nfs. The share squashes root, so a volume's directory must be writable for any user of a pod. */
 export const nfsClass = (server: string, share: string): KubernetesObject => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',

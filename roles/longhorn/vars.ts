@@ -5,7 +5,9 @@ const version = z.string().regex(/^\d+\.\d+\.\d+$/, 'expected a version such as 
 export const vars = z.object({
   longhorn_version: version
     .default('1.12.1')
-    .describe('Of chart and program; one minor at a time. 1.12 goes with Kubernetes up to 1.36'),
+    .describe(
+      'Version of chart and program; upgrade one minor at a time. 1.12 supports Kubernetes up to 1.36',
+    ),
   longhorn_nodes: z
     .string()
     .min(1)
@@ -23,7 +25,7 @@ export const vars = z.object({
     .max(20)
     .default(3)
     .describe(
-      'Copies of each volume, on different nodes; with fewer than 2 no node can be drained',
+      'Copies of each volume, on different nodes; with a single copy no node can be drained',
     ),
   longhorn_nfs: z
     .strictObject({
@@ -32,11 +34,11 @@ export const vars = z.object({
     })
     .optional()
     .describe(
-      'Share for volumes that many pods write to (storage class nfs); without it there is none',
+      'Share for volumes that many pods write to; without it there is no storage class nfs',
     ),
   longhorn_nfs_driver_version: version
     .default('4.13.4')
-    .describe('Of the chart csi-driver-nfs, which serves the share'),
+    .describe('Version of the chart csi-driver-nfs, the driver for the share'),
 })
 
 export type Vars = z.output<typeof vars>

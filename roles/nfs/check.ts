@@ -1,6 +1,6 @@
 import { quote } from '../../lib/index.ts'
 
-/** $1: the candidate. */
+/** Run in a mount namespace of its own; $1: the candidate. */
 const TRY = String.raw`set -eu
 d=$(mktemp -d /run/fmc-exports.XXXXXX)
 trap 'umount "$d" 2>/dev/null; rmdir "$d"' EXIT
@@ -15,9 +15,9 @@ if exportfs -s | grep -E '^[^(]*([*?]|<world>)' >&2; then echo 'exported to ever
 umount /etc/exports.d /var/lib/nfs`
 
 /**
- * Shell text that tries an exports file out: in a mount namespace of its own, with this file alone in /etc/exports.d and
- * an empty /var/lib/nfs, so that the table of the running server is out of reach. Needed because exportfs -ra with one
- * wrong option withdraws every export, and because a client * is accepted without a word. Warnings count as errors.
+ * Shell text that succeeds if exportfs accepts an exports file without a warning and no share is open to everybody. It
+ * runs in a mount namespace with this file alone in /etc/exports.d and an empty /var/lib/nfs, so it cannot reach the
+ * running server's table. On the real table, one wrong option would make exportfs -ra withdraw every export.
  */
 export const checkExports = (candidate: string): string =>
   `unshare --mount --propagation private sh -c ${quote(TRY)} sh ${candidate}`

@@ -16,20 +16,24 @@ function addressesOf(client: Host, server: Host): string[] {
   return (near.length > 0 ? near : client.nics).map(n => n.address)
 }
 
-export interface Around {
+/** The server, and where the names of its clients are looked up. */
+export interface Lookup {
   readonly server: Host
   readonly networks: Inventory['networks']
   readonly hosts: (pattern: string) => readonly Host[]
 }
 
-/** What the shares' clients are as addresses and blocks. Throws TaskError for one that is nobody, or everybody. */
-export function exportsOf(shares: readonly Share[], root: string, around: Around): Export[] {
+/**
+ * One export for each share and client, with clients as addresses and blocks. Throws TaskError for a client that matches
+ * no address or every address, for a share outside `root`, and for a client that a share names twice.
+ */
+export function exportsOf(shares: readonly Share[], root: string, lookup: Lookup): Export[] {
   const found = shares.flatMap(share => {
     if (!share.path.startsWith(`${root}/`))
       throw new TaskError(
         `nfs_exports: ${share.path} is not below ${root}, where the data disk is mounted`,
       )
-    return [...new Set(share.clients.flatMap(c => addresses(c, around)))]
+    return [...new Set(share.clients.flatMap(c => addresses(c, lookup)))]
       .sort()
       .map(client => ({ path: share.path, client, options: optionsOf(share, root) }))
   })
@@ -40,7 +44,7 @@ export function exportsOf(shares: readonly Share[], root: string, around: Around
   return found
 }
 
-function addresses(client: string, { server, networks, hosts }: Around): string[] {
+function addresses(client: string, { server, networks, hosts }: Lookup): string[] {
   if (/^0\.0\.0\.0(\/|$)|\/0$/.test(client))
     throw new TaskError(`nfs_exports: the client ${client} is everybody; name networks or hosts`)
   if (BLOCK.test(client)) return [client]
@@ -48,7 +52,9 @@ function addresses(client: string, { server, networks, hosts }: Around): string[
   if (network) return [network.cidr]
   const found = hosts(client).flatMap(h => addressesOf(h, server))
   if (found.length === 0)
-    throw new TaskError(`nfs_exports: the client ${client} is no host with an address`)
+    throw new TaskError(
+      `nfs_exports: the client ${client} matches no network and no host with an address`,
+    )
   return found
 }
 
@@ -62,7 +68,7 @@ const optionsOf = ({ access, squash, owner }: Share, root: string): string[] => 
   `mountpoint=${root}`,
 ]
 
-/** The text of /etc/exports.d/fmc.exports: no blank between client and options, or everybody may write. */
+/** The text of /etc/exports.d/fmc.exports. A blank between client and options would export to everybody. */
 export const exportsFile = (exports: readonly Export[]): string =>
   [
     '# Managed by fmc',
@@ -70,7 +76,7 @@ export const exportsFile = (exports: readonly Export[]): string =>
     '',
   ].join('\n')
 
-/** Parses /var/lib/nfs/etab (exportfs(8)), the table that mountd answers from; throws TaskError for any other line. */
+/** Parses /var/lib/nfs/etab (exportfs(8)), the table that mountd answers from. Throws TaskError for any other line. */
 export function parseExports(text: string): Export[] {
   return text
     .split('\n')
@@ -85,10 +91,10 @@ export function parseExports(text: string): Export[] {
 
 const keyOf = (e: Export): string => `${e.path} ${e.client}`
 
-/** true, or how what the server exports differs from what it shall: no more, no less, with the options asked for. */
-export function compareExports(want: readonly Export[], got: readonly Export[]): true | string {
+/** true when the server exports exactly the declared directories with the declared options, else the differences. */
+export function compareExports(declared: readonly Export[], got: readonly Export[]): true | string {
   const wrong = [
-    ...want.flatMap(w => {
+    ...declared.flatMap(w => {
       const found = got.find(g => keyOf(g) === keyOf(w))
       if (!found) return [`${w.path} is not exported to ${w.client}`]
       const missing = w.options.filter(o => !found.options.includes(o))
@@ -97,8 +103,8 @@ export function compareExports(want: readonly Export[], got: readonly Export[]):
         : []
     }),
     ...got
-      .filter(g => !want.some(w => keyOf(w) === keyOf(g)))
-      .map(g => `${g.path} is exported to ${g.client}, which nobody asked for`),
+      .filter(g => !declared.some(w => keyOf(w) === keyOf(g)))
+      .map(g => `${g.path} is exported to ${g.client}, which nfs_exports does not declare`),
   ]
   return wrong.length === 0 || wrong.join('; ')
 }

@@ -24,17 +24,6 @@ import { compareExports, exportsFile, exportsOf, parseExports, type Export } fro
 import { PLATFORMS } from './platform.ts'
 import { vars as schema, type Share, type Vars } from './vars.ts'
 
-/** The data disk's path on the host; throws TaskError when the inventory has no such disk. */
-function deviceOf(host: Host, vars: Vars): string {
-  if (vars.nfs_device !== undefined) return vars.nfs_device
-  const disk = host.disks.find(d => d.name === vars.nfs_disk)
-  if (!disk)
-    throw new TaskError(`${host.name} has no disk ${vars.nfs_disk} in the inventory`, {
-      hint: 'add it to `disks`, or name the device in nfs_device',
-    })
-  return disk.device
-}
-
 export default role({
   name: 'nfs',
   summary:
@@ -78,6 +67,17 @@ export default role({
   },
 })
 
+/** The data disk's path on the host. Throws TaskError when the inventory has no such disk. */
+function deviceOf(host: Host, vars: Vars): string {
+  if (vars.nfs_device !== undefined) return vars.nfs_device
+  const disk = host.disks.find(d => d.name === vars.nfs_disk)
+  if (!disk)
+    throw new TaskError(`${host.name} has no disk ${vars.nfs_disk} in the inventory`, {
+      hint: 'add it to `disks`, or name the device in nfs_device',
+    })
+  return disk.device
+}
+
 /** A share's directory and the user who owns it. */
 async function shared({ path, owner, mode }: Share): Promise<void> {
   if (owner) {
@@ -95,10 +95,10 @@ RequiresMountsFor=${root}
 async function sharesAreExported(exports: readonly Export[]): Promise<true | string> {
   const [listening, exported] = await Promise.all([
     probe`ss -Hltn ${'sport = :2049'}`,
-    // What exportfs -s prints, but that takes a lock file: it writes.
+    // What exportfs -s prints. exportfs itself would write a lock file.
     probe`[ ! -e /var/lib/nfs/etab ] || cat /var/lib/nfs/etab`,
   ])
   if (exported.exitCode !== 0) return exported.stderr.trim()
   const same = compareExports(exports, parseExports(exported.stdout))
-  return same === true && listening.stdout.trim() === '' ? 'nobody listens on port 2049' : same
+  return same === true && listening.stdout.trim() === '' ? 'nothing listens on port 2049' : same
 }

@@ -1,9 +1,10 @@
 import type { Platforms } from '../../lib/index.ts'
 
+/** What differs between operating systems. */
 export interface Platform {
   readonly packages: readonly string[]
   readonly unit: string
-  /** A firewall that lets nothing in unless it is told to. */
+  /** The system may run firewalld, which closes every port that is not opened in it. */
   readonly firewalld: boolean
 }
 

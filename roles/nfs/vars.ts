@@ -13,14 +13,14 @@ export const share = z
       .array(z.string().min(1))
       .min(1)
       .describe(
-        "Who may mount it: patterns of hosts, networks' names, addresses or CIDR blocks. Never everybody",
+        'Who may mount it: patterns of hosts, names of networks, addresses or CIDR blocks. A client that is everybody is refused',
       ),
     access: z.enum(['rw', 'ro']).default('rw'),
     squash: z
       .enum(['root', 'all', 'none'])
       .default('root')
       .describe(
-        'Whom the server takes for the share’s owner: root of a client, every user of it, or nobody',
+        'Which users of a client act as the owner: root, all, or none (then root of a client is root on the share)',
       ),
     owner: z
       .strictObject({
@@ -29,7 +29,7 @@ export const share = z
       })
       .optional()
       .describe(
-        'User and group (made with this uid and gid) that own the directory and that squashed users act as; default root, and squashed users are nobody',
+        'User and group that own the directory and that squashed users act as; the role makes them with this uid and gid. Default: root owns it, and squashed users act as nobody',
       ),
     mode: z
       .string()
@@ -38,7 +38,7 @@ export const share = z
       .describe('Of the directory, in quotes'),
   })
   .refine(s => s.squash !== 'all' || s.owner !== undefined, {
-    error: 'squash: all needs an owner that everybody acts as',
+    error: 'squash: all needs an owner that all users act as',
     path: ['owner'],
   })
 
@@ -51,7 +51,7 @@ export const vars = z.object({
     .regex(/^\/dev\/[\w./:-]+$/, { error: 'expected a path below /dev' })
     .optional()
     .describe(
-      'Instead of nfs_disk: a device by its path, such as a partition of a disk that is shared with something else',
+      'Instead of nfs_disk: the path of a device, such as a partition of a disk that also holds something else',
     ),
   nfs_label: z
     .string()

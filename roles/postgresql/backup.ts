@@ -1,19 +1,69 @@
-import { quote } from '../../lib/index.ts'
+import {
+  directory,
+  file,
+  inventory,
+  mount,
+  packages,
+  quote,
+  service,
+  unit,
+} from '../../lib/index.ts'
+import { nfsSource } from './addresses.ts'
+import type { Platform } from './platform.ts'
+import { backupService, backupTimer } from './templates.ts'
+import type { Vars } from './vars.ts'
 
-export interface Backup {
+const SCRIPT = '/usr/local/libexec/fmc-postgresql-backup'
+
+/** The dump script, its timer, and the directory or share where the dumps are kept. */
+export async function nightlyDumps(platform: Platform, vars: Vars): Promise<void> {
+  const { postgresql_backup_nfs: nfs, postgresql_backup_dir: dir } = vars
+  if (nfs) {
+    await packages(...platform.nfsPackages)
+    await mount(dir, {
+      source: nfsSource(nfs.source, inventory()),
+      type: 'nfs',
+      options: nfs.options,
+    })
+  } else await directory(dir, { owner: 'postgres:postgres', mode: '0700' })
+  await file(SCRIPT, {
+    content: backupScript({
+      bin: platform.bin,
+      data: platform.data,
+      dir,
+      mounted: nfs !== null,
+      days: vars.postgresql_backup_retention_days,
+    }),
+    mode: '0755',
+    validate: candidate => `sh -n ${candidate}`,
+  })
+  await unit('fmc-postgresql-backup.service', { content: backupService(SCRIPT, dir) })
+  await unit('fmc-postgresql-backup.timer', {
+    content: backupTimer(vars.postgresql_backup_schedule, inventory().timezone),
+    notify: 'restart the backup timer',
+  })
+  await service('fmc-postgresql-backup.timer')
+}
+
+interface Backup {
+  /** Directory of pg_dump, pg_dumpall, pg_restore and psql. */
   readonly bin: string
+  /** Data directory, whose postmaster.pid names the server's socket and port. */
   readonly data: string
+  /** Where the dumps are kept. */
   readonly dir: string
-  /** Refuse to write when nothing is mounted at `dir`. */
+  /** `dir` is a mount point: nothing is written while nothing is mounted there. */
   readonly mounted: boolean
+  /** Older dumps are deleted. */
   readonly days: number
 }
 
 /**
- * The dump script, run by a timer as postgres; systemd never starts a unit twice, so it needs no lock of its own. Every dump is a directory DIR/YYYYMMDDTHHMMSSZ that appears complete or
- * not at all: globals.sql (roles with their verifiers), one pg_dump -Fc file per database, SHA256SUMS.
+ * The dump script. A timer runs it as postgres; it needs no lock because systemd never starts a unit twice. A dump is
+ * a directory DIR/YYYYMMDDTHHMMSSZ with globals.sql (roles and their verifiers), one pg_dump -Fc file per database and
+ * SHA256SUMS. It appears complete or not at all.
  */
-export const backupScript = (o: Backup): string => `#!/bin/sh
+const backupScript = (o: Backup): string => `#!/bin/sh
 # Managed by fmc. Changes made here are undone by its next run.
 set -eu
 umask 077

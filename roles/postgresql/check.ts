@@ -1,7 +1,7 @@
 import { asUser } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
-/** What would be ruinous or pointless in the throw-away server: anything that reaches outside its directory, or takes memory. */
+/** Settings that keep the throw-away server inside its directory and small. */
 const HARMLESS: Readonly<Record<string, string>> = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
@@ -16,11 +16,11 @@ const HARMLESS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Part of the script on the host: succeeds if PostgreSQL would start with the file $2 in the place of conf.d/fmc.conf
- * (check-conf) or pg_hba.conf (check-hba). First `postgres -C` reads the whole configuration with it (names, values,
- * ranges). `postgres -C` ignores pg_hba.conf and certificates, so then a throw-away server really starts with both: an
- * empty cluster in /run, on a socket of its own, without network. The running server is not touched. All of it runs as
- * postgres, who owns the configuration: root would read, and show, whatever a link in its place points to.
+ * Part of the script on the host: succeeds if PostgreSQL would start with the file $2 in place of conf.d/fmc.conf
+ * (check-conf) or pg_hba.conf (check-hba). First `postgres -C` reads the whole configuration (names, values, ranges).
+ * It ignores pg_hba.conf and certificates, so a throw-away server then starts with both: an empty cluster in /run, on
+ * its own socket, without network. The running server is not touched. All of this runs as postgres, which owns the
+ * configuration: root would follow a link that postgres put there, and print the file behind it.
  */
 export function checkCommand(p: Platform): string {
   const options = Object.entries(HARMLESS)

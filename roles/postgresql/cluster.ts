@@ -18,8 +18,8 @@ interface Cluster extends Common {
 const markOf = ({ data }: Platform): string => `${data}.fmc-creating`
 
 /**
- * Prints `VERSION PATH` of every cluster, `interrupted` when making ours was, and `bare` when it has no configuration.
- * Asked as postgres: the files are its own. Before the package has made that user there is nobody to be wary of.
+ * Prints `VERSION PATH` for every cluster, `interrupted` when the creation of ours did not finish, and `bare` when ours
+ * has no configuration. Runs as postgres, which owns the files, once the package has made that user.
  */
 function question(p: Platform): string {
   const look = `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f" || :; printf "%s %s\\n" "$v" "$f"; fi; done
@@ -38,7 +38,7 @@ export function readClusters(
 ): { readonly exists: boolean; readonly interrupted: boolean; readonly bare: boolean } {
   if (code !== 0)
     throw new TaskError(
-      `it cannot be known which clusters are there: ${stderr.trim() || `exit ${code}`}`,
+      `cannot tell which clusters are on the host: ${stderr.trim() || `exit ${code}`}`,
     )
   const lines = stdout.split('\n').filter(Boolean)
   const found = lines.filter(l => l.includes(' '))
@@ -54,7 +54,7 @@ export function readClusters(
   return { exists, interrupted, bare: exists && lines.includes('bare') }
 }
 
-/** Made by postgres itself, as its own. Marked while it is being made, so that a half-made cluster is known; what is in the way then is moved aside, never deleted. */
+/** Shell text that creates the cluster as postgres. A mark stands until that is finished: it tells a half-made cluster, which the next run moves aside and never deletes. */
 function create(p: Platform): string {
   const mark = quote(markOf(p))
   const mount = quote(mountUnitName(p.home))
@@ -78,7 +78,7 @@ ${asUser('postgres', make)}
 systemctl daemon-reload`
 }
 
-/** The database cluster, made once. One that is there is never touched. */
+/** The database cluster, created once. An existing one is never touched. Throws TaskError as `readClusters` does. */
 export const cluster = resource({
   name: (o: Cluster) => `cluster ${o.platform.data}`,
   opaque: true,
@@ -97,7 +97,7 @@ export const cluster = resource({
   },
 })
 
-/** The configuration of a cluster that came with its data from another host, where it is kept outside of that. */
+/** The configuration of a cluster whose data comes from a share. Debian keeps it outside the data, so it was lost with the old host. */
 export const configuration = resource({
   name: (o: Cluster) => `configuration ${o.platform.conf}`,
   opaque: true,
@@ -107,6 +107,6 @@ export const configuration = resource({
   plan({ platform, version }, { found }) {
     if (platform.adopt === undefined || !readClusters(found, version).bare) return []
     const script = `${asUser('postgres', platform.adopt)}\nsystemctl daemon-reload`
-    return [{ what: 'make it anew for data that is there', script }]
+    return [{ what: 'create it for the existing data', script }]
   },
 })

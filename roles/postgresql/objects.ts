@@ -8,13 +8,13 @@ import {
   statements,
   type DatabaseState,
   type RoleState,
-  type Server,
+  type ServerState,
 } from './sql.ts'
 import type { DatabaseSpec, RoleSpec } from './vars.ts'
 
-interface At extends Common {
+interface OnServer extends Common {
   readonly platform: Platform
-  readonly server: Server
+  readonly server: ServerState
 }
 
 const FLAGS = [
@@ -34,7 +34,7 @@ const wants = (spec: RoleSpec, flag: (typeof FLAGS)[number]): boolean =>
       ? !spec.options.includes('noinherit')
       : spec.options.includes(flag)
 
-/** One thing that is not as declared: in words, and the words of CREATE/ALTER ROLE that make it so. */
+/** One difference from the declaration: in words, and as the clause of ALTER ROLE that removes it. */
 interface Difference {
   readonly what: string
   readonly sql: string | Secret
@@ -60,7 +60,10 @@ const withoutPassword = (spec: RoleSpec, now: RoleState): Difference[] => [
 
 const onOff = (on: boolean): string => (on ? 'on' : 'off')
 
-/** How a role differs from its declaration; [] = it does not. A role without a declared password must have none. */
+/**
+ * How a role differs from its declaration; [] = it does not. A role without a declared password must have none. Throws
+ * TaskError for a password that is not printable ASCII.
+ */
 export async function roleDifferences(
   spec: RoleSpec,
   now: RoleState,
@@ -81,15 +84,15 @@ const join = (parts: readonly (string | Secret)[]): Secret =>
     new Secret('', parts.find(p => p instanceof Secret)?.name),
   )
 
-/** Everything said in one statement: a role is never there with half of its options. */
+/** CREATE ROLE with all options in one statement, so that no role ever exists with half of them. */
 export function createRole(spec: RoleSpec): Secret {
   const flags = FLAGS.map(f => `${wants(spec, f) ? '' : 'NO'}${f.toUpperCase()}`)
   return secret`CREATE ROLE ${ident(spec.name)} WITH${join([...flags, `CONNECTION LIMIT ${spec.connection_limit}`, passwordSql(spec)])};`
 }
 
-/** A role, as declared. The server is sent a verifier, never the password. */
+/** A role, as declared. The server receives a verifier, never the password. */
 export const pgRole = resource({
-  name: (o: At & { readonly spec: RoleSpec }) => `role ${o.spec.name}`,
+  name: (o: OnServer & { readonly spec: RoleSpec }) => `role ${o.spec.name}`,
   needs: o => ({ state: stateQuestion(o.platform) }),
   async plan({ platform, server, spec }, { state }): Promise<PlannedChange[]> {
     const known = readState(state, server)
@@ -110,7 +113,7 @@ export const pgRole = resource({
   },
 })
 
-/** How a database differs from its declaration, with the statements that mend it. */
+/** How a database differs from its declaration, with the statements that correct it; [] = it does not. */
 export function databaseDifferences(
   spec: DatabaseSpec,
   now: DatabaseState,
@@ -139,9 +142,9 @@ export function databaseDifferences(
   ]
 }
 
-/** A database and its owner. Never dropped, never emptied. */
+/** A database and its owner. It is never dropped or emptied. */
 export const pgDatabase = resource({
-  name: (o: At & { readonly spec: DatabaseSpec }) => `database ${o.spec.name}`,
+  name: (o: OnServer & { readonly spec: DatabaseSpec }) => `database ${o.spec.name}`,
   needs: o => ({ state: stateQuestion(o.platform) }),
   plan({ platform, server, spec }, { state }): PlannedChange[] {
     const known = readState(state, server)

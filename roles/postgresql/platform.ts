@@ -5,30 +5,31 @@ export interface Platform {
   readonly packages: readonly string[]
   /** Module stream that holds the wanted version (dnf). */
   readonly stream: string | undefined
-  /** Where Debian's package is told that it shall make no cluster of its own. */
+  /** Debian's configuration file that keeps the package from making a cluster. */
   readonly createClusterConf: string | undefined
-  /** For mounting the backup share. */
+  /** For mounting a share. */
   readonly nfsPackages: readonly string[]
-  /** initdb, pg_ctl, pg_dump, pg_restore, postgres, psql. */
+  /** Directory of initdb, pg_ctl, pg_dump, pg_restore, postgres and psql. */
   readonly bin: string
-  /** Home of the user postgres, where its clusters are: what a share with the data is mounted at. */
+  /** Home of the user postgres, which holds its clusters: a share with the data is mounted here. */
   readonly home: string
   readonly data: string
   /** Holds postgresql.conf, pg_hba.conf and conf.d. */
   readonly conf: string
   readonly unit: string
+  /** Directory of the server's key and certificate. */
   readonly tls: string
-  /** A firewall that lets nothing in unless it is told to. */
+  /** The system may run firewalld, which closes every port that is not opened in it. */
   readonly firewalld: boolean
-  /** Shell glob of every cluster's PG_VERSION that may be on the host. */
+  /** Shell globs that match PG_VERSION of every cluster on the host. */
   readonly versions: string
-  /** Shell text that makes the empty cluster, and never starts it. Runs as postgres. */
+  /** Shell text that creates the empty cluster and does not start it. Runs as postgres. */
   readonly initdb: string
-  /** Shell text that gives a cluster the configuration that it has outside of its data. Runs as postgres. */
+  /** Shell text that makes the configuration for existing data, where it is kept outside the data. Runs as postgres. */
   readonly adopt: string | undefined
 }
 
-/** Not synced file by file, which takes a minute over NFS: what makes the cluster syncs once, before it takes its mark away. */
+/** --no-sync: syncing file by file takes a minute over NFS. The script that creates the cluster syncs once instead. */
 const INITDB = '--no-sync --data-checksums --auth-local=peer --auth-host=scram-sha-256'
 
 const debian = (version: number, port: number): Platform => {
@@ -46,9 +47,9 @@ const debian = (version: number, port: number): Platform => {
     tls: '/etc/postgresql/tls',
     firewalld: false,
     versions: '/var/lib/postgresql/*/main/PG_VERSION',
-    // pg_createcluster(1). A locale of its own: by the session's LC_ALL=C the encoding would be SQL_ASCII.
+    // pg_createcluster(1). With the session's LC_ALL=C and no locale here the encoding would be SQL_ASCII.
     initdb: `pg_createcluster ${version} main --locale=C.UTF-8 --encoding=UTF8 --port=${port} -- ${INITDB}`,
-    // Not by pg_createcluster, which deletes the data of a cluster that it fails to configure.
+    // Not pg_createcluster: it deletes the data of a cluster that it fails to configure.
     adopt: `mkdir -p ${conf}
 printf '%s\\n' auto >${conf}/start.conf
 : >${conf}/pg_ident.conf; : >${conf}/pg_hba.conf
@@ -72,12 +73,13 @@ const el = (version: number): Platform => ({
   tls: '/var/lib/pgsql/tls',
   firewalld: true,
   versions: '/var/lib/pgsql/data/PG_VERSION /var/lib/pgsql/*/data/PG_VERSION',
-  // Not by postgresql-setup, which works as root in postgres's directory.
+  // Not postgresql-setup: it works as root in a directory that postgres owns.
   initdb: `/usr/bin/initdb --locale=C.UTF-8 --encoding=UTF8 ${INITDB} -D /var/lib/pgsql/data`,
   adopt: undefined,
 })
 
-/** PostgreSQL of a major version that listens on a port. */
+/** The paths and commands for a major version that listens on a port. */
 export type PlatformFor = (version: number, port: number) => Platform
 
+/** By operating system; the role refuses others. */
 export const PLATFORMS: Platforms<PlatformFor> = { debian, el }

@@ -2,9 +2,9 @@ import { createHash, createHmac, pbkdf2, pbkdf2Sync, randomBytes } from 'node:cr
 import { promisify } from 'node:util'
 import { Secret, TaskError } from '../../lib/index.ts'
 
-/** What PostgreSQL takes when it makes a verifier itself (its setting scram_iterations). */
+/** PostgreSQL's own default (its setting scram_iterations). */
 const ITERATIONS = 4096
-/** OWASP's advice for PBKDF2-HMAC-SHA256, the most that anybody has a reason for: 0.2 s of one core. PostgreSQL itself takes up to 2³¹ − 1. */
+/** OWASP's advice for PBKDF2-HMAC-SHA256: 0.2 s of one core. PostgreSQL itself takes up to 2³¹ − 1. */
 const MOST_ITERATIONS = 600_000
 /** PostgreSQL makes salts of 16 bytes (SCRAM_DEFAULT_SALT_LEN). */
 const MOST_SALT = 64
@@ -15,12 +15,12 @@ const checked = (password: Secret): string => {
   const text = password.reveal()
   if (!/^[\x20-\x7e]+$/.test(text))
     throw new TaskError(
-      `the secret ${password.name} is no password: printable ASCII, at least one character, no line end`,
+      `the secret ${password.name} is not a password: expected printable ASCII on one line, at least one character`,
     )
   return text
 }
 
-/** RFC 5803: the salted password as PostgreSQL stores it. */
+/** The salted password as PostgreSQL stores it (RFC 5803). */
 const stored = (salted: Buffer, iterations: number, salt: Buffer): string => {
   const key = createHash('sha256').update(hmac(salted, 'Client Key')).digest('base64')
   const server = hmac(salted, 'Server Key').toString('base64')
@@ -28,15 +28,15 @@ const stored = (salted: Buffer, iterations: number, salt: Buffer): string => {
 }
 
 /**
- * What PostgreSQL stores of a password (RFC 5803; src/common/scram-common.c): it proves the password and does not hold it.
- * Throws TaskError for characters on which clients would have to agree by SASLprep.
+ * What PostgreSQL stores for a password (RFC 5803; src/common/scram-common.c): it proves the password and does not
+ * contain it. Throws TaskError for a password that is not printable ASCII: clients would have to agree on SASLprep.
  */
 export function verifier(password: Secret, salt: Buffer = randomBytes(16)): Secret {
   const salted = pbkdf2Sync(checked(password), salt, ITERATIONS, 32, 'sha256')
   return new Secret(stored(salted, ITERATIONS, salt), password.name)
 }
 
-/** What is asked of a stored verifier: not the verifier, but how it was made and its SHA-256. */
+/** What the host tells about a stored verifier: not the verifier, but how it was made and its SHA-256. */
 export interface Stored {
   /** ITERATIONS:SALT; null for no password or an MD5 one. */
   readonly salt: string | null
@@ -46,9 +46,9 @@ export interface Stored {
 const derive = promisify(pbkdf2)
 
 /**
- * Was the stored verifier made from this password? A verifier of more than 600,000 iterations, or with a salt that is no
- * base64 of 1 to 64 bytes, is none of ours: the server says how long we would compute. Does not hold up other hosts.
- * Throws TaskError as `verifier` does.
+ * Was the stored verifier made from this password? Says no without computing for more than 600,000 iterations, or for a
+ * salt that is not base64 of 1 to 64 bytes: the server decides how long the controller would compute. Other hosts go
+ * on meanwhile. Throws TaskError as `verifier` does.
  */
 export async function matches(password: Secret, { salt, digest }: Stored): Promise<boolean> {
   const text = checked(password)

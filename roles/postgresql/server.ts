@@ -3,15 +3,15 @@ import type { Platform } from './platform.ts'
 import { checkCommand } from './check.ts'
 import { psql, query } from './sql.ts'
 
-/** Errors in the files as they are now; both views read the files and not what is loaded. */
+/** SQL that lists the errors in the configuration files. Both views read the files, not what the server has loaded. */
 const fileErrors = (alsoRestart: boolean): string =>
   `select format('%s:%s: %s: %s', f.sourcefile, f.sourceline, f.name, f.error) from pg_file_settings f left join pg_settings s on lower(s.name) = lower(f.name) where f.error is not null${alsoRestart ? '' : " and coalesce(s.context, '') <> 'postmaster'"} union all select format('pg_hba.conf:%s: %s', line_number, error) from pg_hba_file_rules where error is not null`
 
 const PENDING = "select string_agg(name, ', ' order by name) from pg_settings where pending_restart"
 
 /**
- * Part of the script on the host: reload, and restart only if PostgreSQL itself then says that a setting waits for one.
- * It refuses before the reload when a file has an error (pg_reload_conf() would say yes and apply nothing).
+ * Part of the script on the host: reload, then restart only if PostgreSQL says that a setting needs it. It refuses to
+ * reload when a file has an error, because pg_reload_conf() would succeed and apply nothing.
  */
 const reloadCommand = (p: Platform): string => `errors=$(sql ${quote(fileErrors(false))})
 [ -z "$errors" ] || { printf 'not reloaded:\\n%s\\n' "$errors" >&2; exit 1; }
@@ -28,6 +28,7 @@ pending=$(sql ${quote(PENDING)})
 echo "restarting for $pending"
 systemctl restart -- ${quote(p.unit)} || { ${unitLog(p.unit)}; exit 1; }`
 
+/** A role that can log in, and a database for it. */
 export interface Login {
   readonly user: string
   readonly database: string
@@ -39,8 +40,8 @@ export const passLine = ({ user, password }: Login): Secret =>
   secret`*:*:*:${user}:${password.reveal().replaceAll('\\', '\\\\').replaceAll(':', '\\:')}\n`
 
 /**
- * Part of the script on the host: logs in over TCP and TLS by the connection string $2, with the password file on
- * standard input, which lies in /run meanwhile, beside ca.pem: the certificate in the file $3, read by its owner.
+ * Part of the script on the host: logs in over TCP and TLS with the connection string $2. The password file comes on
+ * standard input; it lies in /run meanwhile, beside ca.pem, the certificate from the file $3 (read as postgres, its owner).
  */
 const loginCommand = (p: Platform): string => `umask 077
 d=$(mktemp -d /run/fmc-postgresql.XXXXXX)
@@ -51,20 +52,20 @@ cat >pass
 [ "$(PGPASSFILE=$d/pass ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
 
 /**
- * How a role logs in on the host itself; a certificate of our own making is checked whole, against ca.pem. Whoever listens
- * there in the server's stead, or is the server, may ask for the password itself: with channel binding required, libpq
- * proves that it knows it (SCRAM), to the holder of the certificate's key, and never tells it.
+ * The connection string with which a role logs in on the host itself. A self-signed certificate is verified against ca.pem.
+ * Another program may listen in place of the server, and the server itself may ask for the password: with channel binding
+ * required, libpq proves that it knows the password (SCRAM) to the holder of the certificate's key, and never sends it.
  */
 export const connection = (
-  o: { readonly port: number; readonly host: string; readonly selfSigned: boolean },
+  server: { readonly port: number; readonly host: string; readonly selfSigned: boolean },
   { user, database }: Login,
 ): string =>
-  `host=${o.host} hostaddr=127.0.0.1 port=${o.port} user=${user} dbname=${database} connect_timeout=10 channel_binding=require ${o.selfSigned ? 'sslmode=verify-full sslrootcert=ca.pem' : 'sslmode=require'}`
+  `host=${server.host} hostaddr=127.0.0.1 port=${server.port} user=${user} dbname=${database} connect_timeout=10 channel_binding=require ${server.selfSigned ? 'sslmode=verify-full sslrootcert=ca.pem' : 'sslmode=require'}`
 
-/** Where the script below lies on the host. */
+/** Path of the script below on the host. */
 export const SCRIPT = '/usr/local/libexec/fmc-postgresql'
 
-/** The one script that the role's validations and handlers call, and people too. */
+/** The script that the role's validations and handlers run; people may run it, too. */
 export const hostScript = (p: Platform): string => `#!/bin/sh
 # Managed by fmc. Changes made here are undone by its next run.
 # fmc-postgresql check-conf FILE | check-hba FILE | reload | login CONNECTION [CERTIFICATE] <password-file
@@ -94,10 +95,10 @@ const indent = (text: string): string =>
     .map(line => `    ${line}`)
     .join('\n')
 
-/** What is wrong with the running server, one problem a line: files with errors, settings that wait for a restart, TLS off. */
+/** SQL that lists what is wrong with the running server, one problem a row. */
 const PROBLEMS = `${fileErrors(true)} union all select name || ' waits for a restart' from pg_settings where pending_restart union all select 'ssl is off' from pg_settings where name = 'ssl' and setting <> 'on' union all select 'it is in recovery' where pg_is_in_recovery()`
 
-/** It accepts connections. Asked on loopback, where pg_hba.conf always has a rule: elsewhere each question would be a FATAL in its log. */
+/** Check: the server accepts connections on loopback. On other addresses pg_hba.conf may have no rule, and each try would log a FATAL. */
 export const accepts =
   (p: Platform, port: number): Check =>
   async () => {
@@ -105,17 +106,17 @@ export const accepts =
     return ready.ok || ready.stdout.trim() || `127.0.0.1:${port} does not answer`
   }
 
-/** It has loaded its files whole. */
+/** Check: the server has loaded its files without errors, no setting waits for a restart, TLS is on. */
 export const loaded =
   (p: Platform): Check =>
   async () => {
     const problems = await probe`eval ${query(p, PROBLEMS)}`
     if (!problems.ok)
-      return `it does not answer: ${problems.stderr.trim() || `psql ended with ${problems.exitCode}`}`
+      return `PostgreSQL does not answer: ${problems.stderr.trim() || `psql ended with ${problems.exitCode}`}`
     return problems.stdout.trim() || true
   }
 
-/** It speaks TLS with our certificate on every address (and is not only told to). */
+/** Check: a TLS client on each address gets our certificate. */
 export const speaksTls =
   (addresses: readonly string[], port: number, pem: string): Check =>
   async () => {

@@ -1,12 +1,14 @@
 import { ask, asUser, hostJson, quote, Secret, TaskError, z, type Facts } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 
+/** A name as an SQL identifier. */
 export const ident = (name: string): string => `"${name.replaceAll('"', '""')}"`
+/** A text as an SQL string. */
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /**
- * Shell text of psql as postgres, over the socket of the server that runs now: its pid file has port and directory (lines
- * 4 and 5), and is read as postgres, who could put a link in its place. What is appended are further words for psql.
+ * Shell text that runs psql as postgres over the socket of the running server, whose pid file has port and directory
+ * (lines 4 and 5). postgres reads that file: it could put a link in its place. Append further arguments of psql.
  */
 export const psql = (p: Platform): string =>
   `cd / && PGCONNECT_TIMEOUT=5 timeout 30 ${asUser(
@@ -19,7 +21,7 @@ exec ${p.bin}/psql -XAtqw -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p 
 /** Shell text that prints a query's rows. For reading, without secrets. */
 export const query = (p: Platform, sql: string): string => `${psql(p)} -c ${quote(sql)}`
 
-/** Shell text that runs statements from standard input, not logged by the server whatever it is told to log. */
+/** Shell text that runs statements from standard input. The server does not log them, whatever its logging settings. */
 export function statements(p: Platform, sql: string | Secret): string | Secret {
   const text = sql instanceof Secret ? sql.reveal() : sql
   const quiet =
@@ -64,15 +66,18 @@ export type State = z.output<typeof State>
 export type RoleState = State['roles'][number]
 export type DatabaseState = State['databases'][number]
 
-/** All roles and databases, in one question. Of passwords only salt and a digest leave the host. */
+/** Asks for all roles and databases. Of passwords only a salt and a digest leave the host. */
 export const stateQuestion = (p: Platform) =>
   ask('command', query(p, STATE.replaceAll('\n', ' ')), { code: 1, stdout: '', stderr: '' })
 
-/** new: the cluster is made in this run; starting: it was down, and the run starts it; running: it must answer. */
-export type Server = 'new' | 'starting' | 'running'
+/** `new`: this run creates the cluster. `starting`: the server was down, this run starts it. `running`: it must answer. */
+export type ServerState = 'new' | 'starting' | 'running'
 
-/** Roles and databases; undefined when they cannot be known yet. Throws TaskError when a running server does not answer. */
-export function readState(fact: Facts['command'], server: Server): State | undefined {
+/**
+ * Roles and databases; undefined while the server starts, when they cannot be read yet. Throws TaskError when a running
+ * server does not answer.
+ */
+export function readState(fact: Facts['command'], server: ServerState): State | undefined {
   if (fact.code === 0) return hostJson('PostgreSQL', 'its roles and databases', fact.stdout, State)
   if (server === 'new') return { roles: [], databases: [] }
   if (server === 'starting') return undefined

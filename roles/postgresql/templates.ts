@@ -12,6 +12,7 @@ const quoted = (value: string | number | boolean): string =>
         : 'off'
       : `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 
+/** What conf.d/fmc.conf is made from. */
 export interface ServerConf {
   readonly port: number
   /** Addresses besides loopback. */
@@ -24,7 +25,7 @@ export interface ServerConf {
   readonly settings: Vars['postgresql_settings']
 }
 
-/** conf.d/fmc.conf. Memory: a quarter for shared_buffers, half for the planner's guess (PostgreSQL: Resource Consumption). */
+/** conf.d/fmc.conf. A quarter of the memory for shared_buffers, half for effective_cache_size (PostgreSQL: Resource Consumption). */
 export function serverConf(o: ServerConf): string {
   const memory =
     o.memoryMb === undefined
@@ -54,7 +55,7 @@ export function serverConf(o: ServerConf): string {
   ].join('\n')
 }
 
-/** Whatever ALTER SYSTEM wrote outranks every file, so this one is fmc's, and empty. */
+/** postgresql.auto.conf, empty: what ALTER SYSTEM writes there would override every other file. */
 export const autoConf = `${MANAGED}\n# ALTER SYSTEM writes here; lasting settings belong into postgresql_settings.\n`
 
 const KEYWORDS = new Set(['all', 'sameuser', 'samerole', 'replication'])
@@ -64,7 +65,7 @@ const nameList = (names: string | readonly string[]): string =>
     .map(n => (KEYWORDS.has(n) ? n : `"${n}"`))
     .join(',')
 
-/** pg_hba.conf: first match wins, what matches nothing is refused. `range` turns an address of a rule into an address range. */
+/** pg_hba.conf: the first match wins, and what matches nothing is refused. `range` gives the address range of a rule's address. */
 export function hbaFile(rules: readonly HbaRule[], range: (address: string) => string): string {
   const lines = rules.map(r => [
     r.type,
@@ -85,12 +86,13 @@ export function hbaFile(rules: readonly HbaRule[], range: (address: string) => s
   ].join('\n')
 }
 
-/** Debian's createcluster.conf: the package must not make a cluster by the installing session's locale. */
+/** Debian's createcluster.conf: the package must not make a cluster with the session's locale. */
 export const createClusterConf = `${MANAGED}\n# The cluster is made once, by fmc.\ncreate_main_cluster = false\n`
 
-/** Drop-in: a server that starts before the network is up listens on loopback only, and stays that way. */
+/** Drop-in: a server that started before the network would go on listening on loopback only. */
 export const networkDropIn = `${MANAGED}\n[Unit]\nWants=network-online.target\nAfter=network-online.target\n`
 
+/** The unit that runs the dump script as postgres. */
 export const backupService = (script: string, dir: string): string => `${MANAGED}
 [Unit]
 Description=Dump all PostgreSQL databases to ${dir}
@@ -111,6 +113,7 @@ ProtectSystem=strict
 ReadWritePaths=${dir}
 `
 
+/** The timer that starts it, in the inventory's time zone. */
 export const backupTimer = (schedule: string, timezone: string): string => `${MANAGED}
 [Unit]
 Description=Dump all PostgreSQL databases nightly

@@ -1,5 +1,49 @@
-import { ask, asUser, resource, type Common, type PlannedChange } from '../../lib/index.ts'
+import {
+  ask,
+  asUser,
+  directory,
+  file,
+  inventory,
+  resource,
+  secret,
+  TaskError,
+  type Common,
+  type Host,
+  type PlannedChange,
+} from '../../lib/index.ts'
 import { pemCheck } from './check.ts'
+import { LOG_IN, RELOAD } from './handlers.ts'
+import type { Platform } from './platform.ts'
+import type { Vars } from './vars.ts'
+
+/** Where the server's certificate and its key are on the host: one file, so that both are replaced in one step. */
+export const pemFile = (platform: Platform): string => `${platform.tls}/server.pem`
+
+/** The server's certificate: the declared one, else a self-signed one. Throws TaskError when only half is declared. */
+export async function serverCertificate(platform: Platform, vars: Vars, host: Host): Promise<void> {
+  await directory(platform.tls, { owner: 'postgres:postgres', mode: '0700' })
+  const { postgresql_tls_certificate: pem, postgresql_tls_key: key } = vars
+  if ((pem === undefined) !== (key === undefined))
+    throw new TaskError(
+      'postgresql_tls_certificate and postgresql_tls_key belong together: set both or none',
+    )
+  if (pem !== undefined && key !== undefined) {
+    await file(pemFile(platform), {
+      content: secret`${pem.trimEnd()}\n${key.reveal().trimEnd()}\n`,
+      owner: 'postgres:postgres',
+      mode: '0600',
+      validate: pemCheck,
+      notify: [RELOAD, LOG_IN],
+    })
+    return
+  }
+  await certificate({
+    path: pemFile(platform),
+    names: [`${host.name}.${inventory().domain}`, host.name, 'localhost'],
+    addresses: [...host.nics.map(n => n.address), '127.0.0.1'],
+    notify: [RELOAD, LOG_IN],
+  })
+}
 
 interface Certificate extends Common {
   readonly path: string
@@ -10,7 +54,7 @@ interface Certificate extends Common {
 
 const YEARS = 10
 
-/** Key and certificate appear together, complete. Made by postgres itself: the directory is its own. */
+/** Key and certificate appear in one step. Runs as postgres, which owns the directory. */
 function create(o: Certificate): string {
   const names = [...o.names.map(n => `DNS:${n}`), ...o.addresses.map(a => `IP:${a}`)].join(',')
   return asUser(
@@ -28,7 +72,10 @@ mv -fT -- "$d/pem" "$1"`,
   )
 }
 
-/** A self-signed certificate, made once and again when postgres cannot read it, it is broken or has less than 30 days left. */
+/**
+ * A self-signed certificate for ten years. It is made once, and again when postgres cannot read it, when it is broken or
+ * when it has less than 30 days left.
+ */
 export const certificate = resource({
   name: (o: Certificate) => `certificate ${o.path}`,
   needs: o => ({
@@ -51,7 +98,7 @@ export const certificate = resource({
     if (sound.code !== 0 || self.owner !== 'postgres')
       return [
         {
-          what: 'create again: it is broken, not postgres’s own or about to expire',
+          what: 'create again: it is broken, about to expire or does not belong to postgres',
           script: create(o),
           leaves,
         },

@@ -1,6 +1,6 @@
 import { Secret, z } from '../../lib/index.ts'
 
-/** Letters, digits and `_ . -`, at most 63 bytes: what PostgreSQL keeps of a name, and nothing that needs thought. */
+/** At most 63 bytes, the length that PostgreSQL keeps, of characters that need no quoting in files and shells. */
 const name = z
   .string()
   .regex(
@@ -22,7 +22,7 @@ const ROLE_OPTIONS = [
   'noinherit',
 ] as const
 
-/** What fmc.conf sets by itself: other variables decide it. */
+/** Settings that the role or another variable decides. */
 const RESERVED = new Set([
   'config_file',
   'data_directory',
@@ -97,7 +97,7 @@ const dataNfs = nfs.refine(
     !/(^|,)soft/.test(options),
   {
     error:
-      'a database needs a hard mount of a named version (hard,nfsvers=4.2): with a soft one, an answer that comes late is lost data',
+      'a database needs a hard mount of a named version (hard,nfsvers=4.2): with a soft one, a late answer loses data',
     path: ['options'],
   },
 )
@@ -148,7 +148,7 @@ export const vars = z.object({
     .array(hba)
     .default([])
     .describe(
-      'Who may connect: type (hostssl, local), database, user, address (a network or host of the inventory, or a range), method. Nothing else may',
+      'Who may connect: type (hostssl, local), database, user, address (a network or host of the inventory, or a range), method. All other connections are refused',
     ),
   postgresql_tls_certificate: z
     .string()
@@ -163,18 +163,18 @@ export const vars = z.object({
     .nullable()
     .default(null)
     .describe(
-      "NFS share for the data itself, mounted where the host keeps its clusters: source (server:/path), options (hard, nfsvers=…); null: the host's own disk. Exported `sync` and with `squash: all` to an owner with the id postgresql_uid and mode 0700 (EL's package sets that), and nothing else in it",
+      "NFS share for the data itself, mounted where the host keeps its clusters: source (server:/path), options (hard, nfsvers=…); null: the host's own disk. Export it `sync` and with `squash: all` to an owner with the id postgresql_uid and mode 0700 (EL's package sets that), and keep nothing else in it",
     ),
   postgresql_uid: z
     .int()
     .min(1)
     .max(
       999,
-      "a system user's: of others, logind removes the shared memory with their last session",
+      "a system user's id: logind removes the shared memory of other users with their last session",
     )
     .default(543)
     .describe(
-      'With postgresql_data_nfs: uid and gid of postgres (at most 999), the same on every host that ever serves these data',
+      'With postgresql_data_nfs: uid and gid of postgres (at most 999), the same on every host that ever serves this data',
     ),
   postgresql_backup_dir: absolute
     .default('/srv/backup/postgresql')

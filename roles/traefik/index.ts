@@ -35,7 +35,7 @@ export default role({
   },
 })
 
-/** Were Traefik to stop understanding what balancers still send, nobody would get through. One that is gone sends nothing. */
+/** true when no balancer sends PROXY headers, which Traefik would no longer understand. An unreachable balancer sends none. */
 async function silent(vip: Vip): Promise<true | string> {
   const line = `^ *default-server .*send-proxy-v2`
   const speaking = await Promise.all(
@@ -52,11 +52,11 @@ async function silent(vip: Vip): Promise<true | string> {
   )
   return (
     speaking.flat().length === 0 ||
-    `${speaking.flat().join(', ')} still does: fmc play site --tags loadbalancers first`
+    `${speaking.flat().join(', ')} still does; first run: fmc play site --tags loadbalancers`
   )
 }
 
-/** Nodes that take ports 80 and 443, or why nobody knows which. */
+/** The ready backends, which all take ports 80 and 443; or why that is unknown or untrue. */
 async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
   const nodes = readNodes(await NODES.ask())
   if (typeof nodes === 'string') return nodes
@@ -68,7 +68,7 @@ async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
   return `${bare.join(', ')} lack the label ${label}=${value}: add it to k3s_node_labels of ${vip.backends}`
 }
 
-/** Before the first worker has joined there is no node for helm's job, and nobody whom it could disturb. */
+/** true when the cluster runs Traefik with this configuration. Before the first worker joins, helm's job has no node: true, too. */
 async function runs(vip: Vip, config: KubernetesObject): Promise<true | string> {
   const state = readCharts(await CHARTS.ask())
   if (typeof state === 'string') return state
@@ -82,14 +82,14 @@ async function runs(vip: Vip, config: KubernetesObject): Promise<true | string> 
   const workloads = readWorkloads(await SYSTEM.ask())
   if (typeof workloads === 'string') return workloads
   const own = workloads.filter(w => w.metadata.name === 'traefik')
-  if (own.length === 0) return 'Traefik is not there yet'
+  if (own.length === 0) return 'the cluster does not have Traefik yet'
   const wrong = unready(own)
   return wrong.length === 0 || wrong.join('; ')
 }
 
 const SYSTEM = kubectl('-n', 'kube-system', 'get', WORKLOADS, '-o', 'json')
 
-/** Any answer will do: without a route it is 404. */
+/** true when Traefik answers on all ready backends. Any answer counts: without a route it is 404. */
 async function answers(vip: Vip): Promise<true | string> {
   const nodes = await ingressNodes(vip)
   if (typeof nodes === 'string') return nodes
@@ -106,5 +106,5 @@ async function answers(vip: Vip): Promise<true | string> {
   const { stdout } =
     await probe`for u in ${urls}; do ( curl -sk -o /dev/null -m 5 "$u" || echo "$u" ) & done; wait`
   const dead = stdout.split('\n').filter(Boolean).sort()
-  return dead.length === 0 || `nobody answers at ${dead.join(', ')}`
+  return dead.length === 0 || `no answer from ${dead.join(', ')}`
 }

@@ -6,18 +6,18 @@ import type { Vars } from './vars.ts'
 /** ServiceLB opens ports 80 and 443 on nodes with this label alone, once any node has it (docs.k3s.io, "Service Load Balancer"). */
 export const INGRESS_LABEL = ['svccontroller.k3s.cattle.io/enablelb', 'true'] as const
 
-/** Every address that a balancer may come from. */
+/** All addresses of these balancers, sorted. */
 export const addressesOf = (balancers: readonly Host[]): string[] =>
   balancers.flatMap(h => h.nics.map(n => n.address)).sort()
 
-/** Ports of the chart by the port that people know. */
+/** The chart's entry points and their ports. */
 const ENTRY_POINTS = { web: 80, websecure: 443 } as const
 
 /** Where the balancers expect an entry point on the backends; undefined: the VIP does not serve it. */
 const backendPort = (vip: Vip, entry: keyof typeof ENTRY_POINTS): number | undefined =>
   vip.backendPorts[vip.ports.indexOf(ENTRY_POINTS[entry])]
 
-/** Why Traefik could not be where the balancers look for it. */
+/** Why Traefik could not open the backend ports of the VIP; undefined: it can. */
 export function exposureProblem(vip: Vip, { traefik_exposure: how }: Vars): string | undefined {
   const [possible, expected] = {
     servicelb: [(p: number) => p === 80 || p === 443, 'the ports 80 and 443'],
@@ -30,7 +30,7 @@ export function exposureProblem(vip: Vip, { traefik_exposure: how }: Vars): stri
     : `traefik_exposure ${how} opens ${expected} of the nodes, but the VIP ${vip.name} has ${wrong.join(', ')} on its backends`
 }
 
-/** How a connection comes from a node's port to its pod, with the source address it came with. */
+/** The chart's values that open the nodes' ports. A connection keeps its source address on the way to the pod. */
 function exposure(vip: Vip, { traefik_exposure: how }: Vars) {
   const opened = (key: 'nodePort' | 'hostPort') => (entry: keyof typeof ENTRY_POINTS) => {
     const port = backendPort(vip, entry)
@@ -44,16 +44,16 @@ function exposure(vip: Vip, { traefik_exposure: how }: Vars) {
     port: opened('hostPort'),
     values: {
       service: { type: 'ClusterIP' },
-      // A new pod cannot have the port before the old one has let go of it.
+      // A new pod can bind the port only after the old one has released it.
       updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
     },
   }
 }
 
 /**
- * Laid over K3s's own chart of Traefik. One pod on every backend and `Local`: kube-proxy then hands a connection to the
- * pod of the same node with its source address, which is a balancer's; with `Cluster` it would be a node's, and the
- * PROXY header of a stranger.
+ * The HelmChartConfig with values for K3s's own chart of Traefik. One pod runs on every backend, and with `Local`
+ * kube-proxy passes a connection to the pod of the same node with its source address, a balancer's. With `Cluster` it
+ * would be a node's, and Traefik would not trust the PROXY header.
  */
 export function traefikConfig(vip: Vip, balancers: readonly Host[], vars: Vars): KubernetesObject {
   const trusted = vars.traefik_trusted_proxies

@@ -11,18 +11,20 @@ export const vars = z.object({
   traefik_vip: z
     .string()
     .default('web')
-    .describe('The VIP that Traefik serves: its backends run Traefik, its balancers are trusted'),
+    .describe(
+      'The VIP that Traefik serves: its backends run Traefik, and Traefik trusts its balancers',
+    ),
   traefik_exposure: z
     .enum(['servicelb', 'nodeport', 'hostport'])
     .default('servicelb')
     .describe(
-      'How the nodes open their ports: servicelb (K3s’s own, 80 and 443), nodeport (30000 to 32767) or hostport (any). Other ports than those of the VIP: its backend_ports',
+      'How the nodes open their ports: servicelb (K3s’s own, 80 and 443), nodeport (30000 to 32767) or hostport (any). If they differ from the ports of the VIP, set its backend_ports',
     ),
   traefik_trusted_proxies: z
     .array(block)
     .default([])
     .describe(
-      'Whose X-Forwarded-For counts: proxies in front of the balancers, such as a CDN. Default: nobody’s',
+      'Proxies in front of the balancers, such as a CDN, whose X-Forwarded-For Traefik trusts. Default: none',
     ),
 })
 

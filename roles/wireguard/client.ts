@@ -15,27 +15,32 @@ import { newPrivateKey, oneWord, publicKeyOf } from './keys.ts'
 import { vars as schema, type PeerVars, type Vars } from './vars.ts'
 import { blocksOf, deviceOf, endpointOf } from './vpn.ts'
 
+/** The device whose configuration is wanted. */
 export interface ClientRequest {
   readonly inventory: Inventory
   readonly network: Network
   readonly hub: Host
   readonly name: string
-  /** Make a new key instead of taking the one of the secrets. */
+  /** Make a new key instead of taking the one from the secrets. */
   readonly random: boolean
-  /** Of a device that the inventory does not have yet. */
+  /** Address of a device that the inventory does not have yet; default: its declared one, else the first free one. */
   readonly address: string | undefined
 }
 
+/** A device's end of the VPN. */
 export interface Client {
-  /** What the device gets, as soon as the hub's public key is known. */
+  /** The device's configuration, for the hub's public key. */
   readonly config: (hubKey: string) => Secret
-  /** The entry of wireguard_peers that lets the device in; undefined: it is there as it must be. */
+  /** The entry of wireguard_peers that lets the device in; undefined: the inventory already has it. */
   readonly declare: string | undefined
-  /** Where the hub's private key is. */
+  /** The hub's WireGuard device. */
   readonly hubDevice: string
 }
 
-/** A road warrior's end of the VPN, for `fmc wireguard client`. Throws TaskError. */
+/**
+ * A road warrior's end of the VPN, for `fmc wireguard client`. Throws TaskError for a host of the inventory, for a device
+ * without a private key, and when the VPN has no free address.
+ */
 export default function client(request: ClientRequest): Client {
   const { inventory, hub, network, name, random } = request
   const vars = schema.parse(hub.vars)
@@ -46,7 +51,7 @@ export default function client(request: ClientRequest): Client {
   if (privateKey === undefined)
     throw new TaskError(
       own === undefined
-        ? `${name} is none of the wireguard_peers of ${hub.name}`
+        ? `${name} is not in wireguard_peers of ${hub.name}`
         : `the private key of ${name} is on ${name} alone`,
       {
         hint: 'private_key: !secret … instead of public_key keeps it in the secrets; --random makes a new one',
@@ -76,7 +81,7 @@ export default function client(request: ClientRequest): Client {
   }
 }
 
-/** What a device sends through the VPN: by default all that the inventory knows, but not the packets of the VPN itself. */
+/** Blocks that a device reaches through the VPN: by default all networks of the inventory, except the one with the hub's endpoint. */
 function reached({ inventory, network, hub }: ClientRequest, own: PeerVars | undefined): string[] {
   if (own?.reaches?.includes('all')) return ['0.0.0.0/0']
   const end = parseIpv4(network.endpoint ?? hub.address)
@@ -103,6 +108,7 @@ function freeAddress(inventory: Inventory, network: Network, vars: Vars): string
   throw new TaskError(`the VPN ${network.name} has no address left`)
 }
 
+/** What a device's configuration is made from. */
 export interface ClientConfig {
   readonly address: string
   readonly privateKey: Secret
@@ -114,7 +120,7 @@ export interface ClientConfig {
   readonly keepalive: number
 }
 
-/** What wg-quick(8) and the telephones' WireGuard read. Throws TaskError for a hub's key that is none. */
+/** A configuration for wg-quick(8) and WireGuard's apps. Throws TaskError for a hub's key that is not one word. */
 export function clientConfig(c: ClientConfig): Secret {
   const psk = c.presharedKey ? secret`PresharedKey = ${c.presharedKey}\n` : secret``
   const dns = c.dns.length === 0 ? '' : `DNS = ${c.dns.join(', ')}\n`

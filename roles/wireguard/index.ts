@@ -42,14 +42,6 @@ import {
 import { tunnelOf, type Peer, type Tunnel } from './vpn.ts'
 import { vars as schema, type Vars } from './vars.ts'
 
-interface Context {
-  readonly vars: Vars
-  readonly host: Host
-}
-
-/** A tunnel that is used is renewed every two minutes (WireGuard's REKEY_AFTER_TIME and REJECT_AFTER_TIME). */
-const FRESH_SECONDS = 180
-
 export default role({
   name: 'wireguard',
   summary: 'The VPN: hub, spokes and road warriors of a network of mode wireguard',
@@ -72,13 +64,13 @@ export default role({
     if (platform.firewalld && tunnel.port !== undefined) await firewalldOpen(`${tunnel.port}/udp`)
     if (tunnel.forwards) await sysctl('net.ipv4.ip_forward', 1)
 
-    const before = parseWritten(await look(writtenScript(device)))
+    const before = parseWritten(await read(writtenScript(device)))
     const peers = await withKeys(tunnel.peers, keysIn(before?.text ?? ''))
     await guarded('wireguard', guardOf(device, vars.wireguard_guard_seconds), async () => {
       const file = await configuration({
         device,
         content: config(tunnel, peers, vars),
-        ...(before === undefined ? {} : { notify: await howToTake(tunnel, before, vars) }),
+        ...(before === undefined ? {} : { notify: await handlerFor(tunnel, before, vars) }),
       })
       const started = await service(unitOf(device))
       if (!file.changed)
@@ -97,28 +89,34 @@ export default role({
   },
 })
 
+interface Context {
+  readonly vars: Vars
+  readonly host: Host
+}
+
+/** The tunnel of a host that is in a VPN. */
 function tunnelHere({ vars, host }: Context): Tunnel {
   const tunnel = tunnelOf(inventory(), host, vars)
   if (tunnel === undefined) throw new Error(`${host.name} is in no VPN`)
   return tunnel
 }
 
-/** What a read-only script says. It decides by the state from before the run, so a plan stays exact. */
-async function look(
+/** Runs a read-only script. The role decides by the state from before the run, so a plan stays exact. */
+async function read(
   script: string,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const { exitCode, stdout, stderr } = await probe({ estimate: false })`sh -c ${script}`
   return { code: exitCode, stdout, stderr }
 }
 
-/** Peers come and go while the tunnels stay up; an address, port, MTU or command needs the interface made anew. */
-async function howToTake(tunnel: Tunnel, before: Written, vars: Vars): Promise<string> {
-  const running = runningOf(tunnel.device, await look(runningScript(tunnel.device)))
+/** A reload changes peers while other tunnels stay up. A new address, port, MTU or command needs a restart. */
+async function handlerFor(tunnel: Tunnel, before: Written, vars: Vars): Promise<string> {
+  const running = runningOf(tunnel.device, await read(runningScript(tunnel.device)))
   const same = sections(before.text).get('') === interfaceSection(tunnel, vars).trim()
   return running !== undefined && same ? 'reload wireguard' : 'restart wireguard'
 }
 
-/** The peers with their public keys. Hosts of the inventory make theirs themselves, perhaps at this moment. */
+/** The peers with their public keys. Waits for hosts that are about to make theirs. */
 async function withKeys(
   peers: readonly Peer[],
   lastKnown: ReadonlyMap<string, string>,
@@ -133,41 +131,50 @@ async function withKeys(
       known = await lookUp()
       const missing = known.filter(p => p.key === undefined).map(p => p.name)
       return (
-        missing.length === 0 || `${missing.join(', ')} has no key yet: this role makes it there`
+        missing.length === 0 ||
+        `${missing.join(', ')} has no key yet: run the role wireguard there, too`
       )
     })
   ownKeys(known)
   return known
 }
 
-/** The answer of `wg pubkey`: one line, one key. It goes into other hosts' configurations. Throws TaskError. */
+/** The key in the answer of `wg pubkey`, which goes into other hosts' configurations. Throws TaskError unless it is one key on one line. */
 export function keyIn(stdout: string, of: string): string {
   const key = stdout.replace(/\n$/, '')
   if (KEY.test(key)) return key
-  throw nonsense(`wg pubkey on ${of}`, 'its public key', stdout, 'this is no key of 44 characters')
+  throw nonsense(
+    `wg pubkey on ${of}`,
+    'its public key',
+    stdout,
+    'this is not a key of 44 characters',
+  )
 }
 
-/** WireGuard takes two peers of one key for one: whoever claims another's key takes its networks. Throws TaskError. */
+/**
+ * Throws TaskError for two peers with the same key. WireGuard treats them as one peer, so a host that copies another's
+ * key would get its networks.
+ */
 export function ownKeys(peers: readonly KnownPeer[]): void {
   const seen = new Map<string, string>()
   for (const { name, key } of peers) {
     const other = key === undefined ? undefined : seen.get(key)
     if (other !== undefined)
       throw new TaskError(`${other} and ${name} have the same public key`, {
-        hint: 'each needs a key of its own: remove the key file of the one that has copied it, and run again',
+        hint: 'each needs its own key: remove the key file of the one that copied it, and run again',
       })
     if (key !== undefined) seen.set(key, name)
   }
 }
 
-/** Who cannot be reached keeps the key that this host knows already. */
+/** The public key of a peer. For an unreachable peer it is the key that this host already knows. */
 async function keyOf(
   { name, ask }: Peer,
   lastKnown: ReadonlyMap<string, string>,
 ): Promise<string | undefined> {
   if (ask === undefined) return undefined
   try {
-    const { code, stdout } = await on(ask.host, () => look(`wg pubkey <${keyFile(ask.device)}`))
+    const { code, stdout } = await on(ask.host, () => read(`wg pubkey <${keyFile(ask.device)}`))
     return code === 0 ? keyIn(stdout, ask.host.name) : undefined
   } catch (error) {
     const key = lastKnown.get(name)
@@ -177,6 +184,7 @@ async function keyOf(
   }
 }
 
+/** true when the interface runs as declared and all peers that are always on answer, else what is wrong. */
 async function isUp(
   tunnel: Tunnel,
   peers: readonly KnownPeer[],
@@ -184,9 +192,9 @@ async function isUp(
 ): Promise<true | string> {
   const { device } = tunnel
   const [written, status, shaken] = await Promise.all([
-    look(writtenScript(device)),
-    look(runningScript(device)),
-    look(handshakes(device, peers)),
+    read(writtenScript(device)),
+    read(runningScript(device)),
+    read(handshakes(device, peers)),
   ])
   const running = runningOf(device, status)
   if (running === undefined) return `there is no interface ${device}: ${status.stderr.trim()}`
@@ -202,14 +210,20 @@ async function isUp(
   return silentPeer(peers, shaken.stdout)
 }
 
-/** Read-only shell text that tells when peers shook hands last. A packet to those that are always on makes a tunnel that slept wake up. */
+/** Read-only shell text that prints the time now and of each peer's last handshake. The pings wake up idle tunnels. */
 const handshakes = (device: string, peers: readonly KnownPeer[]): string => {
   const addresses = peers.filter(p => p.alwaysOn).map(p => p.address)
   return `for a in ${addresses.join(' ')}; do ping -c 1 -W 1 "$a" >/dev/null 2>&1 & done; wait
 date +%s; wg show ${device} latest-handshakes`
 }
 
-/** A peer that is always on has shaken hands a moment ago. Throws TaskError for an answer without a time. */
+/** WireGuard renews a tunnel in use every two minutes and rejects it after three (REJECT_AFTER_TIME). */
+const HANDSHAKE_SECONDS = 180
+
+/**
+ * true when all peers that are always on had a handshake in the last 180 s, else the names of the others. `answer` is the
+ * output of `handshakes`; throws TaskError when it makes no sense.
+ */
 export function silentPeer(peers: readonly KnownPeer[], answer: string): true | string {
   const [now = '', ...lines] = answer.trim().split('\n')
   const odd = [`now ${now}`, ...lines].find(l => !/^\S+\s\d{1,12}$/.test(l))
@@ -217,9 +231,10 @@ export function silentPeer(peers: readonly KnownPeer[], answer: string): true | 
   const last = new Map(lines.map(l => l.split(/\s/, 2) as [string, string]))
   const silent = peers
     .filter(p => p.alwaysOn)
-    .filter(p => Number(now) - Number(last.get(p.key ?? '') ?? 0) > FRESH_SECONDS)
+    .filter(p => Number(now) - Number(last.get(p.key ?? '') ?? 0) > HANDSHAKE_SECONDS)
     .map(p => p.name)
   return (
-    silent.length === 0 || `no handshake with ${silent.join(', ')} in the last ${FRESH_SECONDS} s`
+    silent.length === 0 ||
+    `no handshake with ${silent.join(', ')} in the last ${HANDSHAKE_SECONDS} s`
   )
 }

@@ -1,12 +1,13 @@
 import type { Platforms } from '../../lib/index.ts'
 
+/** What differs between operating systems. */
 export interface Platform {
   readonly packages: readonly string[]
-  /** A firewall that lets nothing in unless it is told to. */
+  /** The system may run firewalld, which closes every port that is not opened in it. */
   readonly firewalld: boolean
 }
 
-/** wg(8) and wg-quick(8) with its unit are one package; Flatcar's image has them. */
+/** One package has wg(8), wg-quick(8) and its unit. Flatcar's image has them, too. */
 export const PLATFORMS: Platforms<Platform> = {
   debian: { packages: ['wireguard-tools'], firewalld: false },
   el: { packages: ['wireguard-tools'], firewalld: true },

@@ -3,25 +3,30 @@ import { contains, nonsense, parseCidr, reveal, TaskError, type Block } from '..
 import { sections, type KnownPeer } from './templates.ts'
 import type { Tunnel } from './vpn.ts'
 
+/** Where wg-quick reads its configurations. */
 export const DIRECTORY = '/etc/wireguard'
+/** The file with a device's private key. */
 export const keyFile = (device: string): string => `${DIRECTORY}/${device}.key`
+/** A device's configuration. */
 export const configFile = (device: string): string => `${DIRECTORY}/${device}.conf`
+/** The unit of a device. */
 export const unitOf = (device: string): string => `wg-quick@${device}`
 
+/** SHA-256 in hexadecimal. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** A configuration as a host may tell it: without private key, preshared keys only as a checksum. */
+/** A configuration on a host: without the private key, and of preshared keys only a checksum. */
 export interface Written {
   /** Mode and owner. */
   readonly access: string
   readonly publicKey: string
-  /** The private key in it is the one of the key file. */
+  /** It contains the private key of the key file. */
   readonly ownKey: boolean
   readonly presharedKeys: string
   readonly text: string
 }
 
-/** Read-only shell text that tells a configuration; fails when there is none. */
+/** Read-only shell text that prints a configuration for `parseWritten`. It fails when there is none. */
 export const writtenScript = (device: string): string => `set -e
 own=$(wg pubkey <${keyFile(device)})
 cd ${DIRECTORY}
@@ -31,7 +36,7 @@ echo "$own"
 sed -n '/^PresharedKey = /p' ${device}.conf | sha256sum | cut -c 1-64
 sed -E '/^[[:space:]]*(private|preshared)key/Id' ${device}.conf`
 
-/** What writtenScript printed; undefined: there is no such configuration. Throws TaskError. */
+/** Parses the answer of `writtenScript`; undefined: there is no configuration. Throws TaskError when it makes no sense. */
 export function parseWritten(answer: { code: number | null; stdout: string }): Written | undefined {
   if (answer.code !== 0) return undefined
   const [access = '', publicKey = '', own, presharedKeys = '', ...text] = answer.stdout.split('\n')
@@ -47,13 +52,13 @@ export function parseWritten(answer: { code: number | null; stdout: string }): W
 
 const PRESHARED = /^PresharedKey = .*\n/gm
 
-/** What a configuration would look like once it is written. */
+/** The same parts of a configuration that is yet to be written. */
 export const toBeWritten = (content: string): Pick<Written, 'presharedKeys' | 'text'> => ({
   presharedKeys: sha256((content.match(PRESHARED) ?? []).join('')),
   text: content.replaceAll(PRESHARED, ''),
 })
 
-/** What differs, in words; [] if nothing. */
+/** How the configuration on the host differs from this one, in words; [] = it does not. */
 export function differences(now: Written, content: string): string[] {
   const wanted = toBeWritten(content)
   const [before, after] = [sections(now.text), sections(wanted.text)]
@@ -71,6 +76,7 @@ export function differences(now: Written, content: string): string[] {
   return found.length > 0 || now.text === wanted.text ? found : ['content']
 }
 
+/** A peer of a running interface. */
 export interface RunningPeer {
   /** Checksum of the preshared key, or -. */
   readonly presharedKey: string
@@ -78,7 +84,7 @@ export interface RunningPeer {
   readonly keepalive: string
 }
 
-/** An interface as it runs. */
+/** A running interface. */
 export interface Running {
   readonly address: string
   readonly mtu: number
@@ -88,7 +94,7 @@ export interface Running {
   readonly routes: readonly string[]
 }
 
-/** Read-only shell text that tells how an interface runs, without its keys. */
+/** Read-only shell text that prints the state of an interface for `parseRunning`, without private or preshared keys. */
 export const runningScript = (device: string): string => `set -e
 ip link show dev ${device} >/dev/null 2>&1 || { echo down; exit 0; }
 ip -4 -o addr show dev ${device} | while read -r _ _ _ a _; do echo "address $a"; done
@@ -106,23 +112,25 @@ wg show ${device} dump | {
 
 const LINE = /^(address [\d./]+|mtu \d{1,7}|route \S+|self \S+ \d{1,5}|peer( \S+){4})$/
 
-/** What runningScript printed; undefined: there is no such interface. Throws TaskError. */
+/** Parses the answer of `runningScript`; undefined: there is no such interface. Throws TaskError when it makes no sense. */
 export function parseRunning(device: string, stdout: string): Running | undefined {
   if (stdout === 'down\n') return undefined
-  const told = stdout.trimEnd().split('\n')
-  const odd = told.find(l => !LINE.test(l))
+  const printed = stdout.trimEnd().split('\n')
+  const odd = printed.find(l => !LINE.test(l))
   if (odd !== undefined) throw nonsense('the host', `how ${device} runs`, odd)
-  const lines = told.map(l => l.split(' '))
+  const lines = printed.map(l => l.split(' '))
   const all = (word: string) => lines.filter(([first]) => first === word).map(([, ...rest]) => rest)
   const [self] = all('self')
   const [mtu] = all('mtu')
   if (!self || !mtu)
-    throw new TaskError(`${device} is there and is no WireGuard interface`, { output: stdout })
+    throw new TaskError(`the host has an interface ${device} that is not WireGuard's`, {
+      output: stdout,
+    })
   if (Number(self[1]) > 65_535)
     throw nonsense('the host', `how ${device} runs`, self.join(' '), 'expected a port')
   const peers = all('peer')
   if (new Set(peers.map(([key]) => key)).size < peers.length)
-    throw nonsense('the host', `how ${device} runs`, stdout, 'a peer is there twice')
+    throw nonsense('the host', `how ${device} runs`, stdout, 'it lists a peer twice')
   return {
     address: all('address').flat().join(' '),
     mtu: Number(mtu[0]),
@@ -140,7 +148,7 @@ export function parseRunning(device: string, stdout: string): Running | undefine
 
 const sorted = (blocks: readonly string[]): string => [...blocks].sort().join(',')
 
-/** Routes that wg-quick makes for the peers of a tunnel: for all that its own network does not cover. */
+/** The routes that wg-quick makes for the peers of a tunnel: for all their blocks outside the tunnel's own network. */
 export function routesOf({ address, peers }: Pick<Tunnel, 'address' | 'peers'>): string[] {
   const [own = '', prefix = ''] = address.split('/')
   const inside = { ...(parseCidr(`${own}/32`) as Block), prefix: Number(prefix) }
@@ -152,13 +160,14 @@ export function routesOf({ address, peers }: Pick<Tunnel, 'address' | 'peers'>):
     .filter(cidr => !contains(vpn, (parseCidr(cidr) as Block).base))
 }
 
+/** One difference between a running interface and its configuration. */
 export interface Drift {
   readonly what: string
-  /** It cannot be put right while the tunnels stay up. */
+  /** Only a restart of the interface corrects it. */
   readonly restart: boolean
 }
 
-/** Where an interface is not what its configuration says. */
+/** All differences between a running interface and its configuration; [] = none. */
 export function drift(
   tunnel: Tunnel,
   peers: readonly KnownPeer[],

@@ -3,17 +3,17 @@ import { oneWord } from './keys.ts'
 import type { Peer, Tunnel } from './vpn.ts'
 import type { Vars } from './vars.ts'
 
-/** A peer with the key it was found to have; undefined: not known yet. */
+/** A peer with its public key; undefined: not known yet. */
 export interface KnownPeer extends Peer {
   readonly key: string | undefined
 }
 
-/** wg-quick(8), without the private key: the host puts that in itself. Throws TaskError for a peer's key that is none. */
+/** A configuration for wg-quick(8) without the private key, which the host adds. Throws TaskError for a peer's key that is not one word. */
 export function config(tunnel: Tunnel, peers: readonly KnownPeer[], vars: Vars): string | Secret {
   return join([interfaceSection(tunnel, vars), ...peers.map(peerSection)])
 }
 
-/** What cannot change without a restart of the interface stands here. */
+/** The [Interface] section: everything that changes only with a restart of the interface. */
 export const interfaceSection = ({ address, port }: Tunnel, vars: Vars): string =>
   [
     '# Managed by fmc; the private key is the one in the file beside this one',
@@ -45,7 +45,7 @@ const join = (parts: readonly (string | Secret)[]): string | Secret =>
     all instanceof Secret || part instanceof Secret ? secret`${all}${part}` : all + part,
   )
 
-/** The sections of a configuration by what they are of: '' is the interface, else a peer's name. */
+/** The sections of a configuration: '' for the interface, the others by the peer's name. */
 export function sections(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const part of text.split(/\n(?=# peer )/)) {
@@ -55,7 +55,7 @@ export function sections(text: string): Map<string, string> {
   return found
 }
 
-/** The keys that a configuration has for its peers. */
+/** The public keys in a configuration, by the peer's name. */
 export const keysIn = (text: string): Map<string, string> =>
   new Map(
     [...sections(text)].flatMap(([name, section]) => {

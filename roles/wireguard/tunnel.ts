@@ -27,7 +27,7 @@ import type { Tunnel } from './vpn.ts'
 /** Shell text as one command, so that a resource and a probe ask the same question. */
 const sh = (script: string): string => `sh -c ${quote(script)}`
 
-/** The host's private key, made there when it is missing. */
+/** The host's private key, which the host makes when it is missing. */
 export const privateKey = resource({
   name: (o: Common & { readonly device: string }) => `key ${keyFile(o.device)}`,
   needs: o => ({ self: ask('path', keyFile(o.device)) }),
@@ -40,7 +40,7 @@ export const privateKey = resource({
       return [
         {
           what: 'make a private key',
-          // A key that is there by now is left alone.
+          // mv -n: a key that appeared meanwhile stays.
           script: `umask 077; wg genkey >${path}.fmc-new; [ -s ${path}.fmc-new ]; sync -- ${path}.fmc-new
 mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
           leaves,
@@ -59,7 +59,7 @@ mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
   },
 })
 
-/** Tried on an interface that nobody uses, and without the port, which is taken: what wg(8) does not accept never replaces what works. */
+/** Shell text that tries a candidate on an unused interface, without its port, which is taken: wg(8) must accept it. */
 const validation = (candidate: string): string => `d=$(mktemp -d /run/fmc-wireguard.XXXXXX)
 trap ${quote(`rm -rf -- "$d" ${candidate}; ip link del dev fmc-check 2>/dev/null || :`)} EXIT
 ln -s -- ${candidate} "$d/fmc-check.conf"
@@ -69,7 +69,7 @@ ip link add dev fmc-check type wireguard 2>/dev/null ||
   { echo 'this kernel has no WireGuard' >&2; exit 69; }
 wg-quick strip "$d/fmc-check.conf" | sed /^ListenPort/d | WG_ENDPOINT_RESOLUTION_RETRIES=2 wg setconf fmc-check /dev/stdin >&2 || { echo 'validation failed: wg does not accept the configuration' >&2; exit 65; }`
 
-/** /etc/wireguard/DEVICE.conf, 0600. The host itself puts its private key in. */
+/** /etc/wireguard/DEVICE.conf, 0600. The host itself adds its private key. */
 export const configuration = resource({
   name: (o: Common & { readonly device: string; readonly content: string | Secret }) =>
     `file ${configFile(o.device)}`,
@@ -105,7 +105,7 @@ sync -- ${candidate}`
   },
 })
 
-/** Shell text that makes an interface follow its file while its tunnels stay up; syncconf knows no routes. */
+/** Shell text that applies the file to the interface while its tunnels stay up. It sets the routes, which syncconf does not. */
 export const reloadScript = (tunnel: Tunnel): string => {
   const { device } = tunnel
   const wanted = routesOf(tunnel).join(' ')
@@ -118,7 +118,7 @@ done
 for to in ${wanted}; do ip -4 route replace "$to" dev ${device}; done`
 }
 
-/** Makes the interface anew; it goes on knowing where its peers were seen last, so that it need not wait for them. */
+/** Shell text that restarts the interface. It restores the peers' last endpoints, so that the host need not wait for them. */
 export const restartScript = ({ device }: Pick<Tunnel, 'device'>): string =>
   `seen=$(wg show ${device} endpoints 2>/dev/null) || :
 systemctl restart -- ${quote(unitOf(device))}
@@ -127,7 +127,7 @@ printf '%s\n' "$seen" | while read -r key end; do
   ! wg show ${device} endpoints | tr '\t' ' ' | grep -qxF "$key (none)" || wg set ${device} peer "$key" endpoint "$end"
 done`
 
-/** How a host takes back what nobody confirmed: with its tunnels up, if the interface itself is what it was. */
+/** Options for `guarded`: how the host restores the old tunnel. Tunnels stay up if address and port are the old ones. */
 export const guardOf = (device: string, seconds: number): GuardOptions => {
   const unit = quote(unitOf(device))
   return {
@@ -154,15 +154,16 @@ fi`,
   }
 }
 
+/** Options of `networkInterface`. */
 export interface InterfaceOptions extends Common {
   readonly tunnel: Tunnel
   readonly peers: readonly KnownPeer[]
   readonly mtu: number | undefined
-  /** Its unit is only now started. */
+  /** This run starts its unit. */
   readonly starting: boolean
 }
 
-/** The interface runs as its file says; tunnels that need no change stay up. */
+/** The interface runs as its file says. Tunnels that need no change stay up. */
 export const networkInterface = resource({
   name: (o: InterfaceOptions) => `interface ${o.tunnel.device}`,
   needs: ({ tunnel: { device } }) => ({
@@ -180,6 +181,6 @@ export const networkInterface = resource({
   },
 })
 
-/** undefined: no interface, or no WireGuard on this host yet. */
+/** The state in an answer of `runningScript`; undefined: no such interface, or no WireGuard on the host yet. */
 export const runningOf = (device: string, answer: { code: number | null; stdout: string }) =>
   answer.code === 0 ? parseRunning(device, answer.stdout) : undefined

@@ -21,12 +21,12 @@ export const peer = z
       .instanceof(Secret)
       .optional()
       .describe(
-        'Instead of public_key, for a device whose whole configuration `fmc wireguard client` shall print',
+        'Instead of public_key, for a device whose whole configuration `fmc wireguard client` prints',
       ),
     preshared_key: z
       .instanceof(Secret)
       .optional()
-      .describe('A key that both sides add; the other side must have it, too'),
+      .describe('An additional key; both sides must have it'),
     networks: networks
       .default([])
       .describe(
@@ -34,7 +34,7 @@ export const peer = z
       ),
     endpoint: text(/^[a-zA-Z0-9][a-zA-Z0-9.-]*:\d{1,5}$/, 'HOST:PORT')
       .optional()
-      .describe('Where this host finds it, if it does not wait to be found'),
+      .describe('Where this host connects to it; default: this host waits for it to connect'),
     keepalive: seconds
       .optional()
       .describe('Seconds; default wireguard_keepalive for the hub, else 0'),
@@ -62,20 +62,20 @@ export const vars = z.object({
     .array(peer)
     .default([])
     .describe(
-      'On the hub: road warriors and other devices; and what the inventory does not say of hosts that are in the VPN',
+      'On the hub: road warriors and other devices, and further settings for hosts of the inventory that are in the VPN',
     ),
   wireguard_private_key: z
     .instanceof(Secret)
     .optional()
     .describe(
-      'A key kept in the secrets; default: one that the host makes once and never gives away',
+      'A key from the secrets; default: a key that the host makes once and that never leaves it',
     ),
   wireguard_port: z
     .int()
     .min(1)
     .max(65_535)
     .optional()
-    .describe("UDP port; default on the hub the network's, elsewhere any"),
+    .describe("UDP port. Default: on the hub the network's, elsewhere any"),
   wireguard_reaches: networks
     .optional()
     .describe(
@@ -84,7 +84,7 @@ export const vars = z.object({
   wireguard_keepalive: seconds
     .default(25)
     .describe(
-      'On a spoke: seconds between signs of life to the hub, for the NAT in between; 0: none',
+      'On a spoke: seconds between keepalive packets to the hub, for a NAT in between; 0: none',
     ),
   wireguard_mtu: z.int().min(576).max(9000).optional().describe('Default: what wg-quick finds'),
   wireguard_guard_seconds: z
@@ -92,9 +92,17 @@ export const vars = z.object({
     .min(10)
     .max(600)
     .default(60)
-    .describe('Time to prove that a new connection works, else the host takes its old tunnel back'),
-  wireguard_post_up: z.array(command).default([]).describe('Commands when the interface is up'),
-  wireguard_post_down: z.array(command).default([]).describe('Commands when it is gone'),
+    .describe(
+      'Seconds in which a new connection must succeed; otherwise the host restores the old tunnel',
+    ),
+  wireguard_post_up: z
+    .array(command)
+    .default([])
+    .describe('Commands that run when the interface is up'),
+  wireguard_post_down: z
+    .array(command)
+    .default([])
+    .describe('Commands that run when the interface is down'),
 })
 
 export type Vars = z.output<typeof vars>

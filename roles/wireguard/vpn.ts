@@ -14,20 +14,21 @@ import {
 import { publicKeyOf } from './keys.ts'
 import type { PeerVars, Vars } from './vars.ts'
 
-/** Somebody whom this host lets into its tunnel. */
+/** A peer of this host's tunnel. */
 export interface Peer {
   readonly name: string
-  /** The host of the inventory that has to be asked for its key. */
+  /** The host of the inventory to ask for its key; undefined: the key is declared. */
   readonly ask: { readonly host: Host; readonly device: string } | undefined
   readonly publicKey: string | undefined
   readonly presharedKey: Secret | undefined
-  /** In the VPN. */
+  /** Its address in the VPN. */
   readonly address: string
-  /** CIDR blocks that are reached through it. */
+  /** CIDR blocks that this host reaches through it. */
   readonly allowed: readonly string[]
   readonly endpoint: string | undefined
   /** Seconds; 0: none. */
   readonly keepalive: number
+  /** The gate waits for its handshake. */
   readonly alwaysOn: boolean
 }
 
@@ -40,7 +41,7 @@ export interface Tunnel {
   readonly address: string
   readonly port: number | undefined
   readonly peers: readonly Peer[]
-  /** Others are reached through this host. */
+  /** This host passes packets on to others. */
   readonly forwards: boolean
 }
 
@@ -58,13 +59,17 @@ export function vpnOf(inventory: Inventory, host: Host): Network | undefined {
   return network
 }
 
+/** Name of the WireGuard device of a host in a VPN. */
 export const deviceOf = (host: Host, network: Network): string =>
   nicIn(host, network)?.device ?? 'wg0'
 
 const routedBy = (inventory: Inventory, host: Host): Network[] =>
   [...inventory.networks.values()].filter(n => n.router === host.name && n.mode !== 'wireguard')
 
-/** The blocks of networks given by name or CIDR. Throws TaskError. */
+/**
+ * The CIDR blocks of networks given by name or block. `whose` begins the message of the TaskError for an unknown name or
+ * for 0.0.0.0/0.
+ */
 export function blocksOf(inventory: Inventory, names: readonly string[], whose: string): string[] {
   return names.map(name => {
     const cidr = inventory.networks.get(name)?.cidr ?? name
@@ -75,12 +80,15 @@ export function blocksOf(inventory: Inventory, names: readonly string[], whose: 
         { hint: `networks: ${[...inventory.networks.keys()].join(', ')}` },
       )
     if (block.prefix === 0)
-      throw new TaskError(`${whose}: a host does not send everything through the VPN`)
+      throw new TaskError(`${whose}: a host cannot send all its traffic through the VPN`)
     return cidr
   })
 }
 
-/** Everything that follows from the inventory and the role's variables. Throws TaskError; undefined: not in a VPN. */
+/**
+ * A host's end of the VPN, from the inventory and the role's variables; undefined: the host is in no VPN. Throws TaskError
+ * for declarations that contradict each other or cannot work.
+ */
 export function tunnelOf(inventory: Inventory, host: Host, vars: Vars): Tunnel | undefined {
   const network = vpnOf(inventory, host)
   if (network === undefined) return undefined
@@ -93,7 +101,7 @@ export function tunnelOf(inventory: Inventory, host: Host, vars: Vars): Tunnel |
   )
   const named = new Map(vars.wireguard_peers.map(p => [p.name, p]))
   if (named.size < vars.wireguard_peers.length || named.has(host.name))
-    throw new TaskError('wireguard_peers: every peer is there once, and the host itself is none')
+    throw new TaskError('wireguard_peers: a peer is listed twice, or the host lists itself')
   const wanted = isHub ? members : [hub, ...members.filter(m => m !== hub && named.has(m.name))]
   const context = { inventory, network, host, hub, vars }
   const peers = [
@@ -129,7 +137,9 @@ function member(context: Context, other: Host, own: PeerVars | undefined): Peer 
   const address = (isHub ? network.gateway : nicIn(other, network)?.address) ?? ''
   const common = shared(context, own)
   if (own?.address !== undefined)
-    throw new TaskError(`wireguard_peers: the inventory says the address of ${other.name}`)
+    throw new TaskError(
+      `wireguard_peers: remove the address of ${other.name}: its NIC in the inventory has it`,
+    )
   const behind = routedBy(inventory, other)
     .filter(n => nicIn(host, n) === undefined)
     .map(n => n.cidr)
@@ -151,11 +161,11 @@ function member(context: Context, other: Host, own: PeerVars | undefined): Peer 
   return peer
 }
 
-/** Where a VPN's hub is found, HOST:PORT. */
+/** HOST:PORT at which a VPN's hub is reached from outside. */
 export const endpointOf = (network: Network, hub: Host): string =>
   `${network.endpoint ?? hub.address}:${network.port}`
 
-/** What a spoke sends to the hub besides the VPN itself. */
+/** Blocks that a spoke reaches through the hub, besides the VPN itself. */
 function throughHub({ inventory, host, network, vars }: Context): string[] {
   if (vars.wireguard_reaches !== undefined)
     return blocksOf(inventory, vars.wireguard_reaches, 'wireguard_reaches')
@@ -173,7 +183,7 @@ function device(context: Context, own: PeerVars): Peer {
   const value = parseIpv4(own.address ?? '')
   if (own.address === undefined || common.publicKey === undefined)
     throw new TaskError(
-      `wireguard_peers: ${own.name} needs ${own.address === undefined ? 'an address' : 'public_key or private_key'}: it is no host of the VPN ${network.name}`,
+      `wireguard_peers: ${own.name} needs ${own.address === undefined ? 'an address' : 'public_key or private_key'}: it is not a host of the VPN ${network.name}`,
       {
         hint:
           own.address === undefined
@@ -203,7 +213,7 @@ const shared = ({ inventory }: Context, own: PeerVars | undefined) => ({
   allowed: blocksOf(inventory, own?.networks ?? [], `wireguard_peers: ${own?.name}`),
 })
 
-/** WireGuard gives a block that two peers claim to the last one and says nothing. */
+/** Throws TaskError for a block that two peers claim: WireGuard would silently give it to the last one. */
 function checkBlocks(peers: readonly Peer[], network: Network): void {
   const claims = peers.flatMap(p => p.allowed.map(cidr => ({ cidr, name: p.name })))
   for (const [i, a] of claims.entries()) {
@@ -211,7 +221,7 @@ function checkBlocks(peers: readonly Peer[], network: Network): void {
     if (b)
       throw new TaskError(
         a.name === b.name
-          ? `wireguard_peers: ${a.cidr} is there twice for ${a.name}`
+          ? `wireguard_peers: ${a.name} has ${a.cidr} twice`
           : `wireguard_peers: ${a.cidr} would be reached through ${b.name} and through ${a.name}`,
       )
     const inside = parseCidr(network.cidr) as Block
@@ -221,15 +231,15 @@ function checkBlocks(peers: readonly Peer[], network: Network): void {
   }
 }
 
-/** Packets to an endpoint must not go into the tunnel that ends there. */
+/** Throws TaskError for an endpoint inside a block that is reached through it: its packets would go into the tunnel. */
 function checkEndpoint({ name, endpoint, allowed }: Peer): void {
   const value = parseIpv4(endpoint?.split(':')[0] ?? '')
-  const around = allowed.find(
+  const enclosing = allowed.find(
     cidr => value !== undefined && contains(parseCidr(cidr) as Block, value),
   )
-  if (around !== undefined)
+  if (enclosing !== undefined)
     throw new TaskError(
-      `${name} is found at ${endpoint}, and ${around} is to be reached through it: the tunnel would run through itself`,
+      `${name} has the endpoint ${endpoint} in ${enclosing}, which is reached through ${name}: the tunnel would run through itself`,
       {
         hint: 'leave that network out of wireguard_reaches, or give the VPN an endpoint outside of it',
       },

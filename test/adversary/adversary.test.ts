@@ -71,7 +71,7 @@ hosts:
       const installed = await r.fmc('role', 'postgresql', 'a')
       t.equal(installed.code, 0, installed.failures.join('\n'))
       await r.text('a', `cp ${PG_CONFIG} /run/adversary.conf`)
-      // The distribution made it and it is postgres's own, who may remove it for good: no resource here makes it again.
+      // The package made it, and postgres owns it and may remove it for good: no resource here makes it again.
       const mend = `setpriv --reuid=postgres --regid=postgres --clear-groups sh -c 'rm -rf ${PG_CONFIG}; cp /run/adversary.conf ${PG_CONFIG}'`
       for (const [kind, rounds] of chosen(POSTGRESQL)) {
         if (kind === 'cluster') await r.text('a', 'systemctl stop postgresql@15-main')

@@ -1,8 +1,8 @@
-/** The user who attacks the resources; of PostgreSQL it is postgres. */
+/** The user who attacks the resources; for the role postgresql it is postgres. */
 export const USER = 'mallory'
 /** The adversary attacks only while this file exists. */
 export const STRIKE = '/run/adversary/strike'
-/** Of the controller: what `send` and `artifact` bring. Set by the test. */
+/** Files on the controller that `send` and `artifact` bring. The test sets them. */
 export const WORK = process.env['FMC_ADVERSARY_WORK'] ?? '/nonexistent'
 
 export const SECRET = 'CANARY-OF-A-SECRET'
@@ -58,7 +58,10 @@ export const PG_CONFIG = `${MAIN[0]}/postgresql.conf`
 /** The server keeps its shared memory in /dev/shm. */
 export const PG_HOMES = [PG.conf, PG.data, '/dev/shm']
 
-/** The arena of a resource of the role postgresql, in those of its directories that postgres owns; what is made anew in every round is no place to lie in wait. */
+/**
+ * The arena for a resource of the role postgresql: its directories that postgres owns, except those that every round makes
+ * again, where an attacker cannot wait.
+ */
 export const postgresArena = (kind: string, owned: readonly string[]): Arena => ({
   kind,
   user: 'postgres',
@@ -97,7 +100,7 @@ export const configOf = (a: Arena, seed: number): object => ({
   Seed: seed,
 })
 
-/** Shell text, for root: what the adversary is after, and what of root's lies in its directories. */
+/** Shell text, for root: makes the adversary's targets, and root's files in the adversary's directories. */
 export function build(a: Arena): string {
   const v = at(a.kind)
   const files = a.names.flatMap(n => [n, `${n}.fmc-new`])

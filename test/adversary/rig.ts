@@ -30,7 +30,7 @@ export interface Outcome {
   readonly hung: number
   readonly seconds: number
   readonly report: Report
-  /** Each object that is not what it was, each text that was told or read. */
+  /** Each changed object, and each text that leaked or was read. */
   readonly wins: readonly string[]
   readonly run: FmcRun
   readonly messages: ReadonlyMap<string, number>
@@ -64,7 +64,7 @@ export async function bring(r: Rig, dir: string): Promise<void> {
   if (code !== 0) throw new Error(stderr)
 }
 
-/** What changes by itself on a host that runs, and what a run of fmc leaves there by design. */
+/** Paths that change by themselves on a running host, and those that a run of fmc changes by design. */
 const RESTLESS = [
   ...[
     '/proc',

@@ -118,7 +118,7 @@ export default role({
         await round(i)
       } catch (error) {
         if (error instanceof Error && error.name === 'AbortError') throw error
-        // What was read is remembered until something is written: the next round shall look again.
+        // Answers are remembered until something is written: make the next round ask again.
         await $`:`
       }
     await $`rm ${STRIKE} ${STRIKE}.due`

@@ -1,5 +1,5 @@
-// The races of the adversary without a race: between two steps of what a resource does, the owner of the directory acts.
-// Runs on this machine, as root, in a directory of its own.
+// The adversary's races, step by step: between two steps of a resource, the owner of the directory acts.
+// Runs on this machine as root, in its own directory.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ const mallory = (script: string): string =>
 const DIR = `${base}/home/dir`
 const PATH = `${DIR}/name`
 
-/** Before each: Mallory's directory with root's own in it, and what belongs to root and to Bob elsewhere. */
+/** Before each case: Mallory's directory with files of root in it, and files of root and Bob elsewhere. */
 const BUILD = `rm -rf ${base}/*; chmod 755 ${base}; umask 022
 install -d -o ${MALLORY} -g ${MALLORY} ${base}/home ${DIR}
 install -o ${MALLORY} -g ${MALLORY} -m 600 /dev/null ${PATH}; echo mallory >${PATH}
@@ -30,7 +30,7 @@ mkdir -m 700 ${DIR}/deputy; echo root >${DIR}/deputy/secret; echo root >${DIR}/l
 for v in root:0:755 closed:0:700 bob:${BOB}:700; do n=\${v%%:*} m=\${v##*:} o=\${v#*:}; o=\${o%:*}
 mkdir -p ${base}/$n/dir; for f in $n/name $n/dir/name; do echo $n >${base}/$f; chmod 600 ${base}/$f; done; chown -R $o:$o ${base}/$n; chmod $m ${base}/$n ${base}/$n/dir; done`
 
-/** What nobody but its owner may have touched; and whatever of root's text Mallory could read, wherever it is. */
+/** Files that only their owners may have touched, and all text of root's that Mallory could read, wherever it is. */
 const LOOK = `cd ${base}; find root closed bob -printf '%p %m %U:%G %y %n %s\\n' -type f -exec cat {} + | sort
 d=$(dirname "$(find home -name secret)"); stat -c '%a %u:%g' "$d" "$d/secret"; cat "$d/secret"
 find home -type f ! '(' -uid 0 -perm 600 ')' -exec grep -lx root {} +`

@@ -4,7 +4,7 @@ import { fuzz, told } from './run.ts'
 
 const CASES = 100_000
 
-/** Other inputs in every run: what has been found once stands among the targets' examples. */
+/** Every run has other inputs. Inputs that once failed are among the targets' examples. */
 void t.test(`${CASES} cases`, async t => {
   const seed = process.env['FMC_FUZZ_SEED'] ?? String(randomInt(2 ** 31))
   t.comment(`seed ${seed}`)

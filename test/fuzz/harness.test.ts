@@ -68,7 +68,7 @@ void t.test('a case that never ends is ended, and named', async t => {
   )
 })
 
-void t.test('by its branches is found what chance does not find', async t => {
+void t.test('guiding by branches finds what chance does not', async t => {
   const options = ['--target', 'planted/deep', '--seed', '1']
   const guided = await fuzz(...options, '--guided', '--cases', '2000000')
   t.equal(guided.code, 1, guided.stdout)

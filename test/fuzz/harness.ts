@@ -103,7 +103,7 @@ export function target<T>(
 
 /** After so many cases one was as the parser wants it, or the target's samples are out of date. */
 const ENOUGH = 200
-/** What libraries say past everybody on stderr; it quotes what was read. */
+/** Warnings that libraries write to stderr by themselves; they quote the input. */
 const warnings = new Set<string>()
 process.on('warning', ({ name, message }) => {
   if (name !== 'ExperimentalWarning') warnings.add(printable(message))
@@ -111,7 +111,7 @@ process.on('warning', ({ name, message }) => {
 
 let answers = { taken: 0, refused: 0 }
 
-/** The promise for one input, and what holds for every input: it ends in time, and no prototype is changed. */
+/** Checks the target's promise for one input, and that it ends in time and changes no prototype. */
 export async function held<T>(
   holds: (input: T) => unknown,
   input: T,
@@ -168,7 +168,7 @@ export function unlessRefused<T>(classes: readonly ErrorClass[], parse: () => T)
   }
 }
 
-/** The same for what is awaited. */
+/** The same for an asynchronous target. */
 export async function unlessRejected<T>(
   classes: readonly ErrorClass[],
   parse: () => T | Promise<T>,

@@ -20,7 +20,7 @@ const USAGE = `npm run fuzz -- [options]
   --json         one line of JSON per target instead of a table
   --list         the targets
 `
-/** So many cases of a target at a time: what has been proven grows evenly, and a failure shows early. */
+/** Cases of a target at a time. All targets progress evenly, and a failure shows early. */
 const ROUND = 20_000
 
 const { values: o } = parseArgs({

@@ -20,7 +20,7 @@ export const TOKENS: readonly string[] = [
 
 const NUMBERS = ['-1', '0', '00', '1e9', '4294967296', '99999999999999999999', '1.5', '', '٣', '-']
 
-/** A change to a text, as one number: which kind, where, with what. Reads it digit by digit, so that small numbers are simple changes. */
+/** A change to a text, as one number: its kind, its place, its content. Read digit by digit, so that small numbers are simple changes. */
 class Dice {
   #left: number
   constructor(seed: number) {
@@ -105,7 +105,7 @@ export function mutated(text: string, seed: number, others: readonly string[] = 
   return (CHANGES[kind]?.(text, dice, others) ?? text).slice(0, LONGEST)
 }
 
-/** Changes to make one after another; none of them: the text as it is. */
+/** Changes to make one after another. Without any, the text stays as it is. */
 export const changes = (most = 4): fc.Arbitrary<number[]> =>
   fc.array(fc.nat(Number.MAX_SAFE_INTEGER), { maxLength: most })
 

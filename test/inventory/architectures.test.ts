@@ -23,7 +23,7 @@ const key = newPrivateKey('wireguard_laptop')
 const load = async (file: string): Promise<Inventory> =>
   resolveSecrets(await loadInventory(join(ROOT, file), { cache: false }), () => key)
 
-const NFS = /^role postgresql: PostgreSQL stands still while storage1 is away/
+const NFS = /^role postgresql: PostgreSQL hangs while storage1 is down/
 const WARNINGS: readonly (readonly RegExp[])[] = [
   [/^the 11 VMs of hypervisor have 36\.5 GB of memory together, 1\.5 GB more than its 35 GB$/],
   [],

@@ -36,13 +36,13 @@ t.test('nothing by default, and no fewer than asked for', t => {
   const values = { auth: { users: [{ password: secret }] } }
   t.match(
     vars.safeParse({ addons: { argocd: { values } } }).error?.issues,
-    [{ message: /^a secret cannot be put into values/ }],
+    [{ message: /^values cannot contain a secret/ }],
     'its name would go there instead',
   )
   t.end()
 })
 
-t.test('what a chart is told is what is counted', t => {
+t.test('a chart gets the sizes that the budget counts', t => {
   for (const entry of Object.values(CATALOGUE)) {
     const options = { state: 'present', password: secret } as never
     const text = JSON.stringify([entry.chart(options), entry.objects(options)])
@@ -59,7 +59,7 @@ t.test('what a chart is told is what is counted', t => {
   t.end()
 })
 
-t.test('what a chart that never came has not brought is no obstacle to its removal', t => {
+t.test('an add-on whose chart was never installed can be removed', t => {
   const script = removal({
     apiVersion: 'kafka.strimzi.io/v1',
     kind: 'Kafka',
@@ -116,7 +116,7 @@ t.test('the key of Sealed Secrets', t => {
   t.end()
 })
 
-t.test('what operators keep', t => {
+t.test('the health that operators report', t => {
   const kafka = CATALOGUE.kafka.objects({ state: 'present' }).find(o => o.kind === 'Kafka')
   if (!kafka) throw new Error('no Kafka')
   const item = (status: object) => [
@@ -124,7 +124,7 @@ t.test('what operators keep', t => {
   ]
   for (const [items, expected] of [
     [[], ['Kafka kafka is not in the cluster yet']],
-    [item({}), ['Kafka kafka: no word of its operator yet']],
+    [item({}), ['Kafka kafka: its operator reports nothing yet']],
     [
       item({ conditions: [{ type: 'Ready', status: 'False', message: 'no disk' }] }),
       ['Kafka kafka: no disk'],

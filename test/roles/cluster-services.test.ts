@@ -183,7 +183,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     )
 
     const off = await inside(r, join(dir, 'off.yaml'), 'role', 'traefik', 's1', '--dry-run')
-    t.match(off.text, 'lb1 still does: fmc play site --tags loadbalancers first')
+    t.match(off.text, 'lb1 still does; first run: fmc play site --tags loadbalancers')
   })
 
   await t.test('a worker is not touched while a volume lacks a copy', async t => {
@@ -299,7 +299,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
       's1 addons/file /var/lib/rancher/k3s/server/manifests/fmc-addon-dashboard.yaml',
     ])
 
-    t.match(said(await addons({})), /dashboard: installed, and no longer in addons/)
+    t.match(said(await addons({})), /dashboard: installed, but no longer in addons/)
 
     const bare = await addons({ dashboard: {}, sealed_secrets: {} }, '--dry-run')
     t.equal(bare.code, 1, 'without a key there are no sealed secrets')
@@ -322,7 +322,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     t.equal((await addons({})).code, 0)
   })
 
-  await t.test('a password reaches the cluster, and nobody else', async t => {
+  await t.test('a password reaches the cluster and nothing else', async t => {
     const run = await inside(r, join(dir, 'redis.yaml'), 'role', 'addons', 's1', '--diff')
     t.equal(run.code, 0, run.text)
     const password = labSecret(r.state.dir, 'redis_password')

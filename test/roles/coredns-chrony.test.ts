@@ -52,14 +52,14 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     t.equal(await dig('postgresql1', '+short +tcp', 'web.cloud.internal'), '192.168.0.33')
   })
 
-  await t.test('who is in no network of the inventory is refused', async t => {
+  await t.test("clients outside the inventory's networks are refused", async t => {
     await infra('ip address add 172.31.9.9/32 dev lo')
     t.match(await dig('infra-cluster', '-b 172.31.9.9 api.cloud.internal'), 'status: REFUSED')
     t.match(await dig('infra-cluster', '-b 172.31.9.9 example.org'), 'status: REFUSED')
     await infra('ip address del 172.31.9.9/32 dev lo')
   })
 
-  await t.test('NTP serves the internal networks and nobody else', async t => {
+  await t.test('NTP serves the internal networks and no others', async t => {
     const ask = (host: string, server: string) =>
       r.text(
         host,
@@ -102,7 +102,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     t.equal(await soa('cloud.internal'), '4', 'what was served counts')
   })
 
-  await t.test('what CoreDNS does not accept never reaches the running server', async t => {
+  await t.test('files that CoreDNS refuses never reach the running server', async t => {
     const state = () =>
       infra(
         `cat ${FORWARD} /etc/coredns/Corefile; ls -R /etc/coredns; systemctl show -P MainPID coredns`,
@@ -123,7 +123,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     t.equal(bad.code, 1, 'a variable of the wrong kind is a usage error')
   })
 
-  await t.test('the gates fail when nobody answers', async t => {
+  await t.test('the gates fail when no server answers', async t => {
     for (const [process, gate] of [
       ['coredns', 'the names of the cloud are answered'],
       ['chronyd', 'the time is served'],

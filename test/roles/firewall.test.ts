@@ -1,5 +1,5 @@
 // The firewall of today's cloud on the lab's hypervisor, with a host or two of each network around it: Debian instead of
-// Enterprise Linux, which has a firewall of its own on every host (test/roles/hypervisor.el.test.ts).
+// Enterprise Linux, which has firewalld on every host (test/roles/hypervisor.el.test.ts).
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -24,10 +24,10 @@ const PORTS: Pick<Attempt, 'proto' | 'port'>[] = [
   ...[22, 53, 80, 443, 2049, 5432, 6443, 9999].map(port => ({ proto: 'tcp' as const, port })),
   ...[53, 123, 9999].map(port => ({ proto: 'udp' as const, port })),
 ]
-/** The lab's LAN stands for the LAN and, with an address of nobody, for the Internet behind the router. */
+/** The lab's LAN stands for the LAN and, with an unused address, for the Internet behind the router. */
 const WAN = '203.0.113.1'
 const LAN = '192.168.0.1'
-/** Somebody who comes out of the tunnel: what WireGuard hands to the kernel is a packet like any other. */
+/** A client behind the tunnel: a packet from WireGuard is to the kernel like any other. */
 const VPN = '10.17.0.2'
 const SOURCES = ['lan', 'wan', 'vpn', ...HOSTS]
 const TARGETS = ['lan', 'wan', ...HOSTS]
@@ -76,7 +76,7 @@ const name = ({ proto, port }: Pick<Attempt, 'proto' | 'port'>): string =>
 
 const ALL = PORTS.map(name).join(' ')
 
-/** A network namespace behind the hypervisor's wg0; made anew after a boot, which takes the device away. */
+/** A network namespace behind the hypervisor's wg0. A boot removes the device, so it is made again afterwards. */
 async function vpn(t: Test, r: Rig): Promise<string> {
   const hv = r.state.hosts.find(h => h.name === HV)?.netns ?? ''
   const netns = `${hv}-vpn`
@@ -148,7 +148,7 @@ async function expected(): Promise<Map<string, string>> {
       if (!HOSTS.includes(source) && source !== 'vpn' && !HOSTS.includes(target)) continue
       const named = (n: string): string => ({ lan: LAN, vpn: VPN })[n] ?? n
       const [from, to] = endsOf(inventory, named(source), named(target))
-      // The lab's LAN is a router, too: what is up to it passes.
+      // The lab's LAN is a router, too, and lets everything pass.
       const open = PORTS.filter(
         p => explain(inventory, rules, { from, to, ...p }).verdict !== 'drop',
       )
@@ -216,7 +216,7 @@ WantedBy=multi-user.target
       t.equal(ports, said.get(pair), `${pair}: as fmc firewall explain says`)
   })
 
-  await t.test('nobody of the LAN passes for somebody behind the hypervisor', async t => {
+  await t.test('no host of the LAN can pose as one behind the hypervisor', async t => {
     const from = '10.17.4.99'
     await nft(
       `'table ip spoof { chain c { type filter hook postrouting priority 0; ip saddr ${from} counter; }; }'`,
@@ -245,7 +245,7 @@ WantedBy=multi-user.target
     }
   })
 
-  await t.test('what cuts SSH off once it is loaded is taken back by the host itself', async t => {
+  await t.test('the host itself restores rules after a change that cuts SSH off', async t => {
     const state = () =>
       r.text(
         HV,

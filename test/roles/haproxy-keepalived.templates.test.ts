@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Host, Vip } from '../../lib/index.ts'
 import { balancedBy, priorityOf } from '../../roles/haproxy-keepalived/balancing.ts'
 import { mayTouch, oneHolderEach } from '../../roles/haproxy-keepalived/holder.ts'
-import { parseState, type BalancerState } from '../../roles/haproxy-keepalived/survey.ts'
+import { parseState, type BalancerState } from '../../roles/haproxy-keepalived/state.ts'
 import {
   checkScript,
   haproxyCfg,
@@ -108,7 +108,7 @@ t.test('a balancer finds its NIC, its peers and the backends nearest to it', t =
     () => balancedBy(host('lb9', ['kube', '10.17.4.9']), [api], groups(2)),
     /lb9 has no NIC in lan/,
   )
-  t.throws(() => balancedBy(balancers[0]!, [], groups(2)), /lb1 is no balancer of any VIP/)
+  t.throws(() => balancedBy(balancers[0]!, [], groups(2)), /lb1 is not a balancer of any VIP/)
   t.throws(
     () =>
       balancedBy(balancers[0]!, [{ ...api, backends: 'x' }], p =>
@@ -210,7 +210,7 @@ t.test('keepalived.conf with one, two and three balancers', t => {
   t.end()
 })
 
-t.test('what a balancer says of itself is parsed strictly', t => {
+t.test("a balancer's state is parsed strictly", t => {
   const addresses =
     '1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n2: eth0    inet 192.168.0.32/24 scope global secondary eth0\\ valid\n'
   t.strictSame(parseState(`active\n0\n0\n${addresses}`), {
@@ -235,7 +235,7 @@ t.test('what a balancer says of itself is parsed strictly', t => {
     'active 0\n0\n',
     `active\nx\n0\n${addresses}`,
   ])
-    t.throws(() => parseState(garbage), /not the state of a balancer/, JSON.stringify(garbage))
+    t.throws(() => parseState(garbage), /state makes no sense/, JSON.stringify(garbage))
   t.end()
 })
 
@@ -285,7 +285,7 @@ t.test('the invariant', t => {
   t.match(after(holder, sound(api.address)), /lb1 and lb2 both hold api/)
   t.match(
     after(sound(), stopped),
-    /no balancer holds api \(192\.168\.0\.32\): lb1: in good health; lb2: keepalived does not run/,
+    /no balancer holds api \(192\.168\.0\.32\): lb1: healthy; lb2: keepalived does not run/,
   )
 
   t.equal(before(fresh, fresh, ['lb1']), true, 'a new cloud')

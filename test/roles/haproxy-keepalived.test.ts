@@ -207,7 +207,7 @@ t.test('two balancers of the cloud', async t => {
     t.equal(await r.text('loadbalancer1', 'cat /proc/sys/net/ipv4/ip_nonlocal_bind'), '1')
   })
 
-  await t.test('backups first, the holder last, and nobody notices', async t => {
+  await t.test('backups first, the holder last, and no client notices', async t => {
     t.strictSame(await holders(r, API), ['loadbalancer2'])
     // A new haproxy takes every backend for alive until its first check (README), so all are.
     await notReady.stop()
@@ -275,16 +275,19 @@ t.test('two balancers of the cloud', async t => {
     t.strictSame(await holders(r, API), ['loadbalancer1'])
   })
 
-  await t.test('the holder of a VIP is not touched while nobody could take over', async t => {
-    await r.text('loadbalancer2', 'systemctl stop keepalived')
-    const refused = await fmc('loadbalancer1', '-e', 'haproxy_maxconn=3000')
-    t.equal(refused.code, 2)
-    t.match(refused.failures.join('\n'), /loadbalancer2: keepalived does not run/)
-    t.strictSame(refused.changed, [])
-    const repaired = await fmc('loadbalancers')
-    t.equal(repaired.code, 0, repaired.failures.join('\n'))
-    t.strictSame(repaired.changed, [`loadbalancer2 ${ROLE}/service keepalived`])
-  })
+  await t.test(
+    'the holder of a VIP is not touched while no other balancer could take over',
+    async t => {
+      await r.text('loadbalancer2', 'systemctl stop keepalived')
+      const refused = await fmc('loadbalancer1', '-e', 'haproxy_maxconn=3000')
+      t.equal(refused.code, 2)
+      t.match(refused.failures.join('\n'), /loadbalancer2: keepalived does not run/)
+      t.strictSame(refused.changed, [])
+      const repaired = await fmc('loadbalancers')
+      t.equal(repaired.code, 0, repaired.failures.join('\n'))
+      t.strictSame(repaired.changed, [`loadbalancer2 ${ROLE}/service keepalived`])
+    },
+  )
 
   await t.test('two holders are an error that a person looks at', async t => {
     await r.text('loadbalancer2', `ip addr add ${WEB}/24 dev eth0`)
@@ -298,7 +301,7 @@ t.test('two balancers of the cloud', async t => {
     t.strictSame(refused.changed, [])
   })
 
-  await t.test('a wrong configuration is refused and what runs is untouched', async t => {
+  await t.test('a wrong configuration is refused, and the running one stays', async t => {
     const look = () =>
       r.text(
         'loadbalancer2',
@@ -327,7 +330,7 @@ t.test('two balancers of the cloud', async t => {
     t.equal(await look(), before, 'keepalived goes on as it was')
   })
 
-  await t.test('the gate fails when haproxy does not run what was written', async t => {
+  await t.test('the gate fails when haproxy does not run the written configuration', async t => {
     // haproxy -c does not bind: a port that is taken is found only by its answer.
     await serve(
       t,

@@ -1,4 +1,4 @@
-// kubectl's file on the controller: what a server says goes into it field by field, and nothing of it is ever run.
+// The kubeconfig on the controller: a server's answer goes into it field by field, and kubectl never runs any of it.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -108,7 +108,7 @@ t.test('no field of a server that kubectl would act on gets through, whatever it
   t.equal(outside.reveal(), (await point(K3S)).reveal(), 'around them nothing is looked at')
 })
 
-t.test('the three fields hold what they are called', async t => {
+t.test('each of the three fields contains what its name says', async t => {
   const pem = (text: string): string => Buffer.from(text).toString('base64')
   const text = (value: unknown): string => Buffer.from(String(value), 'base64').toString()
   const [ca, key] = [text(CLUSTER['certificate-authority-data']), text(USER['client-key-data'])]
@@ -162,7 +162,7 @@ t.test('YAML that means more than it says, or too much', async t => {
   }
 })
 
-t.test('merging touches nothing of anybody else', async t => {
+t.test("merging leaves other clusters' entries alone", async t => {
   const ours = await point(K3S)
   const theirs = fixture('kubeconfig.yaml')
   const merged = (await mergedInto('config', theirs, ours)).reveal()
@@ -180,7 +180,7 @@ t.test('merging touches nothing of anybody else', async t => {
   t.equal(twice.users.length, 2)
   t.equal((await mergedInto('config', undefined, ours)).reveal(), ours.reveal())
   await t.rejects(mergedInto('config', theirs, await point(K3S, 'work')), {
-    message: 'config has a cluster work already, at https://10.0.0.1:6443',
+    message: 'config already has a cluster work, at https://10.0.0.1:6443',
   })
   for (const wrong of ['a: [', 'users: *x\n', 'users: x\n', 'users: { a: 1 }\n', '[]', 'x'])
     await t.rejects(mergedInto('config', wrong, ours), { name: 'TaskError' }, wrong)
@@ -194,7 +194,7 @@ t.test('merging touches nothing of anybody else', async t => {
   ] as const) {
     const other = theirs.replace(`${key}:\n`, `$&  - name: ${NAME}\n    ${entry}\n`)
     await t.rejects(mergedInto('config', other, ours), {
-      message: `config has ${NAME} among its ${key} already, and no such cluster`,
+      message: `config already has ${NAME} among its ${key}, but no such cluster`,
     })
   }
 })
@@ -206,7 +206,7 @@ const EVIL = (command: string) =>
     interactiveMode: 'Never',
   }) as const
 
-t.test('nothing is left of what an earlier run took over from a tampered server', async t => {
+t.test('merging removes what an earlier run took from a tampered server', async t => {
   const ours = await point(K3S)
   const now = parse(
     (await mergedInto('config', fixture('kubeconfig.yaml'), ours)).reveal(),

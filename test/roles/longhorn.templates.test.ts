@@ -142,7 +142,7 @@ t.test('versions', t => {
   t.end()
 })
 
-t.test('marks of nodes: what is missing, and of one that has yet to join all', t => {
+t.test('marks of nodes: the missing ones, and all of a node that has not joined yet', t => {
   const nodes = readNodes({
     code: 0,
     stderr: '',

@@ -5,14 +5,14 @@ import {
   exportsFile,
   exportsOf,
   parseExports,
-  type Around,
+  type Lookup,
 } from '../../roles/nfs/exports.ts'
 import { vars } from '../../roles/nfs/vars.ts'
 
 const host = (name: string, ...nics: readonly (readonly [string, string])[]): Host =>
   ({ name, nics: nics.map(([network, address]) => ({ network, address })) }) as unknown as Host
 
-const around: Around = {
+const lookup: Lookup = {
   server: host('storage1', ['kube', '10.17.4.27']),
   networks: new Map([['kube', { name: 'kube', cidr: '10.17.4.0/24' } as Network]]),
   hosts: pattern => {
@@ -24,7 +24,7 @@ const around: Around = {
 const owner = { name: 'nfs-db', id: 5432 }
 const shares = (...nfs_exports: readonly object[]) => vars.parse({ nfs_exports }).nfs_exports
 const lines = (...some: readonly object[]) =>
-  exportsFile(exportsOf(shares(...some), '/srv/nfs', around))
+  exportsFile(exportsOf(shares(...some), '/srv/nfs', lookup))
 
 t.test('exports(5)', t => {
   t.equal(
@@ -46,7 +46,7 @@ t.test('exports(5)', t => {
       lines({ path, clients })
   t.throws(refused(['0.0.0.0/0']), /everybody/)
   t.throws(refused(['10.0.0.0/0']), /everybody/)
-  t.throws(refused(['nobody']), /nobody is no host with an address/)
+  t.throws(refused(['nobody']), /nobody matches no network and no host with an address/)
   t.throws(refused(['bare']), /no host with an address/)
   t.throws(refused(['kube', 'kube'], '/srv/other'), /not below \/srv\/nfs/)
   t.throws(
@@ -57,7 +57,7 @@ t.test('exports(5)', t => {
   t.end()
 })
 
-t.test('vars refuse what cannot work', t => {
+t.test('vars refuse shares that cannot work', t => {
   const share = { path: '/srv/nfs/a', clients: ['kube'] }
   t.ok(vars.safeParse({ nfs_exports: [share] }).success)
   for (const bad of [
@@ -74,14 +74,14 @@ t.test('vars refuse what cannot work', t => {
   t.end()
 })
 
-t.test('what the server exports is compared as a set', t => {
+t.test('the exports are compared as a set', t => {
   const want = exportsOf(
     shares(
       { path: '/srv/nfs/db', clients: ['databases'], squash: 'all', owner },
       { path: '/srv/nfs/shared', clients: ['kube'] },
     ),
     '/srv/nfs',
-    around,
+    lookup,
   )
   const db =
     '/srv/nfs/db  10.17.3.14(sync,wdelay,hide,no_subtree_check,mountpoint=/srv/nfs,anonuid=5432,anongid=5432,sec=sys,rw,root_squash,all_squash)\n'
@@ -97,7 +97,7 @@ t.test('what the server exports is compared as a set', t => {
     ],
     [
       `${db}${shared}/srv/x  <world>(ro,sync)\n`,
-      '/srv/x is exported to <world>, which nobody asked for',
+      '/srv/x is exported to <world>, which nfs_exports does not declare',
     ],
     [db + shared.replace('rw', 'ro'), '/srv/nfs/shared is exported to 10.17.4.0/24 without rw'],
   ] as const)

@@ -85,10 +85,10 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
     t.notMatch(await storage('exportfs -s'), 'no_root_squash')
   })
 
-  await t.test('an unmounted disk is mounted again, with what was on it', async t => {
+  await t.test('an unmounted disk is mounted again, with its content', async t => {
     await storage('systemctl stop nfs-server srv-nfs.mount')
     const done = await proveRole(t, r, ...ROLE)
-    // What lies on a disk that is not mounted cannot be known: its directories are planned as well.
+    // Nothing can see what is on an unmounted disk, so its directories are planned as well.
     t.strictSame(changes(done), [
       'directory /srv/nfs/postgresql',
       'directory /srv/nfs/shared',
@@ -98,7 +98,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
     t.equal(await storage('cat /srv/nfs/postgresql/a'), 'dump')
   })
 
-  await t.test('what exportfs does not accept leaves the shares as they are', async t => {
+  await t.test('a file that exportfs refuses leaves the shares as they are', async t => {
     const state = () =>
       storage(
         `cat ${EXPORTS} /var/lib/nfs/etab; ls /etc/exports.d; grep -c fmc-exports /proc/mounts || true`,
@@ -139,7 +139,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
       "echo '/srv/nfs/shared 10.8.0.0/24(rw)' >/etc/exports.d/other.exports; exportfs -ra 2>/dev/null",
     )
     const more = await r.fmcInVain(...ROLE)
-    t.match(more.failures.join('\n'), /to 10\.8\.0\.0\/24, which nobody asked for/)
+    t.match(more.failures.join('\n'), /to 10\.8\.0\.0\/24, which nfs_exports does not declare/)
     await storage('rm /etc/exports.d/other.exports; exportfs -ra')
     t.equal((await r.fmc(...ROLE)).code, 0)
   })

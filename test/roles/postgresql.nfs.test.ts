@@ -1,4 +1,4 @@
-// PostgreSQL with its data on an NFS share: what the host itself holds can be lost, and no other host may serve them.
+// PostgreSQL with its data on an NFS share: the host can be lost without its data, and no other host may serve them.
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { rig } from '../rig/lab.ts'
@@ -44,7 +44,7 @@ void t.test('PostgreSQL on NFS', { timeout: 600_000 }, async t => {
     t.match(failures.join('\n'), why)
     t.strictSame(changed, [])
   }
-  /** The server starts no more, by whoever's hand. Returns why. */
+  /** Starts the server by hand, which must fail. Returns why. */
   const cannotStart = async (t: Test): Promise<string> => {
     const { code, stderr } = await r.on('db', `timeout 60 systemctl start ${UNIT}`)
     t.equal(code, 1, stderr)
@@ -85,7 +85,7 @@ void t.test('PostgreSQL on NFS', { timeout: 600_000 }, async t => {
     await r.text('storage', `echo db2 >${SHARE}/fmc-host`)
     const before = await r.text('storage', `cd ${SHARE} && ${files}`)
     t.match(await cannotStart(t), 'fmc-host does not name db')
-    await refused(t, /192\.168\.0\.27:\/srv\/nfs\/postgresql is db2's: two servers/)
+    await refused(t, /192\.168\.0\.27:\/srv\/nfs\/postgresql belongs to db2: two servers/)
     t.equal(await r.text('storage', `cd ${SHARE} && ${files}`), before)
     const pid = `${HOME}/15/main/postmaster.pid`
     await r.text('db', `rm ${HOME}/fmc-host; touch ${pid}`)
@@ -93,7 +93,7 @@ void t.test('PostgreSQL on NFS', { timeout: 600_000 }, async t => {
     await r.text('db', `rm ${pid}`)
   })
 
-  await t.test('a host that lost all of its own serves the data that are there', async t => {
+  await t.test('a host that lost its own disk serves the existing data', async t => {
     await r.text('db', 'systemctl stop var-lib-postgresql.mount; rm -r /etc/postgresql')
     const done = await r.fmc(...ROLE)
     t.equal(done.code, 0, done.failures.join('\n'))

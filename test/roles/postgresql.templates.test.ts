@@ -233,7 +233,7 @@ t.test('what a host says is parsed strictly', t => {
     message: /PostgreSQL 14, but postgresql_version is 15/,
   })
   t.throws(() => readClusters(said('', 1, 'setpriv: no\n'), 15), {
-    message: /cannot be known which clusters are there: setpriv: no/,
+    message: /cannot tell which clusters are on the host: setpriv: no/,
   })
   const failed = { code: 2, stdout: '', stderr: 'psql: no server\n' }
   t.strictSame(readState(failed, 'new'), { roles: [], databases: [] })
@@ -252,7 +252,7 @@ t.test('password files', t => {
   t.end()
 })
 
-t.test('whoever listens in the server’s stead is never told a password', t => {
+t.test('a program that listens in place of the server never receives a password', t => {
   const login = { user: 'app', database: 'app', password: new Secret('s3cret', 'app') }
   for (const selfSigned of [true, false])
     t.match(

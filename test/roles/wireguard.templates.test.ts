@@ -31,7 +31,7 @@ hosts:
   vps: { os: debian 12, ssh: { host: vps.example.org }, nics: [{ network: vpn, address: 10.17.0.2 }] }
   lb: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
 `
-/** Of the documentation: what wg genkey and wg pubkey print. */
+/** From the documentation: output of wg genkey and wg pubkey. */
 const KEY = 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk='
 const PUBLIC = 'HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw='
 const PSK = new Secret('AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=', 'psk')
@@ -129,15 +129,15 @@ PersistentKeepalive = 25
     '10.17.0.0/24',
     '192.168.0.0/24',
   ])
-  t.equal(tunnel(inventory, 'lb'), undefined, 'who is in no VPN has nothing to do')
+  t.equal(tunnel(inventory, 'lb'), undefined, 'a host in no VPN has nothing to do')
 })
 
-void t.test('what cannot work is refused before anything is asked', async t => {
+void t.test('a VPN that cannot work is refused before any host is asked', async t => {
   const inventory = await inventoryOf(t)
   const peers = (...wireguard_peers: readonly object[]) => ({ wireguard_peers })
   const rows: readonly (readonly [string, Given, RegExp])[] = [
-    ['hv', peers(laptop, laptop), /every peer is there once/],
-    ['hv', peers({ name: 'hv' }), /the host itself is none/],
+    ['hv', peers(laptop, laptop), /a peer is listed twice/],
+    ['hv', peers({ name: 'hv' }), /the host lists itself/],
     ['hv', peers({ ...laptop, address: undefined }), /laptop needs an address/],
     ['hv', peers({ name: 'x', address: '10.17.0.9' }), /x needs public_key or private_key/],
     ['hv', peers({ ...laptop, address: '10.17.0.1' }), /cannot have the address 10\.17\.0\.1/],
@@ -147,9 +147,9 @@ void t.test('what cannot work is refused before anything is asked', async t => {
       peers({ ...laptop, address: '10.17.0.2' }),
       /10\.17\.0\.2\/32 would be reached through vps and through laptop/,
     ],
-    ['hv', peers({ name: 'vps', address: '10.17.0.2' }), /the inventory says the address of vps/],
+    ['hv', peers({ name: 'vps', address: '10.17.0.2' }), /remove the address of vps/],
     ['hv', peers({ ...laptop, networks: ['kube'] }), /kube is neither a network/],
-    ['hv', peers({ ...laptop, networks: ['0.0.0.0/0'] }), /does not send everything/],
+    ['hv', peers({ ...laptop, networks: ['0.0.0.0/0'] }), /cannot send all its traffic/],
     ['hv', peers({ ...laptop, networks: ['10.16.0.0/12'] }), /contains the VPN itself/],
     ['hv', peers({ ...laptop, networks: ['far'] }), /through vps and through laptop/],
     [
@@ -164,7 +164,7 @@ void t.test('what cannot work is refused before anything is asked', async t => {
   const atHome = await inventoryOf(t, ', endpoint: home.example.org', '')
   t.throws(
     () => tunnel(atHome, 'vps', { wireguard_reaches: ['lan'] }),
-    /found at 192\.168\.0\.40:51820, and 192\.168\.0\.0\/24 .* through itself/,
+    /has the endpoint 192\.168\.0\.40:51820 in 192\.168\.0\.0\/24, .* through itself/,
   )
   const two = await inventoryOf(
     t,
@@ -174,7 +174,7 @@ void t.test('what cannot work is refused before anything is asked', async t => {
   t.throws(() => tunnel(two, 'hv'), /hv is in the VPNs vpn and second/)
 })
 
-void t.test('what a host tells of its configuration, and what differs', async t => {
+void t.test("a host's configuration, and how it differs", async t => {
   const inventory = await inventoryOf(t)
   const hub = found(inventory, 'hv', {
     wireguard_peers: [laptop, { name: 'vps', preshared_key: PSK }],
@@ -209,7 +209,7 @@ void t.test('what a host tells of its configuration, and what differs', async t 
   for (const [other, what] of rows) t.strictSame(differences({ ...now, ...other }, content), what)
 })
 
-void t.test('what an interface tells, and what differs', async t => {
+void t.test('the state of an interface, and how it differs', async t => {
   const inventory = await inventoryOf(t)
   const hub = found(inventory, 'hv', {
     wireguard_peers: [laptop, { name: 'vps', preshared_key: PSK }],
@@ -232,7 +232,10 @@ peer ${PUBLIC} - 10.17.0.10/32 off
     return running && drift(hub, peers, own, running)
   }
   t.equal(parseRunning('wg0', 'down\n'), undefined)
-  t.throws(() => parseRunning('wg0', 'address 1.2.3.4/24\nmtu 1500\n'), /is no WireGuard interface/)
+  t.throws(
+    () => parseRunning('wg0', 'address 1.2.3.4/24\nmtu 1500\n'),
+    /interface wg0 that is not WireGuard/,
+  )
   t.strictSame(differ(told()), [])
   const rows: readonly (readonly [string, string, string, boolean])[] = [
     ['10.17.0.1/24', '10.17.0.7/24', 'address 10.17.0.7/24 → 10.17.0.1/24', true],
@@ -320,11 +323,11 @@ PersistentKeepalive = 25
     'the network in which the hub is found is not reached through it',
   )
   t.throws(() => withPeers(laptop)('laptop'), /the private key of laptop is on laptop alone/)
-  t.throws(() => withPeers(laptop)('nobody'), /none of the wireguard_peers of hv/)
+  t.throws(() => withPeers(laptop)('nobody'), /not in wireguard_peers of hv/)
   t.throws(() => withPeers(laptop)('lb'), /lb is a host of the inventory/)
 })
 
-void t.test('the scripts are what a shell understands', async t => {
+void t.test('a shell accepts the scripts', async t => {
   const { reloadScript } = await import('../../roles/wireguard/tunnel.ts')
   const { runningScript, writtenScript } = await import('../../roles/wireguard/status.ts')
   const hub = found(await inventoryOf(t), 'hv')

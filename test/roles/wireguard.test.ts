@@ -70,7 +70,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     )
   })
 
-  await t.test('the spoke reaches what is behind the hub, through the tunnel', async t => {
+  await t.test('the spoke reaches the networks behind the hub through the tunnel', async t => {
     t.equal(
       await r.text('vps', 'ip -4 route get 10.17.3.9 | grep -o "dev wg0 src [0-9.]*"'),
       'dev wg0 src 10.17.0.2',
@@ -79,7 +79,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     await r.text('vps', 'ping -c 1 -w 30 10.17.3.9')
   })
 
-  await t.test('a road warrior with what `fmc wireguard client` prints', async t => {
+  await t.test('a road warrior with the output of `fmc wireguard client`', async t => {
     const asked = ['wireguard', 'client', 'laptop', '-i', inventory, '--lab', '--qr']
     const printed = await run([process.execPath, join(ROOT, 'lib/bin.js'), ...asked], {
       env: { FMC_LAB: r.name },
@@ -93,7 +93,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
   })
 
   await t.test('a new peer and its network come while a connection stays', async t => {
-    // One connection through the tunnel for the whole time, in which the spoke goes on talking.
+    // One connection through the tunnel the whole time, on which the spoke keeps sending.
     await r.text(
       'vps',
       'systemd-run -q --collect socat TCP-LISTEN:7000,reuseaddr SYSTEM:"while sleep 0.1; do date; done"; until ss -Hltn sport = :7000 | grep -q .; do sleep 0.1; done',
@@ -208,7 +208,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     await r.text('vps', 'ping -c 1 -w 30 10.17.3.9')
   })
 
-  await t.test('what wg does not accept never replaces what works', async t => {
+  await t.test('a configuration that wg refuses never replaces the working one', async t => {
     const before = await state()
     edit(
       'private_key: !secret wireguard_laptop',
@@ -228,7 +228,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     edit(', preshared_key: !secret not_a_key', '')
   })
 
-  await t.test('the gate fails when the tunnel is not what it says', async t => {
+  await t.test('the gate fails when the tunnel differs from its configuration', async t => {
     edit('address: 10.17.0.11,', 'address: 10.17.0.11, always_on: true,')
     const silent = await r.fmcInVain(...ROLE)
     t.equal(silent.code, 2)
@@ -239,6 +239,6 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     await r.text('hub', 'systemctl stop wg-quick@wg0; rm -r /etc/wireguard')
     const alone = await r.fmcInVain('role', 'wireguard', 'vps')
     t.equal(alone.code, 2)
-    t.match(alone.failures.join('\n'), /hub has no key yet: this role makes it there/)
+    t.match(alone.failures.join('\n'), /hub has no key yet: run the role wireguard there, too/)
   })
 })

@@ -17,7 +17,7 @@ export default defineAddOn({
   chart: { name: 'argo-cd', repo: 'https://argoproj.github.io/argo-helm', version: '10.3.0' },
   values: ({ resources, options: { host } }) => ({
     global: host === undefined ? {} : { domain: host },
-    // Traefik speaks TLS to the outside; twice would loop.
+    // Traefik already ends TLS. If Argo CD redirected to HTTPS, too, requests would loop.
     configs: { params: { 'server.insecure': true } },
     controller: { resources: resources.controller },
     repoServer: { resources: resources.repoServer },

@@ -1,8 +1,8 @@
 import { defineAddOn, TLS_ANNOTATIONS } from '../add-on.ts'
 
 /**
- * Headlamp: Kubernetes' own dashboard was archived in January 2026 and names it as its successor. Whoever opens the
- * page brings a token; its own account may only look.
+ * Headlamp: Kubernetes' own dashboard was archived in January 2026 and names it as its successor. Users of the page log
+ * in with a token; its own account is read-only.
  */
 export default defineAddOn({
   name: 'dashboard',

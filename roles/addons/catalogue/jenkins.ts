@@ -1,6 +1,6 @@
 import { defineAddOn, KEEP, STORAGE_CLASS, TLS_ANNOTATIONS } from '../add-on.ts'
 
-/** `agent`: one build at a time is counted in; each further one takes as much. */
+/** `agent`: the budget counts one build at a time; each further one takes as much. */
 export default defineAddOn({
   name: 'jenkins',
   title: 'Jenkins',

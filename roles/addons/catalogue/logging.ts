@@ -2,10 +2,10 @@ import type { KubernetesObject } from '../../shared/kubernetes/chart.ts'
 import { claim, defineAddOn, metadata, TLS_ANNOTATIONS } from '../add-on.ts'
 
 const NAMESPACE = 'logging'
-/** Elastic's own pairing: samples of cloud-on-k8s 3.5.0. */
+/** The version that Elastic's samples of cloud-on-k8s 3.5.0 use. */
 const STACK = '9.4.3'
 
-/** Elastic's operator instead of its charts for the single programs, which ended with version 8.5. */
+/** Elastic's operator. Elastic ended its charts for the single programs with version 8.5. */
 export default defineAddOn({
   name: 'logging',
   title: 'Elasticsearch, Kibana and Filebeat, kept by Elastic’s operator (ECK)',
@@ -34,7 +34,7 @@ type Resources = Readonly<Record<string, never>> | object
 const container = (name: string, resources: Resources) =>
   ({ spec: { containers: [{ name, resources }] } }) as never
 
-/** One node: its volume has copies of its own. Without mmap no kernel parameter of the workers has to change. */
+/** One node, because Longhorn copies its volume. Without mmap it needs no other kernel parameters on the workers. */
 const elasticsearch = (resources: Resources, size: string): KubernetesObject => ({
   apiVersion: 'elasticsearch.k8s.elastic.co/v1',
   kind: 'Elasticsearch',
@@ -54,7 +54,7 @@ const elasticsearch = (resources: Resources, size: string): KubernetesObject => 
   },
 })
 
-/** Plain HTTP inside of the cluster: Traefik, which speaks TLS to the outside, has no reason to trust its certificate. */
+/** Plain HTTP inside the cluster: Traefik, which ends TLS, would not trust Kibana's own certificate. */
 const kibana = (resources: Resources): KubernetesObject => ({
   apiVersion: 'kibana.k8s.elastic.co/v1',
   kind: 'Kibana',

@@ -4,8 +4,8 @@ const NAMESPACE = 'redis'
 const SECRET = 'redis-users'
 
 /**
- * Valkey, which speaks Redis' protocol: its project keeps a chart of its own with free images. The chart that everybody
- * took for Redis (Bitnami's) has had no free images since 2025, and Redis itself has none for a single instance.
+ * Valkey, which speaks Redis's protocol. Its project maintains a chart with free images. Bitnami's chart for Redis has
+ * had no free images since 2025, and Redis itself offers no chart for a single instance.
  */
 export default defineAddOn({
   name: 'redis',

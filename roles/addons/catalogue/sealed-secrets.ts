@@ -6,8 +6,8 @@ const NAMESPACE = 'kube-system'
 const CONTROLLER = 'sealed-secrets-controller'
 
 /**
- * The key comes from the secrets file and is never renewed by the controller: whoever has the secrets file can open
- * every sealed secret again, in this cluster or in a new one, and there is no key that nobody has a copy of.
+ * The key comes from the secrets file, and the controller never renews it. So the secrets file opens every sealed
+ * secret, in this cluster or a new one, and no key exists without a copy.
  */
 export default defineAddOn({
   name: 'sealed_secrets',
@@ -48,7 +48,7 @@ export default defineAddOn({
 const PEM = (label: string): RegExp =>
   new RegExp(`-----BEGIN ${label}-----\\n[A-Za-z0-9+/=\\n]+-----END ${label}-----`)
 
-/** The two halves of the secret. Throws TaskError, without a word of it, when one is missing. */
+/** Private key and certificate of the secret. Throws TaskError, which quotes none of it, when one is missing. */
 export function parts(pem: string): { privateKey: string; certificate: string } {
   const text = pem.replaceAll('\r\n', '\n')
   const [privateKey] = PEM('(?:RSA )?PRIVATE KEY').exec(text) ?? []

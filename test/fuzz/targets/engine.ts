@@ -20,7 +20,7 @@ const HELD =
   'locked\nroot 77 root sh\nroot 78 root flock /run/fmc.lock\n\x1dplay site since 10:00 (shell pid 77)\n'
 const LOCK = [HELD, 'locked\n\x1d', 'mine', 'root', 'flock', 'open']
 
-/** Only the word that says so gives the lock; whatever else the host says is an error, and what its hint would end are numbers. */
+/** Only the right word gives the lock. Any other answer is an error, and the processes that its hint would end are numbers. */
 const lock = target(
   'engine/lock',
   fc.tuple(mutants(LOCK), fc.constantFrom('exclusive', 'shared', 'none'), nasty(2), fc.nat(3)),
@@ -73,7 +73,7 @@ const query: fc.Arbitrary<Query> = fc
   .tuple(fc.constantFrom(...FAMILIES), fc.oneof(word, nasty(2)))
   .map(([family, arg]) => ({ family, arg }))
 
-/** A file that is no list of questions is as good as none; whatever was read can be asked. */
+/** A file that is not a list of questions counts as none. Every question that was read can be asked. */
 const questions = target(
   'engine/questions',
   fc.tuple(
@@ -131,7 +131,7 @@ const task: fc.Arbitrary<Event> = fc
     ...{ changes: [], ms: 1, ...(unpredicted && { unpredicted }), ...(unneeded && { unneeded }) },
   }))
 
-/** What is counted is what was told, host by host, under whatever name; a failure is never exit code 0. */
+/** The recap counts what the events say, host by host, whatever the hosts' names. A failure never has exit code 0. */
 const recap = target(
   'engine/recap',
   fc.tuple(fc.array(task, { maxLength: 20 }), fc.boolean(), fc.boolean(), fc.boolean()),

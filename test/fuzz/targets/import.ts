@@ -14,7 +14,7 @@ import { target, unlessRefused, type Target } from '../harness.ts'
 import { sound } from '../json.ts'
 import { mutants, nasty } from '../text.ts'
 
-/** Must never be seen in what is written or remarked upon. */
+/** Must never appear in the output or in a remark. */
 const PASSWORD = 'hunter2-S3cret'
 
 const INI = [
@@ -154,7 +154,7 @@ const LITERALS = [
 ]
 const anyLiteral = (text: string): void => {
   const value = pythonLiteral(text)
-  // Python reads 1e999 as infinity too; what cannot be carried over is remarked upon later.
+  // Python, too, reads 1e999 as infinity; a later remark says that it cannot be converted.
   sound(JSON.parse(JSON.stringify(value ?? null)))
 }
 const pythons = target('import/python', mutants(LITERALS), anyLiteral, {

@@ -14,7 +14,7 @@ import { secrets } from './secrets.ts'
 import { services } from './services.ts'
 import { ssh } from './ssh.ts'
 
-/** Everything that reads what somebody else wrote: hosts, people, files that were kept. */
+/** All parsers of foreign data: from hosts, people and kept files. */
 export const TARGETS: readonly Target[] = [
   ...[facts, ssh, knownHostsFiles, engine, inventories, patternsAndGroups, imports, secrets],
   ...[reports, clusters, k3sAnswers, hypervisor, services, kubeconfigs],

@@ -23,7 +23,7 @@ const YAML = [
   '? a\n: - 1\n  - b: {c: d}\n',
 ]
 
-/** Whatever is in the file: places are places of the file, and what is fine once is fine twice. */
+/** For any file: places of errors are in the file, and a file that passes once passes again. */
 const places = (text: string): void => {
   const { data, problems } = parseSource(text, 'f.yaml')
   const lines = text.split('\n')

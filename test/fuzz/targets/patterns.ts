@@ -65,7 +65,7 @@ const graph = fc.array(
   { maxLength: 12 },
 )
 
-/** A cycle is found if and only if there is one; else whoever is in a group is in its parents. */
+/** A cycle is found if and only if there is one. Otherwise the members of a group are in its parents, too. */
 const groups = target('inventory/groups', graph, edges => {
   const all: Record<string, { hosts: string[]; children: string[] }> = {}
   const of = (name: string) =>

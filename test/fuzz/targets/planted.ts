@@ -47,7 +47,7 @@ function exportsOf(text: string): string[] {
   })
 }
 
-/** Fails behind four branches, each of which only the one before leads to: by chance nobody gets there. */
+/** Fails behind four branches, each reachable only through the one before: chance does not get there. */
 function needle(text: string): void {
   if (!text.startsWith('{"kind":"')) return
   if (text[9] !== 'q') return

@@ -160,7 +160,7 @@ const WAYS: readonly ((s: string, before: string, after: string) => string)[] = 
       .join('\n'),
 ]
 
-/** What could still be read of a secret: its text, or what somebody decodes. */
+/** Forms in which a secret is still readable: its text, or an encoding of it. */
 const readings = (text: string): string[] => [
   text,
   text.replaceAll("'\\''", "'"),
@@ -204,7 +204,7 @@ const redaction = target(
           `the secret ${JSON.stringify(s)} is in ${JSON.stringify(shown)}`,
         )
     }
-    // What holds none of them stays as it is.
+    // A text without any of them stays as it is.
     deepStrictEqual(redact('nothing to see'), 'nothing to see')
   },
   { weight: 0.5 },

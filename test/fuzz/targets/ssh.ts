@@ -9,7 +9,7 @@ import { nasty } from '../text.ts'
 const TOKEN = 'f00dfeed0123456789abcdef'
 const N = 12
 
-/** What a command prints: bytes, and now and then pieces of marks, of its own frame's too. */
+/** Output of a command: bytes, and sometimes pieces of marks, also of its own frame. */
 const printed = fc
   .array(
     fc.oneof(
@@ -68,7 +68,7 @@ const frames = target(
   },
 )
 
-/** Too much is seen as such, what is allowed is whole, and of what is wanted the end of only the end is kept. */
+/** Output over the limit is recognised, output within it is whole, and where only the end is wanted only the end is kept. */
 const overflows = target(
   'ssh/overflow',
   fc.tuple(

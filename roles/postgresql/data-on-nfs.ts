@@ -1,11 +1,11 @@
 import {
   ask,
   asUser,
+  estimateFrom,
   group,
   inventory,
   mount,
   packages,
-  probe,
   resource,
   TaskError,
   user,
@@ -23,7 +23,7 @@ interface Share extends Common {
   readonly source: string
 }
 
-/** A mount hides what lies under it, and a server that is started on it would not miss that. */
+/** Refuses to mount over a cluster on the host's own disk: the mount would hide it, and the server would start without it. */
 const nothingHidden = resource({
   name: ({ platform }: Share) => `nothing of PostgreSQL's own in ${platform.home}`,
   needs: ({ platform: p }) => ({
@@ -39,11 +39,11 @@ const nothingHidden = resource({
     if (mounted === null && local)
       throw new TaskError(
         `${local}: there is a cluster on the host's own disk, and ${source} would hide it`,
-        { hint: 'move it by hand (README), or leave it there: postgresql_data_nfs: null' },
+        { hint: 'move it by hand (README), or keep it: postgresql_data_nfs: null' },
       )
     if (mounted !== null && mounted.source !== source)
       throw new TaskError(`${home} is mounted from ${mounted.source}, not from ${source}`, {
-        hint: 'fmc does not move data: postgresql_data_nfs is where they are',
+        hint: 'fmc does not move data: set postgresql_data_nfs to where it is',
       })
     return []
   },
@@ -51,13 +51,13 @@ const nothingHidden = resource({
 
 const claimFile = (p: Platform): string => `${p.home}/fmc-host`
 
-/** A link appears whole, and of two hosts that claim it at once one fails (link(2)). */
+/** Shell text that claims the share. It makes a hard link: of two hosts that try at once, one fails (link(2)). */
 const claimScript = (file: string, host: string): string => {
   const script = `printf "%s\\n" "$2" >"$1.$2"; sync -- "$1.$2"; ln -T -- "$1.$2" "$1"; rm -- "$1.$2"`
   return asUser('postgres', script, file, host)
 }
 
-/** The one host that may serve the share's data, written next to them: NFS itself would let any number of servers. */
+/** The name of the one host that may serve the share's data, in a file beside it: NFS itself does not stop a second server. */
 const claim = resource({
   name: (o: Share & { readonly host: string }) => `claim ${o.platform.home}`,
   opaque: true,
@@ -80,20 +80,24 @@ const claim = resource({
     if (owner === '') return [{ what: `for ${host}`, script: claimScript(file, host) }]
     throw new TaskError(
       owner === '?'
-        ? `a server may be running on ${source}: postmaster.pid is there, and nothing says whose`
-        : `${source} is ${owner}'s: two servers on the same data destroy them`,
+        ? `a server may be running on ${source}: it has a postmaster.pid, and no file names its host`
+        : `${source} belongs to ${owner}: two servers on the same data destroy it`,
       { hint: `if no other host will ever start PostgreSQL on it: echo ${host} >${file}` },
     )
   },
 })
 
-/** Lines of the server's unit: without the share, or with another host's, it does not start. */
+/** Lines of the server's unit: it starts only on a mounted share that names this host. */
 export const startsOnlyOn = (p: Platform, host: string): string => `RequiresMountsFor=${p.home}
 [Service]
 ExecStartPre=/bin/sh -c 'grep -qsxF ${host} ${claimFile(p)} || { echo "${claimFile(p)} does not name ${host}" >&2; exit 1; }'
 `
 
-/** Mounts the share where the clusters are, for the user that its data belong to on every host: the package takes one that is there. */
+/**
+ * Mounts the share where the host keeps its clusters, and claims it for this host. It makes the user postgres first,
+ * with the id that owns the data on every host: the package takes an existing user. Does nothing without
+ * postgresql_data_nfs. Throws TaskError where data would be hidden, or another host serves it.
+ */
 export async function dataOnNfs(p: Platform, v: Vars, host: Host): Promise<void> {
   const { postgresql_data_nfs: nfs, postgresql_uid: id } = v
   if (nfs === null) return
@@ -103,7 +107,7 @@ export async function dataOnNfs(p: Platform, v: Vars, host: Host): Promise<void>
   await user('postgres', { system: true, uid: id, home: p.home, shell: '/bin/bash' })
   await packages(...p.nfsPackages)
   const mounted = await mount(p.home, { ...share, type: 'nfs', options: nfs.options })
-  // What is on a share that is yet to be mounted cannot be seen: from here on the plan is an estimate, and says so.
-  if (mounted.changed) await probe`:`
+  // What is on the share can be read only once it is mounted.
+  estimateFrom(mounted)
   await claim({ ...share, host: host.name })
 }

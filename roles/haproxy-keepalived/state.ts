@@ -10,9 +10,9 @@ import {
 } from '../../lib/index.ts'
 import { CHECK_SCRIPT, KEEPALIVED_CONF as CONF, MANAGED } from './templates.ts'
 
-/** What a balancer does now. */
+/** State of a balancer. */
 export interface BalancerState {
-  /** Has the role got as far as keepalived here? If not, nobody counts on this balancer yet. */
+  /** keepalived.conf is the role's. If not, the balancer is new and takes no part yet. */
   readonly configured: boolean
   readonly keepalived: boolean
   readonly haproxy: boolean
@@ -20,11 +20,11 @@ export interface BalancerState {
   readonly addresses: readonly string[]
 }
 
-/** By balancer: its state, or why nobody knows. */
-export type Survey = ReadonlyMap<string, BalancerState | string>
+/** By name of the balancer: its state, or why it could not be asked. */
+export type BalancerStates = ReadonlyMap<string, BalancerState | string>
 
-/** Asks every balancer of these VIPs. One that cannot be asked is part of the answer. */
-export async function survey(vips: readonly Vip[]): Promise<Survey> {
+/** Asks every balancer of these VIPs. An unreachable balancer does not fail it: the map has the reason. */
+export async function balancerStates(vips: readonly Vip[]): Promise<BalancerStates> {
   const balancers = new Map(vips.flatMap(v => hosts(v.balancers)).map(h => [h.name, h]))
   const found = await Promise.all(
     [...balancers.values()].map(async h => [h.name, await ask(h)] as const),
@@ -33,20 +33,23 @@ export async function survey(vips: readonly Vip[]): Promise<Survey> {
 }
 
 const ask = (balancer: Host): Promise<BalancerState | string> =>
-  on(balancer, stateHere).catch((error: unknown) => {
+  on(balancer, balancerState).catch((error: unknown) => {
     if (error instanceof Error && error.name === 'AbortError') throw error
     return error instanceof Error ? error.message : String(error)
   })
 
-/** The state of the host that this runs for. Throws TaskError when its answer makes no sense. */
-export async function stateHere(): Promise<BalancerState> {
+/** The state of the current host. Throws TaskError when its answer makes no sense. */
+export async function balancerState(): Promise<BalancerState> {
   const { stdout } = await probe({
     whenNew: 'inactive\n127\n2\n',
   })`systemctl is-active keepalived; ${CHECK_SCRIPT} >/dev/null 2>&1; echo $?; grep -qsF ${MANAGED} ${CONF}; echo $?; ip -4 -o addr show`
   return parseState(stdout)
 }
 
-/** Lines: keepalived's ActiveState, the check's exit code, 0 for a keepalived.conf of ours, then one per address as `ip -o` prints them. */
+/**
+ * Parses what `balancerState` asks: keepalived's ActiveState, the health check's exit code, 0 for a keepalived.conf of the
+ * role, then one line per address as `ip -o` prints them. Throws TaskError for anything else.
+ */
 export function parseState(text: string): BalancerState {
   const [active = '', check = '', ours = '', ...rest] = text.split('\n')
   const end = rest.pop()
@@ -57,7 +60,7 @@ export function parseState(text: string): BalancerState {
     end !== '' ||
     addresses.includes(undefined)
   )
-    throw new TaskError(`this is not the state of a balancer: ${excerpt(text)}`)
+    throw new TaskError(`the balancer's state makes no sense: ${excerpt(text)}`)
   return {
     configured: ours === '0',
     keepalived: active === 'active',
@@ -66,20 +69,20 @@ export function parseState(text: string): BalancerState {
   }
 }
 
-/** Names of the balancers that hold an address, as far as they could be asked. */
-export const holdersOf = (vip: Vip, found: Survey): readonly string[] =>
-  [...found]
+/** Names of the balancers that hold a VIP, among those that could be asked. */
+export const holdersOf = (vip: Vip, states: BalancerStates): readonly string[] =>
+  [...states]
     .filter(([, s]) => typeof s !== 'string' && s.addresses.includes(vip.address))
     .map(([name]) => name)
 
-/** Which balancers hold a VIP of this one without sending it their advertisements; it would take the VIP, too. */
-export async function deafTo(own: Host, all: readonly Vip[]): Promise<readonly string[]> {
-  const found = await survey(all)
-  const deaf = await Promise.all(
+/** Names of the balancers that hold one of these VIPs and send no advertisements to `own`, which would take the VIP, too. */
+export async function holdersUnawareOf(own: Host, all: readonly Vip[]): Promise<readonly string[]> {
+  const states = await balancerStates(all)
+  const unaware = await Promise.all(
     all.flatMap(vip => {
       const address = addressIn(own, vip.network) ?? ''
       const others = hosts(vip.balancers).filter(
-        h => h.name !== own.name && holdersOf(vip, found).includes(h.name),
+        h => h.name !== own.name && holdersOf(vip, states).includes(h.name),
       )
       return others.map(async holder => {
         const knows = await on(
@@ -90,5 +93,5 @@ export async function deafTo(own: Host, all: readonly Vip[]): Promise<readonly s
       })
     }),
   )
-  return [...new Set(deaf.flat())]
+  return [...new Set(unaware.flat())]
 }
