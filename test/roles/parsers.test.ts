@@ -215,8 +215,7 @@ t.test('what makes no sense is named', t => {
       'kubectl gave an unexpected answer when asked for the pods: Error from server (this is not JSON)',
   })
   t.throws(() => parseXml('<a></b>'), {
-    message:
-      'libvirt gave an unexpected answer when asked for a definition: </b> (this is no XML)',
+    message: 'libvirt gave an unexpected answer when asked for a definition: </b> (this is no XML)',
   })
   t.throws(
     () => parseNodes('{"items":[{"metadata":{"name":"$(reboot)"}}]}'),
