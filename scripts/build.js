@@ -1,4 +1,4 @@
-// Bundles lib/ into dist/ with esbuild: start-up is what every no-change run pays. Called by `npm run build`,
+// Bundles lib/ into dist/ with esbuild, which makes start-up fast. Called by `npm run build`,
 // `npm test` and, in a checkout, by lib/bin.js whenever a source is newer than the bundle or there is none yet.
 import { build as esbuild } from 'esbuild'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** zod carries its messages in fifty languages; each start would pay for them. */
+/** Leaves out zod's messages in other languages, which would slow down every start. */
 const englishOnly = {
   name: 'zod in English',
   setup: build =>
@@ -33,7 +33,7 @@ export async function build() {
     sourcemap: 'linked',
     // ssh2's optional native parts: with TCP_NODELAY they make no difference to a session (measured).
     loader: { '.node': 'empty' },
-    // yaml's node entry is CommonJS, whose names a dynamic import of a bundle does not see.
+    // yaml's entry for Node is CommonJS: its names are not visible to a dynamic import in a bundle.
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
     external: ['esbuild', 'cpu-features'],
     define: { FMC_VERSION: JSON.stringify(version) },
@@ -51,7 +51,7 @@ export async function build() {
   try {
     renameSync(out, dist)
   } catch (error) {
-    // Another fmc that was started at the same time has made the same one.
+    // Another fmc, started at the same time, has made the same bundle.
     if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     rmSync(out, { recursive: true, force: true })
   }

@@ -1,5 +1,5 @@
-// A module's text with a counter in every branch, for coverage-guided fuzzing: globalThis.__hits[n]++ where a function
-// or a branch begins. Jazzer.js does the same; its binary wants a newer C library than Debian 12 has.
+// Adds a counter to every function and branch of a module, for coverage-guided fuzzing: globalThis.__hits[n]++.
+// Jazzer.js does the same, but its binary needs a newer C library than Debian 12 has.
 import ts from 'typescript'
 
 const { SyntaxKind } = ts
@@ -9,13 +9,13 @@ const LAZY = [
   SyntaxKind.QuestionQuestionToken,
 ]
 
-/** Texts of at most so many characters are worth trying as a part of an input. */
+/** The longest strings, in characters, that are tried as parts of an input. */
 const WORD = 40
 
 globalThis.__hits = new Uint8Array(1 << 16)
-/** So many of them are in use. */
+/** How many of them are in use. */
 globalThis.__counters = 0
-/** What the modules compare with: strings in their text. */
+/** Strings in the modules' text: what they compare inputs with. */
 globalThis.__words = new Set()
 
 export function counted(text, path) {

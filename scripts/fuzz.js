@@ -1,5 +1,5 @@
-// npm run fuzz: made-up inputs against everything that reads what others wrote (test/fuzz). `--guided` makes counters of
-// the branches in lib/ and roles/, and lets the inputs that reach new ones live on.
+// `npm run fuzz`: made-up inputs for everything that reads other people's data (test/fuzz). `--guided` counts the branches
+// in lib/ and roles/ that inputs reach, and keeps the inputs that reach new ones.
 import { build } from 'esbuild'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

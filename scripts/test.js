@@ -1,6 +1,6 @@
 // `npm test`: builds the bundle, runs every test file with tap, and ends with the line "N passed, N failed, N skipped",
-// counted from tap's own results. Arguments are test files (default: all). What failed is listed again just before it, with
-// the file and subtests it stands in and what tap says of it; what was skipped, with its reason.
+// counted from tap's own results. Arguments are test files (default: all). Before that line it lists
+// every failure with its file, its subtests and tap's diagnostics, and every skipped test with its reason.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { build } from './build.js'
@@ -16,9 +16,9 @@ const run = spawnSync(
     'tap',
     `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`,
     `--output-file=${results}`,
-    // A log that may be cut must not lose what failed to a table of all files.
+    // Not a terminal: a table of all files might push the failures out of a log that is cut.
     ...(process.stdout.isTTY ? [] : ['--coverage-report=text-summary']),
-    // Half an hour is what VMs take under emulation.
+    // VMs take half an hour under emulation.
     ...(process.env.FMC_TEST_VM ? ['--timeout=2400'] : []),
     ...(files.length > 0 ? ['--disable-coverage', ...files] : []),
   ],

@@ -1,3 +1,4 @@
+/** Artifacts: pinned downloads, checked against their sha256 and kept in the controller's cache. */
 import { join } from 'node:path'
 import { TaskError } from '../errors.ts'
 import { cached, cacheDirectory, checked, store } from './cache.ts'

@@ -1,3 +1,4 @@
+/** Import: turns an Ansible inventory into fmc's. */
 import type { RawGroup, RawHost, RawInventory } from '../inventory/raw.ts'
 import { addressesOf, type Reach } from './addresses.ts'
 import { connection, ownAddress } from './connection.ts'

@@ -6,7 +6,10 @@ import type { LabHost, LabState } from './state.ts'
 /** The lab's state. UsageError when it is not up. */
 export const stateOf = (name = 'default'): LabState => {
   const state = readState(name)
-  if (state === undefined) throw new UsageError(`lab ${name} is not up`, { hint: 'fmc lab up' })
+  if (state === undefined)
+    throw new UsageError(`lab ${name} is not up`, {
+      hint: name === 'default' ? 'fmc lab up' : `fmc lab up --name ${name}`,
+    })
   return state
 }
 

@@ -1,3 +1,4 @@
+/** Reports: show a run's events as a live tree, plain lines or NDJSON; events are their only input. */
 import type { Report, ReportOptions } from './types.ts'
 
 export type { Report, ReportOptions } from './types.ts'

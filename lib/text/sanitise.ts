@@ -1,3 +1,5 @@
+/** Text: pure functions on texts for people, which any other part of fmc may use. */
+
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 /**

@@ -56,26 +56,29 @@ t.test('a directory comes before the network, also from the environment', async 
   t.same(site.requests, [], 'and a wrong file there is not quietly replaced by a download')
 })
 
-t.test('an artifact that is not available: the error says what was tried and how to supply it', async t => {
-  const site = await releases(t, (_, response) => response.writeHead(404).end('no'))
-  const dir = t.testdir({ cache: {}, files: {} })
-  const error: unknown = await fetchArtifact(tool, {
-    cacheDir: join(dir, 'cache'),
-    artifactsDir: join(dir, 'files'),
-    fetch: site.fetch,
-  }).catch((e: unknown) => e)
-  t.match(error, {
-    name: 'TaskError',
-    message: [
-      'artifact tool 1.0 (amd64) is not available:',
-      `  ${dir}/files/tool+1.tgz: there is no such file`,
-      '  https://releases.test/v1.0/tool%2B1.tgz: the server answered 404',
-    ].join('\n'),
-    hint: `put tool+1.tgz with sha256 ${sha256(DATA)} into a directory and name it with --artifacts DIR or FMC_ARTIFACTS`,
-  })
-})
+t.test(
+  'an artifact that is not available: the error says what was tried and how to supply it',
+  async t => {
+    const site = await releases(t, (_, response) => response.writeHead(404).end('no'))
+    const dir = t.testdir({ cache: {}, files: {} })
+    const error: unknown = await fetchArtifact(tool, {
+      cacheDir: join(dir, 'cache'),
+      artifactsDir: join(dir, 'files'),
+      fetch: site.fetch,
+    }).catch((e: unknown) => e)
+    t.match(error, {
+      name: 'TaskError',
+      message: [
+        'artifact tool 1.0 (amd64) is not available:',
+        `  ${dir}/files/tool+1.tgz: there is no such file`,
+        '  https://releases.test/v1.0/tool%2B1.tgz: the server answered 404',
+      ].join('\n'),
+      hint: `put tool+1.tgz with sha256 ${sha256(DATA)} into a directory and name it with --artifacts DIR or FMC_ARTIFACTS`,
+    })
+  },
+)
 
-t.test('nothing of a failed download stays', async t => {
+t.test('a failed download leaves nothing', async t => {
   const half = DATA.subarray(0, 100_000)
   const table: Record<
     string,
@@ -145,7 +148,7 @@ t.test('no server at all', async t => {
   })
 })
 
-t.test('halves of killed runs are removed after a day', async t => {
+t.test('partial files of killed runs are removed after a day', async t => {
   const site = await releases(t, (_, response) => response.end(DATA))
   const cacheDir = t.testdir({ '.part-old': 'x', '.part-new': 'x' })
   const before = new Date(Date.now() - 25 * 3600 * 1000)

@@ -31,7 +31,7 @@ t.test('the shipped file is sound, and pins CoreDNS', async t => {
   t.match(spec.source, { url: `/v${spec.version}/coredns_${spec.version}_linux_amd64.tgz` })
 })
 
-t.test('a file whose sum nobody could check is the inventory’s to pin', async t => {
+t.test('an artifact without a sha256 must be pinned in the inventory', async t => {
   const file = fileURLToPath(new URL('../../files/artifacts.yaml', import.meta.url))
   const entries = await loadArtifacts(file)
   const flatcar = (override?: ArtifactOverride) =>
@@ -140,7 +140,7 @@ t.test('what an inventory may override', async t => {
     t.throws(() => resolve(override), { name: 'UsageError', message }, message)
 })
 
-t.test('what is not there', async t => {
+t.test('unknown artifacts and architectures', async t => {
   const entries = await parseArtifacts(TOOL, 'f')
   t.throws(() => resolveArtifact('tol', 'amd64', entries), {
     message: 'there is no artifact tol',

@@ -232,7 +232,7 @@ async function bench(): Promise<Report> {
 const end = { stopping: false }
 let cleaned: Promise<void> | undefined
 
-/** Once, whoever asks first. */
+/** Made once, at the first call. */
 const clean = (): Promise<void> =>
   (cleaned ??= (async () => {
     endAll()

@@ -21,7 +21,7 @@ export interface Lab {
   readonly places: readonly Place[]
 }
 
-/** Boots the bench's hosts anew. */
+/** Boots the bench's hosts again, from fresh disks. */
 export async function freshLab(
   dir: string,
   of: string,
@@ -34,7 +34,7 @@ export async function freshLab(
   return { name, count, state: await bootLab(name, inventory, say), inventory, places: hosts }
 }
 
-/** Boots the hosts of an inventory anew. */
+/** Boots the hosts of an inventory again, from fresh disks. */
 export async function bootLab(
   name: string,
   inventory: string,

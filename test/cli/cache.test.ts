@@ -50,7 +50,7 @@ const project = (t: Test) => {
 
 const RUBBISH = ['', '[]', '{"sha256":1,"inputs":[]}', '\0'.repeat(100), 'x'.repeat(1e6)]
 
-void t.test('what was compiled and is damaged is compiled again', async t => {
+void t.test('a damaged compiled file is compiled again', async t => {
   const p = project(t)
   await p.works(t, 'the first time')
   const good = readFileSync(p.compiled('.mjs'), 'utf8')
@@ -66,7 +66,7 @@ void t.test('what was compiled and is damaged is compiled again', async t => {
   }
 })
 
-void t.test('things in the cache that are no files', async t => {
+void t.test('directories, links and pipes in place of cache files', async t => {
   const ways: readonly (readonly [string, (path: string) => void])[] = [
     ['a directory', path => void mkdirSync(join(path, 'x'), { recursive: true })],
     ['a FIFO', path => void execFileSync('mkfifo', [path])],
@@ -87,7 +87,7 @@ void t.test('things in the cache that are no files', async t => {
     }
 })
 
-void t.test('no cache can be made', async t => {
+void t.test('the cache directory cannot be made', async t => {
   const p = project(t)
   writeFileSync(join(p.dir, 'file'), 'x')
   const none = { FMC_CACHE: '', XDG_CACHE_HOME: '', TMPDIR: p.dir }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { ROOT, run } from '../rig/lab.ts'
 
 const BIN = join(ROOT, 'lib/bin.js')
-/** What nobody may read on a terminal or in a CI log. */
+/** A password that must not reach a terminal or a CI log. */
 const PASSWORD = 'hunter2zzz'
 
 const inventory = (ssh = '', vars = '', head = ''): string =>
@@ -17,7 +17,7 @@ export default role({ name: 'r', summary: 'x', async tasks() {}, handlers: {}, v
   api_key: z.enum(['a', 'b']).optional(), r_url: z.url({ protocol: /^ldap$/ }).optional(), r_pw: z.number().optional() }) })
 `
 
-void t.test('a misplaced password stands in no error', async t => {
+void t.test('no error repeats a misplaced password', async t => {
   const dir = t.testdir({
     'inventory.yaml': inventory(),
     roles: { r: { 'index.ts': ROLE } },
@@ -120,7 +120,7 @@ void t.test('a misplaced password stands in no error', async t => {
   )
 })
 
-void t.test('nor in what the import of an Ansible inventory says', async t => {
+void t.test('nor do the remarks of importing an Ansible inventory', async t => {
   const dir = t.testdir({})
   for (const [name, text] of [
     ['host.ini', `[web]\n${PASSWORD}!x\n`],

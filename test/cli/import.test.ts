@@ -32,7 +32,7 @@ void t.test('to stdout, with the report on stderr; the result passes fmc lint', 
 })
 
 void t.test(
-  'to a file, never over another one unasked; what is missing is exit code 1',
+  'to a file, which is overwritten only with --force; exit code 1 when something is missing',
   async t => {
     const dir = t.testdir({ 'hosts.ini': HOSTS, 'inventory.yaml': 'mine\n' })
     const target = join(dir, 'inventory.yaml')
@@ -52,7 +52,7 @@ void t.test(
   },
 )
 
-void t.test('no such source', async t => {
+void t.test('an unknown tool', async t => {
   const { code, stderr } = await fmc(t.testdir({}), 'import', 'puppet', 'x')
   t.equal(code, 1)
   t.match(stderr, /fmc cannot import from puppet/)

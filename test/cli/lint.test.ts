@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { lintInventory, lintSchema } from '../../lib/cli/commands/lint.ts'
 import { fileWith, small, SMALL } from '../inventory/helpers.ts'
 
-void t.test('nothing to say', async t => {
+void t.test('no problems', async t => {
   const file = fileWith(t, SMALL)
   t.same(await lintInventory({ file, json: false }), {
     text: `${file}: no problems`,

@@ -34,7 +34,7 @@ hosts:
     })
 }
 
-void t.test('what a host says reaches no terminal raw: fmc run', async t => {
+void t.test('a host’s output is cleaned before it reaches a terminal: fmc run', async t => {
   const fmc = await project(t)
   const words = ['bad', '--', 'sh', '-c', 'printf %s "$1"; printf %s "$1" >&2', 'sh', EVIL]
   const plain = await fmc('run', ...words)
@@ -46,7 +46,7 @@ void t.test('what a host says reaches no terminal raw: fmc run', async t => {
   t.strictSame(JSON.parse(json.stdout), { host: 'bad', code: 0, stdout: EVIL, stderr: EVIL })
 })
 
-void t.test('nor from the errors of run and facts', async t => {
+void t.test('so are the errors of run and facts', async t => {
   const shell = `printf '%s\\n%s | exit 0\\n' '${EVIL}' other; printf '%s\\n' '${EVIL}' >&2; exit 1`
   const fmc = await project(t, `ForceCommand ${shell}`)
   for (const args of [
@@ -62,7 +62,7 @@ void t.test('nor from the errors of run and facts', async t => {
   }
 })
 
-void t.test('nor what stands in files and on the command line', async t => {
+void t.test('so are texts from files and the command line', async t => {
   const dir = t.testdir({
     'inventory.yaml': `timezone: UTC\ndomain: a.internal\nnetworks: {}\nhosts:\n  a: { os: debian 12, ssh: { host: "x" }, vars: { v: "${EVIL.replace('\u001b', '\\e').replace('\u0007', '\\a').replace('\u009b', '\\x9b').replace('\u007f', '\\x7f')}" } }\n`,
     'bad.yaml': `timezone: UTC\n"\\e]52;c;x\\a\\u202e": 1\n`,

@@ -15,7 +15,7 @@ import { distrust } from '../../lib/trust.ts'
 import { ROOT, run } from '../rig/lab.ts'
 
 const BIN = join(ROOT, 'lib/bin.js')
-/** Nobody that fmc believes. */
+/** A user that fmc does not trust. */
 const STRANGER = 4242
 const INVENTORY = 'timezone: UTC\ndomain: trust.internal\nnetworks: {}\nhosts: {}\n'
 const mark = (name: string): string => `writeFileSync(${JSON.stringify(name)}, '')`
@@ -191,7 +191,7 @@ for (const [what, spoil, says] of WAYS)
       }
     })
 
-void t.test('the hint mends it', root, async t => {
+void t.test('following the hint repairs it', root, async t => {
   for (const [what, spoil] of WAYS.slice(0, 8)) {
     if (what === 'the directory above') continue
     const s = site(t)
@@ -211,7 +211,7 @@ void t.test('the hint mends it', root, async t => {
   )
 })
 
-void t.test('an inventory that others own or may write says nothing', root, async t => {
+void t.test('an inventory that others own or may write is refused', root, async t => {
   for (const spoil of [
     (file: string) => chownSync(file, STRANGER, 0),
     (file: string) => chmodSync(file, 0o666),
@@ -226,7 +226,7 @@ void t.test('an inventory that others own or may write says nothing', root, asyn
   }
 })
 
-void t.test('believed: who called sudo, root, /tmp, a private group', root, async t => {
+void t.test('trusted: the caller of sudo, root, /tmp, a private group', root, async t => {
   const s = site(t)
   for (const name of ['.', ...(readdirSync(s.project, { recursive: true }) as string[])])
     chownSync(s.path(name), STRANGER, STRANGER)
@@ -247,7 +247,7 @@ void t.test('believed: who called sudo, root, /tmp, a private group', root, asyn
   t.equal(distrust([join(dir, 'loop')]), undefined, 'a link to itself holds nothing')
 })
 
-void t.test('the cache: what others own or may write is not believed', root, async t => {
+void t.test('a cache that others own or may write is not used', root, async t => {
   const planted = "import { writeFileSync } from 'node:fs'\n"
   for (const [what, spoil, refused] of [
     ['another user’s', (dir: string) => chownSync(dir, STRANGER, 0), true],

@@ -13,7 +13,7 @@ hosts:
 `
 const KEY = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='
 
-void t.test('a client in a file: whole and for the user alone, or not at all', async t => {
+void t.test('a client in a file: complete and private, or not written', async t => {
   const dir = t.testdir({ 'inventory.yaml': INVENTORY, full: {} })
   const client = (out: string, ...around: string[]) =>
     run([

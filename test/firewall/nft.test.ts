@@ -34,7 +34,7 @@ void t.test('a router', async t => {
   )
 })
 
-void t.test('the edge: ports lead inwards, and its own address comes by DHCP', async t => {
+void t.test('the edge: forwarded ports, and an address by DHCP', async t => {
   const inventory = await cloud(t)
   const text = nftText(inventory, hostOf(inventory, 'hv'), EDGE)
   for (const line of [

@@ -99,7 +99,7 @@ void t.test('what a router lets through', async t => {
   }
 })
 
-void t.test('balancers hear each other', async t => {
+void t.test('balancers may send each other VRRP', async t => {
   const inventory = await cloud(t)
   const rules = rulesOf(inventory, hostOf(inventory, 'lb1'), ROUTER)
   const vrrp = rules.rules.filter(r => r.match === 'vrrp')
@@ -111,7 +111,7 @@ void t.test('balancers hear each other', async t => {
   )
 })
 
-void t.test('ports that lead inwards: only what came through them', async t => {
+void t.test('a forwarded port allows only connections that came through it', async t => {
   const inventory = await cloud(t)
   const rules = rulesOf(inventory, hostOf(inventory, 'hv'), EDGE)
   const web = packet('8.8.8.8', '192.168.0.33', '80')
@@ -138,7 +138,10 @@ void t.test('a flow that makes no sense is named', async t => {
     flows({ from: 'nobody', to: 'hv', ports: [1] }),
     /^firewall_flows\[2\]: no network, group, host or VIP is called nobody/,
   )
-  t.throws(flows({ from: 'lan', to: 'hv', ports: ['x'] }), /^firewall_flows\[2\]: "x" is not a port/)
+  t.throws(
+    flows({ from: 'lan', to: 'hv', ports: ['x'] }),
+    /^firewall_flows\[2\]: "x" is not a port/,
+  )
   t.throws(
     () => rulesOf(inventory, hv, { ...EDGE, firewall_forwards: [{ port: 80, to: 'masters' }] }),
     /^firewall_forwards\[0\]: masters is not a single address/,

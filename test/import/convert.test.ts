@@ -365,7 +365,7 @@ four ansible_host=10.0.0.4 ansible_become_method=sudo ansible_become_user=root a
   t.end()
 })
 
-void t.test('names that every object of JavaScript has are names like others', t => {
+void t.test('names of JavaScript’s own properties are ordinary names', t => {
   const found = imported(t, {
     'hosts.ini': `[constructor]
 one ansible_host=10.0.0.1 ansible_user=constructor toString=valueOf key=constructor constructor=1
@@ -418,7 +418,7 @@ db:
   t.end()
 })
 
-void t.test('two secrets of one name keep apart; equal ones are one', t => {
+void t.test('different secrets with the same name stay apart; equal ones become one', t => {
   const found = imported(t, {
     'hosts.yml': `
 one: { hosts: { a: }, vars: { db_password: x } }

@@ -21,7 +21,7 @@ void t.test('the format is known by the name or the first line', t => {
   t.end()
 })
 
-void t.test('what is no inventory is said so', t => {
+void t.test('a file that is not an inventory is an error that says what it is', t => {
   for (const [name, text, message, hint] of [
     ['run.py', '#!/usr/bin/python3\n', /is a program/, /ansible-inventory -i .* --list --yaml/],
     ['aws.yml', 'plugin: amazon.aws.aws_ec2\n', /configures an inventory plugin/, /--list --yaml/],

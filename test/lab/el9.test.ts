@@ -25,7 +25,7 @@ void t.test('hosts of Enterprise Linux', async t => {
   const r = await rig(t, 'test-el9', { hosts: ['hypervisor', 'loadbalancer1'] })
   const on = (script: string): Promise<string> => r.text('loadbalancer1', script)
 
-  await t.test('fmc sees what the inventory says', async t => {
+  await t.test('fmc sees the operating systems of the inventory', async t => {
     const { stdout, code } = await run(
       [process.execPath, `${ROOT}/lib/bin.js`, 'facts', 'hypervisor,loadbalancer1', '--lab'],
       { env: { FMC_LAB: r.name } },
@@ -35,7 +35,7 @@ void t.test('hosts of Enterprise Linux', async t => {
     t.match(stdout, /loadbalancer1.*AlmaLinux 9\.5/s)
   })
 
-  await t.test('they have what EL has, and boot whole', async t => {
+  await t.test('they look like EL and boot without failed units', async t => {
     const names = 'apt-get dpkg perl dnf rpm getenforce semanage firewall-cmd'
     t.equal(
       await on(`for c in ${names}; do command -v $c || echo no $c; done`),
@@ -66,7 +66,7 @@ void t.test('hosts of Enterprise Linux', async t => {
     )
   })
 
-  await t.test('a package that is there under another name is in the way', async t => {
+  await t.test('a package installed under another name is a conflict', async t => {
     const { code, stderr } = await r.on('loadbalancer1', 'dnf -qy install curl')
     t.not(code, 0)
     t.match(stderr, /conflicts with curl-minimal/)

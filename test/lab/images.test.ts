@@ -32,7 +32,7 @@ const pack = async (file: string, ...words: readonly string[]): Promise<LabImage
   return { url: `file://${file}`, sha256: await sha256(file), repo: undefined }
 }
 
-void t.test('a root file system that cannot be used is one error, and nothing stays', async t => {
+void t.test('an unusable root file system is one error, and leaves nothing', async t => {
   const dir = t.testdir({
     cache: {},
     repo: {},
@@ -174,7 +174,7 @@ hosts:
   })
   const r = await rig(t, 'images', { inventory: file })
 
-  await t.test('they do, and are let in as every host of a lab', async t => {
+  await t.test('they do, and accept logins like every host of a lab', async t => {
     for (const host of ['dns', 'deb'])
       t.equal(
         await r.text(
@@ -187,7 +187,7 @@ hosts:
     t.equal(await r.text('dns', 'command -v getenforce || ls /etc/yum.repos.d'), 'fmc-lab.repo')
   })
 
-  await t.test('the lab says so', async t => {
+  await t.test('fmc lab status says so', async t => {
     const { stdout } = await run([process.execPath, join(ROOT, 'lib/bin.js'), 'lab', 'status'], {
       env: { FMC_LAB: r.name },
     })
@@ -215,8 +215,8 @@ hosts:
   await t.test('an entry that is not available leaves the lab as it is', async t => {
     write({ ...packed, debian: { ...packed.debian, sha256: '0'.repeat(64) } })
     const said: string[] = []
-    const anew = up(await loadInventory(file), { name: r.name, log: text => said.push(text) })
-    await t.rejects(anew, { message: /^lab\.images\.debian is not available/ })
+    const rebuilt = up(await loadInventory(file), { name: r.name, log: text => said.push(text) })
+    await t.rejects(rebuilt, { message: /^lab\.images\.debian is not available/ })
     t.strictSame(said, [])
     t.equal(await r.text('deb', 'hostname'), 'deb')
   })

@@ -128,7 +128,7 @@ void t.test('the K3s double', async t => {
     c.install('worker1', 'agent', `server: ${FIRST}\ntoken: right\nnode-ip: ${ADDRESS.worker1}\n`),
   ])
 
-  await t.test('a server founds a cluster', async t => {
+  await t.test('a server starts a cluster', async t => {
     t.equal(await c.text('master1', code('/ping')), '000')
     await c.write('master1', '/etc/k3s-double/slow-start', '8')
     await c.text('master1', 'systemctl start --no-block k3s')
@@ -141,7 +141,7 @@ void t.test('the K3s double', async t => {
     await c.text('master1', 'rm -r /etc/k3s-double')
   })
 
-  await t.test('whoever does not belong is refused', async t => {
+  await t.test('servers and agents with a wrong token or configuration are refused', async t => {
     const join = (more: string, secret?: string) =>
       c.refused('master2', serverConfig('master2', `server: ${FIRST}\n${more}`, secret))
     const token = await c.text('master1', 'cat /var/lib/rancher/k3s/server/token')
@@ -156,7 +156,7 @@ void t.test('the K3s double', async t => {
   })
 
   await t.test('two masters that join at once become voters one after the other', async t => {
-    // Whoever comes second shall find the first one still learning.
+    // The second master must find the first one still learning.
     await c.write('master1', '/etc/k3s-double/promotion-stalls', '')
     const log = 'journalctl -u k3s -o cat --no-pager'
     for (const host of ['master2', 'master3'] as const)
@@ -193,7 +193,7 @@ void t.test('the K3s double', async t => {
     await c.text('worker1', 'cp /tmp/password /etc/rancher/node/; systemctl restart k3s-agent')
   })
 
-  await t.test('a drain waits for budgets and moves nothing it must not', async t => {
+  await t.test('a drain waits for budgets and leaves pods that it must not move', async t => {
     await c.write('master1', '/tmp/app.yaml', APP)
     await c.text('master1', 'k3s kubectl apply -f /tmp/app.yaml')
     const ready = 'test "$(k3s kubectl get deploy app -o jsonpath={.status.readyReplicas})" = 1'
@@ -211,7 +211,7 @@ void t.test('the K3s double', async t => {
     t.equal(await c.until('master1', ready), true)
   })
 
-  await t.test('without a quorum the API says so; with it all is well again', async t => {
+  await t.test('without a quorum the API fails; with it all works again', async t => {
     await Promise.all([
       c.text('master2', 'systemctl kill -s KILL k3s; systemctl stop k3s'),
       c.text('master3', 'systemctl kill -s KILL k3s; systemctl stop k3s'),
@@ -224,18 +224,15 @@ void t.test('the K3s double', async t => {
     t.equal(await c.until('master1', 'k3s kubectl get --raw /readyz'), true)
   })
 
-  await t.test(
-    'a node that is deleted leaves etcd, and joins anew when it starts again',
-    async t => {
-      await c.text('master1', 'k3s kubectl delete node master3')
-      t.equal(await c.until('master1', 'k3s kubectl get node master3 -o name'), true)
-      t.equal(await c.until('master3', 'systemctl -q is-active k3s'), true)
-      await c.voters(VOTERS)
-      t.ok(await c.text('master3', 'ls -d /var/lib/rancher/k3s/server/db/etcd-old-*'))
-    },
-  )
+  await t.test('a node that is deleted leaves etcd, and joins again when it starts', async t => {
+    await c.text('master1', 'k3s kubectl delete node master3')
+    t.equal(await c.until('master1', 'k3s kubectl get node master3 -o name'), true)
+    t.equal(await c.until('master3', 'systemctl -q is-active k3s'), true)
+    await c.voters(VOTERS)
+    t.ok(await c.text('master3', 'ls -d /var/lib/rancher/k3s/server/db/etcd-old-*'))
+  })
 
-  await t.test('a master that lost its disk is not let in beside its old self', async t => {
+  await t.test('a master that lost its disk cannot join while its old member exists', async t => {
     await c.text('master3', 'systemctl stop k3s; rm -rf /var/lib/rancher/k3s/server/db')
     await c.text('master3', 'systemctl start --no-block k3s')
     const said = `journalctl -u k3s -o cat --no-pager | grep -q 'duplicate node name found'`
@@ -245,7 +242,7 @@ void t.test('the K3s double', async t => {
     await c.voters(VOTERS)
   })
 
-  await t.test('a kubelet that is not well, and another version', async t => {
+  await t.test('an unhealthy kubelet, and another version', async t => {
     const [newer] = Object.values(
       k3sVersions(
         { hosts: new Map([['worker1', { vars: { k3s_version: 'v1.37.1+k3s1' } } as never]]) },
@@ -262,7 +259,7 @@ void t.test('the K3s double', async t => {
     t.equal(await c.until('master1', `k3s kubectl get nodes | grep -q 'worker1 *Ready'`), true)
   })
 
-  await t.test('a snapshot brings back what was, with its token only', async t => {
+  await t.test('a snapshot is restored only with its token', async t => {
     const name = (await c.rig.on('master1', '/opt/bin/k3s etcd-snapshot save --name before')).stderr
     const file = /Snapshot (before-master1-\d+) saved/.exec(name)?.[1] ?? name
     const list = await c.text('master1', 'k3s etcd-snapshot ls -o json')

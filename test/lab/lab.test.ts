@@ -66,11 +66,11 @@ void t.test('a lab from its start to its end', async t => {
     'it says what is not real',
   )
 
-  await t.test('every host answers by its own name behind its own key', async t => {
+  await t.test('every host answers with its own name and key', async t => {
     for (const name of names) t.equal(await rig.text(name, 'hostname'), name)
   })
 
-  await t.test('every host boots whole', async t => {
+  await t.test('every host boots without failed units', async t => {
     for (const name of names)
       t.equal(await rig.text(name, 'systemctl is-system-running'), 'running', name)
   })
@@ -122,7 +122,7 @@ void t.test('a lab from its start to its end', async t => {
     )
   })
 
-  await t.test('services of one host are not those of another', async t => {
+  await t.test('hosts do not see each other’s services', async t => {
     const marks = names.map(name =>
       rig.text(name, 'systemctl show -p NRestarts ssh; cat /proc/1/comm'),
     )
@@ -185,7 +185,7 @@ void t.test('a lab from its start to its end', async t => {
     t.equal((await status(state)).find(s => s.host.name === 'master1')?.state, 'cut off')
     t.notOk(await reached(ping), 'silent')
     await heal(state, 'master1')
-    // The router may still believe that nobody answers for the address.
+    // The router may still hold the address for unreachable.
     t.ok(
       await reached(`for i in $(seq 20); do ${ping} && exit; sleep 0.2; done; exit 1`),
       'reached',
@@ -199,13 +199,14 @@ void t.test('a lab from its start to its end', async t => {
       await up(inventory, { name: NAME, log })
       t.ok(Date.now() - start < 1000, `${Date.now() - start} ms`)
       await rig.on('worker2', 'systemctl poweroff')
-      while (leaderOf(hostOf(state, 'worker2').pid) !== undefined) await new Promise(r => setTimeout(r, 50))
+      while (leaderOf(hostOf(state, 'worker2').pid) !== undefined)
+        await new Promise(r => setTimeout(r, 50))
       await up(inventory, { name: NAME, log })
       t.equal(await rig.text('worker2', 'hostname'), 'worker2')
     },
   )
 
-  await t.test('secrets are the same for the lab’s life', t => {
+  await t.test('secrets stay the same as long as the lab exists', t => {
     t.equal(labSecret(state.dir, 'a'), labSecret(state.dir, 'a'))
     t.not(labSecret(state.dir, 'a'), labSecret(state.dir, 'b'))
     const pem = labSecret(state.dir, 'sealed_secrets_key')

@@ -6,7 +6,7 @@ import { ROOT } from '../rig/lab.ts'
 const plan = topology(await loadInventory(`${ROOT}/inventory.yaml`), 'key')
 const host = (name: string) => plan.hosts.find(h => h.name === name)
 
-void t.test('fmc stands on the LAN as the physical router and knows the way to the rest', t => {
+void t.test('fmc is on the LAN as the physical router and has routes to the other networks', t => {
   t.equal(plan.controllerNetns, 'fmc-key-lan')
   t.strictSame(
     plan.switches.map(s => [s.network, s.netns, s.address]),
@@ -48,7 +48,7 @@ void t.test('a host has its own address and the routes of its network', t => {
   t.end()
 })
 
-void t.test('names fit the kernel and are unique where they meet', t => {
+void t.test('device names are short enough for the kernel and unique in a namespace', t => {
   const ports = plan.hosts.flatMap(h => h.links.map(l => `${l.switchNetns} ${l.port}`))
   t.equal(new Set(ports).size, ports.length)
   for (const link of plan.hosts.flatMap(h => h.links)) t.ok(link.port.length <= 15, link.port)
@@ -57,7 +57,7 @@ void t.test('names fit the kernel and are unique where they meet', t => {
   t.end()
 })
 
-void t.test('without a network of its own fmc has no place to stand', async t => {
+void t.test('an inventory without a network for fmc is refused', async t => {
   const inventory = await loadInventory(`${ROOT}/inventory.yaml`)
   const networks = new Map([...inventory.networks].filter(([name]) => name !== 'lan'))
   t.throws(() => topology({ ...inventory, networks }, 'key'), /router is not in the inventory/)

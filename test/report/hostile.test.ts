@@ -179,7 +179,7 @@ const run = (bad: string): Event[] => {
 /** Ours: colours, and where the tree is drawn. */
 const OWN = /\u001b\[(?:[0-9;]*m|\d*[AJK]|\?25[lh])|\r/g
 
-void t.test('no report lets any of it through, wherever it stands', async t => {
+void t.test('no report prints any of it, whatever event it comes in', async t => {
   for (const kind of ['plain', 'tty', 'json'] as const)
     for (const color of [false, true])
       for (const [what, text] of HOSTILE.filter(

@@ -12,7 +12,7 @@ const parse = (out: string): Event[] =>
     .map(line => JSON.parse(line) as Event)
 const run = (all = events(twelve(false, true))): Event[] => all.map(([, event]) => event)
 
-void t.test('each event is one line as it is, but for what only serves live output', async t => {
+void t.test('each event is one line, except those for live output only', async t => {
   const { out, err } = await print('json', run())
   const wanted = run().filter(
     event =>
@@ -79,7 +79,7 @@ void t.test('a slow reader gets every line, in order, before end() resolves', as
   t.equal(parse(stdout.text).at(-1)?.type, 'recap')
 })
 
-void t.test('a reader that closes its end is no error', async t => {
+void t.test('a reader that closes its end is not an error', async t => {
   let written = 0
   const stdout = new Writable({
     highWaterMark: 1,

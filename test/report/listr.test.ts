@@ -114,7 +114,7 @@ void t.test('frames follow the terminal size and stay within it', async t => {
   await report.end()
 })
 
-void t.test('foreign output does not tear the tree: it comes after it', async t => {
+void t.test('foreign output is held back until the tree is finished', async t => {
   const stdout = new Sink()
   const stderr = new Sink()
   const report = await createReport('tty', {
@@ -137,7 +137,7 @@ void t.test('foreign output does not tear the tree: it comes after it', async t 
   t.ok(stdout.text.includes('\u001b[?25h'), 'the cursor is shown again')
 })
 
-void t.test('notes: before the tree at once, warnings during it below', async t => {
+void t.test('notes before the tree are printed at once, warnings during it below it', async t => {
   const early: Event = { type: 'note', level: 'info', text: 'booting the lab' }
   const late: Event = { type: 'note', level: 'warning', text: 'swap is on', host: 'db' }
   const all = run()

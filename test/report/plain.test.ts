@@ -85,7 +85,7 @@ void t.test('diffs only with diff', async t => {
   t.match(out, '\n    @@ -1 +1 @@\n    -a\n    +b^G\n')
 })
 
-void t.test('in a run, what the plan foresees is not told before it is done', async t => {
+void t.test('a run shows a planned change only when it is made', async t => {
   const { out } = await print('plain', [
     start(false),
     { type: 'pass', pass: 'plan', state: 'start' },

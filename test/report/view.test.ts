@@ -181,7 +181,7 @@ void t.test('no frame of any run is larger than the terminal, in colour or witho
     }
 })
 
-void t.test('the plan gives way to the apply: nothing counts twice', t => {
+void t.test('the apply’s counts replace the plan’s: nothing counts twice', t => {
   const tree = grow(
     [0, start({ A: ['a', 'b', 'c'] })],
     [0, pass('plan')],
@@ -206,23 +206,26 @@ void t.test('the plan gives way to the apply: nothing counts twice', t => {
   t.end()
 })
 
-void t.test('a lost host fails where it was; what it did not reach says so', t => {
-  const tree = grow(
-    [0, start({ A: ['a', 'b'], B: ['a'] })],
-    [0, { type: 'host', host: 'a', state: 'connecting' }],
-    [0, { type: 'host', host: 'b', state: 'connecting' }],
-    [0, { type: 'host', host: 'a', state: 'unreachable', failure }],
-  )
-  t.strictSame(liveView(tree, { ...frame, now: 500 }, noColor), [
-    'Connecting  1 unreachable · 1 running                                     0.5 s',
-    '* A  2 hosts',
-    '  ! a  connecting: no route^[[2J',
-    '  * b  connecting                                                         0.5 s',
-    '- B  1 host',
-    '  - a  not reached',
-  ])
-  t.end()
-})
+void t.test(
+  'a lost host fails in its current play; later plays show that they were not reached',
+  t => {
+    const tree = grow(
+      [0, start({ A: ['a', 'b'], B: ['a'] })],
+      [0, { type: 'host', host: 'a', state: 'connecting' }],
+      [0, { type: 'host', host: 'b', state: 'connecting' }],
+      [0, { type: 'host', host: 'a', state: 'unreachable', failure }],
+    )
+    t.strictSame(liveView(tree, { ...frame, now: 500 }, noColor), [
+      'Connecting  1 unreachable · 1 running                                     0.5 s',
+      '* A  2 hosts',
+      '  ! a  connecting: no route^[[2J',
+      '  * b  connecting                                                         0.5 s',
+      '- B  1 host',
+      '  - a  not reached',
+    ])
+    t.end()
+  },
+)
 
 void t.test('the tree that stays: a line per play and the hosts that failed', t => {
   const tree = createTree(0)
@@ -241,7 +244,7 @@ void t.test('the tree that stays: a line per play and the hosts that failed', t 
   t.end()
 })
 
-void t.test('when a run ends early, what waits was not reached', t => {
+void t.test('when a run ends early, waiting hosts were not reached', t => {
   const tree = grow(
     [0, start({ A: ['a'], B: ['b'] })],
     [0, pass('apply')],
@@ -261,7 +264,7 @@ void t.test('when a run ends early, what waits was not reached', t => {
   t.end()
 })
 
-void t.test('a host that is not there yet will be created, then changed', t => {
+void t.test('a host that does not exist yet will be created, then changed', t => {
   const tree = grow(
     [0, start({ A: ['a'] }, true)],
     [0, { type: 'host', host: 'a', state: 'connecting' }],

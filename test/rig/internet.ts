@@ -1,4 +1,4 @@
-// The Internet in front of a lab: somebody there, and the house's router, which is where fmc stands.
+// The Internet in front of a lab: a client there, and the house's router, in whose namespace fmc runs.
 import type { Test } from 'tap'
 import { hostOf } from '../../lib/lab/enter.ts'
 import { leaderOf } from '../../lib/lab/machines/nspawn.ts'
@@ -9,7 +9,7 @@ export const SOMEBODY = '198.51.100.1'
 export const HOUSE = '198.51.100.254'
 
 /**
- * Makes the lab's LAN a house behind a router that translates addresses: from outside nobody gets in but through its
+ * Makes the lab's LAN a house behind a router that translates addresses: from outside, connections come in only through its
  * port forwards. `nft` is a running Flatcar host, whose nft is taken. Returns a program's run in somebody's place.
  */
 export async function internet(

@@ -36,7 +36,7 @@ export const fmcInLab = (inventory: string, ...args: readonly string[]): string[
   ...['-i', inventory, '--lab', '--output', 'json'],
 ]
 
-/** A process to its end; `input` is its stdin. */
+/** Runs a process to its end; `input` is its stdin. */
 export function run(
   argv: readonly string[],
   o: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
@@ -74,7 +74,7 @@ export class Rig {
     this.inventory = inventory
   }
 
-  /** Boots again what `kill` has put out. */
+  /** Boots hosts again that `kill` has switched off. */
   async powerOn(): Promise<void> {
     await up(await loadInventory(this.inventory), {
       name: this.name,
@@ -88,7 +88,7 @@ export class Rig {
     return this.fmcWith({}, ...args)
   }
 
-  /** The same, impatient with gates: for those that are known to stay closed. */
+  /** The same with a short time limit for gates: for gates that will not open. */
   async fmcInVain(...args: readonly string[]): Promise<FmcRun> {
     return this.fmcWith({ FMC_GATE_SECONDS: '2' }, ...args)
   }
@@ -172,7 +172,7 @@ export async function rig(
 }
 
 /**
- * What every role owes: a dry run that writes nothing and predicts exactly, a run that does it, and a second run
+ * What every role must pass: a dry run that writes nothing and predicts exactly, a run that does it, and a second run
  * with nothing to do. Returns the first real run.
  */
 export async function proveRole(t: Test, r: Rig, ...args: readonly string[]): Promise<FmcRun> {

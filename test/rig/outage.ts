@@ -7,7 +7,7 @@ export const answers = async (r: Rig, address: string): Promise<boolean> =>
   (await r.inLan('timeout', '1', 'bash', '-c', `head -c 4 </dev/tcp/${address}/22`)).stdout ===
   'SSH-'
 
-/** What `body` comes to, and for how long nobody got in by SSH meanwhile: the longest time, in seconds. */
+/** The result of `body`, and the longest time in seconds during which no SSH login succeeded meanwhile. */
 export async function outageOf<T>(
   r: Rig,
   address: string,

@@ -30,7 +30,7 @@ for (const { proto, port } of ports) {
 
 /**
  * Prints for each attempt whether there was an answer. UDP is asked six times. After a stall timers come before answers
- * that are there already: whoever gives up looks once more.
+ * that are there already: so each attempt looks once more before it gives up.
  */
 const TRY = `
 const net = require('net'), dgram = require('dgram')

@@ -34,7 +34,7 @@ export async function certificate(t: Test): Promise<string> {
   return dir
 }
 
-/** As K3s answers whoever has no token (401 on /readyz), or before its apiserver is up (503). */
+/** K3s's answer on /readyz: 401 to a client without a token, 503 before its API server is up. */
 export const apiServer = (dir: string, name: string, code: number): string => `
   const tls = { key: fs.readFileSync('${dir}/key.pem'), cert: fs.readFileSync('${dir}/cert.pem') }
   https.createServer(tls, (q, a) => { a.statusCode = q.url === '/readyz' ? ${code} : 200; a.end('${name}') })

@@ -10,7 +10,7 @@ import { print } from '../print.ts'
 export const doc: AddCommand = (program, run) => {
   program
     .command('doc [role]')
-    .description('the roles, or the variables and the manual of one')
+    .description('list the roles, or show the variables and the manual of one')
     .addOption(inventoryOption())
     .action((name: string | undefined, o: { inventory: string }) =>
       run(printDoc(name, o.inventory)),

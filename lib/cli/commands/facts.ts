@@ -8,7 +8,9 @@ import { print, printJson } from '../print.ts'
 /** `fmc facts PATTERN`: operating system, size and addresses of hosts, as the hosts give them. */
 export const facts: AddCommand = (program, run) => {
   addHostsOptions(
-    program.command('facts <pattern>').description('what the hosts say about themselves'),
+    program
+      .command('facts <pattern>')
+      .description('show operating system, size and addresses of hosts'),
   ).action((pattern: string, o: HostsOptions) => run(inLabIfAsked(o, () => printFacts(pattern, o))))
 }
 

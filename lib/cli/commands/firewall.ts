@@ -23,7 +23,7 @@ interface ExplainOptions extends InventoryOptions {
 export const firewall: AddCommand = (program, run) => {
   program
     .command('firewall')
-    .description('who may reach whom, as the inventory declares it; no host is asked')
+    .description('who may reach whom, as the inventory declares it; contacts no host')
     .command('explain <from> <to> <port>')
     .description(
       'which rule decides on a new connection, host by host on its way. FROM and TO: a host, VIP, network, address or `wan`; PORT: 443, 53/udp or ping',

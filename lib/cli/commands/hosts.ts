@@ -15,7 +15,7 @@ interface Options extends InventoryOptions {
 export const hosts: AddCommand = (program, run) => {
   program
     .command('hosts [pattern]')
-    .description('hosts of a pattern; of one host everything the inventory says')
+    .description('hosts of a pattern; for a single host all that the inventory says')
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
     .option('--json', 'as JSON')

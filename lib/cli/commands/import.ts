@@ -15,7 +15,7 @@ export const importInventory: AddCommand = (program, run) => {
   program
     .command('import <from> <file>')
     .description(
-      'an inventory of another tool as inventory.yaml: fmc import ansible hosts.ini; what cannot be carried over is reported on stderr',
+      'convert an inventory of another tool: fmc import ansible hosts.ini; what cannot be carried over is reported on stderr',
     )
     .option('-o, --out <file>', 'write it there instead of to stdout')
     .option('--force', 'even if that file exists')

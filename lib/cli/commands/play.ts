@@ -14,7 +14,7 @@ export const play: AddCommand = (program, run) => {
     program
       .command('play <playbook>')
       .description(
-        'run a playbook, playbooks/<name>.ts: site, or to operate it health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, remove, certificates, flatcar-update',
+        'run a playbook, playbooks/<name>.ts: site to build the cloud; to operate it: health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, remove, certificates, flatcar-update',
       ),
   )
     .option('-l, --limit <pattern>', 'only these hosts')

@@ -8,7 +8,7 @@ import { ownHelp, ownOption } from './own-help.ts'
 
 const HELP = `fmc secrets init             make an identity (if there is none) and an empty secrets file
 fmc secrets set NAME         set one secret: typed without echo, or from stdin
-fmc secrets set NAME --random   make one up that nobody needs to know (256 bits)
+fmc secrets set NAME --random   make up a random one (256 bits)
 fmc secrets edit             edit all of them in $EDITOR
 fmc secrets list             their names
 fmc secrets rekey            encrypt to other recipients, or to a passphrase
@@ -16,9 +16,9 @@ fmc secrets rekey            encrypt to other recipients, or to a passphrase
   --identity FILE      identity file (default: $FMC_AGE_IDENTITY, ~/.config/fmc/identity.txt)
   -r, --recipient AGE1 init: one more recipient; rekey: the new recipients, all of them (repeat it)
   --passphrase         init, rekey: lock with a passphrase (asked, or $FMC_AGE_PASSPHRASE_FILE)
-  --random             set: a value from the system's random numbers; one that is there stays
-  --force              rekey: although your own identity could not open the file any more;
-                       set --random: replace the one that is there`
+  --random             set: make up a random value, unless the secret exists
+  --force              rekey: even if your own identity can no longer open the file;
+                       set --random: replace the existing value`
 
 interface Options {
   readonly file?: string

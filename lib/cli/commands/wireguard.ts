@@ -30,16 +30,19 @@ export const wireguard: AddCommand = (program, run) => {
     )
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
-    .option('--random', 'make a new key instead of taking the one of the secrets')
-    .option('--address <address>', 'with --random, of a new device; default: the first free one')
-    .option('--network <name>', 'of several VPNs')
-    .option('--hub-key <key>', "the hub's public key; default: the hub is asked")
-    .option('--out <file>', 'write it there, for you alone, instead of printing it')
-    .option('--qr', 'print the QR code, too, though this is no terminal')
+    .option('--random', 'make a new key instead of using the one in the secrets')
+    .option(
+      '--address <address>',
+      'with --random: address of the new device; default: the first free one',
+    )
+    .option('--network <name>', 'which VPN, if there are several')
+    .option('--hub-key <key>', "the hub's public key; default: ask the hub")
+    .option('--out <file>', 'write it to a file that only you may read, instead of printing it')
+    .option('--qr', 'print the QR code even if stdout is not a terminal')
     .option('--no-qr', 'print no QR code')
     .option('-K, --ask-become-pass', 'ask for the sudo password, once')
     .option('--identity <file>', 'age identity that opens the secrets file')
-    .option('--lab', 'of the lab')
+    .option('--lab', 'for the lab')
     .action((name: string, o: ClientOptions) => run(inLabIfAsked(o, () => printClient(name, o))))
 }
 
