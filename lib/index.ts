@@ -35,7 +35,7 @@ export {
   type Play,
   type Playbook,
   type Role,
-} from './engine/role.ts'
+} from './engine/define/role.ts'
 export type { Finding, Page } from './engine/events.ts'
 export { absent } from './resources/absent.ts'
 export { group, user } from './resources/account.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
-import type { Playbook, Role } from '../engine/role.ts'
+import type { Playbook, Role } from '../engine/define/role.ts'
 import { suggestion } from '../inventory/nearest.ts'
 import { importTs } from './compile.ts'
 import { searchDirs } from './paths.ts'

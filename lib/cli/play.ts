@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { play as definePlay, playbook, type Playbook } from '../engine/role.ts'
+import { play as definePlay, playbook, type Playbook } from '../engine/define/role.ts'
 import { cacheDir } from '../cache-dir.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
@@ -63,9 +63,9 @@ async function perform(book: Playbook, command: string, o: PlayOptions): Promise
   const dryRun = (o.dryRun ?? false) || (o.check ?? false)
   const [{ Journal }, { select, checkVars }, { run }, { openSession }, { requireRoleVars }, lab] =
     await Promise.all([
-      import('../engine/journal.ts'),
-      import('../engine/select.ts'),
-      import('../engine/runner.ts'),
+      import('../engine/host/journal.ts'),
+      import('../engine/define/select.ts'),
+      import('../engine/run.ts'),
       import('../ssh/index.ts'),
       import('../inventory/role-vars.ts'),
       insideLab(),

@@ -1,7 +1,7 @@
 import { TaskError } from '../errors.ts'
 import type { Change, Event, Failure } from './events.ts'
-import { Failed, isUnreachable } from './failed.ts'
-import { recordKey, type Predicted, type TaskRecord } from './record.ts'
+import { Failed, isUnreachable } from './role/failed.ts'
+import { recordKey, type Predicted, type TaskRecord } from './role/record.ts'
 
 type TaskEvent = Extract<Event, { type: 'task' }>
 

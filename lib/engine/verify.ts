@@ -1,8 +1,8 @@
-import type { Applier } from './applier.ts'
-import type { Fleet } from './fleet.ts'
-import type { Emit, RunOptions } from './options.ts'
-import { Pass } from './pass.ts'
-import type { Planner, Records } from './planner.ts'
+import type { Applier } from './apply.ts'
+import type { Fleet } from './host/fleet.ts'
+import type { Emit, RunOptions } from './settings.ts'
+import { Pass } from './role/pass.ts'
+import type { Planner, Records } from './plan.ts'
 import { notIdempotentEvent } from './task-events.ts'
 
 /** Plans every host again that was written to, as far as it came: whatever is left to do is a role that is not idempotent. */

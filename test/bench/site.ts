@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Questions } from '../../lib/engine/questions.ts'
+import { Questions } from '../../lib/engine/host/questions.ts'
 import { batch } from '../../lib/facts/index.ts'
 import { enterLab, sshCommand, type LabState } from '../../lib/lab/index.ts'
 import { quoteAll } from '../../lib/shell/quote.ts'

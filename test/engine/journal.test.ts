@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Journal } from '../../lib/engine/journal.ts'
+import { Journal } from '../../lib/engine/host/journal.ts'
 
 const HOUR = 3600 * 1000
 const NOW = Date.UTC(2026, 0, 2)

@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { LockedError, lockScript, type LockKind } from '../../lib/engine/lock.ts'
+import { LockedError, lockScript, type LockKind } from '../../lib/engine/host/lock.ts'
 import { quote } from '../../lib/shell/quote.ts'
 
 const LOCK = '/run/fmc.lock'

@@ -10,8 +10,8 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Journal } from '../../lib/engine/journal.ts'
-import { Questions } from '../../lib/engine/questions.ts'
+import { Journal } from '../../lib/engine/host/journal.ts'
+import { Questions } from '../../lib/engine/host/questions.ts'
 import { batch, type Query } from '../../lib/facts/index.ts'
 
 const GOOD: Query = { family: 'path', arg: '/etc/fstab' }

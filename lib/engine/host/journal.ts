@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCached, writeCached } from '../cache-dir.ts'
+import { readCached, writeCached } from '../../cache-dir.ts'
 
 /** An interrupted job is gone on with for so long; later the same command is a new job. */
 const KEPT_MS = 12 * 3600 * 1000

@@ -1,5 +1,5 @@
 import { basename } from 'node:path/posix'
-import { TaskError } from '../errors.ts'
+import { TaskError } from '../../errors.ts'
 
 /** A file of a host, and the name that it gets on this machine. */
 export interface Taken {

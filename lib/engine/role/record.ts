@@ -1,6 +1,6 @@
-import type { Inventory } from '../inventory/types.ts'
-import type { PlannedChange } from '../resources/scope.ts'
-import type { HostRun } from './host-run.ts'
+import type { Inventory } from '../../inventory/types.ts'
+import type { PlannedChange } from '../../resources/scope.ts'
+import type { HostRun } from '../host/host-run.ts'
 
 /** What one task found or did, in one pass. */
 export interface TaskRecord {

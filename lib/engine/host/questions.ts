@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { readCached, writeCached } from '../cache-dir.ts'
-import { batch, isFamily, keyOf, type Query } from '../facts/index.ts'
+import { readCached, writeCached } from '../../cache-dir.ts'
+import { batch, isFamily, keyOf, type Query } from '../../facts/index.ts'
 
 /**
  * Which questions a host was asked last time, on the controller. They are sent with the connection itself, so that

@@ -1,8 +1,8 @@
 import type { Inventory } from '../inventory/types.ts'
-import type { ConnectOptions } from './connect.ts'
+import type { ConnectOptions } from './host/connect.ts'
 import type { Event } from './events.ts'
-import type { Conclude } from './role.ts'
-import type { CheckedVars, SelectedPlay } from './select.ts'
+import type { Conclude } from './define/role.ts'
+import type { CheckedVars, SelectedPlay } from './define/select.ts'
 
 /** Everything a run needs to know. */
 export interface RunOptions extends ConnectOptions {
@@ -17,7 +17,7 @@ export interface RunOptions extends ConnectOptions {
   /** A dry run with changes pending exits 3. */
   readonly pendingIsError: boolean
   readonly artifactsDir: string | undefined
-  /** When the job began (lib/engine/journal.ts), in ms since 1970. */
+  /** When the job began (lib/engine/host/journal.ts), in ms since 1970. */
   readonly begun: number
   /** Where the controller keeps what it takes from hosts. */
   readonly keepDir: string

@@ -1,5 +1,5 @@
-import type { Host, Inventory } from '../inventory/types.ts'
-import type { SelectedPlay } from './select.ts'
+import type { Host, Inventory } from '../../inventory/types.ts'
+import type { SelectedPlay } from '../define/select.ts'
 
 /**
  * Hosts that an earlier play of this run would make. Whoever wants to plan one that does not answer waits until the

@@ -1,5 +1,5 @@
-import { TaskError } from '../errors.ts'
-import { mark } from '../ssh/word.ts'
+import { TaskError } from '../../errors.ts'
+import { mark } from '../../ssh/word.ts'
 import { LOCK_FILE, takeLock } from './lock-script.ts'
 
 /** Nobody else may work on the host now. The text names who does, since when, and the process that holds the lock. */

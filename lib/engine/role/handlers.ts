@@ -1,4 +1,4 @@
-import { quote } from '../shell/quote.ts'
+import { quote } from '../../shell/quote.ts'
 
 const PENDING = '/var/lib/fmc/pending'
 

@@ -1,8 +1,8 @@
-import { UnreachableError } from '../errors.ts'
-import { factOfNew, type NewHost } from '../facts/fresh.ts'
-import type { Facts, FamilyName, Query } from '../facts/index.ts'
-import type { Host } from '../inventory/types.ts'
-import type { Session } from '../ssh/types.ts'
+import { UnreachableError } from '../../errors.ts'
+import { factOfNew, type NewHost } from '../../facts/fresh.ts'
+import type { Facts, FamilyName, Query } from '../../facts/index.ts'
+import type { Host } from '../../inventory/types.ts'
+import type { Session } from '../../ssh/types.ts'
 import { HostRun } from './host-run.ts'
 
 /** A host that does not exist yet, for plans: nothing connects to it, and it answers as a freshly installed one. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TaskError, UnreachableError } from '../errors.ts'
+import { TaskError, UnreachableError } from '../../errors.ts'
 import {
   batch,
   keyOf,
@@ -8,15 +8,15 @@ import {
   type Facts,
   type FamilyName,
   type Query,
-} from '../facts/index.ts'
-import { GarbledProbe } from '../facts/family.ts'
-import type { Host } from '../inventory/types.ts'
-import type { PlannedChange, TakeLimits } from '../resources/scope.ts'
-import { redact } from '../secrets/redact.ts'
-import { reveal, type Secret } from '../secrets/secret.ts'
-import { quote } from '../shell/quote.ts'
-import { download } from '../ssh/download.ts'
-import type { Output, Session } from '../ssh/types.ts'
+} from '../../facts/index.ts'
+import { GarbledProbe } from '../../facts/family.ts'
+import type { Host } from '../../inventory/types.ts'
+import type { PlannedChange, TakeLimits } from '../../resources/scope.ts'
+import { redact } from '../../secrets/redact.ts'
+import { reveal, type Secret } from '../../secrets/secret.ts'
+import { quote } from '../../shell/quote.ts'
+import { download } from '../../ssh/download.ts'
+import type { Output, Session } from '../../ssh/types.ts'
 import { takenFiles } from './taken.ts'
 
 /** A probe that takes longer is broken. */

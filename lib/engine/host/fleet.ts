@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
-import { FmcError, TaskError, UnreachableError } from '../errors.ts'
-import type { Host } from '../inventory/types.ts'
-import type { Session, Target } from '../ssh/types.ts'
+import { FmcError, TaskError, UnreachableError } from '../../errors.ts'
+import type { Host } from '../../inventory/types.ts'
+import type { Session, Target } from '../../ssh/types.ts'
 import { Arrivals } from './arrivals.ts'
 import { connect } from './connect.ts'
-import { isAbort, isUnreachable } from './failed.ts'
+import { isAbort, isUnreachable } from '../role/failed.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError } from './lock.ts'
 import { GoneHostRun, NewHostRun } from './new-host.ts'
-import type { Emit, RunOptions } from './options.ts'
-import { failureOf } from './task-events.ts'
+import type { Emit, RunOptions } from '../settings.ts'
+import { failureOf } from '../task-events.ts'
 
 /** Signals, and how long each may take on its way. */
 const END = [

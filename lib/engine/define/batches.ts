@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../../errors.ts'
 import type { Play } from './role.ts'
 
 /** Splits hosts as Ansible's `serial` does: numbers or shares, the last one repeated; a share is at least one host. */

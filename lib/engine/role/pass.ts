@@ -1,4 +1,4 @@
-import type { Mode } from '../resources/scope.ts'
+import type { Mode } from '../../resources/scope.ts'
 import { Forecast } from './forecast.ts'
 
 /** What the roles of one host share within one pass. */

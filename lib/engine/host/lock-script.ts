@@ -1,4 +1,4 @@
-import { quote } from '../shell/quote.ts'
+import { quote } from '../../shell/quote.ts'
 
 /** The only thing that a dry run writes on a host: a lock file in a tmpfs. */
 export const LOCK_FILE = '/run/fmc.lock'

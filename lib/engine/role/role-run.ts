@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { FmcError, TaskError } from '../errors.ts'
-import { ask, type Facts, type FamilyName, type Query } from '../facts/index.ts'
-import { platformOf } from '../inventory/platform.ts'
-import type { Host, Inventory } from '../inventory/types.ts'
+import { FmcError, TaskError } from '../../errors.ts'
+import { ask, type Facts, type FamilyName, type Query } from '../../facts/index.ts'
+import { platformOf } from '../../inventory/platform.ts'
+import type { Host, Inventory } from '../../inventory/types.ts'
 import {
   within,
   type Fence,
@@ -11,13 +11,13 @@ import {
   type Scope,
   type TaskResult,
   type TaskRun,
-} from '../resources/scope.ts'
+} from '../../resources/scope.ts'
 import { Failed } from './failed.ts'
 import { marksOf, markScript, unmarkScript } from './handlers.ts'
-import type { HostRun } from './host-run.ts'
+import type { HostRun } from '../host/host-run.ts'
 import type { HostPass, Pass } from './pass.ts'
 import { recordKey, type Predicted, type Surroundings, type TaskRecord } from './record.ts'
-import type { Role } from './role.ts'
+import type { Role } from '../define/role.ts'
 
 /** Has the role been told of Ctrl-C? What it still runs then are its `finally` blocks. */
 interface Interruption {

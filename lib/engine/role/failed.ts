@@ -1,4 +1,4 @@
-import { FmcError, UnreachableError } from '../errors.ts'
+import { FmcError, UnreachableError } from '../../errors.ts'
 
 /** A task's error with the task's name; the engine shows it under that task. */
 export class Failed extends FmcError {

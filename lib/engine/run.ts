@@ -1,15 +1,15 @@
 import { FmcError } from '../errors.ts'
 import { redactor } from '../secrets/redact.ts'
-import { Applier } from './applier.ts'
+import { Applier } from './apply.ts'
 import type { Event, Page } from './events.ts'
-import { Failed, isAbort } from './failed.ts'
-import { Fleet } from './fleet.ts'
-import type { Emit, RunOptions } from './options.ts'
-import { Planner } from './planner.ts'
+import { Failed, isAbort } from './role/failed.ts'
+import { Fleet } from './host/fleet.ts'
+import type { Emit, RunOptions } from './settings.ts'
+import { Planner } from './plan.ts'
 import { Recap } from './recap.ts'
 import { verify } from './verify.ts'
 
-export type { RunOptions } from './options.ts'
+export type { RunOptions } from './settings.ts'
 
 /** Plan; unless it is a dry run, apply and verify. A host's failure is an event and never thrown. Resolves with the exit code. */
 export async function run(o: RunOptions): Promise<number> {

@@ -1,5 +1,5 @@
-import { keyOf, type Query, type UnitFact } from '../facts/index.ts'
-import type { PlannedChange } from '../resources/scope.ts'
+import { keyOf, type Query, type UnitFact } from '../../facts/index.ts'
+import type { PlannedChange } from '../../resources/scope.ts'
 
 const UNIT_DIR = '/etc/systemd/system/'
 

@@ -1,9 +1,9 @@
 import type { z } from 'zod'
-import type { Platforms } from '../inventory/platform.ts'
-import type { Advice, Advisor } from '../inventory/role-vars.ts'
-import type { Host, Inventory } from '../inventory/types.ts'
-import { UsageError } from '../errors.ts'
-import type { Page } from './events.ts'
+import type { Platforms } from '../../inventory/platform.ts'
+import type { Advice, Advisor } from '../../inventory/role-vars.ts'
+import type { Host, Inventory } from '../../inventory/types.ts'
+import { UsageError } from '../../errors.ts'
+import type { Page } from '../events.ts'
 
 export interface RoleContext<V, P = undefined> {
   /** The role's own variables for this host, checked and with defaults. */
