@@ -137,7 +137,7 @@ function install(
       'sync -- new',
     ].join('\n'),
     script: PUBLISH,
-    leaves: [
+    factsAfter: [
       [ask('path', path), { type: 'file', mode, owner: user, group }],
       [ask('sha', path), sum],
     ],

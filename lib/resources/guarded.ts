@@ -95,20 +95,20 @@ function fromBefore(
   state: GuardState,
   query: Query<'command'>,
 ): PlannedChange | undefined {
-  const leaves = [[query, { code: 0, stdout: '', stderr: '' }]] as const
+  const factsAfter = [[query, { code: 0, stdout: '', stderr: '' }]] as const
   if (state.is === 'undoing')
     throw new TaskError('it is undoing right now what was not confirmed: run again in a moment')
   if (state.is === 'armed')
     return {
       what: `take over what was armed ${state.armed} and never confirmed`,
       script: fence.first,
-      leaves,
+      factsAfter,
     }
   if (state.is === 'undone')
     return {
       what: `${told(name, state, `go to ${keptCopiesOf(name, state)}`)} (told now)`,
       script: forgetScript(name, state),
-      leaves,
+      factsAfter,
     }
   return undefined
 }

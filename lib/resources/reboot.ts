@@ -31,7 +31,7 @@ export async function reboot(options: RebootOptions = {}): Promise<Result> {
       script: 'systemctl reboot',
       reboots: true,
       timeoutMs: timeoutSeconds * 1000,
-      leaves: [[ask('boot', ''), { id: '', upSeconds: 0 }]],
+      factsAfter: [[ask('boot', ''), { id: '', upSeconds: 0 }]],
     }
     if (here.mode === 'apply') task.progress('waiting for the new boot')
     await carryOut(here, task, [change], options)

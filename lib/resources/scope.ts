@@ -23,7 +23,7 @@ export interface PlannedChange {
   readonly prepare?: string | Secret
   /** Bytes to stream to the host before `prepare`: a controller file and where it goes. */
   readonly upload?: { readonly from: string; readonly to: string }
-  readonly leaves?: readonly Left[]
+  readonly factsAfter?: readonly Left[]
   /** Planned text of a file, so that later questions about its lines can be answered. */
   readonly text?: readonly [path: string, content: string]
   /** Default 10 minutes. */

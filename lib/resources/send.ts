@@ -22,7 +22,7 @@ export async function send(from: string, path: string, options: Common = {}): Pr
       upload: { from, to: path },
       prepare: `${resume(path)}\nprintf '%s  new\\n' ${sum} | sha256sum -c --quiet - >&2\nchown -h -- root:root new\nsync -- new`,
       script: PUBLISH,
-      leaves: [
+      factsAfter: [
         [ask('path', path), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
         [ask('sha', path), sum],
       ],

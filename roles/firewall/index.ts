@@ -71,7 +71,7 @@ const loaded = resource({
           {
             what: stale ? 'load' : 'load: what the kernel has is not what the file says',
             script: `nft -f ${FILE}`,
-            leaves: [[ask('command', SAME), { code: 0, stdout: '', stderr: '' }]],
+            factsAfter: [[ask('command', SAME), { code: 0, stdout: '', stderr: '' }]],
           },
         ]
       : [],
@@ -88,7 +88,7 @@ const giveWay = resource({
       {
         what: "stop and disable firewalld: fmc's own table is loaded and proven",
         script: 'systemctl -q disable --now firewalld.service',
-        leaves: [[ask('unit', 'firewalld'), left]],
+        factsAfter: [[ask('unit', 'firewalld'), left]],
       },
     ]
   },

@@ -141,7 +141,7 @@ export const noOldMachine = resource({
         script: `${imagesFit(o.volumes)}
 ${VIRSH}: >${quote(leftover(o))}; sync -- ${quote(leftover(o))}
 ${shutDown(found.name, SHUTDOWN_SECONDS)}v undefine ${name} --managed-save --snapshots-metadata`,
-        leaves: [
+        factsAfter: [
           [DOMAINS, { ...domains, stdout: withoutDomain(said, found.name) }],
           [ask('path', leftover(o)), { type: 'file', mode: '0644', owner: 'root', group: 'root' }],
         ],

@@ -38,7 +38,7 @@ export const noNode = resource({
           {
             what: 'delete',
             script: `k3s kubectl delete node ${quote(o.node)} --timeout=60s`,
-            leaves: [
+            factsAfter: [
               [ask('command', nodeExists(o.node)), { code: 1, stdout: '', stderr: '(NotFound)' }],
             ],
           },
@@ -70,7 +70,7 @@ const noMember = resource({
       what: `remove ${id}`,
       // K3s may be quicker.
       script: `${ETCDCTL} member remove ${id} >&2 || ! ${ETCDCTL} member list -w simple | grep -q ^${id},`,
-      leaves: [
+      factsAfter: [
         [
           ask('command', `${ETCDCTL} member list -w simple`),
           { code: 0, stderr: '', stdout: list.stdout.replace(new RegExp(`^${id}.*\\n`, 'm'), '') },
@@ -93,7 +93,7 @@ const dataSetAside = resource({
           {
             what: 'set aside',
             script: `systemctl stop k3s.service; mv -T -- ${DB} "${DB}-removed-$(date +%Y%m%dT%H%M%S)"`,
-            leaves: [
+            factsAfter: [
               [ask('path', DB), null],
               [ask('unit', 'k3s'), { ...unit, active: 'inactive' }],
             ],

@@ -69,7 +69,7 @@ const fresh = resource({
         {
           what: 'note that it begins from nothing',
           script: `mkdir -p ${dirname(mark)} && : >${mark}`,
-          leaves: [[ask('path', mark), { type: 'file', mode: '0644', ...root }]],
+          factsAfter: [[ask('path', mark), { type: 'file', mode: '0644', ...root }]],
         },
       ]
     }
@@ -82,7 +82,7 @@ const fresh = resource({
       {
         what: `set aside as ${there}`,
         script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password ${CONFIG}\nmv -T -- ${DATA_DIR} ${quote(there)}`,
-        leaves: [
+        factsAfter: [
           [kubelet, null],
           [ask('path', there), { type: 'directory', mode: '0755', ...root }],
           [agent, { code: 0, stderr: '', stdout: NO_AGENT }],

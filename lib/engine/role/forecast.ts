@@ -14,7 +14,7 @@ export class Forecast {
 
   add(changes: readonly PlannedChange[]): void {
     for (const change of changes) {
-      for (const [query, fact] of change.leaves ?? []) {
+      for (const [query, fact] of change.factsAfter ?? []) {
         this.#facts.set(keyOf(query), fact)
         if (query.family === 'mount' && fact !== null) this.#cover(query.arg)
       }
@@ -23,11 +23,11 @@ export class Forecast {
   }
 
   /** What is known of the text of the files that a change writes. */
-  #write({ leaves = [], text }: PlannedChange): void {
-    for (const [query, fact] of leaves) {
+  #write({ factsAfter = [], text }: PlannedChange): void {
+    for (const [query, fact] of factsAfter) {
       if (query.family !== 'sha') continue
       const path = query.arg
-      const lines = leaves.flatMap(([q, f]) =>
+      const lines = factsAfter.flatMap(([q, f]) =>
         q.family === 'line' && f === true && q.arg.startsWith(`${path}\0`)
           ? [q.arg.slice(path.length + 1)]
           : [],
