@@ -27,15 +27,14 @@ export {
   all,
   play,
   playbook,
-  role,
   together,
   type Conclude,
   type Findings,
   type Invariant,
   type Play,
   type Playbook,
-  type Role,
-} from './engine/define/role.ts'
+} from './engine/define/playbook.ts'
+export { role, type Role } from './engine/define/role.ts'
 export type { Finding, Page } from './engine/events.ts'
 export { absent } from './resources/absent.ts'
 export { group, user } from './resources/account.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { play as definePlay, playbook, type Playbook } from '../engine/define/role.ts'
+import { play as definePlay, playbook, type Playbook } from '../engine/define/playbook.ts'
 import { cacheDir } from '../cache-dir.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'

@@ -1,4 +1,5 @@
-/** What the engine tells. Every report is a consumer of these and of nothing else. NDJSON prints them as they are. */
+/** The events of a run. Reports know nothing else of the engine. NDJSON prints them as they are. */
+
 export type Status = 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
 
 export interface Change {
@@ -45,96 +46,136 @@ export interface Page {
   readonly findings: readonly Finding[]
 }
 
+/** The page of a playbook that concludes with one. */
+export interface PageEvent extends Page {
+  readonly type: 'page'
+}
+
+/** The first line of NDJSON. */
+export interface VersionEvent {
+  readonly type: 'version'
+  readonly fmc: string
+  readonly contract: 1
+}
+
+/** The first event of a run: what it is about to do. */
+export interface StartEvent {
+  readonly type: 'start'
+  readonly command: string
+  readonly dryRun: boolean
+  readonly lab: boolean
+  /** A check: its page is its result. */
+  readonly readOnly?: true
+  readonly plays: readonly {
+    readonly play: string
+    readonly hosts: readonly string[]
+    readonly roles: readonly string[]
+  }[]
+  readonly hosts: readonly string[]
+}
+
+/** A message for people. */
+export interface NoteEvent {
+  readonly type: 'note'
+  readonly level: 'info' | 'warning'
+  readonly text: string
+  readonly host?: string
+}
+
+export interface PassEvent {
+  readonly type: 'pass'
+  readonly pass: 'plan' | 'apply' | 'verify'
+  readonly state: 'start' | 'end'
+}
+
+export interface PlayEvent {
+  readonly type: 'play'
+  readonly play: string
+  readonly state: 'start' | 'end'
+  readonly hosts: readonly string[]
+}
+
+/** For live output: what a host is doing now. */
+export interface WorkingEvent {
+  readonly type: 'working'
+  readonly host: string
+  readonly play: string
+  readonly role: string
+  readonly task: string
+  readonly text?: string
+}
+
+/** What became of a task, or what it would do. */
+export interface TaskEvent {
+  readonly type: 'task'
+  readonly host: string
+  readonly play: string
+  readonly role: string
+  readonly task: string
+  readonly status: Status
+  readonly predicted: boolean
+  readonly changes: readonly Change[]
+  /** Milliseconds. */
+  readonly ms: number
+  /** "by another task", "pending from an interrupted run", "will wait for it". */
+  readonly note?: string
+  /** The note tells of a difference that the task leaves alone. Not part of the NDJSON contract. */
+  readonly drift?: true
+  readonly unpredicted?: true
+  readonly unneeded?: true
+  /** The prediction rests on a probe that could not see earlier planned changes. */
+  readonly estimate?: true
+  readonly failure?: Failure
+}
+
+/** A step of a host that has no failure. */
+export interface HostStateEvent {
+  readonly type: 'host'
+  readonly host: string
+  readonly state: 'connecting' | 'connected' | 'done'
+}
+
+/** The host does not exist yet: `by` will create it, so it is planned as a freshly installed one. */
+export interface NewHostEvent {
+  readonly type: 'host'
+  readonly host: string
+  readonly state: 'new'
+  readonly by: string
+}
+
+/** The host takes no further part in the run. */
+export interface LostHostEvent {
+  readonly type: 'host'
+  readonly host: string
+  readonly state: 'unreachable' | 'failed'
+  readonly failure: Failure
+}
+
+/** The last event of a run. */
+export interface RecapEvent extends Counts {
+  readonly type: 'recap'
+  readonly dryRun: boolean
+  readonly seconds: number
+  readonly hosts: Readonly<Record<string, Counts>>
+  readonly exitCode: number
+  /** Hosts that did not exist when they were planned. */
+  readonly new?: readonly string[]
+  /** Hosts on which another run works: because of them nothing was changed on any host. */
+  readonly locked?: readonly string[]
+  /** How many planned changes were not made because of that, by host. Comes with `locked`. */
+  readonly undone?: Readonly<Record<string, number>>
+}
+
 export type Event =
-  | ({ readonly type: 'page' } & Page)
-  | { readonly type: 'version'; readonly fmc: string; readonly contract: 1 }
-  | {
-      readonly type: 'start'
-      readonly command: string
-      readonly dryRun: boolean
-      readonly lab: boolean
-      /** A check: its page says it all. */
-      readonly readOnly?: true
-      readonly plays: readonly {
-        readonly play: string
-        readonly hosts: readonly string[]
-        readonly roles: readonly string[]
-      }[]
-      readonly hosts: readonly string[]
-    }
-  | {
-      readonly type: 'note'
-      readonly level: 'info' | 'warning'
-      readonly text: string
-      readonly host?: string
-    }
-  | {
-      readonly type: 'pass'
-      readonly pass: 'plan' | 'apply' | 'verify'
-      readonly state: 'start' | 'end'
-    }
-  | {
-      readonly type: 'play'
-      readonly play: string
-      readonly state: 'start' | 'end'
-      readonly hosts: readonly string[]
-    }
-  /** For live output: what a host is doing now. */
-  | {
-      readonly type: 'working'
-      readonly host: string
-      readonly play: string
-      readonly role: string
-      readonly task: string
-      readonly text?: string
-    }
-  | {
-      readonly type: 'task'
-      readonly host: string
-      readonly play: string
-      readonly role: string
-      readonly task: string
-      readonly status: Status
-      readonly predicted: boolean
-      readonly changes: readonly Change[]
-      /** Milliseconds. */
-      readonly ms: number
-      /** "by another task", "owed from an interrupted run", "will wait for". */
-      readonly note?: string
-      readonly unpredicted?: true
-      readonly unneeded?: true
-      /** The prediction rests on a probe that could not see earlier planned changes. */
-      readonly estimate?: true
-      readonly failure?: Failure
-    }
-  | {
-      readonly type: 'host'
-      readonly host: string
-      readonly state: 'connecting' | 'connected' | 'done'
-    }
-  /** It does not exist yet: `by` will create it, so it is planned as a freshly installed one. */
-  | {
-      readonly type: 'host'
-      readonly host: string
-      readonly state: 'new'
-      readonly by: string
-    }
-  | {
-      readonly type: 'host'
-      readonly host: string
-      readonly state: 'unreachable' | 'failed'
-      readonly failure: Failure
-    }
-  | ({
-      readonly type: 'recap'
-      readonly dryRun: boolean
-      readonly seconds: number
-      readonly hosts: Readonly<Record<string, Counts>>
-      readonly exitCode: number
-      /** Hosts that did not exist when they were planned. */
-      readonly new?: readonly string[]
-      /** Hosts that somebody else works on: because of them nothing was changed on any host. */
-      readonly locked?: readonly string[]
-      /** How many planned changes were not made because of that, by host. Comes with `locked`. */
-      readonly undone?: Readonly<Record<string, number>>
-    } & Counts)
+  | PageEvent
+  | VersionEvent
+  | StartEvent
+  | NoteEvent
+  | PassEvent
+  | PlayEvent
+  | WorkingEvent
+  | TaskEvent
+  | HostStateEvent
+  | NewHostEvent
+  | LostHostEvent
+  | RecapEvent

@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts'
-import type { Counts, Event, Page } from './events.ts'
+import type { Counts, Event, Page, RecapEvent } from './events.ts'
 
 type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
 const zero = (): Mutable => ({
@@ -61,7 +61,7 @@ export class Recap {
     /** Of a run that ends with a page. */
     page?: Page | undefined
     readOnly?: boolean
-  }): Extract<Event, { type: 'recap' }> {
+  }): RecapEvent {
     const total = this.total()
     const wrong =
       o.page?.findings.some(f => f.level === 'broken' || f.level === 'degraded') ?? false

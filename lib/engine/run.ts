@@ -1,99 +1,114 @@
 import { FmcError } from '../errors.ts'
 import { redactor } from '../secrets/redact.ts'
-import { Applier } from './apply.ts'
+import { applyAll } from './apply.ts'
 import type { Event, Page } from './events.ts'
-import { Failed, isAbort } from './role/failed.ts'
 import { Fleet } from './host/fleet.ts'
-import type { Emit, RunOptions } from './settings.ts'
-import { Planner } from './plan.ts'
+import { planAll, type Plan } from './plan.ts'
+import { failureEvents, planEvents, plannedChanges } from './plan-events.ts'
 import { Recap } from './recap.ts'
+import { FailedTask, isAbort } from './role/failed-task.ts'
+import type { Emit, Run, RunSettings } from './settings.ts'
+import { notIdempotentEvent } from './task-events.ts'
 import { verify } from './verify.ts'
 
-export type { RunOptions } from './settings.ts'
-
-/** Plan; unless it is a dry run, apply and verify. A host's failure is an event and never thrown. Resolves with the exit code. */
-export async function run(o: RunOptions): Promise<number> {
+/** Plans and, unless it is a dry run, applies and verifies. A host's failure is an event and never thrown. Resolves with the exit code. */
+export async function run(settings: RunSettings): Promise<number> {
   const start = performance.now()
   const recap = new Recap()
-  const interrupted = (): boolean => o.stop.aborted
   const lost = new Map<string, string>()
-  const emit = countedAndRedacted(o, recap, lost)
-  const fleet = new Fleet(o, emit)
-  const planner = new Planner(o, fleet, emit)
+  const emit = countedAndRedacted(settings, recap, lost)
+  const fleet = new Fleet(settings, emit)
   for (const host of fleet.hosts) recap.add(host.name)
-  emit(startOf(o, fleet))
-  const strays = stray(emit)
+  emit(startOf(settings, fleet))
+  const unawaited = watchUnawaited(emit)
+  let plan: Plan
   try {
-    await pass('plan', emit, () => planner.planAll())
-    if (o.dryRun || o.readOnly) planner.showAll()
-    else if (fleet.locked.length > 0) planner.showFailed()
-    else if (!interrupted()) {
-      const applier = new Applier(o, fleet, planner, emit)
-      await pass('apply', emit, () => applier.applyAll())
-      if (fleet.touched.length > 0 && !interrupted())
-        await pass('verify', emit, () => verify(o, fleet, planner, applier, emit))
-    }
+    plan = await runPasses({ settings, fleet, emit })
   } finally {
     fleet.close()
-    strays.off()
+    unawaited.off()
   }
-  const page = interrupted() ? undefined : pageOf(o, fleet, lost)
+  const interrupted = settings.stop.aborted
+  const page = interrupted ? undefined : pageOf(settings, fleet, lost)
   if (page) emit({ type: 'page', ...page })
-  const seconds = Math.round(performance.now() - start) / 1000
   const last = recap.event({
-    dryRun: o.dryRun,
-    seconds,
-    interrupted: o.stop.aborted,
-    pendingIsError: o.pendingIsError,
-    failed: strays.any(),
+    dryRun: settings.dryRun,
+    seconds: Math.round(performance.now() - start) / 1000,
+    interrupted,
+    pendingIsError: settings.pendingIsError,
+    failed: unawaited.any(),
     locked: fleet.locked,
-    undone: o.dryRun || fleet.locked.length === 0 ? [] : planner.planned(),
+    undone: settings.dryRun || fleet.locked.length === 0 ? [] : plannedChanges(plan, fleet.hosts),
     page,
-    readOnly: o.readOnly && page !== undefined,
+    readOnly: settings.readOnly && page !== undefined,
   })
-  o.emit(last)
+  settings.emit(last)
   return last.exitCode
 }
 
-const pageOf = (o: RunOptions, fleet: Fleet, lost: ReadonlyMap<string, string>): Page | undefined =>
-  o.conclude?.({
-    inventory: o.inventory,
+/** The passes, in order: each gets what the one before it found. */
+async function runPasses(run: Run): Promise<Plan> {
+  const { settings, fleet, emit } = run
+  const interrupted = (): boolean => settings.stop.aborted
+  const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
+  const plan = await inPass('plan', emit, () => planAll(run))
+  if (settings.dryRun || settings.readOnly) emitAll(planEvents(plan))
+  else if (fleet.locked.length > 0) emitAll(failureEvents(plan))
+  else if (!interrupted()) {
+    const done = await inPass('apply', emit, () => applyAll(run, plan))
+    if (fleet.touched.length > 0 && !interrupted())
+      await inPass('verify', emit, async () => {
+        const left = await verify(run, done)
+        emitAll(left.map(({ play, record }) => notIdempotentEvent(play, record)))
+      })
+  }
+  return plan
+}
+
+async function inPass<T>(
+  pass: 'plan' | 'apply' | 'verify',
+  emit: Emit,
+  work: () => Promise<T>,
+): Promise<T> {
+  emit({ type: 'pass', pass, state: 'start' })
+  const result = await work()
+  emit({ type: 'pass', pass, state: 'end' })
+  return result
+}
+
+const pageOf = (
+  { conclude, inventory, found }: RunSettings,
+  fleet: Fleet,
+  lost: ReadonlyMap<string, string>,
+): Page | undefined =>
+  conclude?.({
+    inventory,
     hosts: fleet.hosts,
-    found: (host, role) => o.found.get(`${host}\0${role}`),
+    found: (host, role) => found.get(`${host}\0${role}`),
     lost,
   })
 
-async function pass(
-  name: 'plan' | 'apply' | 'verify',
-  emit: Emit,
-  work: () => Promise<void>,
-): Promise<void> {
-  emit({ type: 'pass', pass: name, state: 'start' })
-  await work()
-  emit({ type: 'pass', pass: name, state: 'end' })
-}
-
-/** A promise that a role did not await may fail after everybody has gone: that must neither end fmc nor go unseen. */
-function stray(emit: Emit): { off: () => void; any: () => boolean } {
+/** Reports promises that a role did not await and that fail: they neither end fmc nor go unseen. */
+function watchUnawaited(emit: Emit): { off: () => void; any: () => boolean } {
   let any = false
   const on = (error: unknown): void => {
-    // A task's own failure has been told, and an interrupted one is no news.
-    if (error instanceof Failed || isAbort(error)) return
+    // A task's failure has been reported already, and an interruption is no failure.
+    if (error instanceof FailedTask || isAbort(error)) return
     any = true
     const text = error instanceof FmcError ? error.message : String((error as Error).stack ?? error)
-    emit({ type: 'note', level: 'warning', text: `failed, and nobody awaited it: ${text}` })
+    emit({ type: 'note', level: 'warning', text: `an unawaited task failed: ${text}` })
   }
   process.on('unhandledRejection', on)
   return { off: () => void process.off('unhandledRejection', on), any: () => any }
 }
 
-const startOf = (o: RunOptions, fleet: Fleet): Event => ({
+const startOf = (settings: RunSettings, fleet: Fleet): Event => ({
   type: 'start',
-  command: o.command,
-  dryRun: o.dryRun,
-  lab: o.lab,
-  ...(o.readOnly ? { readOnly: true as const } : {}),
-  plays: o.stages.flat().map(p => ({
+  command: settings.command,
+  dryRun: settings.dryRun,
+  lab: settings.lab,
+  ...(settings.readOnly ? { readOnly: true as const } : {}),
+  plays: settings.stages.flat().map(p => ({
     play: p.play.name,
     hosts: p.hosts.map(h => h.name),
     roles: p.roles.map(r => r.name),
@@ -101,14 +116,14 @@ const startOf = (o: RunOptions, fleet: Fleet): Event => ({
   hosts: fleet.hosts.map(h => h.name),
 })
 
-/** The second line of defence: whatever slipped into a text, the secrets of this run do not leave in an event. */
-function countedAndRedacted(o: RunOptions, recap: Recap, lost: Map<string, string>): Emit {
-  const redact = redactor(o.secrets)
+/** Counts every event, and removes the run's secrets from its texts: the second line of defence, after the Secret type. */
+function countedAndRedacted(settings: RunSettings, recap: Recap, lost: Map<string, string>): Emit {
+  const redact = redactor(settings.secrets)
   return event => {
-    const safe = o.secrets.length === 0 ? event : (withTexts(event, redact) as Event)
+    const safe = settings.secrets.length === 0 ? event : (withTexts(event, redact) as Event)
     recap.count(safe)
     if ('failure' in safe) lost.set(safe.host, safe.failure.message)
-    o.emit(safe)
+    settings.emit(safe)
   }
 }
 

@@ -13,7 +13,7 @@ import {
   undoNowScript,
   type GuardState,
 } from './guard-script.ts'
-import { carryOut, checkPath, expect } from './resource.ts'
+import { checkPath, expect } from './resource.ts'
 import { scope, type Fence, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
 export interface GuardOptions {
@@ -59,7 +59,7 @@ export async function guarded(
     files.forEach(checkPath)
     const change = fromBefore(name, fence, known((await here.read(query)).stdout), query)
     left = change?.script === fence.first
-    await carryOut(here, task, change ? [change] : [], {})
+    await task.carryOut(change ? [change] : [])
     if (left) fence.state = 'up'
     return { changes: change ? [change] : [] }
   })
@@ -149,7 +149,7 @@ async function takeBack(here: Scope, name: string, seconds: number): Promise<voi
     const { state } = await settled(here, task, script, seconds)
     if (state.is === 'none') return { changes: [], note: 'nothing had been changed' }
     if (state.code !== 0) throw new TaskError(told(name, state))
-    await task.anew(forgetScript(name, state), SCRIPT_MS)
+    await task.onNewConnection(forgetScript(name, state), SCRIPT_MS)
     return { changes: [], note: 'the host is as it was before' }
   })
   await undo.catch(() => undefined)
@@ -166,7 +166,7 @@ async function settled(
   let trouble: string | undefined
   for (;;) {
     try {
-      const { code, stdout, stderr } = await task.anew(script, SCRIPT_MS)
+      const { code, stdout, stderr } = await task.onNewConnection(script, SCRIPT_MS)
       const state = known(stdout)
       if (state.is === 'undone') return { state, trouble }
       if (state.is === 'none' && code === 0) return { state: { is: 'none' }, trouble }

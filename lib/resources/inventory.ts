@@ -3,17 +3,18 @@ import type { Host, Inventory, Vip } from '../inventory/types.ts'
 import { isFresh, scope, within } from './scope.ts'
 
 /** The whole inventory, whatever --limit leaves of it. */
-export const inventory = (): Inventory => scope().inventory
+export const inventory = (): Inventory => scope().settings.inventory
 
 /** Hosts of a pattern, in inventory order; never what --limit happens to leave. */
-export const hosts = (pattern: string): readonly Host[] => matchHosts(scope().inventory, pattern)
+export const hosts = (pattern: string): readonly Host[] =>
+  matchHosts(scope().settings.inventory, pattern)
 
 /** The host that this role runs for. */
 export const host = (): Host => scope().host
 
 /** All virtual addresses, or those that a host may hold. */
 export const vips = (balancer?: Host): readonly Vip[] =>
-  [...scope().inventory.vips.values()].filter(
+  [...scope().settings.inventory.vips.values()].filter(
     v => !balancer || hosts(v.balancers).some(h => h.name === balancer.name),
   )
 

@@ -56,4 +56,5 @@ export async function keep(
 }
 
 /** Where the controller has what was kept as `dir`. */
-export const keptAt = (dir: string): string => (isAbsolute(dir) ? dir : join(scope().keepDir, dir))
+export const keptAt = (dir: string): string =>
+  isAbsolute(dir) ? dir : join(scope().settings.keepDir, dir)

@@ -4,4 +4,4 @@ import { scope } from './scope.ts'
 export const observe = (found: unknown): void => scope().observe(found)
 
 /** When this job began: this run, or the interrupted one that this one goes on with. */
-export const begun = (): Date => new Date(scope().begun)
+export const begun = (): Date => new Date(scope().settings.begun)

@@ -1,5 +1,5 @@
 import { ask } from '../facts/index.ts'
-import { carryOut, type Common, type Result } from './resource.ts'
+import { type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
 export interface RebootOptions extends Common {
@@ -12,7 +12,7 @@ export interface RebootOptions extends Common {
 /** Has the host not booted since this job began? */
 export async function rebootDue(): Promise<boolean> {
   const { upSeconds } = await scope().read(ask('boot', ''))
-  return upSeconds * 1000 >= Date.now() - scope().begun
+  return upSeconds * 1000 >= Date.now() - scope().settings.begun
 }
 
 /**
@@ -34,7 +34,7 @@ export async function reboot(options: RebootOptions = {}): Promise<Result> {
       factsAfter: [[ask('boot', ''), { id: '', upSeconds: 0 }]],
     }
     if (here.mode === 'apply') task.progress('waiting for the new boot')
-    await carryOut(here, task, [change], options)
+    await task.carryOut([change], { notify: options.notify })
     return { changes: [change] }
   })
 }

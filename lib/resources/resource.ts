@@ -2,7 +2,7 @@ import { TaskError } from '../errors.ts'
 import { ask, type Facts, type Query } from '../facts/index.ts'
 import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
-import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
+import { scope, type PlannedChange, type Scope } from './scope.ts'
 
 /** What every resource takes besides its own options. */
 export interface Common {
@@ -55,9 +55,6 @@ export interface Definition<O, Q extends Needs> {
   diff?(options: O): { readonly path: string; readonly after: string | Buffer | Secret } | undefined
 }
 
-const list = (notify: Common['notify']): readonly string[] =>
-  notify === undefined ? [] : typeof notify === 'string' ? [notify] : notify
-
 /** Make a resource function out of its definition. */
 export function resource<O extends Common, const Q extends Needs>(
   definition: Definition<O, Q>,
@@ -69,29 +66,13 @@ export function resource<O extends Common, const Q extends Needs>(
       const now = await readAll(here, definition.needs(options, here.host.os))
       const context = { doubt: here.doubt !== undefined, os: here.host.os }
       let changes = await definition.plan(options, now, context)
-      if (changes.length > 0 && here.wantDiff)
+      if (changes.length > 0 && here.settings.diff)
         changes = await withDiff(here, changes, definition.diff?.(options))
-      await carryOut(here, task, changes, options)
-      if (changes.length > 0 && definition.opaque && here.mode !== 'apply')
-        here.castDoubt(definition.name(options))
+      await task.carryOut(changes, { notify: options.notify, opaque: definition.opaque })
       const note = definition.note?.(options, now, context)
       return { changes, ...(note === undefined ? {} : { note }) }
     })
   }
-}
-
-/** In the apply pass make the changes, else remember them in the forecast. */
-export async function carryOut(
-  here: Scope,
-  task: TaskRun,
-  changes: readonly PlannedChange[],
-  { notify }: Common,
-): Promise<void> {
-  here.checkHandlers(list(notify))
-  if (changes.length === 0) return
-  if (here.mode === 'apply') await task.execute(changes, list(notify))
-  else here.forecast(changes)
-  here.notify(list(notify))
 }
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {

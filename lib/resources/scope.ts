@@ -52,17 +52,28 @@ export interface TakeLimits {
   readonly maxFiles: number
 }
 
-/** How a task writes. Only the engine implements it; it does nothing but in the apply pass. */
+/** What follows from a task's changes. */
+export interface Consequences {
+  /** Handlers to run later if there are changes. */
+  readonly notify?: string | readonly string[] | undefined
+  /** The changes may alter more than they can name. */
+  readonly opaque?: boolean | undefined
+}
+
+/** How a task changes its host. Only the engine implements it. */
 export interface TaskRun {
-  /** Make the changes; marks the handlers as owed before the first write. Throws TaskError. */
-  execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
+  /**
+   * Apply pass: marks the handlers as pending on the host, then makes the changes. Other passes: adds the changes to the
+   * forecast. Throws TaskError, also for a handler that the role does not have.
+   */
+  carryOut(changes: readonly PlannedChange[], consequences?: Consequences): Promise<void>
   /** Run a script that prints paths, and copy these files into a directory of the controller. Throws TaskError. */
   take(script: string, into: string, limits: TakeLimits): Promise<void>
   /**
    * Run a script over a connection made for it (a TCP and SSH handshake of its own) and closed after it. If the run's
    * own session has not survived, it is opened again. Throws UnreachableError, TaskError.
    */
-  anew(script: string, timeoutMs: number): Promise<Facts['command']>
+  onNewConnection(script: string, timeoutMs: number): Promise<Facts['command']>
   /** Progress text of a task that takes time. */
   progress(text: string): void
 }
@@ -77,23 +88,27 @@ export interface Fence {
   state: 'down' | 'tried' | 'up'
 }
 
-/** One role on one host in one pass: all that resources see of the engine. */
-export interface Scope {
-  readonly host: Host
+/** The settings of a run that resources use. They are the same for every role and host. */
+export interface RoleSettings {
   readonly inventory: Inventory
-  readonly role: string
-  readonly mode: Mode
-  readonly wantDiff: boolean
+  /** `--diff`. */
+  readonly diff: boolean
   /** `--artifacts DIR`. */
   readonly artifactsDir: string | undefined
-  /** When this job began, in ms since 1970: this run, or the one that was interrupted and that this one goes on with. */
+  /** When this job began, in ms since 1970: this run, or the interrupted run that it resumes. */
   readonly begun: number
-  /** Where the controller keeps what it takes from hosts. */
+  /** Where the controller keeps the files that it copies from hosts. */
   readonly keepDir: string
+}
+
+/** One role on one host in one pass: all that resources see of the engine. */
+export interface Scope {
+  readonly settings: RoleSettings
+  readonly host: Host
+  readonly role: string
+  readonly mode: Mode
   /** A planned change that may have altered what is read here; a missing precondition is then no error. */
   readonly doubt: string | undefined
-  /** From here on the forecast cannot name everything. */
-  castDoubt(task: string): void
   /** From here on the plan is an estimate: a probe read the host where a change is planned. */
   markEstimate(): void
   /** Did an earlier task of this pass change (or plan to change) this host? */
@@ -103,16 +118,11 @@ export interface Scope {
     query: Query<F>,
     options?: { readonly fresh?: boolean },
   ): Promise<Facts[F]>
-  /** Put what changes leave behind into the forecast. */
-  forecast(changes: readonly PlannedChange[]): void
   /** One line of progress. Errors are recorded and thrown on. */
   task(
     name: string,
     body: (task: TaskRun) => Promise<TaskResult>,
   ): Promise<{ readonly changed: boolean }>
-  notify(handlers: readonly string[]): void
-  /** Throws TaskError for a handler that the role does not have. */
-  checkHandlers(handlers: readonly string[]): void
   /** Hand something found to the playbook's `conclude`; the role's last word on a host counts. */
   observe(found: unknown): void
   /** In a plan: this role will make that host. Throws TaskError when it is no VM of this one. */

@@ -5,7 +5,7 @@ import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { PUBLISH, resume } from '../shell/staging.ts'
 import { checkReadable } from './access.ts'
-import { carryOut, checkPath, type Common, type Result } from './resource.ts'
+import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
 /** A large or secret file of the controller on the host, 0600, root's: streamed, checked, replaced in one step. */
@@ -28,7 +28,7 @@ export async function send(from: string, path: string, options: Common = {}): Pr
       ],
       timeoutMs: 30 * 60_000,
     }
-    await carryOut(here, task, [change], options)
+    await task.carryOut([change], { notify: options.notify })
     return { changes: [change] }
   })
 }

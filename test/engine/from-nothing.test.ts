@@ -136,14 +136,14 @@ void t.test('nobody makes them: unreachable', async t => {
   }
 })
 
-void t.test('a host that is no VM of this one is refused', async t => {
+void t.test('a host that is not a VM of this one is refused', async t => {
   const hosts = nothing(t)
   const wrong = tasks(() => {
     for (const other of matching('d')) willExist(other)
     return Promise.resolve()
   })
   const ran = await hosts.run([one(wrong, { hosts: 'a' })], { dryRun: true })
-  t.match(ran, { code: 2, failures: [/d is no VM of a/] })
+  t.match(ran, { code: 2, failures: [/d is not a VM of a/] })
 })
 
 void t.test('the hypervisor fails: they are not waited for', async t => {

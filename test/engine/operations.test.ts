@@ -88,7 +88,7 @@ export default role({ name: 'refuse', summary: '', vars: z.object({}), tasks: as
     const stuck = await p.fmc('role', 'refuse', 'a')
     t.match(
       stuck.failures['a'],
-      /told to reboot and did not come back within .*it has not shut down yet/,
+      /did not come back within .* of its reboot: .*it has not shut down yet/,
     )
     await p.rig.text('a', 'rm /usr/local/bin/systemctl')
   })

@@ -67,7 +67,7 @@ void t.test('serial', async t => {
     const dead = new Hosts(t)
     dead.down.add('a')
     const none = await dead.run([one(failingOn(), { serial: 1 })])
-    t.match(none, { code: 4, notes: [/not begun, because a failed or could not be reached/] })
+    t.match(none, { code: 4, notes: [/not started, because a failed or could not be reached/] })
     t.strictSame(done(dead), [])
     t.equal((await dead.run([one(failingOn('c'), { serial: 1, maxFail: 1 })])).code, 2)
     t.strictSame(done(dead), ['b'], 'a is down and c fails: two are too many')
@@ -83,7 +83,7 @@ void t.test('serial', async t => {
       one(sick, { hosts: 'a:b', serial: 1 }),
       one(later, { hosts: 'c:d' }),
     ])
-    t.match(ran, { code: 2, notes: [/not begun, because a, b failed/] })
+    t.match(ran, { code: 2, notes: [/not started, because a, b failed/] })
     t.strictSame(done(hosts), [])
   })
 
@@ -263,7 +263,7 @@ void t.test('an await that is missing is found in the plan, and nothing is writt
   t.match(await hosts.run([one(stray, { hosts: 'a' })]), {
     code: 2,
     recap: { exitCode: 2 },
-    notes: [/failed, and nobody awaited it: Error: nobody hears/],
+    notes: [/an unawaited task failed: Error: nobody hears/],
   })
 })
 
@@ -330,7 +330,7 @@ void t.test('handlers', async t => {
     const planned = await hosts.run([one(r, { hosts: 'a' })], { dryRun: true })
     t.match(
       planned.tasks.filter(e => e.status === 'changed'),
-      [{ task: 'handler pay', note: 'owed from an interrupted run' }],
+      [{ task: 'handler pay', note: 'pending from an interrupted run' }],
     )
     const ran = await hosts.run([one(r, { hosts: 'a' })])
     t.match(ran, { code: 0, changed: planned.changed, recap: { unpredicted: 0 } })
@@ -341,7 +341,9 @@ void t.test('handlers', async t => {
     const unknown = await hosts.run([one(r, { hosts: 'a' })])
     t.match(unknown, {
       code: 2,
-      failures: [/owes the handler "old name", which the role debtor no longer has/],
+      failures: [
+        /handler "old name" is pending from an interrupted run, but the role debtor no longer defines it/,
+      ],
     })
   })
 })

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import type { Play } from './role.ts'
+import type { Play } from './playbook.ts'
 
 /** Splits hosts as Ansible's `serial` does: numbers or shares, the last one repeated; a share is at least one host. */
 export function batches<T>(hosts: readonly T[], serial: Play['serial']): T[][] {

@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import { UsageError } from '../../errors.ts'
 import { matchHosts } from '../../inventory/patterns.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
-import type { Play, Playbook, Role } from './role.ts'
+import type { Play, Playbook } from './playbook.ts'
+import type { Role } from './role.ts'
 
 /** A play with the hosts and roles that --limit, --tags and --role leave of it. */
 export interface SelectedPlay {

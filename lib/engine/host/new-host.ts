@@ -2,16 +2,31 @@ import { UnreachableError } from '../../errors.ts'
 import { factOfNew, type NewHost } from '../../facts/fresh.ts'
 import type { Facts, FamilyName, Query } from '../../facts/index.ts'
 import type { Host } from '../../inventory/types.ts'
-import type { Session } from '../../ssh/types.ts'
+import type { Answers } from './answers.ts'
 import { HostRun } from './host-run.ts'
 
-/** A host that does not exist yet, for plans: nothing connects to it, and it answers as a freshly installed one. */
-export class NewHostRun extends HostRun {
-  readonly #self: NewHost
-  readonly #creator: HostRun
+/** Answers that do not come from a session: there is nothing to forget or to ask again. */
+abstract class FixedAnswers implements Answers {
+  abstract ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]>
+  abstract knows(query: Query): boolean
+  forget(): void {
+    // Nothing is remembered.
+  }
+  refresh(): Promise<void> {
+    return Promise.resolve()
+  }
+  lookAhead(): void {
+    // Nothing is asked.
+  }
+}
 
-  constructor(host: Host, creator: HostRun) {
-    super(host, nobody(host, 'does not exist yet'))
+/** Answers as the host will when its hypervisor has just created it. */
+class NewHostAnswers extends FixedAnswers {
+  readonly #self: NewHost
+  readonly #creator: Answers
+
+  constructor(host: Host, creator: Answers) {
+    super()
     this.#creator = creator
     this.#self = {
       name: host.name,
@@ -21,43 +36,45 @@ export class NewHostRun extends HostRun {
     }
   }
 
-  override ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]> {
-    if (isMachine(query)) return this.#creator.ask(query)
+  ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]> {
+    if (isArchitecture(query)) return this.#creator.ask(query)
     return Promise.resolve(factOfNew(this.#self, query).fact)
   }
 
-  override knows(query: Query): boolean {
-    return isMachine(query) || factOfNew(this.#self, query).known
+  knows(query: Query): boolean {
+    return isArchitecture(query) || factOfNew(this.#self, query).known
   }
 }
 
 /** A VM has the architecture of the host that it runs on. */
-const isMachine = ({ family, arg }: Query): boolean => family === 'command' && arg === 'uname -m'
+const isArchitecture = ({ family, arg }: Query): boolean =>
+  family === 'command' && arg === 'uname -m'
 
-/** A host that does not answer, in a play that works on it from others. It owes nothing that could be known. */
-export class GoneHostRun extends HostRun {
-  constructor(host: Host) {
-    super(host, nobody(host, 'does not answer'))
+/** A host without a connection answers nothing, except that no handlers are known to be pending. */
+class NoAnswers extends FixedAnswers {
+  readonly #error: () => UnreachableError
+
+  constructor(error: () => UnreachableError) {
+    super()
+    this.#error = error
   }
 
-  override ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]> {
+  ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]> {
     if (query.family === 'pending') return Promise.resolve([] as Facts['pending'] as Facts[F])
-    return Promise.reject(new UnreachableError(`${this.host.name} does not answer`))
+    return Promise.reject(this.#error())
+  }
+
+  knows(): boolean {
+    return true
   }
 }
 
-const nobody = ({ name, address }: Host, why: string): Session => {
-  const none = (): Promise<never> =>
-    Promise.reject(new UnreachableError(`${name} ${why}`, { silent: true }))
-  return {
-    target: { name, address, port: 22, user: 'root', sudo: false },
-    trips: 0,
-    word: '',
-    shellPid: 0,
-    lost: false,
-    run: none,
-    upload: none,
-    interrupt: () => Promise.resolve(),
-    close: () => undefined,
-  }
+/** A host that does not exist yet, for plans: it answers as a freshly installed one. */
+export const newHost = (host: Host, creator: HostRun): HostRun =>
+  new HostRun(host, new NewHostAnswers(host, creator.answers), `${host.name} does not exist yet`)
+
+/** A host that does not answer, in a play that works on it from other hosts. */
+export const silentHost = (host: Host): HostRun => {
+  const why = `${host.name} does not answer`
+  return new HostRun(host, new NoAnswers(() => new UnreachableError(why)), why)
 }

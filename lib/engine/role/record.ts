@@ -1,44 +1,34 @@
-import type { Inventory } from '../../inventory/types.ts'
 import type { PlannedChange } from '../../resources/scope.ts'
-import type { HostRun } from '../host/host-run.ts'
 
 /** What one task found or did, in one pass. */
 export interface TaskRecord {
-  /** Where; a role may work on another host through `on`. */
+  /** The host that the task ran on; with `on` that is not the host of the role. */
   readonly host: string
   readonly role: string
   readonly name: string
   readonly changes: readonly PlannedChange[]
+  /** Milliseconds. */
   readonly ms: number
   readonly note?: string | undefined
+  /** A gate that did not hold in the plan: why. */
   readonly waiting?: string | undefined
   readonly skipped?: boolean | undefined
   readonly estimate?: boolean | undefined
+  /** The note tells of a difference that the task leaves alone. */
+  readonly drift?: boolean | undefined
   readonly error?: Error | undefined
 }
 
-/** Tasks are matched between passes by host, name and number, never by position. */
+/** The records of a play's roles on one host, by role. */
+export type RoleRecords = Map<string, readonly TaskRecord[]>
+
+/** Passes match their tasks by host, name and number, never by position. */
 export const recordKey = ({ host, name }: Pick<TaskRecord, 'host' | 'name'>): string =>
   `${host}\0${name}`
 
-/** Keys of the tasks that the plan says will change something. */
+/** Keys of the tasks that, by the plan, will change something. */
 export type Predicted = ReadonlySet<string>
 
-/** What a role run needs of the run around it. */
-export interface Surroundings {
-  readonly inventory: Inventory
-  readonly wantDiff: boolean
-  readonly artifactsDir: string | undefined
-  readonly begun: number
-  readonly keepDir: string
-  /** Aborted: start no further task. */
-  readonly signal: AbortSignal
-  reach(host: string): Promise<HostRun>
-  /** Live output. */
-  working(host: string, role: string, task: string, text?: string): void
-  /** This role makes that host. */
-  willExist(host: string): void
-  observe(host: string, role: string, found: unknown): void
-  /** A task of the apply pass has ended. */
-  finished(record: TaskRecord): void
-}
+/** Would the role have something to do: a change, or a gate to wait for? */
+export const hasWork = (records: readonly TaskRecord[]): boolean =>
+  records.some(r => r.changes.length > 0 || r.waiting !== undefined)
