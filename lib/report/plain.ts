@@ -49,7 +49,7 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   const shown = (event: TaskEvent): boolean => {
     if (event.status === 'failed' || event.status === 'unreachable') return true
     // Found, and left alone: nobody would hear of it otherwise.
-    if (event.note?.startsWith('drift')) return true
+    if (event.drift) return true
     if (planning && !dryRun && event.status === 'changed') return false
     return options.verbose || event.status === 'changed' || surprise(event) !== undefined
   }

@@ -47,8 +47,8 @@ export interface Definition<O, Q extends Needs> {
     now: Current<Q>,
     context: PlanContext,
   ): readonly PlannedChange[] | Promise<readonly PlannedChange[]>
-  /** Something about what is there that people should see, whether or not anything changes. One that begins with `drift` is shown even where only changes are. */
-  note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
+  /** A difference that the resource leaves alone, in words. Shown even in reports that show only changes. */
+  drift?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a free command). */
   readonly opaque?: boolean
   /** File whose text changes, for --diff; undefined: nothing to show. */
@@ -69,8 +69,8 @@ export function resource<O extends Common, const Q extends Needs>(
       if (changes.length > 0 && here.settings.diff)
         changes = await withDiff(here, changes, definition.diff?.(options))
       await task.carryOut(changes, { notify: options.notify, opaque: definition.opaque })
-      const note = definition.note?.(options, now, context)
-      return { changes, ...(note === undefined ? {} : { note }) }
+      const drift = definition.drift?.(options, now, context)
+      return { changes, ...(drift === undefined ? {} : { note: drift, drift: true }) }
     })
   }
 }

@@ -38,6 +38,8 @@ export interface PlannedChange {
 export interface TaskResult {
   readonly changes: readonly PlannedChange[]
   readonly note?: string
+  /** The note tells of a difference that the task leaves alone: reports always show it. */
+  readonly drift?: true
   /** A gate that does not hold (plan only): why. */
   readonly waiting?: string
   readonly skipped?: boolean

@@ -58,7 +58,7 @@ export const machine = resource({
       { hint: 'look what is in it, then move it away; data disks may stay, they are taken over' },
     )
   },
-  note(o, { domains }, { doubt }) {
+  drift(o, { domains }, { doubt }) {
     const all = readDomains(libvirtSays(domains, doubt) ?? '')
     const found = ownOf(o.machine, all)
     if (!found) return undefined
