@@ -1,7 +1,9 @@
 /** The events of a run. Reports know nothing else of the engine. NDJSON prints them as they are. */
 
+/** What became of a task. */
 export type Status = 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
 
+/** One change of a task. */
 export interface Change {
   /** In words: "content", "install haproxy", "mode 0600 → 0644". */
   readonly what: string
@@ -9,6 +11,7 @@ export interface Change {
   readonly diff?: string
 }
 
+/** Why a task or a host failed. */
 export interface Failure {
   readonly message: string
   readonly hint?: string
@@ -16,31 +19,32 @@ export interface Failure {
   readonly output?: string
 }
 
+/** How many tasks ended in which way. */
 export interface Counts {
   readonly ok: number
   readonly changed: number
   readonly skipped: number
   readonly failed: number
   readonly unreachable: number
-  /** Changes that were made although the plan did not name them. */
+  /** Changes that were made but not planned. */
   readonly unpredicted: number
-  /** Changes that the plan named and that were not needed. */
+  /** Planned changes that were not needed. */
   readonly unneeded: number
 }
 
-/** What a check of the whole says about one thing. */
+/** What a playbook's page says about one thing. */
 export interface Finding {
-  /** broken: something does not work. degraded: it works, but the next failure breaks it. notice: this week is soon enough. */
+  /** broken: something does not work. degraded: it works, but the next failure will break it. notice: see to it this week. */
   readonly level: 'broken' | 'degraded' | 'notice' | 'fine'
   /** One sentence. */
   readonly text: string
-  /** What it rests on, a line each. */
+  /** The evidence, one line each. */
   readonly details?: readonly string[]
   /** What to do. */
   readonly hint?: string
 }
 
-/** Everything found on one page, the most important first. */
+/** The result of a playbook with `conclude`; the most important finding comes first. */
 export interface Page {
   readonly title: string
   readonly findings: readonly Finding[]
@@ -82,12 +86,14 @@ export interface NoteEvent {
   readonly host?: string
 }
 
+/** A pass starts or ends. */
 export interface PassEvent {
   readonly type: 'pass'
   readonly pass: 'plan' | 'apply' | 'verify'
   readonly state: 'start' | 'end'
 }
 
+/** A play starts or ends. */
 export interface PlayEvent {
   readonly type: 'play'
   readonly play: string
@@ -166,6 +172,7 @@ export interface RecapEvent extends Counts {
   readonly undone?: Readonly<Record<string, number>>
 }
 
+/** Any event. */
 export type Event =
   | PageEvent
   | VersionEvent

@@ -3,7 +3,7 @@ import type { Change, Failure, TaskEvent, WorkingEvent } from './events.ts'
 import { FailedTask, isUnreachable } from './role/failed-task.ts'
 import { recordKey, type Predicted, type TaskRecord } from './role/record.ts'
 
-/** An error for people: message, hint, command, output. */
+/** An error as reports show it. */
 export function failureOf(error: Error): Failure {
   let inner: Error = error
   while (inner instanceof FailedTask) inner = inner.cause
@@ -44,7 +44,7 @@ export const workingEvent = (
   text?: string,
 ): WorkingEvent => ({ type: 'working', ...task, play, ...(text === undefined ? {} : { text }) })
 
-/** A task of the plan as it is shown: by a dry run, or because there was nothing to apply. */
+/** A planned task, shown by a dry run or because the run has nothing to do for it. `changesElsewhere`: other hosts will change, which may open a gate. */
 export function plannedEvent(
   play: string,
   record: TaskRecord,
@@ -102,7 +102,7 @@ export const unneededEvent = (play: string, { host, role, name }: TaskRecord): T
   note: 'predicted but not needed',
 })
 
-/** The verify pass found something left to do. */
+/** A task that still had changes in the verify pass. */
 export const notIdempotentEvent = (play: string, record: TaskRecord): TaskEvent => ({
   ...base(play, record),
   status: 'failed',

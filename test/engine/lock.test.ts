@@ -289,7 +289,7 @@ void t.test('what a host may not say', t => {
   const read = (text: string) => lockScript('exclusive', 'me').read(text, 'word')
   const mark = '\x1eword:lock:'
   t.match(read('mine'), { error: { message: /did not answer/ } })
-  t.match(read(`what${mark}`), { error: { message: /no sound answer/ } })
+  t.match(read(`what${mark}`), { error: { message: /makes no sense/ } })
   t.strictSame(read(`mine${mark}rest`), { error: undefined, rest: 'rest' })
   const { error } = read(
     `locked\nroot 5 root sh\x1b[2J\nroot x y\nother 6 eve z\n\x1da\x1b]52;c;x\x07b (shell pid 5)\n${mark}`,

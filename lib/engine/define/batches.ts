@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts'
 import type { Play } from './playbook.ts'
 
-/** Splits hosts as Ansible's `serial` does: numbers or shares, the last one repeated; a share is at least one host. */
+/** Splits hosts as Ansible's `serial` does: by numbers or shares, repeating the last one. A share is at least one host. Throws UsageError. */
 export function batches<T>(hosts: readonly T[], serial: Play['serial']): T[][] {
   if (serial === undefined) return hosts.length === 0 ? [] : [[...hosts]]
   const sizes = (Array.isArray(serial) ? serial : [serial]).map(s =>

@@ -5,13 +5,14 @@ import type { Host, Inventory } from '../../inventory/types.ts'
 import type { Play, Playbook } from './playbook.ts'
 import type { Role } from './role.ts'
 
-/** A play with the hosts and roles that --limit, --tags and --role leave of it. */
+/** A play with those of its hosts and roles that --limit, --tags and --role select. */
 export interface SelectedPlay {
   readonly play: Play
   readonly hosts: readonly Host[]
   readonly roles: readonly Role[]
 }
 
+/** What to select from a playbook. */
 export interface Selection {
   readonly limit?: string | undefined
   readonly tags?: readonly string[] | undefined
@@ -20,7 +21,7 @@ export interface Selection {
   readonly skip?: ReadonlyMap<string, string> | undefined
 }
 
-/** Stages of a playbook with what the selection leaves; plays without hosts or roles are left out. Throws UsageError when nothing is left. */
+/** The stages of a playbook with the selected hosts and roles, without plays that have none. Throws UsageError when nothing is selected. */
 export function select(inventory: Inventory, playbook: Playbook, s: Selection): SelectedPlay[][] {
   const limit =
     s.limit === undefined ? undefined : new Set(matchHosts(inventory, s.limit).map(h => h.name))
@@ -38,7 +39,7 @@ export function select(inventory: Inventory, playbook: Playbook, s: Selection): 
     )
     .filter(stage => stage.length > 0)
   if (stages.length === 0)
-    throw new UsageError(`nothing to do: no play of ${playbook.name} is left by the options given`)
+    throw new UsageError(`nothing to do: these options select no play of ${playbook.name}`)
   return stages
 }
 
@@ -61,9 +62,11 @@ function selectPlay(
 
 /** Checked variables, by role and host. */
 export type CheckedVars = ReadonlyMap<string, unknown>
+
+/** The key of a role's variables on a host. */
 export const varsKey = (role: Role, host: Host): string => `${role.name}\0${host.name}`
 
-/** Checks every role's variables on every host before anything is connected to. Throws one UsageError with all problems. */
+/** Checks every role's variables on every host, before any host is connected to. Throws one UsageError with all problems. */
 export function checkVars(
   stages: readonly (readonly SelectedPlay[])[],
   describe: (host: Host, key: string) => string,

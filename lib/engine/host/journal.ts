@@ -3,34 +3,34 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCached, writeCached } from '../../cache-dir.ts'
 
-/** An interrupted job is gone on with for so long; later the same command is a new job. */
+/** How long an interrupted job can be resumed; after that the same command is a new job. */
 const KEPT_MS = 12 * 3600 * 1000
 
 /**
- * When a job (a command with its options) was first begun and has not been finished since, on the controller. By it a
- * run that is repeated after an interruption knows what is done already and cannot be seen on the host, such as a reboot.
+ * Remembers on the controller when a job (a command with its options) began, until the job is finished. A run that resumes
+ * an interrupted job thereby knows what it has done already and cannot see on the host, such as a reboot.
  */
 export class Journal {
-  /** Without it the job is a new one. */
+  /** Remove it to make the job a new one. */
   readonly file: string
   constructor(dir: string, job: readonly unknown[]) {
     const id = createHash('sha256').update(JSON.stringify(job)).digest('hex').slice(0, 24)
     this.file = join(dir, 'jobs', id)
   }
 
-  /** When the job that is not finished began, in ms since 1970; undefined: this is a new one. */
+  /** When the interrupted job began, in ms since 1970; undefined: there is none. */
   unfinished(now = Date.now()): number | undefined {
     const text = readCached(this.file)?.trim() ?? ''
     const time = /^\d{1,16}$/.test(text) ? Number(text) : 0
     return time > 0 && time <= now && now - time < KEPT_MS ? time : undefined
   }
 
-  /** False: it could not be written down, so a run after an interruption will take the job for a new one. */
+  /** Writes down that the job began. False: that failed, so a later run cannot resume this one. */
   begin(time: number): boolean {
     return writeCached(this.file, `${time}\n`)
   }
 
-  /** Where it cannot be removed it was not written either, or ends by itself after twelve hours. */
+  /** The job is finished. A file that cannot be removed either was never written, or expires after twelve hours. */
   end(): void {
     try {
       rmSync(this.file, { force: true })

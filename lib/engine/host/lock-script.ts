@@ -1,16 +1,17 @@
 import { quote } from '../../shell/quote.ts'
 
-/** The only thing that a dry run writes on a host: a lock file in a tmpfs. */
+/** The lock file, in a tmpfs: the only thing that a dry run writes on a host. */
 export const LOCK_FILE = '/run/fmc.lock'
-/** Becomes the lock file when that one has to be replaced; who does so holds flock on it. */
+/** The next lock file, when the present one must be replaced. The run that replaces it holds flock on this one. */
 const NEW_FILE = `${LOCK_FILE}.new`
-/** Whoever replaces the file needs a few processes for it. */
+/** Replacing the file takes a run a few processes. */
 const TRIES = 50
 
 /**
- * Who holds flock on the lock file: a line for each process, "root PID USER COMMAND", or "other …" for a process that
- * may not keep fmc out. /proc/locks names the flock(1) that has ended; /proc/PID/fdinfo (proc_pid_fdinfo(5)) tells who
- * has the lock now. "root" is who has no other user id (proc_pid_status(5)) and is no program that any user may start as root.
+ * Prints a line for each process that holds flock on the lock file: "root PID USER COMMAND", or "other …" for a process
+ * whose lock does not count. /proc/locks would name the flock(1) that has ended; /proc/PID/fdinfo (proc_pid_fdinfo(5))
+ * shows the process that has the lock now. "root": all four user ids are 0 (proc_pid_status(5)), and the program is not
+ * one that any user may start as root.
  */
 const WHO = `_fmc_who() {
 _i=$(stat -Lc %i $_f 2>/dev/null) || return 0
@@ -23,12 +24,12 @@ printf '%s %s %s %s\\n' $_a $_p "$(id -nu $_b 2>/dev/null || echo $_b)" "$(tr -c
 done
 }`
 
-/** Opens a file of our own, made 0600 if it is not there. Says what is wrong. `command exec` keeps the shell alive when it cannot. */
+/** Opens a file on a descriptor; creates it with mode 0600. Prints what is wrong. `command exec` keeps the shell alive on failure. */
 const open = (descriptor: 8 | 9, path: string): string =>
   `umask 077; { command exec ${descriptor}<>${path}; } 2>/dev/null; _r=$?; umask 022
 [ $_r = 0 ] || { [ "$(id -u)" = 0 ] && printf open || printf root; return; }`
 
-/** What others wrote into the file may be the only word on a run that still holds it: kept as long as its shell does. */
+/** Writes our name into the lock file. Keeps the line of every other run that still holds the file: it may be the only trace of that run. */
 const sign = (who: string): string => `_fmc_sign() {
 _o=; [ $_k = -x ] || while read -r _l; do
 _p=\${_l##*(shell pid }; _p=\${_p%)}
@@ -43,10 +44,12 @@ printf mine
  * Takes flock(1) on descriptor 9, and prints "mine", or "flock", "open", "root" for what is wrong, or "locked", the
  * holders and what they wrote into the file. POSIX sh with the `-ef` of test that dash, bash and busybox have.
  *
- * A file that only root can open is kept; taking it costs two processes. One that others can open or may have open
- * (and any link, FIFO, directory) is replaced by a fresh one, unless a process of root holds it. Two runs never both win:
- * who replaces first makes NEW_FILE, then looks for holders, then renames it; who takes the lock as it is first takes
- * it, then looks for NEW_FILE, then whether the path still is what it has locked. One of the two sees the other.
+ * A lock file that only root can open is kept; taking it costs two processes. A file that others can open or may have
+ * open (and any link, FIFO, directory) is replaced by a new one, unless a process of root holds it.
+ *
+ * Two runs never both win. A run that replaces the file makes NEW_FILE, then looks for holders, then renames NEW_FILE. A
+ * run that takes the lock as it is locks the file, then looks for NEW_FILE, then checks that the path still is the file
+ * that it has locked. Whatever the timing, one of the two sees the other.
  */
 export const takeLock = (
   kind: 'exclusive' | 'shared',

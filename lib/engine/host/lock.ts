@@ -2,17 +2,18 @@ import { TaskError } from '../../errors.ts'
 import { mark } from '../../ssh/word.ts'
 import { LOCK_FILE, takeLock } from './lock-script.ts'
 
-/** Nobody else may work on the host now. The text names who does, since when, and the process that holds the lock. */
+/** Another run works on the host. The message names it, since when it runs, and the process that holds the lock. */
 export class LockedError extends TaskError {
   override name = 'LockedError'
 }
 
-/** `none`: whoever only looks disturbs nobody and is not kept out, least of all when a run hangs. */
+/** `none`: read-only playbooks take no lock, so they also work while a run hangs. */
 export type LockKind = 'exclusive' | 'shared' | 'none'
 
 /**
- * Takes flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the session.
- * An apply takes its own hosts' exclusively; a plan, and an apply on hosts that it only works through (`on`), shared. All sign it.
+ * The script that takes the lock: flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the
+ * session. A run takes the lock of its own hosts exclusively; a dry run takes it shared, and so does a run on hosts that it
+ * only reaches with `on`. Each writes `who` into the lock file.
  */
 export function lockScript(
   kind: LockKind,
@@ -49,7 +50,7 @@ function verdict(answer: string): Error | undefined {
   if (answer === 'open')
     return new TaskError(`the host cannot write ${LOCK_FILE}`, { hint: `ls -la ${LOCK_FILE}*` })
   if (!answer.startsWith('locked\n'))
-    return new TaskError('the host gave no sound answer to the request for its lock')
+    return new TaskError('the answer of the host to the request for its lock makes no sense')
   const [holders = '', signed = ''] = answer.slice('locked\n'.length).split('\x1d')
   return locked(holdersOf(holders), signaturesOf(signed))
 }
@@ -60,14 +61,14 @@ interface Holder {
   readonly command: string
 }
 
-/** The processes that may keep fmc out. What a host says about itself is data: a line that makes no sense is none. */
+/** The processes that hold the lock as root. What a host says about itself is data: skip lines that make no sense. */
 const holdersOf = (text: string): readonly Holder[] =>
   text.split('\n').flatMap(line => {
     const [, pid, user, command] = /^root (\d{1,10}) (\S{1,64}) (.*)$/.exec(line) ?? []
     return pid && user ? [{ pid, user, command: printable(command ?? '') }] : []
   })
 
-/** Shell pid → who wrote into the file that this shell holds it; what was written last counts. */
+/** Shell pid → the name that this shell's run wrote into the lock file. A later line replaces an earlier one. */
 const signaturesOf = (text: string): ReadonlyMap<string, string> =>
   new Map(
     text.split('\n').flatMap(line => {
@@ -78,7 +79,7 @@ const signaturesOf = (text: string): ReadonlyMap<string, string> =>
 
 const printable = (text: string): string => text.replace(/[^\x20-\x7e]+/g, ' ').trim()
 
-/** What ends these processes. A session's shell does not obey TERM, which ends only what it runs; HUP ends it. */
+/** The command that ends these processes. HUP ends a session's shell; TERM would only end what the shell runs. */
 function ending(holders: readonly Holder[], signatures: ReadonlyMap<string, string>): string {
   const isShell = (h: Holder): boolean =>
     signatures.has(h.pid) || /^(\/usr)?(\/bin\/)?(ba|da)?sh( |$)/.test(h.command)
@@ -90,7 +91,7 @@ function ending(holders: readonly Holder[], signatures: ReadonlyMap<string, stri
   ].join('; ')
 }
 
-/** A signature is believed only of a process that holds the lock: an old one may name a run that is over. */
+/** Believes a name in the lock file only if its process holds the lock: an old line may name a run that is over. */
 function locked(holders: readonly Holder[], signatures: ReadonlyMap<string, string>): LockedError {
   const runs = holders.flatMap(({ pid }) => {
     const who = signatures.get(pid)
@@ -103,7 +104,7 @@ function locked(holders: readonly Holder[], signatures: ReadonlyMap<string, stri
     return new LockedError(
       `another fmc run is at work on this host: ${[...runs, ...others].join('; ')}`,
       {
-        hint: `wait for it; if it was cut off from the host and does not run any more, end its shell there: ${ending(holders, signatures)}`,
+        hint: `wait for it; if that run has died and its shell is left on the host, end the shell there: ${ending(holders, signatures)}`,
       },
     )
   if (others.length > 0)
@@ -111,9 +112,9 @@ function locked(holders: readonly Holder[], signatures: ReadonlyMap<string, stri
       hint: `wait until it ends, or end it there: ${ending(holders, signatures)}`,
     })
   return new LockedError(
-    `the lock of this host, ${LOCK_FILE}, is held by a process that cannot be seen from there`,
+    `the lock of this host, ${LOCK_FILE}, is held by a process that cannot be seen from the host`,
     {
-      hint: `once you know that no other run is at work on this host, remove the file there: rm ${LOCK_FILE}`,
+      hint: `make sure that no other run works on this host, then remove the file there: rm ${LOCK_FILE}`,
     },
   )
 }

@@ -4,9 +4,10 @@ import { readCached, writeCached } from '../../cache-dir.ts'
 import { batch, isFamily, keyOf, type Query } from '../../facts/index.ts'
 
 /**
- * Which questions a host was asked last time, on the controller. They are sent with the connection itself, so that
- * a run that changes nothing is one handshake and one round trip. Questions only, never answers: a stale memory
- * costs time, not truth. A file that cannot be read or written, or that another user could have written, is as good as none.
+ * Remembers on the controller which questions the last run of a command asked a host. The next run sends them with its
+ * connection, so that a run that changes nothing takes one handshake and one round trip. Only questions are remembered,
+ * never answers: an outdated memory costs time, but is never wrong. A file that cannot be read or written, or that another
+ * user could have written, is ignored.
  */
 export class Questions {
   readonly #file: string
@@ -18,20 +19,20 @@ export class Questions {
     this.#file = join(cacheDir, 'questions', `${id}.json`)
   }
 
-  /** Only questions that can be asked: the run does not depend on what stands in the file. */
+  /** The remembered questions, without those that make no sense: the run does not trust the file. */
   load(): readonly Query[] {
     const found = parsed(readCached(this.#file))
     const known = Array.isArray(found) ? (found as unknown[]).filter(isQuery) : []
     return canBeAsked(known) ? known : known.filter(query => canBeAsked([query]))
   }
 
-  /** `remembered` is what load() gave; nothing is written when nothing is new. */
+  /** Remembers what was asked, unless that is `remembered`, the result of load(). */
   save(asked: readonly Query[], remembered: readonly Query[]): void {
     const keep = asked.filter(q => q.family !== 'system')
     const same =
       keep.length === remembered.length &&
       new Set([...keep, ...remembered].map(keyOf)).size === keep.length
-    // A read-only cache only makes the next run ask twice.
+    // If the cache is read-only, the next run just needs one more round trip.
     if (!same)
       writeCached(
         this.#file,
@@ -58,7 +59,7 @@ const isQuery = (q: unknown): q is Query =>
   isFamily(q.family) &&
   (!('maxBytes' in q) || Number.isSafeInteger(q.maxBytes))
 
-/** A NUL is no part of a shell's word, and half a character none of its bytes. */
+/** Can a shell be asked these questions? Not with a NUL or half a surrogate pair in them. */
 function canBeAsked(queries: readonly Query[]): boolean {
   try {
     const { script } = batch(queries)

@@ -4,14 +4,15 @@ import type { PlannedChange } from '../../resources/scope.ts'
 const UNIT_DIR = '/etc/systemd/system/'
 
 /**
- * What a host would look like after the tasks planned so far: the facts that planned changes leave behind,
- * and the few that follow from others. It never says what it cannot know; then the host is asked.
+ * What a host will look like after the tasks planned so far: the facts that planned changes leave behind, and a few that
+ * follow from those. It answers only what it knows; for the rest, ask the host.
  */
 export class Forecast {
   readonly #facts = new Map<string, unknown>()
   readonly #texts = new Map<string, string>()
   readonly #mounts = new Set<string>()
 
+  /** Adds planned changes. */
   add(changes: readonly PlannedChange[]): void {
     for (const change of changes) {
       for (const [query, fact] of change.factsAfter ?? []) {
@@ -22,7 +23,7 @@ export class Forecast {
     }
   }
 
-  /** What is known of the text of the files that a change writes. */
+  /** Keeps what is known about the text of the files that a change writes. */
   #write({ factsAfter = [], text }: PlannedChange): void {
     for (const [query, fact] of factsAfter) {
       if (query.family !== 'sha') continue
@@ -53,7 +54,7 @@ export class Forecast {
         this.#facts.delete(key)
   }
 
-  /** The forecast fact, or undefined: ask the host. `ask` reads the host for facts that a derivation starts from. */
+  /** The forecast fact; undefined: ask the host. `ask` reads from the host the facts that a forecast fact is derived from. */
   read(query: Query, ask: (query: Query) => Promise<unknown>): unknown {
     const key = keyOf(query)
     if (this.#facts.has(key)) return this.#facts.get(key)
