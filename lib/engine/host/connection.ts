@@ -56,7 +56,7 @@ export class Connection {
     return Promise.race([alive, sleep(SIGN_OF_LIFE_MS, false, { ref: false })])
   }
 
-  /** Ends the shell of the dead session first: the host may not have noticed, and that shell would keep the lock. */
+  /** Ends the shell of the lost session first: the host may not have noticed the loss, and that shell would keep the lock. */
   async #replace(second: Session): Promise<void> {
     const { shellPid } = this.#session
     this.#session.close()

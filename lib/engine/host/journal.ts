@@ -8,7 +8,7 @@ const KEPT_MS = 12 * 3600 * 1000
 
 /**
  * Remembers on the controller when a job (a command with its options) began, until the job is finished. A run that resumes
- * an interrupted job thereby knows what it has done already and cannot see on the host, such as a reboot.
+ * an interrupted job can then tell what it has done already and cannot see on the host, such as a reboot.
  */
 export class Journal {
   /** Remove it to make the job a new one. */

@@ -52,16 +52,16 @@ const isArchitecture = ({ family, arg }: Query): boolean =>
 
 /** A host without a connection answers nothing, except that no handlers are known to be pending. */
 class NoAnswers extends FixedAnswers {
-  readonly #error: () => UnreachableError
+  readonly #why: string
 
-  constructor(error: () => UnreachableError) {
+  constructor(why: string) {
     super()
-    this.#error = error
+    this.#why = why
   }
 
   ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]> {
     if (query.family === 'pending') return Promise.resolve([] as Facts['pending'] as Facts[F])
-    return Promise.reject(this.#error())
+    return Promise.reject(new UnreachableError(this.#why))
   }
 
   knows(): boolean {
@@ -76,5 +76,5 @@ export const newHost = (host: Host, creator: HostRun): HostRun =>
 /** A host that does not answer, in a play that works on it from other hosts. */
 export const silentHost = (host: Host): HostRun => {
   const why = `${host.name} does not answer`
-  return new HostRun(host, new NoAnswers(() => new UnreachableError(why)), why)
+  return new HostRun(host, new NoAnswers(why), why)
 }

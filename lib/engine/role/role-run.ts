@@ -28,14 +28,14 @@ import type { EnginePass, HostPass } from './pass.ts'
 import { recordKey, type Predicted, type TaskRecord } from './record.ts'
 import { RunningTasks } from './running-tasks.ts'
 
-/** What a role run is part of. */
+/** What a role run belongs to. */
 export interface RoleRunOptions {
   readonly run: Run
   readonly play: Play
   readonly role: Role
   readonly pass: EnginePass
   readonly host: HostRun
-  /** For the apply pass: what the plan says. */
+  /** For the apply pass: the tasks that the plan predicts to change something. */
   readonly predicted?: Predicted
 }
 
@@ -50,9 +50,9 @@ export class RoleRun implements Scope {
   readonly #o: RoleRunOptions
   readonly #pass: HostPass
   readonly #vars: unknown
-  /** The run of the role on its own host; this one, unless it came about by `on`. */
+  /** The run on the role's own host: this run, unless `on` has started it. */
   readonly #home: RoleRun
-  /** The runs of this role on other hosts, by `on`. */
+  /** Runs of the role on other hosts, started by `on`. */
   readonly #elsewhere = new Map<string, RoleRun>()
   readonly #tasks: RunningTasks
   readonly #handlers: Handlers
