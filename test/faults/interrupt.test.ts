@@ -147,7 +147,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
     t.match(await through.end, { code: 0 })
   })
 
-  await t.test('a local user who holds the lock file keeps nobody out', async t => {
+  await t.test('a local user who holds the lock file keeps no run out', async t => {
     p.role('beside', "    await file('/run/beside', { content: 'x\\n' })")
     for (const mode of ['-s', '-x']) {
       // As the version before left it, with the note of a run that is over.

@@ -104,7 +104,7 @@ function locked(holders: readonly Holder[], signatures: ReadonlyMap<string, stri
     return new LockedError(
       `another fmc run is at work on this host: ${[...runs, ...others].join('; ')}`,
       {
-        hint: `wait for it; if that run has died and its shell is left on the host, end the shell there: ${ending(holders, signatures)}`,
+        hint: `wait for it; if that run has died, end its shell there: ${ending(holders, signatures)}`,
       },
     )
   if (others.length > 0)
