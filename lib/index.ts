@@ -8,15 +8,14 @@ export {
   all,
   play,
   playbook,
-  role,
   together,
   type Conclude,
   type Findings,
   type Invariant,
   type Play,
   type Playbook,
-  type Role,
-} from './engine/role.ts'
+} from './engine/define/playbook.ts'
+export { role, type Role } from './engine/define/role.ts'
 export type { Finding, Page } from './engine/events.ts'
 export type { Advice, Advisor } from './inventory/role-vars.ts'
 export type { Platforms } from './inventory/platform.ts'

@@ -1,4 +1,4 @@
-import type { Playbook } from '../engine/role.ts'
+import type { Playbook } from '../engine/define/playbook.ts'
 import { UsageError } from '../errors.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import { askLine } from './print.ts'

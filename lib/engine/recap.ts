@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts'
-import type { Counts, Event, Page } from './events.ts'
+import type { Counts, Event, Page, RecapEvent } from './events.ts'
 
 type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
 const zero = (): Mutable => ({
@@ -12,15 +12,16 @@ const zero = (): Mutable => ({
   unneeded: 0,
 })
 
-/** Counts what the events tell. */
+/** Counts the events of a run, by host. */
 export class Recap {
   readonly #hosts = new Map<string, Mutable>()
 
-  /** Hosts are shown in the order in which they were added. */
+  /** Adds a host; the recap shows hosts in this order. */
   add(host: string): void {
     this.#of(host)
   }
 
+  /** Takes one event into account. */
   count(event: Event): void {
     if (event.type === 'host' && (event.state === 'failed' || event.state === 'unreachable'))
       this.#of(event.host)[event.state]++
@@ -40,29 +41,30 @@ export class Recap {
     return counts
   }
 
-  total(): Counts {
+  #total(): Counts {
     const sum = zero()
     for (const counts of this.#hosts.values())
       for (const key of Object.keys(sum) as (keyof Counts)[]) sum[key] += counts[key]
     return sum
   }
 
+  /** The last event of the run. */
   event(o: {
     dryRun: boolean
     seconds: number
     interrupted: boolean
     pendingIsError: boolean
-    /** Something went wrong that is no host's failure. */
+    /** Something failed that belongs to no host. */
     failed: boolean
-    /** Hosts that somebody else works on. */
+    /** Hosts on which another run works. */
     locked: readonly string[]
     /** Planned changes that were not made because of them, by host. */
     undone: readonly (readonly [host: string, changes: number])[]
     /** Of a run that ends with a page. */
     page?: Page | undefined
     readOnly?: boolean
-  }): Extract<Event, { type: 'recap' }> {
-    const total = this.total()
+  }): RecapEvent {
+    const total = this.#total()
     const wrong =
       o.page?.findings.some(f => f.level === 'broken' || f.level === 'degraded') ?? false
     const exitCode = o.interrupted

@@ -1,14 +1,12 @@
 import { TaskError } from '../errors.ts'
-import type { Change, Event, Failure } from './events.ts'
-import { Failed, isUnreachable } from './failed.ts'
-import { recordKey, type Predicted, type TaskRecord } from './record.ts'
+import type { Change, Failure, TaskEvent, WorkingEvent } from './events.ts'
+import { FailedTask, isUnreachable } from './role/failed-task.ts'
+import { recordKey, type Predicted, type TaskRecord } from './role/record.ts'
 
-type TaskEvent = Extract<Event, { type: 'task' }>
-
-/** An error for people: message, hint, command, output. */
+/** An error as reports show it. */
 export function failureOf(error: Error): Failure {
   let inner: Error = error
-  while (inner instanceof Failed) inner = inner.cause
+  while (inner instanceof FailedTask) inner = inner.cause
   const hint = 'hint' in inner && typeof inner.hint === 'string' ? inner.hint : undefined
   return {
     message: error.message,
@@ -32,13 +30,21 @@ const base = (play: string, record: TaskRecord): Omit<TaskEvent, 'status' | 'pre
   changes: changesOf(record),
   ms: Math.round(record.ms * 10) / 10,
   ...(record.note === undefined ? {} : { note: record.note }),
+  ...(record.drift ? { drift: true } : {}),
   ...(record.error === undefined ? {} : { failure: failureOf(record.error) }),
 })
 
 const failedStatus = (error: Error): 'failed' | 'unreachable' =>
   isUnreachable(error) ? 'unreachable' : 'failed'
 
-/** A task of the plan as it is shown: by a dry run, or because there was nothing to apply. */
+/** For live output: what a task is doing. */
+export const workingEvent = (
+  play: string,
+  task: { readonly host: string; readonly role: string; readonly task: string },
+  text?: string,
+): WorkingEvent => ({ type: 'working', ...task, play, ...(text === undefined ? {} : { text }) })
+
+/** A planned task, shown by a dry run or because the run has nothing to do for it. `changesElsewhere`: other hosts will change, which may open a gate. */
 export function plannedEvent(
   play: string,
   record: TaskRecord,
@@ -70,7 +76,7 @@ export function plannedEvent(
   }
 }
 
-/** A task of the apply pass, held against what the plan said. */
+/** A task of the apply pass, compared with the plan. */
 export function appliedEvent(play: string, record: TaskRecord, predictions: Predicted): TaskEvent {
   const common = base(play, record)
   const predicted = predictions.has(recordKey(record))
@@ -81,7 +87,7 @@ export function appliedEvent(play: string, record: TaskRecord, predictions: Pred
   return { ...common, status: 'changed', predicted, ...(predicted ? {} : { unpredicted: true }) }
 }
 
-/** A task that the plan named and that the run never came to, or found no reason for. */
+/** A task that the plan predicted, but that the run did not come to. */
 export const unneededEvent = (play: string, { host, role, name }: TaskRecord): TaskEvent => ({
   type: 'task',
   host,
@@ -96,7 +102,7 @@ export const unneededEvent = (play: string, { host, role, name }: TaskRecord): T
   note: 'predicted but not needed',
 })
 
-/** The verify pass found something left to do. */
+/** A task that still had changes in the verify pass. */
 export const notIdempotentEvent = (play: string, record: TaskRecord): TaskEvent => ({
   ...base(play, record),
   status: 'failed',

@@ -1,34 +1,36 @@
-import type { Applier } from './applier.ts'
-import type { Fleet } from './fleet.ts'
-import type { Emit, RunOptions } from './options.ts'
-import { Pass } from './pass.ts'
-import type { Planner, Records } from './planner.ts'
-import { notIdempotentEvent } from './task-events.ts'
+import type { Done } from './apply.ts'
+import { EnginePass } from './role/pass.ts'
+import { sweep } from './role/perform.ts'
+import type { RoleRecords, TaskRecord } from './role/record.ts'
+import type { Run } from './settings.ts'
 
-/** Plans every host again that was written to, as far as it came: whatever is left to do is a role that is not idempotent. */
-export async function verify(
-  o: RunOptions,
-  fleet: Fleet,
-  planner: Planner,
-  applier: Applier,
-  emit: Emit,
-): Promise<void> {
-  const pass = new Pass('verify')
+/** A task that would change its host again, right after the run. */
+export interface LeftTask {
+  readonly play: string
+  readonly record: TaskRecord
+}
+
+/** Plans again every host that the run wrote to, as far as the host came. A task that still has changes is not idempotent. */
+export async function verify(run: Run, done: Done): Promise<readonly LeftTask[]> {
+  const { fleet, settings } = run
+  const pass = new EnginePass('verify')
+  const left: LeftTask[] = []
   fleet.forget()
   await fleet.each(
     fleet.touched.map(r => r.host),
     async host => {
-      const run = fleet.get(host)
-      await run.refresh()
-      for (const selected of o.stages.flat()) {
-        if (!applier.isThrough(selected, host)) continue
-        const found: Records = new Map()
-        const fine = await planner.sweep(pass, selected, run, found)
+      const connected = fleet.get(host)
+      await connected.answers.refresh()
+      for (const selected of settings.stages.flat()) {
+        if (!done.has(selected, host)) continue
+        const found: RoleRecords = new Map()
+        const complete = await sweep(run, pass, selected, connected, found)
         for (const record of [...found.values()].flat())
           if (record.changes.length > 0 || record.error)
-            emit(notIdempotentEvent(selected.play.name, record))
-        if (!fine) return
+            left.push({ play: selected.play.name, record })
+        if (!complete) return
       }
     },
   )
+  return left
 }

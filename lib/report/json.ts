@@ -13,8 +13,9 @@ const inContract = (event: Event): boolean =>
     ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
     : event.type !== 'working'
 
-/** One line of NDJSON, without characters that a terminal obeys. */
-export const ndjson = (event: Event): string => `${safeJson(event)}\n`
+/** One line of NDJSON, harmless on a terminal too. A task's `drift` is not part of the contract. */
+export const ndjson = (event: Event): string =>
+  `${safeJson(event.type === 'task' ? { ...event, drift: undefined } : event)}\n`
 
 /**
  * Prints one event per line on stdout and nothing else there: the version first, the recap last. Events before the

@@ -1,14 +1,6 @@
 import type { Event } from '../engine/events.ts'
 import type { LocatedFailure, TaskEvent } from './blocks.ts'
-import {
-  addFailure,
-  changeWords,
-  failureBlock,
-  failureOf,
-  leftDrift,
-  noteLine,
-  surprise,
-} from './blocks.ts'
+import { addFailure, changeWords, failureBlock, failureOf, noteLine, surprise } from './blocks.ts'
 import { diffLines } from './diff-lines.ts'
 import { closing, recapTable } from './recap.ts'
 import { cleanLine } from '../text/sanitise.ts'
@@ -56,7 +48,8 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   /** A run shows what it changes when it is done: of its plan only failures and drift are shown. */
   const shown = (event: TaskEvent): boolean => {
     if (event.status === 'failed' || event.status === 'unreachable') return true
-    if (leftDrift(event)) return true
+    // A difference that the task leaves alone: show it in every report.
+    if (event.drift) return true
     if (planning && !dryRun && event.status === 'changed') return false
     return options.verbose || event.status === 'changed' || surprise(event) !== undefined
   }

@@ -15,7 +15,7 @@ const define = resource({
       {
         what: 'remove',
         script: remove(o.path),
-        leaves: [
+        factsAfter: [
           [ask('path', o.path), null],
           [ask('sha', o.path), null],
           [ask('link', o.path), null],

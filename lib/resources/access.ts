@@ -98,7 +98,7 @@ export function accessChanges(
   const owner = `${user}:${group}`
   const script =
     now.type === 'directory' ? makeDirectory(path, owner, mode) : access(path, owner, mode, sum)
-  const leaves = [[ask('path', path), { ...now, mode, owner: user, group }]] as const
+  const factsAfter = [[ask('path', path), { ...now, mode, owner: user, group }]] as const
   // One script does both: chown clears setuid and setgid bits, so the mode is set after it.
-  return what.map((text, i) => ({ what: text, leaves, ...(i === 0 ? { script } : {}) }))
+  return what.map((text, i) => ({ what: text, factsAfter, ...(i === 0 ? { script } : {}) }))
 }

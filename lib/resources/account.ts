@@ -33,7 +33,7 @@ const defineGroup = resource({
       {
         what: 'create',
         script: `groupadd ${flags}-- ${quote(o.name)}`,
-        leaves: [[ask('group', o.name), { gid: o.gid ?? -1, members: [] }]],
+        factsAfter: [[ask('group', o.name), { gid: o.gid ?? -1, members: [] }]],
       },
     ]
   },
@@ -81,7 +81,7 @@ const defineUser = resource({
         hint: 'fmc does not renumber users: files would lose their owner',
       })
     const home = o.home ?? now?.home ?? `/home/${o.name}`
-    const leaves: Left[] = [
+    const factsAfter: Left[] = [
       [ask('user', o.name), { uid: now?.uid ?? o.uid ?? -1, gid: g?.gid ?? -1, home, shell }],
     ]
     if (now === null) {
@@ -91,7 +91,9 @@ const defineUser = resource({
         `-g ${quote(groupName)} -s ${quote(shell)} -d ${quote(home)}`,
         o.createHome ? '-m' : '-M',
       ]
-      return [{ what: 'create', script: `useradd ${flags.join(' ')} -- ${quote(o.name)}`, leaves }]
+      return [
+        { what: 'create', script: `useradd ${flags.join(' ')} -- ${quote(o.name)}`, factsAfter },
+      ]
     }
     const flags = [
       ...(g !== null && now.gid !== g.gid ? [['group', `-g ${quote(groupName)}`]] : []),
@@ -103,7 +105,7 @@ const defineUser = resource({
       {
         what: flags.map(f => f[0]).join(', '),
         script: `usermod ${flags.map(f => f[1]).join(' ')} -- ${quote(o.name)}`,
-        leaves,
+        factsAfter,
       },
     ]
   },

@@ -14,7 +14,7 @@ import {
   validation,
   type AccessOptions,
 } from './access.ts'
-import { carryOut, checkPath, type Common, type Result } from './resource.ts'
+import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
 export interface ArtifactOptions extends Common, AccessOptions {
@@ -48,7 +48,7 @@ async function specOf(name: string, here: Scope, version?: string) {
     name,
     archOf(machine.stdout.trim()),
     await pins(),
-    here.inventory.artifacts,
+    here.settings.inventory.artifacts,
     version,
   )
 }
@@ -70,7 +70,7 @@ export async function artifactPin(
   try {
     const { sha256Of } = await import('../artifacts/binary.ts')
     const spec = await specOf(name, here)
-    const sha256 = await sha256Of(spec, { artifactsDir: here.artifactsDir })
+    const sha256 = await sha256Of(spec, { artifactsDir: here.settings.artifactsDir })
     return { version: spec.version, sha256 }
   } catch (cause) {
     const error = cause as Error
@@ -106,7 +106,7 @@ export async function artifact(
     const access = accessOf(options, '0755')
     const { binaryOf, sha256Of } = await import('../artifacts/binary.ts')
     const spec = await specOf(name, here, options.version)
-    const source = { artifactsDir: here.artifactsDir }
+    const source = { artifactsDir: here.settings.artifactsDir }
     if (options.trustPresent && (await here.read(ask('path', path)))?.type === 'file')
       return { changes: [] }
     const want = await sha256Of(spec, source)
@@ -126,14 +126,14 @@ export async function artifact(
     checkOwner(access, { owner, ownerGroup }, doubt)
     if (self !== null && sum === want) {
       const changes = accessChanges(path, self, access, want)
-      await carryOut(here, task, changes, options)
+      await task.carryOut(changes, { notify: options.notify })
       return { changes }
     }
     task.progress(`fetching ${name} ${spec.version}`)
     // In a plan too, so that a missing download is known before anything changes.
     const { path: from } = await binaryOf(spec, source)
     const changes = [install(path, `${name} ${spec.version}`, from, want, access, options.validate)]
-    await carryOut(here, task, changes, options)
+    await task.carryOut(changes, { notify: options.notify })
     return { changes }
   })
 }
@@ -158,7 +158,7 @@ function install(
       'sync -- new',
     ].join('\n'),
     script: PUBLISH,
-    leaves: [
+    factsAfter: [
       [ask('path', path), { type: 'file', mode, owner: user, group }],
       [ask('sha', path), sum],
     ],

@@ -35,7 +35,7 @@ const run = resource({
         ? ''
         : `printf %s ${quote(o.stdin instanceof Secret ? o.stdin.reveal() : o.stdin)} | `
     const script = `${feed}eval ${quote(o.command)}`
-    const leaves: Left[] =
+    const factsAfter: Left[] =
       o.creates === undefined
         ? []
         : [[ask('path', o.creates), { type: 'file', mode: '0644', owner: 'root', group: 'root' }]]
@@ -43,7 +43,7 @@ const run = resource({
       {
         what: o.command,
         script: o.stdin instanceof Secret ? new Secret(script, o.stdin.name) : script,
-        leaves,
+        factsAfter,
         ...(o.timeoutSeconds === undefined ? {} : { timeoutMs: o.timeoutSeconds * 1000 }),
       },
     ]

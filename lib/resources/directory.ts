@@ -40,7 +40,7 @@ const define = resource({
     }
     const made = ancestors(o.path).filter(dir => now[dir] === null)
     const plain = { type: 'directory', mode: '0755', owner: 'root', group: 'root' } as const
-    const leaves: Left[] = [
+    const factsAfter: Left[] = [
       ...made.map((dir): Left => [ask('path', dir), plain]),
       [
         ask('path', o.path),
@@ -48,7 +48,7 @@ const define = resource({
       ],
     ]
     const script = makeDirectory(o.path, `${access.user}:${access.group}`, access.mode)
-    return [{ what: 'create', script, leaves }]
+    return [{ what: 'create', script, factsAfter }]
   },
 })
 

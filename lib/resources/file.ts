@@ -83,7 +83,7 @@ export const writeFile = resource({
     const stale = now.unit?.reload ? reloaded(o.unit ?? '', now.unit) : []
     if (now.self !== null && (now.sum === sum || o.once))
       return [...accessChanges(o.path, now.self, access, o.once ? undefined : sum), ...stale]
-    return [replace(o, bytes, sum, stale[0]?.leaves ?? [])]
+    return [replace(o, bytes, sum, stale[0]?.factsAfter ?? [])]
   },
   diff: o => ({ path: o.path, after: o.content }),
 })
@@ -95,7 +95,7 @@ const reloaded = (unit: string, now: UnitFact): PlannedChange[] => [
   {
     what: 'daemon-reload',
     script: RELOAD,
-    leaves: [[ask('unit', unit), { ...now, reload: false }]],
+    factsAfter: [[ask('unit', unit), { ...now, reload: false }]],
   },
 ]
 
@@ -104,7 +104,7 @@ function replace(
   o: WriteOptions,
   bytes: Buffer,
   sum: string,
-  leaves: readonly Left[],
+  factsAfter: readonly Left[],
 ): PlannedChange {
   const { mode, user, group } = accessOf(o, '0644')
   const prepare = [
@@ -123,10 +123,10 @@ function replace(
     what: 'content',
     prepare: o.content instanceof Secret ? new Secret(prepare, o.content.name) : prepare,
     script: `${PUBLISH}${o.ofSystemd ? `\n${RELOAD}` : ''}`,
-    leaves: [
+    factsAfter: [
       [ask('path', o.path), { type: 'file', mode, owner: user, group }],
       [ask('sha', o.path), sum],
-      ...leaves,
+      ...factsAfter,
     ],
     ...(text === undefined ? {} : { text: [o.path, text] as const }),
   }

@@ -1,4 +1,5 @@
 import { TaskError } from '../errors.ts'
+import { missing, waitFor, type Answer } from './holds.ts'
 import { expect } from './resource.ts'
 import { scope, within } from './scope.ts'
 
@@ -18,7 +19,7 @@ export interface GateOptions {
  * const ready: Check = async () =>
  *   (await probe`systemctl is-active app`).ok || 'app is not running'
  */
-export type Check = () => Promise<boolean | string>
+export type Check = () => Promise<Answer>
 
 const limitOf = (seconds: number): number => {
   const all = process.env['FMC_GATE_SECONDS']
@@ -28,9 +29,6 @@ const limitOf = (seconds: number): number => {
   )
   return Number(all ?? seconds)
 }
-
-const missing = (answer: boolean | string): string =>
-  typeof answer === 'string' ? answer : 'it does not hold'
 
 /**
  * Waits until a condition holds; only then does the role go on. It must not change anything. Probes in the check ask the host
@@ -52,21 +50,20 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
   await here.task(`gate ${name}`, async task => {
     if (here.mode === 'plan') {
       if (here.dirty) return { changes: [], note: 'will wait for it' }
-      const answer = await check()
-      return answer === true ? { changes: [] } : { changes: [], waiting: missing(answer) }
+      const why = missing(await check())
+      return { changes: [], ...(why === undefined ? {} : { waiting: why }) }
     }
     const limit = limitOf(timeoutSeconds)
-    const end = performance.now() + limit * 1000
-    for (;;) {
-      const answer = await within(here, check, true)
-      if (answer === true) return { changes: [] }
-      if (performance.now() > end)
-        throw new TaskError(
-          `the gate "${name}" did not open within ${limit} s: ${missing(answer)}`,
-          { output: evidence && (await within(here, evidence, true)) },
-        )
-      task.progress(missing(answer))
-      await here.pause(everySeconds * 1000)
-    }
+    const why = await waitFor(() => within(here, check, true), {
+      seconds: limit,
+      pause: text => {
+        task.progress(text)
+        return here.pause(everySeconds * 1000)
+      },
+    })
+    if (why === undefined) return { changes: [] }
+    throw new TaskError(`the gate "${name}" did not open within ${limit} s: ${why}`, {
+      output: evidence && (await within(here, evidence, true)),
+    })
   })
 }

@@ -13,7 +13,7 @@ import {
   undoNowScript,
   type GuardState,
 } from './guard-script.ts'
-import { carryOut, checkPath, expect } from './resource.ts'
+import { checkPath, expect } from './resource.ts'
 import { scope, type Fence, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
 
 /**
@@ -85,7 +85,7 @@ export async function guarded(
     files.forEach(checkPath)
     const change = fromBefore(name, fence, known((await here.read(query)).stdout), query)
     left = change?.script === fence.first
-    await carryOut(here, task, change ? [change] : [], {})
+    await task.carryOut(change ? [change] : [])
     if (left) fence.state = 'up'
     return { changes: change ? [change] : [] }
   })
@@ -121,20 +121,20 @@ function fromBefore(
   state: GuardState,
   query: Query<'command'>,
 ): PlannedChange | undefined {
-  const leaves = [[query, { code: 0, stdout: '', stderr: '' }]] as const
+  const factsAfter = [[query, { code: 0, stdout: '', stderr: '' }]] as const
   if (state.is === 'undoing')
     throw new TaskError('rolling back an unconfirmed change; retry in a moment')
   if (state.is === 'armed')
     return {
       what: `take over the unconfirmed change armed ${state.armed}`,
       script: fence.first,
-      leaves,
+      factsAfter,
     }
   if (state.is === 'undone')
     return {
       what: `${outcomeOf(name, state, `go to ${keptCopiesOf(name, state)}`)} (reported now)`,
       script: forgetScript(name, state),
-      leaves,
+      factsAfter,
     }
   return undefined
 }

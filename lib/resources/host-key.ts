@@ -38,7 +38,7 @@ const namesOf = (of: Host): readonly string[] =>
 export async function newHostKey(of: Host): Promise<HostKey> {
   const pair = generateHostKey(of.name)
   const line = `${namesOf(of).join(',')} ${pair.public}\n`
-  await localFile(scope().inventory.knownHostsFile, {
+  await localFile(scope().settings.inventory.knownHostsFile, {
     mode: '0644',
     content: now =>
       (
@@ -64,7 +64,7 @@ const speaksOf = (line: string, of: Host): boolean =>
  * const expected = await knownHostKeys(host())
  */
 export async function knownHostKeys(of: Host): Promise<readonly string[]> {
-  const entries = await loadKnownHosts([scope().inventory.knownHostsFile])
+  const entries = await loadKnownHosts([scope().settings.inventory.knownHostsFile])
   return knownFor(entries, knownName(of.address, of.ssh.port))
     .filter(e => e.marker === undefined)
     .map(e => `${e.type} ${e.key.toString('base64')}`)

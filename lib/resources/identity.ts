@@ -25,7 +25,7 @@ const defineHostname = resource({
 printf '%s\\n' ${quote(name)} >new; chmod 0644 new; sync -- new
 ${PUBLISH}
 hostname ${quote(name)} 2>/dev/null || printf %s ${quote(name)} >/proc/sys/kernel/hostname`,
-        leaves: [[ask('identity', ''), { ...now, hostname: name, staticHostname: name }]],
+        factsAfter: [[ask('identity', ''), { ...now, hostname: name, staticHostname: name }]],
       },
     ]
   },
@@ -60,7 +60,7 @@ const defineTimezone = resource({
         script: `${stage('/etc/localtime')}
 ln -s -- ${quote(`/usr/share/zoneinfo/${zone}`)} new
 ${PUBLISH}`,
-        leaves: [[ask('identity', ''), { ...now, timezone: zone }]],
+        factsAfter: [[ask('identity', ''), { ...now, timezone: zone }]],
       },
     ]
   },

@@ -8,7 +8,7 @@ import { isFresh, scope, within } from './scope.ts'
  * @example
  * const { domain, networks } = inventory()
  */
-export const inventory = (): Inventory => scope().inventory
+export const inventory = (): Inventory => scope().settings.inventory
 
 /**
  * The hosts that match a pattern, in inventory order and regardless of --limit. See `matchHosts` for the pattern's syntax.
@@ -19,7 +19,8 @@ export const inventory = (): Inventory => scope().inventory
  * const first = hosts('k3s_servers')[0]
  * const others = hosts('k3s_servers:!master1')
  */
-export const hosts = (pattern: string): readonly Host[] => matchHosts(scope().inventory, pattern)
+export const hosts = (pattern: string): readonly Host[] =>
+  matchHosts(scope().settings.inventory, pattern)
 
 /**
  * The host on which this part of the role runs (inside `on`: that host).
@@ -36,7 +37,7 @@ export const host = (): Host => scope().host
  * const mine = vips(host()).map(vip => vip.address)
  */
 export const vips = (balancer?: Host): readonly Vip[] =>
-  [...scope().inventory.vips.values()].filter(
+  [...scope().settings.inventory.vips.values()].filter(
     v => !balancer || hosts(v.balancers).some(h => h.name === balancer.name),
   )
 

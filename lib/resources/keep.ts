@@ -71,4 +71,5 @@ export async function keep(
  * @example
  * const dump = `${keptAt('backup/db1')}/app.dump`
  */
-export const keptAt = (dir: string): string => (isAbsolute(dir) ? dir : join(scope().keepDir, dir))
+export const keptAt = (dir: string): string =>
+  isAbsolute(dir) ? dir : join(scope().settings.keepDir, dir)

@@ -14,7 +14,7 @@ const defineSysctl = resource({
       {
         what: `${now ?? 'unset'} → ${value}`,
         script: `printf %s ${quote(value)} >${quote(procFile(key))}`,
-        leaves: [[ask('sysctl', key), blanks(value)]],
+        factsAfter: [[ask('sysctl', key), blanks(value)]],
       },
     ]
   },
@@ -60,7 +60,7 @@ const defineModule = resource({
           {
             what: 'load',
             script: `modprobe -- ${quote(o.module)}`,
-            leaves: [[ask('module', o.module), true]],
+            factsAfter: [[ask('module', o.module), true]],
           },
         ],
 })

@@ -41,7 +41,7 @@ ${PUBLISH}`
       {
         what: `append ${text}`,
         script,
-        leaves: [
+        factsAfter: [
           [ask('line', `${path}\0${text}`), true],
           [ask('sha', path), 'unknown'],
           ...(self === null ? [created] : []),

@@ -29,7 +29,7 @@ const define = resource({
       {
         what: now.target === null ? `create → ${o.target}` : `${now.target} → ${o.target}`,
         script: `${stage(o.path)}\nln -s -- ${quote(o.target)} new\n${PUBLISH}`,
-        leaves: [
+        factsAfter: [
           [ask('path', o.path), { type: 'link', mode: '0777', owner: 'root', group: 'root' }],
           [ask('link', o.path), o.target],
         ],

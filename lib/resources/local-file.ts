@@ -103,7 +103,7 @@ async function planned(
     throw new TaskError(`the content of ${now.path} is still unknown`)
   if (content !== null && textOf(content) === now.text)
     return now.mode === mode ? [] : [{ what: `mode ${octal(now.mode)} → ${octal(mode)}` }]
-  return [{ what: 'content', ...(here.wantDiff ? { diff: await diffOf(now, content) } : {}) }]
+  return [{ what: 'content', ...(here.settings.diff ? { diff: await diffOf(now, content) } : {}) }]
 }
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0')

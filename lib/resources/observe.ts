@@ -16,4 +16,4 @@ export const observe = (found: unknown): void => scope().observe(found)
  * @example
  * await keep(`snapshot-${begun().toISOString().slice(0, 10)}`, { script: 'echo /etc/hosts' })
  */
-export const begun = (): Date => new Date(scope().begun)
+export const begun = (): Date => new Date(scope().settings.begun)

@@ -66,7 +66,7 @@ const define = resource({
       {
         what: `install ${missing.join(' ')}`,
         script: install(missing),
-        leaves: missing.map(name => [query(name), 'planned'] as never),
+        factsAfter: missing.map(name => [query(name), 'planned'] as never),
         timeoutMs: 30 * 60_000,
       },
     ]

@@ -1,5 +1,5 @@
 import { ask } from '../facts/index.ts'
-import { carryOut, type Common, type Result } from './resource.ts'
+import { type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
 export interface RebootOptions extends Common {
@@ -17,7 +17,7 @@ export interface RebootOptions extends Common {
  */
 export async function rebootDue(): Promise<boolean> {
   const { upSeconds } = await scope().read(ask('boot', ''))
-  return upSeconds * 1000 >= Date.now() - scope().begun
+  return upSeconds * 1000 >= Date.now() - scope().settings.begun
 }
 
 /**
@@ -41,10 +41,10 @@ export async function reboot(options: RebootOptions = {}): Promise<Result> {
       script: 'systemctl reboot',
       reboots: true,
       timeoutMs: timeoutSeconds * 1000,
-      leaves: [[ask('boot', ''), { id: '', upSeconds: 0 }]],
+      factsAfter: [[ask('boot', ''), { id: '', upSeconds: 0 }]],
     }
     if (here.mode === 'apply') task.progress('waiting for the new boot')
-    await carryOut(here, task, [change], options)
+    await task.carryOut([change], { notify: options.notify })
     return { changes: [change] }
   })
 }

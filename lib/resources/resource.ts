@@ -2,7 +2,7 @@ import { TaskError } from '../errors.ts'
 import { ask, type Facts, type Query } from '../facts/index.ts'
 import type { Os } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
-import { scope, type PlannedChange, type Scope, type TaskRun } from './scope.ts'
+import { scope, type PlannedChange, type Scope } from './scope.ts'
 
 /**
  * The options that every resource has besides its own.
@@ -61,19 +61,13 @@ export interface Definition<O, Q extends Needs> {
     now: Current<Q>,
     context: PlanContext,
   ): readonly PlannedChange[] | Promise<readonly PlannedChange[]>
-  /**
-   * A remark on the host's state for people, whether or not anything changes. One that begins with `drift` appears even in
-   * reports that show only changes.
-   */
-  note?(options: O, now: Current<Q>, context: PlanContext): string | undefined
+  /** A difference that the resource leaves alone, in words. Shown even in reports that show only changes. */
+  drift?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
   /** The file whose text changes, for --diff; undefined: nothing to show. */
   diff?(options: O): { readonly path: string; readonly after: string | Buffer | Secret } | undefined
 }
-
-const list = (notify: Common['notify']): readonly string[] =>
-  notify === undefined ? [] : typeof notify === 'string' ? [notify] : notify
 
 /**
  * Makes a resource out of its definition: an async function of its options that asks for the facts, plans, and in the apply
@@ -100,29 +94,13 @@ export function resource<O extends Common, const Q extends Needs>(
       const now = await readAll(here, definition.needs(options, here.host.os))
       const context = { doubt: here.doubt !== undefined, os: here.host.os }
       let changes = await definition.plan(options, now, context)
-      if (changes.length > 0 && here.wantDiff)
+      if (changes.length > 0 && here.settings.diff)
         changes = await withDiff(here, changes, definition.diff?.(options))
-      await carryOut(here, task, changes, options)
-      if (changes.length > 0 && definition.opaque && here.mode !== 'apply')
-        here.castDoubt(definition.name(options))
-      const note = definition.note?.(options, now, context)
-      return { changes, ...(note === undefined ? {} : { note }) }
+      await task.carryOut(changes, { notify: options.notify, opaque: definition.opaque })
+      const drift = definition.drift?.(options, now, context)
+      return { changes, ...(drift === undefined ? {} : { note: drift, drift: true }) }
     })
   }
-}
-
-/** In the apply pass makes the changes; else adds them to the forecast. */
-export async function carryOut(
-  here: Scope,
-  task: TaskRun,
-  changes: readonly PlannedChange[],
-  { notify }: Common,
-): Promise<void> {
-  here.checkHandlers(list(notify))
-  if (changes.length === 0) return
-  if (here.mode === 'apply') await task.execute(changes, list(notify))
-  else here.forecast(changes)
-  here.notify(list(notify))
 }
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {

@@ -33,7 +33,7 @@ export interface PlannedChange {
   readonly prepare?: string | Secret
   /** A file of the controller to stream to the host before `prepare`, and its path there. */
   readonly upload?: { readonly from: string; readonly to: string }
-  readonly leaves?: readonly Left[]
+  readonly factsAfter?: readonly Left[]
   /** The planned text of a file, so that the forecast can answer questions about its lines. */
   readonly text?: readonly [path: string, content: string]
   /** Time limit of each script in ms; default 600,000 (10 minutes). */
@@ -48,6 +48,8 @@ export interface PlannedChange {
 export interface TaskResult {
   readonly changes: readonly PlannedChange[]
   readonly note?: string
+  /** The note is about a difference that the task leaves alone; every report shows it. */
+  readonly drift?: true
   /** In a plan: why a gate is not open. */
   readonly waiting?: string
   readonly skipped?: boolean
@@ -62,10 +64,21 @@ export interface TakeLimits {
   readonly maxFiles: number
 }
 
-/** How a task writes to a host. The engine implements it; it acts only in the apply pass. */
+/** What follows from a task's changes. */
+export interface Consequences {
+  /** Handlers to run later if there are changes. */
+  readonly notify?: string | readonly string[] | undefined
+  /** The changes may alter more than they can name. */
+  readonly opaque?: boolean | undefined
+}
+
+/** How a task changes its host. The engine implements it. */
 export interface TaskRun {
-  /** Make the changes; before the first one it marks the handlers as pending on the host. Throws TaskError. */
-  execute(changes: readonly PlannedChange[], notify: readonly string[]): Promise<void>
+  /**
+   * Apply pass: marks the handlers as pending on the host, then makes the changes. Other passes: adds the changes to the
+   * forecast. Throws TaskError, also for a handler that the role does not have.
+   */
+  carryOut(changes: readonly PlannedChange[], consequences?: Consequences): Promise<void>
   /** Run a script that prints paths, and copy the files there into a directory of the controller. Throws TaskError. */
   take(script: string, into: string, limits: TakeLimits): Promise<void>
   /**
@@ -87,23 +100,27 @@ export interface Fence {
   state: 'down' | 'tried' | 'up'
 }
 
-/** One role on one host in one pass: the part of the engine that resources see. */
-export interface Scope {
-  readonly host: Host
+/** The settings of a run that resources use. They are the same for every role and host. */
+export interface RoleSettings {
   readonly inventory: Inventory
-  readonly role: string
-  readonly mode: Mode
-  readonly wantDiff: boolean
+  /** `--diff`. */
+  readonly diff: boolean
   /** `--artifacts DIR`. */
   readonly artifactsDir: string | undefined
   /** When this job began, in ms since 1970: this run, or the interrupted run that it resumes. */
   readonly begun: number
   /** The controller's directory for files that `keep` copies from hosts. */
   readonly keepDir: string
+}
+
+/** One role on one host in one pass: the part of the engine that resources see. */
+export interface Scope {
+  readonly settings: RoleSettings
+  readonly host: Host
+  readonly role: string
+  readonly mode: Mode
   /** The planned task that may have altered what this task reads; then a missing precondition is not an error. */
   readonly doubt: string | undefined
-  /** From here on the forecast may be incomplete, because of this task. */
-  castDoubt(task: string): void
   /** From here on the plan is an estimate: a probe has read the host after a planned change. */
   markEstimate(): void
   /** Did an earlier task of this pass change (or plan to change) this host? */
@@ -116,16 +133,11 @@ export interface Scope {
     query: Query<F>,
     options?: { readonly fresh?: boolean },
   ): Promise<Facts[F]>
-  /** Add the facts after these changes to the forecast. */
-  forecast(changes: readonly PlannedChange[]): void
   /** Run a task: one line of the report. Records and rethrows its error. */
   task(
     name: string,
     body: (task: TaskRun) => Promise<TaskResult>,
   ): Promise<{ readonly changed: boolean }>
-  notify(handlers: readonly string[]): void
-  /** Throws TaskError for a handler that the role does not have. */
-  checkHandlers(handlers: readonly string[]): void
   /** Pass a finding to the playbook's `conclude`. A later call replaces it. */
   observe(found: unknown): void
   /** In a plan: this role will create that host. Throws TaskError when it is not a VM of this one. */

@@ -5,7 +5,7 @@ import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { PUBLISH, resume } from '../shell/staging.ts'
 import { checkReadable } from './access.ts'
-import { carryOut, checkPath, type Common, type Result } from './resource.ts'
+import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
 /**
@@ -32,13 +32,13 @@ export async function send(from: string, path: string, options: Common = {}): Pr
       upload: { from, to: path },
       prepare: `${resume(path)}\nprintf '%s  new\\n' ${sum} | sha256sum -c --quiet - >&2\nchown -h -- root:root new\nsync -- new`,
       script: PUBLISH,
-      leaves: [
+      factsAfter: [
         [ask('path', path), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
         [ask('sha', path), sum],
       ],
       timeoutMs: 30 * 60_000,
     }
-    await carryOut(here, task, [change], options)
+    await task.carryOut([change], { notify: options.notify })
     return { changes: [change] }
   })
 }

@@ -52,7 +52,7 @@ const define = resource({
     let now: UnitFact = unit
     const add = (what: string, script: string, left: Partial<UnitFact>): void => {
       now = { ...now, load: 'loaded', ...left }
-      changes.push({ what, script, leaves: [[ask('unit', name), now]] })
+      changes.push({ what, script, factsAfter: [[ask('unit', name), now]] })
     }
     const word = quote(name)
     if (unit.reload) add('daemon-reload', 'systemctl daemon-reload', { reload: false })
@@ -76,7 +76,7 @@ function masked(name: string, unit: UnitFact): PlannedChange[] {
   const changes: PlannedChange[] = []
   if (isUp(unit)) changes.push({ what: 'stop', script: startOrStop(name, 'stopped', true) })
   if (unit.load !== 'masked') changes.push({ what: 'mask', script: `systemctl -q mask -- ${word}` })
-  return changes.map(change => ({ ...change, leaves: [[ask('unit', name), off]] }))
+  return changes.map(change => ({ ...change, factsAfter: [[ask('unit', name), off]] }))
 }
 
 const isUp = ({ active }: UnitFact): boolean =>

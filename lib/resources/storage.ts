@@ -40,7 +40,7 @@ const defineFilesystem = resource({
       {
         what: `format as ${type}, label ${label}`,
         script: `${stillBlank(device)}\nmkfs.${type} -q -L ${quote(label)} ${quote(device)}\n${SETTLE}`,
-        leaves: [[ask('block', device), { type, label }]],
+        factsAfter: [[ask('block', device), { type, label }]],
         timeoutMs: 30 * 60_000,
       },
     ]
@@ -115,7 +115,7 @@ const defineMounted = resource({
             {
               what: 'enable',
               script: `systemctl -q enable -- ${quote(o.unit)}`,
-              leaves: [
+              factsAfter: [
                 [ask('unit', o.unit), { ...u, load: 'loaded', enabled: 'enabled' }],
               ] as const,
             },
@@ -127,7 +127,7 @@ const defineMounted = resource({
       {
         what: 'mount',
         script: start,
-        leaves: [
+        factsAfter: [
           [ask('mount', o.path), { source: 'planned', type: 'planned', options: [] }],
           [
             ask('unit', o.unit),

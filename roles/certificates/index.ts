@@ -42,7 +42,7 @@ const renewed = resource({
         what: left < 0 ? 'restart: they have ended' : `restart: they end in ${left} days`,
         // Not waited for, because the gates wait.
         script: `systemctl stop ${unit}.service && systemctl --no-block start ${unit}.service`,
-        leaves: [[question, { code: 0, stderr: '', stdout: 'certificate 31536000\nnow 0\n' }]],
+        factsAfter: [[question, { code: 0, stderr: '', stdout: 'certificate 31536000\nnow 0\n' }]],
       },
     ]
   },

@@ -203,7 +203,7 @@ const once = resource({
           {
             what,
             script: `${script}\nmkdir -p ${MARKS} && : >${quote(mark)}`,
-            leaves: [
+            factsAfter: [
               [ask('path', mark), { type: 'file', mode: '0644', owner: 'root', group: 'root' }],
             ],
             timeoutMs: 900_000,

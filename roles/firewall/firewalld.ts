@@ -19,7 +19,7 @@ export const giveWay = resource({
       {
         what: "stop and disable firewalld: fmc's own table is loaded and proven",
         script: 'systemctl -q disable --now firewalld.service',
-        leaves: [[ask('unit', 'firewalld'), left]],
+        factsAfter: [[ask('unit', 'firewalld'), left]],
       },
     ]
   },

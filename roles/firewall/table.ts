@@ -53,7 +53,7 @@ export const loaded = resource({
           {
             what: stale ? 'load' : "load: the kernel's table differs from the file",
             script: `nft -f ${FILE}`,
-            leaves: [[ask('command', SAME), { code: 0, stdout: '', stderr: '' }]],
+            factsAfter: [[ask('command', SAME), { code: 0, stdout: '', stderr: '' }]],
           },
         ]
       : [],

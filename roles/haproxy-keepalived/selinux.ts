@@ -16,7 +16,7 @@ const define = resource({
       {
         what: 'off → on',
         script: `setsebool -P ${name} on`,
-        leaves: [[ask('command', `getsebool ${name}`), on]],
+        factsAfter: [[ask('command', `getsebool ${name}`), on]],
       },
     ]
   },

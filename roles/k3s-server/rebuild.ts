@@ -26,7 +26,7 @@ const dataSetAside = resource({
           {
             what: 'set aside',
             script: `systemctl stop k3s.service; mv -T -- ${DB} "${DB}-removed-$(date +%Y%m%dT%H%M%S)"`,
-            leaves: [
+            factsAfter: [
               [ask('path', DB), null],
               [ask('unit', 'k3s'), { ...unit, active: 'inactive' }],
             ],

@@ -48,7 +48,7 @@ export const noOldData = resource({
         {
           what: 'note that it starts from nothing',
           script: `mkdir -p ${dirname(mark)} && : >${mark}`,
-          leaves: [[ask('path', mark), { type: 'file', mode: '0644', ...root }]],
+          factsAfter: [[ask('path', mark), { type: 'file', mode: '0644', ...root }]],
         },
       ]
     }
@@ -61,7 +61,7 @@ export const noOldData = resource({
       {
         what: `set aside as ${to}`,
         script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password ${CONFIG}\nmv -T -- ${DATA_DIR} ${quote(to)}`,
-        leaves: [
+        factsAfter: [
           [kubelet, null],
           [ask('path', to), { type: 'directory', mode: '0755', ...root }],
           [agent, { code: 0, stderr: '', stdout: EMPTY_AGENT }],

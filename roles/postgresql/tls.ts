@@ -91,16 +91,16 @@ export const certificate = resource({
     ),
   }),
   plan(o, { self, sound }): PlannedChange[] {
-    const leaves = [
+    const factsAfter = [
       [ask('path', o.path), { type: 'file', mode: '0600', owner: 'postgres', group: 'postgres' }],
     ] as const
-    if (self === null) return [{ what: 'create', script: create(o), leaves }]
+    if (self === null) return [{ what: 'create', script: create(o), factsAfter }]
     if (sound.code !== 0 || self.owner !== 'postgres')
       return [
         {
           what: 'create again: it is broken, about to expire or does not belong to postgres',
           script: create(o),
-          leaves,
+          factsAfter,
         },
       ]
     if (self.mode === '0600' && self.group === 'postgres') return []
@@ -108,7 +108,7 @@ export const certificate = resource({
       {
         what: 'group postgres, mode 0600',
         script: asUser('postgres', 'chgrp -h postgres -- "$1"; chmod 0600 -- "$1"', o.path),
-        leaves,
+        factsAfter,
       },
     ]
   },

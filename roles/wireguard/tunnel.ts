@@ -33,7 +33,7 @@ export const privateKey = resource({
   needs: o => ({ self: ask('path', keyFile(o.device)) }),
   plan({ device }, { self }) {
     const path = quote(keyFile(device))
-    const leaves: PlannedChange['leaves'] = [
+    const factsAfter: PlannedChange['factsAfter'] = [
       [ask('path', keyFile(device)), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
     ]
     if (self === null)
@@ -43,7 +43,7 @@ export const privateKey = resource({
           // mv -n: a key that appeared meanwhile stays.
           script: `umask 077; wg genkey >${path}.fmc-new; [ -s ${path}.fmc-new ]; sync -- ${path}.fmc-new
 mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
-          leaves,
+          factsAfter,
         },
       ]
     if (self.type !== 'file')
@@ -53,7 +53,7 @@ mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
       {
         what: `${self.mode} ${self.owner}:${self.group} → 0600 root:root`,
         script: `chown root:root -- ${path}; chmod 0600 -- ${path}`,
-        leaves,
+        factsAfter,
       },
     ]
   },
@@ -94,7 +94,7 @@ sync -- ${candidate}`
             what,
             prepare: content instanceof Secret ? new Secret(prepare, content.name) : prepare,
             script: `mv -fT -- ${candidate} ${quote(configFile(device))}`,
-            leaves: [
+            factsAfter: [
               [
                 ask('path', configFile(device)),
                 { type: 'file', mode: '0600', owner: 'root', group: 'root' },

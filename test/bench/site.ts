@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Questions } from '../../lib/engine/questions.ts'
+import { Questions } from '../../lib/engine/host/questions.ts'
 import { batch } from '../../lib/facts/index.ts'
 import { enterLab, sshCommand } from '../../lib/lab/enter.ts'
 import { type LabState } from '../../lib/lab/index.ts'

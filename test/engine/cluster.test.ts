@@ -31,7 +31,7 @@ void t.test('a probe with estimate: false does not make the plan an estimate', a
 })
 
 void t.test(
-  'what hosts do to each other is seen by the next batch, although nobody wrote to them',
+  'the next batch sees what hosts have changed on each other, without a write by fmc',
   async t => {
     const hosts = new Hosts(t)
     const seen: string[] = []
@@ -77,7 +77,7 @@ void t.test('a file on this machine', async t => {
   t.strictSame((await run()).code, 0)
   t.equal(readFileSync(path, 'utf8'), 'hunter22!')
 
-  await t.test('hosts that add to it at the same time lose nothing of each other', async t => {
+  await t.test('hosts that add to it at the same time overwrite nothing of each other', async t => {
     const shared = join(dir, 'shared')
     const add = tasks(async host => {
       const line = `${host}\n`
@@ -106,7 +106,7 @@ void t.test('a file on this machine', async t => {
     t.equal(statSync(link).mode & 0o777, 0o644)
   })
 
-  await t.test('what cannot be read or written is said', async t => {
+  await t.test('a file that cannot be read or written is named', async t => {
     const inFile = join(path, 'below')
     const ran = await hosts.run([
       one(
@@ -119,7 +119,7 @@ void t.test('a file on this machine', async t => {
 })
 
 void t.test(
-  'a host’s file goes to this machine as a Secret; before it is there it is a planned change',
+  'a host’s file is copied to this machine as a Secret; until it exists it is a planned change',
   async t => {
     const hosts = new Hosts(t)
     const path = join(t.testdir({}), 'copy')

@@ -1,4 +1,4 @@
-// Hosts that an earlier play makes: planned before they exist, then met and worked on.
+// Hosts that an earlier play creates: planned before they exist, then connected to and configured.
 import t, { type Test } from 'tap'
 import {
   directory,
@@ -18,7 +18,7 @@ import { Hosts, one, tasks } from './hosts.ts'
 
 const VMS = { b: 'a', c: 'a' }
 
-/** The hypervisor a: makes these VMs, which answer from then on. */
+/** The hypervisor a: creates these VMs, which answer from then on. */
 const hypervisor = (hosts: Hosts, vms: readonly string[] = ['b', 'c']) =>
   tasks(async () => {
     for (const vm of matching('b,c').filter(h => vms.includes(h.name))) {
@@ -55,29 +55,36 @@ const PLANNED = [
   'c file /srv/app/config',
 ]
 
-void t.test('planned before they exist, then made, met and configured as planned', async t => {
-  const hosts = nothing(t)
-  const planned = await hosts.run(site(hosts), { dryRun: true, pendingIsError: true })
-  t.match(planned, { code: 3, failures: { length: 0 }, recap: { unreachable: 0, new: ['b', 'c'] } })
-  t.strictSame(planned.changed, PLANNED)
-  t.strictSame(
-    planned.events.filter(e => e.type === 'host' && e.state === 'new'),
-    ['b', 'c'].map(host => ({ type: 'host', host, state: 'new', by: 'a' })),
-  )
-  t.notOk(planned.tasks.some(e => e.estimate))
-  t.equal(hosts.read('a', 'srv/vm-b'), undefined)
+void t.test(
+  'planned before they exist, then created, connected to and configured as planned',
+  async t => {
+    const hosts = nothing(t)
+    const planned = await hosts.run(site(hosts), { dryRun: true, pendingIsError: true })
+    t.match(planned, {
+      code: 3,
+      failures: { length: 0 },
+      recap: { unreachable: 0, new: ['b', 'c'] },
+    })
+    t.strictSame(planned.changed, PLANNED)
+    t.strictSame(
+      planned.events.filter(e => e.type === 'host' && e.state === 'new'),
+      ['b', 'c'].map(host => ({ type: 'host', host, state: 'new', by: 'a' })),
+    )
+    t.notOk(planned.tasks.some(e => e.estimate))
+    t.equal(hosts.read('a', 'srv/vm-b'), undefined)
 
-  const done = await hosts.run(site(hosts))
-  t.equal(done.code, 0, done.failures.join('\n'))
-  t.strictSame(done.changed, PLANNED)
-  t.match(done.recap, { unreachable: 0, unpredicted: 0, unneeded: 0 })
-  t.equal(hosts.read('c', 'srv/app/config'), 'x')
+    const done = await hosts.run(site(hosts))
+    t.equal(done.code, 0, done.failures.join('\n'))
+    t.strictSame(done.changed, PLANNED)
+    t.match(done.recap, { unreachable: 0, unpredicted: 0, unneeded: 0 })
+    t.equal(hosts.read('c', 'srv/app/config'), 'x')
 
-  const again = await hosts.run(site(hosts))
-  t.match(again, { code: 0, changed: { length: 0 }, recap: { new: undefined } })
-})
+    const again = await hosts.run(site(hosts))
+    t.match(again, { code: 0, changed: { length: 0 }, recap: { new: undefined } })
+  },
+)
 
-void t.test('one at a time, and wherever the hypervisor stands', async t => {
+void t.test('one at a time, and wherever the hypervisor stands in the inventory', async t => {
   const hosts = new Hosts(t, { a: 'd', b: 'd' })
   hosts.down.add('a').add('b')
   const maker = tasks(() => {
@@ -97,7 +104,7 @@ void t.test('one at a time, and wherever the hypervisor stands', async t => {
   t.match(ran, { code: 0, changed: ['a directory /srv/x', 'b directory /srv/x'] })
 })
 
-void t.test('nobody makes them: unreachable', async t => {
+void t.test('a host that no hypervisor creates is unreachable', async t => {
   const cases: readonly [string, (hosts: Hosts) => ReturnType<Hosts['run']>, readonly string[]][] =
     [
       ['the role does not say so', h => h.run(site(h, []), { dryRun: true }), ['b', 'c']],
@@ -118,7 +125,7 @@ void t.test('nobody makes them: unreachable', async t => {
         ['a', 'b', 'c'],
       ],
       [
-        'somebody else answers there',
+        'another machine answers there',
         h => (h.strange.add('b').add('c'), h.run(site(h), { dryRun: true })),
         ['b', 'c'],
       ],
@@ -136,17 +143,17 @@ void t.test('nobody makes them: unreachable', async t => {
   }
 })
 
-void t.test('a host that is no VM of this one is refused', async t => {
+void t.test('a host that is not a VM of this one is refused', async t => {
   const hosts = nothing(t)
   const wrong = tasks(() => {
     for (const other of matching('d')) willExist(other)
     return Promise.resolve()
   })
   const ran = await hosts.run([one(wrong, { hosts: 'a' })], { dryRun: true })
-  t.match(ran, { code: 2, failures: [/d is no VM of a/] })
+  t.match(ran, { code: 2, failures: [/d is not a VM of a/] })
 })
 
-void t.test('the hypervisor fails: they are not waited for', async t => {
+void t.test('the hypervisor fails: the run does not wait for its VMs', async t => {
   const hosts = nothing(t)
   const failing = tasks(async () => {
     for (const vm of matching('b,c')) willExist(vm)
@@ -160,7 +167,7 @@ void t.test('the hypervisor fails: they are not waited for', async t => {
   ])
 })
 
-void t.test('what is not there yet can be asked, and answers as new', async t => {
+void t.test('a host that does not exist yet can be asked, and answers as a new one', async t => {
   const hosts = nothing(t)
   hosts.down.add('c')
   const asked: string[] = []
@@ -206,7 +213,7 @@ void t.test('what is not there yet can be asked, and answers as new', async t =>
 })
 
 void t.test(
-  'a command of which nobody knows what it will say makes the plan an estimate',
+  'a command whose output is unknown on a new host makes the plan an estimate',
   async t => {
     const hosts = nothing(t)
     const guess = role({
@@ -258,7 +265,7 @@ void t.test('a hypervisor that looks at its own VM does not wait for itself', as
   t.match(ran, { code: 0, changed: ['b directory /srv/x'] })
 })
 
-void t.test('a host that is gone is worked on from others, where the play says so', async t => {
+void t.test('a host that is gone is worked on from other hosts, if the play allows it', async t => {
   const hosts = new Hosts(t)
   hosts.down.add('b')
   const farewell = tasks(async () => {
@@ -281,11 +288,11 @@ void t.test('a host that is gone is worked on from others, where the play says s
   t.equal(
     (await hosts.run(play({ allowUnreachable: true }))).code,
     4,
-    'somebody else answers there',
+    'another machine answers there',
   )
 })
 
-void t.test('a host that is there and will be made anew is planned as a new one', async t => {
+void t.test('a host that exists and will be created again is planned as a new one', async t => {
   const hosts = new Hosts(t, VMS)
   t.equal((await hosts.run(site(hosts))).code, 0)
   const recreate = tasks(async () => {

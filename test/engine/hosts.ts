@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
-import { run } from '../../lib/engine/runner.ts'
-import { checkVars, select } from '../../lib/engine/select.ts'
+import { run } from '../../lib/engine/run.ts'
+import { checkVars, select } from '../../lib/engine/define/select.ts'
 import { UnreachableError } from '../../lib/errors.ts'
 import { playbook, role, z, type Conclude, type Play, type Role } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
@@ -34,7 +34,7 @@ type Plays = Parameters<typeof playbook>[1]
 const ENTER = `PATH="$1/bin:$PATH"; for d in run srv var/lib etc/systemd/system etc/rancher; do [ ! -d "/$d" ] || { mkdir -p "$1/$d"; mount --bind "$1/$d" "/$d"; }; done
 mount --bind "$1/../systemctl" /usr/bin/systemctl; exec sh "$2" </dev/null`
 
-/** Timers only run down when a test says so (\`fire\`); a service runs when it is started. */
+/** Timers only fire when a test says so (\`fire\`); a service runs when it is started. */
 const SYSTEMCTL = `#!/bin/sh
 [ "$1" = -q ] && shift
 case $1:$2 in
@@ -66,9 +66,9 @@ export class Hosts {
   readonly #dir: string
   /** Hosts that do not answer. */
   readonly down = new Set<string>()
-  /** Hosts at whose address somebody else answers. */
+  /** Hosts at whose address another machine answers. */
   readonly strange = new Set<string>()
-  /** Names of those that were connected to, or tried. */
+  /** Names of the hosts that fmc tried to connect to, in order. */
   readonly dialled: string[] = []
   /** Connections made, in order: names of hosts. */
   readonly connections: string[] = []
@@ -118,7 +118,7 @@ ${hosts.join('')}${more}`,
     return shell(join(this.#dir, host), script)
   }
 
-  /** The timers of a host run down. */
+  /** Fires the timers of a host. */
   fire(host: string): Promise<Output> {
     return this.sh(
       host,
@@ -130,7 +130,7 @@ ${hosts.join('')}${more}`,
     return loadInventory(join(this.#dir, 'inventory.yaml'), { extraVars })
   }
 
-  /** The host is made anew: nothing is left on it. */
+  /** Removes all that is on the host. */
   erase(host: string): void {
     rmSync(join(this.#dir, host), { recursive: true, force: true })
   }
@@ -138,8 +138,7 @@ ${hosts.join('')}${more}`,
   readonly #openSession: OpenSession = async ({ name }, boot) => {
     this.dialled.push(name)
     if (this.strange.has(name)) throw new UnreachableError(`the host key of ${name} is not known`)
-    if (this.down.has(name))
-      throw new UnreachableError(`nobody answers for ${name}`, { silent: true })
+    if (this.down.has(name)) throw new UnreachableError(`no answer from ${name}`, { silent: true })
     this.connections.push(name)
     const dir = join(this.#dir, name)
     mkdirSync(dir, { recursive: true })

@@ -1,13 +1,13 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Journal } from '../../lib/engine/journal.ts'
+import { Journal } from '../../lib/engine/host/journal.ts'
 
 const HOUR = 3600 * 1000
 const NOW = Date.UTC(2026, 0, 2)
 const JOB = ['inventory.yaml', 'reboot', 'workers', { drain: 3 }]
 
-void t.test('a job that did not end well is gone on with, for twelve hours', t => {
+void t.test('a failed job can be resumed for twelve hours', t => {
   for (const [what, left, found] of [
     ['a moment ago', `${NOW}\n`, NOW],
     ['eleven hours ago', `${NOW - 11 * HOUR}\n`, NOW - 11 * HOUR],
@@ -24,7 +24,7 @@ void t.test('a job that did not end well is gone on with, for twelve hours', t =
   t.end()
 })
 
-void t.test('a job is its command with its options, in one place', t => {
+void t.test('a job is one command with its options, for one inventory', t => {
   const dir = t.testdir({ other: {} })
   const journal = new Journal(dir, JOB)
   t.equal(journal.unfinished(NOW), undefined, 'none yet')

@@ -2,14 +2,14 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { LockedError, lockScript, type LockKind } from '../../lib/engine/lock.ts'
+import { LockedError, lockScript, type LockKind } from '../../lib/engine/host/lock.ts'
 import { quote } from '../../lib/shell/quote.ts'
 
 const LOCK = '/run/fmc.lock'
-/** What fmc ran on a host up to the version that left the file readable for everybody. */
+/** What older versions of fmc ran on a host; they left the file readable for all users. */
 const BEFORE = `command exec 9<>${LOCK} && flock -n 9 && printf '%s (shell pid %d)\\n' before $$ >${LOCK}`
 
-/** A /run of its own, which all that the test starts share. */
+/** A private /run, shared by all processes of the test. */
 class Place {
   readonly #keeper: ChildProcess
   readonly #all: ChildProcess[] = []
@@ -50,7 +50,7 @@ class Place {
     return stdout.trim() || stderr.trim()
   }
 
-  /** A process that goes on until it is ended. Resolves when it has printed a line. */
+  /** A process that runs until it is ended. Resolves when it has printed a line. */
   async hold(...argv: string[]): Promise<ChildProcess> {
     const [command, args] = this.#enter(...argv)
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -59,8 +59,8 @@ class Place {
     return child
   }
 
-  /** Somebody without rights who holds the file. */
-  nobody(mode: '-s' | '-x'): Promise<ChildProcess> {
+  /** An unprivileged user who holds the file. */
+  unprivileged(mode: '-s' | '-x'): Promise<ChildProcess> {
     return this.hold(
       ...['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'],
       ...['flock', mode, LOCK, 'sh', '-c', 'echo held; exec cat'],
@@ -105,50 +105,61 @@ const KINDS = ['exclusive', 'shared'] as const
 
 for (const shell of shells)
   void t.test(`the lock, taken by ${shell}`, { timeout: 300_000 }, async t => {
-    await t.test('made for root alone, and mended where it is not', async t => {
-      const at = await place(t)
-      const state = (): string =>
-        at.sh(`stat -c '%F %a %u' ${LOCK}`).replace(/^regular( empty)?/, 'regular')
-      for (const before of [
-        ':',
-        `: >${LOCK}; chmod 644 ${LOCK}`,
-        `: >${LOCK}; chmod 666 ${LOCK}`,
-        `: >${LOCK}; chmod 600 ${LOCK}; chown 65534 ${LOCK}`,
-        `: >/run/other; ln -s other ${LOCK}`,
-        `ln -s nowhere ${LOCK}`,
-        `mkfifo ${LOCK}`,
-        `mkdir ${LOCK}`,
-        `mknod ${LOCK} c 1 3`,
-        `: >${LOCK}.new; chmod 644 ${LOCK}.new`,
-        `mkfifo ${LOCK}.new`,
-        `ln -s nowhere ${LOCK}.new`,
-        `mkdir ${LOCK}.new`,
-      ])
-        for (const kind of KINDS) {
-          at.sh(`cd /run && rm -rf fmc.lock* other nowhere; ${before}`)
-          const { child, error } = await at.session(shell, kind)
-          t.equal(error, undefined, `${kind}: ${before}`)
-          t.equal(state(), 'regular file 600 0', `${kind}: ${before}`)
-          t.equal(at.sh('ls /run').replace(/\s*other/, ''), 'fmc.lock', 'and nothing besides it')
-          const second = await at.session(shell, 'exclusive')
-          t.match(second.error, { name: 'LockedError', message: /: me \(shell pid \d+\)$/ }, before)
-          await Promise.all([end(child), end(second.child)])
-        }
-      at.sh(`rm -rf /run/fmc.lock*; mkdir -p ${LOCK}/full`)
-      const { error } = await at.session(shell, 'exclusive')
-      t.match(error, { name: 'TaskError', message: /cannot write/ })
-    })
+    await t.test(
+      'only root can open the file; a file that others can open is replaced',
+      async t => {
+        const at = await place(t)
+        const state = (): string =>
+          at.sh(`stat -c '%F %a %u' ${LOCK}`).replace(/^regular( empty)?/, 'regular')
+        for (const before of [
+          ':',
+          `: >${LOCK}; chmod 644 ${LOCK}`,
+          `: >${LOCK}; chmod 666 ${LOCK}`,
+          `: >${LOCK}; chmod 600 ${LOCK}; chown 65534 ${LOCK}`,
+          `: >/run/other; ln -s other ${LOCK}`,
+          `ln -s nowhere ${LOCK}`,
+          `mkfifo ${LOCK}`,
+          `mkdir ${LOCK}`,
+          `mknod ${LOCK} c 1 3`,
+          `: >${LOCK}.new; chmod 644 ${LOCK}.new`,
+          `mkfifo ${LOCK}.new`,
+          `ln -s nowhere ${LOCK}.new`,
+          `mkdir ${LOCK}.new`,
+        ])
+          for (const kind of KINDS) {
+            at.sh(`cd /run && rm -rf fmc.lock* other nowhere; ${before}`)
+            const { child, error } = await at.session(shell, kind)
+            t.equal(error, undefined, `${kind}: ${before}`)
+            t.equal(state(), 'regular file 600 0', `${kind}: ${before}`)
+            t.equal(at.sh('ls /run').replace(/\s*other/, ''), 'fmc.lock', 'and nothing besides it')
+            const second = await at.session(shell, 'exclusive')
+            t.match(
+              second.error,
+              { name: 'LockedError', message: /: me \(shell pid \d+\)$/ },
+              before,
+            )
+            await Promise.all([end(child), end(second.child)])
+          }
+        at.sh(`rm -rf /run/fmc.lock*; mkdir -p ${LOCK}/full`)
+        const { error } = await at.session(shell, 'exclusive')
+        t.match(error, { name: 'TaskError', message: /cannot write/ })
+      },
+    )
 
-    await t.test('a local user who holds it keeps nobody out', async t => {
+    await t.test('a local user who holds the file keeps no run out', async t => {
       for (const mode of ['-s', '-x'] as const)
         for (const kind of KINDS)
           for (const chmod of [':', `chmod 600 ${LOCK}`]) {
             const at = await place(t)
             at.sh(`echo 'gone (shell pid 1)' >${LOCK}; chmod 644 ${LOCK}`)
-            await at.nobody(mode)
+            await at.unprivileged(mode)
             at.sh(chmod)
             const first = await at.session(shell, kind)
-            t.equal(first.error, undefined, `nobody holds it ${mode}, ${kind}, ${chmod}`)
+            t.equal(
+              first.error,
+              undefined,
+              `an unprivileged user holds it ${mode}, ${kind}, ${chmod}`,
+            )
             t.equal(at.sh(`stat -c '%a %u' ${LOCK}`), '600 0')
             const second = await at.session(shell, 'exclusive')
             t.match(second.error, { name: 'LockedError', message: /at work on this host: me/ })
@@ -160,7 +171,7 @@ for (const shell of shells)
           }
     })
 
-    await t.test('a program that any user may start as root keeps nobody out', async t => {
+    await t.test('a program that any user may start as root keeps no run out', async t => {
       const at = await place(t)
       at.sh(`: >${LOCK}; chmod 644 ${LOCK}; cp "$(command -v cat)" /run/suid; chmod 4755 /run/suid`)
       const script = `exec 5<${LOCK}; flock -x 5; echo held; exec /run/suid`
@@ -168,7 +179,7 @@ for (const shell of shells)
       t.equal((await at.session(shell, 'exclusive')).error, undefined)
     })
 
-    await t.test('who holds it is named, and nobody else', async t => {
+    await t.test('the message names the holder and no other process', async t => {
       const at = await place(t)
       const first = await at.session(shell, 'exclusive', 'ann@desk pid 7 (role x)')
       const second = await at.session(shell, 'shared', 'bob@desk')
@@ -192,32 +203,35 @@ for (const shell of shells)
         message: /^the lock of this host, \/run\/fmc\.lock, is held by process \d+ of root\b/,
         hint: /^wait until it ends, or end it there: kill \d+/,
       })
-      t.notMatch(error?.message, /gone since/, 'a note of a run that is over is not believed')
+      t.notMatch(error?.message, /gone since/, 'a line of a run that has ended does not count')
       other.sh(/end it there: (.*)$/.exec((error as LockedError).hint ?? '')?.[1] ?? 'false')
       await sleep(200)
       t.equal((await other.session(shell, 'exclusive')).error, undefined, 'the hint ends it')
     })
 
-    await t.test('dry runs share it, and those that are over are not named', async t => {
-      const at = await place(t)
-      const runs = []
-      for (const who of ['ann', 'bob', 'cid']) runs.push(await at.session(shell, 'shared', who))
-      t.strictSame(
-        runs.map(r => r.error),
-        [undefined, undefined, undefined],
-      )
-      await Promise.all([end(runs[1]!.child), end(runs[2]!.child)])
-      const refused = await at.session(shell, 'exclusive')
-      t.match(refused.error?.message, /at work on this host: ann \(shell pid \d+\)$/)
-      const again = await at.session(shell, 'shared', 'dan')
-      t.equal(again.error, undefined)
-      t.match(at.sh(`cat ${LOCK}`), /^ann \(shell pid \d+\)\ndan \(shell pid \d+\)$/)
-      await end(runs[0]!.child)
-      await end(again.child)
-      t.equal((await at.session(shell, 'exclusive')).error, undefined)
-    })
+    await t.test(
+      'dry runs share it, and the message does not name those that have ended',
+      async t => {
+        const at = await place(t)
+        const runs = []
+        for (const who of ['ann', 'bob', 'cid']) runs.push(await at.session(shell, 'shared', who))
+        t.strictSame(
+          runs.map(r => r.error),
+          [undefined, undefined, undefined],
+        )
+        await Promise.all([end(runs[1]!.child), end(runs[2]!.child)])
+        const refused = await at.session(shell, 'exclusive')
+        t.match(refused.error?.message, /at work on this host: ann \(shell pid \d+\)$/)
+        const again = await at.session(shell, 'shared', 'dan')
+        t.equal(again.error, undefined)
+        t.match(at.sh(`cat ${LOCK}`), /^ann \(shell pid \d+\)\ndan \(shell pid \d+\)$/)
+        await end(runs[0]!.child)
+        await end(again.child)
+        t.equal((await at.session(shell, 'exclusive')).error, undefined)
+      },
+    )
 
-    await t.test('a run of the version before is respected', async t => {
+    await t.test('a lock of an older version of fmc counts', async t => {
       for (const share of ['', '-s ']) {
         const at = await place(t)
         const script = BEFORE.replace('-n 9', `-n ${share}9`)
@@ -236,7 +250,7 @@ for (const shell of shells)
       }
     })
 
-    await t.test('of runs that race only one wins, whatever the file is', async t => {
+    await t.test('one of several racing runs wins, whatever the file is', async t => {
       const at = await place(t)
       const befores = [
         ':',
@@ -248,7 +262,7 @@ for (const shell of shells)
       let none = 0
       for (let round = 0; round < 50; round++) {
         at.sh(`rm -rf /run/fmc.lock*; ${befores[round % befores.length]}`)
-        const user = round % 2 === 0 && round % 5 === 1 ? await at.nobody('-x') : undefined
+        const user = round % 2 === 0 && round % 5 === 1 ? await at.unprivileged('-x') : undefined
         const runs = await Promise.all(
           Array.from({ length: 4 }, (_, i) => at.session(shell, 'exclusive', `run ${i}`)),
         )
@@ -278,18 +292,18 @@ for (const shell of shells)
     })
   })
 
-void t.test('who only looks takes no lock', async t => {
+void t.test('a read-only playbook takes no lock', async t => {
   const at = await place(t)
   t.equal((await at.session('sh', 'none')).error, undefined)
   t.equal(at.sh('ls /run'), '')
   t.ok(existsSync('/run'), quote('the /run of this machine was not touched'))
 })
 
-void t.test('what a host may not say', t => {
+void t.test('answers of a host that make no sense', t => {
   const read = (text: string) => lockScript('exclusive', 'me').read(text, 'word')
   const mark = '\x1eword:lock:'
   t.match(read('mine'), { error: { message: /did not answer/ } })
-  t.match(read(`what${mark}`), { error: { message: /no sound answer/ } })
+  t.match(read(`what${mark}`), { error: { message: /makes no sense/ } })
   t.strictSame(read(`mine${mark}rest`), { error: undefined, rest: 'rest' })
   const { error } = read(
     `locked\nroot 5 root sh\x1b[2J\nroot x y\nother 6 eve z\n\x1da\x1b]52;c;x\x07b (shell pid 5)\n${mark}`,

@@ -1,4 +1,4 @@
-// One host that somebody else works on, and what a run says of it and of the others (hosts.ts).
+// One host is locked by another run: what a run reports about it and about the other hosts (hosts.ts).
 import t from 'tap'
 import { file } from '../../lib/index.ts'
 import { closing, recapTable } from '../../lib/report/recap.ts'
@@ -17,7 +17,7 @@ const prepare = (hosts: Hosts, host: string): void => {
   for (const dir of ['run', 'srv']) hosts.write(host, `${dir}/.there`, '')
 }
 
-/** Somebody of root's who holds the lock of a host until he is told to go. */
+/** A process of root that holds the lock of a host until the test ends it. */
 const holding = async (hosts: Hosts, host: string): Promise<() => Promise<unknown>> => {
   const held = hosts.sh(
     host,

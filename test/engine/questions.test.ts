@@ -10,8 +10,8 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Journal } from '../../lib/engine/journal.ts'
-import { Questions } from '../../lib/engine/questions.ts'
+import { Journal } from '../../lib/engine/host/journal.ts'
+import { Questions } from '../../lib/engine/host/questions.ts'
 import { batch, type Query } from '../../lib/facts/index.ts'
 
 const GOOD: Query = { family: 'path', arg: '/etc/fstab' }
@@ -30,7 +30,7 @@ void t.test('what was asked is remembered', t => {
   t.end()
 })
 
-void t.test('a file of rubbish costs time and never a run', t => {
+void t.test('a file with nonsense costs time, but fails no run', t => {
   const { questions, file } = memory(t)
   const q = (family: unknown, arg: unknown): string => JSON.stringify([{ family, arg }, GOOD])
   for (const text of [
@@ -69,54 +69,60 @@ void t.test('a file of rubbish costs time and never a run', t => {
   t.end()
 })
 
-void t.test('what another user could have written is not asked: it runs as root', t => {
-  for (const [what, spoil] of [
-    ['another’s file', (file: string) => chownSync(file, 4242, 0)],
-    ['mode 0666', (file: string) => chmodSync(file, 0o666)],
-    ['a directory', (file: string) => (rmSync(file), mkdirSync(file))],
-    ['a FIFO', (file: string) => (rmSync(file), execFileSync('mkfifo', [file]))],
-    ['a link', (file: string) => (rmSync(file), symlinkSync(`${file}.theirs`, file))],
-  ] as const) {
-    const { questions, file } = memory(t)
-    writeFileSync(`${file}.theirs`, JSON.stringify([GOOD]))
-    spoil(file)
-    t.strictSame(questions.load(), [], what)
-    t.doesNotThrow(() => questions.save([GOOD], []), what)
-  }
-  t.end()
-})
+void t.test(
+  'a file that another user could have written is ignored: its questions would run as root',
+  t => {
+    for (const [what, spoil] of [
+      ['another’s file', (file: string) => chownSync(file, 4242, 0)],
+      ['mode 0666', (file: string) => chmodSync(file, 0o666)],
+      ['a directory', (file: string) => (rmSync(file), mkdirSync(file))],
+      ['a FIFO', (file: string) => (rmSync(file), execFileSync('mkfifo', [file]))],
+      ['a link', (file: string) => (rmSync(file), symlinkSync(`${file}.theirs`, file))],
+    ] as const) {
+      const { questions, file } = memory(t)
+      writeFileSync(`${file}.theirs`, JSON.stringify([GOOD]))
+      spoil(file)
+      t.strictSame(questions.load(), [], what)
+      t.doesNotThrow(() => questions.save([GOOD], []), what)
+    }
+    t.end()
+  },
+)
 
-void t.test('the journal: rubbish is a new job, and what cannot be written is said', t => {
-  const dir = t.testdir({ file: 'x' })
-  const journal = new Journal(dir, ['reboot'])
-  t.equal(journal.begin(Date.now()), true)
-  t.type(journal.unfinished(), 'number')
-  for (const text of [
-    '',
-    '\0',
-    'NaN',
-    'Infinity',
-    '1e999',
-    '0x10',
-    '-1',
-    '9'.repeat(400),
-    '[]',
-    ' \n',
-  ]) {
-    writeFileSync(journal.file, text)
-    t.equal(journal.unfinished(), undefined, JSON.stringify(text).slice(0, 30))
-  }
-  chownSync(journal.file, 4242, 0)
-  t.equal(journal.unfinished(), undefined, 'another’s')
-  rmSync(journal.file)
-  mkdirSync(join(journal.file, 'x'), { recursive: true })
-  t.equal(journal.unfinished(), undefined, 'a directory')
-  t.equal(journal.begin(1), false)
-  t.doesNotThrow(() => journal.end())
-  const below = new Journal(join(dir, 'file'), ['reboot'])
-  t.equal(below.begin(1), false, 'no directory can be made')
-  t.equal(below.unfinished(), undefined)
-  t.doesNotThrow(() => below.end())
-  t.ok(dirname(below.file).startsWith(join(dir, 'file')))
-  t.end()
-})
+void t.test(
+  'the journal: nonsense is a new job, and a file that cannot be written is reported',
+  t => {
+    const dir = t.testdir({ file: 'x' })
+    const journal = new Journal(dir, ['reboot'])
+    t.equal(journal.begin(Date.now()), true)
+    t.type(journal.unfinished(), 'number')
+    for (const text of [
+      '',
+      '\0',
+      'NaN',
+      'Infinity',
+      '1e999',
+      '0x10',
+      '-1',
+      '9'.repeat(400),
+      '[]',
+      ' \n',
+    ]) {
+      writeFileSync(journal.file, text)
+      t.equal(journal.unfinished(), undefined, JSON.stringify(text).slice(0, 30))
+    }
+    chownSync(journal.file, 4242, 0)
+    t.equal(journal.unfinished(), undefined, 'another’s')
+    rmSync(journal.file)
+    mkdirSync(join(journal.file, 'x'), { recursive: true })
+    t.equal(journal.unfinished(), undefined, 'a directory')
+    t.equal(journal.begin(1), false)
+    t.doesNotThrow(() => journal.end())
+    const below = new Journal(join(dir, 'file'), ['reboot'])
+    t.equal(below.begin(1), false, 'no directory can be made')
+    t.equal(below.unfinished(), undefined)
+    t.doesNotThrow(() => below.end())
+    t.ok(dirname(below.file).startsWith(join(dir, 'file')))
+    t.end()
+  },
+)

@@ -25,7 +25,7 @@ const mark = (log: string[]) =>
 const done = (hosts: Hosts) =>
   ['a', 'b', 'c', 'd'].filter(h => hosts.read(h, 'srv/mark') !== undefined)
 
-/** Writes /srv/mark; on some hosts that cannot be done, which only the attempt tells. */
+/** Writes /srv/mark; on some hosts that fails, and only in the apply pass. */
 const failingOn = (...bad: string[]) =>
   tasks(host =>
     file('/srv/mark', { content: 'x', validate: () => (bad.includes(host) ? 'false' : 'true') }),
@@ -41,7 +41,7 @@ void t.test('serial', async t => {
     })
     const ran = await hosts.run([one(r, { serial: [1, '50%'] })])
     t.equal(ran.code, 0, ran.failures.join('\n'))
-    // Plan (nobody), apply, verify (everybody).
+    // In the plan no host is done, in the verify pass all are; between them comes the apply pass.
     t.strictSame(at.slice(4, 5), ['a: a'])
     t.match(at.slice(5, 7).sort().join(), /^b: ab?c?,c: ab?c?$/)
     t.strictSame(at.slice(7, 8), ['d: abcd'])
@@ -54,7 +54,7 @@ void t.test('serial', async t => {
     t.equal(ran.code, 2)
     t.strictSame(done(hosts), ['a'])
     t.match(ran.failures, [/^b: .*validation failed/])
-    t.equal(ran.failures.length, 1, 'what a host did not come to is no fault of its roles')
+    t.equal(ran.failures.length, 1, 'tasks that a host did not come to are not failures')
     t.match(ran.notes, [/stopped after b; the hosts after it were not touched/])
     t.equal(hosts.read('a', 'srv/later'), undefined)
   })
@@ -67,7 +67,7 @@ void t.test('serial', async t => {
     const dead = new Hosts(t)
     dead.down.add('a')
     const none = await dead.run([one(failingOn(), { serial: 1 })])
-    t.match(none, { code: 4, notes: [/not begun, because a failed or could not be reached/] })
+    t.match(none, { code: 4, notes: [/not started, because a failed or could not be reached/] })
     t.strictSame(done(dead), [])
     t.equal((await dead.run([one(failingOn('c'), { serial: 1, maxFail: 1 })])).code, 2)
     t.strictSame(done(dead), ['b'], 'a is down and c fails: two are too many')
@@ -75,7 +75,7 @@ void t.test('serial', async t => {
     t.strictSame(done(dead), ['b', 'c', 'd'])
   })
 
-  await t.test('one that fails on every host in the plan stops the run, too', async t => {
+  await t.test('a failure of all hosts in the plan stops the run, too', async t => {
     const hosts = new Hosts(t)
     const sick = tasks(() => file('/srv/x', { content: 'x', notify: 'nobody' }))
     const later = tasks(() => file('/srv/mark', { content: 'x' }))
@@ -83,11 +83,11 @@ void t.test('serial', async t => {
       one(sick, { hosts: 'a:b', serial: 1 }),
       one(later, { hosts: 'c:d' }),
     ])
-    t.match(ran, { code: 2, notes: [/not begun, because a, b failed/] })
+    t.match(ran, { code: 2, notes: [/not started, because a, b failed/] })
     t.strictSame(done(hosts), [])
   })
 
-  await t.test('without it nobody waits for anybody', async t => {
+  await t.test('without serial the hosts do not wait for each other', async t => {
     const hosts = new Hosts(t)
     const ran = await hosts.run([one(failingOn('b'))])
     t.match(ran, { code: 2, notes: { length: 0 }, recap: { failed: 1, changed: 3 } })
@@ -226,10 +226,10 @@ void t.test('on: another host’s tasks and handlers are its own', async t => {
   t.equal(hosts.read('a', 'srv/told'), undefined)
 
   hosts.down.add('b')
-  t.match(await hosts.run([one(r, { hosts: 'a' })]), { failures: [/^a: .*nobody answers for b/] })
+  t.match(await hosts.run([one(r, { hosts: 'a' })]), { failures: [/^a: .*no answer from b/] })
 })
 
-void t.test('an await that is missing is found in the plan, and nothing is written', async t => {
+void t.test('the plan finds a missing await, and nothing is written', async t => {
   const cases: Record<string, () => Promise<unknown>> = {
     'the last task': () => (void file('/srv/x', { content: 'x' }), Promise.resolve()),
     'a task before another': async () => {
@@ -257,13 +257,13 @@ void t.test('an await that is missing is found in the plan, and nothing is writt
   t.equal(hosts.read('a', 'srv/x'), undefined)
 
   const stray = tasks(async () => {
-    void sleep(1).then(() => Promise.reject(new Error('nobody hears')))
+    void sleep(1).then(() => Promise.reject(new Error('unheard')))
     await gate('it takes a while', () => sleep(100).then(() => true))
   })
   t.match(await hosts.run([one(stray, { hosts: 'a' })]), {
     code: 2,
     recap: { exitCode: 2 },
-    notes: [/failed, and nobody awaited it: Error: nobody hears/],
+    notes: [/an unawaited task failed: Error: unheard/],
   })
 })
 
@@ -279,7 +279,7 @@ void t.test('a command without a guard is not idempotent', async t => {
 
 void t.test('handlers', async t => {
   const log = (text: string) => () => $`echo ${text} >>/srv/log`
-  await t.test('an unknown one fails in the plan, even if there is nothing to do', async t => {
+  await t.test('an unknown handler fails in the plan, even if there is nothing to do', async t => {
     const hosts = new Hosts(t)
     hosts.write('a', 'srv/x', 'x')
     const r = tasks(
@@ -314,39 +314,44 @@ void t.test('handlers', async t => {
     t.equal(hosts.read('a', 'srv/y'), 'early\n')
   })
 
-  await t.test('one that has failed is owed, and runs though nothing changes', async t => {
-    const hosts = new Hosts(t)
-    const r = role({
-      name: 'debtor',
-      summary: '',
-      vars: z.object({}),
-      async tasks() {
-        await file('/srv/x', { content: 'x', notify: 'pay' })
-      },
-      handlers: { pay: () => $`test -e /srv/money && echo paid >>/srv/log` },
-    })
-    t.match(await hosts.run([one(r, { hosts: 'a' })]), { code: 2, failures: [/handler pay/] })
-    hosts.write('a', 'srv/money', '')
-    const planned = await hosts.run([one(r, { hosts: 'a' })], { dryRun: true })
-    t.match(
-      planned.tasks.filter(e => e.status === 'changed'),
-      [{ task: 'handler pay', note: 'owed from an interrupted run' }],
-    )
-    const ran = await hosts.run([one(r, { hosts: 'a' })])
-    t.match(ran, { code: 0, changed: planned.changed, recap: { unpredicted: 0 } })
-    t.strictSame((await hosts.run([one(r, { hosts: 'a' })])).changed, [])
-    t.equal(hosts.read('a', 'srv/log'), 'paid\n')
+  await t.test(
+    'a handler that has failed stays pending, and runs although nothing changes',
+    async t => {
+      const hosts = new Hosts(t)
+      const r = role({
+        name: 'debtor',
+        summary: '',
+        vars: z.object({}),
+        async tasks() {
+          await file('/srv/x', { content: 'x', notify: 'pay' })
+        },
+        handlers: { pay: () => $`test -e /srv/money && echo paid >>/srv/log` },
+      })
+      t.match(await hosts.run([one(r, { hosts: 'a' })]), { code: 2, failures: [/handler pay/] })
+      hosts.write('a', 'srv/money', '')
+      const planned = await hosts.run([one(r, { hosts: 'a' })], { dryRun: true })
+      t.match(
+        planned.tasks.filter(e => e.status === 'changed'),
+        [{ task: 'handler pay', note: 'pending from an interrupted run' }],
+      )
+      const ran = await hosts.run([one(r, { hosts: 'a' })])
+      t.match(ran, { code: 0, changed: planned.changed, recap: { unpredicted: 0 } })
+      t.strictSame((await hosts.run([one(r, { hosts: 'a' })])).changed, [])
+      t.equal(hosts.read('a', 'srv/log'), 'paid\n')
 
-    hosts.write('a', 'var/lib/fmc/pending/debtor/old%20name', '')
-    const unknown = await hosts.run([one(r, { hosts: 'a' })])
-    t.match(unknown, {
-      code: 2,
-      failures: [/owes the handler "old name", which the role debtor no longer has/],
-    })
-  })
+      hosts.write('a', 'var/lib/fmc/pending/debtor/old%20name', '')
+      const unknown = await hosts.run([one(r, { hosts: 'a' })])
+      t.match(unknown, {
+        code: 2,
+        failures: [
+          /handler "old name" is pending from an interrupted run, but the role debtor no longer defines it/,
+        ],
+      })
+    },
+  )
 })
 
-void t.test('what a plan says is held against what is done', async t => {
+void t.test('the run is compared with the plan', async t => {
   const seen = (wanted: boolean) =>
     tasks(async () => {
       await file('/srv/before', { content: 'x' })

@@ -61,7 +61,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
       const second = await p.fmc('role', 'steps', host)
       const after = await log(p, host)
       const ran = second.changed.filter(c => c.includes(' handler ')).map(c => c.slice(10))
-      owed += second.tasks.filter(e => e.note === 'owed from an interrupted run').length
+      owed += second.tasks.filter(e => e.note === 'pending from an interrupted run').length
       const at = `killed after step ${point} on ${host}`
       t.ok(free, `${at}: the lock is free`)
       t.equal(second.code, 0, `${at}: ${JSON.stringify(second.failures)}${second.stderr}`)
@@ -147,7 +147,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
     t.match(await through.end, { code: 0 })
   })
 
-  await t.test('a local user who holds the lock file keeps nobody out', async t => {
+  await t.test('a local user who holds the lock file keeps no run out', async t => {
     p.role('beside', "    await file('/run/beside', { content: 'x\\n' })")
     for (const mode of ['-s', '-x']) {
       // As the version before left it, with the note of a run that is over.

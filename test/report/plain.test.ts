@@ -30,7 +30,7 @@ const lines: [string, boolean, Partial<Task>, string][] = [
   [
     'drift that was left alone is',
     true,
-    { note: 'drift, left as it is: memory' },
+    { note: 'drift, left as it is: memory', drift: true },
     'Web | web1 | nginx | file /etc/nginx.conf | ok | drift, left as it is: memory\n',
   ],
   [

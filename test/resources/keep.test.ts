@@ -4,10 +4,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { HostRun } from '../../lib/engine/host-run.ts'
-import { takenFiles } from '../../lib/engine/taken.ts'
+import { take as takeFrom, takenFiles } from '../../lib/engine/host/take.ts'
 import { TaskError } from '../../lib/errors.ts'
-import type { Host } from '../../lib/inventory/types.ts'
 import { keep, type KeepOptions } from '../../lib/resources/keep.ts'
 import { within, type Scope, type TaskRun } from '../../lib/resources/scope.ts'
 import { download } from '../../lib/ssh/download.ts'
@@ -39,11 +37,11 @@ const session = (run: Run): Session => ({
 
 /** `keep` as the engine runs it, on a host whose shell is `run`. */
 const kept = (keepDir: string, run: Run, options: KeepOptions): Promise<unknown> => {
-  const host = new HostRun({ name: 'h' } as Host, session(run))
-  const take: TaskRun['take'] = (script, into, limits) => host.take(script, into, limits)
+  const take: TaskRun['take'] = (script, into, limits) =>
+    takeFrom(session(run), script, into, limits)
   const scope = {
     mode: 'apply',
-    keepDir,
+    settings: { keepDir },
     task: (_: string, body: (run: object) => unknown) => body({ take }),
   }
   return within(scope as unknown as Scope, () => keep('etcd/one', options))

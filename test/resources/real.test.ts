@@ -286,7 +286,7 @@ async function owing(t: Test, r: Rig): Promise<void> {
   t.match(planned.tasks.at(-1), {
     task: 'handler a handler / with *odd* "name"',
     status: 'changed',
-    note: 'owed from an interrupted run',
+    note: 'pending from an interrupted run',
   })
   const done = await r.fmc('play', 'owing')
   t.equal(done.code, 0, messages(done))
@@ -297,7 +297,10 @@ async function owing(t: Test, r: Rig): Promise<void> {
   await r.text('deb2', 'touch /var/lib/fmc/pending/owing/old%20name')
   const renamed = await r.fmc('play', 'owing')
   t.equal(renamed.code, 2)
-  t.match(renamed.stdout, /owes the handler \\"old name\\", which the role owing no longer has/)
+  t.match(
+    renamed.stdout,
+    /handler \\"old name\\" is pending from an interrupted run, but the role owing no longer defines it/,
+  )
   t.match(renamed.stdout, /fmc run deb2 -- rm -f -- .*old%20name/)
   await r.text('deb2', 'rm /var/lib/fmc/pending/owing/old%20name')
 }

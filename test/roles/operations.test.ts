@@ -122,7 +122,7 @@ void t.test('etcd-restore', async t => {
     const ran = await hosts.run(stop, { extraVars })
     t.not(ran.code, 0)
     t.strictSame(ran.changed, [])
-    t.match(ran.notes, [/^Stop: not begun, because c failed or could not be reached/])
+    t.match(ran.notes, [/^Stop: not started, because c failed or could not be reached/])
     const without = await hosts.run(stop, { extraVars, limit: 'a,b', dryRun: true })
     t.strictSame(
       without.changed.filter(c => c.endsWith('k3s')),

@@ -16,7 +16,7 @@ async function runRole(name: string, pattern: string, o: RunOptions): Promise<nu
   const [{ loadPlaybook, loadRole }, { perform }, { play, playbook }] = await Promise.all([
     import('../load.ts'),
     import('../perform.ts'),
-    import('../../engine/role.ts'),
+    import('../../engine/define/playbook.ts'),
   ])
   const site = await loadPlaybook('site', o.inventory).catch((error: unknown) => {
     if (error instanceof UsageError) return undefined

@@ -22,15 +22,15 @@ const define = resource({
     }
     const enabled = [service, socket].every(u => u.enabled === 'enabled')
     const up = socket.active === 'active' || service.active === 'active'
-    const leaves = [
+    const factsAfter = [
       [ask('unit', units[0]), { ...service, load: 'loaded', enabled: 'enabled' }],
       [ask('unit', units[1]), { ...socket, load: 'loaded', enabled: 'enabled', active: 'active' }],
     ] as const
     return [
       ...(enabled
         ? []
-        : [{ what: 'enable', script: `systemctl -q enable -- ${quoteAll(units)}`, leaves }]),
-      ...(up ? [] : [{ what: 'start', script: `systemctl start -- ${units[1]}`, leaves }]),
+        : [{ what: 'enable', script: `systemctl -q enable -- ${quoteAll(units)}`, factsAfter }]),
+      ...(up ? [] : [{ what: 'start', script: `systemctl start -- ${units[1]}`, factsAfter }]),
     ]
   },
 })

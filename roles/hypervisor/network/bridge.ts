@@ -141,7 +141,7 @@ const define = resource({
       {
         what: `move ${wanted.address} from ${(nics.holder ?? nics.uplink).name} to a bridge over ${nics.uplink.name}`,
         script: carriedOut(lan, recipeFor(lan, managed, manager, interfaces?.toString())),
-        leaves: [[ask('command', QUESTION), settled(manager, lan)]],
+        factsAfter: [[ask('command', QUESTION), settled(manager, lan)]],
         timeoutMs: 120_000,
       },
     ]

@@ -158,10 +158,10 @@ const define = resource({
     const [info = '', inactive = '', live = ''] = now.code === 0 ? now.stdout.split(CUT) : []
     const xml = networkXml(network, uuidIn(inactive))
     const name = quote(network.name)
-    const leaves = [
+    const factsAfter = [
       [ask('command', question(network)), { code: 0, stdout: settled(xml), stderr: '' }],
     ] as const
-    const change = (what: string, script: string) => ({ what, script: VIRSH + script, leaves })
+    const change = (what: string, script: string) => ({ what, script: VIRSH + script, factsAfter })
     const set = change('define', defined(xml))
     const autostart = change('start at boot', `v net-autostart ${name}`)
     const start = change('start', `v net-start ${name}`)

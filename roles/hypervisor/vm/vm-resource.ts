@@ -40,7 +40,7 @@ export const runningVm = resource({
       },
     )
   },
-  note(o, { domains }, { doubt }) {
+  drift(o, { domains }, { doubt }) {
     const all = readDomains(libvirtSays(domains, doubt) ?? '')
     const found = ownOf(o.machine, all)
     if (!found) return undefined
@@ -123,7 +123,7 @@ export const noOldVm = resource({
         script: `${imagesFit(o.volumes)}
 ${VIRSH}: >${quote(leftover(o))}; sync -- ${quote(leftover(o))}
 ${shutDown(found.name, SHUTDOWN_SECONDS)}v undefine ${name} --managed-save --snapshots-metadata`,
-        leaves: [
+        factsAfter: [
           [DOMAINS, { ...domains, stdout: withoutDomain(said, found.name) }],
           [ask('path', leftover(o)), { type: 'file', mode: '0644', owner: 'root', group: 'root' }],
         ],

@@ -42,7 +42,7 @@ const define = resource({
       {
         what: `open ${due.join(', ')} in the default zone`,
         script: [/^\d/, /^\D/].flatMap(kind => additions(due.filter(o => kind.test(o)))).join('\n'),
-        leaves: [[ask('command', question(openings)), NOTHING]],
+        factsAfter: [[ask('command', question(openings)), NOTHING]],
       },
     ]
   },

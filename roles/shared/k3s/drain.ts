@@ -76,7 +76,7 @@ export const drain = resource({
           {
             what: 'cordon',
             script: `k3s kubectl annotate node ${word} ${MARK}=yes --overwrite && k3s kubectl cordon ${word}`,
-            leaves: [[question(node), answer({ cordoned: true, ours: true })] as const],
+            factsAfter: [[question(node), answer({ cordoned: true, ours: true })] as const],
           },
         ]
     return [
@@ -102,7 +102,7 @@ export const uncordon = resource({
       {
         what: 'uncordon',
         script: `k3s kubectl uncordon ${word} && k3s kubectl annotate node ${word} ${MARK}-`,
-        leaves: [[question(node), answer({ cordoned: false, ours: false })]],
+        factsAfter: [[question(node), answer({ cordoned: false, ours: false })]],
       },
     ]
   },

@@ -41,7 +41,7 @@ export const noNode = resource({
           {
             what: 'delete',
             script: `k3s kubectl delete node ${quote(o.node)} --timeout=60s`,
-            leaves: [
+            factsAfter: [
               [ask('command', nodeExists(o.node)), { code: 1, stdout: '', stderr: '(NotFound)' }],
             ],
           },
@@ -73,7 +73,7 @@ const noMember = resource({
       what: `remove ${id}`,
       // K3s may have removed it in the meantime.
       script: `${ETCDCTL} member remove ${id} >&2 || ! ${ETCDCTL} member list -w simple | grep -q ^${id},`,
-      leaves: [
+      factsAfter: [
         [
           ask('command', `${ETCDCTL} member list -w simple`),
           { code: 0, stderr: '', stdout: list.stdout.replace(new RegExp(`^${id}.*\\n`, 'm'), '') },

@@ -51,7 +51,7 @@ const reapplied = resource({
       {
         what: `apply again: ${wrong.join('; ')}`,
         script: `k3s kubectl apply -f ${quote(pathOf(name))}`,
-        leaves: [[CHARTS.query, applied(objects, state)]],
+        factsAfter: [[CHARTS.query, applied(objects, state)]],
       },
     ]
   },
@@ -90,7 +90,7 @@ export const onlyManifests = resource({
     return extra.map(path => ({
       what: `remove ${path}`,
       script: `rm -f -- ${quote(path)}`,
-      leaves: [[ask('path', path), null] as const, [ask('sha', path), null] as const],
+      factsAfter: [[ask('path', path), null] as const, [ask('sha', path), null] as const],
     }))
   },
 })

@@ -1,0 +1,187 @@
+import type { Host } from '../inventory/types.ts'
+import { batches } from './define/batches.ts'
+import type { Role } from './define/role.ts'
+import type { SelectedPlay } from './define/select.ts'
+import { invariantHolds } from './invariant.ts'
+import { hostEvents } from './plan-events.ts'
+import { hasWorkOn, planAgain, planOf, type Plan } from './plan.ts'
+import { EnginePass } from './role/pass.ts'
+import { perform } from './role/perform.ts'
+import { asPlay } from './role/play-scope.ts'
+import { hasWork, recordKey, type TaskRecord } from './role/record.ts'
+import { RoleRun } from './role/role-run.ts'
+import type { Run } from './settings.ts'
+import { unneededEvent } from './task-events.ts'
+
+/** Which hosts have come to the end of which plays. A host whose turn did not come has not. */
+export class Done {
+  readonly #done = new Set<string>()
+
+  add({ play }: SelectedPlay, host: Host): void {
+    this.#done.add(`${play.name}\0${host.name}`)
+  }
+  has({ play }: SelectedPlay, host: Host): boolean {
+    return this.#done.has(`${play.name}\0${host.name}`)
+  }
+}
+
+/** The apply pass: what its functions share. */
+interface Apply {
+  readonly run: Run
+  readonly plan: Plan
+  readonly pass: EnginePass
+  readonly done: Done
+  /** A rolling play has stopped the run. */
+  stopped: boolean
+}
+
+/** Makes what was planned: stage by stage, in batches, with the plays' invariants. Plans again where the run itself may have made work. */
+export async function applyAll(run: Run, plan: Plan): Promise<Done> {
+  const apply: Apply = {
+    run,
+    plan,
+    pass: new EnginePass('apply'),
+    done: new Done(),
+    stopped: false,
+  }
+  for (const stage of run.settings.stages) {
+    if (isOver(apply)) break
+    await Promise.all(stage.map(selected => applyPlay(apply, selected)))
+  }
+  return apply.done
+}
+
+const isOver = ({ run, stopped }: Apply): boolean => stopped || run.settings.stop.aborted
+
+function stop(apply: Apply, text: string): void {
+  apply.stopped = true
+  apply.run.emit({ type: 'note', level: 'warning', text })
+}
+
+async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
+  const { run, plan, done } = apply
+  const { fleet, emit } = run
+  const { play, hosts } = selected
+  const names = hosts.map(h => h.name)
+  emit({ type: 'play', play: play.name, state: 'start', hosts: names })
+  await connectNew(run, hosts)
+  await planAgain(run, plan, selected)
+  const busy = hosts.filter(
+    h => !fleet.isDropped(h) && (fleet.get(h).touched || hasWorkOn(plan, selected, h)),
+  )
+  for (const host of hosts)
+    if (!busy.includes(host)) {
+      for (const event of hostEvents(plan, planOf(plan, selected, host))) emit(event)
+      done.add(selected, host)
+    }
+  const ordered = await inOrder(run, selected, busy)
+  const lost = tooManyDropped(run, selected)
+  if (lost && (busy.length > 0 || hosts.every(h => fleet.isDropped(h))))
+    stop(apply, `${play.name}: not started, because ${lost} failed or could not be reached`)
+  else await applyBatches(apply, selected, ordered)
+  emit({ type: 'play', play: play.name, state: 'end', hosts: names })
+}
+
+/** Connects to those of a play's hosts that did not exist when they were planned. */
+async function connectNew({ fleet, emit }: Run, hosts: readonly Host[]): Promise<void> {
+  await fleet.each(
+    hosts.filter(h => fleet.isNew(h)),
+    async host => {
+      emit({ type: 'host', host: host.name, state: 'connecting' })
+      await fleet.connectNew(host)
+      emit({ type: 'host', host: host.name, state: 'connected' })
+    },
+  )
+}
+
+/** The names of a rolling play's dropped hosts, if there are more than it tolerates. */
+function tooManyDropped({ fleet }: Run, { play, hosts }: SelectedPlay): string | undefined {
+  const dropped = hosts.filter(h => fleet.isDropped(h))
+  const rolling = play.serial !== undefined || play.invariant !== undefined
+  return rolling && dropped.length > (play.maxFail ?? 0)
+    ? dropped.map(h => h.name).join(', ')
+    : undefined
+}
+
+/** Hosts by the rank that the play's order gives them. A host that cannot be asked is left out. */
+async function inOrder(
+  run: Run,
+  { play: { order } }: SelectedPlay,
+  hosts: readonly Host[],
+): Promise<readonly Host[]> {
+  if (!order) return hosts
+  const ranks = new Map<string, number>()
+  await run.fleet.each(hosts, async host => {
+    ranks.set(host.name, await asPlay(run, run.fleet.get(host), order))
+  })
+  return hosts
+    .filter(h => ranks.has(h.name))
+    .sort((a, b) => (ranks.get(a.name) ?? 0) - (ranks.get(b.name) ?? 0))
+}
+
+async function applyBatches(
+  apply: Apply,
+  selected: SelectedPlay,
+  hosts: readonly Host[],
+): Promise<void> {
+  const { run } = apply
+  const { play } = selected
+  const holds = async (when: 'before' | 'after', batch: readonly Host[]): Promise<boolean> => {
+    const yes = await invariantHolds(run, selected, when, batch)
+    if (!yes)
+      stop(
+        apply,
+        `${play.name}: stopped ${when} ${namesOf(batch)}; the other hosts were not touched`,
+      )
+    return yes
+  }
+  for (const batch of batches(hosts, play.serial)) {
+    if (isOver(apply) || !(await holds('before', batch))) return
+    if (run.fleet.touched.length > 0) run.fleet.forget()
+    await run.fleet.each(batch, host => applyHost(apply, selected, host))
+    if (run.settings.stop.aborted) return
+    if (tooManyDropped(run, selected))
+      return stop(
+        apply,
+        `${play.name}: stopped after ${namesOf(batch)}; the hosts after it were not touched`,
+      )
+    if (!(await holds('after', batch))) return
+  }
+}
+
+const namesOf = (hosts: readonly Host[]): string => hosts.map(h => h.name).join(', ')
+
+async function applyHost(apply: Apply, selected: SelectedPlay, host: Host): Promise<void> {
+  const { run, plan, done } = apply
+  const { fleet, emit } = run
+  await fleet.get(host).revive()
+  for (const role of selected.roles) {
+    const one = planOf(plan, selected, host)
+    const planned = one.roles.get(role.name) ?? []
+    // The plan of a host that was touched, or did not exist, may be outdated even if it is empty.
+    const upToDate = !fleet.get(host).touched && !fleet.wasNew(host)
+    if (upToDate && !hasWork(planned))
+      for (const event of hostEvents(plan, one, planned)) emit(event)
+    else if (!(await applyRole(apply, selected, role, host, planned))) return
+  }
+  done.add(selected, host)
+  emit({ type: 'host', host: host.name, state: 'done' })
+}
+
+/** False when the host goes no further. */
+async function applyRole(
+  { run, pass }: Apply,
+  { play }: SelectedPlay,
+  role: Role,
+  host: Host,
+  planned: readonly TaskRecord[],
+): Promise<boolean> {
+  const expected = planned.filter(r => r.changes.length > 0)
+  const predicted = new Set(expected.map(recordKey))
+  const roleRun = new RoleRun({ run, play, role, pass, host: run.fleet.get(host), predicted })
+  if (!(await perform(run, roleRun))) return false
+  const seen = new Set(roleRun.records.map(recordKey))
+  for (const record of expected)
+    if (!seen.has(recordKey(record))) run.emit(unneededEvent(play.name, record))
+  return true
+}

@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
+import { FmcError, TaskError, UnreachableError } from '../../errors.ts'
+import type { Host } from '../../inventory/types.ts'
+import type { Emit, RunSettings } from '../settings.ts'
+import { failureOf } from '../task-events.ts'
+import { isAbort, isUnreachable } from '../role/failed-task.ts'
+import { Arrivals } from './arrivals.ts'
+import { Connections } from './connections.ts'
+import type { HostRun } from './host-run.ts'
+import { LockedError, type LockKind } from './lock.ts'
+import { newHost, silentHost } from './new-host.ts'
+
+/** How much longer a host may take to answer once its hypervisor's plan has announced it. */
+const GRACE_MS = 1000
+/** How long a host that was just created may take to answer, and the time between two attempts. */
+const BOOT_MS = 60_000
+const CONNECT_EVERY_MS = 1000
+
+/** The hosts of a run: which are connected, which do not exist yet, and which were dropped after a failure. */
+export class Fleet {
+  /** In inventory order. */
+  readonly hosts: readonly Host[]
+  /** Hosts on which another run works. Because of them this run changes nothing anywhere. */
+  readonly locked: string[] = []
+  /** Which hosts will be created by others. */
+  readonly arrivals: Arrivals
+  readonly #settings: RunSettings
+  readonly #emit: Emit
+  readonly #connections: Connections
+  /** Hosts that do not exist yet, as they will be once they are created. */
+  readonly #new = new Map<string, HostRun>()
+  /** Hosts that were planned as new and have been connected to since. */
+  readonly #wereNew = new Set<string>()
+  readonly #dropped = new Set<string>()
+  /** Rejects when the second Ctrl-C has ended what ran on the hosts: from then on no host is waited for. */
+  readonly #killed: Promise<never>
+  readonly #limit: <T>(fn: () => Promise<T>) => Promise<T>
+
+  constructor(settings: RunSettings, emit: Emit) {
+    const { stages, inventory, kill } = settings
+    this.#settings = settings
+    this.#emit = emit
+    this.#limit = pLimit(settings.forks)
+    this.arrivals = new Arrivals(stages, inventory)
+    this.#connections = new Connections(settings, host => this.#lockOf(host))
+    const names = new Set(stages.flat().flatMap(p => p.hosts.map(h => h.name)))
+    this.hosts = [...inventory.hosts.values()].filter(h => names.has(h.name))
+    this.#killed = new Promise((_, reject) => {
+      const over = (): void => reject(new DOMException('ended by a second Ctrl-C', 'AbortError'))
+      kill.addEventListener('abort', () => void this.#connections.endAll().then(over), {
+        once: true,
+      })
+    })
+    this.#killed.catch(() => undefined)
+  }
+
+  #lockOf(host: Host): LockKind {
+    const { readOnly, dryRun } = this.#settings
+    if (readOnly) return 'none'
+    return dryRun || !this.hosts.includes(host) ? 'shared' : 'exclusive'
+  }
+
+  /** Connected hosts that this run has written to. */
+  get touched(): readonly HostRun[] {
+    return this.#connections.all.filter(r => r.touched)
+  }
+
+  /** Drops the remembered answers of all hosts: a change to one host can alter another. */
+  forget(): void {
+    for (const { answers } of this.#connections.all) answers.forget()
+  }
+
+  /** A dropped host takes no further part in the run. */
+  isDropped(host: Host): boolean {
+    return this.#dropped.has(host.name)
+  }
+
+  drop(host: Host): void {
+    this.#dropped.add(host.name)
+  }
+
+  /** The connected host. Throws TaskError when it is not connected. */
+  get(host: Host): HostRun {
+    return this.#connections.get(host)
+  }
+
+  /** Does some work on each host that is not dropped, `forks` at a time. A failure outside of any task becomes an event and drops the host. */
+  async each(hosts: readonly Host[], work: (host: Host) => Promise<void>): Promise<void> {
+    await Promise.all(
+      hosts.map(host =>
+        this.#limit(async () => {
+          if (this.isDropped(host) || this.#settings.stop.aborted) return
+          try {
+            await Promise.race([work(host), this.#killed])
+          } catch (error) {
+            this.#failed(host, error)
+          }
+        }),
+      ),
+    )
+  }
+
+  #failed(host: Host, error: unknown): void {
+    this.drop(host)
+    if (error instanceof LockedError) this.locked.push(host.name)
+    if (this.#settings.stop.aborted && isAbort(error)) return
+    const cause = error instanceof Error ? error : new Error(String(error))
+    const known = cause instanceof FmcError
+    this.#emit({
+      type: 'host',
+      host: host.name,
+      state: isUnreachable(cause) ? 'unreachable' : 'failed',
+      failure: {
+        ...failureOf(cause),
+        ...(known || cause.stack === undefined ? {} : { output: cause.stack }),
+      },
+    })
+  }
+
+  /** Was the host planned before it exists, and has not been connected to since? */
+  isNew(host: Host): boolean {
+    return this.#new.has(host.name)
+  }
+
+  /** Was the host planned before it existed? Then its plan rests on guesses. */
+  wasNew(host: Host): boolean {
+    return this.#wereNew.has(host.name)
+  }
+
+  /**
+   * For the first plan: the connected host; or, if it does not answer and its hypervisor will create it, the host as it
+   * will be. `asker`: the host whose role asks. A hypervisor's own role does not wait for the hypervisor's plan.
+   */
+  async forPlan(host: Host, asker?: Host): Promise<HostRun> {
+    const known = this.#new.get(host.name)
+    if (known) return known
+    const { arrivals } = this
+    const creator = arrivals.creatorOf(host)
+    if (!creator || (asker && arrivals.isCreator(asker) && !arrivals.isAnnounced(host.name)))
+      return this.#connections.connect(host)
+    const connecting = this.#connections.connect(host)
+    const will = arrivals.willExist(host.name)
+    const settled = new AbortController()
+    const patience = will
+      .then(yes => (yes ? sleep(GRACE_MS, null, { signal: settled.signal }) : connecting))
+      .catch(() => connecting)
+    try {
+      const run = await Promise.race([connecting, patience])
+      if (run) return run
+    } catch (error) {
+      const silent = error instanceof UnreachableError && error.silent
+      if (!silent || !(await will)) throw error
+    } finally {
+      settled.abort()
+    }
+    return this.#addNew(host, this.get(creator))
+  }
+
+  /** For the plan: a host that exists, and that its hypervisor will create again. */
+  planAsNew(host: Host, creator: Host): HostRun {
+    this.#connections.disconnect(host)
+    this.#dropped.delete(host.name)
+    return this.#addNew(host, this.get(creator))
+  }
+
+  #addNew(host: Host, creator: HostRun): HostRun {
+    const known = this.#new.get(host.name)
+    if (known) return known
+    const run = newHost(host, creator)
+    this.#new.set(host.name, run)
+    this.#connections.giveUp(host)
+    if (this.hosts.includes(host))
+      this.#emit({ type: 'host', host: host.name, state: 'new', by: creator.host.name })
+    return run
+  }
+
+  /** For plays with `allowUnreachable`: a host that does not answer. */
+  addSilent(host: Host): HostRun {
+    const run = silentHost(host)
+    this.#connections.set(run)
+    return run
+  }
+
+  /** Connects to a host that was planned before it existed. Throws UnreachableError. */
+  async connectNew(host: Host): Promise<void> {
+    const creator = this.arrivals.creatorOf(host)
+    const failed = creator && this.isDropped(creator)
+    this.#new.delete(host.name)
+    this.#wereNew.add(host.name)
+    const end = performance.now() + BOOT_MS
+    for (;;) {
+      this.#connections.disconnect(host)
+      try {
+        await this.#connections.connect(host)
+        return
+      } catch (error) {
+        const silent = error instanceof UnreachableError && error.silent
+        if (silent && failed)
+          throw new UnreachableError(`${creator.name} was to create ${host.name}, and failed`)
+        if (!silent || performance.now() > end || this.#settings.stop.aborted) throw error
+      }
+      await sleep(CONNECT_EVERY_MS)
+    }
+  }
+
+  /**
+   * Another host that a role or an invariant looks at: connected when first needed, and again if its session was lost.
+   * `asker`: in the first plan, the host whose role asks; then a host that does not exist yet answers as it will be.
+   */
+  async reach(name: string, asker?: Host): Promise<HostRun> {
+    const host = this.#settings.inventory.hosts.get(name)
+    if (!host) throw new TaskError(`the inventory has no host ${name}`)
+    const run = await (asker ? this.forPlan(host, asker) : this.#connections.connect(host))
+    await run.revive()
+    return run
+  }
+
+  close(): void {
+    this.#connections.close()
+  }
+}

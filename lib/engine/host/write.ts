@@ -1,0 +1,55 @@
+import { TaskError } from '../../errors.ts'
+import type { PlannedChange } from '../../resources/scope.ts'
+import { reveal, type Secret } from '../../secrets/secret.ts'
+import { quote } from '../../shell/quote.ts'
+import type { Output } from '../../ssh/types.ts'
+import type { Connection } from './connection.ts'
+import { endOf, KEPT_BYTES } from './output.ts'
+
+/** Of a change that names none. */
+const DEFAULT_TIMEOUT_MS = 600_000
+
+/**
+ * Makes a task's changes in one script: what each prepares, then `ahead`, then what each does. The script runs without
+ * the lock's descriptor. `eval` keeps a syntax error in a role's text inside that text. Throws TaskError, UnreachableError.
+ */
+export async function write(
+  connection: Connection,
+  changes: readonly PlannedChange[],
+  ahead: string,
+  secrets: readonly Secret[],
+): Promise<void> {
+  for (const { upload } of changes)
+    if (upload) await connection.session.upload(upload.from, upload.to)
+  const parts = [
+    ...changes.map(c => reveal(c.prepare ?? '')),
+    ahead,
+    ...changes.map(c => reveal(c.script ?? '')),
+  ]
+  const script = `set -e\n${parts.filter(p => p !== '').join('\n')}`
+  const timeoutMs = Math.max(...changes.map(c => c.timeoutMs ?? DEFAULT_TIMEOUT_MS))
+  const unlocked = `( exec 9>&-; eval ${quote(script)} )`
+  const result = await (
+    changes.some(c => c.reboots)
+      ? connection.reboot(unlocked, timeoutMs)
+      : connection.session.run(unlocked, { timeoutMs, lastBytes: KEPT_BYTES })
+  ).catch((error: unknown) => {
+    if (!(error instanceof TaskError)) throw error
+    // Without its `command`: a secret cut off at the end of the shortened script would no longer match.
+    throw new TaskError(error.message, {
+      output: endOf(error.output ?? '', secrets),
+      hint: error.hint,
+    })
+  })
+  throwIfFailed(result, secrets)
+}
+
+function throwIfFailed({ code, stdout, stderr }: Output, secrets: readonly Secret[]): void {
+  if (code === 0) return
+  const last = endOf(stderr || stdout, secrets)
+    .split('\n')
+    .at(-1)
+  throw new TaskError(`exit code ${code}${last ? `: ${last}` : ''}`, {
+    output: endOf(`${stderr}${stdout}`, secrets),
+  })
+}

@@ -1,0 +1,19 @@
+import { quote } from '../../shell/quote.ts'
+
+const PENDING = '/var/lib/fmc/pending'
+
+/** The directory of the marks of a role's pending handlers on a host. It survives a killed runner and a power cut. */
+export const marksOf = (role: string): string => `${PENDING}/${encodeURIComponent(role)}`
+
+const markOf = (role: string, handler: string): string =>
+  `${marksOf(role)}/${encodeURIComponent(handler).replaceAll('*', '%2A').replace(/^\./, '%2E')}`
+
+/** Shell text that marks handlers as pending. It runs in the same script as the change that notifies them, and before it. */
+export const markScript = (role: string, handlers: readonly string[]): string =>
+  handlers.length === 0
+    ? ''
+    : `mkdir -p -m 0755 -- ${quote(marksOf(role))}; ${handlers.map(h => `: >${quote(markOf(role, h))}`).join('; ')}; sync -- ${quote(marksOf(role))}`
+
+/** Shell text that removes the mark of a handler that has succeeded. */
+export const unmarkScript = (role: string, handler: string): string =>
+  `rm -f -- ${quote(markOf(role, handler))}`

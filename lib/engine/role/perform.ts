@@ -1,0 +1,42 @@
+import type { SelectedPlay } from '../define/select.ts'
+import type { HostRun } from '../host/host-run.ts'
+import type { Run } from '../settings.ts'
+import { isAbort } from './failed-task.ts'
+import type { EnginePass } from './pass.ts'
+import type { RoleRecords } from './record.ts'
+import { RoleRun } from './role-run.ts'
+
+/**
+ * Performs a role on a host. False: the run was interrupted, or a task failed; then the records have the failure, and the
+ * host is dropped. Throws what is no task's failure.
+ */
+export async function perform(run: Run, roleRun: RoleRun): Promise<boolean> {
+  try {
+    await roleRun.perform()
+    return true
+  } catch (error) {
+    if (isAbort(error)) return false
+    if (!roleRun.records.some(r => r.error)) throw error
+    run.fleet.drop(roleRun.host)
+    return false
+  }
+}
+
+/** Runs a play's roles on one host in a pass that writes nothing, and puts their records into `into`. False: it did not come to the end. */
+export async function sweep(
+  run: Run,
+  pass: EnginePass,
+  { play, roles }: SelectedPlay,
+  host: HostRun,
+  into: RoleRecords,
+): Promise<boolean> {
+  for (const role of roles) {
+    const roleRun = new RoleRun({ run, play, role, pass, host })
+    try {
+      if (!(await perform(run, roleRun))) return false
+    } finally {
+      into.set(role.name, roleRun.records)
+    }
+  }
+  return true
+}

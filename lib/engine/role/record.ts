@@ -1,0 +1,34 @@
+import type { PlannedChange } from '../../resources/scope.ts'
+
+/** What one task found or did, in one pass. */
+export interface TaskRecord {
+  /** The host that the task ran on; with `on` that is not the host of the role. */
+  readonly host: string
+  readonly role: string
+  readonly name: string
+  readonly changes: readonly PlannedChange[]
+  /** Milliseconds. */
+  readonly ms: number
+  readonly note?: string | undefined
+  /** A gate that did not hold in the plan: why. */
+  readonly waiting?: string | undefined
+  readonly skipped?: boolean | undefined
+  readonly estimate?: boolean | undefined
+  /** The note tells of a difference that the task leaves alone. */
+  readonly drift?: boolean | undefined
+  readonly error?: Error | undefined
+}
+
+/** The records of a play's roles on one host, by role. */
+export type RoleRecords = Map<string, readonly TaskRecord[]>
+
+/** Passes match their tasks by host, name and number, never by position. */
+export const recordKey = ({ host, name }: Pick<TaskRecord, 'host' | 'name'>): string =>
+  `${host}\0${name}`
+
+/** Keys of the tasks that, by the plan, will change something. */
+export type Predicted = ReadonlySet<string>
+
+/** Would the role have something to do: a change, or a gate to wait for? */
+export const hasWork = (records: readonly TaskRecord[]): boolean =>
+  records.some(r => r.changes.length > 0 || r.waiting !== undefined)

@@ -1,0 +1,137 @@
+import { FmcError } from '../errors.ts'
+import { redactor } from '../secrets/redact.ts'
+import { applyAll } from './apply.ts'
+import type { Event, Page } from './events.ts'
+import { Fleet } from './host/fleet.ts'
+import { planAll, type Plan } from './plan.ts'
+import { failureEvents, planEvents, plannedChanges } from './plan-events.ts'
+import { Recap } from './recap.ts'
+import { FailedTask, isAbort } from './role/failed-task.ts'
+import type { Emit, Run, RunSettings } from './settings.ts'
+import { notIdempotentEvent } from './task-events.ts'
+import { verify } from './verify.ts'
+
+/** Plans and, unless it is a dry run, applies and verifies. A host's failure is an event and never thrown. Resolves with the exit code. */
+export async function run(settings: RunSettings): Promise<number> {
+  const start = performance.now()
+  const recap = new Recap()
+  const lost = new Map<string, string>()
+  const emit = countedAndRedacted(settings, recap, lost)
+  const fleet = new Fleet(settings, emit)
+  for (const host of fleet.hosts) recap.add(host.name)
+  emit(startOf(settings, fleet))
+  const unawaited = watchUnawaited(emit)
+  let plan: Plan
+  try {
+    plan = await runPasses({ settings, fleet, emit })
+  } finally {
+    fleet.close()
+    unawaited.off()
+  }
+  const interrupted = settings.stop.aborted
+  const page = interrupted ? undefined : pageOf(settings, fleet, lost)
+  if (page) emit({ type: 'page', ...page })
+  const last = recap.event({
+    dryRun: settings.dryRun,
+    seconds: Math.round(performance.now() - start) / 1000,
+    interrupted,
+    pendingIsError: settings.pendingIsError,
+    failed: unawaited.any(),
+    locked: fleet.locked,
+    undone: settings.dryRun || fleet.locked.length === 0 ? [] : plannedChanges(plan, fleet.hosts),
+    page,
+    readOnly: settings.readOnly && page !== undefined,
+  })
+  settings.emit(last)
+  return last.exitCode
+}
+
+/** The passes, in order: each gets what the one before it found. */
+async function runPasses(run: Run): Promise<Plan> {
+  const { settings, fleet, emit } = run
+  const interrupted = (): boolean => settings.stop.aborted
+  const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
+  const plan = await inPass('plan', emit, () => planAll(run))
+  if (settings.dryRun || settings.readOnly) emitAll(planEvents(plan))
+  else if (fleet.locked.length > 0) emitAll(failureEvents(plan))
+  else if (!interrupted()) {
+    const done = await inPass('apply', emit, () => applyAll(run, plan))
+    if (fleet.touched.length > 0 && !interrupted())
+      await inPass('verify', emit, async () => {
+        const left = await verify(run, done)
+        emitAll(left.map(({ play, record }) => notIdempotentEvent(play, record)))
+      })
+  }
+  return plan
+}
+
+async function inPass<T>(
+  pass: 'plan' | 'apply' | 'verify',
+  emit: Emit,
+  work: () => Promise<T>,
+): Promise<T> {
+  emit({ type: 'pass', pass, state: 'start' })
+  const result = await work()
+  emit({ type: 'pass', pass, state: 'end' })
+  return result
+}
+
+const pageOf = (
+  { conclude, inventory, found }: RunSettings,
+  fleet: Fleet,
+  lost: ReadonlyMap<string, string>,
+): Page | undefined =>
+  conclude?.({
+    inventory,
+    hosts: fleet.hosts,
+    found: (host, role) => found.get(`${host}\0${role}`),
+    lost,
+  })
+
+/** Reports promises that a role did not await and that fail: they neither end fmc nor go unseen. */
+function watchUnawaited(emit: Emit): { off: () => void; any: () => boolean } {
+  let any = false
+  const on = (error: unknown): void => {
+    // A task's failure has been reported already, and an interruption is no failure.
+    if (error instanceof FailedTask || isAbort(error)) return
+    any = true
+    const text = error instanceof FmcError ? error.message : String((error as Error).stack ?? error)
+    emit({ type: 'note', level: 'warning', text: `an unawaited task failed: ${text}` })
+  }
+  process.on('unhandledRejection', on)
+  return { off: () => void process.off('unhandledRejection', on), any: () => any }
+}
+
+const startOf = (settings: RunSettings, fleet: Fleet): Event => ({
+  type: 'start',
+  command: settings.command,
+  dryRun: settings.dryRun,
+  lab: settings.lab,
+  ...(settings.readOnly ? { readOnly: true as const } : {}),
+  plays: settings.stages.flat().map(p => ({
+    play: p.play.name,
+    hosts: p.hosts.map(h => h.name),
+    roles: p.roles.map(r => r.name),
+  })),
+  hosts: fleet.hosts.map(h => h.name),
+})
+
+/** Counts every event, and removes the run's secrets from its texts: the second line of defence, after the Secret type. */
+function countedAndRedacted(settings: RunSettings, recap: Recap, lost: Map<string, string>): Emit {
+  const redact = redactor(settings.secrets)
+  return event => {
+    const safe = settings.secrets.length === 0 ? event : (withTexts(event, redact) as Event)
+    recap.count(safe)
+    if ('failure' in safe) lost.set(safe.host, safe.failure.message)
+    settings.emit(safe)
+  }
+}
+
+/** A copy of plain data with every text in it replaced. */
+function withTexts(value: unknown, replace: (text: string) => string): unknown {
+  if (typeof value === 'string') return replace(value)
+  if (Array.isArray(value)) return value.map(v => withTexts(v, replace))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, withTexts(v, replace)]))
+  return value
+}

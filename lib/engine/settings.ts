@@ -1,0 +1,38 @@
+import type { RoleSettings } from '../resources/scope.ts'
+import type { Conclude } from './define/playbook.ts'
+import type { CheckedVars, SelectedPlay } from './define/select.ts'
+import type { Event } from './events.ts'
+import type { ConnectSettings } from './host/connect.ts'
+import type { Fleet } from './host/fleet.ts'
+
+/** What the caller of a run decides. */
+export interface RunSettings extends ConnectSettings, RoleSettings {
+  readonly stages: readonly (readonly SelectedPlay[])[]
+  readonly vars: CheckedVars
+  readonly dryRun: boolean
+  /** Hosts worked on at the same time. */
+  readonly forks: number
+  readonly lab: boolean
+  /** A dry run with changes pending exits 3. */
+  readonly pendingIsError: boolean
+  /** Only read the hosts: the run takes no lock and ends after the plan. */
+  readonly readOnly: boolean
+  readonly conclude: Conclude | undefined
+  /** What roles hand to `conclude`, by host NUL role. The run fills it. */
+  readonly found: Map<string, unknown>
+  /** Aborted: start no further task. */
+  readonly stop: AbortSignal
+  /** Aborted: also end what is running on the hosts. */
+  readonly kill: AbortSignal
+  emit(event: Event): void
+}
+
+/** Takes an event on its way out: counts it and removes secrets from it. */
+export type Emit = (event: Event) => void
+
+/** What does not change during a run. Every part of the engine gets it. */
+export interface Run {
+  readonly settings: RunSettings
+  readonly fleet: Fleet
+  readonly emit: Emit
+}
