@@ -2,12 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import {
-  isSettled,
-  nicsFor,
-  parseDevices,
-  type Wanted,
-} from '../../roles/hypervisor/network/bridge.ts'
+import { isSettled, nicsFor, type Wanted } from '../../roles/hypervisor/network/bridge.ts'
+import { parseDevices } from '../../roles/hypervisor/network/devices.ts'
 import {
   ifupdown,
   networkd,

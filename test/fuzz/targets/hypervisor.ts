@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { TaskError } from '../../../lib/errors.ts'
-import { isSettled, nicsFor, parseDevices } from '../../../roles/hypervisor/network/bridge.ts'
+import { isSettled, nicsFor } from '../../../roles/hypervisor/network/bridge.ts'
+import { parseDevices } from '../../../roles/hypervisor/network/devices.ts'
 import { parseCapacity } from '../../../roles/hypervisor/host/preflight.ts'
 import { readDomains, withoutDomain } from '../../../roles/hypervisor/vm/survey.ts'
 import { readPools } from '../../../roles/hypervisor/vm/volumes.ts'
