@@ -103,8 +103,20 @@ function nat(rules: RuleSet, firewall: Firewall): string[] {
 }
 
 /**
- * The text of /etc/nftables/fmc.nft: one table, replaced as a whole in one transaction. It is declared before it is
- * deleted, so that deleting succeeds (nft 1.0.6 has no `destroy table`). Pure. Throws TaskError.
+ * The text of /etc/nftables/fmc.nft for a host: one table that replaces the old one in one transaction. It is declared
+ * before it is deleted, because nft 1.0.6 has no `destroy table`. Pure.
+ *
+ * @param firewall - the variables of the role firewall for that host
+ * @throws TaskError as `rulesOf` does.
+ *
+ * @example
+ * const text = nftText(inventory(), host(), {
+ *   firewall_mode: 'router',
+ *   firewall_flows: [{ from: 'lan', to: 'all', ports: ['any'] }],
+ *   firewall_forwards: [],
+ *   firewall_masquerade: ['lan'],
+ *   firewall_log: false,
+ * })
  */
 export function nftText(inventory: Inventory, host: Host, firewall: Firewall): string {
   const rules = rulesOf(inventory, host, firewall)

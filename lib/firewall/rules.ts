@@ -45,7 +45,21 @@ const listed = (names: string | readonly string[]): string => [names].flat().joi
 /** The flow's name where one of its rules decides. */
 const titleOf = (flow: Flow): string => flow.comment ?? `${listed(flow.from)} → ${listed(flow.to)}`
 
-/** All rules of a host, in order. Pure. Throws TaskError that names the flow which makes no sense. */
+/**
+ * All firewall rules of a host, in order. Pure.
+ *
+ * @param firewall - the variables of the role firewall for that host
+ * @throws TaskError that names the flow or forward that cannot be right.
+ *
+ * @example
+ * const rules = rulesOf(inventory(), host(), {
+ *   firewall_mode: 'router',
+ *   firewall_flows: [{ from: 'lan', to: host().name, ports: [22, '53/udp'] }],
+ *   firewall_forwards: [],
+ *   firewall_masquerade: [],
+ *   firewall_log: true,
+ * })
+ */
 export function rulesOf(inventory: Inventory, host: Host, firewall: Firewall): RuleSet {
   const own = addressesOf(inventory, host).map(address)
   const networks: Side = { is: 'in', blocks: disjoint(inside(inventory)) }
@@ -188,7 +202,17 @@ function redirect(inventory: Inventory, forward: Forward, i: number): Redirect {
   }
 }
 
-/** What a chain does with a packet. Without a `rule` none fits, and the packet is dropped. */
+/**
+ * What a chain does with a packet. Without a `rule` none matches, and the packet is dropped. Pure.
+ *
+ * @param chain - input (to the host itself) or forward
+ * @param forwarded - the packet's destination was replaced by a port forward; default false
+ *
+ * @example
+ * const admits = (rules: RuleSet): boolean =>
+ *   decide(rules, 'input', { from: '10.17.3.1', to: host().address, proto: 'tcp', port: 22 })
+ *     .verdict === 'accept'
+ */
 export function decide(
   { rules }: Pick<RuleSet, 'rules'>,
   chain: Rule['chain'],

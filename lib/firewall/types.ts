@@ -65,6 +65,13 @@ export interface Redirect {
   readonly forward: number
 }
 
+/**
+ * All firewall rules of one host, made by `rulesOf`.
+ *
+ * @example
+ * const accepted = ({ rules }: RuleSet): string[] =>
+ *   rules.filter(({ verdict }) => verdict === 'accept').map(({ why }) => why)
+ */
 export interface RuleSet {
   readonly rules: readonly Rule[]
   readonly redirects: readonly Redirect[]

@@ -72,9 +72,6 @@ export const changeWords = ({ changes, note }: TaskEvent): string =>
 export const surprise = ({ unpredicted, unneeded }: TaskEvent): string | undefined =>
   unpredicted ? 'unpredicted' : unneeded ? 'predicted but not needed' : undefined
 
-/** Does the task's note say that it found drift and left it alone? Its resource begins such a note with "drift". */
-export const leftDrift = ({ note }: TaskEvent): boolean => note?.startsWith('drift') ?? false
-
 /** A note for people: "fmc: warning: storage1: …". */
 export const noteLine = (note: NoteEvent): string =>
   cleanLine(

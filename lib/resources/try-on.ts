@@ -1,17 +1,24 @@
 import type { Host } from '../inventory/types.ts'
 import { on } from './inventory.ts'
 
-/** What another host answered, or why it did not. */
+/**
+ * The result of `tryOn`: what the function returned, or why it did not.
+ *
+ * @example
+ * const shown = (tried: Tried<string>): string => (tried.ok ? tried.value : tried.reason)
+ */
 export type Tried<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string; readonly error: unknown }
 
 /**
- * `on` for a question that may go unanswered: gives the answer, or the reason why there is none (the host is
- * unreachable, its answer makes no sense). Only an interrupted run still throws.
+ * Like `on`, but gives the reason instead of throwing when the host is unreachable or the function fails. Only an
+ * interrupted run still throws.
  *
- *     const asked = await tryOn(server, stateHere)
- *     return asked.ok ? asked.value : asked.reason
+ * @example
+ * const [server] = hosts('k3s_servers')
+ * const tried = server && (await tryOn(server, async () => (await probe`k3s --version`).stdout))
+ * const version = tried?.ok ? tried.value : 'unknown'
  */
 export async function tryOn<T>(other: Host, fn: () => Promise<T>): Promise<Tried<T>> {
   try {

@@ -1,10 +1,20 @@
 import { gate, type GateOptions } from './gate.ts'
 
 /**
- * A gate that returns what it waited for: asks until `missing` names nothing that the answer still lacks.
- * A plan does not wait: it returns today's answer, with whatever is missing.
+ * A gate that returns what it waited for: asks until nothing is missing in the answer. A plan does not wait; it returns
+ * the present answer, whatever is missing.
  *
- *     const step = await waitFor('a server is there to join', decide, step => step.waitsFor)
+ * @param name - what is true afterwards, for people
+ * @param question - asks the host
+ * @param missing - what the answer still lacks, in words; undefined: nothing
+ * @throws TaskError when something is still missing after the time limit (default 60 s).
+ *
+ * @example
+ * const token = await waitFor(
+ *   'the token exists',
+ *   () => readSecret('/var/lib/rancher/k3s/server/token'),
+ *   found => (found === null ? 'no token yet' : undefined),
+ * )
  */
 export async function waitFor<T>(
   name: string,
