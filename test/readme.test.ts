@@ -1,5 +1,5 @@
 // The README's role is a real one: it is written out, documented by fmc, and linted with an inventory that uses it.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT, run } from './rig/lab.ts'
@@ -39,4 +39,15 @@ void t.test('every option that the README names is in --help', async t => {
   const help = helps.join('\n')
   for (const [, option = ''] of readme.matchAll(/`(--[a-z-]+)[ `]/g))
     t.ok(help.includes(option), option)
+})
+
+void t.test('docs/architecture.md names every folder of lib/, and only paths that exist', t => {
+  const text = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  for (const [, path = ''] of text.matchAll(
+    /`((?:lib|roles|test|files|playbooks|docs)\/[\w./-]*)`/g,
+  ))
+    if (!path.includes('NAME')) t.ok(existsSync(join(ROOT, path)), path)
+  for (const entry of readdirSync(join(ROOT, 'lib'), { withFileTypes: true }))
+    if (entry.isDirectory()) t.match(text, `\`lib/${entry.name}/\``, entry.name)
+  t.end()
 })
