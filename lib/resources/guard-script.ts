@@ -109,10 +109,10 @@ const refuseWhileUndoing = (name: string): string =>
   echo ${quote(`the guard ${name} is rolling back an unconfirmed change; retry in a moment`)} >&2; exit 75 ;;
 esac`
 
-/** The undo runs by paths, whenever it must: nobody but root may change what these lead to. */
+/** Refuses a file in an open directory: the undo works by path, so only root may be able to change where the path leads. */
 const refuseOpen = (file: string): string =>
   `_d=$(find ${quoteAll(withAncestors(dirname(file)))} -maxdepth 0 ! '(' -type d -uid 0 ! -perm /022 ')' 2>/dev/null; find ${quote(file)} -maxdepth 0 -type d '(' ! -uid 0 -o -perm /022 ')' 2>/dev/null) || :
-[ -z "$_d" ] || { printf '%s\\n' ${quote(`a guard cannot put ${file} back: it and all directories above it must be root's, no links, and nobody else's to write`)} >&2; exit 73; }`
+[ -z "$_d" ] || { printf '%s\\n' ${quote(`a guard cannot restore ${file}: root must own it and every directory above it, only root may write there, and none of them may be a link`)} >&2; exit 73; }`
 
 /**
  * Shell text that arms the guard: first the copies, then the mark, then the timer. A guard that an interrupted run has left

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path/posix'
 import { CHANGE, WALK } from './handles.ts'
+import { MAKE_DIRECTORY } from './make-directory.ts'
 import { quote, quoteAll } from './quote.ts'
 
 /** /a/b → ['/', '/a', '/a/b'] */
@@ -62,7 +63,7 @@ export const access = (path: string, owner: string, mode: string, sum = ''): str
  * has five digits: with four, chmod(1) keeps the setgid bit that a directory inherits from its parent.
  */
 export const makeDirectory = (path: string, owner: string, mode: string): string =>
-  `${WALK}${CHANGE}fmc_make ${quoteAll([owner, mode.padStart(5, '0'), path, ...withAncestors(path).slice(1)])}`
+  `${WALK}${CHANGE}${MAKE_DIRECTORY}fmc_make ${quoteAll([owner, mode.padStart(5, '0'), path, ...withAncestors(path).slice(1)])}`
 
 /** Shell text for `set -e` that removes a file or link. */
 export const remove = (path: string): string =>
