@@ -5,7 +5,7 @@ import { quote, quoteAll } from './quote.ts'
 
 /** /a/b → ['/', '/a', '/a/b'] */
 export const withAncestors = (dir: string): string[] =>
-  dir === '/' ? ['/'] : [...withAncestors(dirname(dir)), dir]
+  dirname(dir) === dir ? [dir] : [...withAncestors(dirname(dir)), dir]
 
 const enter = (path: string): string => {
   const dir = dirname(path)

@@ -116,7 +116,7 @@ void t.test('no new connection: the host returns by itself, and the next run say
   const ran = await running
   t.equal(ran.code, 2)
   t.match(ran.failures, [
-    /^a: confirm rules: no new connection was possible \(nobody answers for a\), so the host has undone at \S+Z because the change armed \S+Z \S+@\S+ pid \d+ was not confirmed; it answers again after \d+\.\d s$/,
+    /^a: confirm rules: no new connection was possible \(no answer from a\), so the host has undone at \S+Z because the change armed \S+Z \S+@\S+ pid \d+ was not confirmed; it answers again after \d+\.\d s$/,
   ])
   t.equal(hosts.read('a', 'srv/rules'), 'old')
   t.equal(hosts.read('a', 'srv/loaded'), 'old')
