@@ -80,7 +80,7 @@ void t.test('the guard', { timeout: 900_000 }, async t => {
       `find /var/lib/fmc/guard/${dir} -name '*.copy' -size +1k -exec cat {} +`
     const old = await p.rig.text(
       'a',
-      'mkdir /srv/small; mount -t tmpfs -o size=64k none /srv/small; printf old >/srv/beside; cd /srv/small; seq 8000 | tee f',
+      'mkdir /srv/small; mount -t tmpfs -o size=64k,mode=755 none /srv/small; printf old >/srv/beside; cd /srv/small; seq 8000 | tee f',
     )
     const ran = await p.fmc('role', 'small', 'a', '-e', 'fill=true')
     t.equal(ran.code, 2)

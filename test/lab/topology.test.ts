@@ -107,7 +107,7 @@ void t.test('a VPS is plugged in at its public address, and its name is known', 
     const lost = new Map(inventory.hosts)
     for (const h of inventory.hosts.values())
       if (h.name === 'vps') lost.set('vps', { ...h, address })
-    t.throws(() => topology({ ...inventory, hosts: lost }, 'key'), /no place for vps/)
+    t.throws(() => topology({ ...inventory, hosts: lost }, 'key'), /the lab cannot place vps: /)
   }
 })
 
