@@ -1,4 +1,4 @@
-/** Declared states of one thing on a host (`file`, `service` …), and the rest that roles call: asking, gates, other hosts. */
+/** What resources need of the engine: the interface `Scope` (engine/role/role-run.ts implements it), and the types of its arguments and results. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
