@@ -70,7 +70,7 @@ export const restoreServers = role({
       'the server runs with the restored data',
       async () => {
         const state = await stateHere()
-        if (!state.healthy) return state.ailment
+        if (!state.healthy) return state.problem
         const me = state.members.find(m => m.address === addressOf(host))
         return (me?.started && !me.learner) || 'it does not vote yet'
       },

@@ -183,5 +183,5 @@ const quorumLost = (s: Situation): string =>
 function describe(state: ServerState | string | undefined): string {
   if (state === undefined) return 'was not asked'
   if (typeof state === 'string') return state
-  return state.data ? state.ailment : 'has no etcd data'
+  return state.data ? state.problem : 'has no etcd data'
 }

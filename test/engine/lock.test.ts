@@ -146,7 +146,7 @@ for (const shell of shells)
       },
     )
 
-    await t.test('a local user who holds the file keeps no run out', async t => {
+    await t.test('a local user who locks the file does not block a run', async t => {
       for (const mode of ['-s', '-x'] as const)
         for (const kind of KINDS)
           for (const chmod of [':', `chmod 600 ${LOCK}`]) {
@@ -171,7 +171,7 @@ for (const shell of shells)
           }
     })
 
-    await t.test('a program that any user may start as root keeps no run out', async t => {
+    await t.test('a program that any user may start as root does not block a run', async t => {
       const at = await place(t)
       at.sh(`: >${LOCK}; chmod 644 ${LOCK}; cp "$(command -v cat)" /run/suid; chmod 4755 /run/suid`)
       const script = `exec 5<${LOCK}; flock -x 5; echo held; exec /run/suid`
