@@ -103,7 +103,7 @@ export function mayTouch(
       return `${holder} holds ${vip.name} and would be changed together with ${together.join(', ')}: the play needs serial: 1`
     const sick = others.filter(name => !isHealthy(states.get(name)) && !isNew(states.get(name)))
     if (sick.length > 0)
-      return `${holder} holds ${vip.name} (${vip.address}) and could not be replaced: ${sick.map(n => `${n}: ${problem(states.get(n))}`).join('; ')}. Repair ${sick.join(', ')} first (fmc play site --limit ${sick.join(',')}), or take it out of the VIP's balancers in the inventory`
+      return `${holder} holds ${vip.name} (${vip.address}) and no other balancer could take it: ${sick.map(n => `${n}: ${problem(states.get(n))}`).join('; ')}. Repair ${sick.join(', ')} first (fmc play site --limit ${sick.join(',')}), or take it out of the VIP's balancers in the inventory`
   }
   return true
 }

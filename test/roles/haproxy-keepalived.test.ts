@@ -162,7 +162,7 @@ t.test('two balancers of the cloud', async t => {
     t.equal(refused.code, 2, 'the holder is not touched while its peer cannot be reached')
     t.match(
       refused.failures.join('\n'),
-      /loadbalancer2 holds api .*could not be replaced: loadbalancer1: .*Repair loadbalancer1 first/,
+      /loadbalancer2 holds api .*no other balancer could take it: loadbalancer1: .*Repair loadbalancer1 first/,
     )
     t.strictSame(refused.changed, [])
 
