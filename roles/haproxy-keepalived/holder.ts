@@ -37,7 +37,7 @@ export const oneVipHolder: Invariant = {
   },
 }
 
-/** true when every VIP still has a healthy balancer without these hosts, else which VIP would be lost. */
+/** true when every VIP would still have a healthy balancer without these hosts, else which VIP would be lost. */
 export async function vipsStay(names: readonly string[]): Promise<true | string> {
   const lost = vips().find(vip => {
     const all = balancersOf(vip)

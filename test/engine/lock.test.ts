@@ -189,7 +189,7 @@ for (const shell of shells)
       const pid = at.sh(`sed -n 's/.*shell pid \\([0-9]*\\).*/\\1/p' ${LOCK}`)
       t.match(second.error, {
         name: 'LockedError',
-        message: `another fmc run is holds the lock of this host: ann@desk pid 7 (role x) (shell pid ${pid})`,
+        message: `another fmc run holds the lock of this host: ann@desk pid 7 (role x) (shell pid ${pid})`,
         hint: `end its shell there: kill -HUP ${pid}`,
       })
       at.sh(`kill -HUP ${pid}`)
@@ -312,9 +312,6 @@ void t.test('answers of a host that make no sense', t => {
   const { error } = read(
     `locked\nroot 5 root sh\x1b[2J\nroot x y\nother 6 eve z\n\x1da\x1b]52;c;x\x07b (shell pid 5)\n${mark}`,
   )
-  t.equal(
-    error?.message,
-    'another fmc run is holds the lock of this host: a ]52;c;x b (shell pid 5)',
-  )
+  t.equal(error?.message, 'another fmc run holds the lock of this host: a ]52;c;x b (shell pid 5)')
   t.end()
 })

@@ -104,7 +104,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
       t.match(
         refused.failures['a'],
         new RegExp(
-          `another fmc run is holds the lock of this host: \\w+@\\S+ pid ${first.pid} since 20\\d\\d-\\d\\d-\\d\\dT\\S+Z \\(role slow a\\) \\(shell pid \\d+\\)`,
+          `another fmc run holds the lock of this host: \\w+@\\S+ pid ${first.pid} since 20\\d\\d-\\d\\d-\\d\\dT\\S+Z \\(role slow a\\) \\(shell pid \\d+\\)`,
         ),
       )
     }
