@@ -128,7 +128,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       t.equal(beside.code, 2)
       t.match(
         JSON.stringify(beside.failures),
-        /another fmc run is at work on this host/,
+        /another fmc run holds the lock of this host/,
         'a second one beside it',
       )
       first.kill('SIGKILL')

@@ -37,7 +37,10 @@ export async function onHosts(
           return await work(host, session, hide)
         } catch (thrown) {
           const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-          printFailure(host, error instanceof GarbledProbe ? error.told(hide) : hide(error.message))
+          printFailure(
+            host,
+            error instanceof GarbledProbe ? error.redacted(hide) : hide(error.message),
+          )
           return error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
         } finally {
           session?.close()

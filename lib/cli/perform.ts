@@ -51,7 +51,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const keys = new Set(plays.flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
   const inventory = await withSecrets(context, names, keys, o)
   const stages = select(inventory, book, selection)
-  // In a lab the journal lies in the lab's directory: the jobs done there are gone when the lab is.
+  // In a lab the journal is in the lab's directory, so it goes with the lab.
   const journal = new Journal(lab?.dir ?? cacheDir(), [
     inventory.file,
     command,
@@ -70,7 +70,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     report.on({
       type: 'note',
       level: 'info',
-      text: `resuming the run started at ${new Date(unfinished).toISOString()}: its reboots and snapshots count (to start over: rm ${journal.file})`,
+      text: `resuming the run started at ${new Date(unfinished).toISOString()}: its reboots and snapshots count as done (to start over: rm ${journal.file})`,
     })
   const changes = !dryRun && book.readOnly !== true
   if (changes && !journal.begin(begun))

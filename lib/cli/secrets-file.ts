@@ -87,7 +87,7 @@ const set = async (call: Call): Promise<void> => {
   const store = await openStore(file, call)
   if (call.random && store.contents.secrets.has(name) && !call.force)
     throw new UsageError(`${name} is set already in ${file}`, {
-      hint: '--force replaces it, and locks out everything that was set up with it',
+      hint: 'with --force fmc replaces it; what was set up with the old value must then get the new one',
     })
   const value = await newValue(name, call)
   if (value === '') throw new UsageError(`no value for ${name}`, { hint: 'nothing was saved' })

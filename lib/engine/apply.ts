@@ -13,7 +13,7 @@ import { RoleRun } from './role/role-run.ts'
 import type { Run } from './settings.ts'
 import { unneededEvent } from './task-events.ts'
 
-/** Which hosts have come to the end of which plays. A host whose turn did not come has not. */
+/** Which hosts have finished which plays. A host that the run did not reach, or dropped, has not. */
 export class Done {
   readonly #done = new Set<string>()
 
@@ -35,7 +35,7 @@ interface Apply {
   stopped: boolean
 }
 
-/** Makes what was planned: stage by stage, in batches, with the plays' invariants. Plans again where the run itself may have made work. */
+/** Makes what was planned: stage by stage, in batches, with the plays' invariants. Before each play, plans its idle hosts again: what this run has changed elsewhere may give them work. */
 export async function applyAll(run: Run, plan: Plan): Promise<Done> {
   const apply: Apply = {
     run,
@@ -168,7 +168,7 @@ async function applyHost(apply: Apply, selected: SelectedPlay, host: Host): Prom
   emit({ type: 'host', host: host.name, state: 'done' })
 }
 
-/** False when the host goes no further. */
+/** false: the run does nothing more on this host. */
 async function applyRole(
   { run, pass }: Apply,
   { play }: SelectedPlay,

@@ -1,6 +1,6 @@
 /** The events of a run. Reports know nothing else of the engine. NDJSON prints them as they are. */
 
-/** What became of a task. */
+/** The outcome of a task. */
 export type Status = 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
 
 /** One change of a task. */
@@ -125,7 +125,7 @@ export interface WorkingEvent {
   readonly text?: string
 }
 
-/** What became of a task, or what it would do. */
+/** The outcome of a task, or what the task would do. */
 export interface TaskEvent {
   readonly type: 'task'
   readonly host: string
@@ -139,7 +139,7 @@ export interface TaskEvent {
   readonly ms: number
   /** "by another task", "pending from an interrupted run", "will wait for it". */
   readonly note?: string
-  /** The note tells of a difference that the task leaves alone. Not part of the NDJSON contract. */
+  /** The note is about a difference that the task leaves alone. Not part of the NDJSON contract. */
   readonly drift?: true
   readonly unpredicted?: true
   readonly unneeded?: true

@@ -44,7 +44,7 @@ export const workingEvent = (
   text?: string,
 ): WorkingEvent => ({ type: 'working', ...task, play, ...(text === undefined ? {} : { text }) })
 
-/** A planned task, shown by a dry run or because the run has nothing to do for it. `changesElsewhere`: other hosts will change, which may open a gate. */
+/** A planned task, shown by a dry run, or by a run that has nothing to do for it. `changesElsewhere`: other hosts will change, which may open a gate. */
 export function plannedEvent(
   play: string,
   record: TaskRecord,
@@ -76,7 +76,7 @@ export function plannedEvent(
   }
 }
 
-/** A task of the apply pass, compared with the plan. */
+/** A task of the apply pass, compared with the plan. It is unpredicted if it changed the host and the plan had no change for it. */
 export function appliedEvent(play: string, record: TaskRecord, predictions: Predicted): TaskEvent {
   const common = base(play, record)
   const predicted = predictions.has(recordKey(record))
@@ -87,7 +87,7 @@ export function appliedEvent(play: string, record: TaskRecord, predictions: Pred
   return { ...common, status: 'changed', predicted, ...(predicted ? {} : { unpredicted: true }) }
 }
 
-/** A task that the plan predicted, but that the run did not come to. */
+/** A task for which the plan had changes, and which the role did not call in the apply pass. */
 export const unneededEvent = (play: string, { host, role, name }: TaskRecord): TaskEvent => ({
   type: 'task',
   host,

@@ -47,7 +47,7 @@ export class GarbledProbe extends Error {
   }
 
   /** The message, redacted by `hide` before the answer is shortened: a cut secret would no longer match. */
-  told(hide: (text: string) => string): string {
+  redacted(hide: (text: string) => string): string {
     return unexpected(this.#family, hide(this.#text))
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Firewall: turns the inventory's flows into the rules of each host, their nftables text, and the answer of `fmc
- * firewall explain`.
- */
+/** Turns the inventory's flows into the rules of each host. nft.ts writes them as nftables text; path.ts finds the deciding rule for `fmc firewall explain`. */
 import { TaskError } from '../errors.ts'
 import { formatIpv4, parseIpv4, type Block } from '../inventory/net.ts'
 import { matchHosts } from '../inventory/patterns.ts'

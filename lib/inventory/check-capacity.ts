@@ -2,7 +2,7 @@ import type { UnplacedProblem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { megabytes } from './resolve.ts'
 
-/** Warnings for hypervisors whose VMs together have more memory or vCPUs than they. */
+/** Warnings for hypervisors whose VMs together have more memory or vCPUs than the hypervisor. */
 export function capacityProblems(raw: RawInventory): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const vms = Object.values(raw.hosts).filter(vm => vm.vm_on === name)

@@ -3,8 +3,8 @@ import type { UnplacedProblem } from './problem.ts'
 import type { Host, Inventory, Os } from './types.ts'
 
 /**
- * A role's differences between operating systems: one row per family (debian, el, flatcar). The role does not support a family
- * without a row. Pass it to `role` as `platforms`; tasks and handlers get the host's row as `platform`.
+ * A role's differences between operating systems: one row per family (debian, el, flatcar; resolve.ts says which system has which). The
+ * role does not support a family without a row. Pass it to `role` as `platforms`; tasks and handlers get the host's row as `platform`.
  *
  * @example
  * const platforms: Platforms<{ readonly unit: string }> = {

@@ -5,6 +5,7 @@ import { parseCidr } from './net.ts'
 import type { RawDisk, RawHost, RawInventory, RawNic, RawSsh, RawValue } from './raw.ts'
 import type { Disk, Host, Inventory, Network, Nic, Os, Vars, Vip } from './types.ts'
 
+/** A new operating system of a known family needs its name here, in types.ts (Os) and in schema.ts; roles then use the family's row. */
 const FAMILIES = {
   debian: 'debian',
   ubuntu: 'debian',

@@ -118,7 +118,7 @@ export interface Host {
     readonly identityFile: string | undefined
     readonly transport: 'auto' | 'ssh2' | 'openssh'
   }
-  /** Variables of all roles; later ones override: all, groups (parents first), host, -e. A role gets its own checked. */
+  /** Variables of all roles; later ones override: all, groups (parents first), host, -e. A role gets only its own, checked. */
   readonly vars: Vars
 }
 

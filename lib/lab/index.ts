@@ -1,6 +1,6 @@
 /**
  * The lab: a twin of the inventory on this machine. This file is all that the rest of fmc imports of it; the code that
- * boots machines is loaded when it is first called. What is put into machines and images lies under files/lab.
+ * boots machines is loaded when it is first called. files/lab has what the lab puts into machines and images.
  */
 import type { Inventory } from '../inventory/types.ts'
 import type { HostStatus } from './control.ts'

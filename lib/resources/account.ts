@@ -2,7 +2,7 @@ import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
 import { expect, resource, type Common, type Result } from './resource.ts'
-import type { Left } from './scope.ts'
+import type { FactAfter } from './scope.ts'
 
 /** useradd(8) and groupadd(8): what both accept on Debian, EL and Flatcar. */
 const checkName = (name: string): void =>
@@ -81,7 +81,7 @@ const defineUser = resource({
         hint: 'fmc does not renumber users: files would lose their owner',
       })
     const home = o.home ?? now?.home ?? `/home/${o.name}`
-    const factsAfter: Left[] = [
+    const factsAfter: FactAfter[] = [
       [ask('user', o.name), { uid: now?.uid ?? o.uid ?? -1, gid: g?.gid ?? -1, home, shell }],
     ]
     if (now === null) {

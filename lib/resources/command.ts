@@ -3,7 +3,7 @@ import { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { bindZx, commandText, type ProcessPromise } from '../shell/zx.ts'
 import { checkTask, expect, resource, type Common, type Result } from './resource.ts'
-import { isFresh, scope, type Left, type Scope } from './scope.ts'
+import { isFresh, scope, type FactAfter, type Scope } from './scope.ts'
 
 export interface CommandOptions extends Common {
   /** Standard input; default empty. The only way to pass a secret to a command. */
@@ -35,7 +35,7 @@ const run = resource({
         ? ''
         : `printf %s ${quote(o.stdin instanceof Secret ? o.stdin.reveal() : o.stdin)} | `
     const script = `${feed}eval ${quote(o.command)}`
-    const factsAfter: Left[] =
+    const factsAfter: FactAfter[] =
       o.creates === undefined
         ? []
         : [[ask('path', o.creates), { type: 'file', mode: '0644', owner: 'root', group: 'root' }]]

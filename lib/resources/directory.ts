@@ -4,7 +4,7 @@ import { ask, type PathFact, type Query } from '../facts/index.ts'
 import { makeDirectory } from '../shell/staging.ts'
 import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
-import type { Left } from './scope.ts'
+import type { FactAfter } from './scope.ts'
 
 /** Default owner root:root, mode 0755. */
 export interface DirectoryOptions extends Common, AccessOptions {}
@@ -40,8 +40,8 @@ const define = resource({
     }
     const made = ancestors(o.path).filter(dir => now[dir] === null)
     const plain = { type: 'directory', mode: '0755', owner: 'root', group: 'root' } as const
-    const factsAfter: Left[] = [
-      ...made.map((dir): Left => [ask('path', dir), plain]),
+    const factsAfter: FactAfter[] = [
+      ...made.map((dir): FactAfter => [ask('path', dir), plain]),
       [
         ask('path', o.path),
         { type: 'directory', mode: access.mode, owner: access.user, group: access.group },

@@ -16,7 +16,7 @@ import {
   type AccessOptions,
 } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
-import type { Left, PlannedChange } from './scope.ts'
+import type { FactAfter, PlannedChange } from './scope.ts'
 
 export interface FileOptions extends Common, AccessOptions {
   /** The whole content, at most 8 MB. A Secret is never shown, and fmc compares it by its hash only. */
@@ -104,7 +104,7 @@ function replace(
   o: WriteOptions,
   bytes: Buffer,
   sum: string,
-  factsAfter: readonly Left[],
+  factsAfter: readonly FactAfter[],
 ): PlannedChange {
   const { mode, user, group } = accessOf(o, '0644')
   const prepare = [

@@ -5,7 +5,7 @@ import { quote } from '../shell/quote.ts'
 import { COPY, PUBLISH, stage } from '../shell/staging.ts'
 import { checkParent, checkReadable } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
-import type { Left } from './scope.ts'
+import type { FactAfter } from './scope.ts'
 
 const define = resource({
   name: (o: Common & { readonly path: string; readonly line: string }) =>
@@ -33,7 +33,7 @@ ${self === null ? 'umask 022; : >new' : COPY}
 [ ! -s new ] || [ -z "$(tail -c1 new)" ] || echo >>new
 printf '%s\\n' ${quote(text)} >>new; sync -- new
 ${PUBLISH}`
-    const created: Left = [
+    const created: FactAfter = [
       ask('path', path),
       { type: 'file', mode: '0644', owner: 'root', group: 'root' },
     ]

@@ -1,4 +1,4 @@
-/** Declared states of one thing on a host (`file`, `service` …), and the rest that roles call: asking, gates, other hosts. */
+/** What resources need of the engine: the interface `Scope` (engine/role/role-run.ts implements it), and the types of its arguments and results. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Facts, FamilyName, Query } from '../facts/index.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
@@ -11,7 +11,7 @@ import type { Secret } from '../secrets/secret.ts'
 export type Mode = 'plan' | 'apply' | 'verify'
 
 /** A fact that a change leaves behind, for the forecast. */
-export type Left = {
+export type FactAfter = {
   [F in FamilyName]: readonly [query: Query<F>, fact: Facts[F] | Unknowable]
 }[FamilyName]
 
@@ -33,7 +33,7 @@ export interface PlannedChange {
   readonly prepare?: string | Secret
   /** A file of the controller to stream to the host before `prepare`, and its path there. */
   readonly upload?: { readonly from: string; readonly to: string }
-  readonly factsAfter?: readonly Left[]
+  readonly factsAfter?: readonly FactAfter[]
   /** The planned text of a file, so that the forecast can answer questions about its lines. */
   readonly text?: readonly [path: string, content: string]
   /** Time limit of each script in ms; default 600,000 (10 minutes). */

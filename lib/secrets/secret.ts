@@ -1,4 +1,4 @@
-/** Secrets: the type that cannot leak, the age-encrypted file, and redaction. */
+/** The type of a secret, which cannot leak: every conversion to text or JSON hides the value. */
 import { inspect } from 'node:util'
 
 const HIDDEN = '‹secret›'

@@ -1,4 +1,4 @@
-/** Shell text: quoting, zx's `$` bound to a host, and scripts that change files on hosts safely. */
+/** zx's `$`, bound to a host instead of this machine. */
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { Options, ProcessOutput, ProcessPromise, Shell } from 'zx/core'

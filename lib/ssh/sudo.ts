@@ -9,7 +9,7 @@ const refused = (target: Target, what: string, hint?: string): UnreachableError 
   new UnreachableError(`${target.name}: sudo for ${target.user}: ${what}`, { hint })
 
 /** sudo(8)'s messages in the C locale, and what fmc says instead. */
-const sayings = (target: Target): readonly (readonly [RegExp, string, string?])[] => [
+const knownErrors = (target: Target): readonly (readonly [RegExp, string, string?])[] => [
   [
     /must have a tty|no tty present/,
     'it requires a terminal',
@@ -29,7 +29,7 @@ const sayings = (target: Target): readonly (readonly [RegExp, string, string?])[
 
 /** The error for a known message of sudo. */
 export const sudoError = (target: Target, said: string): UnreachableError | undefined => {
-  const known = sayings(target).find(([pattern]) => pattern.test(said))
+  const known = knownErrors(target).find(([pattern]) => pattern.test(said))
   return known && refused(target, known[1], known[2])
 }
 

@@ -1,4 +1,4 @@
-/** Text: pure functions on texts for people, which any other part of fmc may use. */
+/** Makes texts from hosts and files harmless for a terminal. */
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 

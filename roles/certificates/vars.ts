@@ -8,6 +8,6 @@ export const vars = z.object({
     .max(120)
     .default(90)
     .describe(
-      'Restart K3s if a certificate ends within so many days; K3s then renews what has at most 120 days left. 0: only report',
+      'Restart K3s if a certificate ends within this many days; K3s then renews what has at most 120 days left. 0: only report',
     ),
 })

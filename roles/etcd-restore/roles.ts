@@ -70,7 +70,7 @@ export const restoreServers = role({
       'the server runs with the restored data',
       async () => {
         const state = await stateHere()
-        if (!state.healthy) return state.ailment
+        if (!state.healthy) return state.problem
         const me = state.members.find(m => m.address === addressOf(host))
         return (me?.started && !me.learner) || 'it does not vote yet'
       },
@@ -169,7 +169,7 @@ rm -f ${there} ${TOKEN}`,
 }
 
 /**
- * Drops what this server has of the time after the snapshot: its data, moved aside, and the authority that its token
+ * Drops this server's state from after the snapshot: its data, moved aside, and the authority that its token
  * trusts. Of data moved aside only the last is kept.
  */
 async function forget(first: Host): Promise<void> {

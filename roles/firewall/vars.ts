@@ -14,7 +14,7 @@ const flow = z.strictObject({
     'Names of networks, groups, hosts or VIPs, addresses, CIDR blocks, `wan` (everything in no network of the inventory) or `any`',
   ),
   to: names.describe(
-    'The same. A network means the hosts in it; to reach this host itself, name it, one of its groups, one of its addresses or `any`',
+    'Like `from`. A network means the hosts in it; to reach this host itself, name it, one of its groups, one of its addresses or `any`',
   ),
   ports: z
     .array(z.union([z.literal('any'), port]))
@@ -55,7 +55,7 @@ export const vars = z
     firewall_forwards: z
       .array(forward)
       .default([])
-      .describe('Ports of the WAN side that lead inwards (host_dnat, vps)'),
+      .describe('Ports of the WAN side that are forwarded inwards (host_dnat, vps)'),
     firewall_masquerade: z
       .array(z.string().min(1))
       .default([])

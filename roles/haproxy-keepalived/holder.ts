@@ -37,7 +37,7 @@ export const oneVipHolder: Invariant = {
   },
 }
 
-/** true when every VIP still has a healthy balancer without these hosts, else which VIP would be lost. */
+/** true when every VIP would still have a healthy balancer without these hosts, else which VIP would be lost. */
 export async function vipsStay(names: readonly string[]): Promise<true | string> {
   const lost = vips().find(vip => {
     const all = balancersOf(vip)
@@ -103,12 +103,12 @@ export function mayTouch(
       return `${holder} holds ${vip.name} and would be changed together with ${together.join(', ')}: the play needs serial: 1`
     const sick = others.filter(name => !isHealthy(states.get(name)) && !isNew(states.get(name)))
     if (sick.length > 0)
-      return `${holder} holds ${vip.name} (${vip.address}) and could not be replaced: ${sick.map(n => `${n}: ${ailment(states.get(n))}`).join('; ')}. Repair ${sick.join(', ')} first (fmc play site --limit ${sick.join(',')}), or take it out of the VIP's balancers in the inventory`
+      return `${holder} holds ${vip.name} (${vip.address}) and no other balancer could take it: ${sick.map(n => `${n}: ${problem(states.get(n))}`).join('; ')}. Repair ${sick.join(', ')} first (fmc play site --limit ${sick.join(',')}), or take it out of the VIP's balancers in the inventory`
   }
   return true
 }
 
-function ailment(state: BalancerState | string | undefined): string {
+function problem(state: BalancerState | string | undefined): string {
   if (state === undefined) return 'it was not asked'
   if (typeof state === 'string') return state
   return [
@@ -118,4 +118,4 @@ function ailment(state: BalancerState | string | undefined): string {
 }
 
 const describe = (states: BalancerStates): string =>
-  [...states].map(([name, s]) => `${name}: ${isHealthy(s) ? 'healthy' : ailment(s)}`).join('; ')
+  [...states].map(([name, s]) => `${name}: ${isHealthy(s) ? 'healthy' : problem(s)}`).join('; ')

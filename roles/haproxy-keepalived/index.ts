@@ -118,7 +118,7 @@ const checkHaproxy = (candidate: string): string =>
 const checkKeepalived = (candidate: string): string =>
   `test -s ${candidate} && keepalived -t -f ${candidate}`
 
-/** true when haproxy runs this configuration. After a failed reload the old process goes on serving; only its answer shows that. */
+/** true when haproxy runs this configuration. After a failed reload the old process keeps serving; only the digest in its answer shows that. */
 async function runs(cfg: HaproxyCfg, vars: BalancerVars): Promise<boolean | string> {
   const port = vars.haproxy_health_port
   const answer = await probe`curl -fsS -m 1 http://127.0.0.1:${port}/config`

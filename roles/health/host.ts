@@ -56,7 +56,7 @@ export async function hostState(units: readonly string[]): Promise<HostState> {
   }
 }
 
-/** Seconds by which a clock is wrong at least, given the controller's clock before and after it was read. */
+/** The least number of seconds by which a clock is wrong, given the controller's clock before and after it was read. */
 export const skew = (time: number, before: number, after: number): number =>
   time > after ? time - after : time < before ? before - time : 0
 

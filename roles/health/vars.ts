@@ -16,12 +16,12 @@ export const vars = z.object({
     .min(1)
     .max(365)
     .default(60)
-    .describe('Report a certificate that ends within so many days'),
+    .describe('Report a certificate that ends within this many days'),
   health_snapshot_hours: z
     .number()
     .int()
     .min(1)
     .default(24)
-    .describe('Report if the newest etcd snapshot is older than so many hours'),
+    .describe('Report if the newest etcd snapshot is older than this many hours'),
 })
 export type HealthVars = ReturnType<typeof vars.parse>

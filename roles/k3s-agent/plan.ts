@@ -50,7 +50,7 @@ export function plan({
     return {
       ...base,
       forget: false,
-      waitsFor: `no server is healthy: ${servers.map(s => `${s.name}: ${ailment(found, s.name)}`).join('; ')}`,
+      waitsFor: `no server is healthy: ${servers.map(s => `${s.name}: ${problem(found, s.name)}`).join('; ')}`,
     }
   const { nodes } = healthy[1]
   const node = nodes.find(n => n.name === self)
@@ -74,8 +74,8 @@ export function plan({
 const isUp = (found: Survey, name: string): boolean =>
   healthyIn(found).some(([other]) => other === name)
 
-function ailment(found: Survey, name: string): string {
+function problem(found: Survey, name: string): string {
   const state = found.get(name)
   if (state === undefined || typeof state === 'string') return state ?? 'was not asked'
-  return state.data ? state.ailment : 'has no etcd data yet'
+  return state.data ? state.problem : 'has no etcd data yet'
 }

@@ -2,7 +2,7 @@ import { isUp, type Member, type ServerState } from '../shared/k3s/server-state.
 import { NAMESAKE_HINT, namesake } from '../shared/k3s/namesake.ts'
 import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
 
-/** Everything that decides what a server does. */
+/** Everything on which the next step of a server depends. */
 export interface Situation {
   /** The server to decide for. */
   readonly self: string
@@ -21,7 +21,7 @@ export interface Via {
   readonly address: string
 }
 
-/** What a server does next. `waitsFor`: what must be over before it does. */
+/** What a server does next. `waitsFor`: the condition that must end before it does that. */
 export type Step =
   | { readonly kind: 'bootstrap' }
   | { readonly kind: 'join'; readonly via: Via; readonly waitsFor?: string }
@@ -183,5 +183,5 @@ const quorumLost = (s: Situation): string =>
 function describe(state: ServerState | string | undefined): string {
   if (state === undefined) return 'was not asked'
   if (typeof state === 'string') return state
-  return state.data ? state.ailment : 'has no etcd data'
+  return state.data ? state.problem : 'has no etcd data'
 }

@@ -27,7 +27,7 @@ export const membersAreVoters = async (address: string): Promise<true | string> 
 
 /** Which members do not vote yet; undefined: all do. */
 export function incomplete(state: ServerState, address: string): string | undefined {
-  if (!state.healthy) return state.ailment
+  if (!state.healthy) return state.problem
   if (!state.members.some(m => m.address === address)) return `${address} is not a member yet`
   const joining = state.members.filter(m => m.learner || !m.started)
   if (joining.length === 0) return undefined

@@ -77,7 +77,7 @@ export default role({
     })
   },
   handlers: {
-    // Stopped first, so that no gate takes the old process for the new one; not waited for, because the gates wait.
+    // Stops first, so that no gate mistakes the old process for the new one. Does not wait for the start: the gates do.
     'restart k3s': () =>
       $`case $(systemctl is-active k3s.service) in active|activating|reloading) systemctl stop k3s.service && systemctl --no-block start k3s.service ;; esac`,
   },

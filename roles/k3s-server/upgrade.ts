@@ -1,7 +1,7 @@
 import { healthyIn, type Survey } from '../shared/k3s/survey.ts'
 import { parseVersion, refusedStep } from '../shared/k3s/version.ts'
 
-/** Why this server must not run the wanted version beside what the nodes run; undefined: it may. */
+/** Why this server must not run the wanted version, given the versions of the other nodes; undefined: it may. */
 export function refusedVersion(self: string, found: Survey, wanted: string): string | undefined {
   const [healthyServer] = healthyIn(found)
   if (!healthyServer) return undefined

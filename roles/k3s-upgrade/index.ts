@@ -36,7 +36,7 @@ export function refusal(found: Survey, version: string): string | undefined {
   if (nodes.length > 0 && outdated(found, version).length === 0) return undefined
   const down = [...found].filter(([, s]) => typeof s === 'string' || !s.healthy)
   if (down.length > 0)
-    return `an upgrade needs every server healthy: ${down.map(([name, s]) => `${name}: ${typeof s === 'string' ? s : s.ailment}`).join('; ')}`
+    return `an upgrade needs every server healthy: ${down.map(([name, s]) => `${name}: ${typeof s === 'string' ? s : s.problem}`).join('; ')}`
   const steps = nodes.flatMap(n => {
     const why = refusedStep(n.version, version)
     return why === undefined ? [] : [`${n.name}: ${why}`]

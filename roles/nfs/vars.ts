@@ -13,7 +13,7 @@ export const share = z
       .array(z.string().min(1))
       .min(1)
       .describe(
-        'Who may mount it: patterns of hosts, names of networks, addresses or CIDR blocks. A client that is everybody is refused',
+        'Who may mount it: patterns of hosts, names of networks, addresses or CIDR blocks. A client that would match everybody is refused',
       ),
     access: z.enum(['rw', 'ro']).default('rw'),
     squash: z
@@ -35,7 +35,7 @@ export const share = z
       .string()
       .regex(/^[0-7]{3,4}$/, { error: "expected an octal mode in quotes, such as '0750'" })
       .default('0755')
-      .describe('Of the directory, in quotes'),
+      .describe('Mode of the directory, in quotes'),
   })
   .refine(s => s.squash !== 'all' || s.owner !== undefined, {
     error: 'squash: all needs an owner that all users act as',

@@ -81,5 +81,5 @@ const el = (version: number): Platform => ({
 /** The paths and commands for a major version that listens on a port. */
 export type PlatformFor = (version: number, port: number) => Platform
 
-/** By operating system; the role refuses others. */
+/** By family of the operating system (Ubuntu's is debian); the role refuses others. */
 export const PLATFORMS: Platforms<PlatformFor> = { debian, el }

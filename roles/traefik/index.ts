@@ -56,7 +56,7 @@ async function silent(vip: Vip): Promise<true | string> {
   )
 }
 
-/** The ready backends, which all take ports 80 and 443; or why that is unknown or untrue. */
+/** The ready backends, which all take ports 80 and 443; or why that is not so, or not known. */
 async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
   const nodes = readNodes(await NODES.ask())
   if (typeof nodes === 'string') return nodes

@@ -16,7 +16,11 @@ export const peer = z
       'A host of the inventory that is in the VPN, or any device',
     ),
     address: address.optional().describe("In the VPN; of a host of the inventory its nic's"),
-    public_key: key.optional().describe('Of a host of the inventory: instead of asking it'),
+    public_key: key
+      .optional()
+      .describe(
+        'Public key of the device; for a host of the inventory fmc then does not ask the host',
+      ),
     private_key: z
       .instanceof(Secret)
       .optional()
@@ -30,18 +34,22 @@ export const peer = z
     networks: networks
       .default([])
       .describe(
-        'Networks behind it, by name or CIDR, besides those that the inventory says it routes',
+        'Networks behind the peer, by name or CIDR, besides those that the inventory says it routes',
       ),
     endpoint: text(/^[a-zA-Z0-9][a-zA-Z0-9.-]*:\d{1,5}$/, 'HOST:PORT')
       .optional()
-      .describe('Where this host connects to it; default: this host waits for it to connect'),
+      .describe(
+        'Address and port at which this host connects to the peer; default: the peer connects to this host',
+      ),
     keepalive: seconds
       .optional()
       .describe('Seconds; default wireguard_keepalive for the hub, else 0'),
     always_on: z
       .boolean()
       .optional()
-      .describe('The gate waits for its handshake. Default: true for hosts of the inventory'),
+      .describe(
+        'Wait in the gate for a handshake of this peer. Default: true for hosts of the inventory',
+      ),
     reaches: networks
       .optional()
       .describe(

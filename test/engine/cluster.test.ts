@@ -77,17 +77,20 @@ void t.test('a file on this machine', async t => {
   t.strictSame((await run()).code, 0)
   t.equal(readFileSync(path, 'utf8'), 'hunter22!')
 
-  await t.test('hosts that add to it at the same time overwrite nothing of each other', async t => {
-    const shared = join(dir, 'shared')
-    const add = tasks(async host => {
-      const line = `${host}\n`
-      const content = (now = '') => (now.includes(line) ? now : now + line)
-      await localFile(shared, { content })
-    })
-    const ran = await hosts.run([one(add)])
-    t.equal(ran.code, 0, ran.failures.join('\n'))
-    t.strictSame(readFileSync(shared, 'utf8').split('\n').sort(), ['', 'a', 'b', 'c', 'd'])
-  })
+  await t.test(
+    'hosts that add to it at the same time do not overwrite each other’s entries',
+    async t => {
+      const shared = join(dir, 'shared')
+      const add = tasks(async host => {
+        const line = `${host}\n`
+        const content = (now = '') => (now.includes(line) ? now : now + line)
+        await localFile(shared, { content })
+      })
+      const ran = await hosts.run([one(add)])
+      t.equal(ran.code, 0, ran.failures.join('\n'))
+      t.strictSame(readFileSync(shared, 'utf8').split('\n').sort(), ['', 'a', 'b', 'c', 'd'])
+    },
+  )
 
   await t.test('a link is followed', async t => {
     mkdirSync(join(dir, 'real'))

@@ -86,7 +86,7 @@ void t.test('armed before the first change, confirmed over a new connection', as
   t.equal(hosts.connections.length, 4, 'nothing to confirm')
 })
 
-void t.test('a confirmation that fails on its way is none: it is asked again', async t => {
+void t.test('a confirmation that fails on its way does not count: fmc tries again', async t => {
   const hosts = settled(t)
   // As systemctl does, it refuses to stop a unit that it no longer knows.
   hosts.program(
@@ -102,37 +102,40 @@ exec /usr/bin/systemctl "$@"`,
   t.equal(await left(hosts), '')
 })
 
-void t.test('no new connection: the host returns by itself, and the next run says so', async t => {
-  const hosts = settled(t)
-  const r = rules('new', async () => {
-    await flush()
-    if (hosts.read('a', 'srv/loaded') === 'new') hosts.down.add('a')
-  })
-  const running = hosts.run([one(r, A)])
-  // To run the role, and to confirm in vain.
-  while (hosts.dialled.length < 2) await sleep(20)
-  await hosts.fire('a')
-  hosts.down.clear()
-  const ran = await running
-  t.equal(ran.code, 2)
-  t.match(ran.failures, [
-    /^a: confirm rules: no new connection was possible \(no answer from a\), so the host has undone at \S+Z because the change armed \S+Z \S+@\S+ pid \d+ was not confirmed; it answers again after \d+\.\d s$/,
-  ])
-  t.equal(hosts.read('a', 'srv/rules'), 'old')
-  t.equal(hosts.read('a', 'srv/loaded'), 'old')
+void t.test(
+  'no new connection: the host rolls back by itself, and the next run says so',
+  async t => {
+    const hosts = settled(t)
+    const r = rules('new', async () => {
+      await flush()
+      if (hosts.read('a', 'srv/loaded') === 'new') hosts.down.add('a')
+    })
+    const running = hosts.run([one(r, A)])
+    // To run the role, and to confirm in vain.
+    while (hosts.dialled.length < 2) await sleep(20)
+    await hosts.fire('a')
+    hosts.down.clear()
+    const ran = await running
+    t.equal(ran.code, 2)
+    t.match(ran.failures, [
+      /^a: confirm rules: no new connection was possible \(no answer from a\), so the host has undone at \S+Z because the change armed \S+Z \S+@\S+ pid \d+ was not confirmed; it answers again after \d+\.\d s$/,
+    ])
+    t.equal(hosts.read('a', 'srv/rules'), 'old')
+    t.equal(hosts.read('a', 'srv/loaded'), 'old')
 
-  const good = rules('good')
-  const dry = await hosts.run([one(good, A)], { dryRun: true })
-  t.match(dry.tasks[0], {
-    task: 'guard rules',
-    status: 'changed',
-    changes: [{ what: /^undone at .* was not confirmed/ }],
-  })
-  const next = await hosts.run([one(good, A)])
-  t.match(next, { code: 0, recap: { unpredicted: 0, unneeded: 0 }, changed: dry.changed })
-  t.equal(hosts.read('a', 'srv/loaded'), 'good')
-  t.equal(await left(hosts), '')
-})
+    const good = rules('good')
+    const dry = await hosts.run([one(good, A)], { dryRun: true })
+    t.match(dry.tasks[0], {
+      task: 'guard rules',
+      status: 'changed',
+      changes: [{ what: /^undone at .* was not confirmed/ }],
+    })
+    const next = await hosts.run([one(good, A)])
+    t.match(next, { code: 0, recap: { unpredicted: 0, unneeded: 0 }, changed: dry.changed })
+    t.equal(hosts.read('a', 'srv/loaded'), 'good')
+    t.equal(await left(hosts), '')
+  },
+)
 
 void t.test('a body that fails is undone at once', async t => {
   const hosts = settled(t)
@@ -176,7 +179,7 @@ void t.test('a body that fails is undone at once', async t => {
   t.equal(await left(hosts), '')
 })
 
-void t.test('a change that was refused before anything was changed', async t => {
+void t.test('a change that fails its validation leaves nothing to undo', async t => {
   const hosts = settled(t)
   const refused = tasks(() =>
     guarded('rules', OPTIONS, () =>
@@ -311,7 +314,7 @@ void t.test('what `save` keeps is there for `undo`; one that fails is told', asy
   t.match(ran.failures, [/exit code 1/, /undo saved: .* its undo failed with code 7/])
 })
 
-void t.test('one within another, and beside another host', async t => {
+void t.test('nested guards, and a task on another host', async t => {
   const hosts = settled(t)
   const r = tasks(() =>
     guarded('outer', { files: ['/srv/rules'], seconds: 5 }, async () => {

@@ -144,7 +144,7 @@ void t.test('invariant', async t => {
     t.strictSame(done(hosts), [])
   })
 
-  await t.test('broken after: asked for a while, then the run ends there', async t => {
+  await t.test('broken after a batch: fmc asks again for a while, then the run stops', async t => {
     const hosts = new Hosts(t)
     const asked: string[] = []
     const ran = await hosts.run([play(asked, when => Promise.resolve(when === 'before'), 1)])
@@ -369,7 +369,7 @@ void t.test('the run is compared with the plan', async t => {
       ],
     )
   })
-  await t.test('predicted and never reached is unneeded', async t => {
+  await t.test('a planned change that the run does not reach is unneeded', async t => {
     const hosts = new Hosts(t)
     const ran = await hosts.run([one(seen(false), { hosts: 'a' })])
     t.match(ran, { code: 0, recap: { unneeded: 1, unpredicted: 0 } })
@@ -379,7 +379,7 @@ void t.test('the run is compared with the plan', async t => {
     )
     t.equal(hosts.read('a', 'srv/z'), undefined)
   })
-  await t.test('done and not predicted is unpredicted', async t => {
+  await t.test('a change that the plan did not have is unpredicted', async t => {
     const hosts = new Hosts(t)
     const ran = await hosts.run([one(seen(true), { hosts: 'a' })])
     t.match(ran, { code: 0, recap: { unneeded: 0, unpredicted: 1 } })
@@ -388,7 +388,7 @@ void t.test('the run is compared with the plan', async t => {
       { status: 'changed', unpredicted: true },
     )
   })
-  await t.test('predicted and already true is changed by another task', async t => {
+  await t.test('a planned change that is already true was made by another task', async t => {
     const r = tasks(async () => {
       await $({ creates: '/srv/x' })`touch /srv/x; printf y >/srv/y`
       await file('/srv/y', { content: 'y' })

@@ -96,7 +96,7 @@ void t.test('an error quotes only the beginning of an answer', t => {
 void t.test('a secret is redacted before the quoted answer is cut', t => {
   const error = new GarbledProbe('line', `${'x'.repeat(190)}hunter22hunter22hunter22`)
   t.match(error.message, 'hunter22')
-  const told = error.told(text => text.replaceAll('hunter22', '***'))
+  const told = error.redacted(text => text.replaceAll('hunter22', '***'))
   t.notMatch(told, 'hunt')
   t.match(told, '***')
   t.ok(told.length < 400)

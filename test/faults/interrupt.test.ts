@@ -104,7 +104,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
       t.match(
         refused.failures['a'],
         new RegExp(
-          `another fmc run is at work on this host: \\w+@\\S+ pid ${first.pid} since 20\\d\\d-\\d\\d-\\d\\dT\\S+Z \\(role slow a\\) \\(shell pid \\d+\\)`,
+          `another fmc run holds the lock of this host: \\w+@\\S+ pid ${first.pid} since 20\\d\\d-\\d\\d-\\d\\dT\\S+Z \\(role slow a\\) \\(shell pid \\d+\\)`,
         ),
       )
     }
@@ -131,7 +131,7 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
     // Both dry runs have signed the lock that they share; the later signature stands.
     t.match(
       apply.failures['a'],
-      /at work on this host: .* pid \d+ since .* \(role (looking|other) a, a dry run\)/,
+      /holds the lock of this host: .* pid \d+ since .* \(role (looking|other) a, a dry run\)/,
     )
     await p.rig.text('a', 'touch /run/go-look')
     t.match(await look.end, { code: 0 })
@@ -142,7 +142,11 @@ void t.test('runs that are interrupted or meet', { timeout: 900_000 }, async t =
     const through = p.start('role', 'through', 'a')
     t.ok(await soon(() => p.holds('b', 'test -e /run/through')))
     const { failures } = await p.fmc('role', 'other', 'b')
-    t.match(failures['b'], /at work on this host: .* \(role through a\)/, 'not called a dry run')
+    t.match(
+      failures['b'],
+      /holds the lock of this host: .* \(role through a\)/,
+      'not called a dry run',
+    )
     await p.rig.text('b', 'touch /run/go-through')
     t.match(await through.end, { code: 0 })
   })

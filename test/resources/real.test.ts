@@ -45,9 +45,9 @@ void t.test('every resource on real hosts', async t => {
     inventory: join(import.meta.dirname, 'project/inventory.yaml'),
   })
   await t.test('a dry run writes nothing and predicts exactly', t => everyResource(t, r))
-  await t.test('what the hosts look like then', t => looks(t, r))
+  await t.test('the state of the hosts after the run', t => looks(t, r))
   await t.test('what cannot be done is refused, and nothing is left behind', t => refusals(t, r))
-  await t.test('a handler is owed after a kill', t => owing(t, r))
+  await t.test('a handler is pending after a kill', t => owing(t, r))
 })
 
 async function everyResource(t: Test, r: Rig): Promise<void> {

@@ -24,7 +24,7 @@ const of = (...names: Name[]) =>
   })
 const ALL = Object.keys(CATALOGUE) as Name[]
 
-t.test('nothing by default, and no fewer than asked for', t => {
+t.test('no add-on by default; otherwise exactly the declared ones', t => {
   t.strictSame(wanted(vars.parse({}).addons), [])
   t.strictSame(
     wanted(of(...ALL).addons).map(a => a.name),
@@ -98,7 +98,7 @@ t.test('lint warns when it does not fit', t => {
   t.end()
 })
 
-t.test('values over values', t => {
+t.test('declared values override the catalogue’s', t => {
   t.strictSame(overlaid({ a: { b: 1, c: [1] }, d: 'x' }, { a: { c: [2], e: null }, d: { f: 1 } }), {
     a: { b: 1, c: [2], e: null },
     d: { f: 1 },

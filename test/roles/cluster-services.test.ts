@@ -121,7 +121,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
   const waiting = (run: FmcRun) =>
     run.tasks.flatMap(e => [e.failure?.message ?? '', e.note ?? '']).join('\n')
 
-  await t.test('from nothing, exactly as predicted, and again', async t => {
+  await t.test('a new cluster: exactly as predicted, then nothing to do', async t => {
     await proveRole(t, r, 'play', 'site')
     t.equal(
       await r.text(
@@ -136,7 +136,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     )
   })
 
-  await t.test('pages learn the address of the client, through balancer and ingress', async t => {
+  await t.test('pages see the client’s address through balancer and ingress', async t => {
     for (const url of [`http://${WEB}/`, `https://${WEB}/`]) {
       let page = ''
       // haproxy finds workers that came after it with its next checks.
@@ -147,7 +147,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     }
   })
 
-  await t.test('a balancer does not begin before its backends understand', async t => {
+  await t.test('a balancer waits until its backends understand the PROXY protocol', async t => {
     await r.text(
       'lb1',
       "sed -i 's/send-proxy-v2 check-send-proxy //' /etc/haproxy/haproxy.cfg; systemctl reload haproxy",
@@ -264,7 +264,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     await kubectl('delete -f -', TWO_COPIES)
   })
 
-  await t.test('Longhorn skips no minor and does not go back', async t => {
+  await t.test('Longhorn: no skipped minor version, no downgrade', async t => {
     for (const [version, expected] of [
       ['1.14.0', /one minor at a time, 1\.13 comes first/],
       ['1.11.3', /cannot go back/],
@@ -277,7 +277,7 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     }
   })
 
-  await t.test('a disk that Longhorn had before is drift, and told', async t => {
+  await t.test('a disk that Longhorn had before is reported as drift', async t => {
     const patch = (allow: boolean, path: string) =>
       kubectl(
         `-n longhorn-system patch nodes.longhorn.io w2 --type=merge -p '${JSON.stringify({ spec: { disks: { 'fmc-data': { path, allowScheduling: allow } } } })}'`,
@@ -292,35 +292,38 @@ void t.test('a cluster with one server and two workers', { timeout: 900_000 }, a
     t.notMatch(waiting(await r.fmc('role', 'longhorn', 's1', '--dry-run')), 'drift')
   })
 
-  await t.test('an add-on comes, is kept, fails aloud, and goes', async t => {
-    const dashboard = JSON.stringify({ addons: { dashboard: { host: 'k8s.charts.internal' } } })
-    const done = await proveRole(t, r, 'role', 'addons', 's1', '-e', dashboard)
-    t.strictSame(done.changed, [
-      's1 addons/file /var/lib/rancher/k3s/server/manifests/fmc-addon-dashboard.yaml',
-    ])
+  await t.test(
+    'an add-on is installed, kept as declared, reported when it fails, and removed',
+    async t => {
+      const dashboard = JSON.stringify({ addons: { dashboard: { host: 'k8s.charts.internal' } } })
+      const done = await proveRole(t, r, 'role', 'addons', 's1', '-e', dashboard)
+      t.strictSame(done.changed, [
+        's1 addons/file /var/lib/rancher/k3s/server/manifests/fmc-addon-dashboard.yaml',
+      ])
 
-    t.match(said(await addons({})), /dashboard: installed, but no longer in addons/)
+      t.match(said(await addons({})), /dashboard: installed, but no longer in addons/)
 
-    const bare = await addons({ dashboard: {}, sealed_secrets: {} }, '--dry-run')
-    t.equal(bare.code, 1, 'without a key there are no sealed secrets')
+      const bare = await addons({ dashboard: {}, sealed_secrets: {} }, '--dry-run')
+      t.equal(bare.code, 1, 'without a key there are no sealed secrets')
 
-    const fault =
-      'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: k3s-double, namespace: kube-system }\ndata: { helm-fail: dashboard }\n'
-    t.equal((await kubectl('apply -f -', fault)).code, 0)
-    const failed = await addons({ dashboard: { values: { replicaCount: 2 } } })
-    t.equal(failed.code, 2, 'a chart that cannot be installed ends the wait')
-    t.match(said(failed), /helm could not install dashboard/)
+      const fault =
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: k3s-double, namespace: kube-system }\ndata: { helm-fail: dashboard }\n'
+      t.equal((await kubectl('apply -f -', fault)).code, 0)
+      const failed = await addons({ dashboard: { values: { replicaCount: 2 } } })
+      t.equal(failed.code, 2, 'a chart that cannot be installed ends the wait')
+      t.match(said(failed), /helm could not install dashboard/)
 
-    const gone = await addons({ dashboard: { state: 'absent' } })
-    t.equal(gone.code, 0, said(gone))
-    t.strictSame(gone.changed, [
-      's1 addons/add-on dashboard uninstalled',
-      's1 addons/no other manifest addon-*',
-    ])
-    t.notMatch((await kubectl('get helmcharts.helm.cattle.io -A -o name')).stdout, 'dashboard')
-    t.strictSame((await addons({ dashboard: { state: 'absent' } })).changed, [])
-    t.equal((await addons({})).code, 0)
-  })
+      const gone = await addons({ dashboard: { state: 'absent' } })
+      t.equal(gone.code, 0, said(gone))
+      t.strictSame(gone.changed, [
+        's1 addons/add-on dashboard uninstalled',
+        's1 addons/no other manifest addon-*',
+      ])
+      t.notMatch((await kubectl('get helmcharts.helm.cattle.io -A -o name')).stdout, 'dashboard')
+      t.strictSame((await addons({ dashboard: { state: 'absent' } })).changed, [])
+      t.equal((await addons({})).code, 0)
+    },
+  )
 
   await t.test('a password reaches the cluster and nothing else', async t => {
     const run = await inside(r, join(dir, 'redis.yaml'), 'role', 'addons', 's1', '--diff')

@@ -21,12 +21,12 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
   const changes = (run: { readonly changed: readonly string[] }) =>
     run.changed.map(c => c.replace('infra-cluster coredns-chrony/', ''))
 
-  await t.test('a fresh host, and again', async t => {
+  await t.test('a new host, then nothing to do', async t => {
     const done = await proveRole(t, r, ...ROLE)
     t.equal(done.changed.length, 18)
   })
 
-  await t.test('every host and VIP is answered from other networks, both ways', async t => {
+  await t.test('other networks resolve every host and VIP, forward and reverse', async t => {
     const { hosts, vips, domain } = await loadInventory(r.inventory)
     const names = [...hosts.values(), ...vips.values()].map(
       x => [`${x.name}.${domain}`, x.address] as const,
@@ -72,7 +72,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     await infra('ip address del 172.31.9.9/32 dev lo')
   })
 
-  await t.test('a change by hand is shown, undone, and its serial passed', async t => {
+  await t.test('a manual change is shown and undone, with a higher serial', async t => {
     await infra(`sed -i 's/^master1 .*/master1 IN A 10.17.4.99/' ${FORWARD}`)
     const planned = await r.fmc(...ROLE, '--dry-run', '--diff', '--exit-code')
     t.equal(planned.code, 3)
@@ -88,7 +88,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     t.equal(await pid(), before, 'reloaded and not restarted')
   })
 
-  await t.test('a new record moves one serial, and a lost file none backwards', async t => {
+  await t.test('a new record raises one serial, and a lost file lowers none', async t => {
     const extra = ['-e', '{"dns_records": [{"name": "git", "type": "CNAME", "value": "web"}]}']
     const done = await proveRole(t, r, ...ROLE, ...extra)
     t.strictSame(changes(done), [`file ${FORWARD}`, 'handler reload coredns'])
@@ -139,7 +139,7 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     t.equal((await r.fmc(...ROLE)).code, 0)
   })
 
-  await t.test('a server that lost its zones for good is repaired by hand of the role', async t => {
+  await t.test('the role repairs a server that lost its zones', async t => {
     await infra(`systemctl stop coredns; sed -i 's/^11 .*/bogus line/' ${REVERSE}`)
     await proveRole(t, r, ...ROLE)
     t.equal(await dig('postgresql1', `+short -x ${DNS}`), 'infra-cluster.cloud.internal.')

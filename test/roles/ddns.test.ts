@@ -69,7 +69,7 @@ void t.test('ddns in the lab', { timeout: 900_000 }, async t => {
     `mkdir -p /etc/systemd/system/fmc-ddns.timer.d; printf '[Timer]\\nOnBootSec=\\nOnBootSec=1d\\n' >/etc/systemd/system/fmc-ddns.timer.d/later.conf`,
   )
 
-  await t.test('the role brings the record up to date, and again nothing', async t => {
+  await t.test('the role updates the record; a second run changes nothing', async t => {
     const done = await proveRole(t, r, ...ROLE)
     t.match(done.changed.join('\n'), 'edge ddns/handler look at once')
     const { asked, record } = await told()
@@ -162,7 +162,7 @@ void t.test('ddns in the lab', { timeout: 900_000 }, async t => {
   })
 
   for (const host of ['rocky', 'flatcar'])
-    await t.test(`${host}: the same, from nothing and after somebody's hand`, async t => {
+    await t.test(`${host}: the same on a new host and after a manual change`, async t => {
       await set({ content: '198.51.100.1' })
       const role = ['role', 'ddns', host]
       await proveRole(t, r, ...role)
@@ -172,7 +172,7 @@ void t.test('ddns in the lab', { timeout: 900_000 }, async t => {
       t.strictSame(mended.changed, [`${host} ddns/service fmc-ddns.timer`])
     })
 
-  await t.test('without records nothing is looked at any more', async t => {
+  await t.test('without records the timer is stopped', async t => {
     const done = await proveRole(t, r, ...ROLE, '-e', 'ddns_records=[]')
     t.strictSame(done.changed, ['edge ddns/service fmc-ddns.timer'])
     t.equal((await r.on('edge', 'systemctl is-active fmc-ddns.timer')).stdout.trim(), 'inactive')

@@ -70,7 +70,7 @@ void t.test('roles on other families', { timeout: 900_000 }, async t => {
   const of = ({ changed }: FmcRun, host: string, role: string): readonly string[] =>
     changed.flatMap(c => (c.startsWith(`${host} ${role}/`) ? [c.replace(/^[^/]*\//, '')] : []))
 
-  await t.test('from nothing, as predicted, and again', async t => {
+  await t.test('new hosts: as predicted, then nothing to do', async t => {
     for (const host of ['debian', 'flatcar'])
       t.equal(
         await r.text(host, 'command -v python3 || echo none'),
@@ -84,7 +84,7 @@ void t.test('roles on other families', { timeout: 900_000 }, async t => {
     t.equal(dig.stdout, '192.168.0.11\n')
   })
 
-  await t.test('drift made by hand is mended, as predicted, and nothing else', async t => {
+  await t.test('manual changes are undone as predicted, and nothing else changes', async t => {
     for (const { host, by } of DRIFT) await r.text(host, by)
     const done = await proveRole(t, r, ...play)
     for (const { host, role, mended } of DRIFT)

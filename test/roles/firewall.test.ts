@@ -165,11 +165,14 @@ void t.test('firewall', { timeout: 900_000 }, async t => {
   let beforeBoot = {}
   const nft = (what = '-s list ruleset') => r.text(HV, `nft ${what}`)
 
-  await t.test('before: everything passes, or the table below proves nothing', async t => {
-    const open = await matrix(r, tunnel)
-    t.match(open.get('wan master1'), '6443')
-    t.match(open.get('infra-cluster worker1'), '9999/udp')
-  })
+  await t.test(
+    'before the role everything passes; otherwise the port matrix would prove nothing',
+    async t => {
+      const open = await matrix(r, tunnel)
+      t.match(open.get('wan master1'), '6443')
+      t.match(open.get('infra-cluster worker1'), '9999/udp')
+    },
+  )
 
   await t.test('apply; tables of others are untouched; firewalld gives way', async t => {
     await r.text(
@@ -216,7 +219,7 @@ WantedBy=multi-user.target
       t.equal(ports, said.get(pair), `${pair}: as fmc firewall explain says`)
   })
 
-  await t.test('no host of the LAN can pose as one behind the hypervisor', async t => {
+  await t.test('no host of the LAN can spoof an address behind the hypervisor', async t => {
     const from = '10.17.4.99'
     await nft(
       `'table ip spoof { chain c { type filter hook postrouting priority 0; ip saddr ${from} counter; }; }'`,

@@ -304,7 +304,7 @@ t.test('the invariant', t => {
   t.equal(before(holder, fresh, ['lb1']), true, 'a new balancer waits for the holder')
   t.match(
     before(holder, stopped, ['lb1']),
-    /lb1 holds api .*could not be replaced: lb2: keepalived does not run, haproxy does not answer. Repair lb2 first \(fmc play site --limit lb2\)/,
+    /lb1 holds api .*no other balancer could take it: lb2: keepalived does not run, haproxy does not answer. Repair lb2 first \(fmc play site --limit lb2\)/,
   )
   t.match(before(holder, { ...sound(), haproxy: false }, ['lb1']), /lb2: haproxy does not answer/)
   t.match(before(holder, 'no route to host', ['lb1']), /lb2: no route to host/)

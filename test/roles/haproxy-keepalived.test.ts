@@ -162,7 +162,7 @@ t.test('two balancers of the cloud', async t => {
     t.equal(refused.code, 2, 'the holder is not touched while its peer cannot be reached')
     t.match(
       refused.failures.join('\n'),
-      /loadbalancer2 holds api .*could not be replaced: loadbalancer1: .*Repair loadbalancer1 first/,
+      /loadbalancer2 holds api .*no other balancer could take it: loadbalancer1: .*Repair loadbalancer1 first/,
     )
     t.strictSame(refused.changed, [])
 
@@ -289,7 +289,7 @@ t.test('two balancers of the cloud', async t => {
     },
   )
 
-  await t.test('two holders are an error that a person looks at', async t => {
+  await t.test('two holders stop the play: a person must look', async t => {
     await r.text('loadbalancer2', `ip addr add ${WEB}/24 dev eth0`)
     const refused = await fmc('loadbalancer2', '-e', 'haproxy_maxconn=3000')
     await r.text('loadbalancer2', `ip addr del ${WEB}/24 dev eth0`)

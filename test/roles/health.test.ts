@@ -48,7 +48,7 @@ const server = (more: Partial<ServerHealth> = {}, state = {}): ServerHealth => (
     pin: undefined,
     ca: undefined,
     healthy: true,
-    ailment: '',
+    problem: '',
     members: ['m1', 'm2', 'm3'].map(member),
     nodes: ['m1', 'm2', 'm3', 'w1'].map(n => node(n)),
     ...state,
@@ -121,7 +121,7 @@ const dead = {
   state: {
     ...server().state,
     healthy: false,
-    ailment: 'k3s.service is failed',
+    problem: 'k3s.service is failed',
     members: [],
     nodes: [],
   },

@@ -50,7 +50,7 @@ void t.test('a hypervisor that is Rocky Linux', { timeout: 900_000 }, async t =>
     t.strictSame(changes(again), ['hypervisor/daemon virtstoraged', 'hypervisor/network inner'])
   })
 
-  await t.test('wireguard while firewalld rules: it lets the tunnel in', async t => {
+  await t.test('wireguard while firewalld is active: its port is opened', async t => {
     await proveRole(t, r, ...role('wireguard'))
     t.equal(await host('firewall-cmd --list-ports'), '51820/udp')
     await host('firewall-cmd -q --remove-port=51820/udp; chmod 644 /etc/wireguard/wg0.conf')
@@ -62,7 +62,7 @@ void t.test('a hypervisor that is Rocky Linux', { timeout: 900_000 }, async t =>
     ])
   })
 
-  await t.test('firewall: firewalld gives way, and from then on is not asked', async t => {
+  await t.test('firewall: the role replaces firewalld, and no role asks it afterwards', async t => {
     const done = await proveRole(t, r, ...role('firewall'))
     t.ok(changes(done).includes("firewall/firewalld gives way to fmc's table"))
     t.equal(await host('systemctl is-active firewalld || :'), 'inactive')

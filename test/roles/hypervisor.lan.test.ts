@@ -49,7 +49,7 @@ void t.test('which NIC goes into the bridge', t => {
   t.end()
 })
 
-void t.test('who reads a file meanwhile sees the old one or the new one', t => {
+void t.test('a concurrent reader sees the old file or the new one', t => {
   const dir = t.testdir({ bin: { sync: '#!/bin/sh\nexit 1\n' }, etc: { interfaces: 'old\n' } })
   chmodSync(join(dir, 'bin/sync'), 0o755)
   const path = join(dir, 'etc/interfaces')
@@ -66,7 +66,7 @@ void t.test('who reads a file meanwhile sees the old one or the new one', t => {
   t.end()
 })
 
-void t.test('what the network managers are told', t => {
+void t.test('configuration for the network managers', t => {
   const { files } = networkd(lan)
   t.match(
     files['/etc/systemd/network/10-fmc-br0.network'],

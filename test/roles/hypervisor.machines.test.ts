@@ -106,7 +106,7 @@ t.test('cloud-init', t => {
   t.end()
 })
 
-t.test('Ignition reads it, and does what it says in a root of its own', t => {
+t.test('Ignition accepts it and applies it in a scratch root', t => {
   const dir = t.testdir({
     root: { etc: { selinux: { config: 'SELINUXTYPE=none\n' } }, home: { core: {} } },
     bin: { setfiles: '#!/bin/sh\ncat >/dev/null\n' },
@@ -212,7 +212,7 @@ const found = (m: Machine, change?: (xml: string) => string, state?: string): Fo
   return domain
 }
 
-t.test('a domain comes back as it was written', t => {
+t.test('the parser reads what fmc wrote', t => {
   t.match(found(machine), {
     name: 'infra-cluster',
     uuid: machine.uuid,
@@ -289,7 +289,7 @@ t.test('drift', t => {
   t.end()
 })
 
-t.test('a disk more is plugged in at a free place', t => {
+t.test('an added disk gets a free slot', t => {
   const two = found(machine)
   const more = { ...machine, disks: [...machine.disks, { file: '/pool/new.qcow2', serial: 'new' }] }
   const [added, ...others] = addedDisks(more, two)
@@ -305,7 +305,7 @@ t.test('a disk more is plugged in at a free place', t => {
   t.end()
 })
 
-t.test('what belongs to others', t => {
+t.test('domains that belong to others', t => {
   const noted = (text: string) => (xml: string) =>
     xml.replace(/(<fmc:machine [^>]*>)[^<]*/, (_, start: string) => start + text)
   for (const text of [

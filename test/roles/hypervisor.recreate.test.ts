@@ -30,7 +30,7 @@ groups: { k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [a] } }
   await refused(['c', 'd'], /no other balancer has web/)
 })
 
-void t.test('names that mean no VM, or too much at once, are an error', async t => {
+void t.test('names of no VM, and too many at once, are an error', async t => {
   const nodes = 'groups: { k3s_servers: { hosts: [b] }, k3s_agents: { hosts: [d] } }\n'
   const h = new Hypervisor(t, { b: 'a', c: 'a', d: 'b' }, nodes)
   const refused = async (vars: Record<string, unknown>) =>
@@ -44,48 +44,51 @@ void t.test('names that mean no VM, or too much at once, are an error', async t 
   await t.rejects(h.run({ hypervisor_dns_upstreams: ['1.1.1'] }), /IPv4/)
 })
 
-void t.test('a VM goes only when the new one can be made, and has its key until then', async t => {
-  const h = new Hypervisor(t, { b: 'a' })
-  const recreate = { hypervisor_recreate: ['b'] }
-  t.match(await h.run(), { code: 0, failures: [] })
-  await h.told()
-  const { knownHostsFile } = await h.hosts.inventory()
-  const key = () => readFileSync(knownHostsFile, 'utf8')
-  const first = key()
+void t.test(
+  'a VM is removed only once the new one can be created, and keeps its key until then',
+  async t => {
+    const h = new Hypervisor(t, { b: 'a' })
+    const recreate = { hypervisor_recreate: ['b'] }
+    t.match(await h.run(), { code: 0, failures: [] })
+    await h.told()
+    const { knownHostsFile } = await h.hosts.inventory()
+    const key = () => readFileSync(knownHostsFile, 'utf8')
+    const first = key()
 
-  h.hosts.write('a', 'srv/image-size', String(11 * 1024 ** 3))
-  const large = await h.run(recreate)
-  t.match(large.failures.join(), /10 GB are less than the image's/)
-  t.strictSame(await h.told(), [], 'nothing was touched')
-  t.equal(key(), first)
-  h.hosts.write('a', 'srv/image-size', '1')
+    h.hosts.write('a', 'srv/image-size', String(11 * 1024 ** 3))
+    const large = await h.run(recreate)
+    t.match(large.failures.join(), /10 GB are less than the image's/)
+    t.strictSame(await h.told(), [], 'nothing was touched')
+    t.equal(key(), first)
+    h.hosts.write('a', 'srv/image-size', '1')
 
-  h.hosts.write('a', 'srv/fail-undefine', '')
-  t.match((await h.run(recreate)).failures.join(), /undefine failed/)
-  t.equal(key(), first, 'it is there, so its key is')
-  await h.hosts.sh('a', 'rm /srv/fail-undefine')
-  t.strictSame((await h.run()).changed, ['a VM b'], 'it is started again')
-  t.equal(await h.hosts.sh('a', 'cat /srv/state-b').then(o => o.stdout), 'running\n')
+    h.hosts.write('a', 'srv/fail-undefine', '')
+    t.match((await h.run(recreate)).failures.join(), /undefine failed/)
+    t.equal(key(), first, 'it is there, so its key is')
+    await h.hosts.sh('a', 'rm /srv/fail-undefine')
+    t.strictSame((await h.run()).changed, ['a VM b'], 'it is started again')
+    t.equal(await h.hosts.sh('a', 'cat /srv/state-b').then(o => o.stdout), 'running\n')
 
-  mkdirSync(`${knownHostsFile}.fmc-new`)
-  await h.told()
-  const begun = Date.now()
-  t.equal((await h.run(recreate, { begun })).code, 2)
-  t.match(await h.told(), ['shutdown b', /^undefine b/], 'an interruption between the two')
-  rmdirSync(`${knownHostsFile}.fmc-new`)
-  const planned = await h.run({}, { dryRun: true })
-  const done = await h.run({})
-  t.match(done, { code: 0, changed: planned.changed, recap: { unpredicted: 0, unneeded: 0 } })
-  t.not(key(), first, 'made by the next run, without the wish')
+    mkdirSync(`${knownHostsFile}.fmc-new`)
+    await h.told()
+    const begun = Date.now()
+    t.equal((await h.run(recreate, { begun })).code, 2)
+    t.match(await h.told(), ['shutdown b', /^undefine b/], 'an interruption between the two')
+    rmdirSync(`${knownHostsFile}.fmc-new`)
+    const planned = await h.run({}, { dryRun: true })
+    const done = await h.run({})
+    t.match(done, { code: 0, changed: planned.changed, recap: { unpredicted: 0, unneeded: 0 } })
+    t.not(key(), first, 'made by the next run, without the wish')
 
-  const forecast = await h.run(recreate, { dryRun: true })
-  t.match(forecast.changed, ['a no old VM b', `a local file ${knownHostsFile}`, 'a VM b'])
-  const again = await h.run(recreate)
-  t.match(again, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
-  t.strictSame(again.changed, forecast.changed)
-})
+    const forecast = await h.run(recreate, { dryRun: true })
+    t.match(forecast.changed, ['a no old VM b', `a local file ${knownHostsFile}`, 'a VM b'])
+    const again = await h.run(recreate)
+    t.match(again, { code: 0, failures: [], recap: { unpredicted: 0, unneeded: 0 } })
+    t.strictSame(again.changed, forecast.changed)
+  },
+)
 
-void t.test('two more disks are plugged in; what a killed run left of a host key goes', async t => {
+void t.test('two added disks are attached; a host key left by a killed run is removed', async t => {
   const h = new Hypervisor(t, { b: 'a' })
   const { file } = await h.hosts.inventory()
   await h.hosts.sh('a', 'mkdir -p /srv/pool/.b.Xy12ab && echo KEY >/srv/pool/.b.Xy12ab/config.ign')
@@ -109,7 +112,7 @@ void t.test('two more disks are plugged in; what a killed run left of a host key
   ])
 })
 
-void t.test('where libvirt has been stopped, its VMs are not taken for missing ones', async t => {
+void t.test('while libvirt is stopped, its VMs do not count as missing', async t => {
   const h = new Hypervisor(t, { b: 'a', c: 'a' })
   t.match(await h.run(), { code: 0, failures: [] })
   await h.told()
@@ -133,7 +136,7 @@ void t.test('where libvirt has been stopped, its VMs are not taken for missing o
   t.match(made.changed.join(), /a VM c$/)
 })
 
-void t.test('only what is not there yet needs room', async t => {
+void t.test('only what does not exist yet needs space', async t => {
   const h = new Hypervisor(t, { b: 'a, disks: [{ name: data, size: 500GB }]' })
   const room = (gigabytes: number) => h.hosts.write('a', 'srv/free', String(gigabytes * 1024 ** 3))
   room(509)

@@ -79,7 +79,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.ok(seconds > 4, 'it was cut off')
   })
 
-  await t.test('from a bare machine to routed networks, and again', async t => {
+  await t.test('from a bare machine to routed networks, then nothing to do', async t => {
     await reach('bare')
     const done = await proveRole(t, r, ...ROLE)
     t.match(changes(done).join(), /bridge br0,.*network a_network_of_many_words,network inner/)
@@ -154,7 +154,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await reach('one that ran')
   })
 
-  await t.test('a libvirt that was stopped for good runs again', async t => {
+  await t.test('a libvirt that was stopped and disabled runs again', async t => {
     await host('systemctl disable -q --now libvirtd.service libvirtd{,-ro,-admin}.socket')
     const done = await proveRole(t, r, ...ROLE)
     t.match(changes(done).join(), /^daemon libvirtd,/)

@@ -82,40 +82,43 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
     await host('ip address del 10.17.3.11/32 dev lo')
   })
 
-  await t.test('the whole site is planned from nothing, and what can boot becomes so', async t => {
-    const planned = await timed(t, 'dry run', () => r.fmc('play', 'site', '--dry-run'))
-    fine(t, planned, 'the dry run')
-    const of = (run: FmcRun, name: string) =>
-      run.changed.filter(line => line.startsWith(`${name} `))
-    const hosts = planned.events.flatMap(e => (e.type === 'start' ? e.hosts : []))
-    t.equal(hosts.length, 12)
-    for (const name of hosts) {
-      t.ok(of(planned, name).length > 0, name)
-      t.comment(`${name}: ${of(planned, name).length} changes planned`)
-    }
-    t.strictSame(
-      planned.recap?.new,
-      hosts.filter(h => h !== 'hypervisor'),
-    )
+  await t.test(
+    'the whole site is planned before it exists, and VMs that can boot become as planned',
+    async t => {
+      const planned = await timed(t, 'dry run', () => r.fmc('play', 'site', '--dry-run'))
+      fine(t, planned, 'the dry run')
+      const of = (run: FmcRun, name: string) =>
+        run.changed.filter(line => line.startsWith(`${name} `))
+      const hosts = planned.events.flatMap(e => (e.type === 'start' ? e.hosts : []))
+      t.equal(hosts.length, 12)
+      for (const name of hosts) {
+        t.ok(of(planned, name).length > 0, name)
+        t.comment(`${name}: ${of(planned, name).length} changes planned`)
+      }
+      t.strictSame(
+        planned.recap?.new,
+        hosts.filter(h => h !== 'hypervisor'),
+      )
 
-    const done = await timed(t, 'run', () => r.fmc('play', 'site'))
-    t.match(done.recap, { failed: 0, unpredicted: 0, unneeded: 0 }, done.failures.join('\n'))
-    t.equal(done.code, 4, 'hosts that the lab cannot boot are unreachable')
-    const ofOthers = new RegExp(`/VM (?!${VM}$)|known_hosts\\.vms #|/image-(?!debian-)`)
-    t.strictSame(
-      of(done, 'hypervisor'),
-      of(planned, 'hypervisor').filter(line => !ofOthers.test(line)),
-    )
-    t.strictSame(of(done, VM), of(planned, VM))
-    t.comment(`done: ${of(done, 'hypervisor').length} + ${of(done, VM).length}, as planned`)
+      const done = await timed(t, 'run', () => r.fmc('play', 'site'))
+      t.match(done.recap, { failed: 0, unpredicted: 0, unneeded: 0 }, done.failures.join('\n'))
+      t.equal(done.code, 4, 'hosts that the lab cannot boot are unreachable')
+      const ofOthers = new RegExp(`/VM (?!${VM}$)|known_hosts\\.vms #|/image-(?!debian-)`)
+      t.strictSame(
+        of(done, 'hypervisor'),
+        of(planned, 'hypervisor').filter(line => !ofOthers.test(line)),
+      )
+      t.strictSame(of(done, VM), of(planned, VM))
+      t.comment(`done: ${of(done, 'hypervisor').length} + ${of(done, VM).length}, as planned`)
 
-    const before = await state()
-    const again = await timed(t, 'second run', () => r.fmc('play', 'site'))
-    t.strictSame(again.changed, [])
-    t.equal(await state(), before, 'virsh, nft and wg say the same, byte for byte')
-  })
+      const before = await state()
+      const again = await timed(t, 'second run', () => r.fmc('play', 'site'))
+      t.strictSame(again.changed, [])
+      t.equal(await state(), before, 'virsh, nft and wg say the same, byte for byte')
+    },
+  )
 
-  await t.test('it has the address and the keys that it was given', async t => {
+  await t.test('the VM has the address and the keys of the plan', async t => {
     t.match(known(VM), [/^10\.17\.3\.11,infra-cluster ssh-ed25519 AAAA\S+$/])
     t.notMatch(await virsh(`dumpxml ${VM}`), /PRIVATE KEY/)
     const facts = await r.fmc('facts', VM)
@@ -159,7 +162,7 @@ void t.test('a hypervisor and its VMs', { skip: skipVm, timeout: 2_400_000 }, as
 
   const second = ['-e', `hypervisor_vms=[${SECOND}]`]
 
-  await t.test('what is foreign or broken never becomes a VM', async t => {
+  await t.test('a domain of somebody else and a broken image are refused', async t => {
     const xml = `<domain type="qemu"><name>${SECOND}</name><memory unit="MiB">64</memory><os><type arch="x86_64">hvm</type></os></domain>`
     await r.on('hypervisor', 'cat >/tmp/x.xml; virsh -q define /tmp/x.xml; rm /tmp/x.xml', xml)
     const foreign = await r.fmc(...ROLE, ...second, '--dry-run')

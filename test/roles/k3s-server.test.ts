@@ -175,7 +175,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     },
   )
 
-  await t.test('a program that came here only in half is seen before a host is', async t => {
+  await t.test('an incomplete download is noticed before any host is touched', async t => {
     const whole = r.state.artifacts['k3s']?.path ?? ''
     const half = join(dirname(whole), `k3s-v1.36.77+k3s1`)
     copyFileSync(whole, half)
@@ -347,7 +347,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       t.strictSame(gone.changed, [])
     },
   )
-  await t.test('struck at any step, then run again: one cluster, three voters', async t => {
+  await t.test('failures at any step, then another run: one cluster, three voters', async t => {
     const agent = WIPE.replaceAll('k3s;', 'k3s-agent;').replace('k3s.service', 'k3s-agent.service')
     await Promise.all([
       ...ALL.map(h => r.text(h, `${DISK_LOST}; rm -rf /etc/k3s-double`)),

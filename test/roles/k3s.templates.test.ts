@@ -73,7 +73,7 @@ void t.test('config.yaml of a server', t => {
   t.end()
 })
 
-void t.test('config.yaml of an agent knows nothing of the servers’ token', t => {
+void t.test('config.yaml of an agent does not contain the servers’ token', t => {
   const vars = agentVars.parse({
     k3s_agent_token: TOKENS.k3s_agent_token,
     k3s_node_taints: ['dedicated=storage:NoSchedule'],
@@ -214,7 +214,7 @@ void t.test('the state of a server', t => {
     ],
   })
   const ailing = (from: string | RegExp, to: string): string =>
-    parseState(ANSWER.replace(from, to)).ailment
+    parseState(ANSWER.replace(from, to)).problem
   t.equal(ailing('"true"', '"false"'), 'etcd is not healthy: {"health":"false","reason":""}')
   t.equal(ailing('ready ok', 'ready Error from server'), 'the API is not ready: Error from server')
   t.equal(ailing(/members .*/, 'members '), 'etcdctl does not list the members')
@@ -226,11 +226,11 @@ void t.test('the state of a server', t => {
       seed: undefined,
       pin: undefined,
       ca: undefined,
-      ailment: 'k3s.service is inactive',
+      problem: 'k3s.service is inactive',
     },
   )
   const looping = `data yes\njoined no\nunit ActiveState=activating SubState=auto-restart NRestarts=3\nseed \nsaid time="2026" level=fatal msg="bad \\"token\\""\n`
-  t.equal(parseState(looping).ailment, 'k3s.service is activating: bad "token"')
+  t.equal(parseState(looping).problem, 'k3s.service is activating: bad "token"')
   t.end()
 })
 
@@ -271,7 +271,7 @@ void t.test(
   },
 )
 
-void t.test('which release may follow which', t => {
+void t.test('allowed upgrades', t => {
   const table: readonly [from: string, to: string, refused: RegExp | undefined][] = [
     ['v1.36.3+k3s1', 'v1.36.3+k3s1', undefined],
     ['v1.36.3+k3s1', 'v1.36.4+k3s1', undefined],
@@ -320,14 +320,14 @@ const down: ServerState = {
   pin: undefined,
   ca: undefined,
   healthy: false,
-  ailment: 'k3s.service is inactive',
+  problem: 'k3s.service is inactive',
   members: [],
   nodes: [],
 }
 const up = (members: readonly Member[], nodes: readonly NodeState[]): ServerState => ({
   ...down,
   healthy: true,
-  ailment: '',
+  problem: '',
   members,
   nodes,
 })

@@ -42,7 +42,7 @@ const node = (
 const state = (...items: readonly object[]) =>
   readLonghorn({ code: 0, stdout: JSON.stringify({ items }), stderr: '' })
 
-t.test('may these workers be touched, and are they back', t => {
+t.test('may these workers be touched, and have they recovered', t => {
   const ok = [node('w1'), node('w2')]
   const rows = [
     ['nothing attached', [...ok, volume('v', 'detached', 'unknown')], true, true],
@@ -91,7 +91,7 @@ t.test('may these workers be touched, and are they back', t => {
   t.end()
 })
 
-t.test('no answer is never good news, but where Longhorn is not installed', t => {
+t.test('no answer counts as unhealthy, unless Longhorn is not installed', t => {
   const answer = (stderr: string) => readLonghorn({ code: 1, stdout: '', stderr })
   t.equal(
     holds(answer(`error: the server doesn't have a resource type "volumes"`), 'before', ['w1']),
@@ -142,7 +142,7 @@ t.test('versions', t => {
   t.end()
 })
 
-t.test('marks of nodes: the missing ones, and all of a node that has not joined yet', t => {
+t.test('labels and annotations that nodes lack; a node that has not joined yet lacks all', t => {
   const nodes = readNodes({
     code: 0,
     stderr: '',

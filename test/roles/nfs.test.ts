@@ -15,7 +15,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
   const changes = (run: { readonly changed: readonly string[] }) =>
     run.changed.map(c => c.replace('storage1 nfs/', ''))
 
-  await t.test('a blank disk, and again', async t => {
+  await t.test('a blank disk, then nothing to do', async t => {
     const done = await proveRole(t, r, ...ROLE)
     t.match(changes(done), ['directory /etc/systemd/system/nfs-server.service.d'])
     t.equal(
@@ -29,7 +29,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
     )
   })
 
-  await t.test('the database host lists and writes its share, as whatever user', async t => {
+  await t.test('the database host lists and writes its share as any user', async t => {
     const client = 'dnf -qy install nfs-utils >/dev/null'
     await Promise.all(['postgresql1', 'loadbalancer1'].map(h => r.text(h, client)))
     t.equal(
@@ -52,7 +52,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
     )
   })
 
-  await t.test('a worker mounts the shared one; others are refused', async t => {
+  await t.test('a worker mounts the shared export; other exports are refused', async t => {
     t.equal(
       await r.text(
         'worker1',
@@ -122,7 +122,7 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
     t.equal(await state(), before)
   })
 
-  await t.test('a disk that carries something is never formatted', async t => {
+  await t.test('a disk with content is never formatted', async t => {
     const run = await r.fmc(...ROLE, '-e', 'nfs_label=other')
     t.equal(run.code, 2)
     t.match(run.failures.join('\n'), /already contains ext4 labelled fmc-nfs/)

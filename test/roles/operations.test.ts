@@ -207,7 +207,7 @@ void t.test('certificates', async t => {
       t.strictSame(ran.changed, changes.slice(0, 1))
     },
   )
-  await t.test('so does one whose kubelet says nothing', async t => {
+  await t.test('an agent whose kubelet reports nothing stops it, too', async t => {
     const hosts = cluster('active')
     hosts.write('a', '/srv/lease', new Date(Date.now() - 3000).toISOString())
     const ran = await hosts.run(plays)

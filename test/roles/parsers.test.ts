@@ -209,7 +209,7 @@ t.test('whatever a host prints', async t => {
     })
 })
 
-t.test('what makes no sense is named', t => {
+t.test('an error quotes the answer that makes no sense', t => {
   const pods = (text: string) => () => parsePods(said(text))
   t.throws(pods('{"items":[{"metadata":{"namespace":"a","name":"b"}},{"metadata":{}}]}'), {
     name: 'TaskError',

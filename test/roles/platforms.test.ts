@@ -44,7 +44,7 @@ void t.test('a family whose row is taken out of a role’s table is not supporte
   t.end()
 })
 
-void t.test('such a host is asked nothing, and nothing is done on it', async t => {
+void t.test('fmc asks such a host nothing and changes nothing on it', async t => {
   const hosts = new Hosts(t)
   for (const { role, table } of TABLES) {
     const poorer = { ...role, vars: z.object({}), platforms: without(table, 'debian') }
@@ -71,7 +71,7 @@ void t.test('fmc lint and a run say so before any host is connected to', async t
   )
 })
 
-void t.test('no role tells systems apart elsewhere than in its table', t => {
+void t.test('roles distinguish systems only in their platform table', t => {
   for (const dir of DIRS)
     for (const name of sources(dir).filter(n => n !== 'platform.ts')) {
       const text = readFileSync(join(ROOT, 'roles', dir, name), 'utf8')

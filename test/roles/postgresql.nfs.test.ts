@@ -71,7 +71,7 @@ void t.test('PostgreSQL on NFS', { timeout: 600_000 }, async t => {
     await sql("create table cargo (what text); insert into cargo values ('forty-two')")
   })
 
-  await t.test('without the share nothing runs, and nothing is made in its place', async t => {
+  await t.test('without the share no server starts, and no other cluster is created', async t => {
     await r.text('db', 'systemctl stop var-lib-postgresql.mount')
     t.equal(await r.text('db', `systemctl is-active ${UNIT} || true`), 'inactive')
     await r.text('db', 'ip route add unreachable 192.168.0.27')
@@ -80,7 +80,7 @@ void t.test('PostgreSQL on NFS', { timeout: 600_000 }, async t => {
     await r.text('db', 'ip route del unreachable 192.168.0.27')
   })
 
-  await t.test("data that are another host's are not served", async t => {
+  await t.test('data that belongs to another host is not served', async t => {
     const files = 'find . -type f -exec sha256sum {} + | sort'
     await r.text('storage', `echo db2 >${SHARE}/fmc-host`)
     const before = await r.text('storage', `cd ${SHARE} && ${files}`)

@@ -215,7 +215,7 @@ t.test('differences of roles and databases', async t => {
   )
 })
 
-t.test('what a host says is parsed strictly', t => {
+t.test('a host’s answers are parsed strictly', t => {
   const found: [string, object][] = [
     ['', { exists: false, interrupted: false, bare: false }],
     ['bare\n', { exists: false, interrupted: false, bare: false }],

@@ -218,7 +218,7 @@ await t.test(
   },
 )
 
-await t.test('reload where that does, restart once where PostgreSQL asks for it', async t => {
+await t.test('reload if that is enough, one restart if PostgreSQL asks for it', async t => {
   const first = await started()
   const reload = ['-e', '{postgresql_settings: {work_mem: 8MB}}']
   const reloaded = await r.fmc(...ROLE, ...reload)
@@ -266,7 +266,7 @@ await t.test('data of another version is never touched', async t => {
   await r.text(DB, 'rm -r /var/lib/pgsql/14')
 })
 
-await t.test('dumps, their age, and the way back', async (t: Test) => {
+await t.test('dumps, retention, restore', async (t: Test) => {
   const share = '/srv/backup/postgresql'
   await sql(
     "create table cargo (what text); insert into cargo values ('forty-two'); alter table cargo owner to app",

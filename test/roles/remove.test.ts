@@ -61,7 +61,7 @@ t.equal(
 t.match(lastCopies('w1', { code: 1, stdout: '', stderr: 'x\ntimed out\n' }), /timed out/)
 t.match(lastCopies('w1', { code: 0, stdout: '{', stderr: '' }), /unexpected/)
 
-t.test('a VM goes, and its disks or not', t => {
+t.test('a VM is removed, with or without its disks', t => {
   const disk = (serial: string, name: string) => ({ serial, file: `/p/${name}`, target: '' })
   const vm = {
     name: 'w1',

@@ -58,7 +58,7 @@ void t.test('how the nodes open their ports', t => {
   t.end()
 })
 
-void t.test('where the balancers look and Traefik cannot be is an error', t => {
+void t.test('a backend of the VIP on which Traefik cannot run is an error', t => {
   for (const [how, backendPorts, problem] of [
     ['servicelb', [80, 443], undefined],
     ['servicelb', [30080, 443], /opens the ports 80 and 443 .* the VIP web has 30080/],

@@ -92,7 +92,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     await r.text('roamer', 'ping -c 1 -w 30 10.17.0.2')
   })
 
-  await t.test('a new peer and its network come while a connection stays', async t => {
+  await t.test('a new peer and its network are added while a connection stays up', async t => {
     // One connection through the tunnel the whole time, on which the spoke keeps sending.
     await r.text(
       'vps',
@@ -192,7 +192,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     )
   })
 
-  await t.test('a peer that goes takes its route with it', async t => {
+  await t.test('removing a peer removes its route', async t => {
     edit(', networks: [10.40.0.0/16]', '')
     const done = await proveRole(t, r, ...ROLE)
     t.strictSame(changes(done), [
@@ -202,7 +202,7 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     t.equal(await r.text('hub', 'ip -4 route show 10.40.0.0/16'), '')
   })
 
-  await t.test('an interface that is gone is made again', async t => {
+  await t.test('a missing interface is created again', async t => {
     await r.text('vps', 'ip link del wg0')
     t.strictSame(changes(await proveRole(t, r, ...ROLE)), ['vps: interface wg0'])
     await r.text('vps', 'ping -c 1 -w 30 10.17.3.9')

@@ -31,7 +31,7 @@ export const firewall: AddCommand = (program, run) => {
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
     .option('--json', 'as JSON')
-    .option('--lab', 'accepted like everywhere; the lab has the same inventory')
+    .option('--lab', 'accepted as in other commands; the lab has the same inventory')
     .action((from: string, to: string, port: string, o: ExplainOptions) =>
       run(printExplanation(from, to, port, o)),
     )

@@ -19,7 +19,7 @@ export const hosts: AddCommand = (program, run) => {
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
     .option('--json', 'as JSON')
-    .option('--lab', 'accepted like everywhere; the lab has the same hosts')
+    .option('--lab', 'accepted as in other commands; the lab has the same hosts')
     .action((pattern: string | undefined, o: Options) => run(printHosts(pattern ?? 'all', o)))
 }
 

@@ -15,10 +15,10 @@ export const importInventory: AddCommand = (program, run) => {
   program
     .command('import <from> <file>')
     .description(
-      'convert an inventory of another tool: fmc import ansible hosts.ini; what cannot be carried over is reported on stderr',
+      'convert an inventory of another tool: fmc import ansible hosts.ini; it reports on stderr what it could not convert',
     )
-    .option('-o, --out <file>', 'write it there instead of to stdout')
-    .option('--force', 'even if that file exists')
+    .option('-o, --out <file>', 'write the inventory to this file instead of stdout')
+    .option('--force', 'overwrite that file if it exists')
     .option('--os <os>', 'operating system of all hosts, such as "debian 12"')
     .action((from: string, file: string, o: ImportOptions) => run(printImported(from, file, o)))
 }

@@ -5,7 +5,7 @@ import { print, printError, printJson } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
 
 const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--yes] [-i FILE]
-                      without HOST: all hosts; with HOST: these, and those that it has
+                      without HOST: all hosts; with HOST: adds these to the lab
 fmc lab down [--all]
 fmc lab status [--json]
 fmc lab shell HOST [-- COMMAND…]

@@ -21,8 +21,8 @@ export const lint: AddCommand = (program, run) => {
     .addOption(inventoryOption())
     .option('--json', 'as JSON')
     .option('--schema', "print the inventory's JSON Schema for editors")
-    .option('--playbook <name>', 'whose roles and hosts to check', 'site')
-    .option('--lab', 'accepted like everywhere; the lab has the same inventory')
+    .option('--playbook <name>', 'check the roles and hosts of this playbook', 'site')
+    .option('--lab', 'accepted as in other commands; the lab has the same inventory')
     .action((o: Options) => run(o.schema ? printSchema(o.inventory) : printProblems(o)))
 }
 

@@ -8,7 +8,7 @@ import { ownHelp, ownOption } from './own-help.ts'
 
 const HELP = `fmc secrets init             make an identity (if there is none) and an empty secrets file
 fmc secrets set NAME         set one secret: typed without echo, or from stdin
-fmc secrets set NAME --random   make up a random one (256 bits)
+fmc secrets set NAME --random   generate a random one (256 bits)
 fmc secrets edit             edit all of them in $EDITOR
 fmc secrets list             their names
 fmc secrets rekey            encrypt to other recipients, or to a passphrase
@@ -16,7 +16,7 @@ fmc secrets rekey            encrypt to other recipients, or to a passphrase
   --identity FILE      identity file (default: $FMC_AGE_IDENTITY, ~/.config/fmc/identity.txt)
   -r, --recipient AGE1 init: one more recipient; rekey: the new recipients, all of them (repeat it)
   --passphrase         init, rekey: lock with a passphrase (asked, or $FMC_AGE_PASSPHRASE_FILE)
-  --random             set: make up a random value, unless the secret exists
+  --random             set: generate a random value, unless the secret exists
   --force              rekey: even if your own identity can no longer open the file;
                        set --random: replace the existing value`
 

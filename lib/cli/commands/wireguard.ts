@@ -42,7 +42,7 @@ export const wireguard: AddCommand = (program, run) => {
     .option('--no-qr', 'print no QR code')
     .option('-K, --ask-become-pass', 'ask for the sudo password, once')
     .option('--identity <file>', 'age identity that opens the secrets file')
-    .option('--lab', 'for the lab')
+    .option('--lab', "for the lab's VPN")
     .action((name: string, o: ClientOptions) => run(inLabIfAsked(o, () => printClient(name, o))))
 }
 
@@ -99,7 +99,7 @@ function hubOf(inventory: Inventory, wanted: string | undefined): [Network, Host
   const hub = inventory.hosts.get(network?.router ?? '')
   if (!network || !hub)
     throw new UsageError(`the inventory has no VPN${wanted === undefined ? '' : ` ${wanted}`}`, {
-      hint: 'a network with mode: wireguard and its hub as router',
+      hint: 'add a network with mode: wireguard, and name its hub in router:',
     })
   if (second)
     throw new UsageError(`the inventory has several VPNs: ${vpns.map(n => n.name).join(', ')}`, {

@@ -136,7 +136,7 @@ export class SessionAnswers implements Answers {
       this.#remember(parse())
     } catch (error) {
       if (error instanceof GarbledProbe)
-        throw new TaskError(error.told(text => redact(text, this.#secrets)))
+        throw new TaskError(error.redacted(text => redact(text, this.#secrets)))
       if (error instanceof TaskError) throw this.#brokenProbe(queries, error)
       throw error
     }

@@ -7,14 +7,14 @@ import { connect } from './connect.ts'
 import type { HostRun } from './host-run.ts'
 import type { LockKind } from './lock.ts'
 
-/** Signals, and how long the order to send each may take. */
+/** Signals, and how long fmc waits until the host has sent each. */
 const END = [
   ['TERM', 1500],
   ['KILL', 3000],
 ] as const
 /** How long a program may take to obey a signal. */
 const SETTLE_MS = 700
-/** How long a host that could not be reached is not tried again. */
+/** How long fmc waits before it tries an unreachable host again. */
 const RETRY_MS = 10_000
 
 /** The connected hosts of a run. Each host is connected once, when it is first needed. */
@@ -43,12 +43,12 @@ export class Connections {
     return run
   }
 
-  /** Takes a host that cannot be connected to. */
+  /** Adds a host to which there is no connection. */
   set(run: HostRun): void {
     this.#open.set(run.host.name, run)
   }
 
-  /** Connects, or gives the connection that is there. Throws UnreachableError, LockedError, TaskError. */
+  /** Connects, or returns the existing connection. Throws UnreachableError, LockedError, TaskError. */
   connect(host: Host): Promise<HostRun> {
     let opening = this.#opening.get(host.name)
     if (!opening) {
@@ -98,14 +98,14 @@ export class Connections {
     for (const run of this.#open.values()) run.close()
   }
 
-  /** Ends whatever is running on the hosts. */
+  /** Ends all commands that are running on the hosts. */
   async endAll(): Promise<void> {
     const sessions = this.all.flatMap(({ connection }) => connection?.session ?? [])
     await Promise.all(sessions.map(end))
   }
 }
 
-/** TERM, then KILL for what does not obey. An idle session is only closed, and a host that does not answer is given up. */
+/** Sends TERM, then KILL to what still runs. Closes the session of a host that runs nothing or does not answer. */
 async function end(session: Session): Promise<void> {
   for (const [signal, ms] of END) {
     const sent = session.interrupt(signal).catch(() => undefined)

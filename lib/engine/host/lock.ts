@@ -32,7 +32,7 @@ export function lockScript(
       const cut = stdout.indexOf(end)
       if (cut < 0)
         return {
-          error: new TaskError('the host did not answer to the request for its lock'),
+          error: new TaskError('the host did not answer the request for its lock'),
           rest: '',
         }
       return { error: verdict(stdout.slice(0, cut)), rest: stdout.slice(cut + end.length) }
@@ -50,7 +50,7 @@ function verdict(answer: string): Error | undefined {
   if (answer === 'open')
     return new TaskError(`the host cannot write ${LOCK_FILE}`, { hint: `ls -la ${LOCK_FILE}*` })
   if (!answer.startsWith('locked\n'))
-    return new TaskError('the answer of the host to the request for its lock makes no sense')
+    return new TaskError('the host did not answer the request for its lock as expected')
   const [holders = '', signed = ''] = answer.slice('locked\n'.length).split('\x1d')
   return locked(holdersOf(holders), signaturesOf(signed))
 }
@@ -102,7 +102,7 @@ function locked(holders: readonly Holder[], signatures: ReadonlyMap<string, stri
     .map(h => `process ${h.pid} of ${h.user}${h.command ? ` (${h.command})` : ''}`)
   if (runs.length > 0)
     return new LockedError(
-      `another fmc run is at work on this host: ${[...runs, ...others].join('; ')}`,
+      `another fmc run holds the lock of this host: ${[...runs, ...others].join('; ')}`,
       {
         hint: `wait for it; if that run has died, end its shell there: ${ending(holders, signatures)}`,
       },

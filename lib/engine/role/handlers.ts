@@ -2,10 +2,10 @@ import { TaskError } from '../../errors.ts'
 import type { Role } from '../define/role.ts'
 import { unmarkScript } from './marks.ts'
 
-/** A handler whose turn it is. */
+/** A handler that runs next. */
 export interface DueHandler {
   readonly name: string
-  /** A task of this role run has notified it; else an earlier run was interrupted before it ran. */
+  /** true: a task of this role run has notified it. false: an earlier run was interrupted before the handler ran. */
   readonly notified: boolean
 }
 
@@ -33,8 +33,8 @@ export class Handlers {
 
   /**
    * The handlers that are due, in the order of the role. `pending`: those marked on the host. `planned`: those
-   * (role/name) that this pass already counts as run, although their marks are still there. A handler may notify one
-   * after it, so take them one by one. Throws TaskError for a pending handler that the role does not have.
+   * (role/name) that this pass already counts as run, although their marks are still there. A handler may notify a later
+   * one, so take them one by one. Throws TaskError for a pending handler that the role does not have.
    */
   *due(
     pending: readonly string[],

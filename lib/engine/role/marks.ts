@@ -8,7 +8,7 @@ export const marksOf = (role: string): string => `${PENDING}/${encodeURIComponen
 const markOf = (role: string, handler: string): string =>
   `${marksOf(role)}/${encodeURIComponent(handler).replaceAll('*', '%2A').replace(/^\./, '%2E')}`
 
-/** Shell text that marks handlers as pending. It runs in the same script as the change that notifies them, and before it. */
+/** Shell text that marks handlers as pending. In the script of a change it stands before the change itself (the rename of a file), so a run that is killed in between leaves the mark and not a lost handler. */
 export const markScript = (role: string, handlers: readonly string[]): string =>
   handlers.length === 0
     ? ''

@@ -7,8 +7,8 @@ import type { RoleRecords } from './record.ts'
 import { RoleRun } from './role-run.ts'
 
 /**
- * Performs a role on a host. False: the run was interrupted, or a task failed; then the records have the failure, and the
- * host is dropped. Throws what is no task's failure.
+ * Runs a role on a host. false: the run was interrupted, or a task failed; after a failure, the records contain it and the
+ * host is dropped. Throws errors that are not the failure of a task.
  */
 export async function perform(run: Run, roleRun: RoleRun): Promise<boolean> {
   try {
@@ -22,7 +22,7 @@ export async function perform(run: Run, roleRun: RoleRun): Promise<boolean> {
   }
 }
 
-/** Runs a play's roles on one host in a pass that writes nothing, and puts their records into `into`. False: it did not come to the end. */
+/** Runs a play's roles on one host in a pass that writes nothing, and puts their records into `into`. false: they did not all finish. */
 export async function sweep(
   run: Run,
   pass: EnginePass,

@@ -14,7 +14,7 @@ export interface TaskRecord {
   readonly waiting?: string | undefined
   readonly skipped?: boolean | undefined
   readonly estimate?: boolean | undefined
-  /** The note tells of a difference that the task leaves alone. */
+  /** The note is about a difference that the task leaves alone. */
   readonly drift?: boolean | undefined
   readonly error?: Error | undefined
 }
@@ -26,7 +26,7 @@ export type RoleRecords = Map<string, readonly TaskRecord[]>
 export const recordKey = ({ host, name }: Pick<TaskRecord, 'host' | 'name'>): string =>
   `${host}\0${name}`
 
-/** Keys of the tasks that, by the plan, will change something. */
+/** Keys of the tasks for which the plan has changes. */
 export type Predicted = ReadonlySet<string>
 
 /** Would the role have something to do: a change, or a gate to wait for? */

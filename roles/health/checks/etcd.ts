@@ -54,7 +54,7 @@ export function etcd(c: Cloud): Finding[] {
 const reason = (c: Cloud, name: string): string => {
   const seen = c.of(name)
   if (!seen) return `${name}: ${c.lost.get(name) ?? 'was not asked'}`
-  return `${name}: ${seen.server?.state.ailment ?? 'is not a server'}`
+  return `${name}: ${seen.server?.state.problem ?? 'is not a server'}`
 }
 
 /** K3s's certificates and etcd's snapshots. */

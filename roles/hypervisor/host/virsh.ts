@@ -28,7 +28,7 @@ export const VIRSH = `v() {
 }
 `
 
-/** Shell text that shuts a domain down, and powers it off after so many seconds. It needs VIRSH before it. */
+/** Shell text that shuts a domain down, and powers it off after this many seconds. It needs VIRSH before it. */
 export const shutDown = (
   name: string,
   seconds: number,

@@ -2,7 +2,7 @@ import { hostJson, TaskError, z } from '../../../lib/index.ts'
 import type { Guest } from './guest.ts'
 import type { Element } from '../host/xml.ts'
 
-/** fmc's notes in a domain's metadata, from which it later tells what has changed. */
+/** fmc's notes in a domain's metadata, by which it later sees what has changed. */
 export interface Notes {
   /** When fmc created the domain, in ms since 1970 by the controller's clock. */
   readonly created: number

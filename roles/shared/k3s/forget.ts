@@ -25,7 +25,7 @@ export interface Forgotten {
 /** Deletes a host's Node and its etcd member. */
 export async function forgetHost({ name, via, node, member }: Forgotten): Promise<void> {
   await on(via, async () => {
-    // The Node first: its node password goes with it, and K3s takes its member out (not always, k3s #10408).
+    // The Node first: K3s then deletes its node password and removes its etcd member (not always, k3s #10408).
     if (node) await noNode({ node: name })
     if (member) await noMember({ server: name, address: member.address })
   })

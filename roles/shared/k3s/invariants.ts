@@ -51,7 +51,7 @@ export function quorumAtRisk(
   const sick = voters.filter(m => !isHealthy(m.server))
   if (sick.length === 0)
     return `${names(touched)} are ${touched.length} of ${voters.length} voters, and ${need} are needed: the play needs serial: 1`
-  return `without ${names(touched)} etcd would lose its quorum (${need} of ${voters.length} voters): ${sick.map(m => `${m.server}: ${ailment(found, m.server)}`).join('; ')}. Repair it first: fmc play site --limit ${sick.map(m => m.server).join(',')}`
+  return `without ${names(touched)} etcd would lose its quorum (${need} of ${voters.length} voters): ${sick.map(m => `${m.server}: ${problem(found, m.server)}`).join('; ')}. Repair it first: fmc play site --limit ${sick.map(m => m.server).join(',')}`
 }
 
 /** What is wrong after these hosts were touched; undefined: nothing. */
@@ -63,12 +63,12 @@ export function quorumBroken(
   const healthy = healthyIn(found)
   const [healthyServer] = healthy
   if (!healthyServer)
-    return `no server is healthy: ${servers.map(s => `${s.name}: ${ailment(found, s.name)}`).join('; ')}`
+    return `no server is healthy: ${servers.map(s => `${s.name}: ${problem(found, s.name)}`).join('; ')}`
   for (const { name, address } of servers.filter(s => batch.includes(s.name))) {
     const member = healthyServer[1].members.find(m => m.address === address)
     if (!member) return `${name} is not a member of etcd`
     if (!member.started || member.learner) return `${name} does not vote yet`
-    if (!healthy.some(([n]) => n === name)) return `${name}: ${ailment(found, name)}`
+    if (!healthy.some(([n]) => n === name)) return `${name}: ${problem(found, name)}`
   }
   const joining = healthyServer[1].members.filter(m => m.learner)
   return joining.length > 0
@@ -79,10 +79,10 @@ export function quorumBroken(
 const names = (members: readonly { readonly server: string }[]): string =>
   members.map(m => m.server).join(', ')
 
-function ailment(found: Survey, name: string): string {
+function problem(found: Survey, name: string): string {
   const state = found.get(name)
   if (state === undefined) return 'it is not in the inventory'
-  return typeof state === 'string' ? state : state.ailment || 'healthy'
+  return typeof state === 'string' ? state : state.problem || 'healthy'
 }
 
 /** No node is touched while another node is not Ready; nodes that are not Ready may always be repaired. */

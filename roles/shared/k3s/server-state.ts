@@ -32,7 +32,7 @@ export interface ServerState {
   /** etcd has a quorum, and the API is ready. */
   readonly healthy: boolean
   /** Why it is not healthy; empty if it is. */
-  readonly ailment: string
+  readonly problem: string
   /** Empty unless the server is healthy, like `nodes`. */
   readonly members: readonly Member[]
   readonly nodes: readonly NodeState[]
@@ -78,8 +78,8 @@ export function parseState(text: string): ServerState {
   }
   const unit = parseUnit(lines.get('unit') ?? '')
   if (!unit) throw nonsense('unit', lines.get('unit') ?? '')
-  const ailment = ailmentOf(unit.active, lines)
-  const healthy = ailment === ''
+  const problem = problemOf(unit.active, lines)
+  const healthy = problem === ''
   return {
     data: yesOrNo(lines, 'data'),
     joined: yesOrNo(lines, 'joined'),
@@ -88,7 +88,7 @@ export function parseState(text: string): ServerState {
     pin: hashOf(lines.get('pin')),
     ca: hashOf(lines.get('ca')),
     healthy,
-    ailment,
+    problem,
     members: healthy ? parseMembers(lines.get('members') ?? '') : [],
     nodes: healthy ? parseNodes(lines.get('nodes') ?? '') : [],
   }
@@ -159,7 +159,7 @@ export const seedOf = (value: string): string | undefined =>
 export const hashOf = (value: string | undefined): string | undefined =>
   /^[0-9a-f]{64}$/.test(value ?? '') ? value : undefined
 
-function ailmentOf(active: string, lines: ReadonlyMap<string, string>): string {
+function problemOf(active: string, lines: ReadonlyMap<string, string>): string {
   if (active !== 'active') {
     const said = lines.get('said')
     return `k3s.service is ${active}${said ? `: ${messageOf(said)}` : ''}`

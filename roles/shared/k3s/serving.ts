@@ -9,14 +9,14 @@ export function serves(): Check {
   return async () => {
     const state = await stateHere()
     if (crashes(state.unit))
-      throw new TaskError(state.ailment, { hint: adviceOn(state.ailment, 'k3s') })
-    return state.healthy || state.ailment
+      throw new TaskError(state.problem, { hint: adviceOn(state.problem, 'k3s') })
+    return state.healthy || state.problem
   }
 }
 
 /** Why a Node is not Ready with the wanted version, as this server sees it; undefined: it is. */
 export function notReady(state: ServerState, name: string, version: string): string | undefined {
-  if (!state.healthy) return state.ailment
+  if (!state.healthy) return state.problem
   const node = state.nodes.find(n => n.name === name)
   if (!node) return `there is no node ${name} yet`
   if (!node.ready) return `${name} is not Ready`

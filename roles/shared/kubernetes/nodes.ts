@@ -41,7 +41,7 @@ const missing = (want: Marks, now: Marks): string[] =>
 
 /**
  * Commands that set the missing labels and annotations. A node that does not exist yet will have joined by then.
- * Annotations come first: who waits for a label reads them next.
+ * Annotations come first: code that waits for a label reads them next.
  */
 export function marking(o: NodeMarks, nodes: readonly Node[]) {
   return o.nodes.flatMap(name => {

@@ -33,7 +33,7 @@ const state = (text: string): void => {
   const found = unlessRefused([TaskError], () => k3s.parseState(text))
   if (found === undefined) return
   sound(found)
-  ok(typeof found.data === 'boolean' && found.healthy === (found.ailment === ''))
+  ok(typeof found.data === 'boolean' && found.healthy === (found.problem === ''))
   ok(found.healthy || (found.members.length === 0 && found.nodes.length === 0))
   ok(found.seed === undefined || /^[\d.]+$/.test(found.seed))
   for (const hash of [found.pin, found.ca]) ok(hash === undefined || /^[0-9a-f]{64}$/.test(hash))
