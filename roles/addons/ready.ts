@@ -10,7 +10,7 @@ import type { Options } from './vars.ts'
 const SERVED: Readonly<Record<string, string>> = {
   Elasticsearch: 'elasticsearches.elasticsearch.k8s.elastic.co',
   Kibana: 'kibanas.kibana.k8s.elastic.co',
-  Beat: 'kubeletReports.beat.k8s.elastic.co',
+  Beat: 'beats.beat.k8s.elastic.co',
   Kafka: 'kafkas.kafka.strimzi.io',
 }
 
