@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
-import { waitFor } from '../resources/holds.ts'
+import { untilHolds } from '../resources/holds.ts'
 import type { Invariant } from './define/playbook.ts'
 import type { SelectedPlay } from './define/select.ts'
 import { asPlay } from './role/play-scope.ts'
@@ -44,13 +44,16 @@ async function check(
   progress: (missing: string) => void,
 ): Promise<Error | undefined> {
   const connected = run.fleet.get(host)
-  const missing = await waitFor(() => asPlay(run, connected, () => invariant.check(when, names)), {
-    seconds: when === 'before' ? 0 : (invariant.timeoutSeconds ?? DEFAULT_SECONDS),
-    stop: run.settings.stop,
-    pause: text => {
-      progress(text)
-      return sleep(EVERY_MS)
+  const missing = await untilHolds(
+    () => asPlay(run, connected, () => invariant.check(when, names)),
+    {
+      seconds: when === 'before' ? 0 : (invariant.timeoutSeconds ?? DEFAULT_SECONDS),
+      stop: run.settings.stop,
+      pause: text => {
+        progress(text)
+        return sleep(EVERY_MS)
+      },
     },
-  })
+  )
   return missing === undefined ? undefined : new TaskError(`${task}: ${missing}`)
 }

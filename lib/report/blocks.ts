@@ -1,9 +1,6 @@
-import type { Event, Failure } from '../engine/events.ts'
+import type { Event, Failure, NoteEvent, TaskEvent } from '../engine/events.ts'
 import { cleanBlock, cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
-
-export type TaskEvent = Extract<Event, { type: 'task' }>
-type NoteEvent = Extract<Event, { type: 'note' }>
 
 /** A failed task or host, with where it happened. */
 export interface LocatedFailure {

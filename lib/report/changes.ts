@@ -1,4 +1,4 @@
-import type { TaskEvent } from './blocks.ts'
+import type { TaskEvent } from '../engine/events.ts'
 import { changeWords, surprise } from './blocks.ts'
 import { diffLines } from './diff-lines.ts'
 import { cleanLine } from '../text/sanitise.ts'

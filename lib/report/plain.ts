@@ -1,5 +1,5 @@
-import type { Event } from '../engine/events.ts'
-import type { LocatedFailure, TaskEvent } from './blocks.ts'
+import type { Event, TaskEvent } from '../engine/events.ts'
+import type { LocatedFailure } from './blocks.ts'
 import { addFailure, changeWords, failureBlock, failureOf, noteLine, surprise } from './blocks.ts'
 import { diffLines } from './diff-lines.ts'
 import { closing, recapTable } from './recap.ts'

@@ -1,10 +1,8 @@
-import type { Counts, Event } from '../engine/events.ts'
+import type { Counts, RecapEvent } from '../engine/events.ts'
 import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { pad, width } from './width.ts'
 import { count, elapsed } from './words.ts'
-
-export type RecapEvent = Extract<Event, { type: 'recap' }>
 
 const STATUSES = ['ok', 'changed', 'skipped', 'failed', 'unreachable'] as const
 

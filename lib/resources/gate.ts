@@ -1,5 +1,5 @@
 import { TaskError } from '../errors.ts'
-import { missing, waitFor, type Answer } from './holds.ts'
+import { missing, untilHolds, type Answer } from './holds.ts'
 import { expect } from './resource.ts'
 import { scope, within } from './scope.ts'
 
@@ -54,7 +54,7 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
       return { changes: [], ...(why === undefined ? {} : { waiting: why }) }
     }
     const limit = limitOf(timeoutSeconds)
-    const why = await waitFor(() => within(here, check, true), {
+    const why = await untilHolds(() => within(here, check, true), {
       seconds: limit,
       pause: text => {
         task.progress(text)

@@ -16,7 +16,7 @@ export interface Patience {
 }
 
 /** Asks until the check holds. Resolves with undefined when it does, else with what was missing at the end. */
-export async function waitFor(
+export async function untilHolds(
   check: () => Promise<Answer>,
   { seconds, pause, stop }: Patience,
 ): Promise<string | undefined> {

@@ -27,7 +27,7 @@ export const memoryOf = (entry: AddOn, nodes: number): number =>
   sum(entry.pods, p => p.memory * (p.count === 'node' ? nodes : p.count))
 
 /** GiB of an add-on's volumes, without copies. */
-export const diskOf = (entry: AddOn): number => sum(entry.volumes, v => v.count * v.gib)
+const diskOf = (entry: AddOn): number => sum(entry.volumes, v => v.count * v.gib)
 
 /** The budget of these add-ons on these nodes, whose data disk is named `disk`. */
 export function budget(chosen: readonly AddOn[], nodes: readonly Host[], disk = 'data'): Budget {

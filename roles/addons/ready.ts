@@ -7,10 +7,10 @@ import type { AddOn } from './add-on.ts'
 import type { Options } from './vars.ts'
 
 /** The custom resources whose health an operator reports, by kind. */
-const SERVED: Readonly<Record<string, string>> = {
+export const SERVED: Readonly<Record<string, string>> = {
   Elasticsearch: 'elasticsearches.elasticsearch.k8s.elastic.co',
   Kibana: 'kibanas.kibana.k8s.elastic.co',
-  Beat: 'kubeletReports.beat.k8s.elastic.co',
+  Beat: 'beats.beat.k8s.elastic.co',
   Kafka: 'kafkas.kafka.strimzi.io',
 }
 

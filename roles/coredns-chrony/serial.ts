@@ -9,7 +9,7 @@ export interface Known {
 }
 
 /** The first serial of a zone. */
-export const FIRST_SERIAL = 1
+const FIRST_SERIAL = 1
 
 /** sed expression that prints the serial of a zone file of ours. */
 export const SERIAL_SED = String.raw`s/^ *\([0-9][0-9]*\) ; serial$/\1/p`

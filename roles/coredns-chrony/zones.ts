@@ -84,7 +84,7 @@ export function namesOf(
 }
 
 /** `10.17.3.11` → `11.3.17.10.in-addr.arpa` */
-export const reverseName = (address: string): string =>
+const reverseName = (address: string): string =>
   `${address.split('.').reverse().join('.')}.in-addr.arpa`
 
 /**

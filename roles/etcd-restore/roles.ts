@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   ask,
   begun,
@@ -117,7 +117,7 @@ function kept(from: string): { readonly snapshot: string; readonly token: Secret
       return readdirSync(dir)
     } catch {
       throw new TaskError(`there is no snapshot ${dir} on this machine`, {
-        hint: `fmc play etcd-restore -e etcd_restore_from=etcd/TIME   # of these: ${known(dir)}`,
+        hint: `fmc play etcd-restore -e etcd_restore_from=${join(dirname(from), 'TIME')}   # TIME: one of ${known(dir)}`,
       })
     }
   })()

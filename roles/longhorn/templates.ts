@@ -6,7 +6,7 @@ export const DISK = '/mnt/longhorn-disk'
 /** Namespace of everything that Longhorn runs. */
 export const NAMESPACE = 'longhorn-system'
 /** Name of the disk in nodes.longhorn.io. */
-export const DISK_NAME = 'fmc-data'
+const DISK_NAME = 'fmc-data'
 
 /** Longhorn makes these disks on a node that has none yet, and never looks again (longhorn.io, "Default disks"). */
 export const NODE_LABELS = { 'node.longhorn.io/create-default-disk': 'config' } as const

@@ -48,7 +48,7 @@ export interface Tunnel {
 const nicIn = (host: Host, network: Network) => host.nics.find(n => n.network === network.name)
 
 /** The VPN that a host is in; undefined: in none. Throws TaskError for a second one. */
-export function vpnOf(inventory: Inventory, host: Host): Network | undefined {
+function vpnOf(inventory: Inventory, host: Host): Network | undefined {
   const [network, second] = [...inventory.networks.values()].filter(
     n => n.mode === 'wireguard' && (n.router === host.name || nicIn(host, n) !== undefined),
   )

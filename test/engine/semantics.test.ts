@@ -110,6 +110,16 @@ void t.test('order: the lowest rank first, asked on the host itself', async t =>
   t.strictSame(log.slice(4), ['d', 'b', 'c', 'a'])
 })
 
+void t.test('an order that changes its host is refused, and nothing is changed', async t => {
+  const hosts = new Hosts(t)
+  const order = async () => ((await file('/srv/ranked', { content: 'x' })).changed ? 1 : 0)
+  const marks = tasks(() => file('/srv/mark', { content: 'x' }))
+  const ran = await hosts.run([one(marks, { serial: 1, order })])
+  t.equal(ran.code, 2)
+  t.match(ran.failures, [/can only read: use probe/])
+  t.strictSame(done(hosts), [])
+})
+
 void t.test('invariant', async t => {
   const invariant = (asked: string[], check: Invariant['check'], seconds: number): Invariant => ({
     name: 'quorum',

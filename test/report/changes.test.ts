@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { TaskEvent } from '../../lib/report/blocks.ts'
+import type { TaskEvent } from '../../lib/engine/events.ts'
 import { changeList } from '../../lib/report/changes.ts'
 import { noColor } from '../../lib/report/style.ts'
 

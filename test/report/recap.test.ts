@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Counts } from '../../lib/engine/events.ts'
-import type { RecapEvent } from '../../lib/report/recap.ts'
+import type { RecapEvent } from '../../lib/engine/events.ts'
 import { closing, recapTable } from '../../lib/report/recap.ts'
 import { createStyle, noColor } from '../../lib/report/style.ts'
 

@@ -5,7 +5,7 @@ import { overlaid } from '../../roles/addons/add-on.ts'
 import { budget, excess, memoryOf } from '../../roles/addons/budget.ts'
 import { CATALOGUE, wanted } from '../../roles/addons/catalogue.ts'
 import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
-import { illness } from '../../roles/addons/ready.ts'
+import { illness, SERVED } from '../../roles/addons/ready.ts'
 import { removal } from '../../roles/addons/removal.ts'
 import { vars, type Name } from '../../roles/addons/vars.ts'
 
@@ -134,5 +134,21 @@ t.test('the health that operators report', t => {
     [item({ health: 'yellow' }), []],
   ] as const)
     t.strictSame(illness(kafka, items as never), expected)
+  t.end()
+})
+
+t.test('custom resources are asked for by their plural and their API group', t => {
+  const served = ALL.flatMap(name => {
+    const [entry] = wanted(of(name).addons)
+    return entry?.objects(of(name).addons[name] as never).filter(o => o.kind in SERVED) ?? []
+  })
+  t.strictSame([...new Set(served.map(o => o.kind))].sort(), Object.keys(SERVED).sort())
+  for (const { kind, apiVersion } of served)
+    t.match(
+      SERVED[kind],
+      new RegExp(
+        `^${kind.toLowerCase()}e?s\\.${apiVersion.split('/')[0]?.replaceAll('.', '\\.')}$`,
+      ),
+    )
   t.end()
 })

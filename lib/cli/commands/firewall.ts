@@ -10,6 +10,7 @@ import {
 import { portsOf, rulesOf } from '../../firewall/rules.ts'
 import type { Firewall, Packet, RuleSet } from '../../firewall/types.ts'
 import type { Inventory } from '../../inventory/types.ts'
+import { quote } from '../../shell/quote.ts'
 import { safeJson } from '../../text/sanitise.ts'
 import { extraVarsOption, inventoryOption } from '../options.ts'
 import type { AddCommand, InventoryOptions } from '../options.ts'
@@ -81,7 +82,7 @@ async function ruleSets(inventory: Inventory, file: string): Promise<Map<string,
     const parsed = vars.safeParse(own(vars.shape, host.vars))
     if (!parsed.success)
       throw new UsageError(`the firewall variables of ${host.name} are wrong`, {
-        hint: `fmc lint -i ${file}   # says what is wrong`,
+        hint: `fmc lint -i ${quote(file)}   # says what is wrong`,
       })
     const rules = asUsage(() => rulesOf(inventory, host, parsed.data as unknown as Firewall))
     found.set(host.name, rules)

@@ -69,6 +69,6 @@ export const waitForBoot = async (
       .join(', ') || 'none'
   throw new FmcError(
     `${name} has not booted within ${seconds} s: it waits for ${units(queued, 1)}; failed: ${units(failed, 0)}`,
-    { hint: `fmc lab shell ${name}: systemctl list-jobs; journalctl -b` },
+    { hint: `fmc lab shell ${name} -- 'systemctl list-jobs; journalctl -b'` },
   )
 }

@@ -44,7 +44,7 @@ export function kubectl(...words: readonly string[]): Question {
 export const isMissing = ({ code }: Answer): boolean => code === 127
 
 /** Why kubectl gave no answer: the last line of its stderr. */
-export const noAnswer = ({ stderr }: Answer): string =>
+const noAnswer = ({ stderr }: Answer): string =>
   `K3s does not answer: ${(stderr.trim().split('\n').at(-1) ?? '').slice(0, 200)}`
 
 /** Name of an object (RFC 1123 subdomain, kubernetes.io "Object Names and IDs"). Checked because users paste it from hints. */
