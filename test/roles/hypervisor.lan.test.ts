@@ -45,7 +45,7 @@ void t.test('which NIC goes into the bridge', t => {
     ),
     [{ name: 'br0', kind: 'bridge', addresses: ['10.0.0.1/8'] }],
   )
-  t.throws(() => parseDevices('Error: x'), /no JSON/)
+  t.throws(() => parseDevices('Error: x'), /this is not JSON/)
   t.end()
 })
 
