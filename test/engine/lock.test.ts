@@ -307,7 +307,9 @@ void t.test('answers of a host that make no sense', t => {
   const read = (text: string) => lockScript('exclusive', 'me').read(text, 'word')
   const mark = '\x1eword:lock:'
   t.match(read('mine'), { error: { message: /did not answer/ } })
-  t.match(read(`what${mark}`), { error: { message: /did not answer the request for its lock as expected/ } })
+  t.match(read(`what${mark}`), {
+    error: { message: /did not answer the request for its lock as expected/ },
+  })
   t.strictSame(read(`mine${mark}rest`), { error: undefined, rest: 'rest' })
   const { error } = read(
     `locked\nroot 5 root sh\x1b[2J\nroot x y\nother 6 eve z\n\x1da\x1b]52;c;x\x07b (shell pid 5)\n${mark}`,
