@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { UsageError } from '../errors.ts'
 import { isInside, runInside } from '../lab/index.ts'
+import { errorWithOwnFlags } from './own-flags.ts'
 import { printError } from './print.ts'
 
 /** Takes the promise of a command's exit code. */
@@ -105,7 +106,10 @@ export const addRunOptions = (command: Command): Command =>
 
 /** Does the work here, or with --lab runs this command line again inside the lab's network. */
 export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): Promise<number> {
-  if (!o.lab || isInside()) return work()
+  if (!o.lab || isInside())
+    return work().catch((error: unknown) => {
+      throw errorWithOwnFlags(error, o)
+    })
   return runInside({ inventory: o.inventory, vm: o.vm, yes: o.yes ?? false, log: printError })
 }
 

@@ -15,6 +15,7 @@ import type { PlayOptions } from './commands/play.ts'
 import { demandConfirmation } from './confirm.ts'
 import { openContext, withSecrets } from './context.ts'
 import { positive } from './options.ts'
+import { eventWithOwnFlags } from './own-flags.ts'
 import { keepDir } from './paths.ts'
 import { isTerminal, reportTarget } from './print.ts'
 import { listenForSignals } from './signals.ts'
@@ -103,7 +104,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       cacheDir: cacheDir(),
       inventoryFile: inventory.file,
       command,
-      emit: (event: Event) => report.on(event),
+      emit: (event: Event) => report.on(eventWithOwnFlags(event, o)),
     })
     if (changes && code === EXIT.ok) journal.end()
     return code
