@@ -1,4 +1,4 @@
-/** The expected errors and the exit codes (README, "Exit codes"). */
+/** The expected errors and the exit codes (docs/cli.md, "Exit codes"). */
 export const EXIT = {
   ok: 0,
   usage: 1,

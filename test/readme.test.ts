@@ -1,15 +1,16 @@
-// The README's role is a real one: it is written out, documented by fmc, and linted with an inventory that uses it.
+// The documents tell the truth: the example role is written out, documented by fmc and linted with an inventory that
+// uses it; options and paths that they name exist; links lead somewhere.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { ROOT, run } from './rig/lab.ts'
 
 const fmc = (cwd: string, ...args: string[]) =>
   run([process.execPath, join(ROOT, 'lib/bin.js'), ...args], { cwd })
 
-void t.test('the example role of the README compiles and is documented', async t => {
+void t.test('the example role of docs/write-a-role.md compiles and is documented', async t => {
   const source =
-    /```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? ''
+    /```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'docs/write-a-role.md'), 'utf8'))?.[1] ?? ''
   const dir = t.testdir({
     'inventory.yaml':
       'timezone: UTC\ndomain: example.internal\nnetworks:\n  lan: {cidr: 192.168.7.0/24, mode: bridge}\nhosts:\n  one: {os: debian 12, nics: [{network: lan, address: 192.168.7.2}], vars: {motd_text: 5}}\n',
@@ -29,16 +30,33 @@ void t.test('the example role of the README compiles and is documented', async t
   t.match(lint.stdout, /inventory\.yaml:6:\d+: error: .*motd_text/)
 })
 
-void t.test('every option that the README names is in --help', async t => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter(name => name.endsWith('.md'))
+    .map(name => `docs/${name}`),
+]
+
+void t.test('every option that a page names is in --help', async t => {
   const helps = await Promise.all(
     [['play'], ['role'], ['run'], ['facts'], ['lint'], ['hosts'], ['doc'], ['secrets'], []].map(
       async c => (await fmc(ROOT, ...c, '--help')).stdout,
     ),
   )
   const help = helps.join('\n')
-  for (const [, option = ''] of readme.matchAll(/`(--[a-z-]+)[ `]/g))
-    t.ok(help.includes(option), option)
+  for (const page of PAGES.filter(p => p !== 'docs/contributing.md'))
+    for (const [, option = ''] of readFileSync(join(ROOT, page), 'utf8').matchAll(
+      /`(--[a-z-]+)[ `]/g,
+    ))
+      t.ok(help.includes(option), `${page}: ${option}`)
+})
+
+void t.test('links between pages lead to files that exist', t => {
+  for (const page of PAGES)
+    for (const [, link = ''] of readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\(([^)#]+)\)/g))
+      if (!link.includes('://'))
+        t.ok(existsSync(join(ROOT, dirname(page), link)), `${page}: ${link}`)
+  t.end()
 })
 
 void t.test('docs/architecture.md names every folder of lib/, and only paths that exist', t => {

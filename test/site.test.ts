@@ -1,4 +1,4 @@
-// What the README promises of `npx fmc play site --lab`, on the whole twin: issue-level acceptance.
+// What docs and README promise of `npx fmc play site --lab`, on the whole twin: issue-level acceptance.
 import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
