@@ -21,7 +21,7 @@ export async function build() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   await esbuild({
     absWorkingDir: root,
-    entryPoints: { cli: 'lib/cli/main.ts', index: 'lib/index.ts' },
+    entryPoints: { cli: 'lib/cli/main.ts', index: 'lib/index.ts', testing: 'lib/testing/index.ts' },
     outdir: out,
     outExtension: { '.js': '.js' },
     bundle: true,

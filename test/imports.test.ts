@@ -33,6 +33,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   engine: ['errors', 'cache-dir', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
   lab: ['errors', 'cache-dir', 'inventory', 'artifacts'],
+  testing: ['errors', 'engine/events', 'inventory', 'lab'],
   cli: [
     'errors',
     'trust',
@@ -61,6 +62,7 @@ const ONLY: Readonly<Record<string, RegExp>> = {
   'zx/core': /^lib\/shell\//,
   zx: /^lib\/shell\//,
   commander: /^lib\/cli\//,
+  tap: /^$/,
 }
 
 const files = (dir: string): string[] =>

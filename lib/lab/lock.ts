@@ -23,12 +23,21 @@ export const whenUnlocked = async <T>(file: string, work: () => Promise<T>): Pro
   return holding(file, work)
 }
 
+const held = new Set<string>()
+
 const holding = async <T>(file: string, work: () => Promise<T>): Promise<T> => {
+  held.add(file)
   try {
     return await work()
   } finally {
-    rmSync(file, { force: true })
+    if (held.delete(file)) rmSync(file, { force: true })
   }
+}
+
+/** Gives up the locks of this process, which is about to end in the middle of its work. */
+export const dropLocks = (): void => {
+  for (const file of held) rmSync(file, { force: true })
+  held.clear()
 }
 
 /** Takes the lock, or returns the process id of its running holder. */
