@@ -54,14 +54,17 @@ const isDirectory = (path: string): boolean => {
 }
 
 /**
- * Throws UsageError when another user owns or may write the cache. If `dir` is not a directory (/dev/null), only the
- * directories above it matter: who could put one there.
+ * Throws UsageError when another user owns or may write a directory of fmc; `what` names it in the message. If `dir` is not a
+ * directory (/dev/null), only the directories above it matter: who could put one there.
  */
-export function demandOwnCache(dir: string): void {
+export function demandOwnDir(what: string, dir: string): void {
   let at = dir
   while (!isDirectory(at) && dirname(at) !== at) at = dirname(at)
-  demandTrust(`the cache ${dir}`, [at], dir)
+  demandTrust(what, [at], dir)
 }
+
+/** The same for the cache. */
+export const demandOwnCache = (dir: string): void => demandOwnDir(`the cache ${dir}`, dir)
 
 /**
  * The directory for what fmc keeps between runs on the controller: $FMC_CACHE, else `fmc` in the user's cache directory, else

@@ -20,6 +20,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   firewall: ['errors', 'text', 'inventory'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events', 'text'],
+  record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'report/contract', 'text'],
   resources: [
     'errors',
     'shell',
@@ -47,6 +48,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'secrets',
     'firewall',
     'report',
+    'record',
     'text',
     'lab/index',
     'import',

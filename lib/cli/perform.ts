@@ -1,15 +1,17 @@
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { cacheDir } from '../cache-dir.ts'
 import type { Event } from '../engine/events.ts'
 import { Journal } from '../engine/host/journal.ts'
 import type { Playbook } from '../engine/define/playbook.ts'
 import { run } from '../engine/run.ts'
 import { checkVars, select } from '../engine/define/select.ts'
-import { EXIT, UsageError } from '../errors.ts'
+import { EXIT, FmcError, UsageError } from '../errors.ts'
 import { requireRoleVars } from '../inventory/role-vars.ts'
 import type { Host } from '../inventory/types.ts'
 import { insideLab, type Twin } from '../lab/index.ts'
+import { gitState, shownArgv } from '../record/index.ts'
 import { createReport, type Report } from '../report/index.ts'
+import { redactor } from '../secrets/redact.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
 import { demandConfirmation } from './confirm.ts'
@@ -18,6 +20,7 @@ import { positive } from './options.ts'
 import { eventWithOwnFlags } from './own-flags.ts'
 import { keepDir } from './paths.ts'
 import { isTerminal, reportTarget } from './print.ts'
+import { recordedReport } from './recorded.ts'
 import { listenForSignals } from './signals.ts'
 
 declare const FMC_VERSION: string
@@ -29,6 +32,7 @@ declare const FMC_VERSION: string
 export async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
   const forks = positive('--forks', o.forks)
   const dryRun = (o.dryRun ?? false) || (o.check ?? false)
+  const git = gitState(dirname(resolve(o.inventory)))
   const lab = await insideLab({ dryRun })
   const context = await openContext(o, lab)
   const skip = new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? [])
@@ -63,7 +67,15 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   ])
   const unfinished = journal.unfinished()
   const begun = unfinished ?? Date.now()
-  const report = await openReport(o)
+  const report = recordedReport(await openReport(o), lab, {
+    command,
+    argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
+    dryRun,
+    readOnly: book.readOnly ?? false,
+    lab: lab !== undefined,
+    inventory: inventory.file,
+    git: await git,
+  })
   const signals = listenForSignals()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   if (lab) noteLab(report, lab)
@@ -80,8 +92,9 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       level: 'warning',
       text: `cannot write ${journal.file}: if this run is interrupted, the next one repeats its reboots and snapshots`,
     })
+  let code: number = EXIT.failed
   try {
-    const code = await run({
+    code = await run({
       inventory,
       stages,
       vars: checkVars(stages, () => inventory.file),
@@ -108,9 +121,12 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     })
     if (changes && code === EXIT.ok) journal.end()
     return code
+  } catch (error) {
+    if (error instanceof FmcError) code = error.exitCode
+    throw error
   } finally {
     signals.off()
-    await report.end()
+    await report.end(code)
   }
 }
 
@@ -122,7 +138,7 @@ function demandOneHost(book: Playbook, hosts: readonly Host[]): void {
   )
 }
 
-function noteLab(report: Report, lab: Twin): void {
+function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
   for (const text of lab.notes) report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
   for (const { role, why } of lab.skippedRoles)
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })

@@ -1,21 +1,8 @@
 import type { Event } from '../engine/events.ts'
 import { noteLine } from './blocks.ts'
-import { safeJson } from '../text/sanitise.ts'
+import { inContract, ndjson } from './contract.ts'
 import type { Report, ReportOptions } from './types.ts'
 import { createWriter } from './writer.ts'
-
-/**
- * Whether an event belongs to the NDJSON contract: version, start, note, pass, play, task, host (new, unreachable or
- * failed), page and recap do. `working` and a host's connecting, connected and done are for live output only.
- */
-const inContract = (event: Event): boolean =>
-  event.type === 'host'
-    ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
-    : event.type !== 'working'
-
-/** One line of NDJSON, harmless on a terminal too. A task's `drift` is not part of the contract. */
-export const ndjson = (event: Event): string =>
-  `${safeJson(event.type === 'task' ? { ...event, drift: undefined } : event)}\n`
 
 /**
  * Prints one event per line on stdout and nothing else there: the version first, the recap last. Events before the

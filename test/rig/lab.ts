@@ -3,14 +3,17 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Lab, startLab } from '../../lib/testing/lab.ts'
 import { proveRun } from '../../lib/testing/prove.ts'
-import { fmcRoot, run, type FmcRun, type Ran } from '../../lib/testing/run.ts'
+import { fmcRoot, run as runProcess, type FmcRun, type Ran } from '../../lib/testing/run.ts'
 import { enterHostNetwork } from './host-network.ts'
 
 export { fmcInLab } from '../../lib/testing/lab.ts'
-export { run } from '../../lib/testing/run.ts'
 export type { FmcRun, Ran, RecapEvent, TaskEvent } from '../../lib/testing/run.ts'
 
 export const ROOT = fmcRoot()
+
+/** Runs a process to its end; the records of its runs do not go to the user's. */
+export const run: typeof runProcess = (argv, o = {}) =>
+  runProcess(argv, { ...o, env: { FMC_STATE: join(ROOT, '.tap/state'), ...o.env } })
 
 /** A lab of its own for one test file, with what only fmc's own tests need. */
 export class Rig extends Lab {

@@ -1,0 +1,38 @@
+import type { Event } from '../engine/events.ts'
+import type { Twin } from '../lab/index.ts'
+import { labRunsDir, openRecorder, runsDir, type RunStart } from '../record/index.ts'
+import type { Report } from '../report/index.ts'
+
+/** A report whose events are also recorded. */
+export interface RecordedReport {
+  on(event: Event): void
+  /** As the report's, with the run's exit code for the record. */
+  end(exitCode: number): Promise<void>
+}
+
+/** Opens the run's record beside its report. A run that cannot be recorded costs a warning. */
+export function recordedReport(
+  report: Report,
+  lab: Twin | undefined,
+  start: RunStart,
+): RecordedReport {
+  const warnings: string[] = []
+  const recorder = openRecorder(lab ? labRunsDir(lab.dir) : runsDir, start, text =>
+    warnings.push(text),
+  )
+  const warn = (): void => {
+    for (const text of warnings.splice(0)) report.on({ type: 'note', level: 'warning', text })
+  }
+  return {
+    on(event) {
+      report.on(event)
+      recorder.on(event)
+      warn()
+    },
+    async end(exitCode) {
+      recorder.end(exitCode)
+      warn()
+      await report.end()
+    },
+  }
+}
