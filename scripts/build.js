@@ -21,7 +21,12 @@ export async function build() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   await esbuild({
     absWorkingDir: root,
-    entryPoints: { cli: 'lib/cli/main.ts', index: 'lib/index.ts', testing: 'lib/testing/index.ts' },
+    entryPoints: {
+      cli: 'lib/cli/main.ts',
+      index: 'lib/index.ts',
+      testing: 'lib/testing/index.ts',
+      eslint: 'lib/eslint-preset.ts',
+    },
     outdir: out,
     outExtension: { '.js': '.js' },
     bundle: true,
@@ -35,7 +40,8 @@ export async function build() {
     loader: { '.node': 'empty' },
     // yaml's entry for Node is CommonJS: its names are not visible to a dynamic import in a bundle.
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
-    external: ['esbuild', 'cpu-features'],
+    // typescript-eslint is the project's own: only eslint.js imports it.
+    external: ['esbuild', 'cpu-features', 'typescript-eslint'],
     define: { FMC_VERSION: JSON.stringify(version) },
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename;",

@@ -65,6 +65,7 @@ const ONLY: Readonly<Record<string, RegExp>> = {
   zx: /^lib\/shell\//,
   commander: /^lib\/cli\//,
   tap: /^$/,
+  'typescript-eslint': /^lib\/eslint-preset\.ts$/,
 }
 
 const files = (dir: string): string[] =>

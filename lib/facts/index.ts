@@ -1,7 +1,7 @@
 /** The facts: typed questions about a host, each family with the script that asks and the strict parser of its answer. */
 import { randomBytes } from 'node:crypto'
 import { reading } from '../shell/staging.ts'
-import type { Output } from '../ssh/types.ts'
+import type { Output } from '../ssh/output.ts'
 import { mark } from '../ssh/word.ts'
 import { group, user, type GroupFact, type UserFact } from './account.ts'
 import { boot, type BootFact } from './boot.ts'
@@ -10,7 +10,7 @@ import { GarbledProbe, Refused, type Family } from './family.ts'
 import { module, sysctl } from './kernel.ts'
 import { line } from './line.ts'
 import { deb, rpm } from './package.ts'
-import { content, link, path, sha, type PathFact } from './path.ts'
+import { content, link, path, sha, type FileBytes, type PathFact } from './path.ts'
 import { block, mount, type BlockFact, type MountFact } from './storage.ts'
 import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
 import { unit, type UnitFact } from './unit.ts'
@@ -44,7 +44,7 @@ export interface Facts {
   /** Argument: a path. The target of a symbolic link as written; null: no link. */
   link: string | null
   /** Argument: a path. The bytes of a regular file up to 256 KiB; null: absent, larger or not readable. */
-  content: Buffer | null
+  content: FileBytes | null
   /** Argument: a systemd unit. */
   unit: UnitFact
   /** Argument: a Debian package. Its installed version; null: not installed. */

@@ -85,11 +85,16 @@ export const link: Family<string | null> = {
   },
 }
 
+/** The bytes of a file: a Buffer, declared by what roles use of it, so that its type needs no types of Node. */
+export interface FileBytes extends Uint8Array {
+  toString(encoding?: 'utf8' | 'latin1' | 'base64' | 'hex'): string
+}
+
 /**
  * The bytes of a regular file up to 256 KiB, in base64 on the way; null: absent, larger, or not readable for the owner of its
  * directory.
  */
-export const content: Family<Buffer | null> = {
+export const content: Family<FileBytes | null> = {
   bytes: { each: 355 * 1024 },
   reads: args => args,
   script: args =>

@@ -1,7 +1,7 @@
 import { ask } from '../facts/index.ts'
 import { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
-import { bindZx, commandText, type ProcessPromise } from '../shell/zx.ts'
+import { bindZx, commandText, type CommandPromise } from '../shell/zx.ts'
 import { checkTask, expect, resource, type Common, type Result } from './resource.ts'
 import { isFresh, scope, type FactAfter, type Scope } from './scope.ts'
 
@@ -101,7 +101,7 @@ export interface ProbeOptions {
   readonly estimate?: boolean
 }
 
-type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise
+type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => CommandPromise
 
 /**
  * zx's `$` for reading: runs a command as root in every pass. The command must not write. A non-zero exit does not throw:
@@ -116,11 +116,11 @@ type Reading = (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessProm
  * const { ok } = await probe({ whenNew: { code: 1 } })`test -e /etc/app/ready`
  */
 export function probe(options: ProbeOptions): Reading
-export function probe(pieces: TemplateStringsArray, ...args: unknown[]): ProcessPromise
+export function probe(pieces: TemplateStringsArray, ...args: unknown[]): CommandPromise
 export function probe(
   first: ProbeOptions | TemplateStringsArray,
   ...args: unknown[]
-): Reading | ProcessPromise {
+): Reading | CommandPromise {
   return 'raw' in first ? reading({})(first, ...args) : reading(first)
 }
 

@@ -20,14 +20,14 @@ import type { FactAfter, PlannedChange } from './scope.ts'
 
 export interface FileOptions extends Common, AccessOptions {
   /** The whole content, at most 8 MB. A Secret is never shown, and fmc compares it by its hash only. */
-  readonly content: string | Buffer | Secret
+  readonly content: string | Uint8Array | Secret
   /** Gives the shell command that must succeed before the new file replaces the old one. It gets the new file's quoted path. */
   readonly validate?: ((candidate: string) => string) | undefined
   /** Write only if there is no such file; leave the content of an existing one alone. Default false. */
   readonly once?: boolean | undefined
 }
 
-const bytesOf = (content: string | Buffer | Secret): Buffer =>
+const bytesOf = (content: string | Uint8Array | Secret): Buffer =>
   Buffer.isBuffer(content)
     ? content
     : Buffer.from(content instanceof Secret ? content.reveal() : content)
@@ -118,7 +118,7 @@ function replace(
     ...(o.validate === undefined ? [] : [validation(o.validate, o.path)]),
     'sync -- new',
   ].join('\n')
-  const text = o.content instanceof Secret || Buffer.isBuffer(o.content) ? undefined : o.content
+  const text = typeof o.content === 'string' ? o.content : undefined
   return {
     what: 'content',
     prepare: o.content instanceof Secret ? new Secret(prepare, o.content.name) : prepare,

@@ -12,7 +12,7 @@ export interface Patience {
   /** Called between two questions, with what is missing. */
   readonly pause: (missing: string) => Promise<void>
   /** Stop asking before the time is over. */
-  readonly stop?: AbortSignal
+  readonly stop?: { readonly aborted: boolean }
 }
 
 /** Asks until the check holds. Resolves with undefined when it does, else with what was missing at the end. */

@@ -66,7 +66,7 @@ export interface Definition<O, Q extends Needs> {
   /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
   /** The file whose text changes, for --diff; undefined: nothing to show. */
-  diff?(options: O): { readonly path: string; readonly after: string | Buffer | Secret } | undefined
+  diff?(options: O): { readonly path: string; readonly after: string | Uint8Array | Secret } | undefined
 }
 
 /**
@@ -113,7 +113,7 @@ async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<
 async function withDiff(
   here: Scope,
   changes: readonly PlannedChange[],
-  what: { path: string; after: string | Buffer | Secret } | undefined,
+  what: { path: string; after: string | Uint8Array | Secret } | undefined,
 ): Promise<readonly PlannedChange[]> {
   const textual = changes.findIndex(
     c => c.text !== undefined || c.what === 'content' || c.what === 'create',

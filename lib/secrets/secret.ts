@@ -1,5 +1,6 @@
 /** The type of a secret, which cannot leak: every conversion to text or JSON hides the value. */
-import { inspect } from 'node:util'
+/** `inspect.custom` of node:util by its registered name, so that the declared type needs no types of Node. */
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 const HIDDEN = '‹secret›'
 
@@ -38,7 +39,7 @@ export class Secret {
     return HIDDEN
   }
 
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return HIDDEN
   }
 }

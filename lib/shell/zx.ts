@@ -4,7 +4,29 @@ import { PassThrough } from 'node:stream'
 import type { Options, ProcessOutput, ProcessPromise, Shell } from 'zx/core'
 import { quote } from './quote.ts'
 
-export type { ProcessOutput, ProcessPromise } from 'zx/core'
+/** What a command on a host has printed: the part of zx's ProcessOutput that a host fills in. */
+export interface CommandOutput {
+  /** The exit code was 0. */
+  readonly ok: boolean
+  /** 128+n: signal n ended the command. */
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** stdout. */
+  text(): string
+  /** The lines of stdout, without line ends. */
+  lines(): string[]
+  /** stdout read as JSON. Throws SyntaxError. */
+  json<T = unknown>(): T
+}
+
+/** A command that runs on a host: the part of zx's ProcessPromise that makes sense there. */
+export interface CommandPromise extends Promise<CommandOutput> {
+  readonly exitCode: Promise<number | null>
+  text(): Promise<string>
+  lines(): Promise<string[]>
+  json<T = unknown>(): Promise<T>
+}
 
 /** A command's result. The same shape as ssh's Output, which this layer must not import. */
 interface Answer {
@@ -40,7 +62,7 @@ export const commandText = (pieces: TemplateStringsArray, args: readonly unknown
  */
 export function bindZx(
   answer: (command: string) => Promise<Answer>,
-): (pieces: TemplateStringsArray, ...args: unknown[]) => ProcessPromise {
+): (pieces: TemplateStringsArray, ...args: unknown[]) => CommandPromise {
   if (!zx) throw new Error('loadZx() first')
   let call: Call = {}
   const options: unknown = {

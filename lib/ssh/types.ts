@@ -1,11 +1,7 @@
 import type { Secret } from '../secrets/secret.ts'
+import type { Output } from './output.ts'
 
-/** The result of one command. `code` 128+n: signal n ended it. */
-export interface Output {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
+export type { Output } from './output.ts'
 
 /** How to reach a host. The inventory provides it; `ssh -G` completes it (lib/ssh/config.ts). */
 export interface Target {
