@@ -4,6 +4,9 @@ import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+// Stack traces name the TypeScript file and line, of roles too.
+process.setSourceMapsEnabled(true)
+
 const lib = dirname(fileURLToPath(import.meta.url))
 const bundle = join(lib, '../dist/cli.js')
 

@@ -16,7 +16,8 @@ const englishOnly = {
     })),
 }
 
-export async function build() {
+/** `sources: false`: the source maps do not repeat the sources, for a smaller package. */
+export async function build({ sources = true } = {}) {
   const out = join(root, `dist.${process.pid}`)
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   await esbuild({
@@ -36,6 +37,7 @@ export async function build() {
     target: 'node20',
     minifySyntax: true,
     sourcemap: 'linked',
+    sourcesContent: sources,
     // ssh2's optional native parts: with TCP_NODELAY they make no difference to a session (measured).
     loader: { '.node': 'empty' },
     // yaml's entry for Node is CommonJS: its names are not visible to a dynamic import in a bundle.

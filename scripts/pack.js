@@ -9,7 +9,7 @@ import { build } from './build.js'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const types = join(root, 'dist', 'types')
 
-await build()
+await build({ sources: false })
 const { status } = spawnSync(
   process.execPath,
   [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'scripts/tsconfig.types.json')],

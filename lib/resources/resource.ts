@@ -66,7 +66,9 @@ export interface Definition<O, Q extends Needs> {
   /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
   /** The file whose text changes, for --diff; undefined: nothing to show. */
-  diff?(options: O): { readonly path: string; readonly after: string | Uint8Array | Secret } | undefined
+  diff?(
+    options: O,
+  ): { readonly path: string; readonly after: string | Uint8Array | Secret } | undefined
 }
 
 /**

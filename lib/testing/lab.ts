@@ -52,7 +52,10 @@ export class Lab {
   }
 
   /** The same with environment variables, such as FMC_GATE_SECONDS for gates that will not open. */
-  async fmcWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<FmcRun> {
+  async fmcWith(
+    env: Readonly<Record<string, string | undefined>>,
+    ...args: readonly string[]
+  ): Promise<FmcRun> {
     const argv = fmcInLab(this.inventory, ...args)
     return readRun(await run(argv, { env: { FMC_LAB: this.name, ...env } }))
   }

@@ -60,7 +60,7 @@ export const killRunning = (): void => {
 /** Runs a process to its end; `input` is its stdin. */
 export function run(
   argv: readonly string[],
-  o: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  o: { input?: string; env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {},
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     // Without the loaders of a test runner: what is tested is what a user runs.
