@@ -39,9 +39,18 @@ const PAGES = [
 
 void t.test('every option that a page names is in --help', async t => {
   const helps = await Promise.all(
-    [['play'], ['role'], ['run'], ['facts'], ['lint'], ['hosts'], ['doc'], ['secrets'], []].map(
-      async c => (await fmc(ROOT, ...c, '--help')).stdout,
-    ),
+    [
+      ['play'],
+      ['role'],
+      ['run'],
+      ['logs'],
+      ['facts'],
+      ['lint'],
+      ['hosts'],
+      ['doc'],
+      ['secrets'],
+      [],
+    ].map(async c => (await fmc(ROOT, ...c, '--help')).stdout),
   )
   const help = helps.join('\n')
   for (const page of PAGES.filter(p => p !== 'docs/contributing.md'))

@@ -11,6 +11,7 @@ import { hosts } from './commands/hosts.ts'
 import { importInventory } from './commands/import.ts'
 import { labCommand } from './commands/lab.ts'
 import { lint } from './commands/lint.ts'
+import { logs } from './commands/logs.ts'
 import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
@@ -23,7 +24,7 @@ declare const FMC_VERSION: string
 
 /** In the order of `fmc --help`. */
 const COMMANDS: readonly AddCommand[] = [
-  ...[play, role, run, facts, hosts, lint, doc, importInventory],
+  ...[play, role, run, logs, facts, hosts, lint, doc, importInventory],
   ...[firewall, labCommand, wireguard, secrets],
 ]
 

@@ -16,6 +16,33 @@ export const printError = (text: string): void => void process.stderr.write(`${c
 export const printJson = (value: unknown, indent?: number): void =>
   void process.stdout.write(`${safeJson(value, indent)}\n`)
 
+declare const FMC_VERSION: string
+
+/** The first line of all NDJSON. */
+export const printVersion = (): void =>
+  printJson({ type: 'version', fmc: FMC_VERSION, contract: 1 })
+
+/** A line of a host's output with its prefix. The caller has made it harmless (host-lines.ts), all but the prefix's colour. */
+export const writeLine = (stream: 'stdout' | 'stderr', line: string): void =>
+  void process[stream].write(`${line}\n`)
+
+/** Resolves when a slow reader of stdout or stderr has caught up; undefined: it has not fallen behind. */
+export const drained = (stream: 'stdout' | 'stderr'): Promise<void> | undefined => {
+  const out = process[stream]
+  if (!out.writableNeedDrain || out.destroyed) return undefined
+  return new Promise(resolve => {
+    const done = (): void => {
+      out.off('drain', done).off('close', done)
+      resolve()
+    }
+    out.once('drain', done).once('close', done)
+  })
+}
+
+/** Standard input, unless it is a terminal. */
+export const standardInput = (): NodeJS.ReadStream | undefined =>
+  process.stdin.isTTY ? undefined : process.stdin
+
 /**
  * A file's text on stdout (a VPN configuration, an imported inventory). A file or a pipe gets every byte of it; on a
  * terminal it is made harmless like everything else.

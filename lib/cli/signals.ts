@@ -11,7 +11,9 @@ export interface Signals {
 }
 
 /** Listens for SIGINT, SIGTERM and what the process outside a lab passes on of them. */
-export function listenForSignals(): Signals {
+export function listenForSignals(
+  hint = 'stopping after the running tasks; press Ctrl-C again to end them',
+): Signals {
   const stop = new AbortController()
   const kill = new AbortController()
   let own = 0
@@ -22,7 +24,7 @@ export function listenForSignals(): Signals {
     // One Ctrl-C may arrive both ways: it counts once.
     if (Math.max(own, passedOn) > 1) kill.abort()
     else if (!stop.signal.aborted) {
-      printError('\nstopping after the running tasks; press Ctrl-C again to end them')
+      printError(`\n${hint}`)
       stop.abort()
     }
   }

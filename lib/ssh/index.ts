@@ -3,7 +3,10 @@ import { resolve } from './config.ts'
 import { LIMITS, type Limits } from './link.ts'
 import { openShell } from './session.ts'
 import { openLink } from './transport.ts'
+import { stream, type StreamEnd, type StreamOptions } from './stream.ts'
 import type { OpenSession, Output, ScriptOptions, Session, Target } from './types.ts'
+
+export type { StreamEnd, StreamOptions } from './stream.ts'
 
 /** Opens a session; the first call loads ssh2. */
 export const openSession: OpenSession = (target, boot, options) =>
@@ -22,5 +25,28 @@ export const openWith = async (
   } catch (error) {
     link.close()
     throw error
+  }
+}
+
+/**
+ * Connects, runs one script as a process of its own, and passes on its output piece by piece (stream.ts). Rejects with
+ * UnreachableError.
+ *
+ * @example
+ * const { code } = await runStreamed(target, 'df -h', {
+ *   onOutput: (_, bytes) => void process.stdout.write(bytes),
+ * })
+ */
+export const runStreamed = async (
+  target: Target,
+  script: string,
+  options: StreamOptions,
+  limits: Limits = LIMITS,
+): Promise<StreamEnd> => {
+  const link = await openLink(await resolve(target, limits.sshConfig), limits)
+  try {
+    return await stream(link, target, limits, script, options)
+  } finally {
+    link.close()
   }
 }

@@ -1,43 +1,44 @@
-import { EXIT, UsageError } from '../../errors.ts'
-import type { Host } from '../../inventory/types.ts'
+import { UsageError } from '../../errors.ts'
 import { quote } from '../../shell/quote.ts'
-import type { Output } from '../../ssh/types.ts'
-import type { Hide } from '../on-hosts.ts'
-import { addHostsOptions, inLabIfAsked, type AddCommand, type HostsOptions } from '../options.ts'
-import { print, printJson } from '../print.ts'
+import type { StreamHostsOptions } from '../stream-hosts.ts'
+import { addHostsOptions, inLabIfAsked, positive, repeated, type AddCommand } from '../options.ts'
+
+interface Options extends StreamHostsOptions {
+  readonly timeout?: string
+}
 
 /** `fmc run PATTERN -- COMMAND`: one command on many hosts. It takes no lock and predicts nothing. */
 export const run: AddCommand = (program, runs) => {
   addHostsOptions(
     program
       .command('run <pattern> [command...]')
-      .description('run one command on many hosts: fmc run PATTERN -- COMMAND'),
-  ).action((pattern: string, words: string[], o: HostsOptions) =>
-    runs(inLabIfAsked(o, () => runCommand(pattern, words, o))),
+      .description(
+        'run one command on many hosts: fmc run PATTERN -- COMMAND. What is piped in goes to every host',
+      ),
   )
+    .option('-l, --limit <pattern>', 'only these hosts of the pattern (repeatable)', repeated)
+    .option('--become <user>', 'run as this user of the host instead of root')
+    .option('--timeout <seconds>', 'end the command on a host after this time')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  fmc run workers -- uptime
+  fmc run databases --become postgres --timeout 60 -- psql -c 'select now()'
+  tar -c app | fmc run web -- tar -x -C /srv
+
+One word after -- is shell text (fmc run all -- 'df -h | tail -1'); several words are one command.`,
+    )
+    .action((pattern: string, words: string[], o: Options) =>
+      runs(inLabIfAsked(o, () => runCommand(pattern, words, o))),
+    )
 }
 
-async function runCommand(
-  pattern: string,
-  words: readonly string[],
-  o: HostsOptions,
-): Promise<number> {
+async function runCommand(pattern: string, words: readonly string[], o: Options): Promise<number> {
   if (words.length === 0)
     throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
-  const command = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
-  const show = o.output === 'json' ? printOutputJson : printOutput
-  const { onHosts } = await import('../on-hosts.ts')
-  return onHosts(pattern, o, async (host, session, hide) => {
-    const output = await session.run(`( eval ${quote(command)} )`)
-    show(host, output, hide)
-    return output.code === 0 ? EXIT.ok : EXIT.failed
-  })
-}
-
-const printOutputJson = (host: Host, { code, stdout, stderr }: Output, hide: Hide): void =>
-  printJson({ host: host.name, code, stdout: hide(stdout), stderr: hide(stderr) })
-
-const printOutput = (host: Host, { code, stdout, stderr }: Output, hide: Hide): void => {
-  const texts = [stdout, stderr].map(text => hide(text).replace(/(\r?\n)+$/, ''))
-  print([`${host.name} | exit ${code}`, ...texts.filter(Boolean)].join('\n'))
+  const script = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
+  const timeoutSeconds = o.timeout === undefined ? undefined : positive('--timeout', o.timeout)
+  const { streamHosts } = await import('../stream-hosts.ts')
+  return streamHosts(pattern, o, { script, input: true, timeoutSeconds })
 }
