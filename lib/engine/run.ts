@@ -1,4 +1,3 @@
-import { FmcError } from '../errors.ts'
 import { redactor } from '../secrets/redact.ts'
 import { applyAll } from './apply.ts'
 import type { Event, Page } from './events.ts'
@@ -6,7 +5,7 @@ import { Fleet } from './host/fleet.ts'
 import { planAll, type Plan } from './plan.ts'
 import { failureEvents, planEvents, plannedChanges } from './plan-events.ts'
 import { Recap } from './recap.ts'
-import { FailedTask, isAbort } from './role/failed-task.ts'
+import { watchUnawaited } from './role/unawaited.ts'
 import type { Emit, Run, RunSettings } from './settings.ts'
 import { notIdempotentEvent } from './task-events.ts'
 import { verify } from './verify.ts'
@@ -20,10 +19,11 @@ export async function run(settings: RunSettings): Promise<number> {
   const fleet = new Fleet(settings, emit)
   for (const host of fleet.hosts) recap.add(host.name)
   emit(startOf(settings, fleet))
-  const unawaited = watchUnawaited(emit)
+  const unawaited = watchUnawaited({ settings, fleet, emit })
   let plan: Plan
   try {
-    plan = await runPasses({ settings, fleet, emit })
+    plan = await runPasses({ settings, fleet, emit }, unawaited.settled)
+    await unawaited.settled()
   } finally {
     fleet.close()
     unawaited.off()
@@ -47,14 +47,22 @@ export async function run(settings: RunSettings): Promise<number> {
 }
 
 /** The passes, in order: each gets what the one before it found. */
-async function runPasses(run: Run): Promise<Plan> {
+async function runPasses(run: Run, settled: () => Promise<void>): Promise<Plan> {
   const { settings, fleet, emit } = run
   const interrupted = (): boolean => settings.stop.aborted
   const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
   const plan = await inPass('plan', emit, () => planAll(run))
+  await settled()
   if (settings.dryRun || settings.readOnly) emitAll(planEvents(plan))
   else if (fleet.locked.length > 0) emitAll(failureEvents(plan))
-  else if (!interrupted()) {
+  else if (fleet.hasMistake) {
+    emitAll(failureEvents(plan))
+    emit({
+      type: 'note',
+      level: 'warning',
+      text: 'nothing was changed on any host: the code of a role has a mistake',
+    })
+  } else if (!interrupted()) {
     const done = await inPass('apply', emit, () => applyAll(run, plan))
     if (fleet.touched.length > 0 && !interrupted())
       await inPass('verify', emit, async () => {
@@ -87,20 +95,6 @@ const pageOf = (
     found: (host, role) => found.get(`${host}\0${role}`),
     lost,
   })
-
-/** Reports promises that a role did not await and that fail: they neither end fmc nor go unseen. */
-function watchUnawaited(emit: Emit): { off: () => void; any: () => boolean } {
-  let any = false
-  const on = (error: unknown): void => {
-    // A task's failure has been reported already, and an interruption is no failure.
-    if (error instanceof FailedTask || isAbort(error)) return
-    any = true
-    const text = error instanceof FmcError ? error.message : String((error as Error).stack ?? error)
-    emit({ type: 'note', level: 'warning', text: `an unawaited task failed: ${text}` })
-  }
-  process.on('unhandledRejection', on)
-  return { off: () => void process.off('unhandledRejection', on), any: () => any }
-}
 
 const startOf = (settings: RunSettings, fleet: Fleet): Event => ({
   type: 'start',

@@ -64,7 +64,10 @@ export function plannedEvent(
       ...common,
       status: 'failed',
       predicted: false,
-      failure: { message: `${record.name}: ${record.waiting}` },
+      failure: {
+        message: `${record.name}: ${record.waiting}`,
+        ...(record.output === undefined ? {} : { output: record.output }),
+      },
     }
   if (record.changes.length === 0)
     return { ...common, status: record.skipped ? 'skipped' : 'ok', predicted: false }

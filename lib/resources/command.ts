@@ -1,9 +1,9 @@
-import { ask } from '../facts/index.ts'
+import { ask, type Query } from '../facts/index.ts'
 import { Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { bindZx, commandText, type CommandPromise } from '../shell/zx.ts'
 import { checkTask, expect, resource, type Common, type Result } from './resource.ts'
-import { isFresh, scope, type FactAfter, type Scope } from './scope.ts'
+import { manner, scope, type FactAfter, type Scope } from './scope.ts'
 
 export interface CommandOptions extends Common {
   /** Standard input; default empty. The only way to pass a secret to a command. */
@@ -52,13 +52,18 @@ const run = resource({
 
 type Template = (pieces: TemplateStringsArray, ...args: readonly unknown[]) => Promise<void>
 
+/** It starts the task at once, so that an error can name the place in the role. */
 function template(options: CommandOptions): Template {
   return async (pieces, ...args) => {
-    let command = ''
-    await checkTask(`$ ${pieces.join('…').trim()}`, () => {
+    let command: string
+    try {
       command = commandText(pieces, args)
       expect(!command.includes('\0'), 'a NUL byte cannot be part of a command')
-    })
+    } catch (cause) {
+      return checkTask(`$ ${pieces.join('…').trim()}`, () => {
+        throw cause
+      })
+    }
     // Like a probe, `unless` sees the host and not the forecast.
     const here = scope()
     if (options.unless !== undefined && here.mode !== 'apply' && here.dirty) here.markEstimate()
@@ -127,17 +132,23 @@ export function probe(
 function reading({ whenNew, maxBytes, estimate = true }: ProbeOptions): Reading {
   const here = scope()
   if (estimate && here.mode !== 'apply' && here.dirty) here.markEstimate()
-  const fresh = isFresh()
+  const fresh = manner().fresh ?? false
   if (whenNew !== undefined || maxBytes !== undefined) {
     const { stdout = '', code } =
       typeof whenNew === 'string' ? { stdout: whenNew, code: 0 } : (whenNew ?? { code: 0 })
     const answer = whenNew === undefined ? undefined : { stdout, code, stderr: '' }
-    return bindZx(command => here.read(ask('command', command, answer, maxBytes), { fresh }))
+    return bindZx(command => hear(here, ask('command', command, answer, maxBytes), fresh))
   }
   const map = fresh ? boundFresh : bound
   let zx = map.get(here)
-  if (!zx) map.set(here, (zx = bindZx(command => here.read(ask('command', command), { fresh }))))
+  if (!zx) map.set(here, (zx = bindZx(command => hear(here, ask('command', command), fresh))))
   return zx
+}
+
+async function hear(here: Scope, query: Query<'command'>, fresh: boolean) {
+  const answer = await here.read(query, { fresh })
+  manner().heard?.({ host: here.host.name, command: query.arg, answer })
+  return answer
 }
 
 export type { Result }

@@ -1,6 +1,6 @@
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory, Vip } from '../inventory/types.ts'
-import { isFresh, scope, within } from './scope.ts'
+import { manner, scope, within } from './scope.ts'
 
 /**
  * The whole inventory, regardless of --limit.
@@ -56,7 +56,7 @@ export const vips = (balancer?: Host): readonly Vip[] =>
  * }
  */
 export async function on<T>(other: Host, fn: () => Promise<T>): Promise<T> {
-  return within(await scope().reach(other.name), fn, isFresh())
+  return within(await scope().reach(other.name), fn, manner())
 }
 
 /**

@@ -11,7 +11,7 @@ import { scope, type PlannedChange, type Scope } from './scope.ts'
  * const options: Common = { notify: ['reload app', 'reload proxy'] }
  */
 export interface Common {
-  /** Names of handlers of this role. They run at the role's end if this task changes something. */
+  /** Names of handlers of this role. They run before its next gate or at its end if this task changes something. */
   readonly notify?: string | readonly string[] | undefined
 }
 

@@ -52,7 +52,15 @@ export interface TaskResult {
   readonly drift?: true
   /** In a plan: why a gate is not open. */
   readonly waiting?: string
+  /** In a plan: what the probes of a gate that is not open have printed. */
+  readonly output?: string | undefined
   readonly skipped?: boolean
+}
+
+/** What the engine must know of a task before it starts. */
+export interface TaskOptions {
+  /** The task waits for a condition and changes nothing: the handlers that are due run before it. */
+  readonly isGate?: boolean
 }
 
 /** The limits of what `keep` copies from a host. */
@@ -137,6 +145,7 @@ export interface Scope {
   task(
     name: string,
     body: (task: TaskRun) => Promise<TaskResult>,
+    options?: TaskOptions,
   ): Promise<{ readonly changed: boolean }>
   /** Pass a finding to the playbook's `conclude`. A later call replaces it. */
   observe(found: unknown): void
@@ -150,20 +159,40 @@ export interface Scope {
   reach(host: string): Promise<Scope>
   /** Wait; rejects early when the run is interrupted. */
   pause(ms: number): Promise<void>
+  /** The end of a command's output without the run's secrets, for errors. */
+  excerpt(output: string): string
 }
 
-const storage = new AsyncLocalStorage<{ readonly scope: Scope; readonly fresh: boolean }>()
+/** A command that a probe has run, and what the host answered. */
+export interface Heard {
+  readonly host: string
+  readonly command: string
+  readonly answer: Facts['command']
+}
+
+/** How code runs within a scope. */
+export interface Manner {
+  /** Probes ask the host each time. */
+  readonly fresh?: boolean | undefined
+  /** Called with the answer of every probe. */
+  readonly heard?: ((heard: Heard) => void) | undefined
+}
+
+const storage = new AsyncLocalStorage<{ readonly scope: Scope; readonly manner: Manner }>()
+
+/** The role run to which the calling code belongs; undefined outside of a role. */
+export const scopeIfAny = (): Scope | undefined => storage.getStore()?.scope
 
 /** The role run to which the calling code belongs. Throws outside of a role. */
 export function scope(): Scope {
-  const here = storage.getStore()
+  const here = scopeIfAny()
   if (!here) throw new Error('resources, probes and gates can only be used inside a role')
-  return here.scope
+  return here
 }
 
-/** Inside a gate, an order or an invariant: probes ask the host and do not use remembered answers. */
-export const isFresh = (): boolean => storage.getStore()?.fresh ?? false
+/** How the calling code runs: inside a gate, an order or an invariant, probes ask the host and do not use remembered answers. */
+export const manner = (): Manner => storage.getStore()?.manner ?? {}
 
-/** Runs a function within a role's scope. `fresh`: probes ask the host each time. */
-export const within = <T>(s: Scope, fn: () => Promise<T>, fresh = false): Promise<T> =>
-  storage.run({ scope: s, fresh }, fn)
+/** Runs a function within a role's scope. */
+export const within = <T>(s: Scope, fn: () => Promise<T>, how: Manner = {}): Promise<T> =>
+  storage.run({ scope: s, manner: how }, fn)

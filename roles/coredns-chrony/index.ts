@@ -3,7 +3,6 @@ import {
   artifact,
   directory,
   file,
-  flush,
   gate,
   group,
   hosts,
@@ -73,7 +72,6 @@ export default role({
     await service(platform.chronyUnit)
     if (platform.firewalld) await firewalldOpen('53/tcp', '53/udp', '123/udp')
 
-    await flush()
     await gate(
       'the names of the cloud are answered',
       () => dnsAnswers(address, [...soa, ...sample(zones, host, address)]),

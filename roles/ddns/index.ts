@@ -3,7 +3,6 @@ import {
   $,
   directory,
   file,
-  flush,
   gate,
   packages,
   probe,
@@ -53,7 +52,6 @@ export default role({
     await unit(SERVICE, { content: templates.service(platform.script), notify: 'look at once' })
     await unit(TIMER, { content: templates.timer(vars), notify: 'restart the timer' })
     await service(TIMER)
-    await flush()
     await gate('the names have the address of this site', lastRunWentWell, { timeoutSeconds: 30 })
   },
   handlers: {

@@ -3,7 +3,6 @@ import {
   directory,
   file,
   filesystem,
-  flush,
   gate,
   group,
   hosts,
@@ -59,7 +58,6 @@ export default role({
     })
     await service(platform.unit)
     if (platform.firewalld) await firewalldOpen('2049/tcp')
-    await flush()
     await gate('the shares are exported', () => sharesAreExported(exports), { timeoutSeconds: 15 })
   },
   handlers: {

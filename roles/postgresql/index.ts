@@ -1,7 +1,6 @@
 import {
   $,
   estimateFrom,
-  flush,
   gate,
   inventory,
   role,
@@ -53,7 +52,6 @@ export default role({
       await pgRole({ platform, server, spec, notify: LOG_IN })
     for (const spec of vars.postgresql_databases)
       await pgDatabase({ platform, server, spec, notify: LOG_IN })
-    await flush()
 
     const addresses = ['127.0.0.1', ...listenAddresses(vars, host)]
     await gate('PostgreSQL accepts connections', accepts(platform, port), SOON)

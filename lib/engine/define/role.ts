@@ -26,7 +26,10 @@ export interface RoleDefinition<S extends z.ZodObject, P = undefined> {
   advise?(context: Advisor<z.output<S>>): readonly Advice[]
   /** Awaited resources, in order. Runs in every pass, so its own code must have no side effects. */
   tasks(context: RoleContext<z.output<S>, P>): Promise<void>
-  /** By name. Those that a change notified run once at the end of the role, in the order written here. */
+  /**
+   * By name. Those that a change notified run once, in the order written here, before the role's next gate or at its end.
+   * One that an interrupted run has left runs in the next run.
+   */
   readonly handlers?: Readonly<
     Record<string, (context: RoleContext<z.output<S>, P>) => Promise<unknown>>
   >

@@ -33,6 +33,7 @@ export class Fleet {
   /** Hosts that were planned as new and have been connected to since. */
   readonly #wereNew = new Set<string>()
   readonly #dropped = new Set<string>()
+  #mistake = false
   /** Rejects when the second Ctrl-C has ended what ran on the hosts: from then on no host is waited for. */
   readonly #killed: Promise<never>
   readonly #limit: <T>(fn: () => Promise<T>) => Promise<T>
@@ -71,6 +72,15 @@ export class Fleet {
     for (const { answers } of this.#connections.all) answers.forget()
   }
 
+  /** Has a role's code started something without awaiting it? Then nothing that this run plans can be relied on. */
+  get hasMistake(): boolean {
+    return this.#mistake
+  }
+
+  noteMistake(): void {
+    this.#mistake = true
+  }
+
   /** A dropped host takes no further part in the run. */
   isDropped(host: Host): boolean {
     return this.#dropped.has(host.name)
@@ -94,14 +104,15 @@ export class Fleet {
           try {
             await Promise.race([work(host), this.#killed])
           } catch (error) {
-            this.#failed(host, error)
+            this.fail(host, error)
           }
         }),
       ),
     )
   }
 
-  #failed(host: Host, error: unknown): void {
+  /** A failure that belongs to no task: an event, and the host is dropped. */
+  fail(host: Host, error: unknown): void {
     this.drop(host)
     if (error instanceof LockedError) this.locked.push(host.name)
     if (this.#settings.stop.aborted && isAbort(error)) return

@@ -5,6 +5,7 @@ import type { Secret } from '../../secrets/secret.ts'
 import type { Output } from '../../ssh/types.ts'
 import type { Answers } from './answers.ts'
 import type { Connection } from './connection.ts'
+import { endOf } from './output.ts'
 import { take } from './take.ts'
 import { write } from './write.ts'
 
@@ -75,6 +76,11 @@ export class HostRun {
     const connection = this.#connected()
     this.answers.forget()
     return connection.onNewConnection(script, timeoutMs)
+  }
+
+  /** The end of a command's output without secrets. */
+  excerpt(output: string): string {
+    return endOf(output, this.#secrets)
   }
 
   /** Ends the session, if there is one. */

@@ -13,6 +13,8 @@ export interface DueHandler {
 export class Handlers {
   readonly #role: Role
   readonly #notified = new Set<string>()
+  /** How often each has run. */
+  readonly #ran = new Map<string, number>()
 
   constructor(role: Role) {
     this.#role = role
@@ -27,31 +29,38 @@ export class Handlers {
         })
   }
 
-  notify(names: readonly string[]): void {
-    for (const name of names) this.#notified.add(name)
-  }
-
-  /**
-   * The handlers that are due, in the order of the role. `pending`: those marked on the host. `planned`: those
-   * (role/name) that this pass already counts as run, although their marks are still there. A handler may notify a later
-   * one, so take them one by one. Throws TaskError for a pending handler that the role does not have.
-   */
-  *due(
-    pending: readonly string[],
-    planned: ReadonlySet<string>,
-    host: string,
-  ): Iterable<DueHandler> {
+  /** Throws TaskError for a pending handler that the role does not have. */
+  checkPending(names: readonly string[], host: string): void {
     const { name: role, handlers } = this.#role
-    for (const name of pending)
+    for (const name of names)
       if (!Object.hasOwn(handlers, name))
         throw new TaskError(
           `handler ${JSON.stringify(name)} is pending from an interrupted run, but the role ${role} no longer defines it`,
           { hint: `to drop it: fmc run ${host} -- ${unmarkScript(role, name)}` },
         )
-    for (const name of Object.keys(handlers)) {
-      const notified = this.#notified.delete(name)
-      if (notified || (pending.includes(name) && !planned.has(`${role}/${name}`)))
-        yield { name, notified }
-    }
+  }
+
+  notify(names: readonly string[]): void {
+    for (const name of names) this.#notified.add(name)
+  }
+
+  /**
+   * The next handler that is due, in the order of the role. `pending`: those that an interrupted run has left on the host.
+   * A handler may notify others, so take them one by one. Throws TaskError for handlers that notify each other in a circle.
+   */
+  next(pending: ReadonlySet<string>): DueHandler | undefined {
+    const names = Object.keys(this.#role.handlers)
+    const name = names.find(n => this.#notified.has(n) || (pending.has(n) && !this.#ran.has(n)))
+    if (name === undefined) return undefined
+    const times = (this.#ran.get(name) ?? 0) + 1
+    if (times > MOST_TIMES + names.length)
+      throw new TaskError(`handler ${name} has run ${times - 1} times, and is notified again`, {
+        hint: 'a handler must not notify itself, or another one that notifies it',
+      })
+    this.#ran.set(name, times)
+    return { name, notified: this.#notified.delete(name) }
   }
 }
+
+/** How often a handler may run in one role run, at flush() calls and gates: far more often than any role needs. */
+const MOST_TIMES = 100

@@ -2,6 +2,7 @@ import type { SelectedPlay } from '../define/select.ts'
 import type { HostRun } from '../host/host-run.ts'
 import type { Run } from '../settings.ts'
 import { isAbort } from './failed-task.ts'
+import { isMistake } from './unawaited.ts'
 import type { EnginePass } from './pass.ts'
 import type { RoleRecords } from './record.ts'
 import { RoleRun } from './role-run.ts'
@@ -16,6 +17,7 @@ export async function perform(run: Run, roleRun: RoleRun): Promise<boolean> {
     return true
   } catch (error) {
     if (isAbort(error)) return false
+    if (isMistake(error)) run.fleet.noteMistake()
     if (!roleRun.records.some(r => r.error)) throw error
     run.fleet.drop(roleRun.host)
     return false

@@ -6,9 +6,10 @@ import type { Run } from '../settings.ts'
 
 /** Runs code of a play (its order or its invariant) on a host. The code only reads, and its probes ask the host, not memory. */
 export const asPlay = <T>(run: Run, host: HostRun, code: () => Promise<T>): Promise<T> =>
-  within(playScope(run, host), code, true)
+  within(playScope(run, host), code, { fresh: true })
 
-function playScope(run: Run, { host, answers }: HostRun): Scope {
+function playScope(run: Run, connected: HostRun): Scope {
+  const { host, answers } = connected
   const { settings, fleet } = run
   const refuse = (): never => {
     throw new TaskError('the order and the invariant of a play can only read: use probe')
@@ -29,6 +30,7 @@ function playScope(run: Run, { host, answers }: HostRun): Scope {
     willExist: refuse,
     fenced: refuse,
     flush: refuse,
+    excerpt: output => connected.excerpt(output),
   }
   return scope
 }

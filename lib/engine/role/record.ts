@@ -12,6 +12,8 @@ export interface TaskRecord {
   readonly note?: string | undefined
   /** A gate that did not hold in the plan: why. */
   readonly waiting?: string | undefined
+  /** Of such a gate: what its probes have printed. */
+  readonly output?: string | undefined
   readonly skipped?: boolean | undefined
   readonly estimate?: boolean | undefined
   /** The note is about a difference that the task leaves alone. */

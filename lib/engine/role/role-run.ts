@@ -4,40 +4,24 @@ import { platformOf } from '../../inventory/platform.ts'
 import type { Host } from '../../inventory/types.ts'
 import {
   within,
-  type Consequences,
   type Fence,
   type Mode,
-  type PlannedChange,
   type RoleSettings,
   type Scope,
+  type TaskOptions,
   type TaskResult,
   type TaskRun,
 } from '../../resources/scope.ts'
-import type { Play } from '../define/playbook.ts'
-import type { Role } from '../define/role.ts'
 import { varsKey } from '../define/select.ts'
-import type { HostRun } from '../host/host-run.ts'
-import type { Run } from '../settings.ts'
-import { appliedEvent, workingEvent } from '../task-events.ts'
-import { taskFailure } from './failed-task.ts'
-import { Fences } from './fences.ts'
+import { Flushes } from './flushes.ts'
+import { HandlerScope } from './handler-scope.ts'
 import { Handlers, type DueHandler } from './handlers.ts'
 import { Interruption } from './interruption.ts'
-import { markScript, marksOf, unmarkScript } from './marks.ts'
-import type { EnginePass, HostPass } from './pass.ts'
-import { recordKey, type Predicted, type TaskRecord } from './record.ts'
-import { RunningTasks } from './running-tasks.ts'
-
-/** What a role run belongs to. */
-export interface RoleRunOptions {
-  readonly run: Run
-  readonly play: Play
-  readonly role: Role
-  readonly pass: EnginePass
-  readonly host: HostRun
-  /** For the apply pass: the tasks that the plan predicts to change something. */
-  readonly predicted?: Predicted
-}
+import { marksOf, unmarkScript } from './marks.ts'
+import type { HostPass } from './pass.ts'
+import type { TaskRecord } from './record.ts'
+import { NotAwaited, RunningTasks } from './running-tasks.ts'
+import { TaskRunner, type Body, type RoleRunOptions } from './task-runner.ts'
 
 /** One role on one host in one pass. A task that starts or still runs after the role's function has returned was not awaited. */
 export class RoleRun implements Scope {
@@ -56,10 +40,13 @@ export class RoleRun implements Scope {
   readonly #elsewhere = new Map<string, RoleRun>()
   readonly #tasks: RunningTasks
   readonly #handlers: Handlers
-  readonly #fences = new Fences()
+  readonly #runner: TaskRunner
   readonly #interruption: Interruption
-  /** A handler is running: what it does belongs to the handler's task. */
-  #inHandler = false
+  readonly #flushes: Flushes
+  /** Handlers that run here because of a gate on another host. */
+  #visit: Promise<void> | undefined
+  /** The role fails with it at its end, even if the role's code has caught it. */
+  #fatal: Error | undefined
 
   constructor(o: RoleRunOptions, home?: RoleRun) {
     this.settings = o.run.settings
@@ -74,6 +61,21 @@ export class RoleRun implements Scope {
     this.#pass = o.pass.of(this.host.name)
     this.#handlers = new Handlers(o.role)
     this.#tasks = new RunningTasks(this.role)
+    this.#runner = new TaskRunner(o, {
+      records: this.records,
+      handlers: this.#handlers,
+      running: this.#tasks,
+    })
+    this.#flushes = new Flushes({
+      handlers: this.#handlers,
+      pending: async () => {
+        const names = await this.#pass.read(ask('pending', marksOf(this.role)), o.host.answers)
+        this.#handlers.checkPending(names, this.host.name)
+        return names
+      },
+      isPlanned: name => this.mode !== 'apply' && this.#pass.handled.has(`${this.role}/${name}`),
+      handle: (handler, level) => this.#handle(handler, level),
+    })
   }
 
   get doubt(): string | undefined {
@@ -100,23 +102,42 @@ export class RoleRun implements Scope {
     query: Query<F>,
     options: { readonly fresh?: boolean } = {},
   ): Promise<Facts[F]> {
-    return this.#pass.read(query, this.#o.host.answers, options.fresh)
+    const name = `${query.family === 'command' ? 'probe' : query.family} ${query.arg}`
+    return this.#guarding(async () => {
+      this.#tasks.checkOpen(name)
+      const answer = this.#pass.read(query, this.#o.host.answers, options.fresh)
+      return this.#tasks.asking(name, answer)
+    })
   }
 
   /** Runs the whole role: its tasks, then the handlers that are due. Throws the first error. */
   async perform(): Promise<void> {
-    const all = (): RoleRun[] => [this, ...this.#elsewhere.values()]
     try {
-      await within(this, async () => {
-        await this.#o.role.tasks(this.#context())
-        for (const there of all()) there.#tasks.checkAwaited(0)
-        await this.flush()
-      })
+      await within(this, () => this.#o.role.tasks(this.#context()))
+      if (this.#fatal) throw this.#fatal
+      for (const there of this.#all()) there.#tasks.checkFinished(0)
       // Only where the role had tasks: a host that it merely read keeps its pending handlers.
-      for (const there of this.#elsewhere.values())
-        if (there.#tasks.any) await within(there, () => there.flush())
+      for (const there of this.#all())
+        if (there === this || there.#tasks.worked) await there.flush()
     } finally {
-      for (const there of all()) there.#tasks.close()
+      for (const there of this.#all()) there.#tasks.close()
+      // What has begun on a host ends before the host's lock is released.
+      for (const there of this.#all())
+        await Promise.allSettled([there.#runner.writing, there.#tasks.answered()])
+    }
+  }
+
+  #all(): RoleRun[] {
+    return [this.#home, ...this.#home.#elsewhere.values()]
+  }
+
+  /** Remembers a mistake in the role's code, so that the role ends with it. */
+  async #guarding<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof NotAwaited) this.#home.#fatal ??= error
+      throw error
     }
   }
 
@@ -127,118 +148,99 @@ export class RoleRun implements Scope {
     return { vars: this.#vars, host: this.host, platform } as never
   }
 
-  async task(
+  task(
     name: string,
-    body: (task: TaskRun) => Promise<TaskResult>,
+    body: Body,
+    options: TaskOptions = {},
   ): Promise<{ readonly changed: boolean }> {
-    this.#tasks.checkOpen(name)
-    this.#interruption.check()
-    this.#tasks.checkAwaited(this.#inHandler ? 1 : 0)
-    const id = this.#tasks.start(name)
-    const task = { host: this.host.name, role: this.role, name: id }
-    if (!this.#inHandler && this.mode === 'apply') this.#progress(id)
-    this.#o.host.answers.lookAhead(
-      this.mode === 'apply' && this.#o.predicted?.has(recordKey(task)) !== true,
-    )
-    const start = performance.now()
-    try {
-      const result = await body(this.#taskRun(id))
-      if (result.changes.length > 0) this.#pass.dirty = true
-      const estimate = this.#pass.estimate || undefined
-      this.#record({ ...task, ms: performance.now() - start, estimate, ...result })
-      return { changed: result.changes.length > 0 }
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'AbortError') throw cause
-      const error = taskFailure(id, cause)
-      this.#record({ ...task, changes: [], ms: performance.now() - start, error })
-      throw error
-    } finally {
-      this.#tasks.end(id)
-    }
+    return this.#guarding(async () => {
+      this.#tasks.checkOpen(name)
+      this.#interruption.check()
+      if (this.#visit) await this.#visit
+      return this.#runner.run(name, body, {
+        most: 0,
+        ...(options.isGate ? { before: () => this.#beforeGate() } : {}),
+      })
+    })
   }
 
-  #taskRun(id: string): TaskRun {
-    const { host } = this.#o
-    return {
-      carryOut: (changes, consequences) => this.#carryOut(id, changes, consequences),
-      take: (script, into, limits) => host.take(script, into, limits),
-      onNewConnection: (script, ms) => host.onNewConnection(script, ms),
-      progress: text => this.#progress(id, text),
-    }
-  }
-
-  async #carryOut(
-    id: string,
-    changes: readonly PlannedChange[],
-    { notify = [], opaque = false }: Consequences = {},
-  ): Promise<void> {
-    const handlers = typeof notify === 'string' ? [notify] : notify
-    this.#handlers.check(handlers)
-    if (changes.length === 0) return
-    if (this.mode === 'apply') {
-      const marks = this.#inHandler ? '' : markScript(this.role, handlers)
-      await this.#fences.write(ahead => this.#o.host.write(changes, [...ahead, marks].join('\n')))
-    } else {
-      this.#pass.forecast.add(changes)
-      if (opaque) this.#pass.doubt ??= id
-    }
-    this.#handlers.notify(handlers)
-  }
-
-  #progress(task: string, text?: string): void {
-    const { play, run } = this.#o
-    run.emit(workingEvent(play.name, { host: this.host.name, role: this.role, task }, text))
-  }
-
-  #record(record: TaskRecord): void {
-    if (this.#inHandler) return
-    this.records.push(record)
-    const { run, play, predicted = new Set<string>() } = this.#o
-    if (this.mode === 'apply') run.emit(appliedEvent(play.name, record, predicted))
+  /** A task of a handler, which is part of the handler's own task. `most`: how many tasks may be running. */
+  taskOfHandler(name: string, body: Body, most: number): Promise<{ readonly changed: boolean }> {
+    return this.#guarding(() => {
+      this.#tasks.checkOpen(name)
+      this.#interruption.check()
+      return this.#runner.run(name, body, { most, shown: false })
+    })
   }
 
   async fenced(fence: Fence, body: () => Promise<void>): Promise<boolean> {
     const changed = (): number =>
       this.records.filter(r => r.host === this.host.name && r.changes.length > 0).length
     const before = changed()
-    await this.#fences.around(fence, body)
+    await this.#runner.fences.around(fence, body)
     return changed() > before
   }
 
-  async flush(): Promise<void> {
-    const pending = await this.read(ask('pending', marksOf(this.role)))
-    const planned = this.mode === 'apply' ? new Set<string>() : this.#pass.handled
-    for (const handler of this.#handlers.due(pending, planned, this.host.name))
-      await this.#handle(handler)
+  flush(): Promise<void> {
+    return this.#flushes.flush()
   }
 
-  async #handle({ name, notified }: DueHandler): Promise<void> {
-    this.#pass.handled.add(`${this.role}/${name}`)
-    await this.task(`handler ${name}`, async task => {
-      if (this.mode === 'apply') {
-        this.#inHandler = true
+  /**
+   * Runs the handlers that are due, here and on the other hosts of this role run where nothing runs: what a gate waits for
+   * may depend on any of them. Pending ones stay pending on hosts where the role has only asked gates so far.
+   */
+  async #beforeGate(): Promise<void> {
+    await this.#flushes.flush({ level: 1, withPending: this.#tasks.worked })
+    const others = this === this.#home ? this.#all() : [this.#home]
+    for (const there of others)
+      if (there !== this && there.#tasks.worked && there.#tasks.idle) {
+        there.#visit = within(there, () => there.#flushes.flush())
         try {
-          await this.#o.role.handlers[name]?.(this.#context())
-          this.#tasks.checkAwaited(1)
-          await task.carryOut([{ what: 'done', script: unmarkScript(this.role, name) }])
+          await there.#visit
+        } catch (error) {
+          this.#home.#fatal ??= error as Error
+          throw error
         } finally {
-          this.#inHandler = false
+          there.#visit = undefined
         }
+      }
+  }
+
+  async #handle({ name, notified }: DueHandler, level: number): Promise<void> {
+    this.#pass.handled.add(`${this.role}/${name}`)
+    const run = async (task: TaskRun): Promise<TaskResult> => {
+      if (this.mode === 'apply') {
+        const handler = this.#o.role.handlers[name]
+        await within(new HandlerScope(this, level + 1), async () => handler?.(this.#context()))
+        this.#tasks.checkFinished(level + 1, `handler ${name}`)
+        await task.carryOut([{ what: 'done', script: unmarkScript(this.role, name) }])
       } else this.#pass.doubt ??= `handler ${name}`
       const note = notified ? {} : { note: 'pending from an interrupted run' }
       return { changes: [{ what: 'run' }], ...note }
-    })
+    }
+    this.#interruption.check()
+    await this.#guarding(() => this.#runner.run(`handler ${name}`, run, { most: level }))
   }
 
   async reach(name: string): Promise<Scope> {
+    const home = this.#home
     if (name === this.host.name) return this
-    const { run, pass } = this.#o
-    const host = await run.fleet.reach(name, pass.first ? this.#home.host : undefined)
-    const known = this.#elsewhere.get(name)
-    if (known) return known
-    const there = new RoleRun({ ...this.#o, host }, this.#home)
-    this.#elsewhere.set(name, there)
-    return there
+    if (name === home.host.name) return home
+    return this.#guarding(async () => {
+      const { run, pass } = this.#o
+      const asker = pass.first ? home.host : undefined
+      const host = await this.#tasks.asking(`on ${name}`, run.fleet.reach(name, asker))
+      home.#tasks.checkOpen(`on ${name}`)
+      const known = home.#elsewhere.get(name)
+      if (known) return known
+      const there = new RoleRun({ ...this.#o, host }, home)
+      home.#elsewhere.set(name, there)
+      return there
+    })
+  }
+
+  excerpt(output: string): string {
+    return this.#o.host.excerpt(output)
   }
 
   pause(ms: number): Promise<void> {

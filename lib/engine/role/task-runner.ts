@@ -1,0 +1,147 @@
+import type { Consequences, PlannedChange, TaskResult, TaskRun } from '../../resources/scope.ts'
+import type { Play } from '../define/playbook.ts'
+import type { Role } from '../define/role.ts'
+import type { HostRun } from '../host/host-run.ts'
+import type { Run } from '../settings.ts'
+import { appliedEvent, workingEvent } from '../task-events.ts'
+import { taskFailure } from './failed-task.ts'
+import { Fences } from './fences.ts'
+import type { Handlers } from './handlers.ts'
+import { markScript } from './marks.ts'
+import type { EnginePass, HostPass } from './pass.ts'
+import { recordKey, type Predicted, type TaskRecord } from './record.ts'
+import type { RunningTasks } from './running-tasks.ts'
+
+/** What a role run belongs to. */
+export interface RoleRunOptions {
+  readonly run: Run
+  readonly play: Play
+  readonly role: Role
+  readonly pass: EnginePass
+  readonly host: HostRun
+  /** For the apply pass: the tasks that the plan predicts to change something. */
+  readonly predicted?: Predicted
+}
+
+/** Runs the body of a task. */
+export type Body = (task: TaskRun) => Promise<TaskResult>
+
+/** How a task runs. */
+export interface Terms {
+  /** How many tasks of the role may be running on this host. */
+  readonly most: number
+  /** Not shown: a task of a handler, which is part of the handler's own task. */
+  readonly shown?: boolean
+  /** A gate: what runs before it, while it counts as running. */
+  readonly before?: () => Promise<void>
+}
+
+/** Runs the tasks of one role on one host: records them, and makes or forecasts their changes. */
+export class TaskRunner {
+  readonly fences = new Fences()
+  /** Settles when no change of this role is being made. */
+  writing: Promise<void> = Promise.resolve()
+  readonly #o: RoleRunOptions
+  readonly #pass: HostPass
+  readonly #records: TaskRecord[]
+  readonly #handlers: Handlers
+  readonly #running: RunningTasks
+
+  constructor(
+    o: RoleRunOptions,
+    parts: {
+      readonly records: TaskRecord[]
+      readonly handlers: Handlers
+      readonly running: RunningTasks
+    },
+  ) {
+    this.#o = o
+    this.#pass = o.pass.of(o.host.host.name)
+    this.#records = parts.records
+    this.#handlers = parts.handlers
+    this.#running = parts.running
+  }
+
+  get #applies(): boolean {
+    return this.#o.pass.mode === 'apply'
+  }
+
+  async run(
+    name: string,
+    body: Body,
+    { most, shown = true, before }: Terms,
+  ): Promise<{ readonly changed: boolean }> {
+    this.#running.checkAlone(most, name)
+    const started = this.#running.start(name, before !== undefined)
+    try {
+      await before?.()
+      return await this.#perform(started.name, body, shown)
+    } finally {
+      this.#running.end(started)
+    }
+  }
+
+  async #perform(id: string, body: Body, shown: boolean): Promise<{ readonly changed: boolean }> {
+    const { host, role, predicted } = this.#o
+    const task = { host: host.host.name, role: role.name, name: id }
+    if (shown && this.#applies) this.#progress(id)
+    host.answers.lookAhead(this.#applies && predicted?.has(recordKey(task)) !== true)
+    const start = performance.now()
+    const record = (result: Omit<TaskRecord, keyof typeof task | 'ms'>): void => {
+      if (shown) this.#record({ ...task, ms: performance.now() - start, ...result })
+    }
+    try {
+      const result = await body(this.#taskRun(id))
+      if (result.changes.length > 0) this.#pass.dirty = true
+      record({ estimate: this.#pass.estimate || undefined, ...result })
+      return { changed: result.changes.length > 0 }
+    } catch (cause) {
+      if (cause instanceof Error && cause.name === 'AbortError') throw cause
+      const error = taskFailure(id, cause)
+      record({ changes: [], error })
+      throw error
+    }
+  }
+
+  #taskRun(id: string): TaskRun {
+    const { host } = this.#o
+    return {
+      carryOut: (changes, consequences) => this.#carryOut(id, changes, consequences),
+      take: (script, into, limits) => host.take(script, into, limits),
+      onNewConnection: (script, ms) => host.onNewConnection(script, ms),
+      progress: text => this.#progress(id, text),
+    }
+  }
+
+  async #carryOut(
+    id: string,
+    changes: readonly PlannedChange[],
+    { notify = [], opaque = false }: Consequences = {},
+  ): Promise<void> {
+    const handlers = typeof notify === 'string' ? [notify] : notify
+    this.#handlers.check(handlers)
+    if (changes.length === 0) return
+    if (this.#applies) {
+      const marks = markScript(this.#o.role.name, handlers)
+      this.writing = this.fences.write(ahead =>
+        this.#o.host.write(changes, [...ahead, marks].join('\n')),
+      )
+      await this.writing
+    } else {
+      this.#pass.forecast.add(changes)
+      if (opaque) this.#pass.doubt ??= id
+    }
+    this.#handlers.notify(handlers)
+  }
+
+  #progress(task: string, text?: string): void {
+    const { play, run, host, role } = this.#o
+    run.emit(workingEvent(play.name, { host: host.host.name, role: role.name, task }, text))
+  }
+
+  #record(record: TaskRecord): void {
+    this.#records.push(record)
+    const { run, play, predicted = new Set<string>() } = this.#o
+    if (this.#applies) run.emit(appliedEvent(play.name, record, predicted))
+  }
+}

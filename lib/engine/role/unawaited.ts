@@ -1,0 +1,63 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { TaskError } from '../../errors.ts'
+import { scopeIfAny } from '../../resources/scope.ts'
+import type { Run } from '../settings.ts'
+import { siteOf } from './call-site.ts'
+import { FailedTask, isAbort } from './failed-task.ts'
+import { NotAwaited } from './running-tasks.ts'
+
+/** Is it a mistake in a role's code, or was a task failing because of one? */
+export const isMistake = (error: unknown): boolean =>
+  error instanceof NotAwaited || (error instanceof FailedTask && isMistake(error.cause))
+
+/** The failure of a promise that a role has not awaited, with the place in the role's code. */
+export function unawaitedError(role: string | undefined, cause: unknown): TaskError {
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const site = siteOf(error)
+  const what = `${error.message}${site === undefined || error.message.includes(site) ? '' : ` (${site})`}`
+  return new NotAwaited(
+    `${role === undefined ? 'a role' : `the role ${role}`} did not await something that failed: ${what}`,
+    {
+      hint:
+        ('hint' in error && typeof error.hint === 'string' ? error.hint : undefined) ??
+        'put await before the call of the function that failed',
+      cause,
+    },
+  )
+}
+
+/**
+ * Reports promises that a role did not await and that fail: they neither end fmc nor go unseen. Each is a failure of the host
+ * for which the role ran. `any`: was there one that belongs to no host?
+ */
+export function watchUnawaited({ emit, fleet, settings }: Run): {
+  readonly off: () => void
+  readonly any: () => boolean
+  /** Resolves when the rejections of the passes so far have been reported. */
+  readonly settled: () => Promise<void>
+} {
+  let any = false
+  const on = (cause: unknown): void => {
+    const here = scopeIfAny()
+    // A task's failure has been reported already, and an interruption is no failure.
+    if (isAbort(cause) || (cause instanceof FailedTask && !isMistake(cause))) return
+    fleet.noteMistake()
+    const error = unawaitedError(here?.role, cause)
+    const host = here && settings.inventory.hosts.get(here.host.name)
+    if (host) {
+      if (!fleet.isDropped(host)) fleet.fail(host, error)
+      return
+    }
+    any = true
+    emit({ type: 'note', level: 'warning', text: `${error.message}: ${error.hint}` })
+  }
+  process.on('unhandledRejection', on)
+  return {
+    off: () => void process.off('unhandledRejection', on),
+    any: () => any,
+    settled: async () => {
+      await turn()
+      await turn()
+    },
+  }
+}
