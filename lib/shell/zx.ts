@@ -17,6 +17,7 @@ export interface CommandOutput {
   /** The lines of stdout, without line ends. */
   lines(): string[]
   /** stdout read as JSON. Throws SyntaxError. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as zx declares it
   json<T = unknown>(): T
 }
 
