@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import type { Playbook } from '../engine/define/playbook.ts'
 import type { Role } from '../engine/define/role.ts'
 import { suggestion } from '../text/nearest.ts'
-import { importTs } from './compile.ts'
+import { importTs } from './import-ts.ts'
 import { searchDirs } from './paths.ts'
 
 const names = (
