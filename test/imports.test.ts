@@ -32,7 +32,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'artifacts',
     'text',
   ],
-  engine: ['errors', 'cache-dir', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
+  engine: ['errors', 'cache-dir', 'text', 'shell', 'ssh', 'facts', 'resources', 'inventory', 'secrets'],
   lab: ['errors', 'cache-dir', 'inventory', 'artifacts'],
   testing: ['errors', 'engine/events', 'inventory', 'lab'],
   cli: [

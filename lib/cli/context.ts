@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { ExtraVar } from '../inventory/extra-vars.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Twin } from '../lab/index.ts'
 import type { Secret } from '../secrets/secret.ts'
@@ -8,6 +9,8 @@ import type { LoginOptions } from './options.ts'
 /** What a command needs to reach the hosts of an inventory. */
 export interface Context {
   readonly inventory: Inventory
+  /** The variables of `-e`, which the inventory's hosts have already. */
+  readonly extraVars: ReadonlyMap<string, ExtraVar>
   /** The lab that this process runs inside of; undefined: the hosts are the real ones. */
   readonly lab: Twin | undefined
   readonly targetOf: (host: Host) => Target
@@ -24,15 +27,17 @@ export async function openContext(o: LoginOptions, lab: Twin | undefined): Promi
   }
   const extra = o.extraVars?.length
     ? await (await import('../inventory/extra-vars.ts')).parseExtraVars([...o.extraVars], varNames)
-    : {}
+    : new Map<string, ExtraVar>()
+  const values = Object.fromEntries([...extra].map(([name, { value }]) => [name, value]))
   const loaded = await loadInventory(resolve(o.inventory), {
-    extraVars: { ...lab?.vars, ...extra },
+    extraVars: { ...lab?.vars, ...values },
   })
-  const inventory = lab?.inventory(loaded, extra['hypervisor_vms']) ?? loaded
+  const inventory = lab?.inventory(loaded, values['hypervisor_vms']) ?? loaded
   const secrets: Secret[] = []
   const sudoPassword = passwordPrompt(o.askBecomePass ?? false, secrets)
   return {
     inventory,
+    extraVars: extra,
     lab,
     secrets,
     targetOf: host =>

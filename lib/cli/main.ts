@@ -16,8 +16,8 @@ import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
 import { secrets } from './commands/secrets.ts'
-import { shell } from './commands/shell.ts'
 import { wireguard } from './commands/wireguard.ts'
+import { refuseTwice } from './given-twice.ts'
 import type { AddCommand, Run } from './options.ts'
 import { ignoreClosedReaders, print, printError } from './print.ts'
 
@@ -25,7 +25,7 @@ declare const FMC_VERSION: string
 
 /** In the order of `fmc --help`. */
 const COMMANDS: readonly AddCommand[] = [
-  ...[play, role, run, logs, shell, facts, hosts, lint, doc, importInventory],
+  ...[play, role, run, logs, facts, hosts, lint, doc, importInventory],
   ...[firewall, labCommand, wireguard, secrets],
 ]
 
@@ -90,5 +90,6 @@ function build(set: Run): Command {
     )
 
   for (const add of COMMANDS) add(program, set)
+  refuseTwice(program)
   return program
 }

@@ -39,6 +39,11 @@ export interface HostsOptions extends LoginOptions, LabOptions {
 
 /** Options of `play` and `role`. */
 export interface RunOptions extends HostsOptions {
+  readonly listHosts?: boolean
+  readonly listTags?: boolean
+  readonly listTasks?: boolean
+  readonly step?: boolean
+  readonly startAt?: string
   readonly dryRun?: boolean
   readonly check?: boolean
   readonly diff?: boolean
@@ -61,6 +66,12 @@ export const repeated = (value: string, all: readonly string[] | undefined): rea
   ...(all ?? []),
   value,
 ]
+
+/** The same for comma-separated lists: all their parts. */
+export const repeatedLists = (
+  value: string,
+  all: readonly string[] | undefined,
+): readonly string[] => [...(all ?? []), ...commaSeparated(value)]
 
 /** The parts of a comma-separated list. */
 export const commaSeparated = (value: string): string[] =>
@@ -86,8 +97,8 @@ export const addHostsOptions = (command: Command): Command =>
     .option('--lab', "run against the lab: a twin of the inventory on this machine (see 'fmc lab')")
     .option(
       '--vm <hosts>',
-      'with --lab: boot these hosts as QEMU machines with a kernel of their own',
-      commaSeparated,
+      'with --lab: boot these hosts as QEMU machines with a kernel of their own (repeatable)',
+      repeatedLists,
     )
     .option('--yes', 'with --lab: install what the lab needs without asking')
 
@@ -103,6 +114,17 @@ export const addRunOptions = (command: Command): Command =>
       'take downloads from a directory, for sites without Internet (FMC_ARTIFACTS)',
     )
     .option('-v, --verbose', 'show tasks that are ok, too')
+    .option('--list-hosts', 'list the plays with their hosts; connects to no host')
+    .option('--list-tags', 'list the plays with their tags; connects to no host')
+    .option(
+      '--list-tasks',
+      'list the tasks, as a plan finds them: it reads the hosts like a dry run',
+    )
+    .option(
+      '--step',
+      'before anything is applied to a host, ask: yes, no, or continue without asking',
+    )
+    .option('--start-at <role/task>', 'skip all tasks before this one; ROLE alone: its first task')
 
 /** Does the work here, or with --lab runs this command line again inside the lab's network. */
 export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): Promise<number> {

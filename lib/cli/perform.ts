@@ -4,24 +4,31 @@ import type { Event } from '../engine/events.ts'
 import { Journal } from '../engine/host/journal.ts'
 import type { Playbook } from '../engine/define/playbook.ts'
 import { run } from '../engine/run.ts'
-import { checkVars, select } from '../engine/define/select.ts'
+import type { StartAt } from '../engine/settings.ts'
+import type { Role } from '../engine/define/role.ts'
+import { checkVars, select, type Selection } from '../engine/define/select.ts'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
 import { requireRoleVars } from '../inventory/role-vars.ts'
 import type { Host } from '../inventory/types.ts'
 import { insideLab, type Twin } from '../lab/index.ts'
-import { gitState, shownArgv } from '../record/index.ts'
+import { gitState, labRunsDir, runsDir, shownArgv } from '../record/index.ts'
 import { createReport, type Report } from '../report/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
 import { demandConfirmation } from './confirm.ts'
-import { openContext, withSecrets } from './context.ts'
+import { openContext, withSecrets, type Context } from './context.ts'
+import { demandKnownVars } from './known-vars.ts'
+import { limitNames } from './limit-names.ts'
+import { printPlays, taskList } from './listing.ts'
+import { loadRoles } from './load.ts'
 import { positive } from './options.ts'
 import { eventWithOwnFlags } from './own-flags.ts'
 import { keepDir } from './paths.ts'
 import { isTerminal, reportTarget } from './print.ts'
 import { recordedReport } from './recorded.ts'
 import { listenForSignals } from './signals.ts'
+import { demandTerminal, stepper } from './step.ts'
 
 declare const FMC_VERSION: string
 
@@ -31,13 +38,18 @@ declare const FMC_VERSION: string
  */
 export async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
   const forks = positive('--forks', o.forks)
-  const dryRun = (o.dryRun ?? false) || (o.check ?? false)
-  const git = gitState(dirname(resolve(o.inventory)))
+  const asked = (o.dryRun ?? false) || (o.check ?? false)
+  const dryRun = asked || (o.listTasks ?? false)
+  demandTerminal(o, asked)
   const lab = await insideLab({ dryRun })
   const context = await openContext(o, lab)
-  const skip = new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? [])
-  const selection = { limit: o.limit, tags: o.tags, role: o.role, skip }
-  const plays = select(context.inventory, book, selection).flat()
+  const others = (): Promise<Role[]> => loadRoles(o.inventory)
+  await demandKnownVars(book, context.extraVars, others)
+  const selection = selectionOf(context, command, o)
+  const planned = select(context.inventory, book, selection)
+  if (o.listHosts || o.listTags) return printPlays(planned, o)
+  const git = o.listTasks ? undefined : gitState(dirname(resolve(o.inventory)))
+  const plays = planned.flat()
   await requireRoleVars(
     context.inventory,
     plays.flatMap(p =>
@@ -64,18 +76,22 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     o.tags,
     o.role,
     o.extraVars,
+    o.skipTags,
+    o.startAt,
   ])
   const unfinished = journal.unfinished()
   const begun = unfinished ?? Date.now()
-  const report = recordedReport(await openReport(o), lab, {
-    command,
-    argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
-    dryRun,
-    readOnly: book.readOnly ?? false,
-    lab: lab !== undefined,
-    inventory: inventory.file,
-    git: await git,
-  })
+  const report = o.listTasks
+    ? taskList(stages, o)
+    : recordedReport(await openReport(o), lab, {
+        command,
+        argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
+        dryRun,
+        readOnly: book.readOnly ?? false,
+        lab: lab !== undefined,
+        inventory: inventory.file,
+        git: await git,
+      })
   const signals = listenForSignals()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   if (lab) noteLab(report, lab)
@@ -100,6 +116,8 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       vars: checkVars(stages, () => inventory.file),
       dryRun,
       readOnly: book.readOnly ?? false,
+      startAt: startAt(o),
+      confirm: o.step ? stepper(signals.stop) : undefined,
       conclude: book.conclude,
       found: new Map(),
       begun,
@@ -130,6 +148,29 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   }
 }
 
+/** What the options select. `startAt` is the role; the engine looks for the task. */
+function selectionOf({ inventory, lab }: Context, command: string, o: PlayOptions): Selection {
+  const limit =
+    o.limit &&
+    limitNames(inventory, o.limit, () => ({
+      dir: lab ? labRunsDir(lab.dir) : runsDir(),
+      inventory: inventory.file,
+      command,
+    }))
+  return {
+    ...{ limit, tags: o.tags, skipTags: o.skipTags, role: o.role },
+    startAt: o.startAt?.split('/')[0],
+    skip: new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? []),
+  }
+}
+
+/** The task in ROLE/TASK; undefined: the role starts with its first. */
+function startAt({ startAt: text = '' }: PlayOptions): StartAt | undefined {
+  const slash = text.indexOf('/')
+  const [role, task] = [text.slice(0, slash), text.slice(slash + 1)]
+  return slash < 0 || task === '' ? undefined : { role, task }
+}
+
 function demandOneHost(book: Playbook, hosts: readonly Host[]): void {
   if (book.hosts === undefined || hosts.length === 1) return
   throw new UsageError(
@@ -145,7 +186,7 @@ function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
 }
 
 const openReport = (o: PlayOptions): Promise<Report> =>
-  createReport(o.output ?? (isTerminal() ? 'tty' : 'plain'), {
+  createReport(o.output ?? (isTerminal() && !o.step ? 'tty' : 'plain'), {
     ...reportTarget(),
     diff: o.diff ?? false,
     verbose: o.verbose ?? false,

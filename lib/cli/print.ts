@@ -1,4 +1,5 @@
 import { cleanBlock, safeJson } from '../text/sanitise.ts'
+import { EXIT, FmcError } from '../errors.ts'
 import type { ReportOptions } from '../report/types.ts'
 
 /*
@@ -39,9 +40,6 @@ export const drained = (stream: 'stdout' | 'stderr'): Promise<void> | undefined 
   })
 }
 
-/** Does a person type on stdin? */
-export const stdinIsTerminal = (): boolean => process.stdin.isTTY
-
 /** Standard input, unless it is a terminal. */
 export const standardInput = (): NodeJS.ReadStream | undefined =>
   process.stdin.isTTY ? undefined : process.stdin
@@ -59,12 +57,23 @@ export const printPicture = (text: string): void => void process.stdout.write(te
 /** Is a person looking at stdout? */
 export const isTerminal = (): boolean => process.stdout.isTTY
 
-/** Asks on stderr and reads one line of stdin. */
-export async function askLine(question: string): Promise<string> {
+/**
+ * Asks on stderr and reads one line of stdin; '' at its end (Ctrl-D). Throws FmcError with exit code 130 at Ctrl-C, and when
+ * `signal` is aborted.
+ */
+export async function askLine(question: string, signal?: AbortSignal): Promise<string> {
   const { createInterface } = await import('node:readline/promises')
   const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const interrupt = new AbortController()
+  const stop = signal ? AbortSignal.any([signal, interrupt.signal]) : interrupt.signal
+  const ended = new Promise<string>(done => lines.once('close', () => done('')))
+  lines.once('SIGINT', () => interrupt.abort())
   try {
-    return await lines.question(cleanBlock(question).replace(/:$/, ': '))
+    const text = cleanBlock(question).replace(/[:?]$/, '$& ')
+    return await Promise.race([lines.question(text, { signal: stop }), ended])
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'AbortError') throw error
+    throw new FmcError('interrupted', { exitCode: EXIT.interrupted })
   } finally {
     lines.close()
   }

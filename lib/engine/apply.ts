@@ -61,8 +61,9 @@ function stop(apply: Apply, text: string): void {
 async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
   const { run, plan, done } = apply
   const { fleet, emit } = run
-  const { play, hosts } = selected
-  const names = hosts.map(h => h.name)
+  const { play } = selected
+  const hosts = selected.hosts.filter(h => !fleet.isLeftOut(h))
+  const names = selected.hosts.map(h => h.name)
   emit({ type: 'play', play: play.name, state: 'start', hosts: names })
   await connectNew(run, hosts)
   await planAgain(run, plan, selected)
@@ -135,7 +136,10 @@ async function applyBatches(
       )
     return yes
   }
-  for (const batch of batches(hosts, play.serial)) {
+  for (const all of batches(hosts, play.serial)) {
+    if (isOver(apply)) return
+    const batch = await confirmed(run, selected, all)
+    if (batch.length === 0) continue
     if (isOver(apply) || !(await holds('before', batch))) return
     if (run.fleet.touched.length > 0) run.fleet.forget()
     await run.fleet.each(batch, host => applyHost(apply, selected, host))
@@ -147,6 +151,26 @@ async function applyBatches(
       )
     if (!(await holds('after', batch))) return
   }
+}
+
+/** With --step: the hosts of a batch for which the user agrees. The others are left out of the rest of the run. */
+async function confirmed(
+  { settings: { confirm, stop }, fleet, emit }: Run,
+  { play }: SelectedPlay,
+  batch: readonly Host[],
+): Promise<readonly Host[]> {
+  if (!confirm) return batch
+  const agreed: Host[] = []
+  for (const host of batch.filter(h => !fleet.isDropped(h))) {
+    if (await confirm(play.name, host.name)) agreed.push(host)
+    else if (!stop.aborted) {
+      fleet.leaveOut(host)
+      const text = `${host.name} is left out from play ${play.name} on: its changes were not confirmed`
+      emit({ type: 'note', level: 'info', text, host: host.name })
+    }
+    if (stop.aborted) return []
+  }
+  return agreed
 }
 
 const namesOf = (hosts: readonly Host[]): string => hosts.map(h => h.name).join(', ')

@@ -5,6 +5,7 @@ import { Fleet } from './host/fleet.ts'
 import { planAll, type Plan } from './plan.ts'
 import { failureEvents, planEvents, plannedChanges } from './plan-events.ts'
 import { Recap } from './recap.ts'
+import { hasTask, noSuchTask } from './role/start-at.ts'
 import { watchUnawaited } from './role/unawaited.ts'
 import type { Emit, Run, RunSettings } from './settings.ts'
 import { notIdempotentEvent } from './task-events.ts'
@@ -53,6 +54,11 @@ async function runPasses(run: Run, settled: () => Promise<void>): Promise<Plan> 
   const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
   const plan = await inPass('plan', emit, () => planAll(run))
   await settled()
+  const { startAt } = settings
+  if (startAt && !interrupted() && !fleet.hasMistake && !hasTask(plan, startAt)) {
+    emitAll(failureEvents(plan))
+    throw noSuchTask(plan, startAt)
+  }
   if (settings.dryRun || settings.readOnly) emitAll(planEvents(plan))
   else if (fleet.locked.length > 0) emitAll(failureEvents(plan))
   else if (fleet.hasMistake) {

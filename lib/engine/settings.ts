@@ -5,6 +5,13 @@ import type { Event } from './events.ts'
 import type { ConnectSettings } from './host/connect.ts'
 import type { Fleet } from './host/fleet.ts'
 
+/** Where a run starts: in the first play that has the role. */
+export interface StartAt {
+  readonly role: string
+  /** The task's name as in reports. */
+  readonly task: string
+}
+
 /** What the caller of a run decides. */
 export interface RunSettings extends ConnectSettings, RoleSettings {
   readonly stages: readonly (readonly SelectedPlay[])[]
@@ -18,6 +25,10 @@ export interface RunSettings extends ConnectSettings, RoleSettings {
   /** Only read the hosts: the run takes no lock and ends after the plan. */
   readonly readOnly: boolean
   readonly conclude: Conclude | undefined
+  /** Skip the tasks of this role's first play that come before the task. */
+  readonly startAt?: StartAt | undefined
+  /** With --step: may the play's changes be applied to the host? Absent: yes. */
+  readonly confirm?: ((play: string, host: string) => Promise<boolean>) | undefined
   /** What roles hand to `conclude`, by host NUL role. The run fills it. */
   readonly found: Map<string, unknown>
   /** Aborted: start no further task. */

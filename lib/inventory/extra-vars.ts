@@ -4,6 +4,13 @@ import { formatProblem } from './problem.ts'
 import { shownPath } from '../secrets/secretive.ts'
 import type { RawValue } from './raw.ts'
 
+/** A variable of `-e`. */
+export interface ExtraVar {
+  readonly value: RawValue
+  /** `file:line:column` of its name, if it comes from `@file`. */
+  readonly at?: string
+}
+
 /**
  * The variables of `-e` options; of several with one name the last one counts. An option is `name=value`, with the value read
  * as YAML (8 is a number, "8" a text, [a, b] a list), `@file.yaml`, or a map such as `{a: 1, b: 2}`. Throws UsageError for
@@ -12,16 +19,17 @@ import type { RawValue } from './raw.ts'
 export async function parseExtraVars(
   options: readonly string[],
   known: () => Promise<ReadonlySet<string>> = () => Promise.resolve(new Set()),
-): Promise<Record<string, RawValue>> {
-  const vars: Record<string, RawValue> = {}
-  for (const option of options) Object.assign(vars, await parseOption(option, known))
+): Promise<ReadonlyMap<string, ExtraVar>> {
+  const vars = new Map<string, ExtraVar>()
+  for (const option of options)
+    for (const [name, value] of await parseOption(option, known)) vars.set(name, value)
   return vars
 }
 
 async function parseOption(
   option: string,
   known: () => Promise<ReadonlySet<string>>,
-): Promise<Record<string, RawValue>> {
+): Promise<readonly (readonly [name: string, ExtraVar])[]> {
   if (option.startsWith('@')) return parseMap(readVarsFile(option.slice(1)), option.slice(1))
   if (option.startsWith('{')) return parseMap(option, '-e')
   const [, name, text = ''] = /^([^=]*)=([\s\S]*)$/.exec(option) ?? []
@@ -30,18 +38,26 @@ async function parseOption(
     throw new UsageError(`-e${shown}: expected name=value`, { hint: HINT })
   }
   checkName(name, '-e', 'the text before the =')
-  return { [name]: await parseValue(text) }
+  return [[name, { value: await parseValue(text) }]]
 }
 
-async function parseMap(text: string, from: string): Promise<Record<string, RawValue>> {
+async function parseMap(
+  text: string,
+  from: string,
+): Promise<readonly (readonly [name: string, ExtraVar])[]> {
   const { parseSource } = await import('./source.ts')
-  const { data, problems } = parseSource(text, from)
+  const source = parseSource(text, from)
+  const { data, problems } = source
   if (problems.length > 0) throw new UsageError(problems.map(formatProblem).join('\n'))
   if (typeof data !== 'object' || data === null || Array.isArray(data))
     throw new UsageError(`${from}: expected a map of variables`)
   for (const name of Object.keys(data))
     checkName(name, from, from === '-e' ? 'a name in the map' : JSON.stringify(name))
-  return data as Record<string, RawValue>
+  return Object.entries(data as Record<string, RawValue>).map(([name, value]) => {
+    if (from === '-e') return [name, { value }]
+    const { line, column } = source.at([name], true)
+    return [name, { value, at: `${from}:${line}:${column}` }]
+  })
 }
 
 /** Reads a value as YAML. Anything that YAML does not read as one value, such as `@home` or `a: b`, is text. */

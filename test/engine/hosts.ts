@@ -6,9 +6,11 @@ import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { run } from '../../lib/engine/run.ts'
 import { checkVars, select } from '../../lib/engine/define/select.ts'
+import type { StartAt } from '../../lib/engine/settings.ts'
 import { UnreachableError } from '../../lib/errors.ts'
 import { playbook, role, z, type Conclude, type Play, type Role } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
+import { matchNames } from '../../lib/inventory/patterns.ts'
 import type { Inventory } from '../../lib/inventory/types.ts'
 import type { OpenSession, Output } from '../../lib/ssh/types.ts'
 
@@ -176,10 +178,19 @@ ${hosts.join('')}${more}`,
       begun?: number
       extraVars?: Record<string, unknown>
       conclude?: Conclude | undefined
+      tags?: readonly string[]
+      skipTags?: readonly string[]
+      startAt?: StartAt
+      confirm?: (play: string, host: string) => Promise<boolean>
     } = {},
   ): Promise<Ran> {
     const inventory = await this.inventory(o.extraVars)
-    const stages = select(inventory, playbook('test', plays), { limit: o.limit })
+    const stages = select(inventory, playbook('test', plays), {
+      limit: o.limit === undefined ? undefined : matchNames(inventory, o.limit),
+      tags: o.tags,
+      skipTags: o.skipTags,
+      startAt: o.startAt?.role,
+    })
     const events: Event[] = []
     const code = await run({
       inventory,
@@ -188,6 +199,8 @@ ${hosts.join('')}${more}`,
       dryRun: o.dryRun ?? false,
       readOnly: false,
       conclude: o.conclude,
+      startAt: o.startAt,
+      confirm: o.confirm,
       found: new Map(),
       begun: o.begun ?? Date.now(),
       keepDir: join(this.#dir, 'kept'),

@@ -30,9 +30,20 @@ const VALUES: readonly [readonly string[], Readonly<Record<string, unknown>>][] 
 ]
 void t.test('values', async t => {
   for (const [options, wanted] of VALUES)
-    t.same(await parseExtraVars(options), wanted, options.join(' ') || 'none')
-  const { pw } = await parseExtraVars(['pw=!secret x'])
-  t.ok(pw instanceof SecretRef)
+    t.same(
+      Object.fromEntries([...(await parseExtraVars(options))].map(([name, v]) => [name, v.value])),
+      wanted,
+      options.join(' ') || 'none',
+    )
+  const pw = (await parseExtraVars(['pw=!secret x'])).get('pw')
+  t.ok(pw?.value instanceof SecretRef)
+})
+
+void t.test('a variable of a file has its place there', async t => {
+  const file = inDirectory('vars.yaml')
+  const vars = await parseExtraVars([`@${file}`, 'c=1', '{d: 1}'])
+  t.equal(vars.get('b')?.at, `${file}:2:1`)
+  t.same([vars.get('c')?.at, vars.get('d')?.at], [undefined, undefined])
 })
 
 const REFUSED: readonly [string, RegExp][] = [

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { UsageError } from '../../errors.ts'
 import { matchHosts } from '../../inventory/patterns.ts'
+import { nearest } from '../../text/nearest.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
 import type { Play, Playbook } from './playbook.ts'
 import type { Role } from './role.ts'
@@ -14,50 +15,72 @@ export interface SelectedPlay {
 
 /** What to select from a playbook. */
 export interface Selection {
-  readonly limit?: string | undefined
+  /** Names of hosts. */
+  readonly limit?: ReadonlySet<string> | undefined
   readonly tags?: readonly string[] | undefined
+  readonly skipTags?: readonly string[] | undefined
   readonly role?: string | undefined
+  /** A role: what comes before it is left out. */
+  readonly startAt?: string | undefined
   /** Roles that cannot run here, and why. */
   readonly skip?: ReadonlyMap<string, string> | undefined
 }
 
 /** The stages of a playbook with the selected hosts and roles, without plays that have none. Throws UsageError when nothing is selected. */
 export function select(inventory: Inventory, playbook: Playbook, s: Selection): SelectedPlay[][] {
-  const limit =
-    s.limit === undefined ? undefined : new Set(matchHosts(inventory, s.limit).map(h => h.name))
-  if (limit?.size === 0) throw new UsageError(`--limit ${s.limit ?? ''} matches no host`)
-  const known = new Set(playbook.stages.flat().flatMap(p => p.roles.map(r => r.name)))
-  if (s.role !== undefined && !known.has(s.role))
-    throw new UsageError(`the playbook ${playbook.name} has no role ${s.role}`, {
-      hint: `its roles: ${[...known].join(', ')}`,
-    })
-  const stages = playbook.stages
-    .map(stage =>
-      stage
-        .map(play => selectPlay(inventory, play, s, limit))
-        .filter(p => p.hosts.length > 0 && p.roles.length > 0),
-    )
+  checkNames(playbook, s)
+  const selected = playbook.stages.map(stage => stage.map(play => selectPlay(inventory, play, s)))
+  const stages = (s.startAt === undefined ? selected : startingAt(selected, s.startAt))
+    .map(stage => stage.filter(p => p.hosts.length > 0 && p.roles.length > 0))
     .filter(stage => stage.length > 0)
   if (stages.length === 0)
     throw new UsageError(`nothing to do: these options select no play of ${playbook.name}`)
   return stages
 }
 
-function selectPlay(
-  inventory: Inventory,
-  play: Play,
-  s: Selection,
-  limit: ReadonlySet<string> | undefined,
-): SelectedPlay {
-  const tagged = (role: Role): boolean =>
-    !s.tags?.length || s.tags.some(t => t === role.name || play.tags?.includes(t))
+/** Throws UsageError for a role or tag that the playbook does not have. */
+function checkNames({ name, stages }: Playbook, s: Selection): void {
+  const plays = stages.flat()
+  const roles = new Set(plays.flatMap(p => p.roles.map(r => r.name)))
+  const tags = new Set([...plays.flatMap(p => p.tags ?? []), ...roles])
+  const check = (kind: string, given: string | undefined, known: ReadonlySet<string>): void => {
+    if (given === undefined || known.has(given)) return
+    const near = nearest(given, known)
+    throw new UsageError(`the playbook ${name} has no ${kind} ${given}`, {
+      hint: near === undefined ? `its ${kind}s: ${[...known].join(', ')}` : `did you mean ${near}?`,
+    })
+  }
+  check('role', s.role, roles)
+  check('role', s.startAt, roles)
+  for (const tag of [...(s.tags ?? []), ...(s.skipTags ?? [])]) check('tag', tag, tags)
+}
+
+function selectPlay(inventory: Inventory, play: Play, s: Selection): SelectedPlay {
+  const has = (role: Role, tags: readonly string[]): boolean =>
+    tags.some(t => t === role.name || play.tags?.includes(t))
   return {
     play,
-    hosts: matchHosts(inventory, play.hosts).filter(h => limit?.has(h.name) ?? true),
+    hosts: matchHosts(inventory, play.hosts).filter(h => s.limit?.has(h.name) ?? true),
     roles: play.roles.filter(
-      r => tagged(r) && (s.role === undefined || s.role === r.name) && !s.skip?.has(r.name),
+      r =>
+        (!s.tags?.length || has(r, s.tags)) &&
+        !has(r, s.skipTags ?? []) &&
+        (s.role === undefined || s.role === r.name) &&
+        !s.skip?.has(r.name),
     ),
   }
+}
+
+/** From the first play on that has the role, and in this play from the role on. Plays that run together with it stay. */
+function startingAt(stages: readonly SelectedPlay[][], role: string): SelectedPlay[][] {
+  const has = (p: SelectedPlay): boolean => p.hosts.length > 0 && p.roles.some(r => r.name === role)
+  const first = stages.findIndex(stage => stage.some(has))
+  const [home, ...later] = first < 0 ? [] : stages.slice(first)
+  const begin = home?.find(has)
+  if (!home || !begin)
+    throw new UsageError(`--start-at ${role}: these options select no play with this role`)
+  const roles = begin.roles.slice(begin.roles.findIndex(r => r.name === role))
+  return [home.map(p => (p === begin ? { ...p, roles } : p)), ...later]
 }
 
 /** Checked variables, by role and host. */

@@ -33,6 +33,7 @@ export class Fleet {
   /** Hosts that were planned as new and have been connected to since. */
   readonly #wereNew = new Set<string>()
   readonly #dropped = new Set<string>()
+  readonly #leftOut = new Set<string>()
   #mistake = false
   /** Rejects when the second Ctrl-C has ended what ran on the hosts: from then on no host is waited for. */
   readonly #killed: Promise<never>
@@ -88,6 +89,15 @@ export class Fleet {
 
   drop(host: Host): void {
     this.#dropped.add(host.name)
+  }
+
+  /** The user does not want the run to change this host: it gets no further changes, and what it got is verified. */
+  leaveOut(host: Host): void {
+    this.#leftOut.add(host.name)
+  }
+
+  isLeftOut(host: Host): boolean {
+    return this.#leftOut.has(host.name)
   }
 
   /** The connected host. Throws TaskError when it is not connected. */

@@ -21,6 +21,7 @@ import { marksOf, unmarkScript } from './marks.ts'
 import type { HostPass } from './pass.ts'
 import type { TaskRecord } from './record.ts'
 import { NotAwaited, RunningTasks } from './running-tasks.ts'
+import { Start, startIn } from './start-at.ts'
 import { TaskRunner, type Body, type RoleRunOptions } from './task-runner.ts'
 
 /** One role on one host in one pass. A task that starts or still runs after the role's function has returned was not awaited. */
@@ -43,6 +44,7 @@ export class RoleRun implements Scope {
   readonly #runner: TaskRunner
   readonly #interruption: Interruption
   readonly #flushes: Flushes
+  readonly #start: Start
   /** Handlers that run here because of a gate on another host. */
   #visit: Promise<void> | undefined
   /** The role fails with it at its end, even if the role's code has caught it. */
@@ -61,10 +63,13 @@ export class RoleRun implements Scope {
     this.#pass = o.pass.of(this.host.name)
     this.#handlers = new Handlers(o.role)
     this.#tasks = new RunningTasks(this.role)
+    const { startAt, stages } = o.run.settings
+    this.#start = home ? home.#start : new Start(startIn(startAt, stages, o.play.name, this.role))
     this.#runner = new TaskRunner(o, {
       records: this.records,
       handlers: this.#handlers,
       running: this.#tasks,
+      start: this.#start,
     })
     this.#flushes = new Flushes({
       handlers: this.#handlers,
@@ -181,8 +186,8 @@ export class RoleRun implements Scope {
     return changed() > before
   }
 
-  flush(): Promise<void> {
-    return this.#flushes.flush()
+  async flush(): Promise<void> {
+    if (!this.#start.pending) await this.#flushes.flush()
   }
 
   /**

@@ -11,6 +11,7 @@ import { markScript } from './marks.ts'
 import type { EnginePass, HostPass } from './pass.ts'
 import { recordKey, type Predicted, type TaskRecord } from './record.ts'
 import type { RunningTasks } from './running-tasks.ts'
+import type { Start } from './start-at.ts'
 
 /** What a role run belongs to. */
 export interface RoleRunOptions {
@@ -46,6 +47,7 @@ export class TaskRunner {
   readonly #records: TaskRecord[]
   readonly #handlers: Handlers
   readonly #running: RunningTasks
+  readonly #start: Start
 
   constructor(
     o: RoleRunOptions,
@@ -53,6 +55,7 @@ export class TaskRunner {
       readonly records: TaskRecord[]
       readonly handlers: Handlers
       readonly running: RunningTasks
+      readonly start: Start
     },
   ) {
     this.#o = o
@@ -60,6 +63,7 @@ export class TaskRunner {
     this.#records = parts.records
     this.#handlers = parts.handlers
     this.#running = parts.running
+    this.#start = parts.start
   }
 
   get #applies(): boolean {
@@ -74,11 +78,19 @@ export class TaskRunner {
     this.#running.checkAlone(most, name)
     const started = this.#running.start(name, before !== undefined)
     try {
+      if (shown && this.#start.skips(started.name)) return this.#skip(started.name)
       await before?.()
       return await this.#perform(started.name, body, shown)
     } finally {
       this.#running.end(started)
     }
+  }
+
+  #skip(name: string): { readonly changed: false } {
+    const { host, role } = this.#o
+    const task = { host: host.host.name, role: role.name, name, changes: [], ms: 0 }
+    this.#record({ ...task, skipped: true, note: 'before --start-at' })
+    return { changed: false }
   }
 
   async #perform(id: string, body: Body, shown: boolean): Promise<{ readonly changed: boolean }> {
