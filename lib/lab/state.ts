@@ -1,5 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { UsageError } from '../errors.ts'
+import type { Inventory } from '../inventory/types.ts'
+import type { Recipe } from './changes.ts'
+import type { Wiring } from './network/topology.ts'
 import { labDir, labRoot } from './paths.ts'
 
 /** What a host of the lab looks like from inside. */
@@ -24,16 +28,26 @@ export interface LabHost {
   /** Ends of its cables in the networks' namespaces. */
   readonly ports: readonly { readonly netns: string; readonly device: string }[]
   readonly disks: readonly { readonly file: string; readonly device: string }[]
+  /** What it was made from. */
+  readonly recipe: Recipe
+  /** The directory of the image below its root; undefined for a QEMU machine. */
+  readonly root: string | undefined
+  /** wireguard-go is bound into it. */
+  readonly wireguard: boolean
 }
 
 /** state.json of a lab. */
 export interface LabState {
-  readonly version: 1
+  readonly version: typeof VERSION
   readonly name: string
   readonly key: string
   readonly dir: string
-  /** Hash of what the machines were built from. */
-  readonly inventoryHash: string
+  /** Absolute path of the inventory that it is a twin of. */
+  readonly inventory: string
+  /** What the hosts are plugged into. */
+  readonly wiring: Wiring
+  /** What decides which programs the lab builds. */
+  readonly programs: Programs
   /** The hosts that the lab was brought up with. */
   readonly chosen: 'all' | readonly string[]
   /** The inventory's other hosts: the lab does not boot them, but a role may make them. */
@@ -61,6 +75,16 @@ export interface LabState {
   readonly artifacts: Readonly<Record<string, LabArtifact>>
 }
 
+/** What decides which programs the lab builds. */
+export interface Programs {
+  /** A host runs K3s, or a VM that a role may make. */
+  readonly k3s: boolean
+  /** A host is in a VPN. */
+  readonly wireguard: boolean
+  /** The inventory's overrides of files/artifacts.yaml. */
+  readonly artifacts: Inventory['artifacts']
+}
+
 /** A program that the lab built itself. */
 export interface LabArtifact {
   readonly version: string
@@ -69,23 +93,24 @@ export interface LabArtifact {
   readonly path: string
 }
 
-/** Defaults for the state file of an older fmc. */
-const BEFORE = {
-  chosen: 'all',
-  absent: [],
-  made: [],
-  planned: { vars: {}, artifacts: {} },
-  fromImages: [],
-} as const
+/** Raise it when this fmc cannot go on with the machines of an older one. */
+export const VERSION = 2
 
-/** The state of a lab; undefined when there is none, or `up` was interrupted early. */
+/**
+ * The state of a lab; undefined when there is none, or `up` was interrupted early. Throws UsageError for a lab of another
+ * fmc.
+ */
 export const readState = (name: string): LabState | undefined => {
+  let state: LabState
   try {
-    const state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
-    return (state.version as number) === 1 ? { ...BEFORE, ...state } : undefined
+    state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
   } catch {
     return undefined
   }
+  if ((state.version as number) === VERSION) return state
+  throw new UsageError(`lab ${name} was brought up by another version of fmc`, {
+    hint: `fmc lab up --fresh${name === 'default' ? '' : ` --name ${name}`}   # builds it anew`,
+  })
 }
 
 /** Replaces state.json at once. Only root may read the directory. */

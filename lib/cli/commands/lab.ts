@@ -4,8 +4,10 @@ import { commaSeparated, type AddCommand } from '../options.ts'
 import { print, printError, printJson } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
 
-const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--yes] [-i FILE]
-                      without HOST: all hosts; with HOST: adds these to the lab
+const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--fresh] [--yes] [-i FILE]
+                      without HOST: all hosts; with HOST: adds these to the lab. A lab that is
+                      up follows an edited inventory: hosts that were not edited run on
+                      --fresh: takes the lab down first and builds every host anew
 fmc lab down [--all]
 fmc lab status [--json]
 fmc lab shell HOST [-- COMMAND…]
@@ -21,6 +23,7 @@ interface Options {
   readonly vm?: readonly string[]
   readonly hosts?: readonly string[]
   readonly yes?: boolean
+  readonly fresh?: boolean
   readonly all?: boolean
   readonly json?: boolean
 }
@@ -34,6 +37,7 @@ export const labCommand: AddCommand = (program, run) => {
     .addOption(ownOption('-i, --inventory <file>').default('inventory.yaml'))
     .addOption(ownOption('--vm <hosts>').argParser(commaSeparated))
     .addOption(ownOption('--hosts <hosts>').argParser(commaSeparated))
+    .addOption(ownOption('--fresh'))
     .addOption(ownOption('-y, --yes'))
     .addOption(ownOption('--all'))
     .addOption(ownOption('--json'))
@@ -71,6 +75,7 @@ async function bringUp(words: readonly string[], o: Options): Promise<number> {
   const state = await lab.up(await loadInventory(o.inventory), {
     name: o.name,
     yes: o.yes ?? false,
+    fresh: o.fresh ?? false,
     vm: o.vm,
     hosts: hosts.length > 0 ? hosts : undefined,
     log: printError,

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { labCache } from '../paths.ts'
 import type { Host } from '../../inventory/types.ts'
@@ -6,7 +6,8 @@ import { endGroups, startTime } from './cgroups.ts'
 import { attachDisks, detachDisks } from './disks.ts'
 import type { Images } from '../images/images.ts'
 import { leaderOf, startMachine } from './nspawn.ts'
-import { plugIn } from '../network/cables.ts'
+import { plugIn, unplug } from '../network/cables.ts'
+import type { Recipe } from '../changes.ts'
 import { accelerator, startVm } from './qemu.ts'
 import { personalityOf, type Rootfs } from '../images/rootfs.ts'
 import type { LabHost } from '../state.ts'
@@ -26,41 +27,61 @@ interface BootOptions {
   readonly rootfs: Rootfs | undefined
   /** wireguard-go, where the kernel has no WireGuard. */
   readonly wireguard: string | undefined
-  readonly vm: boolean
-  /** The host as the lab last ran it. */
+  /** The host as the lab last ran it: it keeps its root and its disks. Without it the host is new. */
   readonly before: LabHost | undefined
   readonly log: (text: string) => void
 }
 
-/** Boots one host in its place in the network. It keeps its disks, unless it was a machine of the other kind before. */
-export const boot = async (host: Host, place: HostPlan, options: BootOptions): Promise<LabHost> => {
-  const dirs = {
-    dir: join(options.dir, 'hosts', host.name),
-    diskDir: join(options.dir, 'disks', host.name),
-  }
+const dirsOf = (labDir: string, host: string) => ({
+  dir: join(labDir, 'hosts', host),
+  diskDir: join(labDir, 'disks', host),
+})
+
+/** Ends a host and removes its cables and its files, but the disks of these names. It may be repeated after an interruption. */
+export const remove = async (
+  lab: { readonly dir: string; readonly key: string },
+  host: string,
+  place: HostPlan | undefined,
+  keepDisks: readonly string[] = [],
+): Promise<void> => {
+  const { dir, diskDir } = dirsOf(lab.dir, host)
+  await endGroups(lab.key, host)
+  await detachDisks(diskDir)
+  if (place !== undefined) await unplug(place)
+  rmSync(dir, { recursive: true, force: true })
+  for (const name of existsSync(diskDir) ? readdirSync(diskDir) : [])
+    if (!keepDisks.some(disk => name === `${disk}.img`)) rmSync(join(diskDir, name))
+}
+
+/** Boots one host in its place in the network. */
+export const boot = async (host: Host, recipe: Recipe, options: BootOptions): Promise<LabHost> => {
+  const dirs = dirsOf(options.dir, host.name)
+  const { place, vm } = recipe
   await endGroups(options.key, host.name)
-  if (options.before !== undefined && options.before.vm !== options.vm) {
-    await detachDisks(dirs.diskDir)
-    for (const path of [dirs.dir, dirs.diskDir]) rmSync(path, { recursive: true, force: true })
-  }
-  const start = options.vm ? bootVm : bootMachine
-  const { disks, pid, startTime } = await start(host, place, { ...options, ...dirs })
+  const start = vm ? bootVm : bootMachine
+  const image = options.rootfs?.root ?? options.images.roots[personalityOf(host)]
+  const root = options.before?.root ?? image
+  const { disks, pid, startTime } = await start(host, place, { ...options, ...dirs, root })
   return {
     name: host.name,
     address: host.address,
     netns: place.netns,
-    personality: personalityOf(host, options.vm),
-    image: !options.vm && options.rootfs !== undefined,
-    vm: options.vm,
+    personality: personalityOf(host, vm),
+    image: !vm && options.rootfs !== undefined,
+    vm,
     pid,
     startTime,
     ready: false,
     ports: place.links.map(link => ({ netns: link.switchNetns, device: link.port })),
     disks: disks.map(({ file, device }) => ({ file, device })),
+    recipe,
+    root: vm ? undefined : root,
+    wireguard: options.wireguard !== undefined,
   }
 }
 
 interface StartOptions extends Omit<BootOptions, 'dir'> {
+  readonly root: string
   readonly dir: string
   readonly diskDir: string
 }
@@ -85,6 +106,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
     os: host.os,
     personality: personalityOf(host),
     images: o.images,
+    root: o.root,
     rootfs: o.rootfs,
     disks,
     place,

@@ -37,7 +37,9 @@ interface MachineSpec {
   readonly os: Os
   readonly personality: Personality
   readonly images: Images
-  /** Used instead of the personality's image. */
+  /** The directory of the image below its root. */
+  readonly root: string
+  /** Set when that image is of lab.images. */
   readonly rootfs: Rootfs | undefined
   readonly disks: readonly DiskFile[]
   readonly place: HostPlan
@@ -81,8 +83,7 @@ export const startMachine = async (
   const console = join(spec.dir, 'console.log')
   const fd = openSync(console, 'w', 0o600)
   const groups = makeGroups(spec.key, spec.name)
-  const root = spec.rootfs?.root ?? spec.images.roots[spec.personality]
-  const args = [groups.join(' '), root, spec.dir, spec.personality]
+  const args = [groups.join(' '), spec.root, spec.dir, spec.personality]
   const child = spawn(
     'unshare',
     ['-m', 'sh', '-ec', START, 'sh', ...args, ...nspawnArguments(spec)],

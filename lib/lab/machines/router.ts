@@ -17,7 +17,7 @@ export const prepareRouter = (etc: string, { links, routes }: HostPlan): void =>
   }
   if (links.some(link => link.gateway)) {
     mkdirSync(join(etc, 'fmc-lab'), { recursive: true })
-    writeFileSync(join(etc, 'fmc-lab', 'cables'), links.map(cable).join(''))
+    writeFileSync(join(etc, 'fmc-lab', 'cables'), cablesText(links))
     enable('fmc-lab-power.service', 'sysinit.target')
     enable('fmc-lab-cables.service', 'multi-user.target')
   }
@@ -40,7 +40,10 @@ export const prepareRouter = (etc: string, { links, routes }: HostPlan): void =>
   }
 }
 
-/** A line of /etc/fmc-lab/cables; files/lab/common/nspawn/usr/lib/fmc-lab/cables reads it. */
+/** The text of /etc/fmc-lab/cables. */
+export const cablesText = (links: readonly Link[]): string => links.map(cable).join('')
+
+/** A line of it; files/lab/common/nspawn/usr/lib/fmc-lab/cables reads it. */
 const cable = ({ device, network, gateway, addresses }: Link): string => {
   const address = addresses[0]?.split('/')[0]
   const where =

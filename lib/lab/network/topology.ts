@@ -23,6 +23,10 @@ export interface Link {
   readonly uplink?: true | undefined
 }
 
+/** Whether a router has the cable only because it routes the network: it has no other address there. */
+export const isRouted = ({ gateway, addresses }: Link): boolean =>
+  gateway !== undefined && addresses.length === 1
+
 /** A host's place in the network. */
 export interface HostPlan {
   readonly name: string
@@ -42,17 +46,22 @@ export interface Route {
 }
 
 /** One network: a bridge in a namespace; `address` is the bridge's own. */
-interface SwitchPlan {
+export interface SwitchPlan {
   readonly network: string
   readonly netns: string
   readonly bridge: string
   readonly address: string | undefined
 }
 
-export interface Topology {
+/** What the hosts are plugged into. */
+export interface Wiring {
+  /** The namespace that fmc runs in: on the physical LAN, as its gateway. */
   readonly controllerNetns: string
   readonly switches: readonly SwitchPlan[]
   readonly controllerRoutes: readonly Route[]
+}
+
+export interface Topology extends Wiring {
   readonly hosts: readonly HostPlan[]
 }
 

@@ -1,0 +1,97 @@
+import { UsageError } from '../errors.ts'
+import type { Host, Inventory } from '../inventory/types.ts'
+import type { Recipe } from './changes.ts'
+import { runsK3s } from './doubles/k3s.ts'
+import { inVpn } from './doubles/wireguard-go.ts'
+import { settle } from './network/settle.ts'
+import { topology, type Wiring } from './network/topology.ts'
+import { labKey } from './paths.ts'
+import type { LabState, Programs } from './state.ts'
+
+/** What the lab is to be. */
+export interface Target {
+  readonly inventory: Inventory
+  readonly name: string
+  readonly chosen: LabState['chosen']
+  readonly wanted: readonly Host[]
+  /** For each wanted host. */
+  readonly recipes: readonly Recipe[]
+  readonly wiring: Wiring
+  readonly programs: Programs
+}
+
+/** What `up` is asked for. */
+export interface Asked {
+  readonly name?: string | undefined
+  readonly vm?: readonly string[] | undefined
+  readonly hosts?: readonly string[] | undefined
+  readonly asItIs?: boolean | undefined
+}
+
+/** What is there. */
+export interface Before extends Pick<LabState, 'chosen' | 'wiring'> {
+  readonly hosts: readonly Pick<LabState['hosts'][number], 'name' | 'vm' | 'recipe'>[]
+}
+
+/** The lab of this inventory, with the names of bridges and cables that are there already. */
+export const targetOf = (
+  inventory: Inventory,
+  options: Asked,
+  before: Before | undefined,
+): Target => {
+  const name = options.name ?? 'default'
+  const chosen = chosenHosts(inventory, options, before)
+  const wanted = [...inventory.hosts.values()].filter(
+    h => chosen === 'all' || chosen.includes(h.name),
+  )
+  const places = before?.hosts.map(h => h.recipe.place) ?? []
+  const fresh = topology(inventory, labKey(name))
+  const { hosts, ...wiring } =
+    before === undefined ? fresh : settle({ ...before.wiring, hosts: places }, fresh)
+  const recipes = wanted.map(host => {
+    const place = hosts.find(h => h.name === host.name)
+    if (place === undefined) throw new Error(`no place for ${host.name}`)
+    const was = before?.hosts.find(h => h.name === host.name)
+    const vm = options.vm?.includes(host.name) ?? was?.vm ?? false
+    return recipeOf(inventory, host, vm, place)
+  })
+  const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
+  const programs = {
+    k3s: [...wanted, ...coming].some(runsK3s),
+    wireguard: wanted.some(host => inVpn(inventory, host)),
+    artifacts: inventory.artifacts,
+  }
+  return { inventory, name, chosen, wanted, recipes, wiring, programs }
+}
+
+const recipeOf = (
+  inventory: Inventory,
+  { name, address, os, disks }: Host,
+  vm: boolean,
+  place: Recipe['place'],
+): Recipe => {
+  const image = vm ? undefined : inventory.lab.images[os.name]
+  return {
+    name,
+    address,
+    os: [os.name, ...(os.version === undefined ? [] : [os.version])].join(' '),
+    ...(image === undefined ? {} : { image: [image.sha256, image.repo ?? 'no repo'].join(' ') }),
+    vm,
+    disks,
+    place,
+  }
+}
+
+/** The hosts that the lab will have. */
+const chosenHosts = (
+  inventory: Inventory,
+  { hosts, vm, asItIs }: Asked,
+  before: Before | undefined,
+): LabState['chosen'] => {
+  for (const name of [...(hosts ?? []), ...(vm ?? [])])
+    if (!inventory.hosts.has(name)) throw new UsageError(`the inventory has no host ${name}`)
+  const had = before?.chosen
+  if (had === 'all' || (hosts === undefined && (had === undefined || !asItIs))) return 'all'
+  const names = new Set([...(had ?? []), ...(hosts ?? []), ...(vm ?? [])])
+  return [...inventory.hosts.keys()].filter(name => names.has(name))
+}
