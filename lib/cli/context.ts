@@ -102,7 +102,9 @@ export async function withSecrets(
   if (refs.length === 0) return context.inventory
   const names = refs.map(r => r.name)
   const values = context.lab
-    ? await labSecrets(context.lab, names)
+    ? await (
+        await import('./lab-secrets.ts')
+      ).labSecrets(context.lab, names, context.inventory.secretsFile, o.identity)
     : await storedSecrets(context.inventory, o)
   const { secretNamed } = await import('../secrets/store.ts')
   const used = new Map<string, Secret>()
@@ -153,12 +155,4 @@ async function storedSecrets(
     inventory.secretsFile,
     o.identity === undefined ? {} : { identity: o.identity },
   )
-}
-
-async function labSecrets(
-  lab: Twin,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, Secret>> {
-  const { Secret } = await import('../secrets/secret.ts')
-  return new Map(names.map(name => [name, new Secret(lab.secret(name), name)]))
 }

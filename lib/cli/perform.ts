@@ -25,7 +25,7 @@ import { loadRoles } from './load.ts'
 import { positive } from './options.ts'
 import { eventWithOwnFlags } from './own-flags.ts'
 import { keepDir } from './paths.ts'
-import { isTerminal, reportTarget } from './print.ts'
+import { isTerminal, printError, reportTarget } from './print.ts'
 import { recordedReport } from './recorded.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
@@ -180,7 +180,7 @@ function demandOneHost(book: Playbook, hosts: readonly Host[]): void {
 }
 
 function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
-  for (const text of lab.notes) report.on({ type: 'note', level: 'info', text: `lab: ${text}` })
+  printError(lab.summary)
   for (const { role, why } of lab.skippedRoles)
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
 }

@@ -9,8 +9,8 @@ import type { LabState } from './state.ts'
 export interface Twin {
   /** The lab's directory: the journal and kept files of its runs go there. */
   readonly dir: string
-  /** What stands in for what, a sentence each. */
-  readonly notes: readonly string[]
+  /** One line for people: the lab, and how much in it is not the real thing. */
+  readonly summary: string
   readonly skippedRoles: LabState['skippedRoles']
   /** Variables that hold in the lab only. */
   readonly vars: LabState['vars']
@@ -38,7 +38,7 @@ export function twinOf(name: string, dryRun: boolean): Twin {
   const lab = dryRun ? withPlanned(state) : state
   return {
     dir: lab.dir,
-    notes: [...lab.standIns, ...lab.fromImages],
+    summary: summaryOf(lab),
     skippedRoles: lab.skippedRoles,
     vars: lab.vars,
     inventory: (loaded, madeVms) => {
@@ -48,6 +48,11 @@ export function twinOf(name: string, dryRun: boolean): Twin {
     login: host => loginTo(lab, host),
     secret: secret => labSecret(lab.dir, secret),
   }
+}
+
+const summaryOf = ({ name, hosts, standIns }: LabState): string => {
+  const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
+  return `lab ${name}: ${count(hosts.length, 'host')}; ${count(standIns.length, 'stand-in')} for what a lab cannot have: fmc lab status names them`
 }
 
 const withPlanned = (lab: LabState): LabState => ({

@@ -6,6 +6,7 @@ import { loadInventory } from '../inventory/load.ts'
 import { matchHosts } from '../inventory/patterns.ts'
 import { enterLab, sshCommand } from '../lab/enter.ts'
 import { cut, down, heal, kill, up, type LabState } from '../lab/index.ts'
+import { readState } from '../lab/state.ts'
 import { forget, remember } from './cleanup.ts'
 import { fmcCommand, readRun, run, type FmcRun, type Ran } from './run.ts'
 
@@ -31,14 +32,19 @@ export interface LabOptions {
 
 /** A lab that is up: a twin of the inventory on this machine, or of some of its hosts. */
 export class Lab {
-  readonly state: LabState
   readonly name: string
   /** Path of the inventory. */
   readonly inventory: string
+  #last: LabState
   constructor(state: LabState, name: string, inventory: string) {
-    this.state = state
+    this.#last = state
     this.name = name
     this.inventory = inventory
+  }
+
+  /** The lab as it is now: a run after an edit of the inventory changes it. */
+  get state(): LabState {
+    return (this.#last = readState(this.name) ?? this.#last)
   }
 
   /**

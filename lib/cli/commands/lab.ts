@@ -1,7 +1,7 @@
 import { EXIT, UsageError } from '../../errors.ts'
 import * as lab from '../../lab/index.ts'
 import { commaSeparated, type AddCommand } from '../options.ts'
-import { print, printError, printJson } from '../print.ts'
+import { print, printError, printJson, printVersion } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
 
 const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--fresh] [--yes] [-i FILE]
@@ -9,7 +9,7 @@ const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--fresh] [--yes] [-i FILE]
                       up follows an edited inventory: hosts that were not edited run on
                       --fresh: takes the lab down first and builds every host anew
 fmc lab down [--all]
-fmc lab status [--json]
+fmc lab status [--output json]
 fmc lab shell HOST [-- COMMAND…]
 fmc lab cut HOST      pull its network cables
 fmc lab heal HOST     plug them in again
@@ -25,6 +25,8 @@ interface Options {
   readonly yes?: boolean
   readonly fresh?: boolean
   readonly all?: boolean
+  readonly output?: 'plain' | 'json'
+  /** The state alone, without the version line: the older form of `--output json`. */
   readonly json?: boolean
 }
 
@@ -40,6 +42,7 @@ export const labCommand: AddCommand = (program, run) => {
     .addOption(ownOption('--fresh'))
     .addOption(ownOption('-y, --yes'))
     .addOption(ownOption('--all'))
+    .addOption(ownOption('--output <format>').choices(['plain', 'json']))
     .addOption(ownOption('--json'))
   ownHelp(command, HELP).action((args: string[], o: Options) => run(perform(args, o)))
 }
@@ -103,8 +106,11 @@ async function onHost(
 async function printStatus(o: Options): Promise<number> {
   const state = lab.stateOf(o.name)
   const hosts = await lab.status(state)
-  if (o.json)
-    printJson({ ...state, hosts: hosts.map(({ host, state: now }) => ({ ...host, state: now })) })
+  const json = { ...state, hosts: hosts.map(({ host, state: now }) => ({ ...host, state: now })) }
+  if (o.output === 'json') {
+    printVersion()
+    printJson({ type: 'lab', ...json })
+  } else if (o.json) printJson(json)
   else print(statusText(state, hosts))
   return EXIT.ok
 }
