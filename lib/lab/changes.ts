@@ -21,7 +21,7 @@ export interface Recipe {
 export interface Changes {
   readonly added: readonly string[]
   readonly removed: readonly string[]
-  /** Hosts that are made anew, and why. */
+  /** Hosts that a new machine replaces, and why. */
   readonly rebuilt: readonly { readonly name: string; readonly why: string }[]
   /** Hosts that get another login address, other routes, names or cables of networks that they route, while they run. */
   readonly adjusted: readonly string[]

@@ -109,7 +109,7 @@ export const readState = (name: string): LabState | undefined => {
   }
   if ((state.version as number) === VERSION) return state
   throw new UsageError(`lab ${name} was brought up by another version of fmc`, {
-    hint: `fmc lab up --fresh${name === 'default' ? '' : ` --name ${name}`}   # builds it anew`,
+    hint: `fmc lab up --fresh${name === 'default' ? '' : ` --name ${name}`}   # removes it and builds a new one`,
   })
 }
 

@@ -25,7 +25,7 @@ export interface UpOptions {
   readonly hosts?: readonly string[] | undefined
   /** For a run: boot neither hosts that the lab was brought up without nor hosts that `kill` has switched off. */
   readonly asItIs?: boolean | undefined
-  /** Take the lab down first, and build all its hosts anew. */
+  /** Take the lab down first, and build new hosts. */
   readonly fresh?: boolean | undefined
   /** Install missing prerequisites without asking. */
   readonly yes?: boolean | undefined
@@ -73,7 +73,7 @@ const demandOwnLab = ({ inventory, name, recipes }: Target, before: LabState): v
   if (lost.length === 0) return
   throw new UsageError(
     `lab ${name} is the twin of ${before.inventory}: with ${file} it would lose ${lost.join(', ')}`,
-    { hint: `export FMC_LAB=another-name   # or build it anew: fmc lab up --fresh -i ${file}` },
+    { hint: `export FMC_LAB=another-name   # or replace that lab: fmc lab up --fresh -i ${file}` },
   )
 }
 

@@ -7,7 +7,7 @@ import { ownHelp, ownOption } from './own-help.ts'
 const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--fresh] [--yes] [-i FILE]
                       without HOST: all hosts; with HOST: adds these to the lab. A lab that is
                       up follows an edited inventory: hosts that were not edited run on
-                      --fresh: takes the lab down first and builds every host anew
+                      --fresh: takes the lab down first and builds new hosts
 fmc lab down [--all]
 fmc lab status [--output json]
 fmc lab shell HOST [-- COMMAND…]
