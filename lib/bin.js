@@ -27,5 +27,5 @@ const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: fals
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
 const { main } = await import('../dist/cli.js')
 process.exitCode = await main(process.argv.slice(2))
-// After Ctrl-C, do not wait for connections that are still being made.
-if (process.exitCode === 130) process.exit()
+// After Ctrl-C or SIGTERM, do not wait for connections that are still being made.
+if ([130, 143].includes(process.exitCode)) process.exit()

@@ -6,6 +6,7 @@ export const EXIT = {
   pending: 3,
   unreachable: 4,
   interrupted: 130,
+  terminated: 143,
 } as const
 
 /** An expected error: fmc prints only its message and hint, never a stack. */

@@ -27,6 +27,7 @@ import { eventWithOwnFlags } from './own-flags.ts'
 import { keepDir } from './paths.ts'
 import { isTerminal, printError, reportTarget } from './print.ts'
 import { recordedReport } from './recorded.ts'
+import { watchLate } from './late.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
 
@@ -93,6 +94,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
         git: await git,
       })
   const signals = listenForSignals()
+  const late = watchLate()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   if (lab) noteLab(report, lab)
   if (unfinished !== undefined)
@@ -130,6 +132,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       secrets: context.secrets,
       stop: signals.stop,
       kill: signals.kill,
+      term: signals.term,
       openSession,
       targetOf: context.targetOf,
       cacheDir: cacheDir(),
@@ -138,14 +141,15 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       emit: (event: Event) => report.on(eventWithOwnFlags(event, o)),
     })
     if (changes && code === EXIT.ok) journal.end()
-    return code
   } catch (error) {
     if (error instanceof FmcError) code = error.exitCode
     throw error
   } finally {
     signals.off()
+    code = late.ended(code)
     await report.end(code)
   }
+  return late.ended(code)
 }
 
 /** What the options select. `startAt` is the role; the engine looks for the task. */

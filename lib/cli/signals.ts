@@ -6,6 +6,8 @@ export interface Signals {
   readonly stop: AbortSignal
   /** Aborted by the second Ctrl-C: end the remote processes too. */
   readonly kill: AbortSignal
+  /** Aborted by SIGTERM, after `stop`: also do not wait for code that runs nothing on any host. */
+  readonly term: AbortSignal
   /** Stops listening. */
   readonly off: () => void
 }
@@ -16,9 +18,16 @@ export function listenForSignals(
 ): Signals {
   const stop = new AbortController()
   const kill = new AbortController()
+  const term = new AbortController()
   let own = 0
   let passedOn = 0
   const onSignal = (signal: NodeJS.Signals): void => {
+    if (signal === 'SIGTERM') {
+      if (!stop.signal.aborted) printError('\nstopping after what runs on the hosts (SIGTERM)')
+      stop.abort()
+      term.abort()
+      return
+    }
     if (signal === PASSED_ON) passedOn++
     else own++
     // One Ctrl-C may arrive both ways: it counts once.
@@ -33,6 +42,7 @@ export function listenForSignals(
   return {
     stop: stop.signal,
     kill: kill.signal,
+    term: term.signal,
     off: () => {
       for (const signal of signals) process.off(signal, onSignal)
     },

@@ -4,6 +4,7 @@ import type { Host } from '../inventory/types.ts'
 import { untilHolds } from '../resources/holds.ts'
 import type { Invariant } from './define/playbook.ts'
 import type { SelectedPlay } from './define/select.ts'
+import { isAbort } from './role/failed-task.ts'
 import { asPlay } from './role/play-scope.ts'
 import type { Run } from './settings.ts'
 import { appliedEvent, workingEvent } from './task-events.ts'
@@ -27,9 +28,13 @@ export async function invariantHolds(
   const names = batch.map(h => h.name)
   const name = `invariant ${invariant.name} ${when} ${names.join(', ')}`
   const start = performance.now()
-  const error = await check(run, invariant, { when, names, host }, name, text =>
+  const checked = check(run, invariant, { when, names, host }, name, text =>
     run.emit(workingEvent(play.name, { host: host.name, role: 'play', task: name }, text)),
-  ).catch((cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))))
+  )
+  const error = await run.fleet.ending
+    .unlessEnded(checked)
+    .catch((cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))))
+  if (isAbort(error)) return false
   const ms = performance.now() - start
   const record = { host: host.name, role: 'play', name, changes: [], ms, error }
   run.emit(appliedEvent(play.name, record, new Set()))

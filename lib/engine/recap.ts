@@ -53,6 +53,8 @@ export class Recap {
     dryRun: boolean
     seconds: number
     interrupted: boolean
+    /** By SIGTERM. */
+    terminated?: boolean
     pendingIsError: boolean
     /** Something failed that belongs to no host. */
     failed: boolean
@@ -68,7 +70,9 @@ export class Recap {
     const wrong =
       o.page?.findings.some(f => f.level === 'broken' || f.level === 'degraded') ?? false
     const exitCode = o.interrupted
-      ? EXIT.interrupted
+      ? o.terminated
+        ? EXIT.terminated
+        : EXIT.interrupted
       : (total.failed > 0 && !o.readOnly) || o.failed || o.locked.length > 0 || wrong
         ? EXIT.failed
         : total.unreachable > 0 && !o.readOnly

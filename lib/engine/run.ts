@@ -21,6 +21,8 @@ export async function run(settings: RunSettings): Promise<number> {
   for (const host of fleet.hosts) recap.add(host.name)
   emit(startOf(settings, fleet))
   const unawaited = watchUnawaited({ settings, fleet, emit })
+  const stuck = (): void => fleet.ending.giveUp()
+  process.on('beforeExit', stuck)
   let plan: Plan
   try {
     plan = await runPasses({ settings, fleet, emit }, unawaited.settled)
@@ -28,6 +30,7 @@ export async function run(settings: RunSettings): Promise<number> {
   } finally {
     fleet.close()
     unawaited.off()
+    process.off('beforeExit', stuck)
   }
   const interrupted = settings.stop.aborted
   const page = interrupted ? undefined : pageOf(settings, fleet, lost)
@@ -36,6 +39,7 @@ export async function run(settings: RunSettings): Promise<number> {
     dryRun: settings.dryRun,
     seconds: Math.round(performance.now() - start) / 1000,
     interrupted,
+    terminated: settings.term?.aborted ?? false,
     pendingIsError: settings.pendingIsError,
     failed: unawaited.any(),
     locked: fleet.locked,

@@ -35,6 +35,8 @@ export interface RunSettings extends ConnectSettings, RoleSettings {
   readonly stop: AbortSignal
   /** Aborted: also end what is running on the hosts. */
   readonly kill: AbortSignal
+  /** Aborted, after `stop`: also do not wait for a role that runs nothing on any host. */
+  readonly term?: AbortSignal | undefined
   emit(event: Event): void
 }
 

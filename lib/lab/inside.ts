@@ -7,7 +7,7 @@ import type { Twin } from './twin.ts'
 const INSIDE = 'FMC_INSIDE_LAB'
 
 /**
- * The signal by which the process outside passes on its SIGINT or SIGTERM. Both processes share a terminal and a
+ * The signal by which the process outside passes on its SIGINT. Both processes share a terminal and a
  * process group, so the one inside may get the same Ctrl-C itself; a signal of another kind does not count twice.
  */
 export const PASSED_ON = 'SIGUSR2'
@@ -58,11 +58,12 @@ export async function runInside(o: InsideOptions): Promise<number> {
   ])
   const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: name } })
   const passOn = (): void => void child.kill(PASSED_ON)
-  process.on('SIGINT', passOn).on('SIGTERM', passOn)
+  const end = (): void => void child.kill('SIGTERM')
+  process.on('SIGINT', passOn).on('SIGTERM', end)
   return new Promise((done, fail) => {
     child.on('error', fail)
     child.on('close', (code, signal) => {
-      process.off('SIGINT', passOn).off('SIGTERM', passOn)
+      process.off('SIGINT', passOn).off('SIGTERM', end)
       done(code ?? (signal === 'SIGINT' || signal === PASSED_ON ? EXIT.interrupted : 128))
     })
   })

@@ -124,7 +124,7 @@ export const closing = (recap: RecapEvent, command: string, style: Style): strin
           ),
         ]
       : []),
-    ...(exitCode === 130
+    ...(exitCode === 130 || exitCode === 143
       ? [style.warning('Interrupted. Run the same command again: it continues from here.')]
       : []),
   ]

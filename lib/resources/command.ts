@@ -6,6 +6,8 @@ import { checkTask, expect, resource, type Common, type Result } from './resourc
 import { manner, scope, type FactAfter, type Scope } from './scope.ts'
 
 export interface CommandOptions extends Common {
+  /** The task's title in the plan and the run; default: the command. One line. */
+  readonly name?: string | undefined
   /** Standard input; default empty. The only way to pass a secret to a command. */
   readonly stdin?: string | Secret | undefined
   /** Absolute path: do nothing if it exists. */
@@ -20,8 +22,16 @@ interface Command extends CommandOptions {
   readonly command: string
 }
 
+function checkTitle(name: string | undefined): void {
+  expect(
+    name === undefined || /^[^\p{C}\s](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\s])?$/u.test(name),
+    `${JSON.stringify(name)} is not a title: expected one line of text, such as "create the schema"`,
+  )
+}
+
 const run = resource({
-  name: (o: Command) => `$ ${o.command}`,
+  name: (o: Command) => o.name ?? `$ ${o.command}`,
+  check: o => checkTitle(o.name),
   opaque: true,
   needs: o => ({
     ...(o.creates === undefined ? {} : { creates: ask('path', o.creates) }),
@@ -60,7 +70,7 @@ function template(options: CommandOptions): Template {
       command = commandText(pieces, args)
       expect(!command.includes('\0'), 'a NUL byte cannot be part of a command')
     } catch (cause) {
-      return checkTask(`$ ${pieces.join('…').trim()}`, () => {
+      return checkTask(options.name ?? `$ ${pieces.join('…').trim()}`, () => {
         throw cause
       })
     }
@@ -81,6 +91,7 @@ function template(options: CommandOptions): Template {
  * @example
  * await $`exportfs -ra`
  * await $({ creates: '/etc/app/key', stdin: new Secret('hush') })`app-keygen --out /etc/app/key`
+ * await $({ name: 'create the schema', unless: 'app-admin has-schema' })`app-admin create-schema`
  */
 export function $(options: CommandOptions): Template
 export function $(pieces: TemplateStringsArray, ...args: readonly unknown[]): Promise<void>

@@ -175,6 +175,7 @@ ${hosts.join('')}${more}`,
       pendingIsError?: boolean
       stop?: AbortSignal
       kill?: AbortSignal
+      term?: AbortSignal
       begun?: number
       extraVars?: Record<string, unknown>
       conclude?: Conclude | undefined
@@ -212,6 +213,7 @@ ${hosts.join('')}${more}`,
       secrets: [],
       stop: o.stop ?? new AbortController().signal,
       kill: o.kill ?? new AbortController().signal,
+      term: o.term,
       openSession: this.#openSession,
       targetOf: ({ name }) => ({ name, address: name, port: 22, user: 'root', sudo: false }),
       cacheDir: join(this.#dir, 'cache'),

@@ -7,9 +7,11 @@ import { failureOf } from '../task-events.ts'
 import { isAbort, isUnreachable } from '../role/failed-task.ts'
 import { Arrivals } from './arrivals.ts'
 import { Connections } from './connections.ts'
+import { Ending } from './ending.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError, type LockKind } from './lock.ts'
 import { newHost, silentHost } from './new-host.ts'
+import { Traffic } from './traffic.ts'
 
 /** How much longer a host may take to answer once its hypervisor's plan has announced it. */
 const GRACE_MS = 1000
@@ -25,6 +27,8 @@ export class Fleet {
   readonly locked: string[] = []
   /** Which hosts will be created by others. */
   readonly arrivals: Arrivals
+  /** What ends the run before its roles end. */
+  readonly ending: Ending
   readonly #settings: RunSettings
   readonly #emit: Emit
   readonly #connections: Connections
@@ -35,26 +39,20 @@ export class Fleet {
   readonly #dropped = new Set<string>()
   readonly #leftOut = new Set<string>()
   #mistake = false
-  /** Rejects when the second Ctrl-C has ended what ran on the hosts: from then on no host is waited for. */
-  readonly #killed: Promise<never>
   readonly #limit: <T>(fn: () => Promise<T>) => Promise<T>
 
   constructor(settings: RunSettings, emit: Emit) {
-    const { stages, inventory, kill } = settings
+    const { stages, inventory } = settings
     this.#settings = settings
     this.#emit = emit
     this.#limit = pLimit(settings.forks)
     this.arrivals = new Arrivals(stages, inventory)
-    this.#connections = new Connections(settings, host => this.#lockOf(host))
+    const traffic = new Traffic()
+    const openSession = traffic.watch(settings.openSession)
+    this.#connections = new Connections({ ...settings, openSession }, host => this.#lockOf(host))
     const names = new Set(stages.flat().flatMap(p => p.hosts.map(h => h.name)))
     this.hosts = [...inventory.hosts.values()].filter(h => names.has(h.name))
-    this.#killed = new Promise((_, reject) => {
-      const over = (): void => reject(new DOMException('ended by a second Ctrl-C', 'AbortError'))
-      kill.addEventListener('abort', () => void this.#connections.endAll().then(over), {
-        once: true,
-      })
-    })
-    this.#killed.catch(() => undefined)
+    this.ending = new Ending(settings, traffic, () => this.#connections.endAll())
   }
 
   #lockOf(host: Host): LockKind {
@@ -112,7 +110,7 @@ export class Fleet {
         this.#limit(async () => {
           if (this.isDropped(host) || this.#settings.stop.aborted) return
           try {
-            await Promise.race([work(host), this.#killed])
+            await this.ending.unlessEnded(work(host))
           } catch (error) {
             this.fail(host, error)
           }

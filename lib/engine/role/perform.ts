@@ -13,7 +13,7 @@ import { RoleRun } from './role-run.ts'
  */
 export async function perform(run: Run, roleRun: RoleRun): Promise<boolean> {
   try {
-    await roleRun.perform()
+    await run.fleet.ending.during(roleRun.host, roleRun.role, () => roleRun.perform())
     return true
   } catch (error) {
     if (isAbort(error)) return false

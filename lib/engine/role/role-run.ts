@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { TaskError } from '../../errors.ts'
 import { ask, type Facts, type FamilyName, type Query } from '../../facts/index.ts'
 import { platformOf } from '../../inventory/platform.ts'
@@ -47,6 +48,7 @@ export class RoleRun implements Scope {
   readonly #start: Start
   /** Handlers that run here because of a gate on another host. */
   #visit: Promise<void> | undefined
+  #reads = 0
   /** The role fails with it at its end, even if the role's code has caught it. */
   #fatal: Error | undefined
 
@@ -110,6 +112,8 @@ export class RoleRun implements Scope {
     const name = `${query.family === 'command' ? 'probe' : query.family} ${query.arg}`
     return this.#guarding(async () => {
       this.#tasks.checkOpen(name)
+      // Answers from memory alone would let a loop in the role's code keep this process from everything else.
+      if (++this.#reads % 64 === 0) await turn()
       const answer = this.#pass.read(query, this.#o.host.answers, options.fresh)
       return this.#tasks.asking(name, answer)
     })

@@ -1,0 +1,30 @@
+import { unawaitedError } from '../engine/role/unawaited.ts'
+import { EXIT } from '../errors.ts'
+import { scopeIfAny } from '../resources/scope.ts'
+import { printError } from './print.ts'
+
+/** Watches for what roles have started, not awaited, and fails after their run has ended. */
+export interface Late {
+  /** The run has ended with this code. The code of the process, now; a later failure changes it. */
+  ended(code: number): number
+}
+
+/** Without it such a failure would end fmc with a stack trace and exit code 1. */
+export function watchLate(): Late {
+  let over = false
+  let any = false
+  process.on('unhandledRejection', (cause: unknown) => {
+    if (!over) return
+    const here = scopeIfAny()
+    const error = unawaitedError(here?.role, cause)
+    printError(`fmc: ${here ? `${here.host.name}: ` : ''}${error.message}\n  ${error.hint ?? ''}`)
+    any = true
+    process.exitCode = EXIT.failed
+  })
+  return {
+    ended(code) {
+      over = true
+      return any && code === EXIT.ok ? EXIT.failed : code
+    },
+  }
+}
