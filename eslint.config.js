@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', '.tap/', 'node_modules/', 'test/fixtures/'] },
+  { ignores: ['dist/', '.tap/', 'node_modules/', 'test/fixtures/', 'files/project/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

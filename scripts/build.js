@@ -1,7 +1,7 @@
 // Bundles lib/ into dist/ with esbuild, which makes start-up fast. Called by `npm run build`,
 // `npm test` and, in a checkout, by lib/bin.js whenever a source is newer than the bundle or there is none yet.
 import { build as esbuild } from 'esbuild'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -56,6 +56,8 @@ export async function build({ sources = true } = {}) {
   const old = join(root, `dist.old.${process.pid}`)
   mkdirSync(dist, { recursive: true })
   renameSync(dist, old)
+  // Declarations are made by scripts/pack.js; a new bundle does not remove them.
+  if (existsSync(join(old, 'types'))) renameSync(join(old, 'types'), join(out, 'types'))
   try {
     renameSync(out, dist)
   } catch (error) {

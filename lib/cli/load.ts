@@ -5,7 +5,7 @@ import type { Playbook } from '../engine/define/playbook.ts'
 import type { Role } from '../engine/define/role.ts'
 import { suggestion } from '../text/nearest.ts'
 import { importTs } from './import-ts.ts'
-import { searchDirs } from './paths.ts'
+import { packageRoot, searchDirs } from './paths.ts'
 
 const names = (
   dirs: readonly string[],
@@ -25,6 +25,38 @@ const playbookFiles = (inventoryFile: string): Map<string, string> =>
   names(searchDirs(inventoryFile, 'playbooks'), (dir, name) =>
     name.endsWith('.ts') ? join(dir, name) : undefined,
   )
+
+/** A playbook or a role, and whose it is. */
+export interface Found {
+  readonly kind: 'playbook' | 'role'
+  readonly name: string
+  readonly file: string
+  /** The directory of the inventory, or fmc itself. */
+  readonly from: 'project' | 'fmc'
+  /** The project's own is used instead of fmc's of the same name. */
+  readonly shadows: boolean
+}
+
+/** All playbooks and roles by name, each with where it comes from. */
+export function catalogue(inventoryFile: string): Found[] {
+  const own = packageRoot()
+  const of = (kind: 'playbook' | 'role', files: ReadonlyMap<string, string>): Found[] =>
+    [...files]
+      .map(([name, file]) => {
+        const from = file.startsWith(`${own}/${kind}s/`) ? ('fmc' as const) : ('project' as const)
+        const fmcs =
+          kind === 'role'
+            ? join(own, 'roles', name, 'index.ts')
+            : join(own, 'playbooks', `${name}.ts`)
+        return { kind, name, file, from, shadows: from === 'project' && existsSync(fmcs) }
+      })
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...of('playbook', playbookFiles(inventoryFile)), ...of('role', roleFiles(inventoryFile))]
+}
+
+/** Whose a playbook or role is, in words. */
+export const originOf = ({ from, shadows }: Found): string =>
+  from === 'fmc' ? 'fmc' : shadows ? "this project; shadows fmc's" : 'this project'
 
 /** Role names and their index.ts: from roles/ beside the inventory, and from fmc's own. */
 export const roleFiles = (inventoryFile: string): Map<string, string> =>

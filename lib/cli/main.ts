@@ -9,13 +9,16 @@ import { facts } from './commands/facts.ts'
 import { firewall } from './commands/firewall.ts'
 import { hosts } from './commands/hosts.ts'
 import { importInventory } from './commands/import.ts'
+import { init } from './commands/init.ts'
 import { labCommand } from './commands/lab.ts'
+import { list } from './commands/list.ts'
 import { lint } from './commands/lint.ts'
 import { logs } from './commands/logs.ts'
 import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
 import { secrets } from './commands/secrets.ts'
+import { test } from './commands/test.ts'
 import { wireguard } from './commands/wireguard.ts'
 import { refuseTwice } from './given-twice.ts'
 import type { AddCommand, Run } from './options.ts'
@@ -25,7 +28,7 @@ declare const FMC_VERSION: string
 
 /** In the order of `fmc --help`. */
 const COMMANDS: readonly AddCommand[] = [
-  ...[play, role, run, logs, facts, hosts, lint, doc, importInventory],
+  ...[play, role, run, logs, facts, hosts, lint, list, doc, test, init, importInventory],
   ...[firewall, labCommand, wireguard, secrets],
 ]
 

@@ -23,18 +23,30 @@ async function printDoc(name: string | undefined, inventory: string): Promise<nu
 }
 
 async function roleList(inventory: string): Promise<string> {
-  const { loadRoles } = await import('../load.ts')
-  const roles = await loadRoles(inventory)
-  return roles.map(r => `${pad(cleanLine(r.name), 20)} ${cleanLine(r.summary)}`).join('\n')
+  const { catalogue, loadRole, originOf } = await import('../load.ts')
+  const found = catalogue(inventory).filter(({ kind }) => kind === 'role')
+  const lines = await Promise.all(
+    found.map(async each => {
+      const { name, summary } = await loadRole(each.name, inventory)
+      const origin = each.from === 'fmc' ? '' : ` (${originOf(each)})`
+      return `${pad(cleanLine(name), 20)} ${cleanLine(summary)}${origin}`
+    }),
+  )
+  return lines.join('\n')
 }
 
 async function manual(name: string, inventory: string): Promise<string> {
-  const [{ loadRole, roleFiles }, { z }] = await Promise.all([import('../load.ts'), import('zod')])
+  const [{ catalogue, loadRole, originOf }, { z }] = await Promise.all([
+    import('../load.ts'),
+    import('zod'),
+  ])
   const role = await loadRole(name, inventory)
   const schema = z.toJSONSchema(role.vars, { io: 'input', unrepresentable: 'any' }) as JsonSchema
-  const readme = join(dirname(roleFiles(inventory).get(name) ?? ''), 'README.md')
+  const found = catalogue(inventory).find(f => f.kind === 'role' && f.name === name)
+  const readme = join(dirname(found?.file ?? ''), 'README.md')
   return [
     `${role.name}: ${role.summary}`,
+    ...(found ? ['', `From: ${found.file} (${originOf(found)})`] : []),
     ...(role.platforms ? ['', `Operating systems: ${Object.keys(role.platforms).join(', ')}`] : []),
     '',
     'Variables',

@@ -1,0 +1,53 @@
+import { Option } from 'commander'
+import { EXIT } from '../../errors.ts'
+import { pad } from '../../report/width.ts'
+import { cleanLine } from '../../text/sanitise.ts'
+import type { Found } from '../load.ts'
+import { inventoryOption, type AddCommand } from '../options.ts'
+import { print, printJson } from '../print.ts'
+
+declare const FMC_VERSION: string
+
+interface Options {
+  readonly inventory: string
+  readonly output: 'plain' | 'json'
+}
+
+/** `fmc list`: playbooks and roles, and whose each is. */
+export const list: AddCommand = (program, run) => {
+  program
+    .command('list')
+    .description("list playbooks and roles: this project's own and fmc's")
+    .addOption(inventoryOption())
+    .addOption(
+      new Option('--output <format>', 'plain, or json (NDJSON)')
+        .choices(['plain', 'json'])
+        .default('plain'),
+    )
+    .addHelpText('after', '\nExamples:\n  fmc list\n  fmc list --output json')
+    .action((o: Options) => run(printList(o)))
+}
+
+async function printList(o: Options): Promise<number> {
+  const { catalogue, originOf } = await import('../load.ts')
+  const found = catalogue(o.inventory)
+  if (o.output === 'json') {
+    printJson({ type: 'version', fmc: FMC_VERSION, contract: 1 })
+    for (const { kind: type, ...rest } of found) printJson({ type, ...rest })
+    return EXIT.ok
+  }
+  const section = (title: string, kind: Found['kind']): string[] => [
+    title,
+    ...found
+      .filter(f => f.kind === kind)
+      .map(f => `  ${pad(cleanLine(f.name), 20)} ${originOf(f)}`),
+  ]
+  print(
+    [
+      ...section('Playbooks (fmc play NAME)', 'playbook'),
+      '',
+      ...section('Roles (fmc doc NAME)', 'role'),
+    ].join('\n'),
+  )
+  return EXIT.ok
+}

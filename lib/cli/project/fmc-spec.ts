@@ -1,0 +1,40 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { packageRoot } from '../paths.ts'
+
+interface PackageJson {
+  readonly version: string
+  readonly devDependencies?: Readonly<Record<string, string>>
+}
+
+const packageJson = (): PackageJson =>
+  JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as PackageJson
+
+/**
+ * What a project's package.json has to ask for to get this fmc: a range of versions if npm installed it from a registry, else
+ * the place that it came from (a checkout, a tarball, a repository).
+ */
+export function fmcSpec(root = packageRoot()): string {
+  const around = dirname(root)
+  if (basename(around) !== 'node_modules') return `file:${root}`
+  const lock = join(around, '.package-lock.json')
+  const { packages = {} } = existsSync(lock)
+    ? (JSON.parse(readFileSync(lock, 'utf8')) as {
+        packages?: Readonly<Record<string, { readonly resolved?: string }>>
+      })
+    : {}
+  const from = packages['node_modules/fmc']?.resolved ?? ''
+  if (from.startsWith('file:'))
+    return `file:${resolve(dirname(around), from.slice('file:'.length))}`
+  return /^https?:/.test(from) || from === '' ? `^${packageJson().version}` : from
+}
+
+/** Is this fmc a checkout, whose declarations `npm run prepack` makes? */
+export const isCheckout = (): boolean => existsSync(join(packageRoot(), 'lib', 'index.ts'))
+
+/** The development tools of a project, in the versions that fmc itself is checked with. */
+export function toolVersions(): Readonly<Record<string, string>> {
+  const all = packageJson().devDependencies ?? {}
+  const names = ['@types/node', 'eslint', 'typescript', 'typescript-eslint']
+  return Object.fromEntries(names.map(name => [name, all[name] ?? '*']))
+}
