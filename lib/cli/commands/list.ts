@@ -3,10 +3,9 @@ import { EXIT } from '../../errors.ts'
 import { pad } from '../../report/width.ts'
 import { cleanLine } from '../../text/sanitise.ts'
 import type { Found } from '../load.ts'
+import { jsonLines } from '../json-lines.ts'
 import { inventoryOption, type AddCommand } from '../options.ts'
-import { print, printJson } from '../print.ts'
-
-declare const FMC_VERSION: string
+import { print } from '../print.ts'
 
 interface Options {
   readonly inventory: string
@@ -32,8 +31,7 @@ async function printList(o: Options): Promise<number> {
   const { catalogue, originOf } = await import('../load.ts')
   const found = catalogue(o.inventory)
   if (o.output === 'json') {
-    printJson({ type: 'version', fmc: FMC_VERSION, contract: 1 })
-    for (const { kind: type, ...rest } of found) printJson({ type, ...rest })
+    jsonLines(found.map(({ kind: type, ...rest }) => ({ type, ...rest })))
     return EXIT.ok
   }
   const section = (title: string, kind: Found['kind']): string[] => [
