@@ -1,14 +1,21 @@
 import { findCycle } from './groups.ts'
-import { suggestion } from '../text/nearest.ts'
+import { Suggestions } from './suggestions.ts'
 import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 
 /** Problems of names: unknown, used twice, or in a cycle. */
 export function referenceProblems(raw: RawInventory): UnplacedProblem[] {
-  return [...groupProblems(raw), ...hostProblems(raw), ...networkProblems(raw)]
+  const known: Known = {
+    host: new Suggestions(raw.hosts),
+    group: new Suggestions(raw.groups ?? {}),
+    network: new Suggestions(raw.networks),
+  }
+  return [...groupProblems(raw, known), ...hostProblems(raw, known), ...networkProblems(raw, known)]
 }
 
-function groupProblems(raw: RawInventory): UnplacedProblem[] {
+type Known = Readonly<Record<'host' | 'group' | 'network', Suggestions>>
+
+function groupProblems(raw: RawInventory, known: Known): UnplacedProblem[] {
   const found: UnplacedProblem[] = []
   const groups = raw.groups ?? {}
   for (const [name, group] of Object.entries(groups)) {
@@ -23,11 +30,14 @@ function groupProblems(raw: RawInventory): UnplacedProblem[] {
         ),
       )
     if (Object.hasOwn(raw.hosts, name))
-      found.push(error(path, `${name} is also the name of a host`, 'rename the group', true))
+      found.push({
+        ...error(path, `${name} is also the name of a host`, 'rename the group', true),
+        other: { path: ['hosts', name], key: true, message: `the host ${name}` },
+      })
     for (const [index, host] of (group.hosts ?? []).entries())
-      found.push(...unknown('host', host, raw.hosts, [...path, 'hosts', index]))
+      found.push(...unknown('host', host, known, [...path, 'hosts', index]))
     for (const [index, child] of (group.children ?? []).entries())
-      found.push(...unknown('group', child, groups, [...path, 'children', index]))
+      found.push(...unknown('group', child, known, [...path, 'children', index]))
     found.push(...repeats(group.hosts ?? [], [...path, 'hosts']))
     found.push(...repeats(group.children ?? [], [...path, 'children']))
   }
@@ -44,17 +54,15 @@ function groupProblems(raw: RawInventory): UnplacedProblem[] {
   return found
 }
 
-function hostProblems(raw: RawInventory): UnplacedProblem[] {
+function hostProblems(raw: RawInventory, known: Known): UnplacedProblem[] {
   return Object.entries(raw.hosts).flatMap(([name, host]) => {
     const path = ['hosts', name]
     const found: UnplacedProblem[] = []
     if (host.vm_on === name) found.push(error([...path, 'vm_on'], `${name} is a VM of itself`))
     if (host.vm_on !== undefined)
-      found.push(...unknown('host', host.vm_on, raw.hosts, [...path, 'vm_on']))
+      found.push(...unknown('host', host.vm_on, known, [...path, 'vm_on']))
     for (const [index, nic] of (host.nics ?? []).entries())
-      found.push(
-        ...unknown('network', nic.network, raw.networks, [...path, 'nics', index, 'network']),
-      )
+      found.push(...unknown('network', nic.network, known, [...path, 'nics', index, 'network']))
     if ((host.nics ?? []).length === 0 && host.ssh?.host === undefined)
       found.push(
         error(
@@ -70,11 +78,11 @@ function hostProblems(raw: RawInventory): UnplacedProblem[] {
   })
 }
 
-function networkProblems(raw: RawInventory): UnplacedProblem[] {
+function networkProblems(raw: RawInventory, known: Known): UnplacedProblem[] {
   return Object.entries(raw.networks).flatMap(([name, network]) => {
     if (network.router === undefined) return []
     const path = ['networks', name, 'router']
-    const found = unknown('host', network.router, raw.hosts, path)
+    const found = unknown('host', network.router, known, path)
     if (network.gateway === undefined)
       found.push(
         error(
@@ -88,20 +96,26 @@ function networkProblems(raw: RawInventory): UnplacedProblem[] {
   })
 }
 
-function unknown(
-  kind: string,
-  name: string,
-  known: Readonly<Record<string, unknown>>,
-  path: Path,
-): UnplacedProblem[] {
-  if (Object.hasOwn(known, name)) return []
-  return [error(path, `no ${kind} is called ${name}`, suggestion(name, Object.keys(known)))]
+function unknown(kind: keyof Known, name: string, known: Known, path: Path): UnplacedProblem[] {
+  if (known[kind].has(name)) return []
+  return [error(path, `no ${kind} is called ${name}`, known[kind].for(name))]
 }
 
-const repeats = (names: readonly string[], path: Path): UnplacedProblem[] =>
-  names.flatMap((name, index) =>
-    names.indexOf(name) < index ? [error([...path, index], `${name} appears twice`)] : [],
-  )
+function repeats(names: readonly string[], path: Path): UnplacedProblem[] {
+  const first = new Map<string, number>()
+  return names.flatMap((name, index) => {
+    const before = first.get(name)
+    if (before === undefined) first.set(name, index)
+    return before === undefined
+      ? []
+      : [
+          {
+            ...error([...path, index], `${name} appears twice`, 'remove one'),
+            other: { path: [...path, before], message: 'the first' },
+          },
+        ]
+  })
+}
 
 /** A problem that stops every command. `key`: its place is the last key, not the value. */
 export const error = (

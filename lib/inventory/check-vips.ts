@@ -3,6 +3,7 @@ import { error } from './check-references.ts'
 import { findCycle, groupTree } from './groups.ts'
 import { suggestion } from '../text/nearest.ts'
 import { matchNames } from './patterns.ts'
+import { Suggestions } from './suggestions.ts'
 import type { UnplacedProblem, Path } from './problem.ts'
 import type { RawInventory, RawVip } from './raw.ts'
 
@@ -10,27 +11,30 @@ import type { RawInventory, RawVip } from './raw.ts'
 export function vipProblems(raw: RawInventory): UnplacedProblem[] {
   const found: UnplacedProblem[] = []
   const vrids = new Map<string, string>()
+  const networks = new Suggestions(raw.networks)
+  const lacking = new BalancerNics(raw)
   const match = matcher(raw, found)
   for (const [name, vip] of Object.entries(raw.vips ?? {})) {
     const path = ['vips', name]
-    if (!Object.hasOwn(raw.networks, vip.network))
+    if (!networks.has(vip.network))
       found.push(
         error(
           [...path, 'network'],
           `no network is called ${vip.network}`,
-          suggestion(vip.network, Object.keys(raw.networks)),
+          networks.for(vip.network),
         ),
       )
     const vrid = `${vip.network} ${vip.vrid}`
     const before = vrids.get(vrid)
     if (before !== undefined)
-      found.push(
-        error(
+      found.push({
+        ...error(
           [...path, 'vrid'],
           `vrid ${vip.vrid} in ${vip.network} already belongs to the VIP ${before}`,
           'every VIP of a network needs its own vrid, 1 to 255',
         ),
-      )
+        other: { path: ['vips', before, 'vrid'], message: `the VIP ${before} has it here` },
+      })
     else vrids.set(vrid, name)
     if (vip.backend_ports !== undefined && vip.backend_ports.length !== vip.ports.length)
       found.push(
@@ -49,38 +53,73 @@ export function vipProblems(raw: RawInventory): UnplacedProblem[] {
         ),
       )
     match(vip.backends, [...path, 'backends'])
-    balancerProblems(raw, name, vip, match(vip.balancers, [...path, 'balancers']), found)
+    const balancers = match(vip.balancers, [...path, 'balancers'])
+    if (balancers !== undefined) balancerProblems(name, vip, balancers, lacking, found)
   }
   return found
 }
 
+/** The balancers that cannot hold a VIP of a network, or answer for it another way; worked out once for all VIPs that share both. */
+class BalancerNics {
+  readonly #raw: RawInventory
+  readonly #known = new Map<string, readonly BalancerFault[]>()
+  constructor(raw: RawInventory) {
+    this.#raw = raw
+  }
+  faults(
+    { balancers: pattern, network }: RawVip,
+    balancers: ReadonlySet<string>,
+  ): readonly BalancerFault[] {
+    if (!Object.hasOwn(this.#raw.networks, network)) return []
+    const key = `${network} ${pattern}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const faults = [...balancers].flatMap((balancer): BalancerFault[] => {
+      const nics = this.#raw.hosts[balancer]?.nics ?? []
+      if (!nics.some(nic => nic.network === network)) return [{ balancer, uplink: undefined }]
+      const uplink = nics.find(
+        nic => this.#raw.networks[nic.network]?.gateway !== undefined,
+      )?.network
+      return uplink === undefined || uplink === network ? [] : [{ balancer, uplink }]
+    })
+    this.#known.set(key, faults)
+    return faults
+  }
+}
+
+interface BalancerFault {
+  readonly balancer: string
+  /** The network of its default route; undefined: it has no nic in the VIP's network. */
+  readonly uplink: string | undefined
+}
+
 function balancerProblems(
-  raw: RawInventory,
   name: string,
   vip: RawVip,
-  balancers: ReadonlySet<string> | undefined,
+  balancers: ReadonlySet<string>,
+  nics: BalancerNics,
   found: UnplacedProblem[],
 ): void {
-  if (balancers === undefined || !Object.hasOwn(raw.networks, vip.network)) return
-  for (const balancer of balancers) {
-    const nics = raw.hosts[balancer]?.nics ?? []
-    const uplink = nics.find(nic => raw.networks[nic.network]?.gateway !== undefined)
-    if (!nics.some(nic => nic.network === vip.network))
-      found.push(
-        error(
-          ['vips', name, 'network'],
-          `the balancer ${balancer} has no nic in ${vip.network}, so it cannot hold the VIP ${name}`,
-          `give ${balancer} a nic in ${vip.network}, or the VIP an address in a network of ${balancer}`,
-        ),
-      )
-    else if (uplink !== undefined && uplink.network !== vip.network)
-      found.push({
-        severity: 'warning',
-        path: ['vips', name, 'network'],
-        message: `${balancer} answers for the VIP ${name} through ${uplink.network}, its default route: routers with reverse path filtering drop such packets`,
-        hint: `put its nic in ${vip.network} first`,
-      })
-  }
+  const path = ['vips', name, 'network']
+  for (const { balancer, uplink } of nics.faults(vip, balancers))
+    found.push(
+      uplink === undefined
+        ? {
+            ...error(
+              path,
+              `the balancer ${balancer} has no nic in ${vip.network}, so it cannot hold the VIP ${name}`,
+              `give ${balancer} a nic in ${vip.network}, or the VIP an address in a network of ${balancer}`,
+            ),
+            other: { path: ['hosts', balancer], key: true, message: `the host ${balancer}` },
+          }
+        : {
+            severity: 'warning',
+            path,
+            message: `${balancer} answers for the VIP ${name} through ${uplink}, its default route: routers with reverse path filtering drop such packets`,
+            hint: `put its nic in ${vip.network} first`,
+            other: { path: ['hosts', balancer], key: true, message: `the host ${balancer}` },
+          },
+    )
   if (vip.preferred !== undefined && !balancers.has(vip.preferred))
     found.push(
       error(
@@ -100,9 +139,11 @@ function matcher(
     groups: groupTree(raw).members,
     hosts: new Map(Object.entries(raw.hosts)),
   }
+  const known = new Map<string, ReadonlySet<string>>()
   return (pattern, path) => {
     try {
-      const names = matchNames(scope, pattern)
+      const names = known.get(pattern) ?? matchNames(scope, pattern)
+      known.set(pattern, names)
       if (names.size === 0)
         found.push({ severity: 'warning', path, message: `the pattern ${pattern} matches no host` })
       return names

@@ -8,79 +8,90 @@ export interface GroupTree {
   readonly groupsOf: ReadonlyMap<string, readonly string[]>
 }
 
-/** Resolves the groups. The inventory must have no cycle (findCycle). */
+/** Resolves the groups. The inventory must have no cycle (findCycle). Takes time in proportion to its result. */
 export function groupTree(raw: RawInventory): GroupTree {
   const groups = raw.groups ?? {}
   const order = Object.keys(groups)
-  const depths = depthsOf(groups)
-  const inside = new Map<string, ReadonlySet<string>>()
-  for (const name of order) collect(groups, name, inside)
+  const { childrenFirst } = walk(groups)
+  const inside = membersOf(groups, childrenFirst)
+  const depths = depthsOf(groups, childrenFirst.toReversed())
 
-  const byDepth = order.toSorted((a, b) => (depths.get(a) ?? 0) - (depths.get(b) ?? 0))
   const hosts = Object.keys(raw.hosts)
-  const members = new Map<string, string[]>([
-    ['all', hosts],
-    ...order.map((name): [string, string[]] => [name, []]),
-  ])
-  const groupsOf = new Map<string, string[]>()
-  for (const host of hosts) {
-    const own = byDepth.filter(name => inside.get(name)?.has(host))
-    groupsOf.set(host, ['all', ...own])
-    for (const name of own) members.get(name)?.push(host)
-  }
+  const position = new Map(hosts.map((host, index) => [host, index]))
+  const groupsOf = new Map(hosts.map((host): [string, string[]] => [host, ['all']]))
+  for (const name of order.toSorted((a, b) => (depths.get(a) ?? 0) - (depths.get(b) ?? 0)))
+    for (const host of inside.get(name) ?? []) groupsOf.get(host)?.push(name)
+  const members = new Map<string, string[]>([['all', hosts]])
+  for (const name of order)
+    members.set(
+      name,
+      [...(inside.get(name) ?? [])]
+        .filter(host => position.has(host))
+        .sort((a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0)),
+    )
   return { members, groupsOf }
 }
 
-function collect(
-  groups: Readonly<Record<string, RawGroup>>,
-  name: string,
-  inside: Map<string, ReadonlySet<string>>,
-): ReadonlySet<string> {
-  const known = inside.get(name)
-  if (known !== undefined) return known
-  const hosts = new Set(groups[name]?.hosts)
-  for (const child of groups[name]?.children ?? [])
-    for (const host of collect(groups, child, inside)) hosts.add(host)
-  inside.set(name, hosts)
-  return hosts
+type Groups = Readonly<Record<string, RawGroup>>
+
+/** The hosts of each group, also through `children`. */
+function membersOf(
+  groups: Groups,
+  childrenFirst: readonly string[],
+): Map<string, ReadonlySet<string>> {
+  const inside = new Map<string, ReadonlySet<string>>()
+  for (const name of childrenFirst) {
+    const hosts = new Set(groups[name]?.hosts)
+    for (const child of groups[name]?.children ?? [])
+      for (const host of inside.get(child) ?? []) hosts.add(host)
+    inside.set(name, hosts)
+  }
+  return inside
 }
 
 /** Length of the longest path from `all` (as in Ansible), so that a group is always deeper than its parents. */
-function depthsOf(groups: Readonly<Record<string, RawGroup>>): Map<string, number> {
-  const parents = new Map<string, string[]>()
-  for (const [name, group] of Object.entries(groups))
-    for (const child of group.children ?? [])
-      parents.set(child, [...(parents.get(child) ?? []), name])
+function depthsOf(groups: Groups, parentsFirst: readonly string[]): Map<string, number> {
   const depths = new Map<string, number>()
-  const depth = (name: string): number => {
-    const known = depths.get(name)
-    if (known !== undefined) return known
-    const found = 1 + Math.max(0, ...(parents.get(name) ?? []).map(depth))
-    depths.set(name, found)
-    return found
+  for (const name of parentsFirst) {
+    const depth = depths.get(name) ?? 1
+    depths.set(name, depth)
+    for (const child of groups[name]?.children ?? [])
+      depths.set(child, Math.max(depths.get(child) ?? 1, depth + 1))
   }
-  for (const name of Object.keys(groups)) depth(name)
   return depths
 }
 
 /** The names along a cycle of `children`, the first one again at the end; undefined: there is no cycle. */
-export function findCycle(
-  groups: Readonly<Record<string, RawGroup>>,
-): readonly string[] | undefined {
+export const findCycle = (groups: Groups): readonly string[] | undefined => walk(groups).cycle
+
+/** Depth first, without calling itself: a chain of groups can be longer than the stack is deep. Stops at the first cycle. */
+function walk(groups: Groups): {
+  readonly childrenFirst: readonly string[]
+  readonly cycle: readonly string[] | undefined
+} {
   const done = new Set<string>()
-  const visit = (name: string, way: readonly string[]): readonly string[] | undefined => {
-    if (way.includes(name)) return [...way.slice(way.indexOf(name)), name]
-    if (done.has(name)) return undefined
-    for (const child of groups[name]?.children ?? []) {
-      const cycle = visit(child, [...way, name])
-      if (cycle !== undefined) return cycle
+  for (const root of Object.keys(groups)) {
+    const way: { readonly name: string; readonly children: Iterator<string> }[] = []
+    const open = new Set<string>()
+    const enter = (name: string): void => {
+      if (done.has(name)) return
+      const children = Object.hasOwn(groups, name) ? (groups[name]?.children ?? []) : []
+      way.push({ name, children: children.values() })
+      open.add(name)
     }
-    done.add(name)
-    return undefined
+    enter(root)
+    for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
+      const child = last.children.next()
+      if (child.done === true) {
+        way.pop()
+        open.delete(last.name)
+        done.add(last.name)
+      } else if (open.has(child.value)) {
+        const names = [...open]
+        const cycle = [...names.slice(names.indexOf(child.value)), child.value]
+        return { childrenFirst: [...done], cycle }
+      } else enter(child.value)
+    }
   }
-  for (const name of Object.keys(groups)) {
-    const cycle = visit(name, [])
-    if (cycle !== undefined) return cycle
-  }
-  return undefined
+  return { childrenFirst: [...done], cycle: undefined }
 }

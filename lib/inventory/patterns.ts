@@ -67,7 +67,8 @@ function select(scope: PatternScope, term: string): string[] {
     const [, base = '', single, first, last] = subscript
     const members = isGlob(base) ? selectMatching(scope, globMatcher(base)) : byName(scope, base)
     if (members !== undefined) {
-      const sorted = inOrder.filter(name => members.includes(name))
+      const inside = new Set(members)
+      const sorted = inOrder.filter(name => inside.has(name))
       if (single !== undefined) return sorted.slice(Number(single)).slice(0, 1)
       return sorted.slice(Number(first), last === '' ? undefined : Number(last) + 1)
     }

@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, visit, type Document, type Node } from 'yaml'
+import { MAX_VALUES, TOO_MANY } from './measure.ts'
 import type { Position } from './problem.ts'
 import type { RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
@@ -7,9 +8,6 @@ export const SECRET_TAG = '!secret'
 
 /** Tags of YAML 1.1 for bytes, dates and sets, which the library knows but an inventory must not use. */
 const OTHER_KINDS = /^tag:yaml\.org,2002:(binary|timestamp|set|omap|pairs|merge)$/
-
-/** Most values, aliases counted at every use: aliases can make a small file enormous. */
-const MAX_VALUES = 200_000
 
 /** Reports a problem at an offset of the text. */
 export type Report = (offset: number, message: string, hint?: string) => void
@@ -55,18 +53,18 @@ export class Plain {
       Node: (_, node) => {
         if (isAlias(node) || node.anchor === undefined) return
         if (this.#anchors.has(node.anchor))
-          this.#report(offsetOf(node), 'this anchor (&) appears twice', 'rename one of them')
+          this.#report(
+            offsetOf(node),
+            `this anchor (&) appears twice; the first is on line ${this.#place(offsetOf(this.#anchors.get(node.anchor))).line}`,
+            'rename one of them',
+          )
         this.#anchors.set(node.anchor, node)
       },
     })
   }
 
   #plain(node: unknown): RawValue {
-    if (this.#left-- === 0)
-      this.#report(
-        offsetOf(node),
-        `the file has more than ${MAX_VALUES} values, aliases counted at every use`,
-      )
+    if (this.#left-- === 0) this.#report(offsetOf(node), TOO_MANY)
     if (this.#left < 0) return null
     const tag = isScalar(node) || isMap(node) || isSeq(node) ? node.tag : undefined
     if (tag !== undefined && OTHER_KINDS.test(tag)) {
@@ -78,9 +76,19 @@ export class Plain {
     if (isSeq(node)) return node.items.map(item => this.#plain(item))
     if (!isMap(node)) return null
     const map: Record<string, RawValue> = {}
+    const keys = new Map<string, number>()
     for (const { key, value } of node.items) {
       const name = this.#key(key)
-      if (name !== undefined) map[name] = this.#plain(value)
+      if (name === undefined) continue
+      const before = keys.get(name)
+      if (before === undefined) keys.set(name, offsetOf(key))
+      else
+        this.#report(
+          offsetOf(key),
+          `${name} appears twice; the first is on line ${this.#place(before).line}`,
+          'rename one, or merge the two',
+        )
+      map[name] = this.#plain(value)
     }
     return map
   }

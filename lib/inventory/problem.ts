@@ -13,6 +13,15 @@ export interface Problem extends Position {
   readonly message: string
   /** What to do about it. */
   readonly hint?: string | undefined
+  /** The other place of a clash. */
+  readonly related?: RelatedPlace | undefined
+}
+
+/** Another place that a problem is about. */
+export interface RelatedPlace extends Position {
+  readonly file: string
+  /** What is there. */
+  readonly message: string
 }
 
 /** A place in the data by keys and indexes. */
@@ -26,12 +35,25 @@ export interface UnplacedProblem {
   readonly key?: true
   readonly message: string
   readonly hint?: string | undefined
+  /** The other place of a clash, and what is there. */
+  readonly other?:
+    { readonly path: Path; readonly key?: true; readonly message: string } | undefined
 }
 
-/** `file:line:column: error: message`, with the hint on a second line. */
+/** `file:line:column: error: message`, then the hint and the other place of a clash on lines of their own. */
 export const formatProblem = (problem: Problem): string =>
-  `${problem.file}${problem.line > 0 ? `:${problem.line}:${problem.column}` : ''}: ${problem.severity}: ${problem.message}` +
-  (problem.hint === undefined ? '' : `\n  ${problem.hint}`)
+  [
+    `${formatPlace(problem)}: ${problem.severity}: ${problem.message}`,
+    ...(problem.hint === undefined ? [] : [`  ${problem.hint}`]),
+    ...(problem.related ? [`  ${formatPlace(problem.related)}: ${problem.related.message}`] : []),
+  ].join('\n')
+
+/** `file:line:column`, or the file alone if the line is 0. */
+export const formatPlace = ({
+  file,
+  line,
+  column,
+}: Position & { readonly file: string }): string => (line > 0 ? `${file}:${line}:${column}` : file)
 
 /** Problems in the order of the file. */
 export const byPlace = (a: Problem, b: Problem): number =>

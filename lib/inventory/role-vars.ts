@@ -198,11 +198,12 @@ function commonPlace(
   path: Path,
 ): Path {
   if (path[0] !== 'hosts' || path.length > 2 || hosts.length < 2) return path
+  const wanted = new Set(hosts)
   const group = [...inventory.groups].find(
     ([name, members]) =>
       raw.groups?.[name] !== undefined &&
       members.length === hosts.length &&
-      hosts.every(host => members.includes(host)),
+      members.every(host => wanted.has(host)),
   )
   return group === undefined ? path : ['groups', group[0]]
 }

@@ -6,8 +6,11 @@ import {
   LineCounter,
   parseDocument,
   type Document,
+  type Pair,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml'
+import { tooMuch } from './measure.ts'
 import { offsetOf, Plain, SECRET_TAG, type Report } from './plain.ts'
 import { byPlace, type UnplacedProblem, type Path, type Position, type Problem } from './problem.ts'
 import type { RawValue } from './raw.ts'
@@ -31,32 +34,53 @@ export function parseSource(text: string, file: string): Source {
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
   const problems: Problem[] = []
+  const reported = new Set<string>()
   const report = (offset: number, message: string, hint?: string): void => {
+    // A value is read again at every alias.
+    if (reported.size === reported.add(`${offset} ${message}`).size) return
     problems.push({ severity: 'error', file, ...place(offset), message, hint })
   }
-  const at = (document: Document | undefined, path: Path, key: boolean): Position =>
-    place(document === undefined ? 0 : findOffset(document, path, key))
-
   const document = parse(text, lines, report)
+  const pairs = new PairIndex()
+  const at = (path: Path, key: boolean): Position =>
+    place(document === undefined ? 0 : findOffset(document, path, key, pairs))
   const data =
     document === undefined ? null : new Plain(document, text, file, place, report).value()
   problems.sort(byPlace)
   return {
     data,
     problems,
-    at: (path, key = false) => at(document, path, key),
-    problem: ({ severity, path, key, message, hint }) =>
+    at: (path, key = false) => at(path, key),
+    problem: ({ severity, path, key, message, hint, other }) =>
       path[0] === '-e'
         ? { severity, file: '-e', line: 0, column: 0, message, hint }
-        : { severity, file, ...at(document, path, key ?? false), message, hint },
+        : {
+            severity,
+            file,
+            ...at(path, key ?? false),
+            message,
+            hint,
+            ...(other && {
+              related: { file, ...at(other.path, other.key ?? false), message: other.message },
+            }),
+          },
   }
 }
 
 function parse(text: string, lines: LineCounter, report: Report): Document | undefined {
+  const limit = tooMuch(text)
+  if (limit !== undefined) {
+    // The parser, which does not run, would have counted the lines.
+    for (let at = 0; at >= 0; at = text.indexOf('\n', at) + 1 || -1) lines.addNewLine(at)
+    report(limit.offset, limit.message)
+    return undefined
+  }
   try {
     const document = parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
+      // The library compares every key with all before it; plain.ts does it in one step.
+      uniqueKeys: false,
       // By default the library prints warnings, which quote the text; `silent` would hide errors too.
       logLevel: 'error',
       // !!binary and !!timestamp would make objects, which variables cannot be.
@@ -80,7 +104,6 @@ const WORDS: Readonly<
   Partial<Record<YAMLError['code'], readonly [message: string, hint?: string]>>
 > = {
   TAB_AS_INDENT: ['a tab indents this line', 'YAML is indented with spaces only'],
-  DUPLICATE_KEY: ['this name appears twice', 'rename one, or merge the two'],
   MULTIPLE_DOCS: ['a second document (---) starts here', 'an inventory is one document'],
   TAG_RESOLVE_FAILED: ['unknown tag', `the only tag is ${SECRET_TAG}; ${QUOTES}`],
   BAD_ALIAS: ['bad YAML: an alias without a name', QUOTES],
@@ -100,14 +123,35 @@ const explain = ({ code }: YAMLError): readonly [message: string, hint?: string]
 const isEmpty = (node: unknown): boolean =>
   node === undefined || node === null || (isScalar(node) && node.range?.[0] === node.range?.[1])
 
-function findOffset(document: Document, path: Path, key: boolean): number {
+/** The pairs of each map by name, so that a problem on each of many hosts is found in one step. */
+class PairIndex {
+  readonly #known = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
+
+  find(map: YAMLMap, name: string): Pair | undefined {
+    let pairs = this.#known.get(map)
+    if (pairs === undefined) {
+      // Of two pairs with one name the first counts, as for the report of duplicates.
+      pairs = new Map(
+        map.items
+          .flatMap((pair): [string, Pair][] =>
+            isScalar(pair.key) ? [[String(pair.key.value), pair]] : [],
+          )
+          .toReversed(),
+      )
+      this.#known.set(map, pairs)
+    }
+    return pairs.get(name)
+  }
+}
+
+function findOffset(document: Document, path: Path, key: boolean, pairs: PairIndex): number {
   let node: unknown = document.contents
   let offset = offsetOf(node)
   for (const [index, step] of path.entries()) {
     if (isAlias(node)) node = node.resolve(document)
     if (isSeq(node) && typeof step === 'number') node = node.items[step]
     else if (isMap(node)) {
-      const pair = node.items.find(({ key: k }) => isScalar(k) && String(k.value) === String(step))
+      const pair = pairs.find(node, String(step))
       if (pair === undefined) return offset
       if (key && index === path.length - 1) return offsetOf(pair.key)
       offset = offsetOf(pair.key)

@@ -5,7 +5,7 @@ import { marked } from './helpers.ts'
 
 const BROKEN: readonly [title: string, text: string, message: RegExp, hint?: RegExp][] = [
   ['a tab as indent', 'a:\n‸\tb: 1\n', /a tab indents this line/, /spaces only/],
-  ['a key twice', 'a: 1\nb: 2\n‸a: 3\n', /this name appears twice/, /rename one/],
+  ['a key twice', 'a: 1\nb: 2\n‸a: 3\n', /^a appears twice; the first is on line 1$/, /rename one/],
   ['a nested key twice', 'hosts:\n  n1: {}\n  ‸n1: {}\n', /twice/],
   ['a second document', 'a: 1\n‸---\nb: 2\n', /second document/],
   ['an unknown tag', 'a: ‸!vault x\n', /unknown tag/, /only tag is !secret/],
