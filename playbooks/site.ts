@@ -24,9 +24,8 @@ export default playbook('site', [
       roles: [firewall, wireguard, ddns],
       tags: ['hypervisor', 'edge'],
     }),
-    // A pattern, because an inventory without such a group is valid.
     play('Gateways', {
-      hosts: '~^gateways$',
+      hosts: 'gateways',
       roles: [firewall, wireguard],
       tags: ['hypervisor', 'edge'],
     }),

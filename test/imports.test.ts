@@ -36,6 +36,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   lab: ['errors', 'cache-dir', 'inventory', 'artifacts'],
   testing: ['errors', 'engine/events', 'inventory', 'lab'],
   cli: [
+    'artifacts',
     'errors',
     'trust',
     'cache-dir',

@@ -21,7 +21,8 @@ const names = (
   return found
 }
 
-const playbookFiles = (inventoryFile: string): Map<string, string> =>
+/** Playbook names and their files: from playbooks/ beside the inventory, and from fmc's own. */
+export const playbookFiles = (inventoryFile: string): Map<string, string> =>
   names(searchDirs(inventoryFile, 'playbooks'), (dir, name) =>
     name.endsWith('.ts') ? join(dir, name) : undefined,
   )

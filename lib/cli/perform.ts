@@ -6,8 +6,9 @@ import type { Playbook } from '../engine/define/playbook.ts'
 import { run } from '../engine/run.ts'
 import type { StartAt } from '../engine/settings.ts'
 import type { Role } from '../engine/define/role.ts'
-import { checkVars, select, type Selection } from '../engine/define/select.ts'
+import { checkVars, missingGroups, select, type Selection } from '../engine/define/select.ts'
 import { EXIT, FmcError, UsageError } from '../errors.ts'
+import { matchHosts } from '../inventory/patterns.ts'
 import { requireRoleVars } from '../inventory/role-vars.ts'
 import type { Host } from '../inventory/types.ts'
 import { insideLab, type Twin } from '../lab/index.ts'
@@ -47,6 +48,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const others = (): Promise<Role[]> => loadRoles(o.inventory)
   await demandKnownVars(book, context.extraVars, others)
   const selection = selectionOf(context, command, o)
+  if (o.pattern !== undefined) matchHosts(context.inventory, o.pattern)
   const planned = select(context.inventory, book, selection)
   if (o.listHosts || o.listTags) return printPlays(planned, o)
   const git = o.listTasks ? undefined : gitState(dirname(resolve(o.inventory)))
@@ -97,6 +99,12 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const late = watchLate()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   if (lab) noteLab(report, lab)
+  for (const { name, plays } of missingGroups(context.inventory, book, selection))
+    report.on({
+      type: 'note',
+      level: 'info',
+      text: `the inventory has no group ${name}: skipped ${plays.join(', ')}`,
+    })
   if (unfinished !== undefined)
     report.on({
       type: 'note',

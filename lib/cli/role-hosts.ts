@@ -1,38 +1,48 @@
-import { matchHosts, splitPattern } from '../inventory/patterns.ts'
+import type { Role } from '../engine/define/role.ts'
+import type { Playbook } from '../engine/define/playbook.ts'
+import { matchPlay } from '../inventory/patterns.ts'
 import type { RoleVarsInfo } from '../inventory/role-vars.ts'
 import type { Inventory } from '../inventory/types.ts'
-import { loadPlaybook, loadRoles } from './load.ts'
 
-/** All roles with their variables and the hosts that a playbook runs them on; without an inventory there are no hosts. */
-export async function roleHosts(
-  file: string,
-  inventory?: Inventory,
-  playbook = 'site',
-): Promise<RoleVarsInfo[]> {
-  const roles = await loadRoles(file)
-  const hosts = new Map<string, Set<string>>(roles.map(r => [r.name, new Set()]))
-  if (inventory)
-    for (const play of (await loadPlaybook(playbook, file)).stages.flat())
-      for (const role of play.roles)
-        for (const host of matchHosts(inventory, play.hosts)) hosts.get(role.name)?.add(host.name)
-  return roles.map(r => ({
-    role: r.name,
-    vars: r.vars,
-    advise: r.advise,
-    platforms: r.platforms,
-    hosts: inventory
-      ? matchHosts(inventory, 'all')
-          .map(h => h.name)
-          .filter(n => hosts.get(r.name)?.has(n))
-      : [],
-  }))
+/** A playbook, and whether the inventory must have all variables that it needs (`-e` may give those of an operation). */
+export interface CheckedPlaybook {
+  readonly book: Playbook
+  readonly complete: boolean
 }
 
-/** The groups that the plays of a playbook run on: an inventory needs them, even if they are empty. */
-export async function playGroups(file: string, playbook = 'site'): Promise<string[]> {
-  const plays = (await loadPlaybook(playbook, file)).stages.flat()
-  const terms = plays.flatMap(play => splitPattern(play.hosts))
-  return [...new Set(terms.map(t => t.replace(/^[!&]|\[.*$/g, '')))].filter(
-    t => /^[a-z_]\w*$/i.test(t) && t !== 'all',
+/**
+ * The roles with their variables and the hosts that these playbooks run them on. A role of a playbook replaces one of `roles` with
+ * the same name. A role whose variables need not be complete on some hosts comes twice.
+ */
+export function roleHosts(
+  roles: readonly Role[],
+  inventory: Inventory | undefined,
+  playbooks: readonly CheckedPlaybook[],
+): RoleVarsInfo[] {
+  const plays = playbooks.flatMap(({ book, complete }) =>
+    book.stages.flat().map(play => ({ play, complete })),
   )
+  const used = plays.flatMap(({ play }) => play.roles)
+  const all = new Map([...roles, ...used].map(role => [role.name, role]))
+  const runs = new Map([...all.keys()].map(name => [name, new Map<string, boolean>()]))
+  if (inventory)
+    for (const { play, complete } of plays) {
+      const names = matchPlay(inventory, play.hosts).hosts.map(host => host.name)
+      for (const role of play.roles) {
+        const hosts = runs.get(role.name)
+        for (const name of names) hosts?.set(name, complete || hosts.get(name) === true)
+      }
+    }
+  const order = [...(inventory?.hosts.keys() ?? [])]
+  const planned = new Set(used.map(role => role.name))
+  return [...all.values()].flatMap(({ name, vars, advise, platforms }) => {
+    const info = { role: name, vars, advise, platforms, planned: planned.has(name) }
+    const on = (complete: boolean): string[] =>
+      order.filter(host => runs.get(name)?.get(host) === complete)
+    const partly = on(false)
+    return [
+      { ...info, hosts: on(true) },
+      ...(partly.length > 0 ? [{ ...info, hosts: partly, partial: true }] : []),
+    ]
+  })
 }

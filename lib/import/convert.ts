@@ -10,8 +10,6 @@ import { Values } from './values.ts'
 export interface ConvertOptions {
   /** Operating system of all hosts, such as `debian 12`: Ansible's inventory does not say. */
   readonly os?: string | undefined
-  /** Groups that must exist, even if they are empty. */
-  readonly groups?: readonly string[] | undefined
 }
 
 interface Converted {
@@ -35,14 +33,12 @@ export function convert(inventory: AnsibleInventory, options: ConvertOptions = {
   )
   const all = blockOf(layers.block('all', inventory.groups.get('all')))
   const domain = commonDomain(inventory)
-  const present = new Set(names.groups.values())
-  const missing = (options.groups ?? []).filter(name => !present.has(name))
   const raw: RawInventory = {
     timezone: 'UTC',
     domain: domain ?? 'cloud.internal',
     networks,
     ...(Object.keys(all).length > 0 && { all }),
-    groups: { ...empty(missing), ...groupsOf(inventory, names, layers) },
+    groups: groupsOf(inventory, names, layers),
     hosts: Object.fromEntries(
       [...inventory.hosts].map(([name, host]): [string, RawHost] => {
         const { ssh, vars } = layers.block(name, host)
@@ -59,7 +55,7 @@ export function convert(inventory: AnsibleInventory, options: ConvertOptions = {
       }),
     ),
   }
-  remarkOnTheMadeUp(inventory, raw, domain !== undefined, missing)
+  remarkOnTheMadeUp(inventory, raw, domain !== undefined)
   remarkOnCounterparts(inventory, names)
   return { raw, remarks: sorted(inventory.remarks), secrets: values.secretNames() }
 }
@@ -77,9 +73,6 @@ const blockOf = ({ ssh, vars }: Block): Partial<Block> => ({
   ...(Object.keys(ssh).length > 0 && { ssh }),
   ...(Object.keys(vars).length > 0 && { vars }),
 })
-
-const empty = (names: readonly string[]): Record<string, RawGroup> =>
-  Object.fromEntries(names.map(name => [name, {}]))
 
 function groupsOf(
   inventory: AnsibleInventory,
@@ -126,7 +119,6 @@ function remarkOnTheMadeUp(
   inventory: AnsibleInventory,
   raw: RawInventory,
   domainFound: boolean,
-  addedGroups: readonly string[],
 ): void {
   const all = inventory.groups.get('all')
   if (all === undefined) return
@@ -139,11 +131,6 @@ function remarkOnTheMadeUp(
     put(
       `networks.${name}`,
       `Ansible has no networks: ${cidr} was guessed from the hosts' addresses; check cidr, mode and gateway`,
-    )
-  if (addedGroups.length > 0)
-    put(
-      'groups',
-      `fmc's roles run on the groups ${addedGroups.join(', ')}: added without hosts; fill those you need`,
     )
   const without = Object.entries(raw.hosts).flatMap(([name, { nics }]) => (nics ? [] : [name]))
   if (without.length > 0)

@@ -1,9 +1,23 @@
+import { basename } from 'node:path'
+import { secretProblems, secretUses } from './check-secrets.ts'
+import {
+  misspeltGroupProblems,
+  ungroupedProblems,
+  unusedVarProblems,
+  type Usage,
+} from './check-usage.ts'
 import { findCycle } from './groups.ts'
 import { readInventory } from './load.ts'
 import { platformProblems } from './platform.ts'
 import { byPlace, type Problem } from './problem.ts'
 import { resolveInventory } from './resolve.ts'
-import { adviceProblems, roleVarProblems, type RoleVarsInfo } from './role-vars.ts'
+import {
+  adviceProblems,
+  roleVarProblems,
+  type AdvisorTools,
+  type RoleVarsInfo,
+} from './role-vars.ts'
+import { ruled } from './rules.ts'
 import type { Inventory } from './types.ts'
 import { unknownVarProblems } from './unknown-vars.ts'
 
@@ -17,6 +31,16 @@ export interface LintOptions {
     | readonly RoleVarsInfo[]
     | ((inventory: Inventory) => readonly RoleVarsInfo[] | Promise<readonly RoleVarsInfo[]>)
     | undefined
+  /** Where roles run, to find hosts and variables without a use; default: not checked. */
+  readonly usage?:
+    ((inventory: Inventory, roles: readonly RoleVarsInfo[]) => Usage | Promise<Usage>) | undefined
+  /** The names in the secrets file; undefined: it cannot be opened here. Asked only if the inventory has a `!secret`. */
+  readonly secretNames?:
+    ((secretsFile: string) => Promise<ReadonlySet<string> | undefined>) | undefined
+  /** What roles may ask for their advice. */
+  readonly tools?: ((inventory: Inventory) => Promise<AdvisorTools>) | undefined
+  /** Problems of other files. It gets the inventory if its shape is valid. */
+  readonly more?: ((inventory: Inventory | undefined) => readonly Problem[]) | undefined
   /** Variables of `-e`. */
   readonly extraVars?: Readonly<Record<string, unknown>> | undefined
   /** The file's content, if it has not been written yet. */
@@ -27,21 +51,33 @@ export interface LintOptions {
 export async function lint(file: string, options: LintOptions = {}): Promise<Problem[]> {
   const { raw, source, problems } = await readInventory(file, options.text)
   const found = [...problems]
-  if (
-    raw !== undefined &&
-    options.roles !== undefined &&
-    findCycle(raw.groups ?? {}) === undefined
-  ) {
-    const inventory = resolveInventory(raw, file, options.extraVars)
+  if (raw === undefined || findCycle(raw.groups ?? {}) !== undefined)
+    return [...found, ...(options.more?.(undefined) ?? [])].sort(byPlace)
+  const inventory = resolveInventory(raw, file, options.extraVars)
+  if (options.roles !== undefined) {
     const roles =
       typeof options.roles === 'function' ? await options.roles(inventory) : options.roles
+    const usage = await options.usage?.(inventory, roles)
     for (const finding of [
-      ...platformProblems(inventory, roles),
-      ...roleVarProblems(raw, inventory, roles),
-      ...unknownVarProblems(raw, roles),
-      ...adviceProblems(raw, inventory, roles),
+      ...ruled('platform', platformProblems(inventory, roles)),
+      ...ruled('role-variable', roleVarProblems(raw, inventory, roles)),
+      ...ruled('unknown-variable', unknownVarProblems(raw, roles)),
+      ...ruled('advice', adviceProblems(raw, inventory, roles, await options.tools?.(inventory))),
+      ...(usage
+        ? [
+            ...ruled('ungrouped-host', ungroupedProblems(raw, inventory, usage)),
+            ...ruled('unused-variable', unusedVarProblems(raw, inventory, usage)),
+            ...ruled('play-hosts', misspeltGroupProblems(raw, usage)),
+          ]
+        : []),
     ])
       found.push(source.problem(finding))
   }
-  return found.sort(byPlace)
+  const uses = options.secretNames ? secretUses(raw) : []
+  if (uses.length > 0) {
+    const known = await options.secretNames?.(inventory.secretsFile)
+    if (known !== undefined)
+      found.push(...secretProblems(uses, known, basename(inventory.secretsFile)))
+  }
+  return [...found, ...(options.more?.(inventory) ?? [])].sort(byPlace)
 }

@@ -8,6 +8,7 @@ import { checkInventory } from './check.ts'
 import { problemsError, type UnplacedProblem, type Problem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { resolveInventory } from './resolve.ts'
+import { ruled } from './rules.ts'
 import type { Source } from './source.ts'
 import type { Inventory } from './types.ts'
 
@@ -64,17 +65,21 @@ export async function readInventory(
   if (source.data === null) {
     const message = 'the inventory is empty'
     const hint = 'it needs timezone, domain, networks and hosts'
+    const rule = 'schema'
     return {
       raw: undefined,
       source,
-      problems: [source.problem({ severity: 'error', path: [], message, hint })],
+      problems: [source.problem({ severity: 'error', rule, path: [], message, hint })],
     }
   }
   const { inventorySchema } = await import('./schema.ts')
   const { zodProblems } = await import('./zod-problems.ts')
   const parsed = inventorySchema.safeParse(source.data)
   const issues = parsed.success ? [] : parsed.error.issues
-  const findings: UnplacedProblem[] = zodProblems(inventorySchema, source.data, issues)
+  const findings: UnplacedProblem[] = ruled(
+    'schema',
+    zodProblems(inventorySchema, source.data, issues),
+  )
   const shaped = issues.every(issue => issue.code === 'unrecognized_keys')
   const raw = shaped ? (source.data as unknown as RawInventory) : undefined
   if (raw !== undefined) findings.push(...checkInventory(raw))

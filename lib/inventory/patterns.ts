@@ -29,8 +29,29 @@ export function matchHosts(inventory: Inventory, pattern: string): Host[] {
   return [...inventory.hosts.values()].filter(host => names.has(host.name))
 }
 
-/** The names of the hosts that match a pattern. */
-export function matchNames(scope: PatternScope, pattern: string): Set<string> {
+/**
+ * The hosts of a play's pattern. Unlike on the command line, a name that the inventory does not have is no error, because one
+ * playbook serves many clouds: it stands for no host. `missing` has such names, except excluded ones (`!name`).
+ */
+export function matchPlay(
+  inventory: Inventory,
+  pattern: string,
+): { readonly hosts: Host[]; readonly missing: readonly string[] } {
+  const missing = new Set<string>()
+  const names = matchNames(inventory, pattern, name => missing.add(name))
+  for (const term of splitPattern(pattern)) if (term.startsWith('!')) missing.delete(term.slice(1))
+  return {
+    hosts: [...inventory.hosts.values()].filter(host => names.has(host.name)),
+    missing: [...missing],
+  }
+}
+
+/** The names of the hosts that match a pattern. `unknown` gets each name that does not exist; without it such a name is an error. */
+export function matchNames(
+  scope: PatternScope,
+  pattern: string,
+  unknown?: (name: string) => void,
+): Set<string> {
   if (pattern.length > LONGEST_PATTERN)
     throw new UsageError(`a host pattern is longer than ${LONGEST_PATTERN} characters`, {
       hint: 'make a group of these hosts',
@@ -39,13 +60,15 @@ export function matchNames(scope: PatternScope, pattern: string): Set<string> {
   if (terms.length === 0)
     throw new UsageError(`the host pattern ${JSON.stringify(pattern)} is empty`)
   const included = terms.filter(term => !/^[!&]/.test(term))
-  let names = new Set((included.length > 0 ? included : ['all']).flatMap(t => select(scope, t)))
+  let names = new Set(
+    (included.length > 0 ? included : ['all']).flatMap(t => select(scope, t, unknown)),
+  )
   for (const term of terms.filter(t => t.startsWith('&'))) {
-    const also = new Set(select(scope, term.slice(1)))
+    const also = new Set(select(scope, term.slice(1), unknown))
     names = new Set([...names].filter(name => also.has(name)))
   }
   for (const term of terms.filter(t => t.startsWith('!')))
-    for (const name of select(scope, term.slice(1))) names.delete(name)
+    for (const name of select(scope, term.slice(1), unknown)) names.delete(name)
   return names
 }
 
@@ -56,7 +79,11 @@ export function splitPattern(pattern: string): string[] {
     .filter(term => term !== '')
 }
 
-function select(scope: PatternScope, term: string): string[] {
+function select(
+  scope: PatternScope,
+  term: string,
+  unknown: ((name: string) => void) | undefined,
+): string[] {
   const inOrder = [...scope.hosts.keys()]
   if (term.startsWith('~')) return selectMatching(scope, regexMatcher(term))
   const exact = byName(scope, term)
@@ -74,9 +101,9 @@ function select(scope: PatternScope, term: string): string[] {
     }
   }
   const range = expandRanges(term)
-  if (range !== undefined) return range.flatMap(name => known(scope, name, term))
+  if (range !== undefined) return range.flatMap(name => known(scope, name, term, unknown))
   if (isGlob(term)) return selectMatching(scope, globMatcher(term))
-  return known(scope, term, term)
+  return known(scope, term, term, unknown)
 }
 
 function byName(scope: PatternScope, name: string): (readonly string[] & string[]) | undefined {
@@ -85,9 +112,18 @@ function byName(scope: PatternScope, name: string): (readonly string[] & string[
   return scope.hosts.has(name) ? [name] : undefined
 }
 
-function known(scope: PatternScope, name: string, term: string): string[] {
+function known(
+  scope: PatternScope,
+  name: string,
+  term: string,
+  unknown: ((name: string) => void) | undefined,
+): string[] {
   const found = byName(scope, name)
   if (found !== undefined) return found
+  if (unknown) {
+    unknown(name)
+    return []
+  }
   throw new UsageError(
     `no host or group is called ${name}${name === term ? '' : ` (from ${term})`}`,
     { hint: suggestion(name, [...scope.groups.keys(), ...scope.hosts.keys()]) },

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts'
+import type { Rule } from './rules.ts'
 
 /** A place in a text, counted from 1. */
 export interface Position {
@@ -9,6 +10,7 @@ export interface Position {
 /** Something wrong in an inventory, with its place in the text. Line 0: not in a file (`-e`). */
 export interface Problem extends Position {
   readonly severity: 'error' | 'warning'
+  readonly rule?: Rule | undefined
   readonly file: string
   readonly message: string
   /** What to do about it. */
@@ -30,6 +32,7 @@ export type Path = readonly (string | number)[]
 /** A Problem with its place in the data; Source.problem() finds the place in the text. */
 export interface UnplacedProblem {
   readonly severity: 'error' | 'warning'
+  readonly rule?: Rule | undefined
   readonly path: Path
   /** The place is the last key of `path` itself, not its value. */
   readonly key?: true

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { UsageError } from '../errors.ts'
+import { list } from '../text/words.ts'
 import { matchHosts } from './patterns.ts'
 import { platformProblems, type Platforms } from './platform.ts'
 import { problemsError, type UnplacedProblem, type Path } from './problem.ts'
@@ -18,8 +19,10 @@ import { zodProblems } from './zod-problems.ts'
  * }
  */
 export interface Advice {
-  /** The variable's name. */
-  readonly variable: string
+  /** The variable's name; undefined: the advice is about something else (`at`). */
+  readonly variable?: string | undefined
+  /** The place in the inventory by keys, such as `['hosts', 'web1', 'os']`, if the advice is about no variable. Default: the host. */
+  readonly at?: Path | undefined
   /** Default: a warning. */
   readonly severity?: 'error' | undefined
   /** The place inside its value, by keys and indexes; default: the variable itself. */
@@ -46,11 +49,25 @@ export interface Advisor<V> {
   readonly inventory: Inventory
   /** The hosts that match a pattern. Throws UsageError as `matchHosts` does. */
   readonly hosts: (pattern: string) => readonly Host[]
+  /** Why an artifact cannot be brought to a host in this version (default: the pinned one), and what to do; undefined: it can. */
+  readonly unpinned: AdvisorTools['unpinned']
+}
+
+/** What lint knows and the inventory does not. */
+export interface AdvisorTools {
+  readonly unpinned: (
+    artifact: string,
+    version?: string,
+  ) => { readonly message: string; readonly hint?: string | undefined } | undefined
 }
 
 /** A role with its variables and the hosts on which it will run. */
 export interface RoleVarsInfo {
   readonly role: string
+  /** A play of the checked playbooks has it, on these hosts or on a group without hosts. */
+  readonly planned?: boolean | undefined
+  /** Variables that it needs may be given with `-e` on these hosts: a missing one is only a warning. */
+  readonly partial?: boolean | undefined
   readonly hosts: readonly string[]
   readonly vars: z.ZodObject
   readonly advise?: ((context: Advisor<never>) => readonly Advice[]) | undefined
@@ -104,7 +121,7 @@ export function roleVarProblems(
 function hostProblems(
   raw: RawInventory,
   inventory: Inventory,
-  { role, vars }: RoleVarsInfo,
+  { role, vars, partial = false }: RoleVarsInfo,
   name: string,
 ): UnplacedProblem[] {
   const host = inventory.hosts.get(name)
@@ -120,6 +137,7 @@ function hostProblems(
       : (placeOf(raw, host, String(variable)) ?? ['-e', String(variable)])
     return {
       ...finding,
+      ...(missing && partial && { severity: 'warning' as const }),
       path: [...place, ...inner],
       message: `role ${role}: ${finding.message}`,
       hint: missing ? describe(vars, finding) : finding.hint,
@@ -132,8 +150,15 @@ export function adviceProblems(
   raw: RawInventory,
   inventory: Inventory,
   roles: readonly RoleVarsInfo[],
+  tools: AdvisorTools = { unpinned: () => undefined },
 ): UnplacedProblem[] {
   const found = new Map<string, UnplacedProblem>()
+  const matched = new Map<string, readonly Host[]>()
+  const match = (pattern: string): readonly Host[] => {
+    const known = matched.get(pattern) ?? matchHosts(inventory, pattern)
+    matched.set(pattern, known)
+    return known
+  }
   for (const { role, hosts, vars, advise } of roles)
     for (const name of advise ? hosts : []) {
       const host = inventory.hosts.get(name)
@@ -143,18 +168,23 @@ export function adviceProblems(
         vars: parsed.data as never,
         host,
         inventory,
-        hosts: (pattern: string) => matchHosts(inventory, pattern),
+        hosts: match,
+        unpinned: tools.unpinned,
       }
-      for (const { variable, message, hint, severity = 'warning', within = [] } of advise?.(
-        context,
-      ) ?? [])
+      for (const advice of advise?.(context) ?? []) {
+        const { variable, at, message, hint, severity = 'warning', within = [] } = advice
+        const place =
+          variable === undefined
+            ? (at ?? ['hosts', name])
+            : (placeOf(raw, host, variable) ?? ['-e', variable])
         found.set(`${role} ${message}`, {
           severity,
-          path: [...(placeOf(raw, host, variable) ?? ['-e', variable]), ...within],
-          ...(within.length === 0 && { key: true as const }),
+          path: [...place, ...within],
+          ...(within.length === 0 && at === undefined && { key: true as const }),
           message: `role ${role}: ${message}`,
           hint,
         })
+      }
     }
   return [...found.values()]
 }
@@ -207,11 +237,6 @@ function commonPlace(
   )
   return group === undefined ? path : ['groups', group[0]]
 }
-
-const list = (names: readonly string[]): string =>
-  names.length <= 4
-    ? names.join(', ')
-    : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
 
 /**
  * Throws one UsageError with every missing or wrong variable and every host whose operating system a role does not support,

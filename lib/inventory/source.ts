@@ -38,7 +38,7 @@ export function parseSource(text: string, file: string): Source {
   const report = (offset: number, message: string, hint?: string): void => {
     // A value is read again at every alias.
     if (reported.size === reported.add(`${offset} ${message}`).size) return
-    problems.push({ severity: 'error', file, ...place(offset), message, hint })
+    problems.push({ severity: 'error', rule: 'yaml', file, ...place(offset), message, hint })
   }
   const document = parse(text, lines, report)
   const pairs = new PairIndex()
@@ -51,11 +51,12 @@ export function parseSource(text: string, file: string): Source {
     data,
     problems,
     at: (path, key = false) => at(path, key),
-    problem: ({ severity, path, key, message, hint, other }) =>
+    problem: ({ severity, rule, path, key, message, hint, other }) =>
       path[0] === '-e'
-        ? { severity, file: '-e', line: 0, column: 0, message, hint }
+        ? { severity, rule, file: '-e', line: 0, column: 0, message, hint }
         : {
             severity,
+            rule,
             file,
             ...at(path, key ?? false),
             message,

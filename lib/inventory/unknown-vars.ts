@@ -1,4 +1,4 @@
-import { suggestion } from '../text/nearest.ts'
+import { Suggestions } from './suggestions.ts'
 import type { Path, UnplacedProblem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import type { RoleVarsInfo } from './role-vars.ts'
@@ -8,7 +8,9 @@ export function unknownVarProblems(
   raw: RawInventory,
   roles: readonly RoleVarsInfo[],
 ): UnplacedProblem[] {
-  const known = new Set(roles.flatMap(({ vars }) => Object.keys(vars.shape)))
+  const known = new Suggestions(
+    Object.assign({}, ...roles.map(({ vars }) => vars.shape)) as Readonly<Record<string, unknown>>,
+  )
   const layers: [Path, object | undefined][] = [
     [['all', 'vars'], raw.all?.vars],
     ...named('groups', raw.groups),
@@ -22,7 +24,7 @@ export function unknownVarProblems(
         path: [...path, name],
         key: true,
         message: `no role has a variable ${name}`,
-        hint: suggestion(name, known),
+        hint: known.for(name),
       })),
   )
 }

@@ -47,22 +47,24 @@ async function importAnsible(
     { inventoryYaml },
     { lint },
     { formatProblem },
-    { playGroups, roleHosts },
+    { loadProject },
+    { projectChecks },
   ] = await Promise.all([
     import('../../import/read.ts'),
     import('../../import/convert.ts'),
     import('../../import/write.ts'),
     import('../../inventory/lint.ts'),
     import('../../inventory/problem.ts'),
-    import('../role-hosts.ts'),
+    import('../lint/project.ts'),
+    import('../lint/checks.ts'),
   ])
   const name = out ?? 'inventory.yaml'
-  const groups = await playGroups(name)
-  const { raw, remarks, secrets } = convert(readAnsible(file), { os, groups })
+  const { raw, remarks, secrets } = convert(readAnsible(file), { os })
   const text = inventoryYaml(raw, `Made from ${basename(file)} by fmc import ansible.`)
   const problems = await lint(name, {
     text: Buffer.from(text),
-    roles: inventory => roleHosts(name, inventory),
+    ...projectChecks(name, await loadProject(name)),
+    secretNames: undefined,
   })
   const errors = problems.filter(problem => problem.severity === 'error')
   if (out !== undefined) write(out, text, force === true)

@@ -7,6 +7,8 @@ export interface PlayOptions extends RunOptions {
   readonly tags?: readonly string[]
   readonly skipTags?: readonly string[]
   readonly role?: string
+  /** A pattern from the command line, in which every name must exist. */
+  readonly pattern?: string
 }
 
 /** `fmc play NAME`: runs a playbook. */

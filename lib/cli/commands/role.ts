@@ -25,5 +25,5 @@ async function runRole(name: string, pattern: string, o: RunOptions): Promise<nu
   const home = site?.stages.flat().find(p => p.roles.some(r => r.name === name))
   const found = home?.roles.find(r => r.name === name) ?? (await loadRole(name, o.inventory))
   const only = play(home?.name ?? name, { ...home, hosts: pattern, roles: [found] })
-  return perform(playbook(`role ${name}`, [only]), `role ${name} ${pattern}`, o)
+  return perform(playbook(`role ${name}`, [only]), `role ${name} ${pattern}`, { ...o, pattern })
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { UsageError } from '../../errors.ts'
-import { matchHosts } from '../../inventory/patterns.ts'
+import { matchPlay } from '../../inventory/patterns.ts'
 import { nearest } from '../../text/nearest.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
 import type { Play, Playbook } from './playbook.ts'
@@ -33,8 +33,15 @@ export function select(inventory: Inventory, playbook: Playbook, s: Selection): 
   const stages = (s.startAt === undefined ? selected : startingAt(selected, s.startAt))
     .map(stage => stage.filter(p => p.hosts.length > 0 && p.roles.length > 0))
     .filter(stage => stage.length > 0)
-  if (stages.length === 0)
-    throw new UsageError(`nothing to do: these options select no play of ${playbook.name}`)
+  if (stages.length === 0) {
+    const [first] = missingGroups(inventory, playbook, s)
+    throw new UsageError(
+      first === undefined
+        ? `nothing to do: these options select no play of ${playbook.name}`
+        : `nothing to do: the inventory has no group ${first.name}, on which the plays ${first.plays.join(', ')} run`,
+      { hint: first && `its groups: ${[...inventory.groups.keys()].slice(0, 12).join(', ')}` },
+    )
+  }
   return stages
 }
 
@@ -55,20 +62,36 @@ function checkNames({ name, stages }: Playbook, s: Selection): void {
   for (const tag of [...(s.tags ?? []), ...(s.skipTags ?? [])]) check('tag', tag, tags)
 }
 
-function selectPlay(inventory: Inventory, play: Play, s: Selection): SelectedPlay {
+/** Names in the patterns of the selected plays that the inventory does not have, each with its plays. */
+export function missingGroups(
+  inventory: Inventory,
+  playbook: Playbook,
+  s: Selection,
+): { readonly name: string; readonly plays: readonly string[] }[] {
+  const plays = new Map<string, string[]>()
+  for (const play of playbook.stages.flat())
+    if (selectRoles(play, s).length > 0)
+      for (const name of matchPlay(inventory, play.hosts).missing)
+        plays.set(name, [...(plays.get(name) ?? []), play.name])
+  return [...plays].map(([name, own]) => ({ name, plays: own }))
+}
+
+const selectPlay = (inventory: Inventory, play: Play, s: Selection): SelectedPlay => ({
+  play,
+  hosts: matchPlay(inventory, play.hosts).hosts.filter(h => s.limit?.has(h.name) ?? true),
+  roles: selectRoles(play, s),
+})
+
+function selectRoles(play: Play, s: Selection): Role[] {
   const has = (role: Role, tags: readonly string[]): boolean =>
     tags.some(t => t === role.name || play.tags?.includes(t))
-  return {
-    play,
-    hosts: matchHosts(inventory, play.hosts).filter(h => s.limit?.has(h.name) ?? true),
-    roles: play.roles.filter(
-      r =>
-        (!s.tags?.length || has(r, s.tags)) &&
-        !has(r, s.skipTags ?? []) &&
-        (s.role === undefined || s.role === r.name) &&
-        !s.skip?.has(r.name),
-    ),
-  }
+  return play.roles.filter(
+    r =>
+      (!s.tags?.length || has(r, s.tags)) &&
+      !has(r, s.skipTags ?? []) &&
+      (s.role === undefined || s.role === r.name) &&
+      !s.skip?.has(r.name),
+  )
 }
 
 /** From the first play on that has the role, and in this play from the role on. Plays that run together with it stay. */

@@ -59,7 +59,7 @@ const YAML = [
 const converted = (read: () => AnsibleInventory, original: string): void => {
   const done = unlessRefused([UsageError], () => {
     const inventory = read()
-    return convert(inventory, { os: 'debian 12', groups: ['k3s_servers'] })
+    return convert(inventory, { os: 'debian 12' })
   })
   if (done === undefined) return
   const { raw, remarks, secrets } = done

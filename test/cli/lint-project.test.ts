@@ -1,0 +1,154 @@
+// fmc lint in projects of others: which playbooks it checks, and what it says about their code.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ROOT, run } from '../rig/lab.ts'
+
+const HOSTS = `timezone: Europe/Madrid
+domain: example.org
+networks:
+  lan: { cidr: 10.9.8.0/24, mode: bridge }
+hosts:
+  web1: { os: debian 12, nics: [{ network: lan, address: 10.9.8.1 }] }
+  web2: { os: debian 12, nics: [{ network: lan, address: 10.9.8.2 }] }
+groups:
+  web: { hosts: [web1, web2] }
+`
+
+const role = (name: string, body = '') => `import { role, z } from '${ROOT}/lib/index.ts'
+export default role({
+  name: '${name}',
+  summary: 'Greets',
+  vars: z.object({ ${name}_text: z.string() }),
+  async tasks() {${body}},
+})
+`
+
+const book = (
+  name: string,
+  hosts: string,
+  of: string,
+) => `import { play, playbook } from '${ROOT}/lib/index.ts'
+import ${of} from '../roles/${of}/index.ts'
+export default playbook('${name}', [play('Greeting', { hosts: '${hosts}', roles: [${of}] })])
+`
+
+/** A project of these files. Their directory is like one of a user: it belongs to who runs the test. */
+function project(t: Test, files: Readonly<Record<string, string>>): string {
+  const dir = t.testdir({})
+  for (const [name, text] of Object.entries({ 'inventory.yaml': HOSTS, ...files })) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true })
+    writeFileSync(join(dir, name), text)
+  }
+  return dir
+}
+
+const lint = (cwd: string, ...args: string[]) =>
+  run([process.execPath, join(ROOT, 'lib/bin.js'), 'lint', ...args], { cwd })
+
+void t.test('an inventory without the groups of fmc’s site, and without playbooks', async t => {
+  const { code, stdout, stderr } = await lint(project(t, {}))
+  t.same({ code, stdout, stderr }, { code: 0, stdout: 'inventory.yaml: no problems\n', stderr: '' })
+})
+
+void t.test('a group of fmc’s site with a typing error', async t => {
+  const { code, stdout } = await lint(
+    project(t, { 'inventory.yaml': HOSTS.replace('  web:', '  loadbalancer:') }),
+  )
+  t.equal(code, 0)
+  t.match(stdout, /^inventory\.yaml:9:3: warning: no play runs on the group loadbalancer/)
+  t.match(stdout, /\n {2}did you mean loadbalancers\?\n/)
+})
+
+void t.test(
+  'own playbooks are checked; fmc’s site is not if the inventory does not use it',
+  async t => {
+    const files = {
+      'inventory.yaml': HOSTS.replace('  web:', '  k3s_agents:'),
+      'roles/motd/index.ts': role('motd'),
+      'playbooks/greet.ts': book('greet', 'k3s_agents', 'motd'),
+    }
+    const first = await lint(project(t, files))
+    t.equal(first.code, 0, 'what an operation needs may come with -e')
+    t.match(
+      first.stdout,
+      /^inventory\.yaml:9:3: warning: role motd: motd_text is missing \(web1, web2\)\n.*\n.* 0 errors, 1 warning\n$/,
+    )
+    const named = await lint(project(t, files), '--playbook', 'greet')
+    t.equal(named.code, 1)
+    t.match(named.stdout, /:9:3: error: role motd: motd_text is missing/)
+    const site = await lint(project(t, files), '--playbook', 'site')
+    t.equal(site.code, 1)
+    t.match(site.stdout, /error: role k3s-agent: k3s_agent_token is missing/)
+
+    const used = await lint(
+      project(t, {
+        ...files,
+        'inventory.yaml': files['inventory.yaml'].replace(
+          '[web1, web2] }',
+          '[web1, web2], vars: { motd_text: hello, k3s_version: v1.36.3+k3s1 } }',
+        ),
+      }),
+    )
+    t.match(used.stdout, /error: role k3s-agent: k3s_agent_token is missing/, 'it sets a variable of site')
+  },
+)
+
+void t.test('an own site takes the place of fmc’s, and needs its variables', async t => {
+  const files = {
+    'roles/motd/index.ts': role('motd'),
+    'playbooks/site.ts': book('site', 'webs', 'motd'),
+  }
+  const { code, stdout } = await lint(project(t, files))
+  t.equal(code, 0)
+  t.match(
+    stdout,
+    /playbooks\/site\.ts:3:60: warning: the inventory has no group or host webs: fmc skips it in the play Greeting\n {2}did you mean web\?/,
+  )
+  const strict = await lint(project(t, files), '--strict')
+  t.equal(strict.code, 1, 'with --strict a warning fails')
+
+  const fixed = await lint(
+    project(t, { ...files, 'playbooks/site.ts': book('site', 'web', 'motd') }),
+  )
+  t.equal(fixed.code, 1)
+  t.match(fixed.stdout, /:9:3: error: role motd: motd_text is missing \(web1, web2\)/)
+})
+
+void t.test('code that cannot be compiled or loaded, with its place', async t => {
+  const { code, stdout } = await lint(
+    project(t, {
+      'roles/motd/index.ts': role('motd', ' if ( '),
+      'roles/late/index.ts': `throw new Error('too late')\n`,
+      'playbooks/greet.ts': `import nothing from './nothing.ts'\nexport default nothing\n`,
+      'playbooks/none.ts': 'export default 1\n',
+    }),
+  )
+  t.equal(code, 1)
+  t.match(stdout, /roles\/motd\/index\.ts:6:\d+: error: Unexpected/)
+  t.match(stdout, /roles\/late\/index\.ts:1:\d+: error: .*too late/)
+  t.match(stdout, /playbooks\/greet\.ts:1:21: error: Could not resolve "\.\/nothing\.ts"/)
+  t.match(stdout, /playbooks\/none\.ts:1:1: error: its default export is not a playbook/)
+  t.match(stdout, /inventory\.yaml: 4 errors, 0 warnings\n$/)
+})
+
+void t.test(
+  'a play without its group is skipped with a note; a typing error on the command line is not',
+  async t => {
+    const dir = project(t, {
+      'roles/motd/index.ts': role('motd'),
+      'playbooks/greet.ts': book('greet', 'webs', 'motd'),
+    })
+    const fmc = (...args: string[]) =>
+      run([process.execPath, join(ROOT, 'lib/bin.js'), ...args], { cwd: dir })
+    const only = await fmc('play', 'greet', '--dry-run')
+    t.equal(only.code, 1)
+    t.match(
+      only.stderr,
+      /nothing to do: the inventory has no group webs, on which the plays Greeting run/,
+    )
+    const typed = await fmc('role', 'motd', 'web,webs', '--dry-run')
+    t.equal(typed.code, 1)
+    t.match(typed.stderr, /no host or group is called webs/)
+  },
+)
