@@ -4,8 +4,9 @@ import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Stack traces name the TypeScript file and line, of roles too.
-process.setSourceMapsEnabled(true)
+const completes = process.argv[2] === '__complete'
+// Stack traces name the TypeScript file and line, of roles too. Completion has no time for that.
+if (!completes) process.setSourceMapsEnabled(true)
 
 const lib = dirname(fileURLToPath(import.meta.url))
 const bundle = join(lib, '../dist/cli.js')
@@ -25,7 +26,12 @@ const newest = dir => {
 const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
-const { main } = await import('../dist/cli.js')
-process.exitCode = await main(process.argv.slice(2))
+if (completes) {
+  const { main } = await import('../dist/complete.js')
+  await main(process.argv.slice(3))
+} else {
+  const { main } = await import('../dist/cli.js')
+  process.exitCode = await main(process.argv.slice(2))
+}
 // After Ctrl-C or SIGTERM, do not wait for connections that are still being made.
 if ([130, 143].includes(process.exitCode)) process.exit()

@@ -3,7 +3,7 @@
 import { build as esbuild } from 'esbuild'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -24,6 +24,7 @@ export async function build({ sources = true } = {}) {
     absWorkingDir: root,
     entryPoints: {
       cli: 'lib/cli/main.ts',
+      complete: 'lib/cli/complete/index.ts',
       index: 'lib/index.ts',
       testing: 'lib/testing/index.ts',
       eslint: 'lib/eslint-preset.ts',
@@ -52,6 +53,8 @@ export async function build({ sources = true } = {}) {
     logLevel: 'error',
   })
   writeFileSync(join(out, 'package.json'), '{"type":"module"}\n')
+  const { commandTree } = await import(pathToFileURL(join(out, 'cli.js')).href)
+  writeFileSync(join(out, 'commands.json'), JSON.stringify(commandTree()))
   const dist = join(root, 'dist')
   const old = join(root, `dist.old.${process.pid}`)
   mkdirSync(dist, { recursive: true })

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Help } from 'commander'
 import { EXIT, FmcError } from '../errors.ts'
+import { completion } from './commands/completion.ts'
 import { doc } from './commands/doc.ts'
 import { facts } from './commands/facts.ts'
 import { firewall } from './commands/firewall.ts'
@@ -20,17 +21,23 @@ import { run } from './commands/run.ts'
 import { secrets } from './commands/secrets.ts'
 import { test } from './commands/test.ts'
 import { wireguard } from './commands/wireguard.ts'
+import { treeOf, type CommandTree } from './complete/tree.ts'
 import { refuseTwice } from './given-twice.ts'
 import type { AddCommand, Run } from './options.ts'
 import { ignoreClosedReaders, print, printError } from './print.ts'
 
 declare const FMC_VERSION: string
 
-/** In the order of `fmc --help`. */
-const COMMANDS: readonly AddCommand[] = [
-  ...[play, role, run, logs, facts, hosts, lint, list, doc, test, init, importInventory],
-  ...[firewall, labCommand, wireguard, secrets],
-]
+/** By what one wants to do, in the order of `fmc --help`. */
+const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
+  'Change hosts:': [play, role],
+  'Look at hosts:': [facts, run, logs],
+  'Look at the project:': [hosts, lint, list, doc, firewall],
+  'Rehearse:': [labCommand, test],
+  'Start a project:': [init, importInventory],
+  'Secrets and keys:': [secrets, wireguard],
+  'Learn fmc:': [completion],
+}
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -72,6 +79,9 @@ const subcommandTerm = (command: Command): string => {
   return command.options.every(o => o.hidden) ? term.replace(' [options]', '') : term
 }
 
+/** All commands as data; the build writes it to dist/commands.json. */
+export const commandTree = (): CommandTree => treeOf(build(() => Promise.resolve()))
+
 function build(set: Run): Command {
   const program = new Command('fmc')
     .description(
@@ -92,7 +102,10 @@ function build(set: Run): Command {
       '\nExit codes: 0 fine, 1 usage or inventory error, 2 a task failed, 3 changes pending (--dry-run --exit-code), 4 a host was unreachable, 130 interrupted, 143 terminated.',
     )
 
-  for (const add of COMMANDS) add(program, set)
+  for (const [heading, commands] of Object.entries(COMMANDS)) {
+    program.commandsGroup(heading)
+    for (const add of commands) add(program, set)
+  }
   refuseTwice(program)
   return program
 }

@@ -1,5 +1,4 @@
 import type { Event } from '../engine/events.ts'
-import type { KnownMs } from './estimate.ts'
 
 /** Consumes a run's events and shows them. */
 export interface Report {
@@ -20,6 +19,4 @@ export interface ReportOptions {
   readonly diff: boolean
   /** Also show tasks that are ok. */
   readonly verbose: boolean
-  /** How many milliseconds a task took in earlier runs, for the estimated rest. */
-  readonly known?: KnownMs | undefined
 }
