@@ -19,6 +19,7 @@ import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
 import { secrets } from './commands/secrets.ts'
+import { shell } from './commands/shell.ts'
 import { test } from './commands/test.ts'
 import { wireguard } from './commands/wireguard.ts'
 import { treeOf, type CommandTree } from './complete/tree.ts'
@@ -31,7 +32,7 @@ declare const FMC_VERSION: string
 /** By what one wants to do, in the order of `fmc --help`. */
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Change hosts:': [play, role],
-  'Look at hosts:': [facts, run, logs],
+  'Look at hosts:': [facts, run, shell, logs],
   'Look at the project:': [hosts, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory],

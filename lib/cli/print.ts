@@ -40,6 +40,9 @@ export const drained = (stream: 'stdout' | 'stderr'): Promise<void> | undefined 
   })
 }
 
+/** Does a person type on stdin? */
+export const stdinIsTerminal = (): boolean => process.stdin.isTTY
+
 /** Standard input, unless it is a terminal. */
 export const standardInput = (): NodeJS.ReadStream | undefined =>
   process.stdin.isTTY ? undefined : process.stdin

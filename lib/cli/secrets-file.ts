@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { UsageError } from '../errors.ts'
+import { FmcError, UsageError } from '../errors.ts'
 import { seal, type Lock } from '../secrets/age.ts'
 import {
   checkName,
@@ -11,9 +11,10 @@ import {
 import { createIdentity, identityPath, readIdentities, recipientsOf } from '../secrets/identity.ts'
 import type { Ask } from '../secrets/prompt.ts'
 import { editFile, withScratch } from '../secrets/scratch.ts'
-import type { Secret } from '../secrets/secret.ts'
-import { openStore, passphrase, replaceFile, saveStore } from '../secrets/store.ts'
+import { Secret } from '../secrets/secret.ts'
+import { openStore, passphrase, replaceFile, saveStore, secretNamed } from '../secrets/store.ts'
 import type { KeyOptions } from '../secrets/store.ts'
+import { applyCommands, usedBy, type SecretUser } from './secret-users.ts'
 
 /** Terminal, stdin and environment, as the verbs of `fmc secrets` use them. */
 export interface SecretsIo {
@@ -23,6 +24,14 @@ export interface SecretsIo {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Prints a result (a name) on stdout: a whole line, without the newline. */
   readonly out: (line: string) => void
+  /** Prints a secret's text on stdout: exactly, or on a terminal as a harmless line. */
+  readonly give: (text: string) => void
+  /** Prints the first line of NDJSON. */
+  readonly version: () => void
+  /** Prints a value as a line of NDJSON. */
+  readonly json: (value: unknown) => void
+  /** Who uses which secret. Rejects with UsageError when the inventory cannot be read. Undefined: there is no inventory. */
+  readonly users?: (() => Promise<readonly SecretUser[]>) | undefined
   /** Prints a message on stderr: a whole line, without the newline. */
   readonly say: (line: string) => void
   readonly askHidden: Ask
@@ -38,6 +47,8 @@ interface Call extends KeyOptions {
   readonly passphrase: boolean
   readonly force: boolean
   readonly random: boolean
+  readonly asJson: boolean
+  readonly dryRun: boolean
 }
 
 const init = async (call: Call): Promise<void> => {
@@ -144,9 +155,80 @@ const edit = async (call: Call): Promise<void> => {
   })
 }
 
+/** Without an inventory nobody is known to use a secret; the reason goes to stderr. */
+const usersOf = ({ io }: Call): Promise<readonly SecretUser[] | undefined> =>
+  (io.users?.() ?? Promise.resolve(undefined)).catch((error: unknown) => {
+    if (!(error instanceof FmcError)) throw error
+    io.say(`who uses the secrets is not known: ${error.message}`)
+    return undefined
+  })
+
 const list = async (call: Call): Promise<void> => {
+  const { io } = call
   const { contents } = await openStore(call.file, call)
-  for (const name of contents.secrets.keys()) call.io.out(name)
+  const users = await usersOf(call)
+  const names = [...contents.secrets.keys()]
+  const missing = [...new Set(users?.map(u => u.name))].filter(n => !contents.secrets.has(n))
+  if (call.asJson) {
+    io.version()
+    for (const name of [...names, ...missing])
+      io.json({
+        type: 'secret',
+        name,
+        set: contents.secrets.has(name),
+        uses: users?.filter(u => u.name === name).map(({ name: _, ...use }) => use),
+      })
+    return
+  }
+  const room = Math.max(0, ...names.map(n => n.length))
+  for (const name of names)
+    io.out(users === undefined ? name : `${name.padEnd(room)}  ${usedBy(name, users)}`)
+  for (const name of missing)
+    io.say(`${name} is not set, but used: ${usedBy(name, users ?? [])}; fmc secrets set ${name}`)
+}
+
+const get = async (call: Call): Promise<void> => {
+  const name = nameOf('get', call)
+  const { contents } = await openStore(call.file, call)
+  const values = new Map([...contents.secrets].map(([n, text]) => [n, new Secret(text, n)]))
+  call.io.give(secretNamed(values, name, call.file).reveal())
+}
+
+const nameOf = (verb: string, { args: [name] }: Call): string => {
+  if (name === undefined) throw new UsageError(`fmc secrets ${verb} needs a NAME`)
+  checkName(name)
+  return name
+}
+
+const rotate = async (call: Call): Promise<void> => {
+  const { io, file } = call
+  const name = nameOf('rotate', call)
+  const store = await openStore(file, call)
+  secretNamed(new Map([...store.contents.secrets].map(([n]) => [n, new Secret('', n)])), name, file)
+  const users = (await usersOf(call))?.filter(u => u.name === name)
+  if (!call.dryRun) {
+    const value = await newValue(name, call)
+    if (value === '') throw new UsageError(`no value for ${name}`, { hint: 'nothing was saved' })
+    if (value === store.contents.secrets.get(name))
+      throw new UsageError(`this is the value that ${name} has already`, {
+        hint: 'nothing was saved',
+      })
+    await saveStore(store, await withSecret(store.text, file, name, value))
+    io.say(`changed ${name} in ${file}`)
+  }
+  if (users === undefined) return
+  if (users.length === 0) {
+    io.say(`no host has a variable that refers to ${name}`)
+    return
+  }
+  io.say(`${call.dryRun ? 'would be used' : 'used'} by:`)
+  for (const { variable, where, hosts, roles } of users)
+    io.say(
+      `  ${variable} (${where}) on ${hosts.join(', ')}; ${roles.length > 0 ? `role ${roles.join(', ')}` : 'no role of the playbook site reads it there'}`,
+    )
+  const commands = applyCommands(users)
+  if (commands.length > 0) io.say('to apply it; first with --dry-run to see what changes:')
+  for (const command of commands) io.say(`  ${command}`)
 }
 
 const rekey = async (call: Call): Promise<void> => {
@@ -166,6 +248,8 @@ const rekey = async (call: Call): Promise<void> => {
 export const VERBS: Readonly<Record<string, ((call: Call) => Promise<void>) | undefined>> = {
   init,
   set,
+  get,
+  rotate,
   edit,
   list,
   rekey,

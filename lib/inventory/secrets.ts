@@ -14,6 +14,37 @@ export function secretRefs(inventory: Inventory): SecretRef[] {
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
 }
 
+/** One place of the inventory that refers to a secret. */
+export interface SecretUse {
+  /** The secret's name. */
+  readonly name: string
+  readonly variable: string
+  /** file:line of the reference. */
+  readonly where: string
+  /** The hosts that have the variable from this place, in inventory order. */
+  readonly hosts: readonly string[]
+}
+
+/** Every `!secret` reference that a host's variables have, by the name of the secret, then in inventory order. */
+export function secretUses(inventory: Inventory): SecretUse[] {
+  const found = new Map<string, SecretUse & { readonly hosts: string[] }>()
+  for (const host of inventory.hosts.values())
+    for (const [variable, value] of Object.entries(host.vars)) {
+      const visit = (part: VarValue): void => {
+        if (part instanceof SecretRef) {
+          const where = `${part.file}:${part.line}`
+          const key = `${part.name}\0${variable}\0${where}`
+          const use = found.get(key) ?? { name: part.name, variable, where, hosts: [] }
+          if (!use.hosts.includes(host.name)) use.hosts.push(host.name)
+          found.set(key, use)
+        } else if (isList(part)) part.forEach(visit)
+        else if (isMap(part)) Object.values(part).forEach(visit)
+      }
+      visit(value)
+    }
+  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
+}
+
 /**
  * The same inventory with every `!secret name` replaced by the result of `read`, which is called once per name and may throw.
  * `hosts`: resolve only these hosts, so that a limited run needs no other secrets.

@@ -50,3 +50,37 @@ export const runStreamed = async (
     link.close()
   }
 }
+
+/** OpenSSH's exit code for its own errors; a shell may end with the same one (ssh(1)). */
+const SSH_FAILED = 255
+
+/**
+ * A shell on a host for a person, or one command: the system's ssh with this process's streams and exactly the settings that
+ * fmc uses. Resolves with the exit code of the shell or command. Rejects with UnreachableError, which explains
+ * what ssh could not do.
+ *
+ * @example
+ * const code = await openTerminal(target, { terminal: true })
+ */
+export const openTerminal = async (
+  target: Target,
+  how: { readonly terminal: boolean; readonly command?: string | undefined },
+  limits: Limits = LIMITS,
+): Promise<number> => {
+  const { openssh, sshForPerson } = await import('./openssh.ts')
+  const route = await resolve(target, limits.sshConfig)
+  const code = await sshForPerson(route, limits, how)
+  if (code !== SSH_FAILED) return code
+  const link = openssh(route, limits)
+  try {
+    const { stderr, stdout, ended } = await link.exec('exit 0')
+    let said = ''
+    stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    stdout.resume()
+    const end = await ended
+    if (end.code === undefined) throw await link.explain(said.slice(-4000))
+    return code
+  } finally {
+    link.close()
+  }
+}

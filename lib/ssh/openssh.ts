@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
 import { UnreachableError } from '../errors.ts'
 import { quoteAll } from '../shell/quote.ts'
 import type { Route } from './config.ts'
@@ -18,9 +19,13 @@ const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
 /** `%` begins a token in ProxyCommand and in file names (ssh_config(5), TOKENS). */
 const literal = (text: string): string => text.replaceAll('%', '%%')
 
-/** Options of every ssh: strict host keys whatever the configuration says, and no questions. */
-const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[] => [
-  'BatchMode=yes',
+/** Options of every ssh: strict host keys whatever the configuration says; without a person no questions. */
+const optionsFor = (
+  { target, knownHostsFiles }: Route,
+  limits: Limits,
+  person: Person,
+): string[] => [
+  ...(person ? ['BatchMode=no'] : ['BatchMode=yes', 'RequestTTY=no', 'EscapeChar=none']),
   'StrictHostKeyChecking=yes',
   'UpdateHostKeys=no',
   'ControlMaster=no',
@@ -29,8 +34,6 @@ const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[
   'ForwardAgent=no',
   'PermitLocalCommand=no',
   'RemoteCommand=none',
-  'RequestTTY=no',
-  'EscapeChar=none',
   'LogLevel=ERROR',
   `ConnectTimeout=${seconds(target.connectTimeoutMs ?? limits.connectMs)}`,
   `ServerAliveInterval=${seconds(limits.keepaliveMs)}`,
@@ -44,21 +47,30 @@ const optionsFor = ({ target, knownHostsFiles }: Route, limits: Limits): string[
   ...(target.identityFiles ? ['IdentitiesOnly=yes'] : []),
 ]
 
+/** Who uses an ssh: fmc, or a person with or without a terminal on standard input, who may type a key's passphrase. */
+type Person = false | 'terminal' | 'pipe'
+
 /**
  * The arguments of an ssh to a host; `more` goes before its name. -x and -k: the host gets neither this machine's display
  * nor its Kerberos tickets, which ClearAllForwardings does not turn off.
  */
-const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): string[] => {
+const argumentsFor = (
+  route: Route,
+  limits: Limits,
+  more: readonly string[],
+  person: Person = false,
+): string[] => {
   const { target } = route
   const config = target.useSshConfig === false ? 'none' : limits.sshConfig
-  const jump = proxyCommand(route, limits)
+  const jump = proxyCommand(route, limits, person)
   return [
     ...(config === undefined ? [] : ['-F', config]),
-    ...optionsFor(route, limits).flatMap(o => ['-o', o]),
+    ...optionsFor(route, limits, person).flatMap(o => ['-o', o]),
     ...(jump === undefined ? [] : ['-o', `ProxyCommand=${literal(jump)}`]),
     ...(target.identityFiles ?? []).flatMap(f => ['-i', f]),
     ...more,
-    ...['-T', '-x', '-k', '-p', String(target.port), '-l', target.user, '--', target.address],
+    ...(person === 'terminal' ? ['-t'] : ['-T']),
+    ...['-x', '-k', '-p', String(target.port), '-l', target.user, '--', target.address],
   ]
 }
 
@@ -66,21 +78,55 @@ const argumentsFor = (route: Route, limits: Limits, more: readonly string[]): st
  * Shell text that connects through the last jump host. ProxyJump would start an ssh without our options; this one is as
  * strict as the ssh to the target, and so is each one before it.
  */
-const proxyCommand = ({ jumps, host, target }: Route, limits: Limits): string | undefined => {
+const proxyCommand = (
+  { jumps, host, target }: Route,
+  limits: Limits,
+  person: Person,
+): string | undefined => {
   const last = jumps.at(-1)
   if (!last) return undefined
   const to = ['-W', `[${host}]:${target.port}`]
   const through = { ...last, jumps: jumps.slice(0, -1) }
-  return `ssh ${quoteAll(argumentsFor(through, limits, to))}`
+  return `ssh ${quoteAll(argumentsFor(through, limits, to, person && 'pipe'))}`
 }
+
+const newer = ['IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication', ...NEWER].flatMap(
+  o => ['-o', o],
+)
+
+/** ssh runs a ProxyCommand in $SHELL. */
+const environment = (): NodeJS.ProcessEnv => ({ ...process.env, SHELL: '/bin/sh' })
+
+/**
+ * The system's `ssh` to this host, for a person: with this process's terminal and streams, and a terminal on the host if
+ * `terminal` is true. It trusts the same host keys as a link does. `command`: shell text instead of the login shell.
+ * Resolves with ssh's exit code: that of the shell or command, 255 also if ssh itself failed; 128+n: signal n ended it.
+ */
+export const sshForPerson = (
+  route: Route,
+  limits: Limits,
+  { terminal, command }: { readonly terminal: boolean; readonly command?: string | undefined },
+): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const args = [...newer, ...argumentsFor(route, limits, [], terminal ? 'terminal' : 'pipe')]
+    const child = spawn('ssh', [...args, ...(command === undefined ? [] : [command])], {
+      stdio: 'inherit',
+      env: environment(),
+    })
+    // Ctrl-C is for ssh and the host.
+    const ignore = (): void => undefined
+    process.on('SIGINT', ignore)
+    child.once('error', error => reject(unreachable(route, `cannot start ssh: ${error.message}`)))
+    child.once('close', (code, signal) => {
+      process.off('SIGINT', ignore)
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+    })
+  })
 
 /** A link over the system's `ssh`, with one child (and one login) per remote process. It connects at the first `exec`. */
 export const openssh = (route: Route, limits: Limits): Link => {
   const children = new Set<ChildProcess>()
-  const newer = ['IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication', ...NEWER]
-  const args = [...newer.flatMap(o => ['-o', o]), ...argumentsFor(route, limits, [])]
-  // ssh runs a ProxyCommand in $SHELL.
-  const env = { ...process.env, SHELL: '/bin/sh' }
+  const args = [...newer, ...argumentsFor(route, limits, [])]
   return {
     exec: command =>
       new Promise((resolve, reject) => {
@@ -88,7 +134,7 @@ export const openssh = (route: Route, limits: Limits): Link => {
         const child = spawn('ssh', [...args, command], {
           stdio: ['pipe', 'pipe', 'pipe'],
           detached: true,
-          env,
+          env: environment(),
         })
         children.add(child)
         child.once('close', () => children.delete(child))

@@ -5,6 +5,7 @@ import t from 'tap'
 import { Command } from 'commander'
 import { addSecrets } from '../../lib/cli/commands/secrets.ts'
 import type { SecretsIo } from '../../lib/cli/secrets-file.ts'
+import { UsageError } from '../../lib/errors.ts'
 import { openSecrets } from '../../lib/secrets/store.ts'
 import { newKey } from '../secrets/keys.ts'
 
@@ -27,6 +28,9 @@ const rig = (t: { testdir: () => string }) => {
       secretsFile: () => file,
       stdin: Readable.from([Buffer.from(input)]),
       out: (line: string) => printed.push(line),
+      give: (text: string) => printed.push(text),
+      version: () => printed.push('{"type":"version"}'),
+      json: (value: unknown) => printed.push(JSON.stringify(value)),
       say: (line: string) => said.push(line),
       askHidden: () => Promise.reject(new Error('asked')),
       confirm: () => Promise.resolve(false),
@@ -123,6 +127,87 @@ t.test('set --random makes a secret once', async t => {
   t.equal((await values())['token'], token, 'it stays')
   await run(['set', 'token', '--random', '--force'])
   t.not((await values())['token'], token)
+})
+
+/** Who uses the secrets `app` and `gone`. */
+const users = () =>
+  Promise.resolve([
+    { name: 'app', variable: 'db_roles', where: 'i.yaml:7', hosts: ['db1', 'db2'], roles: ['db'] },
+    { name: 'app', variable: 'note', where: 'i.yaml:9', hosts: ['web1'], roles: [] },
+    { name: 'gone', variable: 'token', where: 'i.yaml:8', hosts: ['web1'], roles: ['web', 'db'] },
+  ])
+
+t.test('list names the users of each secret, and what is used but not set', async t => {
+  const { run, printed, said } = rig(t)
+  await run(['init'])
+  await run(['set', 'app'], { input: 'hunter22' })
+  await run(['set', 'longer_name'], { input: 'hunter33' })
+  await run(['list'], { users })
+  t.same(printed, [
+    'app          db_roles on db1, db2 (role db); note on web1',
+    'longer_name  not used',
+  ])
+  t.equal(
+    said.at(-1),
+    'gone is not set, but used: token on web1 (role web, db); fmc secrets set gone',
+  )
+  printed.length = 0
+  await run(['list', '--output', 'json'], { users })
+  const lines = printed.map(line => JSON.parse(line) as { name?: string })
+  t.match(lines[0], { type: 'version' })
+  t.match(lines[1], { type: 'secret', name: 'app', set: true, uses: [{ where: 'i.yaml:7' }, {}] })
+  t.match(lines.at(-1), { type: 'secret', name: 'gone', set: false })
+  t.notMatch(printed.join(), /hunter/)
+  await run(['list'], { users: () => Promise.reject(new UsageError('there is no i.yaml')) })
+  t.same(printed.slice(-2), ['app', 'longer_name'])
+  t.match(said.at(-1), 'who uses the secrets is not known: there is no i.yaml')
+})
+
+t.test('get prints one secret exactly', async t => {
+  const { run, printed } = rig(t)
+  await run(['init'])
+  await run(['set', 'app'], { input: 'one\ntwo\n' })
+  await run(['get', 'app'])
+  t.same(printed, ['one\ntwo\n'])
+  await t.rejects(run(['get', 'ap']), { message: /no secret ap in /, hint: 'did you mean app?' })
+  await t.rejects(run(['get']), { message: 'fmc secrets get needs a NAME' })
+  await t.rejects(run(['get', 'app', 'x']), { message: /too many arguments/ })
+})
+
+t.test('rotate replaces a secret, names who uses it and how to apply it', async t => {
+  const { run, said, values } = rig(t)
+  await run(['init'])
+  await run(['set', 'app'], { input: 'hunter22' })
+  await run(['set', 'gone'], { input: 'hunter44' })
+  said.length = 0
+  await run(['rotate', 'app', '--dry-run'], { users })
+  t.equal(said[0], 'would be used by:')
+  t.match(await values(), { app: 'hunter22' })
+  said.length = 0
+  await run(['rotate', 'app'], { users, input: 'hunter33\n' })
+  t.match(await values(), { app: 'hunter33' })
+  t.match(said.shift(), /^changed app in /)
+  t.same(said, [
+    'used by:',
+    '  db_roles (i.yaml:7) on db1, db2; role db',
+    '  note (i.yaml:9) on web1; no role of the playbook site reads it there',
+    'to apply it; first with --dry-run to see what changes:',
+    '  fmc play site --role db --limit db1,db2',
+  ])
+  await run(['rotate', 'gone', '--random'], { users })
+  t.equal(said.at(-1), '  fmc play site --limit web1')
+  t.match((await values())['gone'], /^[\w-]{43}$/)
+  await run(['rotate', 'gone', '--random'], { users: () => Promise.resolve([]) })
+  t.equal(said.at(-1), 'no host has a variable that refers to gone')
+  for (const [argv, input, message] of [
+    [['rotate', 'ap'], 'x', /no secret ap in /],
+    [['rotate', 'app'], 'hunter33', /the value that app has already/],
+    [['rotate', 'app'], '', /no value for app/],
+    [['rotate', 'app', 'hunter55'], '', /too many arguments/],
+    [['get', 'app', '--output', 'json'], '', /get has no --output json/],
+  ] as const)
+    await t.rejects(run([...argv], { users, input }), { message })
+  t.match(await values(), { app: 'hunter33' })
 })
 
 t.test('list shows names only', async t => {

@@ -1,7 +1,8 @@
 import { EXIT, UsageError } from '../../errors.ts'
 import { nearest } from '../../text/nearest.ts'
+import { withOwnFlags } from '../own-flags.ts'
 import { repeated, type AddCommand, type Run } from '../options.ts'
-import { askLine, print, printError } from '../print.ts'
+import { askLine, print, printError, printFile, printJson, printVersion } from '../print.ts'
 import type { SecretsIo } from '../secrets-file.ts'
 import type { Command } from 'commander'
 import { ownHelp, ownOption } from './own-help.ts'
@@ -9,16 +10,26 @@ import { ownHelp, ownOption } from './own-help.ts'
 const HELP = `fmc secrets init             make an identity (if there is none) and an empty secrets file
 fmc secrets set NAME         set one secret: typed without echo, or from stdin
 fmc secrets set NAME --random   generate a random one (256 bits)
+fmc secrets get NAME         print one: exactly into a pipe, on a terminal as a line
+fmc secrets rotate NAME      replace one: typed, from stdin or --random; says which hosts and
+                             roles use it, and the command that applies it
 fmc secrets edit             edit all of them in $EDITOR
-fmc secrets list             their names
+fmc secrets list             their names, and who uses each
 fmc secrets rekey            encrypt to other recipients, or to a passphrase
   --file FILE          the secrets file (default: the inventory's)
   --identity FILE      identity file (default: $FMC_AGE_IDENTITY, ~/.config/fmc/identity.txt)
   -r, --recipient AGE1 init: one more recipient; rekey: the new recipients, all of them (repeat it)
   --passphrase         init, rekey: lock with a passphrase (asked, or $FMC_AGE_PASSPHRASE_FILE)
-  --random             set: generate a random value, unless the secret exists
+  -i, --inventory FILE the inventory (default: inventory.yaml)
+  --dry-run            rotate: only say who uses the secret
+  --output json        list: NDJSON, names and users only
+  --random             set, rotate: generate a random value (set: unless the secret exists)
   --force              rekey: even if your own identity can no longer open the file;
-                       set --random: replace the existing value`
+                       set --random: replace the existing value
+
+Examples:
+  fmc secrets set k3s_token --random
+  fmc secrets rotate postgresql_app --random`
 
 interface Options {
   readonly file?: string
@@ -27,39 +38,53 @@ interface Options {
   readonly passphrase?: boolean
   readonly force?: boolean
   readonly random?: boolean
+  readonly inventory: string
+  readonly dryRun?: boolean
+  readonly output?: string
 }
 
 /** `fmc secrets …`: makes and edits the encrypted secrets file. */
 export const secrets: AddCommand = (program, run) => addSecrets(program, run, processIo)
 
 /** The same with another terminal, stdin and environment. */
-export function addSecrets(program: Command, run: Run, io: () => Promise<SecretsIo>): void {
+export function addSecrets(
+  program: Command,
+  run: Run,
+  io: (inventory: string) => Promise<SecretsIo>,
+): void {
   const command = program
     .command('secrets [args...]')
-    .description('the encrypted secrets file: init, edit, set, rekey')
+    .description('the encrypted secrets file: init, set, get, rotate, edit, list, rekey')
     .addOption(ownOption('--file <file>'))
     .addOption(ownOption('--identity <file>'))
     .addOption(ownOption('-r, --recipient <age1>').argParser(repeated))
     .addOption(ownOption('--passphrase'))
     .addOption(ownOption('--force'))
     .addOption(ownOption('--random'))
+    .addOption(ownOption('-i, --inventory <file>').default('inventory.yaml'))
+    .addOption(ownOption('--dry-run'))
+    .addOption(ownOption('--output <format>').choices(['plain', 'json']))
   ownHelp(command, HELP).action((args: string[], o: Options) =>
-    run(io().then(world => perform(args, o, world))),
+    run(io(o.inventory).then(world => perform(args, o, world))),
   )
 }
 
 /** The real terminal, stdin and environment. */
-async function processIo(): Promise<SecretsIo> {
+async function processIo(inventory: string): Promise<SecretsIo> {
   const { askHidden } = await import('../../secrets/prompt.ts')
   return {
     secretsFile: async () => {
       const { loadInventory } = await import('../../inventory/load.ts')
-      return (await loadInventory('inventory.yaml')).secretsFile
+      return (await loadInventory(inventory)).secretsFile
     },
+    users: async () => (await import('../secret-users.ts')).secretUsers(inventory),
+    give: printFile,
+    version: printVersion,
+    json: value => printJson(value),
     stdin: process.stdin,
     env: process.env,
     out: print,
-    say: printError,
+    say: line => printError(withOwnFlags(line, { inventory })),
     askHidden,
     confirm: async question => {
       if (!process.stdin.isTTY) return false
@@ -80,10 +105,16 @@ async function perform(
   const { VERBS } = await import('../secrets-file.ts')
   const action = VERBS[verb]
   if (!action) throw unknownVerb(verb, Object.keys(VERBS))
-  if (args.length > (verb === 'set' ? 1 : 0))
+  const named = ['set', 'get', 'rotate'].includes(verb)
+  if (args.length > (named ? 1 : 0))
     throw new UsageError(`fmc secrets ${verb}: too many arguments`, {
-      hint: verb === 'set' ? 'type the value or pipe it in: it may not stand in argv' : undefined,
+      hint:
+        named && verb !== 'get'
+          ? 'type the value or pipe it in: it may not stand in argv'
+          : undefined,
     })
+  if (o.output === 'json' && verb !== 'list')
+    throw new UsageError(`fmc secrets ${verb} has no --output json`)
   await action({
     io,
     file: o.file ?? (await io.secretsFile()),
@@ -92,6 +123,8 @@ async function perform(
     passphrase: o.passphrase ?? false,
     force: o.force ?? false,
     random: o.random ?? false,
+    asJson: o.output === 'json',
+    dryRun: o.dryRun ?? false,
     identity: o.identity,
     prompt: io.askHidden,
     env: io.env,
