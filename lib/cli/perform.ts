@@ -13,7 +13,7 @@ import { requireRoleVars } from '../inventory/role-vars.ts'
 import type { Host } from '../inventory/types.ts'
 import { insideLab, type Twin } from '../lab/index.ts'
 import { gitState, labRunsDir, runsDir, shownArgv } from '../record/index.ts'
-import { createReport, type Report } from '../report/index.ts'
+import { createReport, type KnownMs, type Report } from '../report/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
@@ -24,10 +24,10 @@ import { limitNames } from './limit-names.ts'
 import { printPlays, taskList } from './listing.ts'
 import { loadRoles } from './load.ts'
 import { positive } from './options.ts'
-import { eventWithOwnFlags } from './own-flags.ts'
+import { eventWithOwnFlags, lastingLimit, sameCommand } from './own-flags.ts'
 import { keepDir } from './paths.ts'
-import { isTerminal, printError, reportTarget } from './print.ts'
-import { recordedReport } from './recorded.ts'
+import { canMoveCursor, printError, reportTarget } from './print.ts'
+import { knownMs, recordedReport } from './recorded.ts'
 import { watchLate } from './late.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
@@ -86,7 +86,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const begun = unfinished ?? Date.now()
   const report = o.listTasks
     ? taskList(stages, o)
-    : recordedReport(await openReport(o), lab, {
+    : recordedReport(await openReport(o, knownMs(lab, inventory.file)), lab, {
         command,
         argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
         dryRun,
@@ -95,7 +95,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
         inventory: inventory.file,
         git: await git,
       })
-  const signals = listenForSignals()
+  const signals = listenForSignals(undefined, text => report.on({ type: 'stopping', text }))
   const late = watchLate()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   if (lab) noteLab(report, lab)
@@ -146,7 +146,8 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       cacheDir: cacheDir(),
       inventoryFile: inventory.file,
       command,
-      emit: (event: Event) => report.on(eventWithOwnFlags(event, o)),
+      emit: (event: Event) => report.on(eventWithOwnFlags(event, o, command)),
+      next: sameCommand(command, { ...o, limit: lastingLimit(o.limit, names) }),
     })
     if (changes && code === EXIT.ok) journal.end()
   } catch (error) {
@@ -197,9 +198,10 @@ function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
 }
 
-const openReport = (o: PlayOptions): Promise<Report> =>
-  createReport(o.output ?? (isTerminal() && !o.step ? 'tty' : 'plain'), {
+const openReport = (o: PlayOptions, known: KnownMs): Promise<Report> =>
+  createReport(o.output ?? (canMoveCursor() && !o.step ? 'tty' : 'plain'), {
     ...reportTarget(),
     diff: o.diff ?? false,
     verbose: o.verbose ?? false,
+    known,
   })

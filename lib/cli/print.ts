@@ -61,6 +61,14 @@ export const printPicture = (text: string): void => void process.stdout.write(te
 export const isTerminal = (): boolean => process.stdout.isTTY
 
 /**
+/**
+ * Can a live view be drawn on stdout? Not on TERM=dumb, which cannot move its cursor (terminfo(5)), and not in a CI job
+ * (CI is set), whose log would keep every frame.
+ */
+export const canMoveCursor = (env: NodeJS.ProcessEnv = process.env, tty = isTerminal()): boolean =>
+  tty && env['TERM'] !== 'dumb' && ['', 'false'].includes(env['CI'] ?? '')
+
+/**
  * Asks on stderr and reads one line of stdin; '' at its end (Ctrl-D). Throws FmcError with exit code 130 at Ctrl-C, and when
  * `signal` is aborted.
  */

@@ -1,7 +1,14 @@
 import type { Event } from '../engine/events.ts'
 import type { Twin } from '../lab/index.ts'
-import { labRunsDir, openRecorder, runsDir, type RunStart } from '../record/index.ts'
-import type { Report } from '../report/index.ts'
+import {
+  labRunsDir,
+  openRecorder,
+  runsDir,
+  taskTimes,
+  type RunStart,
+  type TaskTimes,
+} from '../record/index.ts'
+import type { KnownMs, Report } from '../report/index.ts'
 
 /** A report whose events are also recorded. */
 export interface RecordedReport {
@@ -35,4 +42,20 @@ export function recordedReport(
       await report.end()
     },
   }
+}
+
+/**
+ * How long tasks took in the recorded runs of an inventory. The records are read when the first time is asked for. Without
+ * records no time is known; the recorder warns if there is no place for them.
+ */
+export function knownMs(lab: Twin | undefined, inventory: string): KnownMs {
+  let times: TaskTimes | undefined
+  const read = (): TaskTimes => {
+    try {
+      return taskTimes({ dir: lab ? labRunsDir(lab.dir) : runsDir(), inventory })
+    } catch {
+      return { of: () => undefined }
+    }
+  }
+  return (host, role, task) => (times ??= read()).of(host, role, task)
 }

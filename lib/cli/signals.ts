@@ -12,9 +12,10 @@ export interface Signals {
   readonly off: () => void
 }
 
-/** Listens for SIGINT, SIGTERM and what the process outside a lab passes on of them. */
+/** Listens for SIGINT, SIGTERM and what the process outside a lab passes on of them. `say` shows people what happens now. */
 export function listenForSignals(
   hint = 'stopping after the running tasks; press Ctrl-C again to end them',
+  say: (text: string) => void = text => printError(`\n${text}`),
 ): Signals {
   const stop = new AbortController()
   const kill = new AbortController()
@@ -23,7 +24,7 @@ export function listenForSignals(
   let passedOn = 0
   const onSignal = (signal: NodeJS.Signals): void => {
     if (signal === 'SIGTERM') {
-      if (!stop.signal.aborted) printError('\nstopping after what runs on the hosts (SIGTERM)')
+      if (!stop.signal.aborted) say('stopping after what runs on the hosts (SIGTERM)')
       stop.abort()
       term.abort()
       return
@@ -31,9 +32,11 @@ export function listenForSignals(
     if (signal === PASSED_ON) passedOn++
     else own++
     // One Ctrl-C may arrive both ways: it counts once.
-    if (Math.max(own, passedOn) > 1) kill.abort()
-    else if (!stop.signal.aborted) {
-      printError(`\n${hint}`)
+    if (Math.max(own, passedOn) > 1) {
+      if (!kill.signal.aborted) say('ending the running tasks')
+      kill.abort()
+    } else if (!stop.signal.aborted) {
+      say(hint)
       stop.abort()
     }
   }

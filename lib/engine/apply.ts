@@ -2,8 +2,9 @@ import type { Host } from '../inventory/types.ts'
 import { batches } from './define/batches.ts'
 import type { Role } from './define/role.ts'
 import type { SelectedPlay } from './define/select.ts'
+import { Done } from './done.ts'
 import { invariantHolds } from './invariant.ts'
-import { hostEvents } from './plan-events.ts'
+import { failureEvents, failureEventsOf, hostEvents, plannedEvent } from './plan-events.ts'
 import { hasWorkOn, planAgain, planOf, type Plan } from './plan.ts'
 import { EnginePass } from './role/pass.ts'
 import { perform } from './role/perform.ts'
@@ -13,26 +14,12 @@ import { RoleRun } from './role/role-run.ts'
 import type { Run } from './settings.ts'
 import { unneededEvent } from './task-events.ts'
 
-/** Which hosts have finished which plays. A host that the run did not reach, or dropped, has not. */
-export class Done {
-  readonly #done = new Set<string>()
-
-  add({ play }: SelectedPlay, host: Host): void {
-    this.#done.add(`${play.name}\0${host.name}`)
-  }
-  has({ play }: SelectedPlay, host: Host): boolean {
-    return this.#done.has(`${play.name}\0${host.name}`)
-  }
-}
-
 /** The apply pass: what its functions share. */
 interface Apply {
   readonly run: Run
   readonly plan: Plan
   readonly pass: EnginePass
   readonly done: Done
-  /** A rolling play has stopped the run. */
-  stopped: boolean
 }
 
 /** Makes what was planned: stage by stage, in batches, with the plays' invariants. Before each play, plans its idle hosts again: what this run has changed elsewhere may give them work. */
@@ -42,8 +29,9 @@ export async function applyAll(run: Run, plan: Plan): Promise<Done> {
     plan,
     pass: new EnginePass('apply'),
     done: new Done(),
-    stopped: false,
   }
+  for (const event of failureEvents(plan)) run.emit(event)
+  for (const selected of run.settings.stages.flat()) run.emit(plannedEvent(run, plan, selected))
   for (const stage of run.settings.stages) {
     if (isOver(apply)) break
     await Promise.all(stage.map(selected => applyPlay(apply, selected)))
@@ -51,11 +39,13 @@ export async function applyAll(run: Run, plan: Plan): Promise<Done> {
   return apply.done
 }
 
-const isOver = ({ run, stopped }: Apply): boolean => stopped || run.settings.stop.aborted
+const isOver = ({ run, done }: Apply): boolean =>
+  done.stoppedBy !== undefined || run.settings.stop.aborted
 
-function stop(apply: Apply, text: string): void {
-  apply.stopped = true
-  apply.run.emit({ type: 'note', level: 'warning', text })
+/** A rolling play stops the run. */
+function stop({ run, done }: Apply, { play }: SelectedPlay, how: string): void {
+  done.stoppedBy ??= play.name
+  run.emit({ type: 'note', level: 'warning', text: `${play.name}: ${how}` })
 }
 
 async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
@@ -65,20 +55,23 @@ async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
   const hosts = selected.hosts.filter(h => !fleet.isLeftOut(h))
   const names = selected.hosts.map(h => h.name)
   emit({ type: 'play', play: play.name, state: 'start', hosts: names })
+  const lostBefore = hosts.filter(h => fleet.isDropped(h))
   await connectNew(run, hosts)
-  await planAgain(run, plan, selected)
+  if (await planAgain(run, plan, selected)) emit(plannedEvent(run, plan, selected))
   const busy = hosts.filter(
     h => !fleet.isDropped(h) && (fleet.get(h).touched || hasWorkOn(plan, selected, h)),
   )
   for (const host of hosts)
-    if (!busy.includes(host)) {
-      for (const event of hostEvents(plan, planOf(plan, selected, host))) emit(event)
-      done.add(selected, host)
+    if (!busy.includes(host) && !lostBefore.includes(host)) {
+      const one = planOf(plan, selected, host)
+      const isLost = fleet.isDropped(host)
+      for (const event of isLost ? failureEventsOf(plan, one) : hostEvents(plan, one)) emit(event)
+      if (!isLost) done.add(selected, host)
     }
   const ordered = await inOrder(run, selected, busy)
   const lost = tooManyDropped(run, selected)
   if (lost && (busy.length > 0 || hosts.every(h => fleet.isDropped(h))))
-    stop(apply, `${play.name}: not started, because ${lost} failed or could not be reached`)
+    stop(apply, selected, `not started, because ${lost} failed or could not be reached`)
   else await applyBatches(apply, selected, ordered)
   emit({ type: 'play', play: play.name, state: 'end', hosts: names })
 }
@@ -130,10 +123,7 @@ async function applyBatches(
   const holds = async (when: 'before' | 'after', batch: readonly Host[]): Promise<boolean> => {
     const yes = await invariantHolds(run, selected, when, batch)
     if (!yes)
-      stop(
-        apply,
-        `${play.name}: stopped ${when} ${namesOf(batch)}; the other hosts were not touched`,
-      )
+      stop(apply, selected, `stopped ${when} ${namesOf(batch)}; the other hosts were not touched`)
     return yes
   }
   for (const all of batches(hosts, play.serial)) {
@@ -147,7 +137,8 @@ async function applyBatches(
     if (tooManyDropped(run, selected))
       return stop(
         apply,
-        `${play.name}: stopped after ${namesOf(batch)}; the hosts after it were not touched`,
+        selected,
+        `stopped after ${namesOf(batch)}; the hosts after it were not touched`,
       )
     if (!(await holds('after', batch))) return
   }
@@ -194,15 +185,17 @@ async function applyHost(apply: Apply, selected: SelectedPlay, host: Host): Prom
 
 /** false: the run does nothing more on this host. */
 async function applyRole(
-  { run, pass }: Apply,
-  { play }: SelectedPlay,
+  { run, pass, done }: Apply,
+  selected: SelectedPlay,
   role: Role,
   host: Host,
   planned: readonly TaskRecord[],
 ): Promise<boolean> {
   const expected = planned.filter(r => r.changes.length > 0)
   const predicted = new Set(expected.map(recordKey))
+  const { play } = selected
   const roleRun = new RoleRun({ run, play, role, pass, host: run.fleet.get(host), predicted })
+  done.attempt(selected, host, roleRun)
   if (!(await perform(run, roleRun))) return false
   const seen = new Set(roleRun.records.map(recordKey))
   for (const record of expected)

@@ -105,6 +105,8 @@ export interface PassEvent {
   readonly type: 'pass'
   readonly pass: 'plan' | 'apply' | 'verify'
   readonly state: 'start' | 'end'
+  /** At the start of the apply: how many tasks are to change something. */
+  readonly planned?: number
 }
 
 /** A play starts or ends. */
@@ -119,16 +121,43 @@ export interface PlayEvent {
 export interface WorkingEvent {
   readonly type: 'working'
   readonly host: string
+  /** As in a task's event. */
+  readonly delegatedBy?: string
   readonly play: string
   readonly role: string
   readonly task: string
+  /** What the task waits for, how far it is, or the last line that its command has printed. */
   readonly text?: string
+}
+
+/** For live output: what a play is about to change. Comes when the apply pass starts, and again for a play that has got more to do by the time it starts. */
+export interface PlannedEvent {
+  readonly type: 'planned'
+  readonly play: string
+  /** Plays with the same number run at the same time, the others one after another. */
+  readonly stage: number
+  /** The play's hosts; one batch after another. */
+  readonly batches: readonly (readonly string[])[]
+  /** Hosts worked on at the same time. */
+  readonly forks: number
+  /** The tasks for which the plan has changes. */
+  readonly tasks: readonly Pick<TaskEvent, 'host' | 'delegatedBy' | 'role' | 'task'>[]
+}
+
+/** For live output: the user has asked the run to stop. */
+export interface StoppingEvent {
+  readonly type: 'stopping'
+  /** What happens now, and what a second Ctrl-C does. */
+  readonly text: string
 }
 
 /** The outcome of a task, or what the task would do. */
 export interface TaskEvent {
   readonly type: 'task'
+  /** Where the task ran. */
   readonly host: string
+  /** The play's host whose role ran the task there, through `on`: the task counts for that host. Absent: the same host. */
+  readonly delegatedBy?: string
   readonly play: string
   readonly role: string
   readonly task: string
@@ -182,8 +211,14 @@ export interface RecapEvent extends Counts {
   readonly new?: readonly string[]
   /** Hosts on which another run works: because of them nothing was changed on any host. */
   readonly locked?: readonly string[]
-  /** How many planned changes were not made because of that, by host. Comes with `locked`. */
+  /** How many planned changes were not made, by host. Always there with `locked`. */
   readonly undone?: Readonly<Record<string, number>>
+  /** Hosts that did not fail and that the run did not finish: the plays that it did not come to, or broke off, there. */
+  readonly notReached?: Readonly<Record<string, readonly string[]>>
+  /** The play that ended the run before its time, because hosts of it failed. */
+  readonly stoppedBy?: string
+  /** The command that makes what a dry run predicts, or that continues what this run left. Never with a secret. */
+  readonly next?: string
 }
 
 /** Any event. */
@@ -195,6 +230,8 @@ export type Event =
   | PassEvent
   | PlayEvent
   | WorkingEvent
+  | PlannedEvent
+  | StoppingEvent
   | TaskEvent
   | HostStateEvent
   | NewHostEvent

@@ -1,20 +1,25 @@
-import type { TaskEvent } from './events.ts'
+import { batches } from './define/batches.ts'
+import type { SelectedPlay } from './define/select.ts'
+import type { PlannedEvent, TaskEvent } from './events.ts'
 import type { HostPlan, Plan } from './plan.ts'
 import type { TaskRecord } from './role/record.ts'
-import { plannedEvent } from './task-events.ts'
+import type { Run } from './settings.ts'
+import { delegation, plannedEvent as plannedTask } from './task-events.ts'
 
 /** The whole plan as events, play by play and host by host. */
 export const planEvents = (plan: Plan): TaskEvent[] =>
   [...plan.values()].flatMap(one => hostEvents(plan, one))
 
-/** Of a plan that will not be carried out: the tasks that failed. */
+/** The tasks that failed in the plan. */
 export const failureEvents = (plan: Plan): TaskEvent[] =>
-  [...plan.values()].flatMap(one =>
-    hostEvents(
-      plan,
-      one,
-      recordsOf(one).filter(r => r.error),
-    ),
+  [...plan.values()].flatMap(one => failureEventsOf(plan, one))
+
+/** The tasks that failed in the plan of one play on one host. */
+export const failureEventsOf = (plan: Plan, one: HostPlan): TaskEvent[] =>
+  hostEvents(
+    plan,
+    one,
+    recordsOf(one).filter(r => r.error),
   )
 
 /** The planned tasks of one play on one host, or some of them, as events. */
@@ -25,21 +30,35 @@ export function hostEvents(
 ): TaskEvent[] {
   if (records.length === 0) return []
   const elsewhere = changesOutside(plan, one.host)
-  return records.map(record => plannedEvent(one.play, record, elsewhere))
+  return records.map(record => plannedTask(one.play, record, elsewhere))
 }
 
-/** How many changes are planned on each of these hosts; hosts without any are left out. */
-export const plannedChanges = (
+/** What a play is about to change, for live output. */
+export const plannedEvent = (
+  { settings }: Run,
   plan: Plan,
-  hosts: readonly { readonly name: string }[],
-): (readonly [host: string, changes: number])[] =>
-  hosts.flatMap(({ name }) => {
-    const changes = [...plan.values()]
-      .filter(one => one.host === name)
-      .flatMap(recordsOf)
-      .filter(r => r.changes.length > 0 && !r.error).length
-    return changes === 0 ? [] : [[name, changes] as const]
-  })
+  { play, hosts }: SelectedPlay,
+): PlannedEvent => ({
+  type: 'planned',
+  play: play.name,
+  stage: settings.stages.findIndex(stage => stage.some(p => p.play === play)),
+  batches: batches(
+    hosts.map(h => h.name),
+    play.serial,
+  ),
+  forks: settings.forks,
+  tasks: [...plan.values()]
+    .filter(one => one.play === play.name)
+    .flatMap(recordsOf)
+    .filter(isPlanned)
+    .map(r => ({ host: r.host, ...delegation(r), role: r.role, task: r.name })),
+})
+
+/** How many tasks are to change something. */
+export const plannedCount = (plan: Plan): number =>
+  [...plan.values()].flatMap(recordsOf).filter(isPlanned).length
+
+const isPlanned = (r: TaskRecord): boolean => r.changes.length > 0 && r.error === undefined
 
 const recordsOf = ({ roles }: HostPlan): readonly TaskRecord[] => [...roles.values()].flat()
 

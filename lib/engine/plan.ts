@@ -13,6 +13,8 @@ export interface HostPlan {
   readonly play: string
   readonly host: string
   readonly roles: RoleRecords
+  /** All roles were planned. */
+  complete: boolean
 }
 
 /** What the tasks of every play would do on every host, in the order of the playbook. */
@@ -39,7 +41,7 @@ export async function planAll(run: Run): Promise<Plan> {
     settings.stages.flat().flatMap(({ play, hosts: some }) =>
       some.map(({ name: host }) => {
         const roles: RoleRecords = new Map()
-        return [keyOf(play.name, host), { play: play.name, host, roles }] as const
+        return [keyOf(play.name, host), { play: play.name, host, roles, complete: false }] as const
       }),
     ),
   )
@@ -76,8 +78,11 @@ async function connect({ fleet, settings, emit }: Run, host: Host): Promise<Host
 
 /** Plans the plays of one host in order, until a task fails. */
 async function planHost(run: Run, plan: Plan, pass: EnginePass, host: HostRun): Promise<void> {
-  for (const selected of run.settings.stages.flat().filter(p => p.hosts.includes(host.host)))
-    if (!(await sweep(run, pass, selected, host, planOf(plan, selected, host.host).roles))) return
+  for (const selected of run.settings.stages.flat().filter(p => p.hosts.includes(host.host))) {
+    const one = planOf(plan, selected, host.host)
+    one.complete = await sweep(run, pass, selected, host, one.roles)
+    if (!one.complete) return
+  }
 }
 
 /** Plans hosts that exist now and that their hypervisor will create again: their present state does not matter. */
@@ -91,10 +96,13 @@ async function planRecreated(run: Run, plan: Plan, hosts: readonly Host[]): Prom
   await fleet.each(due, async host => planHost(run, plan, pass, await fleet.forPlan(host)))
 }
 
-/** Plans again, before a play starts, the hosts that would have nothing to do: what this run changed elsewhere may give them work. */
-export async function planAgain(run: Run, plan: Plan, selected: SelectedPlay): Promise<void> {
+/**
+ * Plans again, before a play starts, the hosts that would have nothing to do: what this run changed elsewhere may give them
+ * work. Resolves with whether it has.
+ */
+export async function planAgain(run: Run, plan: Plan, selected: SelectedPlay): Promise<boolean> {
   const { fleet } = run
-  if (fleet.touched.length === 0) return
+  if (fleet.touched.length === 0) return false
   fleet.forget()
   const idle = selected.hosts.filter(
     h => !fleet.isDropped(h) && !fleet.get(h).touched && !hasWorkOn(plan, selected, h),
@@ -105,4 +113,5 @@ export async function planAgain(run: Run, plan: Plan, selected: SelectedPlay): P
     await connected.answers.refresh()
     await sweep(run, pass, selected, connected, planOf(plan, selected, host).roles)
   })
+  return idle.some(host => hasWorkOn(plan, selected, host))
 }

@@ -1,5 +1,8 @@
 import { EXIT } from '../errors.ts'
 import type { Counts, Event, Page, RecapEvent } from './events.ts'
+import type { Left } from './left.ts'
+
+const isEmpty = (record: object): boolean => Object.keys(record).length === 0
 
 type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
 const zero = (): Mutable => ({
@@ -27,7 +30,7 @@ export class Recap {
       this.#of(event.host)[event.state]++
     if (event.type === 'host' && event.state === 'new') this.#new.add(event.host)
     if (event.type !== 'task') return
-    const counts = this.#of(event.host)
+    const counts = this.#of(event.delegatedBy ?? event.host)
     counts[event.status]++
     if (event.unpredicted) counts.unpredicted++
     if (event.unneeded) counts.unneeded++
@@ -60,8 +63,11 @@ export class Recap {
     failed: boolean
     /** Hosts on which another run works. */
     locked: readonly string[]
-    /** Planned changes that were not made because of them, by host. */
-    undone: readonly (readonly [host: string, changes: number])[]
+    left: Left
+    /** The play that ended the run before its time. */
+    stoppedBy: string | undefined
+    /** The command that continues. */
+    next: string | undefined
     /** Of a run that ends with a page. */
     page?: Page | undefined
     readOnly?: boolean
@@ -80,6 +86,8 @@ export class Recap {
           : o.dryRun && o.pendingIsError && total.changed > 0
             ? EXIT.pending
             : EXIT.ok
+    // A dry run that predicts changes has a next command; a check has none.
+    const isDone = o.readOnly || (o.dryRun ? total.changed === 0 : exitCode === EXIT.ok)
     return {
       type: 'recap',
       ...total,
@@ -90,7 +98,11 @@ export class Recap {
       ...(this.#new.size === 0
         ? {}
         : { new: [...this.#hosts.keys()].filter(h => this.#new.has(h)) }),
-      ...(o.locked.length === 0 ? {} : { locked: o.locked, undone: Object.fromEntries(o.undone) }),
+      ...(o.locked.length === 0 ? {} : { locked: o.locked }),
+      ...(o.locked.length === 0 && isEmpty(o.left.undone) ? {} : { undone: o.left.undone }),
+      ...(isEmpty(o.left.notReached) ? {} : { notReached: o.left.notReached }),
+      ...(o.stoppedBy === undefined ? {} : { stoppedBy: o.stoppedBy }),
+      ...(o.next === undefined || isDone ? {} : { next: o.next }),
     }
   }
 }

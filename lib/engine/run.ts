@@ -1,9 +1,11 @@
 import { redactor } from '../secrets/redact.ts'
 import { applyAll } from './apply.ts'
+import type { Done } from './done.ts'
 import type { Event, Page } from './events.ts'
 import { Fleet } from './host/fleet.ts'
 import { planAll, type Plan } from './plan.ts'
-import { failureEvents, planEvents, plannedChanges } from './plan-events.ts'
+import { leftOf } from './left.ts'
+import { failureEvents, planEvents, plannedCount } from './plan-events.ts'
 import { Recap } from './recap.ts'
 import { hasTask, noSuchTask } from './role/start-at.ts'
 import { watchUnawaited } from './role/unawaited.ts'
@@ -23,9 +25,9 @@ export async function run(settings: RunSettings): Promise<number> {
   const unawaited = watchUnawaited({ settings, fleet, emit })
   const stuck = (): void => fleet.ending.giveUp()
   process.on('beforeExit', stuck)
-  let plan: Plan
+  let passed: Passed
   try {
-    plan = await runPasses({ settings, fleet, emit }, unawaited.settled)
+    passed = await runPasses({ settings, fleet, emit }, unawaited.settled)
     await unawaited.settled()
   } finally {
     fleet.close()
@@ -43,7 +45,9 @@ export async function run(settings: RunSettings): Promise<number> {
     pendingIsError: settings.pendingIsError,
     failed: unawaited.any(),
     locked: fleet.locked,
-    undone: settings.dryRun || fleet.locked.length === 0 ? [] : plannedChanges(plan, fleet.hosts),
+    left: leftOf({ settings, fleet, emit }, passed.plan, passed.done),
+    stoppedBy: passed.done?.stoppedBy,
+    next: settings.next && redactor(settings.secrets)(settings.next),
     page,
     readOnly: settings.readOnly && page !== undefined,
   })
@@ -51,8 +55,14 @@ export async function run(settings: RunSettings): Promise<number> {
   return last.exitCode
 }
 
+interface Passed {
+  readonly plan: Plan
+  /** undefined: there was no apply pass. */
+  readonly done?: Done
+}
+
 /** The passes, in order: each gets what the one before it found. */
-async function runPasses(run: Run, settled: () => Promise<void>): Promise<Plan> {
+async function runPasses(run: Run, settled: () => Promise<void>): Promise<Passed> {
   const { settings, fleet, emit } = run
   const interrupted = (): boolean => settings.stop.aborted
   const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
@@ -73,22 +83,25 @@ async function runPasses(run: Run, settled: () => Promise<void>): Promise<Plan> 
       text: 'nothing was changed on any host: the code of a role has a mistake',
     })
   } else if (!interrupted()) {
-    const done = await inPass('apply', emit, () => applyAll(run, plan))
+    const planned = plannedCount(plan)
+    const done = await inPass('apply', emit, () => applyAll(run, plan), { planned })
     if (fleet.touched.length > 0 && !interrupted())
       await inPass('verify', emit, async () => {
         const left = await verify(run, done)
         emitAll(left.map(({ play, record }) => notIdempotentEvent(play, record)))
       })
+    return { plan, done }
   }
-  return plan
+  return { plan }
 }
 
 async function inPass<T>(
   pass: 'plan' | 'apply' | 'verify',
   emit: Emit,
   work: () => Promise<T>,
+  more: { readonly planned?: number } = {},
 ): Promise<T> {
-  emit({ type: 'pass', pass, state: 'start' })
+  emit({ type: 'pass', pass, state: 'start', ...more })
   const result = await work()
   emit({ type: 'pass', pass, state: 'end' })
   return result

@@ -22,6 +22,8 @@ export interface RunSettings extends ConnectSettings, RoleSettings {
   readonly lab: boolean
   /** A dry run with changes pending exits 3. */
   readonly pendingIsError: boolean
+  /** The command line that does the same, or what a dry run predicts; reports show it. It contains no secret. */
+  readonly next?: string | undefined
   /** Only read the hosts: the run takes no lock and ends after the plan. */
   readonly readOnly: boolean
   readonly conclude: Conclude | undefined

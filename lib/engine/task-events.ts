@@ -21,9 +21,17 @@ export function failureOf(error: Error): Failure {
 const changesOf = (record: TaskRecord): Change[] =>
   record.changes.map(c => ({ what: c.what, ...(c.diff === undefined ? {} : { diff: c.diff }) }))
 
+/** Who delegated the task, if it was. */
+export const delegation = ({
+  delegatedBy,
+}: {
+  readonly delegatedBy?: string | undefined
+}): { readonly delegatedBy?: string } => (delegatedBy === undefined ? {} : { delegatedBy })
+
 const base = (play: string, record: TaskRecord): Omit<TaskEvent, 'status' | 'predicted'> => ({
   type: 'task',
   host: record.host,
+  ...delegation(record),
   play,
   role: record.role,
   task: record.name,
@@ -40,7 +48,7 @@ const failedStatus = (error: Error): 'failed' | 'unreachable' =>
 /** For live output: what a task is doing. */
 export const workingEvent = (
   play: string,
-  task: { readonly host: string; readonly role: string; readonly task: string },
+  task: Pick<WorkingEvent, 'host' | 'delegatedBy' | 'role' | 'task'>,
   text?: string,
 ): WorkingEvent => ({ type: 'working', ...task, play, ...(text === undefined ? {} : { text }) })
 
@@ -91,12 +99,13 @@ export function appliedEvent(play: string, record: TaskRecord, predictions: Pred
 }
 
 /** A task for which the plan had changes, and which the role did not call in the apply pass. */
-export const unneededEvent = (play: string, { host, role, name }: TaskRecord): TaskEvent => ({
+export const unneededEvent = (play: string, record: TaskRecord): TaskEvent => ({
   type: 'task',
-  host,
+  host: record.host,
+  ...delegation(record),
   play,
-  role,
-  task: name,
+  role: record.role,
+  task: record.name,
   status: 'ok',
   predicted: true,
   unneeded: true,

@@ -1,4 +1,4 @@
-import type { Done } from './apply.ts'
+import type { Done } from './done.ts'
 import { EnginePass } from './role/pass.ts'
 import { sweep } from './role/perform.ts'
 import type { RoleRecords, TaskRecord } from './role/record.ts'

@@ -30,7 +30,9 @@ export function failedHosts(recorded: RecordedRun): string[] {
   for (const event of recorded.events()) {
     if (event.type !== 'task' && event.type !== 'host') continue
     const state = event.type === 'task' ? event.status : event.state
-    if (state === 'failed' || state === 'unreachable') failed.add(event.host)
+    if (state !== 'failed' && state !== 'unreachable') continue
+    // What a host's role does on another one counts for that host, as in the recap.
+    failed.add((event.type === 'task' && event.delegatedBy) || event.host)
   }
   return [...failed]
 }

@@ -5,6 +5,8 @@ import type { Style } from './style.ts'
 /** A failed task or host, with where it happened. */
 export interface LocatedFailure {
   readonly host: string
+  /** The play's host, where its role ran the task on another one. */
+  readonly delegatedBy?: string | undefined
   /** Absent when the host itself failed. */
   readonly role?: string
   readonly task?: string
@@ -18,15 +20,18 @@ export const failureOf = (event: Event): LocatedFailure | undefined => {
     return { host: event.host, status: event.state, failure: event.failure }
   if (event.type !== 'task') return undefined
   if (event.status !== 'failed' && event.status !== 'unreachable') return undefined
-  const { host, role, task, status } = event
-  return { host, role, task, status, failure: event.failure ?? { message: 'no reason was given' } }
+  const { host, delegatedBy, role, task, status } = event
+  const failure = event.failure ?? { message: 'no reason was given' }
+  return { host, delegatedBy, role, task, status, failure }
 }
 
 /** The engine reports a task's failure again as its host's: only the first, more precise one is kept. */
 export const addFailure = (all: LocatedFailure[], next: LocatedFailure | undefined): void => {
   if (!next) return
   const known = all.some(
-    one => one.host === next.host && one.failure.message === next.failure.message,
+    one =>
+      [one.host, one.delegatedBy].includes(next.host) &&
+      one.failure.message === next.failure.message,
   )
   if (!known) all.push(next)
 }
@@ -36,26 +41,61 @@ const indented = (text: string, by: string): string[] =>
     .split('\n')
     .map(line => by + line)
 
-/** A failure in full: where, message, hint, command, output. */
-export const failureBlock = (failed: LocatedFailure, style: Style): string[] => {
-  const { message, hint, command, output } = failed.failure
-  const where = [failed.host, failed.role, failed.task]
+/** "worker1", or "worker1 → master1" for a task that worker1's role has run on master1. */
+export const hostName = ({
+  host,
+  delegatedBy,
+}: {
+  readonly host: string
+  readonly delegatedBy?: string | undefined
+}): string => cleanLine(delegatedBy === undefined ? host : `${delegatedBy} → ${host}`)
+
+/** Where it failed: host, role and task. */
+export const failurePlace = (failed: LocatedFailure): string =>
+  [hostName(failed), failed.role, failed.task]
     .filter(part => part !== undefined)
     .map(cleanLine)
     .join(' › ')
-  const paint = style.status[failed.status]
+
+/** The cause without the names of task and host, which stand beside it. */
+const causeOf = ({ host, task, failure }: LocatedFailure): string => {
+  let text = failure.message.trim()
+  for (const prefix of [`${host}: `, `${task ?? ''}: `, `${host}: `])
+    if (text.startsWith(prefix) && text.length > prefix.length) text = text.slice(prefix.length)
+  return text
+}
+
+/** The output without the lines that the cause repeats at its end. */
+const outputBesides = (cause: string, output: string | undefined): string | undefined => {
+  const lines = (output ?? '').trimEnd().split('\n')
+  while (lines.length > 0 && cause.includes(lines.at(-1)?.trim() ?? '')) lines.pop()
+  return lines.length === 0 ? undefined : lines.join('\n')
+}
+
+/** A failure in full: host and cause first, then (with `place`) role and task, the output, the command, and what to do. */
+export const failureBlock = (
+  failed: LocatedFailure,
+  style: Style,
+  { place = true } = {},
+): string[] => {
+  const { hint, command, output } = failed.failure
+  const cause = causeOf(failed)
+  const [first = '', ...rest] = indented(cause, '')
   const part = (name: string, text: string | undefined): string[] => {
     if (text === undefined || text.trim() === '') return []
-    const [first = '', ...rest] = indented(text, '')
-    if (rest.length === 0) return [`  ${style.dim(`${name}:`)} ${first}`]
-    return [`  ${style.dim(`${name}:`)}`, ...[first, ...rest].map(line => `    ${line}`)]
+    const [one = '', ...more] = indented(text, '')
+    if (more.length === 0) return [`  ${style.dim(`${name}:`)} ${one}`]
+    return [`  ${style.dim(`${name}:`)}`, ...[one, ...more].map(line => `    ${line}`)]
   }
+  const sign = failed.status === 'failed' ? '✗' : '!'
+  const task = !place || failed.task === undefined ? [] : [`${failed.role ?? ''} › ${failed.task}`]
   return [
-    `${paint(failed.status === 'failed' ? '✗ failed' : '✗ unreachable')} ${style.bold(where)}`,
-    ...indented(message, '  '),
+    `${style.status[failed.status](`${sign} ${hostName(failed)}:`)} ${style.bold(first)}`,
+    ...rest.map(line => `  ${line}`),
+    ...task.map(text => `  ${style.dim('in:')} ${cleanLine(text)}`),
+    ...part('output', outputBesides(cause, output)),
+    ...part('command', command !== undefined && cause.includes(command) ? undefined : command),
     ...part('hint', hint),
-    ...part('command', command),
-    ...part('output', output),
   ]
 }
 

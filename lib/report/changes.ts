@@ -18,7 +18,8 @@ const entry = (event: TaskEvent, { diff }: ChangesOptions, style: Style): string
     .filter(text => text !== '')
     .join('; ')
   const diffs = diff ? event.changes.flatMap(change => change.diff ?? []) : []
-  const name = cleanLine(`${event.role} › ${event.task}`)
+  const by = event.delegatedBy === undefined ? '' : `, for ${event.delegatedBy}`
+  const name = cleanLine(`${event.role} › ${event.task}${by}`)
   return [
     `  ${sign} ${changed ? name : style.dim(name)}${words === '' ? '' : `: ${words}`}`,
     ...diffs.flatMap(text => diffLines(text, style).map(line => `      ${line}`)),

@@ -3,12 +3,13 @@ import { safeJson } from '../text/sanitise.ts'
 
 /**
  * Whether an event belongs to the NDJSON contract: version, start, note, pass, play, task, host (new, unreachable or
- * failed), page and recap do. `working` and a host's connecting, connected and done are for live output only.
+ * failed), page and recap do. `working`, `planned`, `stopping` and a host's connecting, connected and done are for live
+ * output only.
  */
 export const inContract = (event: Event): boolean =>
   event.type === 'host'
     ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
-    : event.type !== 'working'
+    : !['working', 'planned', 'stopping'].includes(event.type)
 
 /**
  * An event as a line of NDJSON, harmless on a terminal too; `more` are further keys. A task's `drift` is not part of the

@@ -1,6 +1,7 @@
 /** Reports: show a run's events as a live tree, plain lines or NDJSON; events are their only input. */
 import type { Report, ReportOptions } from './types.ts'
 
+export type { KnownMs } from './estimate.ts'
 export type { Report, ReportOptions } from './types.ts'
 
 export type ReportKind = 'tty' | 'plain' | 'json'

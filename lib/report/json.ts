@@ -1,5 +1,6 @@
 import type { Event } from '../engine/events.ts'
 import { noteLine } from './blocks.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import { inContract, ndjson } from './contract.ts'
 import type { Report, ReportOptions } from './types.ts'
 import { createWriter } from './writer.ts'
@@ -26,6 +27,7 @@ export const createJson = ({ stdout, stderr }: ReportOptions): Report => {
   return {
     on(event) {
       if (event.type === 'note') people.write(`${noteLine(event)}\n`)
+      if (event.type === 'stopping') people.write(`fmc: ${cleanLine(event.text)}\n`)
       if (!inContract(event)) return
       if (event.type === 'version') {
         print(event)

@@ -4,13 +4,16 @@ import type { Event, RecapEvent, TaskEvent } from '../engine/events.ts'
 import type { LocatedFailure } from './blocks.ts'
 import { addFailure, failureBlock, failureOf, noteLine } from './blocks.ts'
 import { changeList } from './changes.ts'
+import { closing } from './closing.ts'
 import { pageLines } from './page.ts'
-import { closing, recapTable } from './recap.ts'
+import { recapTable } from './recap.ts'
 import { createStyle } from './style.ts'
 import { createTree, reduce } from './tree.ts'
+import { cleanLine } from '../text/sanitise.ts'
 import type { Report, ReportOptions } from './types.ts'
 import type { Frame } from './view.ts'
 import { finalView, liveView } from './view.ts'
+import { width } from './width.ts'
 import { createWriter } from './writer.ts'
 
 type PageEvent = Extract<Event, { type: 'page' }>
@@ -39,7 +42,8 @@ class Painter implements ListrRenderer {
   readonly #options: PainterOptions
   readonly #output: ProcessOutput
   readonly #spinner = new Spinner()
-  #drawn = 0
+  /** Cells of each line of the frame that is on the screen. */
+  #drawn: number[] = []
 
   constructor(_tasks: unknown, options: PainterOptions) {
     this.#options = options
@@ -62,11 +66,22 @@ class Painter implements ListrRenderer {
     }
   }
 
+  /** How many rows up the present frame begins. A terminal that got narrower has wrapped its lines. */
+  #height(): number {
+    const { columns, rows } = this.#options.report.stdout as Partial<NodeJS.WriteStream>
+    const wrapped = this.#drawn.map(cells =>
+      columns ? Math.max(1, Math.ceil(cells / columns)) : 1,
+    )
+    const height = wrapped.reduce((sum, n) => sum + n, 0)
+    return rows ? Math.min(height, rows - 1) : height
+  }
+
   #paint(lines: readonly string[]): void {
-    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : ''
+    const height = this.#height()
+    const up = height > 0 ? `\u001b[${height}A` : ''
     const text = lines.map(line => `${line}${CLEAR_LINE}\n`).join('')
     this.#output.toStdout(`${up}\r${text}${CLEAR_DOWN}`, false)
-    this.#drawn = lines.length
+    this.#drawn = lines.map(width)
   }
 
   render(): void {
@@ -87,7 +102,7 @@ class Painter implements ListrRenderer {
 /** A terminal's report: the live tree, then failures in full, the changes (dry run or --diff) and the recap. */
 export const createListr = async (options: ReportOptions): Promise<Report> => {
   const style = await createStyle(options.color)
-  const tree = createTree(Date.now())
+  const tree = createTree(Date.now(), options.known)
   const failures: LocatedFailure[] = []
   const changed: TaskEvent[] = []
   const warnings: string[] = []
@@ -123,6 +138,7 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
     else if (event.type === 'pass' && event.pass === 'apply' && event.state === 'start')
       changed.length = 0
     else if (event.type === 'task') changed.push(event)
+    else if (event.type === 'stopping' && !running) people.write(`fmc: ${cleanLine(event.text)}\n`)
     else if (event.type === 'note') {
       if (!running) people.write(`${noteLine(event)}\n`)
       else if (event.level === 'warning') warnings.push(noteLine(event))
@@ -140,7 +156,7 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
       list ? changeList(changed, { diff: options.diff, columns }, style).slice(0, -1) : [],
       shown,
       recap ? recapTable(recap, style, { fold: !options.verbose, columns }) : [],
-      recap ? closing(recap, command, style) : [],
+      recap ? closing(recap, style) : [],
     ]
     return blocks.filter(lines => lines.length > 0).flatMap(lines => ['', ...lines])
   }

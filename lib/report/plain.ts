@@ -1,8 +1,18 @@
 import type { Event, TaskEvent } from '../engine/events.ts'
 import type { LocatedFailure } from './blocks.ts'
-import { addFailure, changeWords, failureBlock, failureOf, noteLine, surprise } from './blocks.ts'
+import {
+  addFailure,
+  changeWords,
+  failureBlock,
+  failureOf,
+  failurePlace,
+  hostName,
+  noteLine,
+  surprise,
+} from './blocks.ts'
 import { diffLines } from './diff-lines.ts'
-import { closing, recapTable } from './recap.ts'
+import { closing } from './closing.ts'
+import { recapTable } from './recap.ts'
 import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import { createStyle } from './style.ts'
@@ -13,7 +23,7 @@ import { createWriter } from './writer.ts'
 
 /** `play | host | role | task | status`, then what changed and how long it took. */
 const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
-  const { play, host, role, task, status } = event
+  const { play, role, task, status } = event
   const word = dryRun && status === 'changed' ? 'would change' : status
   const details = [
     changeWords(event),
@@ -22,7 +32,7 @@ const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
     dryRun ? '' : elapsed(event.ms),
   ].filter(text => text !== '')
   return [
-    ...[play, host, role, task].map(cleanLine),
+    ...[cleanLine(play), hostName(event), cleanLine(role), cleanLine(task)],
     style.status[status](word),
     ...(details.length > 0 ? [details.join('; ')] : []),
   ].join(' | ')
@@ -30,13 +40,12 @@ const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
 
 const indent = (lines: readonly string[], by: string): string[] => lines.map(line => by + line)
 
-/** Plain lines for logs and pipes: what changed or failed as it happens, then failures in full again and the recap. */
+/** Plain lines for logs and pipes: what changed or failed as it happens, then the recap and where something failed. */
 export const createPlain = async (options: ReportOptions): Promise<Report> => {
   const style = await createStyle(options.color)
   const out = createWriter(options.stdout)
   const people = createWriter(options.stderr)
   const failures: LocatedFailure[] = []
-  let command = ''
   let dryRun = false
   let planning = false
   let readOnly = false
@@ -66,19 +75,24 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
     const before = failures.length
     addFailure(failures, failed)
     if (failed && failures.length > before)
-      print(indent(failureBlock(failed, style), event.type === 'task' ? '    ' : ''))
+      print(
+        event.type === 'task'
+          ? indent(failureBlock(failed, style, { place: false }), '    ')
+          : failureBlock(failed, style),
+      )
   }
   return {
     on(event) {
       if (event.type === 'note')
         (event.level === 'warning' ? people : out).write(`${noteLine(event)}\n`)
       else if (event.type === 'start') {
-        ;({ command, dryRun } = event)
+        dryRun = event.dryRun
         readOnly = event.readOnly ?? false
       } else if (event.type === 'page') {
         hasPage = true
         print(['', ...pageLines(event, style)])
-      } else if (readOnly && (hasPage || event.type !== 'recap')) return
+      } else if (event.type === 'stopping') people.write(`fmc: ${cleanLine(event.text)}\n`)
+      else if (readOnly && (hasPage || event.type !== 'recap')) return
       else if (event.type === 'pass') {
         planning = event.pass === 'plan' && event.state === 'start'
         if (event.state === 'start') print([`== ${event.pass}`])
@@ -91,10 +105,10 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
       else if (event.type === 'task') task(event)
       else if (event.type === 'recap')
         print([
-          ...failures.flatMap(one => ['', ...failureBlock(one, style)]),
           '',
           ...recapTable(event, style),
-          ...closing(event, command, style),
+          ...failures.map(one => style.status[one.status](`${one.status}: ${failurePlace(one)}`)),
+          ...closing(event, style),
         ])
       failure(event)
     },

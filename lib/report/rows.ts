@@ -16,10 +16,18 @@ export interface Look {
   readonly style: Style
 }
 
+/** A row as a frame shows it. */
+export interface ShownRow extends Row {
+  /** Planned changes that are not made yet, while it runs. */
+  readonly left: number
+}
+
 /** Wider lines are hard to read. */
 const WIDEST = 110
 /** With fewer columns, signs replace words and tasks are shown without their role. */
 const NARROW = 60
+
+export const isNarrow = ({ columns }: Look): boolean => columns < NARROW
 
 const MARKS: Readonly<Record<Exclude<RowState, 'running'>, string>> = {
   waiting: '·',
@@ -52,13 +60,16 @@ const sign = (state: RowState, look: Look): string =>
 /** A state's coloured sign. */
 export const mark = (state: RowState, look: Look): string => paint(state, sign(state, look), look)
 
+/** What a state is called; a row is skipped if the run did not reach it. */
+const nameOf = (state: RowState): string => (state === 'skipped' ? 'not reached' : state)
+
 /** "1 failed · 3 running · 96 ok", or "✗ 1  ⠋ 3  ✓ 96" where there is little room. */
 export const summary = (rows: readonly Row[], look: Look): string => {
-  const narrow = look.columns < NARROW
+  const narrow = isNarrow(look)
   const parts = ORDER.flatMap(state => {
     const n = rows.filter(row => row.state === state).length
     if (n === 0) return []
-    return [paint(state, narrow ? `${sign(state, look)} ${n}` : `${n} ${state}`, look)]
+    return [paint(state, narrow ? `${sign(state, look)} ${n}` : `${n} ${nameOf(state)}`, look)]
   })
   return parts.join(narrow ? '  ' : look.style.dim(' · '))
 }
@@ -74,8 +85,16 @@ export const spread = (left: string, right: string, look: Look): string => {
   return `${pad(truncate(left, rest), rest)}  ${look.style.dim(right)}`
 }
 
-const counts = ({ changed, ok, unpredicted }: Row, { dryRun }: Look): string[] => [
-  ...(changed > 0 ? [dryRun ? count(changed, 'change') : `${changed} changed`] : []),
+const counts = ({ changed, ok, unpredicted, left }: ShownRow, { dryRun }: Look): string[] => [
+  ...(changed + left > 0
+    ? [
+        dryRun
+          ? count(changed, 'change')
+          : left > 0
+            ? `${changed}/${changed + left} changed`
+            : `${changed} changed`,
+      ]
+    : []),
   ...(unpredicted > 0 ? [`${unpredicted} unpredicted`] : []),
   ...(ok > 0 ? [`${ok} ok`] : []),
 ]
@@ -83,7 +102,7 @@ const counts = ({ changed, ok, unpredicted }: Row, { dryRun }: Look): string[] =
 const taskName = ({ role, task }: Row, { columns }: Look): string =>
   cleanLine(role === '' || columns < NARROW ? task : `${role} › ${task}`)
 
-const doing = (row: Row, look: Look): string => {
+const doing = (row: ShownRow, look: Look): string => {
   const { style } = look
   const text = cleanLine(row.text)
   switch (row.state) {
@@ -92,7 +111,7 @@ const doing = (row: Row, look: Look): string => {
     case 'waiting':
       return style.dim(text === '' ? 'waiting' : text)
     case 'skipped':
-      return style.dim('not reached')
+      return style.dim(text === '' ? 'not reached' : text)
     case 'failed':
     case 'unreachable':
       return (row.task === '' ? '' : `${taskName(row, look)}: `) + paint(row.state, text, look)
@@ -104,16 +123,36 @@ const doing = (row: Row, look: Look): string => {
   }
 }
 
-/** `host  role › task  12 s`. */
-export const hostLine = (row: Row, look: Look): string => {
-  const { column } = look
+/** The end of a host's line: how far and how long. */
+const times = (row: ShownRow, look: Look): string => {
   const running = row.state === 'running'
   const idle = row.state === 'waiting' || row.state === 'skipped'
   const time = running ? look.now - row.since : idle ? 0 : row.spent
-  const right = [
+  return [
     ...(running && look.columns >= 70 ? counts(row, look).slice(0, 1) : []),
     ...(time >= 100 ? [elapsed(time)] : []),
   ].join('  ')
+}
+
+const line = (row: ShownRow, look: Look): [left: string, right: string] => {
+  const { column } = look
   const name = pad(truncate(cleanLine(row.host), column), column)
-  return spread(`  ${mark(row.state, look)} ${name}  ${doing(row, look)}`, right, look)
+  return [`  ${mark(row.state, look)} ${name}  ${doing(row, look)}`, times(row, look)]
+}
+
+/**
+ * A host's line, `host  role › task (what it says)  12 s`; with `more` a second line for what a running task says, if it
+ * does not fit into the first.
+ */
+export const hostLines = (row: ShownRow, look: Look, more: boolean): string[] => {
+  const [left, right] = line(row, look)
+  const room = Math.min(look.columns, WIDEST)
+  const fits = width(left) + (right === '' ? 0 : width(right) + 2) <= room
+  if (!more || fits || row.state !== 'running' || row.text === '')
+    return [spread(left, right, look)]
+  const indent = ' '.repeat(look.column + 6)
+  return [
+    spread(...line({ ...row, text: '' }, look), look),
+    fitted(indent + look.style.dim(cleanLine(row.text)), look),
+  ]
 }

@@ -1,4 +1,6 @@
-import type { Event } from '../engine/events.ts'
+import type { Event, RecapEvent } from '../engine/events.ts'
+import type { Estimate, KnownMs } from './estimate.ts'
+import { lastState, Progress, rowName } from './progress.ts'
 
 export type RowState =
   'waiting' | 'running' | 'ok' | 'changed' | 'skipped' | 'failed' | 'unreachable'
@@ -29,6 +31,9 @@ export interface Row {
 interface PlayNode {
   readonly play: string
   readonly rows: Map<string, Row>
+  /** When the play began and ended in the apply pass. */
+  begun: number | undefined
+  ended: number | undefined
 }
 
 /** What a run looks like at one moment: the data of the live view. */
@@ -39,14 +44,22 @@ export interface Tree {
   plays: PlayNode[]
   /** The newest message, shown below the tree while the run lasts. */
   message: string
+  /** The user has asked the run to stop: what happens now. */
+  stopping: string
+  readonly progress: Progress
+  /** The newest estimate of what is left, and when it was made. */
+  estimate: { readonly at: number; readonly value: Estimate } | undefined
 }
 
-export const createTree = (now: number): Tree => ({
+export const createTree = (now: number, known?: KnownMs): Tree => ({
   dryRun: false,
   pass: undefined,
   begun: now,
   plays: [],
   message: '',
+  stopping: '',
+  progress: new Progress(known),
+  estimate: undefined,
 })
 
 const newRow = (host: string): Row => ({
@@ -67,7 +80,7 @@ const newRow = (host: string): Row => ({
 
 const rowOf = (tree: Tree, play: string, host: string): Row => {
   let node = tree.plays.find(one => one.play === play)
-  if (!node) tree.plays.push((node = { play, rows: new Map() }))
+  if (!node) tree.plays.push((node = { play, rows: new Map(), begun: undefined, ended: undefined }))
   let row = node.rows.get(host)
   if (!row) node.rows.set(host, (row = newRow(host)))
   return row
@@ -95,14 +108,10 @@ const settle = (row: Row): void => {
 }
 
 const work = (row: Row, event: Extract<Event, { type: 'working' }>, now: number): void => {
-  if (row.role !== event.role || row.task !== event.task || !row.busy) row.since = now
-  Object.assign(row, {
-    state: 'running',
-    busy: true,
-    role: event.role,
-    task: event.task,
-    text: event.text ?? '',
-  })
+  const task = event.delegatedBy === undefined ? event.task : `${event.task} on ${event.host}`
+  if (row.role !== event.role || row.task !== task || !row.busy) row.since = now
+  const text = lastState(event.text)
+  Object.assign(row, { state: 'running', busy: true, role: event.role, task, text })
 }
 
 /** A task counts in the last pass that reports it: the apply's counts replace the plan's. */
@@ -119,6 +128,7 @@ const finish = (
   now: number,
 ): void => {
   recount(row, tree.pass)
+  if (tree.pass === 'apply') tree.progress.end(event)
   if (row.state === 'waiting' || row.state === 'ok') row.state = 'running'
   row.since = now
   row.busy = false
@@ -127,6 +137,7 @@ const finish = (
   if (event.status === 'failed' || event.status === 'unreachable') {
     const text = event.failure?.message ?? ''
     Object.assign(row, { state: event.status, role: event.role, task: event.task, text })
+    tree.progress.drop(row.host)
   } else if (tree.pass === 'verify') return
   else if (event.status === 'changed') row.changed++
   else if (event.status === 'ok') row.ok++
@@ -135,6 +146,7 @@ const finish = (
 /** A host that failed or became unreachable: its current row shows that, the rows that it did not reach are skipped. */
 const lose = (tree: Tree, event: Extract<Event, { type: 'host'; failure: unknown }>): void => {
   const rows = rowsOf(tree, event.host)
+  tree.progress.drop(event.host)
   if (!rows.some(isBad)) {
     const at =
       rows.find(row => row.state === 'running') ??
@@ -182,20 +194,36 @@ const settleAll = (tree: Tree, play?: string): void => {
   }
 }
 
-/** The end of the run: a row that still waits was not reached, unless all went well. */
-const conclude = (tree: Tree, exitCode: number): void => {
+/** The end of the run. The recap says what it did not reach; without that, a row that still waits was not reached, unless all went well. */
+const conclude = (
+  tree: Tree,
+  { exitCode, notReached = {}, undone = {}, locked }: RecapEvent,
+): void => {
   const well = exitCode === 0 || exitCode === 3
-  for (const row of tree.plays.flatMap(({ rows }) => [...rows.values()])) {
-    settle(row)
-    if (row.state === 'waiting') row.state = well ? 'ok' : 'skipped'
-  }
+  for (const { play, rows } of tree.plays)
+    for (const row of rows.values()) {
+      const missed = notReached[row.host]?.includes(play) ?? false
+      settle(row)
+      if (isBad(row)) continue
+      if (missed) {
+        row.state = 'skipped'
+        row.text = row.changed > 0 ? `not finished, ${row.changed} changed` : ''
+      } else if (row.state === 'waiting') row.state = well ? 'ok' : 'skipped'
+      const left = undone[row.host] ?? 0
+      if (locked && left > 0)
+        Object.assign(row, { state: 'skipped', text: `${left} planned, left undone` })
+    }
 }
 
-/** Hosts whose planned changes were not made because another host is locked. */
-const leave = (tree: Tree, undone: Readonly<Record<string, number>>): void => {
-  for (const [host, changes] of Object.entries(undone))
-    for (const row of rowsOf(tree, host).filter(r => !isBad(r)))
-      Object.assign(row, { state: 'skipped', text: `${changes} planned, left undone` })
+/** A play starts or ends. The apply shows how long each takes; the plan is too short for that. */
+const playEvent = (tree: Tree, event: Extract<Event, { type: 'play' }>, now: number): void => {
+  const node = tree.plays.find(one => one.play === event.play)
+  if (event.state === 'start') {
+    if (node && tree.pass === 'apply') node.begun ??= now
+    return
+  }
+  settleAll(tree, event.play)
+  if (node?.begun !== undefined) node.ended = now
 }
 
 /** Changes the tree by one event. */
@@ -213,13 +241,20 @@ export const reduce = (tree: Tree, event: Event, now: number): void => {
       else settleAll(tree)
       return
     case 'play':
-      if (event.state === 'end') settleAll(tree, event.play)
+      playEvent(tree, event, now)
+      return
+    case 'planned':
+      tree.progress.plan(event)
+      tree.estimate = undefined
+      return
+    case 'stopping':
+      tree.stopping = event.text
       return
     case 'working':
-      work(rowOf(tree, event.play, event.host), event, now)
+      work(rowOf(tree, event.play, rowName(event)), event, now)
       return
     case 'task':
-      finish(tree, rowOf(tree, event.play, event.host), event, now)
+      finish(tree, rowOf(tree, event.play, rowName(event)), event, now)
       return
     case 'host':
       if (event.state === 'connecting') connect(tree, event.host, now)
@@ -228,8 +263,7 @@ export const reduce = (tree: Tree, event: Event, now: number): void => {
       else if ('failure' in event) lose(tree, event)
       return
     case 'recap':
-      conclude(tree, event.exitCode)
-      leave(tree, event.undone ?? {})
+      conclude(tree, event)
       return
     case 'version':
     case 'page':

@@ -1,4 +1,5 @@
 import type { Event } from '../engine/events.ts'
+import type { KnownMs } from './estimate.ts'
 
 /** Consumes a run's events and shows them. */
 export interface Report {
@@ -19,4 +20,6 @@ export interface ReportOptions {
   readonly diff: boolean
   /** Also show tasks that are ok. */
   readonly verbose: boolean
+  /** How many milliseconds a task took in earlier runs, for the estimated rest. */
+  readonly known?: KnownMs | undefined
 }

@@ -1,11 +1,12 @@
-import type { Look } from './rows.ts'
-import { fitted, hostLine, mark, ORDER, spread, summary } from './rows.ts'
+import { estimate, type Estimate } from './estimate.ts'
+import type { Look, ShownRow } from './rows.ts'
+import { fitted, hostLines, isNarrow, mark, ORDER, spread, summary } from './rows.ts'
 import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import type { Row, RowState, Tree } from './tree.ts'
 import { shownState } from './tree.ts'
 import { width } from './width.ts'
-import { count, elapsed } from './words.ts'
+import { count, elapsed, rough } from './words.ts'
 
 export interface Frame {
   readonly columns: number
@@ -24,7 +25,9 @@ interface Line {
 
 interface Play {
   readonly title: string
-  readonly rows: readonly Row[]
+  readonly rows: readonly ShownRow[]
+  /** How long it has run, and the host that it will wait for. */
+  readonly times: string
 }
 
 /** The states that fold into a play's heading, from the roomiest view to the tightest. */
@@ -34,15 +37,49 @@ const FOLDS: readonly (readonly RowState[])[] = [
   ['ok', 'skipped', 'waiting'],
   ['ok', 'skipped', 'waiting', 'changed'],
 ]
+/** With fewer rows, only one message is shown below the plays. */
+const FEW_ROWS = 8
 const TIGHTEST = FOLDS.length - 1
 const TITLES = { plan: 'Planning', apply: 'Applying', verify: 'Verifying' } as const
 
-const playsOf = (tree: Tree, now: number): Play[] =>
+/** An estimate looks at every planned task, so frames share one. */
+const ESTIMATE_EVERY_MS = 1000
+
+const estimateOf = (tree: Tree, now: number): Estimate => {
+  const known = tree.estimate
+  if (known && now - known.at < ESTIMATE_EVERY_MS) return known.value
+  const { progress } = tree
+  const value = estimate(progress.left(), progress.known, (play, host, { role, task }) => {
+    const row = tree.plays.find(p => p.play === play)?.rows.get(host)
+    const isNow = row?.busy && row.role === role && row.task === task
+    return isNow ? now - row.since : 0
+  })
+  tree.estimate = { at: now, value }
+  return value
+}
+
+/** How long a play has run, once that is worth a look. */
+const elapsedIn = (begun: number | undefined, until: number): string[] =>
+  begun === undefined || until - begun < 1000 ? [] : [elapsed(until - begun)]
+
+const playsOf = (tree: Tree, now: number, slowest?: Estimate['slowest']): Play[] =>
   tree.plays
-    .map(({ play, rows }) => ({
-      title: cleanLine(play),
-      rows: [...rows.values()].map(row => ({ ...row, state: shownState(row, now) })),
-    }))
+    .map(({ play, rows, begun, ended }) => {
+      const left = tree.progress.leftIn(play)
+      const waitsFor = begun === undefined || ended !== undefined ? undefined : slowest?.get(play)
+      return {
+        title: cleanLine(play),
+        rows: [...rows.values()].map(row => ({
+          ...row,
+          state: shownState(row, now),
+          left: left.get(row.host) ?? 0,
+        })),
+        times: [
+          ...(waitsFor === undefined ? [] : [`slowest: ${cleanLine(waitsFor)}`]),
+          ...elapsedIn(begun, ended ?? now),
+        ].join('  '),
+      }
+    })
     .filter(({ rows }) => rows.length > 0)
 
 const lookOf = (
@@ -66,12 +103,12 @@ const stateOf = (rows: readonly Row[]): RowState => {
 const playState = (rows: readonly Row[]): RowState =>
   rows.some(({ state }) => state === 'running') ? 'running' : stateOf(rows)
 
-const heading = ({ title, rows }: Play, allShown: boolean, look: Look): Line => {
+const heading = ({ title, rows, times }: Play, allShown: boolean, look: Look): Line => {
   const { style } = look
   const state = playState(rows)
   const name = state === 'waiting' ? style.dim(title) : style.bold(title)
   const said = allShown ? style.dim(count(rows.length, 'host')) : summary(rows, look)
-  return { draw: () => fitted(`${mark(state, look)} ${name}  ${said}`, look) }
+  return { draw: () => spread(`${mark(state, look)} ${name}  ${said}`, times, look) }
 }
 
 /** Adjacent plays without a visible host, as one line: "✓ 5 plays  12 ok". */
@@ -81,16 +118,27 @@ const merged = (plays: readonly Play[], look: Look): Line => {
   return { draw: () => fitted(text, look) }
 }
 
-const playLines = (play: Play, fold: readonly RowState[], look: Look): Line[] => {
+const playLines = (play: Play, fold: readonly RowState[], look: Look, more: boolean): Line[] => {
   const visible = play.rows.filter(({ state }) => !fold.includes(state))
   return [
     heading(play, visible.length === play.rows.length, look),
-    ...visible.map(row => ({ draw: () => hostLine(row, look), state: row.state })),
+    ...visible.flatMap((row): Line[] => {
+      const { state } = row
+      if (!more || state !== 'running')
+        return [{ draw: () => hostLines(row, look, false).join(''), state }]
+      const [first = '', ...rest] = hostLines(row, look, true)
+      return [{ draw: () => first, state }, ...rest.map(text => ({ draw: () => text }))]
+    }),
   ]
 }
 
-const body = (plays: readonly Play[], fold: readonly RowState[], look: Look): Line[] =>
-  plays.flatMap(play => playLines(play, fold, look))
+/** `more`: running hosts have a second line where what they do does not fit into one. */
+const body = (
+  plays: readonly Play[],
+  fold: readonly RowState[],
+  look: Look,
+  more = false,
+): Line[] => plays.flatMap(play => playLines(play, fold, look, more))
 
 /** The tightest body, with adjacent quiet plays merged. */
 const tightBody = (plays: readonly Play[], look: Look): Line[] => {
@@ -120,17 +168,18 @@ const cut = (lines: readonly Line[], room: number, look: Look): Line[] => {
 }
 
 const fit = (plays: readonly Play[], room: number, look: Look): Line[] => {
-  for (const fold of FOLDS) {
-    const lines = body(plays, fold, look)
-    if (lines.length <= room) return lines
-  }
+  for (const more of [true, false])
+    for (const fold of FOLDS) {
+      const lines = body(plays, fold, look, more)
+      if (lines.length <= room) return lines
+    }
   const lines = tightBody(plays, look)
   return lines.length <= room ? lines : cut(lines, room, look)
 }
 
 /** Every host once, with the most important of its states. */
-const hostsOf = (plays: readonly Play[]): Row[] => {
-  const found = new Map<string, Row>()
+const hostsOf = (plays: readonly Play[]): ShownRow[] => {
+  const found = new Map<string, ShownRow>()
   for (const row of plays.flatMap(({ rows }) => rows)) {
     const known = found.get(row.host)
     if (!known || ORDER.indexOf(row.state) < ORDER.indexOf(known.state)) found.set(row.host, row)
@@ -138,20 +187,40 @@ const hostsOf = (plays: readonly Play[]): Row[] => {
   return [...found.values()]
 }
 
+/** "4 min 3 s, about 6 min left", as much of it as there is room for. */
+const clock = (tree: Tree, now: number, left: Estimate | undefined, room: number): string => {
+  const passed = elapsed(now - tree.begun)
+  if (left?.ms === undefined) return passed
+  const all = `${passed}, about ${rough(left.ms)} left`
+  return width(all) <= room ? all : passed
+}
+
 /**
- * The live view: a heading with the pass, the hosts' states and the time, then plays with a line per host, then the
- * newest message. Never more lines than `rows`, none wider than `columns`. What does not fit is folded: first hosts that
- * are ok, then waiting ones, then changed ones, then whole plays. Running and failed hosts are cut last, and counted.
+ * The live view: a heading with the pass, how many planned changes are made, the hosts' states and the time, then plays with
+ * a line per host, then the newest message. Never more lines than `rows`, none wider than `columns`. What does not fit is
+ * folded: first hosts that are ok, then waiting ones, then changed ones, then whole plays. Running and failed hosts are cut
+ * last, and counted.
  */
 export const liveView = (tree: Tree, frame: Frame, style: Style): string[] => {
-  const plays = playsOf(tree, frame.now)
+  const { now } = frame
+  const { progress, pass } = tree
+  const applying = pass === 'apply' && progress.isKnown && progress.total > 0
+  const left = applying ? estimateOf(tree, now) : undefined
+  const plays = playsOf(tree, now, left?.slowest)
   const look = lookOf(tree, plays, frame, style)
-  const title = style.bold(tree.pass ? TITLES[tree.pass] : 'Connecting')
-  const left = `${title}  ${summary(hostsOf(plays), look)}`
-  const head = spread(left, elapsed(frame.now - tree.begun), look)
-  const message = tree.message === '' ? [] : [fitted(style.dim(cleanLine(tree.message)), look)]
-  const lines = fit(plays, frame.rows - 1 - message.length, look)
-  return [head, ...lines.map(({ draw }) => draw()), ...message].slice(0, frame.rows)
+  const title = style.bold(pass ? TITLES[pass] : 'Connecting')
+  const changes = isNarrow(look) ? '' : ' changes'
+  const far = applying ? ` ${progress.done}/${progress.total}${changes}` : ''
+  const begin = `${title}${far}  ${summary(hostsOf(plays), look)}`
+  const head = spread(begin, clock(tree, now, left, frame.columns - width(begin) - 2), look)
+  const said = (text: string, paint: (text: string) => string): string[] =>
+    text === '' ? [] : [fitted(paint(cleanLine(text)), look)]
+  const below = [...said(tree.message, style.dim), ...said(tree.stopping, style.warning)].slice(
+    frame.rows < FEW_ROWS ? -1 : 0,
+  )
+  const room = frame.rows - below.length
+  const lines = fit(plays, room - 1, look)
+  return [...[head, ...lines.map(({ draw }) => draw())].slice(0, room), ...below]
 }
 
 /** The tree as it stays on the screen when the run has ended: a line per play, and the hosts that failed. */

@@ -9,5 +9,15 @@ export const elapsed = (ms: number): string => {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** A rough time for people, rounded up: "a few seconds", "40 s", "6 min", "1 h 10 min". */
+export const rough = (ms: number): string => {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds <= 5) return 'a few seconds'
+  if (seconds <= 60) return `${Math.ceil(seconds / 10) * 10} s`
+  if (seconds <= 3600) return `${Math.ceil(seconds / 60)} min`
+  const minutes = Math.ceil(seconds / 300) * 5
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
 /** "1 host", "3 hosts". */
 export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`

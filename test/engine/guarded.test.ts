@@ -158,7 +158,7 @@ void t.test('a body that fails is undone at once', async t => {
   )
   const ran = await hosts.run([one(r, A)])
   t.equal(ran.code, 2)
-  t.match(ran.failures, [/exit code 3: no such rule/])
+  t.match(ran.failures, [/: no such rule \(exit code 3\)$/])
   t.match(ran.tasks.at(-1), {
     task: 'undo many',
     status: 'ok',
@@ -294,7 +294,7 @@ void t.test('it cannot be armed: nothing is changed', async t => {
     ),
   )
   const ran = await hosts.run([one(r, A)])
-  t.match(ran, { code: 2, failures: [/exit code 5: no disk/] })
+  t.match(ran, { code: 2, failures: [/: no disk \(exit code 5\)$/] })
   t.equal(hosts.read('a', 'srv/rules'), 'old')
 })
 

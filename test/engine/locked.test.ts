@@ -1,7 +1,8 @@
 // One host is locked by another run: what a run reports about it and about the other hosts (hosts.ts).
 import t from 'tap'
 import { file } from '../../lib/index.ts'
-import { closing, recapTable } from '../../lib/report/recap.ts'
+import { closing } from '../../lib/report/closing.ts'
+import { recapTable } from '../../lib/report/recap.ts'
 import { noColor } from '../../lib/report/style.ts'
 import { createTree, reduce } from '../../lib/report/tree.ts'
 import { until } from '../rig/until.ts'
@@ -53,7 +54,7 @@ void t.test('a host that is locked', { timeout: 120_000 }, async t => {
   )
   t.strictSame(run.changed, [])
   t.equal(hosts.read('a', 'srv/one'), undefined, 'nothing is done anywhere')
-  t.strictSame(closing(run.recap, 'play site', noColor).slice(0, 1), [
+  t.strictSame(closing(run.recap, noColor).slice(0, 1), [
     'Nothing was changed, because b is locked: 2 planned changes on 1 host (a) left undone.',
   ])
   for (const fold of [true, false])
@@ -67,7 +68,7 @@ void t.test('a host that is locked', { timeout: 120_000 }, async t => {
   t.equal(dry.code, 2)
   t.match(dry.recap, { locked: ['b'], undone: {}, changed: 2 })
   t.match(
-    closing(dry.recap, 'play site', noColor).join('\n'),
+    closing(dry.recap, noColor).join('\n'),
     /2 changes would be made on 1 host.*\n.*\nb is locked: until that ends, a run changes nothing on any host\./,
   )
 
@@ -87,7 +88,7 @@ void t.test('locked, and nothing due elsewhere', { timeout: 120_000 }, async t =
   t.equal(code, 2)
   t.match(recap, { locked: ['b'], undone: {} })
   t.match(
-    closing(recap, 'play site', noColor)[0],
+    closing(recap, noColor)[0],
     'Nothing was changed, because b is locked: no change is planned on the others.',
   )
   await release()

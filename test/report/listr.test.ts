@@ -26,12 +26,9 @@ void t.test(
     const { out } = await print('tty', run())
     const lines = screen(out)
     t.equal(lines[0], '✓ Hypervisor  1 ok')
-    t.ok(
-      lines.includes(
-        '✗ failed postgresql1 › postgresql › file /etc/postgresql/15/main/conf.d/fmc.conf',
-      ),
-    )
+    t.ok(lines.includes('✗ postgresql1: the new content is not valid; the old file is in place'))
     const text = lines.join('\n')
+    t.match(text, '\n  in: postgresql › file /etc/postgresql/15/main/conf.d/fmc.conf\n')
     t.match(text, '    ^[[31mHINT^[[0m:  Valid units')
     t.match(text, '\n6 hosts ok\n')
     t.match(
@@ -77,7 +74,7 @@ void t.test('a dry run lists what would change, with diffs when asked', async t 
     '  ~ haproxy-keepalived › file /etc/haproxy/haproxy.cfg: content, mode 0600 → 0644\n',
   )
   t.match(text, '  ? haproxy-keepalived › service haproxy: enable, start\n')
-  t.match(text, 'without --dry-run makes them).')
+  t.match(text, '\n12 changes would be made on 5 hosts (5.2 s).\n')
   t.notMatch(text, '@@')
   t.match(
     screen((await print('tty', run(twelve(true)), { diff: true })).out).join('\n'),

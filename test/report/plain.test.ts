@@ -99,25 +99,29 @@ void t.test('a run shows a planned change only when it is made', async t => {
 })
 
 void t.test(
-  'failures stand in full where they happen and again at the end, before the recap',
+  'a failure stands in full where it happens, the cause first and once; the end says where it was',
   async t => {
     const { out } = await print(
       'plain',
       events(twelve(false, true)).map(([, event]) => event),
     )
     const block = [
-      '✗ failed postgresql1 › postgresql › file /etc/postgresql/15/main/conf.d/fmc.conf',
-      '  the new content is not valid; the old file is in place',
-      '  hint: correct postgresql_settings in inventory.yaml:88',
-      '  command: postgres -C shared_buffers -D /run/fmc.check',
+      '✗ postgresql1: the new content is not valid; the old file is in place',
       '  output:',
       '    LOG:  invalid value for parameter "shared_buffers": "12XB"',
       '    ^[[31mHINT^[[0m:  Valid units are "B", "kB", "MB", "GB", and "TB".',
       '    FATAL:  configuration file contains errors',
+      '  command: postgres -C shared_buffers -D /run/fmc.check',
+      '  hint: correct postgresql_settings in inventory.yaml:88',
     ]
     t.match(out, block.map(line => `    ${line}\n`).join(''), 'where it happened')
-    t.match(out, `\n\n${block.join('\n')}\n`, 'at the end')
-    t.equal(out.match(/connect ETIMEDOUT/g)?.length, 2)
+    t.match(
+      out,
+      '\nunreachable: worker3\nfailed: postgresql1 › postgresql › file /etc/postgresql/15/main/conf.d/fmc.conf\n',
+      'at the end',
+    )
+    t.equal(out.match(/connect ETIMEDOUT/g)?.length, 1)
+    t.equal(out.match(/the new content is not valid/g)?.length, 1)
     t.match(out, /\npostgresql1 +: ok=0 +changed=1 +skipped=0 +failed=1 /)
     t.match(out, /1 task failed, 1 host unreachable\.\n$/)
   },

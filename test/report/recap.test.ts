@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Counts } from '../../lib/engine/events.ts'
 import type { RecapEvent } from '../../lib/engine/events.ts'
-import { closing, recapTable } from '../../lib/report/recap.ts'
+import { closing } from '../../lib/report/closing.ts'
+import { recapTable } from '../../lib/report/recap.ts'
 import { createStyle, noColor } from '../../lib/report/style.ts'
 
 const zero: Counts = {
@@ -69,53 +70,168 @@ void t.test('colours', async t => {
   t.match(line, '\u001b[2mfailed=0')
 })
 
-const sentences: [string, RecapEvent, string[]][] = [
-  ['play site', recap({ a: { ok: 1 }, b: {} }), ['Changed 0 on 2 hosts in 12 s.']],
-  ['play site', recap({ a: { changed: 2 } }), ['Changed 2 on 1 host, unpredicted 0, in 12 s.']],
+const next = 'fmc play site --limit web'
+const sentences: [RecapEvent, string[]][] = [
+  [recap({ a: { ok: 1 }, b: {} }, { next }), ['Changed 0 on 2 hosts in 12 s.']],
+  [recap({ a: { changed: 2 } }, { next }), ['Changed 2 on 1 host, unpredicted 0, in 12 s.']],
   [
-    'play site',
     recap({ a: { changed: 2, unpredicted: 1 }, b: { unneeded: 3 } }),
     ['Changed 2 on 1 of 2 hosts, unpredicted 1, in 12 s.', 'Predicted but not needed: 3.'],
   ],
   [
-    'play site',
-    recap({ a: { failed: 2 }, b: { unreachable: 1 } }, { exitCode: 2 }),
-    ['Changed 0 on 2 hosts in 12 s.', '2 tasks failed, 1 host unreachable.'],
-  ],
-  [
-    'play site',
-    recap({ a: { changed: 1 } }, { exitCode: 130 }),
+    recap({ a: { failed: 2 }, b: { unreachable: 1 } }, { exitCode: 2, next }),
     [
-      'Changed 1 on 1 host, unpredicted 0, in 12 s.',
-      'Interrupted. Run the same command again: it continues from here.',
-    ],
-  ],
-  ['play site', recap({ a: {} }, { dryRun: true }), ['Nothing would change on 1 host (12 s).']],
-  [
-    'fmc play site --limit web --dry-run',
-    recap({ a: { changed: 1 }, b: { changed: 6 }, c: {} }, { dryRun: true }),
-    [
-      '7 changes would be made on 2 hosts (fmc play site --limit web without --dry-run makes them).',
+      'Changed 0 on 2 hosts in 12 s.',
+      '2 tasks failed, 1 host unreachable.',
+      'To continue: fmc play site --limit web',
     ],
   ],
   [
-    'play site',
+    recap(
+      { a: { failed: 1 }, b: { ok: 1 }, c: {}, d: {} },
+      {
+        exitCode: 2,
+        next,
+        stoppedBy: 'K3s servers',
+        undone: { a: 1, d: 3 },
+        notReached: { c: ['K3s agents'], d: ['K3s agents'] },
+      },
+    ),
+    [
+      'Changed 0 on 4 hosts in 12 s.',
+      '1 task failed, 2 hosts not reached because the play K3s servers failed.',
+      '4 planned changes not made: a 1, d 3.',
+      'To continue: fmc play site --limit web',
+    ],
+  ],
+  [
+    recap({ a: { changed: 1 }, b: {} }, { exitCode: 130, next, notReached: { b: ['Web'] } }),
+    [
+      'Changed 1 on 1 of 2 hosts, unpredicted 0, in 12 s.',
+      '1 host not reached.',
+      'Interrupted.',
+      'To continue: fmc play site --limit web',
+    ],
+  ],
+  [
+    recap({ a: {}, b: {} }, { exitCode: 2, next, locked: ['b'], undone: { a: 2 } }),
+    [
+      'Nothing was changed, because b is locked: 2 planned changes on 1 host (a) left undone.',
+      'To continue: fmc play site --limit web',
+    ],
+  ],
+  [recap({ a: {} }, { dryRun: true }), ['Nothing would change on 1 host (12 s).']],
+  [
+    recap({ a: { changed: 1 }, b: { changed: 6 }, c: {} }, { dryRun: true, next }),
+    ['7 changes would be made on 2 hosts (12 s).', 'To make them: fmc play site --limit web'],
+  ],
+  [
     recap({ a: { changed: 1 }, b: { changed: 6 } }, { dryRun: true, new: ['b'] }),
+    ['7 changes would be made on 2 hosts, 1 host created (12 s).'],
+  ],
+  [
+    recap({ a: { changed: 1 }, b: { unreachable: 1 } }, { dryRun: true, next, exitCode: 4 }),
     [
-      '7 changes would be made on 2 hosts, 1 host created (fmc play site without --dry-run makes them).',
+      '1 change would be made on 1 host (12 s).',
+      '1 host unreachable: the prediction is incomplete there.',
+      'To make them: fmc play site --limit web',
     ],
   ],
   [
-    'role nfs storage1 -C',
-    recap({ a: { changed: 1 }, b: { unreachable: 1 } }, { dryRun: true }),
+    recap(
+      { a: { changed: 1 }, b: {} },
+      {
+        ...{ dryRun: true, next, exitCode: 130 },
+        notReached: { b: ['Web'] },
+      },
+    ),
     [
-      '1 change would be made on 1 host (fmc role nfs storage1 without --dry-run makes them).',
-      '1 host unreachable: the prediction is incomplete there.',
+      '1 change would be made on 1 host (12 s).',
+      '1 host not reached: the prediction is incomplete there.',
+      'Interrupted.',
     ],
   ],
 ]
-for (const [command, event, wanted] of sentences)
-  t.strictSame(closing(event, command, noColor), wanted, wanted[0] ?? '')
+for (const [event, wanted] of sentences)
+  t.strictSame(closing(event, noColor), wanted, wanted.join(' '))
+
+void t.test('what a host came to: every kind, alone and with a change before it', t => {
+  const left = { notReached: { h: ['Web', 'Data', 'DNS'] } }
+  const kinds: [Partial<Counts>, Partial<RecapEvent>, folded: string, row: string][] = [
+    [{ ok: 2 }, {}, '1 host ok', 'ok=2 changed=0 skipped=0 failed=0 unreachable=0'],
+    [{ skipped: 1 }, {}, '1 host ok', 'ok=0 changed=0 skipped=1 failed=0 unreachable=0'],
+    [{ changed: 1 }, {}, 'h : changed=1', 'ok=0 changed=1 skipped=0 failed=0 unreachable=0'],
+    [{ failed: 1 }, {}, 'h : failed=1', 'ok=0 changed=0 skipped=0 failed=1 unreachable=0'],
+    [
+      { failed: 1 },
+      { undone: { h: 4 } },
+      'h : failed=1 undone=4',
+      'ok=0 changed=0 skipped=0 failed=1 unreachable=0 undone=4',
+    ],
+    [
+      { unreachable: 1 },
+      {},
+      'h : unreachable=1',
+      'ok=0 changed=0 skipped=0 failed=0 unreachable=1',
+    ],
+    [
+      {},
+      { notReached: { h: ['Web'] } },
+      '1 host not reached: h',
+      'ok=0 changed=0 skipped=0 failed=0 unreachable=0 not reached: Web',
+    ],
+    [
+      {},
+      { ...left, undone: { h: 2 } },
+      '1 host not reached: h (undone=2)',
+      'ok=0 changed=0 skipped=0 failed=0 unreachable=0 undone=2 not reached: Web and 2 more plays',
+    ],
+    [
+      { ok: 3, changed: 1 },
+      { ...left, undone: { h: 2 } },
+      'h : ok=3 changed=1 undone=2 not reached: Web and 2 more plays',
+      'ok=3 changed=1 skipped=0 failed=0 unreachable=0 undone=2 not reached: Web and 2 more plays',
+    ],
+    [
+      { failed: 1 },
+      { locked: ['h'] },
+      'h : failed=1 locked',
+      'ok=0 changed=0 skipped=0 failed=1 unreachable=0 locked',
+    ],
+    [
+      {},
+      { locked: ['x'], undone: { h: 2 } },
+      'h : undone=2',
+      'ok=0 changed=0 skipped=0 failed=0 unreachable=0 undone=2',
+    ],
+    [
+      { changed: 1 },
+      { dryRun: true, new: ['h'] },
+      'h : changed=1 will be created first',
+      'ok=0 changed=1 skipped=0 failed=0 unreachable=0 will be created first',
+    ],
+  ]
+  const bare = (lines: string[]): string => lines.join('\n').replace(/ {2,}/g, ' ')
+  for (const [counts, rest, folded, row] of kinds) {
+    const event = recap({ h: counts }, rest)
+    t.equal(bare(recapTable(event, noColor, { fold: true, columns: 79 })), folded)
+    t.equal(bare(recapTable(event, noColor)), `h : ${row}`)
+  }
+  t.end()
+})
+
+void t.test('many hosts that were not reached are one line of the terminal', t => {
+  const hosts = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`worker${n}`, {}]))
+  const notReached = Object.fromEntries(Object.keys(hosts).map(host => [host, ['Web']]))
+  const event = recap({ a: { failed: 1 }, ok: { ok: 1 }, ...hosts }, { exitCode: 2, notReached })
+  const lines = recapTable(event, noColor, { fold: true, columns: 60 })
+  t.strictSame(lines, [
+    'a : failed=1',
+    '100 hosts not reached: worker0, worker1, worker2, worker3, …',
+    '1 host ok',
+  ])
+  t.end()
+})
 
 t.strictSame(
   recapTable(recap({ a: { ok: 1 }, b: { changed: 6 } }, { dryRun: true, new: ['b'] }), noColor),

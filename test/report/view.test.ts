@@ -74,7 +74,8 @@ void t.test('a line per host under its play, with task, counts and time', t => {
   t.strictSame(liveView(tree, { ...frame, columns: 39, now: 4100 }, noColor), [
     'Applying  ✗ 1  * 1  · 2           4.1 s',
     '* Web  3 hosts',
-    '  * web1       service nginx (w…  4.0 s',
+    '  * web1       service nginx      4.0 s',
+    '               waits for dpkg',
     '  ✗ web2       file /x: no rout…  2.0 s',
     '  · long-name  waiting',
     '· Data  1 host',
@@ -232,12 +233,12 @@ void t.test('the tree that stays: a line per play and the hosts that failed', t 
   for (const [now, event] of events(twelve(false, true))) reduce(tree, event, now)
   t.strictSame(finalView(tree, frame, noColor), [
     '✓ Hypervisor  1 ok',
-    '~ DNS and time  1 changed',
+    '~ DNS and time  1 changed                                                 2.4 s',
     '✓ Storage  1 ok',
-    '✗ Database  1 host',
+    '✗ Database  1 host                                                        3.2 s',
     '  ✗ postgresql1    postgresql › file /etc/postgresql/15/main/conf.d/fmc…  3.2 s',
-    '~ K3s servers  1 changed · 2 ok',
-    '~ Load balancers  2 changed',
+    '~ K3s servers  1 changed · 2 ok                                           2.1 s',
+    '~ Load balancers  2 changed                                               5.1 s',
     '! K3s agents  1 unreachable · 2 ok',
     '  ! worker3        k3s-agent › unit k3s-agent.service: worker3: connect ETIMED…',
   ])
@@ -260,7 +261,7 @@ void t.test('when a run ends early, waiting hosts were not reached', t => {
     unneeded: 0,
   }
   reduce(tree, { type: 'recap', dryRun: false, seconds: 1, hosts: {}, exitCode: 2, ...zero }, 0)
-  t.equal(finalView(tree, frame, noColor).at(-1), '- B  1 skipped')
+  t.equal(finalView(tree, frame, noColor).at(-1), '- B  1 not reached')
   t.end()
 })
 
@@ -274,5 +275,189 @@ void t.test('a host that does not exist yet will be created, then changed', t =>
     [0, pass('plan', 'end')],
   )
   t.match(liveView(tree, frame, noColor).join('\n'), /~ a {2}will be created, then 1 change/)
+  t.end()
+})
+
+/** What the engine says at the start of the apply: [host, task] by play. */
+const planned = (
+  play: string,
+  stage: number,
+  tasks: readonly (readonly [host: string, task: string])[],
+  batches = [[...new Set(tasks.map(([host]) => host))]],
+): Event => ({
+  type: 'planned',
+  play,
+  stage,
+  batches,
+  forks: 50,
+  tasks: tasks.map(([host, task]) => ({ host, role: 'nfs', task })),
+})
+const playState = (play: string, state: 'start' | 'end'): Event => ({
+  type: 'play',
+  play,
+  state,
+  hosts: [],
+})
+
+void t.test('how far and how long: changes, rest, time of each play, the host it waits for', t => {
+  const tree = createTree(0, (host, _role, task) =>
+    task === 'new' ? undefined : host === 'w2' ? 120_000 : 30_000,
+  )
+  for (const [at, event] of [
+    [0, start({ Web: ['w1', 'w2'], Data: ['db'] })],
+    [0, pass('apply')],
+    [
+      0,
+      planned('Web', 0, [
+        ['w1', 'a'],
+        ['w1', 'b'],
+        ['w2', 'a'],
+        ['w2', 'b'],
+      ]),
+    ],
+    [0, planned('Data', 1, [['db', 'new']])],
+    [0, playState('Web', 'start')],
+    [0, working('w2', 'Web', 'a')],
+    [0, working('w1', 'Web', 'a')],
+    [30_000, task('w1', 'Web', 'changed', 'a')],
+    [30_000, working('w1', 'Web', 'b', 'Get:3 http://mirror/a-package [13 MB]')],
+  ] as [number, Event][])
+    reduce(tree, event, at)
+  t.strictSame(
+    liveView(tree, { ...frame, now: 60_000 }, noColor),
+    [
+      'Applying 1/5 changes  2 running · 1 waiting         1 min 0 s, about 5 min left',
+      '* Web  2 hosts                                           slowest: w2  1 min 0 s',
+      '  * w1  nfs › b (Get:3 http://mirror/a-package [13 MB])       1/2 changed  30 s',
+      '  * w2  nfs › a                                          0/2 changed  1 min 0 s',
+      '· Data  1 host',
+      '  · db  waiting',
+    ].map(line => line),
+  )
+  t.end()
+})
+
+void t.test(
+  'a task that failed is not made: the host has nothing left, and the total shrinks',
+  t => {
+    const tree = grow(
+      [0, start({ Web: ['w1', 'w2'] })],
+      [0, pass('apply')],
+      [
+        0,
+        planned('Web', 0, [
+          ['w1', 'a'],
+          ['w1', 'b'],
+          ['w2', 'a'],
+        ]),
+      ],
+      [0, task('w1', 'Web', 'failed', 'a')],
+      [0, task('w2', 'Web', 'changed', 'a')],
+      [0, task('w2', 'Web', 'changed', 'not planned')],
+    )
+    t.match(liveView(tree, frame, noColor)[0], /^Applying 2\/2 changes {2}/)
+    t.end()
+  },
+)
+
+void t.test(
+  'what a long task says has a line of its own where it does not fit, if there is room',
+  t => {
+    const said = `Unpacking ${'x'.repeat(60)}\u001b[2J`
+    const tree = grow(
+      [0, start({ Web: ['w1', 'w2'] })],
+      [0, working('w1', 'Web', 'packages', said)],
+    )
+    t.strictSame(liveView(tree, frame, noColor).slice(1), [
+      '* Web  2 hosts',
+      '  * w1  nfs › packages',
+      `        Unpacking ${'x'.repeat(60)}…`,
+      '  · w2  waiting',
+    ])
+    t.strictSame(
+      liveView(tree, { ...frame, rows: 4 }, noColor).slice(1),
+      [
+        '* Web  1 running · 1 waiting',
+        '  * w1  nfs › packages',
+        `        Unpacking ${'x'.repeat(60)}…`,
+      ],
+      'before that, hosts fold',
+    )
+    t.match(liveView(tree, { ...frame, rows: 3 }, noColor)[2], /^ {2}\* w1 {2}nfs › packages \(Unp/)
+    t.end()
+  },
+)
+
+void t.test('of a progress bar the last state', t => {
+  const bar = ' 10%\r 20%\r 30% of 72 MB\r'
+  const tree = grow([0, start({ Web: ['w1'] })], [0, working('w1', 'Web', 'fetch', bar)])
+  t.match(liveView(tree, frame, noColor)[2], '  * w1  nfs › fetch ( 30% of 72 MB)')
+  t.end()
+})
+
+void t.test('a task on another host belongs to the host whose role runs it', t => {
+  const tree = grow(
+    [0, start({ Web: ['w1'] })],
+    [0, pass('apply')],
+    [0, { ...working('db', 'Web', 'file /x'), delegatedBy: 'w1' } as Event],
+  )
+  t.strictSame(liveView(tree, frame, noColor).slice(1), [
+    '* Web  1 host',
+    '  * w1  nfs › file /x on db',
+  ])
+  reduce(tree, { ...task('db', 'Web', 'changed'), delegatedBy: 'w1' } as Event, 0)
+  t.match(tree.plays[0]?.rows.get('w1'), { changed: 1 })
+  t.equal(tree.plays[0]?.rows.size, 1)
+  t.end()
+})
+
+void t.test('what Ctrl-C does stays on the last line, whatever is said after it', t => {
+  const tree = grow(
+    [0, start({ Web: ['w1'] })],
+    [0, working('w1', 'Web', 'x')],
+    [0, { type: 'stopping', text: 'stopping after the running tasks' }],
+    [0, { type: 'note', level: 'info', text: 'another message' }],
+  )
+  for (const rows of [24, 3])
+    t.equal(
+      liveView(tree, { ...frame, rows }, noColor).at(-1),
+      'stopping after the running tasks',
+      `${rows} rows`,
+    )
+  t.end()
+})
+
+void t.test('the recap says what was not reached', t => {
+  const zero = {
+    ok: 0,
+    changed: 0,
+    skipped: 0,
+    failed: 1,
+    unreachable: 0,
+    unpredicted: 0,
+    unneeded: 0,
+  }
+  const tree = grow(
+    [0, start({ A: ['a', 'b', 'c'], B: ['b', 'c', 'd'] })],
+    [0, pass('apply')],
+    [0, task('a', 'A', 'failed')],
+    [0, task('b', 'A', 'changed')],
+    [0, playState('A', 'end')],
+    [
+      0,
+      {
+        ...{ type: 'recap', dryRun: false, seconds: 1, hosts: {}, exitCode: 2, ...zero },
+        notReached: { b: ['B'], c: ['B'], d: ['B'] },
+      },
+    ],
+  )
+  t.strictSame(
+    finalView(tree, frame, noColor),
+    [
+      '✗ A  1 failed · 1 changed · 1 ok                                          ',
+      '  ✗ a  nfs › t: no route^[[2J                                             2.0 s',
+      '- B  3 not reached',
+    ].map(line => line.trimEnd()),
+  )
   t.end()
 })

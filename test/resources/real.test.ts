@@ -179,15 +179,15 @@ const REFUSED: readonly (readonly [task: string, message: RegExp])[] = [
 ]
 const ATTEMPTED: typeof REFUSED = [
   ['gate it is open', /did not open within 1 s/],
-  ['file /srv/r/checked', /validation failed with exit code 3: echo/],
+  ['file /srv/r/checked', /^file \/srv\/r\/checked: validation failed: .*\(exit code 3\)$/],
   ['file /srv/full/f', /No space left|I\/O error|write error|short write/],
   ['line /srv/full/g yyy', /No space left|I\/O error|write error/],
   ['file /srv/ro/f', /Read-only file system/],
   ['artifact /srv/full/artifact', /No space left/],
-  ['artifact /srv/r/refused', /validation failed with exit code 1: false/],
+  ['artifact /srv/r/refused', /validation failed: exit code 1$/],
   ['service failing', /exit code 1/],
   ['kernel module no_such_module', /no_such_module not found|exit code/],
-  ['$ cat >&2; exit 9', /exit code 9: ‹secret›/],
+  ['$ cat >&2; exit 9', /: ‹secret› \(exit code 9\)$/],
   ['$ exec sleep 120', /took longer than 1 s/],
 ]
 const NO_PACKAGE = [

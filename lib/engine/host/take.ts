@@ -6,7 +6,7 @@ import type { Secret } from '../../secrets/secret.ts'
 import { quote } from '../../shell/quote.ts'
 import { download } from '../../ssh/download.ts'
 import type { Session } from '../../ssh/types.ts'
-import { endOf } from './output.ts'
+import { commandError } from './cause.ts'
 
 /** A file of a host, and the name that it gets on this machine. */
 interface Taken {
@@ -27,17 +27,13 @@ export async function take(
   { timeoutMs, maxBytes, maxFiles }: TakeLimits,
   secrets: readonly Secret[] = [],
 ): Promise<void> {
-  const { code, stdout, stderr } = await session.run(
-    `( exec 9>&-; eval ${quote(`set -e\n${script}`)} )`,
-    { timeoutMs },
-  )
-  const said = endOf(stderr, secrets)
-  if (code !== 0)
-    throw new TaskError(`exit code ${code}${said ? `: ${said.split('\n').at(-1) ?? ''}` : ''}`, {
-      output: said,
-    })
+  const result = await session.run(`( exec 9>&-; eval ${quote(`set -e\n${script}`)} )`, {
+    timeoutMs,
+  })
+  // The paths are no output for people.
+  if (result.code !== 0) throw commandError({ ...result, stdout: '' }, secrets)
   let left = maxBytes
-  for (const { path, name } of takenFiles(stdout, maxFiles))
+  for (const { path, name } of takenFiles(result.stdout, maxFiles))
     left -= await download(session, path, join(into, name), left)
 }
 

@@ -2,8 +2,8 @@ import { TaskError } from '../../errors.ts'
 import type { PlannedChange } from '../../resources/scope.ts'
 import { reveal, type Secret } from '../../secrets/secret.ts'
 import { quote } from '../../shell/quote.ts'
-import type { Output } from '../../ssh/types.ts'
 import type { Connection } from './connection.ts'
+import { commandError } from './cause.ts'
 import { endOf, KEPT_BYTES } from './output.ts'
 
 /** Of a change that names none. */
@@ -41,15 +41,5 @@ export async function write(
       hint: error.hint,
     })
   })
-  throwIfFailed(result, secrets)
-}
-
-function throwIfFailed({ code, stdout, stderr }: Output, secrets: readonly Secret[]): void {
-  if (code === 0) return
-  const last = endOf(stderr || stdout, secrets)
-    .split('\n')
-    .at(-1)
-  throw new TaskError(`exit code ${code}${last ? `: ${last}` : ''}`, {
-    output: endOf(`${stderr}${stdout}`, secrets),
-  })
+  if (result.code !== 0) throw commandError(result, secrets)
 }

@@ -4,6 +4,8 @@ import type { PlannedChange } from '../../resources/scope.ts'
 export interface TaskRecord {
   /** The host that the task ran on; with `on` that is not the host of the role. */
   readonly host: string
+  /** The play's host whose role ran the task here, through `on`. Absent: that is the same host. */
+  readonly delegatedBy?: string | undefined
   readonly role: string
   readonly name: string
   readonly changes: readonly PlannedChange[]

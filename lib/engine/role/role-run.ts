@@ -72,6 +72,7 @@ export class RoleRun implements Scope {
       handlers: this.#handlers,
       running: this.#tasks,
       start: this.#start,
+      delegatedBy: home?.host.name,
     })
     this.#flushes = new Flushes({
       handlers: this.#handlers,

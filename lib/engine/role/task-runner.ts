@@ -3,7 +3,7 @@ import type { Play } from '../define/playbook.ts'
 import type { Role } from '../define/role.ts'
 import type { HostRun } from '../host/host-run.ts'
 import type { Run } from '../settings.ts'
-import { appliedEvent, workingEvent } from '../task-events.ts'
+import { appliedEvent, delegation, workingEvent } from '../task-events.ts'
 import { taskFailure } from './failed-task.ts'
 import { Fences } from './fences.ts'
 import type { Handlers } from './handlers.ts'
@@ -48,6 +48,7 @@ export class TaskRunner {
   readonly #handlers: Handlers
   readonly #running: RunningTasks
   readonly #start: Start
+  readonly #delegated: { readonly delegatedBy?: string }
 
   constructor(
     o: RoleRunOptions,
@@ -56,6 +57,8 @@ export class TaskRunner {
       readonly handlers: Handlers
       readonly running: RunningTasks
       readonly start: Start
+      /** The host of the role, if this is another one. */
+      readonly delegatedBy: string | undefined
     },
   ) {
     this.#o = o
@@ -64,6 +67,7 @@ export class TaskRunner {
     this.#handlers = parts.handlers
     this.#running = parts.running
     this.#start = parts.start
+    this.#delegated = delegation(parts)
   }
 
   get #applies(): boolean {
@@ -95,7 +99,7 @@ export class TaskRunner {
 
   async #perform(id: string, body: Body, shown: boolean): Promise<{ readonly changed: boolean }> {
     const { host, role, predicted } = this.#o
-    const task = { host: host.host.name, role: role.name, name: id }
+    const task = { host: host.host.name, ...this.#delegated, role: role.name, name: id }
     if (shown && this.#applies) this.#progress(id)
     host.answers.lookAhead(this.#applies && predicted?.has(recordKey(task)) !== true)
     const start = performance.now()
@@ -148,7 +152,8 @@ export class TaskRunner {
 
   #progress(task: string, text?: string): void {
     const { play, run, host, role } = this.#o
-    run.emit(workingEvent(play.name, { host: host.host.name, role: role.name, task }, text))
+    const where = { host: host.host.name, ...this.#delegated, role: role.name, task }
+    run.emit(workingEvent(play.name, where, text))
   }
 
   #record(record: TaskRecord): void {
