@@ -9,15 +9,18 @@ export interface SecretUser extends SecretUse {
 
 /** Who uses which secret of this inventory. Loads the project's roles. Throws UsageError. */
 export async function secretUsers(file: string): Promise<SecretUser[]> {
-  const [{ loadInventory }, { secretUses }, { roleHosts }] = await Promise.all([
-    import('../inventory/load.ts'),
-    import('../inventory/secrets.ts'),
-    import('./role-hosts.ts'),
-  ])
+  const [{ loadInventory }, { secretUses }, { roleHosts }, { loadPlaybook, loadRoles }] =
+    await Promise.all([
+      import('../inventory/load.ts'),
+      import('../inventory/secrets.ts'),
+      import('./role-hosts.ts'),
+      import('./load.ts'),
+    ])
   const inventory = await loadInventory(file)
   const uses = secretUses(inventory)
   if (uses.length === 0) return []
-  const roles = await roleHosts(file, inventory)
+  const site = { book: await loadPlaybook('site', file), complete: true }
+  const roles = roleHosts(await loadRoles(file), inventory, [site])
   return uses.map(use => ({
     ...use,
     roles: roles
