@@ -8,6 +8,7 @@ import { completion } from './commands/completion.ts'
 import { doc } from './commands/doc.ts'
 import { facts } from './commands/facts.ts'
 import { firewall } from './commands/firewall.ts'
+import { graph } from './commands/graph.ts'
 import { hosts } from './commands/hosts.ts'
 import { importInventory } from './commands/import.ts'
 import { init } from './commands/init.ts'
@@ -33,7 +34,7 @@ declare const FMC_VERSION: string
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Change hosts:': [play, role],
   'Look at hosts:': [facts, run, shell, logs],
-  'Look at the project:': [hosts, lint, list, doc, firewall],
+  'Look at the project:': [hosts, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory],
   'Secrets and keys:': [secrets, wireguard],

@@ -1,8 +1,8 @@
 import { EXIT } from '../../errors.ts'
 import { matchHosts } from '../../inventory/patterns.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
-import { cleanLine, safeJson } from '../../text/sanitise.ts'
-import { pad, width } from '../../report/width.ts'
+import { safeJson } from '../../text/sanitise.ts'
+import { table } from '../../report/table.ts'
 import { extraVarsOption, inventoryOption } from '../options.ts'
 import type { AddCommand, InventoryOptions } from '../options.ts'
 import { print } from '../print.ts'
@@ -47,7 +47,7 @@ export function hostsText({
   if (json) return safeJson(found, 2)
   const [only, ...others] = found
   if (only === undefined) return `no host matches ${pattern}`
-  return others.length === 0 ? details(only) : table(found.map(row))
+  return others.length === 0 ? details(only) : table(found.map(row)).join('\n')
 }
 
 const row = (host: Host): string[] => [
@@ -77,7 +77,9 @@ function details(host: Host): string {
     ['groups', host.groups.join(' ')],
     ...Object.entries(host.vars).map(([name, value]): [string, string] => [name, safeJson(value)]),
   ]
-  return [host.name, table(facts.filter(([, text]) => text !== '').map(f => ['', ...f]))].join('\n')
+  return [host.name, ...table(facts.filter(([, text]) => text !== '').map(f => ['', ...f]))].join(
+    '\n',
+  )
 }
 
 const osText = ({ os }: Host): string =>
@@ -88,18 +90,3 @@ const memory = (megabytes: number): string =>
 
 const rootDisk = (host: Host): string =>
   host.rootDiskGb === undefined ? '' : `root disk ${host.rootDiskGb} GB`
-
-function table(raw: readonly (readonly string[])[]): string {
-  const rows = raw.map(cells => cells.map(cleanLine))
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map(cells => width(cells[column] ?? ''))),
-  )
-  return rows
-    .map(cells =>
-      cells
-        .map((cell, column) => pad(cell, widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
