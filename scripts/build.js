@@ -53,7 +53,10 @@ export async function build({ sources = true } = {}) {
     logLevel: 'error',
   })
   writeFileSync(join(out, 'package.json'), '{"type":"module"}\n')
-  const { commandTree } = await import(pathToFileURL(join(out, 'cli.js')).href)
+  const { commandTree } = await import(pathToFileURL(join(out, 'cli.js')).href).catch(error => {
+    rmSync(out, { recursive: true, force: true })
+    throw error
+  })
   writeFileSync(join(out, 'commands.json'), JSON.stringify(commandTree()))
   const dist = join(root, 'dist')
   const old = join(root, `dist.old.${process.pid}`)

@@ -6,6 +6,7 @@ import { Command, CommanderError, Help } from 'commander'
 import { EXIT, FmcError } from '../errors.ts'
 import { completion } from './commands/completion.ts'
 import { doc } from './commands/doc.ts'
+import { explainCommand } from './commands/explain.ts'
 import { facts } from './commands/facts.ts'
 import { firewall } from './commands/firewall.ts'
 import { graph } from './commands/graph.ts'
@@ -16,6 +17,7 @@ import { labCommand } from './commands/lab.ts'
 import { list } from './commands/list.ts'
 import { lint } from './commands/lint.ts'
 import { logs } from './commands/logs.ts'
+import { manCommand } from './commands/man.ts'
 import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
@@ -24,6 +26,7 @@ import { shell } from './commands/shell.ts'
 import { test } from './commands/test.ts'
 import { wireguard } from './commands/wireguard.ts'
 import { treeOf, type CommandTree } from './complete/tree.ts'
+import { EXAMPLES } from './examples.ts'
 import { refuseTwice } from './given-twice.ts'
 import type { AddCommand, Run } from './options.ts'
 import { ignoreClosedReaders, print, printError } from './print.ts'
@@ -38,7 +41,7 @@ const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory],
   'Secrets and keys:': [secrets, wireguard],
-  'Learn fmc:': [completion],
+  'Learn fmc:': [explainCommand, completion, manCommand(() => commandTree())],
 }
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
@@ -84,7 +87,15 @@ const subcommandTerm = (command: Command): string => {
 /** All commands as data; the build writes it to dist/commands.json. */
 export const commandTree = (): CommandTree => treeOf(build(() => Promise.resolve()))
 
-function build(set: Run): Command {
+/** Adds the examples to the help of each command. */
+function addExamples(command: Command, path: readonly string[]): void {
+  const examples = EXAMPLES[path.join(' ')]
+  if (examples)
+    command.addHelpText('after', `\nExamples:\n${examples.map(e => `  ${e}`).join('\n')}`)
+  for (const inner of command.commands) addExamples(inner, [...path, inner.name()])
+}
+
+export function build(set: Run): Command {
   const program = new Command('fmc')
     .description(
       'Brings hosts to a declared state over SSH, and says beforehand exactly what would change.',
@@ -109,5 +120,6 @@ function build(set: Run): Command {
     for (const add of commands) add(program, set)
   }
   refuseTwice(program)
+  addExamples(program, [])
   return program
 }

@@ -80,6 +80,17 @@ export const commaSeparated = (value: string): string[] =>
     .map(part => part.trim())
     .filter(Boolean)
 
+/** Options of a command that prints data and reads no host. */
+export interface OutputOptions {
+  readonly output?: 'plain' | 'json'
+}
+
+export const outputOption = (): Option =>
+  new Option('--output <format>', 'plain, or json (NDJSON); default: plain').choices([
+    'plain',
+    'json',
+  ])
+
 /** The options of HostsOptions. */
 export const addHostsOptions = (command: Command): Command =>
   command

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import { EXIT } from '../../errors.ts'
 import { cleanLine } from '../../text/sanitise.ts'
 import { pad } from '../../report/width.ts'
-import { inventoryOption, type AddCommand } from '../options.ts'
+import { jsonLines } from '../json-lines.ts'
+import { inventoryOption, outputOption, type AddCommand, type OutputOptions } from '../options.ts'
 import { print } from '../print.ts'
 
 /** `fmc doc [ROLE]`: the list of roles, or one role's variables, handlers and README. */
@@ -12,14 +13,37 @@ export const doc: AddCommand = (program, run) => {
     .command('doc [role]')
     .description('list the roles, or show the variables and the manual of one')
     .addOption(inventoryOption())
-    .action((name: string | undefined, o: { inventory: string }) =>
-      run(printDoc(name, o.inventory)),
-    )
+    .addOption(outputOption())
+    .action((name: string | undefined, o: Options) => run(printDoc(name, o)))
 }
 
-async function printDoc(name: string | undefined, inventory: string): Promise<number> {
-  print(name === undefined ? await roleList(inventory) : await manual(name, inventory))
+interface Options extends OutputOptions {
+  readonly inventory: string
+}
+
+async function printDoc(name: string | undefined, { inventory, output }: Options): Promise<number> {
+  if (output === 'json') jsonLines(await roleData(name, inventory))
+  else print(name === undefined ? await roleList(inventory) : await manual(name, inventory))
   return EXIT.ok
+}
+
+/** The roles, or one of them, with their variables as JSON Schema. */
+async function roleData(only: string | undefined, inventory: string): Promise<object[]> {
+  const [{ catalogue, loadRole }, { z }] = await Promise.all([import('../load.ts'), import('zod')])
+  const roles = catalogue(inventory).filter(({ kind }) => kind === 'role')
+  const names = only === undefined ? roles.map(({ name }) => name) : [only]
+  return Promise.all(
+    names.map(async name => {
+      const { summary, vars, handlers, platforms } = await loadRole(name, inventory)
+      const found = roles.find(r => r.name === name)
+      return {
+        ...{ type: 'role', name, summary, file: found?.file, from: found?.from },
+        platforms: platforms && Object.keys(platforms),
+        variables: z.toJSONSchema(vars, { io: 'input', unrepresentable: 'any' }),
+        handlers: Object.keys(handlers),
+      }
+    }),
+  )
 }
 
 async function roleList(inventory: string): Promise<string> {

@@ -3,7 +3,8 @@ import type { IdentityFact, SystemFact } from '../../facts/index.ts'
 import { cleanLine } from '../../text/sanitise.ts'
 import type { Hide } from '../on-hosts.ts'
 import { addHostsOptions, inLabIfAsked, type AddCommand, type HostsOptions } from '../options.ts'
-import { print, printJson } from '../print.ts'
+import { print } from '../print.ts'
+import { jsonLines } from '../json-lines.ts'
 
 /** `fmc facts PATTERN`: operating system, size and addresses of hosts, as the hosts give them. */
 export const facts: AddCommand = (program, run) => {
@@ -19,6 +20,11 @@ async function printFacts(pattern: string, o: HostsOptions): Promise<number> {
     import('../../facts/index.ts'),
     import('../on-hosts.ts'),
   ])
+  let line: ((value: object) => void) | undefined
+  const json = (value: object): void => {
+    line ??= jsonLines()
+    line(value)
+  }
   return onHosts(pattern, o, async (host, session, hide) => {
     const questions = batch([ask('system', ''), ask('identity', '')])
     const answers = questions.parse(
@@ -27,7 +33,8 @@ async function printFacts(pattern: string, o: HostsOptions): Promise<number> {
     )
     const system = answers.get('system:') as SystemFact
     const identity = answers.get('identity:') as IdentityFact
-    if (o.output === 'json') printJson(redacted({ host: host.name, ...identity, ...system }, hide))
+    if (o.output === 'json')
+      json(redacted({ type: 'facts', host: host.name, ...identity, ...system }, hide))
     else
       print(
         cleanLine(
@@ -41,7 +48,7 @@ async function printFacts(pattern: string, o: HostsOptions): Promise<number> {
 }
 
 /** A JSON value whose texts have gone through `hide`. */
-const redacted = (value: unknown, hide: Hide): unknown =>
+const redacted = (value: object, hide: Hide): object =>
   JSON.parse(JSON.stringify(value), (_, part: unknown) =>
     typeof part === 'string' ? hide(part) : part,
-  )
+  ) as object

@@ -1,3 +1,4 @@
+import { Option } from 'commander'
 import { EXIT, UsageError } from '../../errors.ts'
 import {
   endsOf,
@@ -12,11 +13,12 @@ import type { Firewall, Packet, RuleSet } from '../../firewall/types.ts'
 import type { Inventory } from '../../inventory/types.ts'
 import { quote } from '../../shell/quote.ts'
 import { safeJson } from '../../text/sanitise.ts'
-import { extraVarsOption, inventoryOption } from '../options.ts'
-import type { AddCommand, InventoryOptions } from '../options.ts'
+import { jsonLines } from '../json-lines.ts'
+import { extraVarsOption, inventoryOption, outputOption } from '../options.ts'
+import type { AddCommand, InventoryOptions, OutputOptions } from '../options.ts'
 import { print } from '../print.ts'
 
-interface ExplainOptions extends InventoryOptions {
+interface ExplainOptions extends InventoryOptions, OutputOptions {
   readonly json?: boolean
 }
 
@@ -31,7 +33,8 @@ export const firewall: AddCommand = (program, run) => {
     )
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
-    .option('--json', 'as JSON')
+    .addOption(outputOption())
+    .addOption(new Option('--json', 'as one JSON value').hideHelp())
     .option('--lab', 'accepted as in other commands; the lab has the same inventory')
     .action((from: string, to: string, port: string, o: ExplainOptions) =>
       run(printExplanation(from, to, port, o)),
@@ -51,7 +54,8 @@ async function printExplanation(
   const packet = { from: source, to: target, ...asUsage(() => portOf(port)) }
   const answer = explain(inventory, await ruleSets(inventory, o.inventory), packet)
   const where = await placesOf(o.inventory, inventory)
-  print(o.json ? json(answer, where) : text(inventory, answer, where))
+  if (o.output === 'json') jsonLines([{ type: 'explanation', ...data(answer, where) }])
+  else print(o.json ? safeJson(data(answer, where), 2) : text(inventory, answer, where))
   return EXIT.ok
 }
 
@@ -158,20 +162,16 @@ function text(
   ].join('\n')
 }
 
-const json = ({ packet, steps, verdict }: Explanation, where: Place): string =>
-  safeJson(
-    {
-      ...packet,
-      verdict: VERDICTS[verdict],
-      steps: steps.map(step => ({
-        host: step.host,
-        chain: step.chain,
-        verdict: step.verdict,
-        why: step.rule?.why ?? 'no flow allows it',
-        place: where(step),
-        to: step.redirect && `${step.redirect.to}:${step.redirect.toPort}`,
-        from: step.masqueraded,
-      })),
-    },
-    2,
-  )
+const data = ({ packet, steps, verdict }: Explanation, where: Place): object => ({
+  ...packet,
+  verdict: VERDICTS[verdict],
+  steps: steps.map(step => ({
+    host: step.host,
+    chain: step.chain,
+    verdict: step.verdict,
+    why: step.rule?.why ?? 'no flow allows it',
+    place: where(step),
+    to: step.redirect && `${step.redirect.to}:${step.redirect.toPort}`,
+    from: step.masqueraded,
+  })),
+})

@@ -1,13 +1,15 @@
+import { Option } from 'commander'
 import { EXIT } from '../../errors.ts'
 import { matchHosts } from '../../inventory/patterns.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
 import { safeJson } from '../../text/sanitise.ts'
 import { table } from '../../report/table.ts'
-import { extraVarsOption, inventoryOption } from '../options.ts'
-import type { AddCommand, InventoryOptions } from '../options.ts'
+import { jsonLines } from '../json-lines.ts'
+import { extraVarsOption, inventoryOption, outputOption } from '../options.ts'
+import type { AddCommand, InventoryOptions, OutputOptions } from '../options.ts'
 import { print } from '../print.ts'
 
-interface Options extends InventoryOptions {
+interface Options extends InventoryOptions, OutputOptions {
   readonly json?: boolean
 }
 
@@ -18,7 +20,8 @@ export const hosts: AddCommand = (program, run) => {
     .description('hosts of a pattern; for a single host all that the inventory says')
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
-    .option('--json', 'as JSON')
+    .addOption(outputOption())
+    .addOption(new Option('--json', 'the hosts as one JSON array').hideHelp())
     .option('--lab', 'accepted as in other commands; the lab has the same hosts')
     .action((pattern: string | undefined, o: Options) => run(printHosts(pattern ?? 'all', o)))
 }
@@ -26,7 +29,9 @@ export const hosts: AddCommand = (program, run) => {
 async function printHosts(pattern: string, o: Options): Promise<number> {
   const { openContext } = await import('../context.ts')
   const { inventory } = await openContext(o, undefined)
-  print(hostsText({ inventory, pattern, json: o.json ?? false }))
+  if (o.output === 'json')
+    jsonLines(matchHosts(inventory, pattern).map(host => ({ type: 'host', ...host })))
+  else print(hostsText({ inventory, pattern, json: o.json ?? false }))
   return EXIT.ok
 }
 

@@ -1,5 +1,6 @@
 import { EXIT, UsageError } from '../../errors.ts'
 import * as lab from '../../lab/index.ts'
+import { suggestion } from '../../text/nearest.ts'
 import { commaSeparated, type AddCommand } from '../options.ts'
 import { print, printError, printJson, printVersion } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
@@ -16,6 +17,8 @@ fmc lab heal HOST     plug them in again
 fmc lab kill HOST     pull its power plug; \`fmc lab up\` boots it again
 Everywhere: --name NAME for more than one lab (default: default)
 `
+
+const VERBS = ['up', 'down', 'status', 'shell', 'cut', 'heal', 'kill']
 
 interface Options {
   readonly name: string
@@ -68,7 +71,7 @@ async function perform([verb, ...words]: readonly string[], o: Options): Promise
         return EXIT.ok
       })
     default:
-      throw new UsageError(`there is no fmc lab ${verb}`, { hint: 'fmc lab --help' })
+      throw new UsageError(`there is no fmc lab ${verb}`, { hint: suggestion(verb, VERBS) })
   }
 }
 

@@ -23,7 +23,6 @@ export const list: AddCommand = (program, run) => {
         .choices(['plain', 'json'])
         .default('plain'),
     )
-    .addHelpText('after', '\nExamples:\n  fmc list\n  fmc list --output json')
     .action((o: Options) => run(printList(o)))
 }
 

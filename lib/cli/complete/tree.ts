@@ -10,6 +10,8 @@ export interface CommandTree {
   readonly commands: readonly CommandTree[]
   /** First arguments that act like commands (`fmc lab up`), for commands that have their own help text. */
   readonly verbs: readonly string[]
+  /** Command lines of its help. */
+  readonly examples: readonly string[]
 }
 
 export interface ArgSpec {
@@ -55,5 +57,22 @@ export function treeOf(command: Command): CommandTree {
         ),
       ),
     ].filter(verb => !command.commands.some(c => c.name() === verb)),
+    examples: examplesIn(helpOf(command)),
   }
 }
+
+/** The whole help of a command, also what is added after it. */
+function helpOf(command: Command): string {
+  let text = ''
+  const before = command.configureOutput()
+  command.configureOutput({ writeOut: more => (text += more) })
+  command.outputHelp()
+  command.configureOutput(before)
+  return text
+}
+
+/** The lines with commands below "Examples:". */
+const examplesIn = (help: string): string[] =>
+  [...(help.split('\nExamples:\n')[1] ?? '').matchAll(/^ {2}(\S.*)$/gm)].map(([, line = '']) =>
+    line.replace(/ {2,}.*$/, ''),
+  )

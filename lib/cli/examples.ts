@@ -1,0 +1,35 @@
+/** Examples for the help of the commands that do not bring their own. A test parses each with the real program and runs the harmless ones. */
+export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  play: [
+    'fmc play site --dry-run --diff',
+    "fmc play site --limit 'web:!web3' --tags haproxy-keepalived",
+    'fmc play site --limit @failed',
+  ],
+  role: [
+    'fmc role nfs storage --dry-run',
+    'fmc role haproxy-keepalived loadbalancer1 --list-tasks',
+  ],
+  facts: ['fmc facts all', 'fmc facts workers --output json'],
+  hosts: ['fmc hosts', "fmc hosts 'workers:!worker1' --output json"],
+  lint: ['fmc lint', 'fmc lint --output json'],
+  list: ['fmc list', 'fmc list --output json'],
+  doc: ['fmc doc', 'fmc doc nfs'],
+  'firewall explain': [
+    'fmc firewall explain worker1 postgresql1 5432',
+    'fmc firewall explain wan worker1 443 --output json',
+  ],
+  lab: ['fmc lab up', 'fmc lab status --output json'],
+  test: ['fmc test', 'fmc test roles/motd'],
+  import: [
+    "fmc import ansible hosts.ini -o inventory.yaml --os 'debian 12'",
+    'fmc import ansible hosts.ini',
+  ],
+  secrets: ['fmc secrets init', 'fmc secrets set k3s_token --random'],
+  'wireguard client': [
+    'fmc wireguard client laptop',
+    'fmc wireguard client laptop --out laptop.conf',
+  ],
+  completion: ['fmc completion bash', 'fmc completion fish'],
+  explain: ['fmc explain gate', "fmc explain 'the host key of web1 is not known'"],
+  man: ['fmc man', 'fmc man | man -l -'],
+}

@@ -1,0 +1,148 @@
+/** What an error message means. */
+export interface Known {
+  /** Matches the message, or a part of it that identifies it. */
+  readonly message: RegExp
+  readonly cause: string
+  /** Commands and edits, in the order in which to try them. */
+  readonly remedy: readonly string[]
+}
+
+/** Errors that people meet, with their cause and what to do. */
+export const ERRORS: readonly Known[] = [
+  {
+    message: /the host key of .* is not known/,
+    cause:
+      'fmc logs in only to hosts whose key is in known_hosts, as ssh does with StrictHostKeyChecking yes.',
+    remedy: [
+      'compare the fingerprint in the message with the one on the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub',
+      'if it is the same, accept it with the command that the message names',
+    ],
+  },
+  {
+    message: /host key .*(changed|differs|revoked)|is not the one in known_hosts/,
+    cause:
+      'the host has another key than before: it was installed again, or another machine answers at its address.',
+    remedy: ['find out which; if the host is new: ssh-keygen -R HOST, then accept the new key'],
+  },
+  {
+    message: /refused the login|no key to try|Permission denied/,
+    cause: 'the host answers, but accepts none of the keys that fmc offered for this user.',
+    remedy: [
+      'ssh USER@HOST   # does the same login work?',
+      'set ssh.user and ssh.identity_file in the inventory, or start an agent: ssh-add',
+    ],
+  },
+  {
+    message: /cannot reach|no answer from|ECONNREFUSED|EHOSTUNREACH|ETIMEDOUT/,
+    cause: 'nothing answers at the host’s address and port.',
+    remedy: [
+      'fmc hosts HOST   # is the address right?',
+      'look whether the host is up and its sshd runs',
+    ],
+  },
+  {
+    message: /sudo|needs a password/,
+    cause: 'the user may not become root without a password, or not at all.',
+    remedy: [
+      'fmc play PLAYBOOK -K   # asks for the password once',
+      'allow the user in /etc/sudoers.d',
+    ],
+  },
+  {
+    message: /holds? the lock|is locked|another fmc run/,
+    cause: 'another run works on the host. As long as it does, fmc changes none of the hosts.',
+    remedy: ['wait for the run that the message names, or end it there'],
+  },
+  {
+    message: /not idempotent/,
+    cause:
+      'the task would change the host again right after it has changed it: it does not recognise its own result.',
+    remedy: [
+      'with $: add creates or unless, or put it behind a probe that tells whether it is necessary',
+      'look which of two tasks write to the same place',
+    ],
+  },
+  {
+    message: /gate .* did not open/,
+    cause:
+      'the role waited for a condition, and it did not become true in time. The message has the last answer.',
+    remedy: [
+      'fmc logs HOST UNIT   # what does the service say?',
+      'FMC_GATE_SECONDS=600 fmc play PLAYBOOK   # if the host is only slow',
+    ],
+  },
+  {
+    message: /invariant|stopped (before|after)/,
+    cause:
+      'a rolling play goes on only while its invariant holds, such as a quorum. It did not, or a host failed.',
+    remedy: [
+      'fmc play health',
+      'repair what it names, then run the same command again: it continues',
+    ],
+  },
+  {
+    message: /not awaited|had ended|await is missing/,
+    cause: 'a call in the role has no await, so that it runs besides the following tasks.',
+    remedy: [
+      'put await before every resource, gate, flush and $; the ESLint preset of fmc finds them',
+    ],
+  },
+  {
+    message: /validation failed/,
+    cause: 'the program that checks the new file (validate) refused it. The old file stayed.',
+    remedy: [
+      'read the output of the check below the message',
+      'fmc play PLAYBOOK --dry-run --diff --limit HOST',
+    ],
+  },
+  {
+    message: /is pending from an interrupted run/,
+    cause: 'a killed run has marked a handler on the host, and the role no longer defines it.',
+    remedy: ['drop the mark with the command that the message names'],
+  },
+  {
+    message: /does not open|wrong passphrase|no identity file/,
+    cause: 'the secrets file is encrypted to recipients, and the identity given is none of them.',
+    remedy: [
+      'fmc play PLAYBOOK --identity FILE   # or FMC_AGE_IDENTITY',
+      'let somebody who can open it add you: fmc secrets rekey -r AGE1…',
+    ],
+  },
+  {
+    message: /no secret .* in|there is no secrets file/,
+    cause: 'the inventory refers to a secret (!secret NAME) that the secrets file does not have.',
+    remedy: ['fmc secrets init   # once', 'fmc secrets set NAME'],
+  },
+  {
+    message: /is not used: .* (belongs to|can be written)/,
+    cause:
+      'another user could have written that file or a directory above it, and could so act as you.',
+    remedy: ['run the command that the message names'],
+  },
+  {
+    message: /no host or group is called/,
+    cause: 'a host pattern has a name that the inventory does not have.',
+    remedy: ['fmc hosts   # all hosts and their groups'],
+  },
+  {
+    message: /has a variable|no role of/,
+    cause: 'a variable of -e would have no effect: no role that runs reads it.',
+    remedy: ['fmc doc ROLE   # the variables of a role'],
+  },
+  {
+    message: /not supported|operating system|os family/,
+    cause: 'the role has no row for the operating system of the host in its table of platforms.',
+    remedy: ['run the role on other hosts, or add a row to roles/ROLE/platform.ts'],
+  },
+  {
+    message: /lab .* is not up/,
+    cause: 'there is no lab of that name on this machine.',
+    remedy: ['fmc lab up', 'fmc lab status --name NAME   # another lab'],
+  },
+  {
+    message: /this is a bug in fmc/,
+    cause:
+      'fmc met an error that it does not expect. What it had done until then is complete: it can run again.',
+    remedy: ['report the text below the message, without secrets'],
+  },
+]
