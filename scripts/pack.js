@@ -1,4 +1,4 @@
-// Makes all that a package needs beside its sources: the bundle, and in dist/types the declarations of what package.json
+// Makes all that a package needs beside its sources: the bundle, the manual page, and in dist/types the declarations of what package.json
 // exports. npm calls it before `npm pack` and `npm publish` (prepack).
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,6 +16,9 @@ const { status } = spawnSync(
   { stdio: 'inherit' },
 )
 if (status !== 0) process.exit(1)
+const page = spawnSync(process.execPath, [join(root, 'lib/bin.js'), 'man'], { encoding: 'utf8' })
+if (page.status !== 0) throw new Error(page.stderr)
+writeFileSync(join(root, 'dist', 'fmc.1'), page.stdout)
 
 /** The declarations that users reach; they name each other as .js, because .ts is for TypeScript's own sources. */
 const reached = new Set()
