@@ -11,7 +11,7 @@ const STALL_MS = 30_000
  */
 export async function* download(
   url: string,
-  options: Pick<ArtifactOptions, 'fetch' | 'stallMs'> = {},
+  options: Pick<ArtifactOptions, 'fetch' | 'stallMs' | 'onBytes'> = {},
 ): AsyncGenerator<Uint8Array> {
   const stallMs = options.stallMs ?? STALL_MS
   const stop = new AbortController()
@@ -22,6 +22,7 @@ export async function* download(
     for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       timer.refresh()
       received += piece.length
+      options.onBytes?.(received, announced(response))
       yield piece
     }
     checkLength(url, response, received)
@@ -60,9 +61,14 @@ const answer = async (
 }
 
 const checkLength = (url: string, response: Response, received: number): void => {
-  const announced = response.headers.get('content-length')
-  if (announced !== null && Number(announced) !== received)
-    throw new TaskError(`${url}: ended after ${received} of ${announced} bytes`)
+  const size = announced(response)
+  if (size !== undefined && size !== received)
+    throw new TaskError(`${url}: ended after ${received} of ${size} bytes`)
+}
+
+const announced = ({ headers }: Response): number | undefined => {
+  const size = headers.get('content-length')
+  return size === null ? undefined : Number(size)
 }
 
 const described = (url: string, error: unknown): TaskError => {

@@ -10,8 +10,13 @@ interface Fetched extends CheckedFile {
   readonly from: 'cache' | 'directory' | 'download' | 'local'
 }
 
-/** Running fetches: many hosts that need the same file share one. */
-const underway = new Map<string, Promise<Fetched>>()
+type OnBytes = NonNullable<ArtifactOptions['onBytes']>
+
+/** Running fetches: many hosts that need the same file share one, and each hears how far it is. */
+const underway = new Map<
+  string,
+  { readonly fetched: Promise<Fetched>; readonly listeners: OnBytes[] }
+>()
 
 /**
  * The published file of an artifact, on this machine and checked against its sha256: from the cache, else from
@@ -27,10 +32,18 @@ export const fetchArtifact = (
   const expected = spec.sha256 ?? ''
   const id = [cacheDirectory(options), expected].join('\0')
   const running = underway.get(id)
-  if (running) return running
-  const started = published(spec, url, expected, options).finally(() => underway.delete(id))
-  underway.set(id, started)
-  return started
+  const { onBytes } = options
+  if (running) {
+    if (onBytes) running.listeners.push(onBytes)
+    return running.fetched
+  }
+  const listeners = onBytes ? [onBytes] : []
+  const toAll: OnBytes = (received, size) => listeners.forEach(say => say(received, size))
+  const fetched = published(spec, url, expected, { ...options, onBytes: toAll }).finally(() =>
+    underway.delete(id),
+  )
+  underway.set(id, { fetched, listeners })
+  return fetched
 }
 
 const localFile = async (spec: ArtifactSpec, path: string): Promise<Fetched> => {

@@ -57,6 +57,8 @@ export interface ArtifactOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** Default: the global fetch. */
   readonly fetch?: typeof globalThis.fetch | undefined
+  /** Gets how many bytes of the download have arrived, and of how many. */
+  readonly onBytes?: ((received: number, size: number | undefined) => void) | undefined
   /** Give up when the server sends nothing for so long; default 30 000 ms. */
   readonly stallMs?: number | undefined
 }

@@ -14,6 +14,7 @@ import {
   validation,
   type AccessOptions,
 } from './access.ts'
+import { bytesSaid } from './bytes.ts'
 import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
@@ -129,9 +130,13 @@ export async function artifact(
       await task.carryOut(changes, { notify: options.notify })
       return { changes }
     }
-    task.progress(`fetching ${name} ${spec.version}`)
+    const fetching = `fetching ${name} ${spec.version}`
+    task.progress(fetching)
     // In a plan too, so that a missing download is known before anything changes.
-    const { path: from } = await binaryOf(spec, source)
+    const { path: from } = await binaryOf(spec, {
+      ...source,
+      onBytes: bytesSaid(fetching, text => task.progress(text)),
+    })
     const changes = [install(path, `${name} ${spec.version}`, from, want, access, options.validate)]
     await task.carryOut(changes, { notify: options.notify })
     return { changes }

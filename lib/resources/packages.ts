@@ -32,12 +32,12 @@ const MANAGERS: Readonly<Record<string, PackageManager>> = {
     install: names => `${waitFor('apt', '/var/lib/dpkg/lock-frontend')}
 export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
 apt='apt-get -q -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef install --no-install-recommends --'
-$apt ${quoteAll(names)} >/dev/null || { apt-get -q -o Acquire::Retries=2 update >/dev/null && $apt ${quoteAll(names)}; }`,
+$apt ${quoteAll(names)} 2>/dev/null || { apt-get -q -o Acquire::Retries=2 update >/dev/null && $apt ${quoteAll(names)}; }`,
   },
   el: {
     ask: name => ask('rpm', name),
     install: names => `${waitFor('rpm', '/var/lib/rpm/.rpm.lock')}
-dnf -q -y --setopt=install_weak_deps=False install -- ${quoteAll(names)}`,
+dnf -y --setopt=install_weak_deps=False install -- ${quoteAll(names)}`,
   },
 }
 

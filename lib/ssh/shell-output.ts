@@ -11,8 +11,8 @@ export class ShellOutput {
   readonly #out = new Collector('out')
   readonly #err = new Collector('err')
 
-  /** `onData` gets the number of bytes after each piece of output. */
-  constructor(pipe: Pipe, onData: (bytes: number) => void) {
+  /** `onData` gets each piece of output, after it has been collected. */
+  constructor(pipe: Pipe, onData: (chunk: Buffer) => void) {
     this.#pipe = pipe
     for (const [stream, collector] of [
       [pipe.stdout, this.#out],
@@ -20,7 +20,7 @@ export class ShellOutput {
     ] as const) {
       stream.on('data', (chunk: Buffer) => {
         collector.push(chunk)
-        onData(chunk.length)
+        onData(chunk)
       })
       stream.resume()
     }

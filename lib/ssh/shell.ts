@@ -1,6 +1,7 @@
 import { TaskError, UnreachableError } from '../errors.ts'
 import { entry, start, type Process } from './entry.ts'
 import { frame, type Limit } from './frame.ts'
+import { LastLine } from './last-line.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 import { ShellOutput } from './shell-output.ts'
 import type { Output, ScriptOptions, Session, Target } from './types.ts'
@@ -22,6 +23,7 @@ interface Job {
   readonly limit: Limit
   readonly resolve: (output: Output) => void
   readonly reject: (error: Error) => void
+  readonly lines: LastLine | undefined
   timer?: NodeJS.Timeout
   /** Set when fmc ends the command: what the caller's promise rejects with. */
   verdict?: TaskError
@@ -66,7 +68,7 @@ export class Shell implements Session {
     this.#pipe = pipe
     this.#limits = limits
     this.#pgid = pgid
-    this.#output = new ShellOutput(pipe, bytes => this.#progress(bytes))
+    this.#output = new ShellOutput(pipe, chunk => this.#progress(chunk))
     pipe.stdin.on('error', () => undefined) // `ended` reports it
     void pipe.ended.then(ending => this.#ended(ending))
   }
@@ -115,9 +117,13 @@ export class Shell implements Session {
   #add(script: string, options: ScriptOptions, send: boolean): Promise<Output> {
     return new Promise((resolve, reject) => {
       const timeoutMs = options.timeoutMs ?? this.#limits.commandMs
-      const { input, marked = false } = options
+      const { input, marked = false, onLine } = options
+      const lines = onLine && new LastLine(onLine)
       const limit = limitOf(options, this.#limits)
-      const job = { n: this.#n++, script, input, marked, limit, timeoutMs, resolve, reject }
+      const job: Job = {
+        n: this.#n++,
+        ...{ script, input, marked, limit, timeoutMs, lines, resolve, reject },
+      }
       if (send) {
         this.#queue.push(job)
         this.#next()
@@ -146,15 +152,17 @@ export class Shell implements Session {
     )
   }
 
-  #progress(bytes: number): void {
+  #progress(chunk: Buffer): void {
     const job = this.#current
     if (!job) return
+    job.lines?.push(chunk)
     if (this.#output.overflow) this.#stop(job, `printed more than ${size(job.limit.bytes)}`)
-    this.#late += bytes
+    this.#late += chunk.length
     // A command that keeps printing although it got a signal is not read any more.
     if (job.verdict && this.#late > IN_FLIGHT) this.#output.pause()
     if (!this.#output.done) return
     clearTimeout(job.timer)
+    job.lines?.end()
     this.#current = undefined
     this.#output.resume()
     const output = this.#output.take()
@@ -220,6 +228,7 @@ export class Shell implements Session {
     const job = this.#current
     this.#current = undefined
     clearTimeout(job?.timer)
+    job?.lines?.end()
     const own =
       how === undefined
         ? undefined

@@ -40,6 +40,8 @@ export interface ScriptOptions {
   readonly lastBytes?: number | undefined
   /** Standard input; default /dev/null. It is never in an argument list. */
   readonly input?: string | Buffer | undefined
+  /** Gets the last complete line that the script has printed on either stream, while it runs. It may contain secrets. */
+  readonly onLine?: ((line: string) => void) | undefined
   /** The script spells marks (word.ts): the shell gets the session's word as a variable, which it unsets before other scripts. */
   readonly marked?: boolean | undefined
 }
@@ -65,9 +67,13 @@ export interface Session {
   run(script: string, options?: ScriptOptions): Promise<Output>
   /**
    * Streams a file of this machine into the private directory beside `remotePath` (lib/shell/staging.ts), over a channel of
-   * its own, and checks its size. `resume` then continues with it.
+   * its own, and checks its size. `resume` then continues with it. `onBytes` gets how many bytes are on their way, of how many.
    */
-  upload(localFile: string, remotePath: string): Promise<void>
+  upload(
+    localFile: string,
+    remotePath: string,
+    onBytes?: (sent: number, size: number) => void,
+  ): Promise<void>
   /** End the running script: a second session signals its process group. */
   interrupt(signal?: 'TERM' | 'KILL'): Promise<void>
   close(): void

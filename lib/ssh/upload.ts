@@ -15,7 +15,8 @@ const CHUNK = 256 * 1024
 /** Session.upload. Rejects with TaskError (local file, disk full …) or UnreachableError; the target is then as it was. */
 export const uploader = (link: Link, target: Target, limits: Limits): Session['upload'] => {
   const limit = pLimit(AT_ONCE)
-  return (localFile, remotePath) => limit(() => upload(link, target, limits, localFile, remotePath))
+  return (localFile, remotePath, onBytes) =>
+    limit(() => upload(link, target, limits, localFile, remotePath, onBytes))
 }
 
 const upload = async (
@@ -24,6 +25,7 @@ const upload = async (
   limits: Limits,
   localFile: string,
   remotePath: string,
+  onBytes: (sent: number, size: number) => void = () => undefined,
 ): Promise<void> => {
   const failed = (why: string): TaskError =>
     new TaskError(`upload of ${localFile} to ${target.name}:${remotePath}: ${why}`)
@@ -35,7 +37,7 @@ const upload = async (
   const how = entry(target, () => receive(remotePath, size))
   const { pipe } = await start(link, target, how, limits)
   const said = listen(pipe)
-  const trouble = await send(pipe, localFile, limits.idleMs)
+  const trouble = await send(pipe, localFile, limits.idleMs, sent => onBytes(sent, size))
   const { code, signal } = await pipe.ended
   if (code === 0) return
   if (trouble !== undefined) throw failed(trouble)
@@ -59,7 +61,13 @@ const listen = (pipe: Pipe): (() => string) => {
 }
 
 /** Writes the whole file, as fast as the host accepts it. Resolves with what went wrong on this side. */
-const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<string | undefined> => {
+const send = async (
+  pipe: Pipe,
+  localFile: string,
+  idleMs: number,
+  onBytes: (sent: number) => void,
+): Promise<string | undefined> => {
+  let sent = 0
   let trouble: string | undefined
   const state = { over: false }
   const gone = (): boolean => state.over
@@ -75,6 +83,8 @@ const send = async (pipe: Pipe, localFile: string, idleMs: number): Promise<stri
       const room = pipe.stdin.write(chunk) || gone()
       if (!room) await Promise.race([once(pipe.stdin, 'drain'), ended])
       if (gone()) break
+      sent += (chunk as Buffer).length
+      onBytes(sent)
       idle.refresh()
     }
     if (!gone()) pipe.stdin.end()

@@ -81,6 +81,23 @@ for (const transport of ['ssh2', 'openssh'] as const) {
       t.equal((await session.run('printf %s "$kept"')).stdout, 'yes')
     })
 
+    await t.test('the last line of a running script is passed on', async t => {
+      const lines: string[] = []
+      const onLine = (line: string): void => void lines.push(line)
+      const { stdout } = await session.run('echo one; echo two >&2; sleep 0.6; echo three', {
+        onLine,
+      })
+      t.equal(stdout, 'one\nthree\n')
+      t.ok(lines.includes('one') || lines.includes('two'))
+      t.ok(
+        lines.every(line => ['one', 'two', 'three'].includes(line)),
+        lines.join(),
+      )
+      lines.length = 0
+      await session.run('echo of another script')
+      t.strictSame(lines, [])
+    })
+
     await t.test(
       'a syntax error and an exit inside ( eval … ) leave the session intact',
       async t => {

@@ -4,6 +4,7 @@ import { reveal, type Secret } from '../../secrets/secret.ts'
 import { quote } from '../../shell/quote.ts'
 import type { Connection } from './connection.ts'
 import { commandError } from './cause.ts'
+import { bytesSaid } from '../../resources/bytes.ts'
 import { endOf, KEPT_BYTES } from './output.ts'
 
 /** Of a change that names none. */
@@ -11,16 +12,17 @@ const DEFAULT_TIMEOUT_MS = 600_000
 
 /**
  * Makes a task's changes in one script: what each prepares, then `ahead`, then what each does. The script runs without
- * the lock's descriptor. `eval` keeps a syntax error in a role's text inside that text. Throws TaskError, UnreachableError.
+ * the lock's descriptor. `say` gets how far it is, and the last line that it prints. `eval` keeps a syntax error in a role's text inside that text. Throws TaskError, UnreachableError.
  */
 export async function write(
   connection: Connection,
   changes: readonly PlannedChange[],
   ahead: string,
   secrets: readonly Secret[],
+  say: (text: string) => void = () => undefined,
 ): Promise<void> {
   for (const { upload } of changes)
-    if (upload) await connection.session.upload(upload.from, upload.to)
+    if (upload) await connection.session.upload(upload.from, upload.to, bytesSaid('uploading', say))
   const parts = [
     ...changes.map(c => reveal(c.prepare ?? '')),
     ahead,
@@ -32,7 +34,7 @@ export async function write(
   const result = await (
     changes.some(c => c.reboots)
       ? connection.reboot(unlocked, timeoutMs)
-      : connection.session.run(unlocked, { timeoutMs, lastBytes: KEPT_BYTES })
+      : connection.session.run(unlocked, { timeoutMs, lastBytes: KEPT_BYTES, onLine: say })
   ).catch((error: unknown) => {
     if (!(error instanceof TaskError)) throw error
     // Without its `command`: a secret cut off at the end of the shortened script would no longer match.

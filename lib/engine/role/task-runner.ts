@@ -140,7 +140,7 @@ export class TaskRunner {
     if (this.#applies) {
       const marks = markScript(this.#o.role.name, handlers)
       this.writing = this.fences.write(ahead =>
-        this.#o.host.write(changes, [...ahead, marks].join('\n')),
+        this.#o.host.write(changes, [...ahead, marks].join('\n'), text => this.#progress(id, text)),
       )
       await this.writing
     } else {
