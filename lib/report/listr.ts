@@ -152,8 +152,9 @@ export const createListr = async (options: ReportOptions): Promise<Report> => {
     const list = tree.dryRun || options.diff || options.verbose
     const blocks = [
       painted,
-      ...failures.map(failed => failureBlock(failed, style)),
       list ? changeList(changed, { diff: options.diff, columns }, style).slice(0, -1) : [],
+      // After the changes, whose list may be longer than the screen.
+      ...failures.map(failed => failureBlock(failed, style)),
       shown,
       recap ? recapTable(recap, style, { fold: !options.verbose, columns }) : [],
       recap ? closing(recap, style) : [],

@@ -23,7 +23,7 @@ export interface ShownRow extends Row {
 }
 
 /** Wider lines are hard to read. */
-const WIDEST = 110
+export const WIDEST = 110
 /** With fewer columns, signs replace words and tasks are shown without their role. */
 const NARROW = 60
 
@@ -64,8 +64,7 @@ export const mark = (state: RowState, look: Look): string => paint(state, sign(s
 const nameOf = (state: RowState): string => (state === 'skipped' ? 'not reached' : state)
 
 /** "1 failed · 3 running · 96 ok", or "✗ 1  ⠋ 3  ✓ 96" where there is little room. */
-export const summary = (rows: readonly Row[], look: Look): string => {
-  const narrow = isNarrow(look)
+export const summary = (rows: readonly Row[], look: Look, narrow = isNarrow(look)): string => {
   const parts = ORDER.flatMap(state => {
     const n = rows.filter(row => row.state === state).length
     if (n === 0) return []

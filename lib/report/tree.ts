@@ -177,6 +177,8 @@ const startPass = (tree: Tree, pass: PassName): void => {
   tree.pass = pass
   if (pass !== 'apply') return
   for (const row of tree.plays.flatMap(({ rows }) => [...rows.values()])) {
+    // A task of the plan is another one than that of the same name in the apply.
+    row.busy = false
     if (row.state !== 'changed' && (row.state !== 'ok' || row.ok > 0)) continue
     row.state = 'waiting'
     row.text = row.changed > 0 ? `${row.changed} planned` : ''

@@ -1,6 +1,6 @@
 import { estimate, type Estimate } from './estimate.ts'
 import type { Look, ShownRow } from './rows.ts'
-import { fitted, hostLines, isNarrow, mark, ORDER, spread, summary } from './rows.ts'
+import { fitted, hostLines, isNarrow, mark, ORDER, spread, summary, WIDEST } from './rows.ts'
 import { cleanLine } from '../text/sanitise.ts'
 import type { Style } from './style.ts'
 import type { Row, RowState, Tree } from './tree.ts'
@@ -187,12 +187,24 @@ const hostsOf = (plays: readonly Play[]): ShownRow[] => {
   return [...found.values()]
 }
 
-/** "4 min 3 s, about 6 min left", as much of it as there is room for. */
-const clock = (tree: Tree, now: number, left: Estimate | undefined, room: number): string => {
-  const passed = elapsed(now - tree.begun)
-  if (left?.ms === undefined) return passed
-  const all = `${passed}, about ${rough(left.ms)} left`
-  return width(all) <= room ? all : passed
+/** The first line: how far, the hosts' states, how long. Where there is little room, the states are signs; last the estimate goes. */
+const headLine = (
+  tree: Tree,
+  begin: string,
+  hosts: readonly ShownRow[],
+  left: Estimate | undefined,
+  look: Look,
+): string => {
+  const passed = elapsed(look.now - tree.begun)
+  const clock = left?.ms === undefined ? passed : `${passed}, about ${rough(left.ms)} left`
+  const [words = '', signs = ''] = [isNarrow(look), true].map(
+    narrow => `${begin}  ${summary(hosts, look, narrow)}`,
+  )
+  const room = Math.min(look.columns, WIDEST)
+  const fits = (text: string, time: string): boolean => width(text) + 2 + width(time) <= room
+  if (fits(words, clock)) return spread(words, clock, look)
+  if (fits(signs, clock)) return spread(signs, clock, look)
+  return spread(fits(words, passed) ? words : signs, passed, look)
 }
 
 /**
@@ -211,8 +223,7 @@ export const liveView = (tree: Tree, frame: Frame, style: Style): string[] => {
   const title = style.bold(pass ? TITLES[pass] : 'Connecting')
   const changes = isNarrow(look) ? '' : ' changes'
   const far = applying ? ` ${progress.done}/${progress.total}${changes}` : ''
-  const begin = `${title}${far}  ${summary(hostsOf(plays), look)}`
-  const head = spread(begin, clock(tree, now, left, frame.columns - width(begin) - 2), look)
+  const head = headLine(tree, title + far, hostsOf(plays), left, look)
   const said = (text: string, paint: (text: string) => string): string[] =>
     text === '' ? [] : [fitted(paint(cleanLine(text)), look)]
   const below = [...said(tree.message, style.dim), ...said(tree.stopping, style.warning)].slice(

@@ -1,7 +1,7 @@
 import { TaskError } from '../errors.ts'
 import { ask, type Facts, type Query } from '../facts/index.ts'
 import type { Os } from '../inventory/types.ts'
-import { Secret } from '../secrets/secret.ts'
+import { piecesOf, Secret } from '../secrets/secret.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
 /**
@@ -124,7 +124,7 @@ async function withDiff(
   const { unifiedDiff } = await import('../text/diff.ts')
   const only = (text: string): string => `--- ${what.path}\n+++ ${what.path}\n(${text})\n`
   const diff = async (): Promise<string> => {
-    if (what.after instanceof Secret) return only('secret content differs')
+    if (what.after instanceof Secret) return secretDiff(here, what.path, what.after)
     const [now, sum] = await Promise.all([
       here.read(ask('content', what.path)),
       here.read(ask('sha', what.path)),
@@ -135,6 +135,21 @@ async function withDiff(
   }
   const text = await diff()
   return changes.map((c, i) => (i === textual ? { ...c, diff: text } : c))
+}
+
+/** The diff of a file with secrets, without them. Of a file that is one secret: only that it differs. */
+async function secretDiff(here: Scope, path: string, after: Secret): Promise<string> {
+  const pieces = piecesOf(after)
+  const hidden = `--- ${path}\n+++ ${path}\n(secret content differs)\n`
+  const isOpen = pieces.some(piece => !piece.secret && piece.text.trim() !== '')
+  if (!isOpen || !pieces.some(piece => piece.secret)) return hidden
+  const [now, sum] = await Promise.all([
+    here.read(ask('content', path)),
+    here.read(ask('sha', path)),
+  ])
+  if (now === null && sum !== null) return hidden
+  const { maskedDiff } = await import('../text/masked-diff.ts')
+  return maskedDiff(path, now === null ? undefined : Buffer.from(now).toString(), pieces)
 }
 
 /** Throws TaskError with this message unless `ok`: for a wrong option value. */

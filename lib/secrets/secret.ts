@@ -1,4 +1,5 @@
 /** The type of a secret, which cannot leak: every conversion to text or JSON hides the value. */
+import type { Piece } from '../text/masked-diff.ts'
 /** `inspect.custom` of node:util by its registered name, so that the declared type needs no types of Node. */
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
@@ -44,8 +45,16 @@ export class Secret {
   }
 }
 
+/** The texts that `secret` has put together. */
+const compositions = new WeakMap<Secret, readonly Piece[]>()
+
+/** The pieces of a text that `secret` has put together; of another Secret one piece, which is secret. */
+export const piecesOf = (text: Secret): readonly Piece[] =>
+  compositions.get(text) ?? [{ text: text.reveal(), secret: true }]
+
 /**
- * Template tag for a text with secrets in it, which is a Secret itself. It has the name of the first one.
+ * Template tag for a text with secrets in it, which is a Secret itself. It has the name of the first one. `--diff` shows
+ * such a text without the values that are Secrets: a string made from `reveal` is none, so wrap it in a Secret of its own.
  *
  * @example
  * const password = new Secret('hush', 'database password')
@@ -54,11 +63,21 @@ export class Secret {
 export const secret = (
   pieces: TemplateStringsArray,
   ...values: readonly (Secret | string | number)[]
-): Secret =>
-  new Secret(
-    String.raw({ raw: pieces }, ...values.map(v => (v instanceof Secret ? v.reveal() : String(v)))),
+): Secret => {
+  const parts = pieces.flatMap((text, i): Piece[] => {
+    const value = i < values.length ? (values[i] ?? '') : ''
+    const literal = { text, secret: false }
+    return value instanceof Secret
+      ? [literal, ...piecesOf(value)]
+      : [literal, { text: String(value), secret: false }]
+  })
+  const all = new Secret(
+    parts.map(part => part.text).join(''),
     values.find(v => v instanceof Secret)?.name ?? 'secret',
   )
+  compositions.set(all, parts)
+  return all
+}
 
 /**
  * The text of a Secret, or of a plain string. Never put it into a command, a message or an error.

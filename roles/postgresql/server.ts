@@ -1,4 +1,4 @@
-import { asUser, probe, quote, secret, unitLog, type Check, type Secret } from '../../lib/index.ts'
+import { asUser, probe, quote, secret, unitLog, type Check, Secret } from '../../lib/index.ts'
 import type { Platform } from './platform.ts'
 import { checkCommand } from './check.ts'
 import { psql, query } from './sql.ts'
@@ -35,9 +35,12 @@ export interface Login {
   readonly password: Secret
 }
 
+const escaped = (password: Secret): Secret =>
+  new Secret(password.reveal().replaceAll('\\', '\\\\').replaceAll(':', '\\:'), password.name)
+
 /** A line of a password file (PostgreSQL: The Password File): `\` and `:` are escaped. */
 export const passLine = ({ user, password }: Login): Secret =>
-  secret`*:*:*:${user}:${password.reveal().replaceAll('\\', '\\\\').replaceAll(':', '\\:')}\n`
+  secret`*:*:*:${user}:${escaped(password)}\n`
 
 /**
  * Part of the script on the host: logs in over TCP and TLS with the connection string $2. The password file comes on

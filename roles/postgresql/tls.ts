@@ -6,6 +6,7 @@ import {
   inventory,
   resource,
   secret,
+  Secret,
   TaskError,
   type Common,
   type Host,
@@ -29,7 +30,7 @@ export async function serverCertificate(platform: Platform, vars: Vars, host: Ho
     )
   if (pem !== undefined && key !== undefined) {
     await file(pemFile(platform), {
-      content: secret`${pem.trimEnd()}\n${key.reveal().trimEnd()}\n`,
+      content: secret`${pem.trimEnd()}\n${new Secret(key.reveal().trimEnd(), key.name)}\n`,
       owner: 'postgres:postgres',
       mode: '0600',
       validate: pemCheck,

@@ -12,6 +12,8 @@ interface Step {
   readonly unpredicted?: true
   readonly note?: string
   readonly failure?: Failure
+  /** What it says while it runs. */
+  readonly says?: readonly string[]
 }
 
 export interface Script {
@@ -102,6 +104,17 @@ export const events = (script: Script): Timed[] => {
         )
     out.push([1000, { type: 'pass', pass: 'plan', state: 'end' }])
     out.push([1001, { type: 'pass', pass: 'apply', state: 'start' }])
+    for (const [stage, { play, steps }] of script.plays.entries()) {
+      const tasks = Object.entries(steps).flatMap(([host, list]) =>
+        down.includes(host)
+          ? []
+          : list
+              .filter(step => step.changes && !step.unpredicted)
+              .map(({ role, task }) => ({ host, role, task })),
+      )
+      const batches = [Object.keys(steps)]
+      out.push([1001, { type: 'planned', play, stage, batches, forks: 50, tasks }])
+    }
     begin = 1002
   }
   for (const { play, steps } of script.plays) {
@@ -111,7 +124,13 @@ export const events = (script: Script): Timed[] => {
     for (const host of members) {
       let at = begin + 1
       for (const step of steps[host] ?? []) {
-        out.push([at, { type: 'working', host, play, role: step.role, task: step.task }])
+        const working = { type: 'working', host, play, role: step.role, task: step.task } as const
+        out.push([at, working])
+        for (const [n, text] of (step.says ?? []).entries())
+          out.push([
+            at + ((n + 1) * step.ms) / ((step.says?.length ?? 0) + 1),
+            { ...working, text },
+          ])
         at += step.ms
         out.push([at, taskEvent(host, play, step)])
         const mine = counts.get(host) ?? { ...none }
@@ -167,13 +186,20 @@ const CFG_DIFF = `--- /etc/haproxy/haproxy.cfg
 `
 
 const balancer: Step[] = [
-  changed(
-    'haproxy-keepalived',
-    'packages haproxy, keepalived',
-    2600,
-    'install haproxy',
-    'install keepalived',
-  ),
+  {
+    ...changed(
+      'haproxy-keepalived',
+      'packages haproxy, keepalived',
+      2600,
+      'install haproxy',
+      'install keepalived',
+    ),
+    says: [
+      'Get:1 http://deb.debian.org/debian bookworm/main amd64 haproxy amd64 2.6.12-1+deb12u1 [2,043 kB]',
+      'Unpacking haproxy (2.6.12-1+deb12u1) ...',
+      'Setting up keepalived (1:2.2.7-1+b2) ...',
+    ],
+  },
   {
     role: 'haproxy-keepalived',
     task: 'file /etc/haproxy/haproxy.cfg',
@@ -202,7 +228,10 @@ const k3s = (host: number, busy: number): Step[] => [
   ok('base', 'timezone Europe/Madrid', 100 + host * 10),
   ...(busy > 0
     ? [
-        changed('k3s-agent', 'artifact k3s v1.33.4+k3s1', busy, 'download k3s (72 MB)'),
+        {
+          ...changed('k3s-agent', 'artifact k3s v1.33.4+k3s1', busy, 'download k3s (72 MB)'),
+          says: [12, 31, 55].map(n => `uploading, ${n} MB of 72 MB`),
+        },
         changed('k3s-agent', 'unit k3s-agent.service', 300, 'content', 'reload systemd'),
       ]
     : [
