@@ -15,7 +15,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ssh: ['errors', 'shell', 'secrets/secret', 'secrets/redact'],
   secrets: ['errors', 'shell', 'cache-dir', 'text'],
   inventory: ['errors', 'trust', 'text', 'parse-cache', 'secrets'],
-  import: ['errors', 'inventory'],
+  import: ['errors', 'trust', 'text', 'shell/quote', 'inventory'],
   artifacts: ['errors', 'cache-dir', 'text', 'parse-cache', 'inventory'],
   firewall: ['errors', 'text', 'inventory'],
   graph: ['errors', 'text', 'inventory', 'firewall', 'report'],

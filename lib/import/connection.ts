@@ -23,12 +23,17 @@ const asText =
   value =>
     typeof value === 'string' && pattern.test(value) ? make(value) : why(`expected ${expected}`)
 
-const SSH_CONFIG = 'write it into ~/.ssh/config (ProxyJump, Port …), which fmc follows'
+export const SSH_ARGUMENTS = [
+  'ansible_ssh_args',
+  'ansible_ssh_common_args',
+  'ansible_ssh_extra_args',
+] as const
+const SSH_CONFIG = 'write it into ~/.ssh/config, which fmc follows: the stanza is below'
 const NO_PASSWORD = 'not carried over: fmc logs in with keys'
 const ASKED = 'not carried over: fmc asks for the sudo password (-K)'
 
 const READ: Readonly<Record<string, Read>> = {
-  ansible_host: asText(/^[\w.:-]+$/, 'an address or a name', address => ({ address })),
+  ansible_host: asText(/^(\S+@)?\[?[\w.:-]+\]?$/, 'an address or a name', address => ({ address })),
   ansible_user: asText(/^[a-z_][a-z0-9_.-]*$/i, 'a user name', user => ({ ssh: { user } })),
   ansible_private_key_file: asText(/./, 'a path', text => ({ ssh: { identity_file: text } })),
   ansible_port: value => {
@@ -57,6 +62,8 @@ const READ: Readonly<Record<string, Read>> = {
   ansible_python_interpreter: always('not needed: fmc runs no Python on hosts'),
 }
 
+const PASSWORDS = new Set(['ansible_become_password', 'ansible_password'])
+
 /** Older names of the same variables, and those that only the ssh plugin reads. */
 const ALIASES = new Map(
   Object.entries({
@@ -74,9 +81,9 @@ const ALIASES = new Map(
 
 export const canonical = (name: string): string => ALIASES.get(name) ?? name
 
-/** Ansible's own variables, and Kubespray's `ip`: a host's own address where `ansible_host` is another one. */
-export const isConnection = (name: string, value: unknown): boolean =>
-  name.startsWith('ansible_') || (name === 'ip' && ownAddress(value) !== undefined)
+/** Ansible's own variables, and in a tree of Kubespray `ip`: a host's own address where `ansible_host` is another one. */
+export const isConnection = (name: string, value: unknown, kubespray: boolean): boolean =>
+  name.startsWith('ansible_') || (kubespray && name === 'ip' && ownAddress(value) !== undefined)
 
 export const ownAddress = (value: unknown): string | undefined =>
   typeof value === 'string' && parseIpv4(value) !== undefined ? value : undefined
@@ -84,8 +91,11 @@ export const ownAddress = (value: unknown): string | undefined =>
 /** What a variable becomes for which isConnection() is true, by its canonical name. */
 export function connection(name: string, value: unknown): Connection {
   if (name === 'ip') return NOTHING
+  const read = Object.hasOwn(READ, name) ? READ[name] : undefined
+  // Even as a template: the advice must not be to write a password into the file.
+  if (PASSWORDS.has(name) && read !== undefined) return read(value)
   if (isTemplate(value)) return why(TEMPLATE_REASON)
-  return READ[name]?.(value) ?? why('fmc has no counterpart')
+  return read?.(value) ?? why('fmc has no counterpart')
 }
 
 function truth(value: unknown): boolean | undefined {

@@ -2,39 +2,79 @@
 import type { RawGroup, RawHost, RawInventory } from '../inventory/raw.ts'
 import { addressesOf, type Reach } from './addresses.ts'
 import { connection, ownAddress } from './connection.ts'
+import { withK3s } from './k3s.ts'
 import { Layers, type Block, type Winners } from './layers.ts'
 import type { AnsibleInventory, Remark } from './model.ts'
+import { nameMap } from './name-map.ts'
 import { commonDomain, fmcNames, type Names } from './names.ts'
+import {
+  guessProject,
+  membersOf,
+  projectGroups,
+  type Project,
+  type ProjectGroups,
+} from './project.ts'
+import { sshStanzas } from './ssh-stanzas.ts'
+import { timezoneOf } from './timezone.ts'
 import { Values } from './values.ts'
+import { variableNames } from './variable-names.ts'
 
 export interface ConvertOptions {
   /** Operating system of all hosts, such as `debian 12`: Ansible's inventory does not say. */
   readonly os?: string | undefined
+  /** Whose inventory it is; default: guessed by its groups. */
+  readonly from?: Project | undefined
+  /** Names on purpose: of groups, and of variables. */
+  readonly map?: ReadonlyMap<string, string> | undefined
+  /** Groups on which fmc's plays run. */
+  readonly playGroups?: readonly string[] | undefined
+  /** Variables of fmc's roles → the role. */
+  readonly roleVariables?: ReadonlyMap<string, string> | undefined
+  /** Is there no checksum for this release of K3s? */
+  readonly unpinned?: ((version: string) => boolean) | undefined
+  /** The release of K3s that fmc installs by default. */
+  readonly k3sVersion?: string | undefined
 }
 
 interface Converted {
   /** Hosts may lack `os`: fmc lint says so. */
   readonly raw: RawInventory
+  readonly project: Project
   /** Ordered by file and line, without duplicates. */
   readonly remarks: readonly Remark[]
   /** Names for `fmc secrets set`. */
   readonly secrets: readonly string[]
+  /** What belongs into ~/.ssh/config. */
+  readonly stanzas: readonly string[]
 }
 
 /** Converts an Ansible inventory, with a remark for everything that was left out, renamed or made up. */
 export function convert(inventory: AnsibleInventory, options: ConvertOptions = {}): Converted {
-  const names = fmcNames(inventory)
+  const project = options.from ?? guessProject(inventory)
+  const special = projectGroups(inventory, project)
+  const map = nameMap(inventory, project, special, options.map)
+  const names = fmcNames(inventory, { map, reserved: new Set(options.playGroups) })
   const values = new Values(inventory)
-  const layers = new Layers(inventory, values)
+  const layers = new Layers(
+    inventory,
+    values,
+    variableNames(inventory, {
+      kubespray: project === 'kubespray',
+      map,
+      roles: options.roleVariables ?? new Map(),
+    }),
+  )
   const winners = new Map([...inventory.hosts.keys()].map(host => [host, layers.settle(host)]))
   layers.remarkOnMoved()
-  const { networks, hosts: placed } = addressesOf(
-    new Map([...winners].map(([host, own]) => [host, reachOf(host, own)])),
+  const reaches = new Map(
+    [...winners].map(([host, own]) => [host, reachOf(host, own, project === 'kubespray')]),
   )
+  const { networks, hosts: placed } = addressesOf(reaches)
   const all = blockOf(layers.block('all', inventory.groups.get('all')))
   const domain = commonDomain(inventory)
-  const raw: RawInventory = {
-    timezone: 'UTC',
+  const timezone = timezoneOf(inventory, winners)
+  const converted: RawInventory = {
+    timezone: timezone ?? 'UTC',
     domain: domain ?? 'cloud.internal',
     networks,
     ...(Object.keys(all).length > 0 && { all }),
@@ -44,27 +84,85 @@ export function convert(inventory: AnsibleInventory, options: ConvertOptions = {
         const { ssh, vars } = layers.block(name, host)
         const place = placed.get(name)
         const os = options.os ?? osOf(inventory, winners.get(name))
+        const user = reaches.get(name)?.user
         return [
           names.hosts.get(name) ?? name,
           {
             ...({ ...(os !== undefined && { os }) } as { os: string }),
             ...(place?.nics && { nics: place.nics }),
-            ...blockOf({ ssh: { ...place?.ssh, ...ssh }, vars }),
+            ...blockOf({
+              ssh: { ...place?.ssh, ...ssh, ...(user !== undefined && { user }) },
+              vars,
+            }),
           },
         ]
       }),
     ),
   }
-  remarkOnTheMadeUp(inventory, raw, domain !== undefined)
-  remarkOnCounterparts(inventory, names)
-  return { raw, remarks: sorted(inventory.remarks), secrets: values.secretNames() }
+  remarkOnTheMadeUp(inventory, converted, { domain, timezone })
+  const hostName = (name: string): string => names.hosts.get(name) ?? name
+  const stanzas = sshStanzas(inventory, winners, host => [
+    ...new Set([hostName(host), reaches.get(host)?.connect ?? host]),
+  ])
+  const { raw, secrets } =
+    project === 'plain'
+      ? { raw: converted, secrets: [] }
+      : cluster(inventory, converted, { project, special, options, winners, hostName })
+  return {
+    ...{ raw, project, stanzas },
+    remarks: sorted(inventory.remarks),
+    secrets: [...new Set([...values.secretNames(), ...secrets])],
+  }
 }
 
-function reachOf(host: string, winners: Winners): Reach {
+interface ClusterContext {
+  readonly project: Project
+  readonly special: ProjectGroups
+  readonly options: ConvertOptions
+  readonly winners: ReadonlyMap<string, Winners>
+  readonly hostName: (name: string) => string
+}
+
+/** The converted inventory of a known project, with its K3s. */
+function cluster(
+  inventory: AnsibleInventory,
+  raw: RawInventory,
+  { project, special, options, winners, hostName }: ClusterContext,
+): { raw: RawInventory; secrets: readonly string[] } {
+  const members = (name: string | undefined): string[] =>
+    [...(name === undefined ? [] : membersOf(inventory, name))].map(hostName)
+  const servers = members(special.servers)
+  const agents = members(special.agents).filter(name => !servers.includes(name))
+  const byName = new Map([...winners].map(([host, own]) => [hostName(host), own]))
+  const groups = {
+    ...raw.groups,
+    // A node that is a server too runs pods there; K3s needs no agent beside it.
+    ...(raw.groups?.['k3s_agents'] === undefined &&
+      agents.length > 0 && { k3s_agents: { hosts: agents } }),
+  }
+  return withK3s(
+    { ...raw, groups },
+    {
+      ...{ inventory, project, servers, agents },
+      winners: host => byName.get(host),
+      unpinned: options.unpinned ?? (() => false),
+      defaultVersion: options.k3sVersion,
+    },
+  )
+}
+
+function reachOf(
+  host: string,
+  winners: Winners,
+  kubespray: boolean,
+): Reach & { readonly user: string | undefined } {
   const found = connection('ansible_host', winners.get('ansible_host')?.value)
+  const address = 'address' in found ? found.address : host
+  const [, user, target = address] = /^([^@]+)@(.+)$/.exec(address) ?? []
   return {
-    connect: 'address' in found ? found.address : host,
-    own: ownAddress(winners.get('ip')?.value),
+    connect: target.replace(/^\[(.*)\]$/, '$1'),
+    own: kubespray ? ownAddress(winners.get('ip')?.value) : undefined,
+    user: winners.has('ansible_user') ? undefined : user,
   }
 }
 
@@ -118,15 +216,17 @@ function osOf(inventory: AnsibleInventory, winners: Winners | undefined): string
 function remarkOnTheMadeUp(
   inventory: AnsibleInventory,
   raw: RawInventory,
-  domainFound: boolean,
+  found: { readonly domain: string | undefined; readonly timezone: string | undefined },
 ): void {
   const all = inventory.groups.get('all')
   if (all === undefined) return
   const put = (key: string, why: string): void => {
     inventory.remark({ file: all.file, line: 1 }, key, why)
   }
-  put('timezone', `not in Ansible's inventory: ${raw.timezone} was put in`)
-  if (!domainFound) put('domain', `not in Ansible's inventory: ${raw.domain} was put in`)
+  if (found.timezone === undefined)
+    put('timezone', `not in Ansible's inventory: ${raw.timezone} was put in`)
+  if (found.domain === undefined)
+    put('domain', `not in Ansible's inventory: ${raw.domain} was put in`)
   for (const [name, { cidr }] of Object.entries(raw.networks))
     put(
       `networks.${name}`,
@@ -138,27 +238,6 @@ function remarkOnTheMadeUp(
       'nics',
       `no address of their own was found for ${without.slice(0, 5).join(', ')}${without.length > 5 ? ' …' : ''}: fmc connects by name or forwarded port, but roles need nics`,
     )
-}
-
-/** Groups of k3s-ansible and Kubespray, and the groups of fmc that do the same work. */
-const COUNTERPARTS = new Map(
-  Object.entries({
-    ...{ server: 'k3s_servers', master: 'k3s_servers', kube_control_plane: 'k3s_servers' },
-    ...{ agent: 'k3s_agents', node: 'k3s_agents', kube_node: 'k3s_agents' },
-  }),
-)
-
-function remarkOnCounterparts(inventory: AnsibleInventory, names: Names): void {
-  for (const [old, name] of names.groups) {
-    const wanted = COUNTERPARTS.get(name)
-    const group = inventory.groups.get(old)
-    if (wanted !== undefined && group)
-      inventory.remark(
-        group,
-        old,
-        `no role of fmc runs here yet; for a K3s cluster add ${wanted}: { children: [${name}] }`,
-      )
-  }
 }
 
 function sorted(remarks: readonly Remark[]): readonly Remark[] {

@@ -1,22 +1,27 @@
 import { UsageError } from '../errors.ts'
 import { expandHosts } from './host-pattern.ts'
 import { AnsibleInventory, type Place, type Variables } from './model.ts'
-import { pythonLiteral } from './python.ts'
+import { splitLines, strip } from './python-text.ts'
+import { iniValue } from './python.ts'
 
-const SECTION = /^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$/
+// Python's \s and \w know more than ASCII.
+const SECTION = /^\[([^:\]\s]+)(?::([\p{L}\p{N}_]+))?\]\s*(?:#.*)?$/u
 
 /**
- * Reads an INI inventory as Ansible does (plugins/inventory/ini.py): values are Python literals, else text; host lines
- * are split as a shell would. Throws a UsageError with file:line for what Ansible refuses.
+ * Reads an INI inventory as Ansible does (plugins/inventory/ini.py) into `inventory`: values are Python literals, else text;
+ * host lines are split as a shell would. Throws a UsageError with file:line for what Ansible refuses.
  */
-export function parseIni(text: string, file: string): AnsibleInventory {
-  const inventory = new AnsibleInventory(file)
+export function parseIni(
+  text: string,
+  file: string,
+  inventory = new AnsibleInventory(file),
+): AnsibleInventory {
   const undeclared = new Map<string, Place>()
-  const declared = new Set(['all', 'ungrouped'])
+  const declared = new Set(inventory.groups.keys())
   let group = 'ungrouped'
   let kind = 'hosts'
-  for (const [index, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim()
+  for (const [index, raw] of splitLines(text).entries()) {
+    const line = strip(raw)
     const place = { file, line: index + 1 }
     if (line === '' || line.startsWith('#') || line.startsWith(';')) continue
     const section = SECTION.exec(line)
@@ -24,15 +29,15 @@ export function parseIni(text: string, file: string): AnsibleInventory {
       ;[, group = '', kind = 'hosts'] = section
       if (!['hosts', 'children', 'vars'].includes(kind))
         throw wrong(place, `[${group}:${kind}]: expected :children or :vars`)
-      if (kind === 'vars') undeclared.set(group, undeclared.get(group) ?? place)
-      else declared.add(group)
+      if (kind !== 'vars') declared.add(group)
+      else if (!declared.has(group)) undeclared.set(group, undeclared.get(group) ?? place)
       inventory.group(group, place)
     } else if (line.startsWith('[') && line.endsWith(']'))
       throw wrong(place, 'a section needs a name without blanks: [web], [web:children]')
     else if (kind === 'vars') readVariable(inventory, group, line, place)
     else if (kind === 'children') {
       const name = childName(line, place)
-      undeclared.set(name, undeclared.get(name) ?? place)
+      if (!declared.has(name)) undeclared.set(name, undeclared.get(name) ?? place)
       inventory.groups.get(group)?.children.add(name)
     } else readHosts(inventory, group, line, place)
   }
@@ -51,43 +56,31 @@ function childName(line: string, place: Place): string {
 }
 
 function readVariable(inventory: AnsibleInventory, group: string, line: string, place: Place) {
-  const [, key, value = ''] = /^([^=]*?)\s*=\s*(.*)$/s.exec(line) ?? []
+  const [, key, value = ''] = /^([^=]*)=(.*)$/s.exec(line) ?? []
   if (key === undefined) throw wrong(place, 'expected key=value')
-  inventory.groups.get(group)?.inline.set(key, { ...place, value: literal(value) })
+  inventory.groups
+    .get(group)
+    ?.inline.set(strip(key), { ...place, ...iniValue(strip(value), place) })
 }
 
 function readHosts(inventory: AnsibleInventory, group: string, line: string, place: Place): void {
   const [pattern = '', ...rest] = shellWords(line, place)
-  const { names, port } = hostsOf(pattern, place)
+  const { names, port, note } = expandHosts(pattern, place)
+  if (note !== undefined) inventory.remark(place, pattern, note)
   const vars: Variables = new Map()
-  if (port !== undefined) vars.set('ansible_port', { ...place, value: port })
   for (const word of rest) {
     const [, key, value = ''] = /^([^=]*)=(.*)$/s.exec(word) ?? []
     // The word is not repeated: it may be the rest of a password.
     if (key === undefined) throw wrong(place, `expected key=value after ${pattern}`)
-    vars.set(key, { ...place, value: literal(value) })
+    vars.set(key, { ...place, ...iniValue(value, place) })
   }
-  inventory.add(group, names, place, vars)
-}
-
-function hostsOf(pattern: string, place: Place): ReturnType<typeof expandHosts> {
-  try {
-    return expandHosts(pattern)
-  } catch (error) {
-    if (error instanceof UsageError) throw wrong(place, error.message)
-    throw error
-  }
-}
-
-function literal(text: string): unknown {
-  const value = pythonLiteral(text)
-  return value === undefined ? text : value
+  inventory.add(group, names, place, vars, port)
 }
 
 /** Splits a line into words as Python's shlex does: an unquoted # starts a comment, even within a word. */
 export function shellWords(line: string, place: Place): string[] {
   const words: string[] = []
-  const piece = /\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"|(#.*)|(\s+)|([^\s\\'"#]+)/sy
+  const piece = /\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"|(#.*)|([ \t\r\n]+)|([^ \t\r\n\\'"#]+)/sy
   let word: string | undefined
   while (piece.lastIndex < line.length) {
     const found = piece.exec(line)

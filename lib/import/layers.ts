@@ -3,7 +3,8 @@ import { UsageError } from '../errors.ts'
 import { findCycle, groupTree } from '../inventory/groups.ts'
 import type { RawInventory, RawSsh, RawValue } from '../inventory/raw.ts'
 import { canonical, connection, isConnection } from './connection.ts'
-import type { AnsibleInventory, Variable, Variables } from './model.ts'
+import { Kept, type AnsibleInventory, type Variable, type Variables } from './model.ts'
+import type { VariableNames } from './variable-names.ts'
 import type { Values } from './values.ts'
 
 /** `ssh` and `vars` of all, a group or a host. */
@@ -22,27 +23,28 @@ interface Item {
 }
 
 /**
- * Keeps variables in the group or host where they stood. In Ansible every file of group_vars wins over every variable in
- * the inventory itself, of a host too. Where fmc's order (all, parents, children, host) would give a host another value
+ * Keeps variables in the group or host where they stood. In Ansible every file of group_vars wins over every group variable
+ * in the inventory itself, and those beside the playbook over those beside the inventory. Where fmc's order (all, parents, children, host) would give a host another value
  * than Ansible's, Ansible's value is set for that host.
  */
 export class Layers {
   readonly #inventory: AnsibleInventory
   readonly #values: Values
+  readonly #names: VariableNames
   readonly #items = new Map<Variable, Item | undefined>()
   readonly #blocks = new Map<object, Map<string, Item>>()
   readonly #moved = new Map<string, Moved>()
   readonly #order: (host: string) => readonly string[]
   readonly #ansibleOrder: (host: string) => readonly string[]
 
-  constructor(inventory: AnsibleInventory, values: Values) {
+  constructor(inventory: AnsibleInventory, values: Values, names: VariableNames) {
     this.#inventory = inventory
     this.#values = values
-    const names = [...inventory.groups.keys()].filter(n => n !== 'all' && n !== 'ungrouped')
-    const priority = (name: string): number =>
-      Number(inventory.groups.get(name)?.inline.get('ansible_group_priority')?.value ?? 1)
-    const byRank = names.toSorted((a, b) => priority(a) - priority(b) || (a < b ? -1 : 1))
-    this.#order = groupOrder(inventory, names)
+    this.#names = names
+    const groups = [...inventory.groups.keys()].filter(n => n !== 'all' && n !== 'ungrouped')
+    const priority = (name: string): number => priorityOf(inventory.groups.get(name))
+    const byRank = groups.toSorted((a, b) => priority(a) - priority(b) || byCodePoints(a, b))
+    this.#order = groupOrder(inventory, groups)
     this.#ansibleOrder = groupOrder(inventory, byRank)
   }
 
@@ -104,16 +106,18 @@ export class Layers {
   #winners(host: string): Winners {
     const groups = this.#ansibleOrder(host)
     const inner = groups.length === 1 ? ['ungrouped'] : groups.slice(1)
-    const at = (names: readonly string[], which: 'inline' | 'files') =>
+    const at = (names: readonly string[], which: 'inline' | 'files' | 'play') =>
       names.map(name => this.#inventory.groups.get(name)?.[which])
     const own = this.#inventory.hosts.get(host)
+    // VARIABLE_PRECEDENCE, then the host's (vars/manager.py).
     const layers = [
       ...at(['all', ...inner], 'inline'),
-      ...at(['all', ...inner], 'files'),
-      ...[own?.inline, own?.files],
+      ...[...at(['all'], 'files'), ...at(['all'], 'play')],
+      ...[...at(inner, 'files'), ...at(inner, 'play')],
+      ...[own?.inline, own?.files, own?.play],
     ]
     return new Map(
-      layers.flatMap(vars => [...(vars ?? [])].map(([key, v]) => [canonical(key), v] as const)),
+      layers.flatMap(vars => [...(vars ?? [])].map(([key, v]) => [this.#name(key, v), v] as const)),
     )
   }
 
@@ -122,13 +126,22 @@ export class Layers {
     const known = this.#blocks.get(owner)
     if (known !== undefined) return known
     const items = new Map<string, Item>()
-    for (const [key, variable] of [...owner.inline, ...owner.files]) {
-      const item = this.#item(canonical(key), variable, name)
-      if (item === undefined) items.delete(canonical(key))
-      else items.set(canonical(key), item)
+    for (const [key, variable] of [...owner.inline, ...owner.files, ...owner.play]) {
+      const wanted = this.#name(key, variable)
+      const item = this.#item(wanted, variable, name)
+      if (item === undefined) items.delete(wanted)
+      else items.set(wanted, item)
     }
     this.#blocks.set(owner, items)
     return items
+  }
+
+  /** Ansible's name of a connection variable, fmc's of any other. */
+  #name(key: string, variable: Variable): string {
+    const name = canonical(key)
+    return isConnection(name, variable.value, this.#names.kubespray)
+      ? name
+      : this.#names.of(name, variable)
   }
 
   /** Undefined: it cannot be carried over, as a remark says. */
@@ -140,7 +153,7 @@ export class Layers {
   }
 
   #read(name: string, variable: Variable, owner: string): Item | undefined {
-    if (!isConnection(name, variable.value)) {
+    if (!isConnection(name, variable.value, this.#names.kubespray)) {
       const value = this.#values.carry(name, variable, owner)
       return value === undefined ? undefined : { variable, value }
     }
@@ -154,9 +167,20 @@ export class Layers {
   }
 }
 
+function priorityOf(owner: Owner | undefined): number {
+  const value = owner?.inline.get('ansible_group_priority')?.value
+  const number = Math.trunc(Number(value instanceof Kept ? value.text : (value ?? 1)))
+  return Number.isNaN(number) ? 1 : number
+}
+
+/** The order of Python, which JavaScript's differs from beyond the first 65,536 characters. */
+const byCodePoints = (a: string, b: string): number =>
+  Buffer.compare(Buffer.from(a), Buffer.from(b))
+
 interface Owner {
   readonly inline: Variables
   readonly files: Variables
+  readonly play: Variables
 }
 
 interface Moved extends Item {

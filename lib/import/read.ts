@@ -1,100 +1,82 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
+import { statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
-import { parseIni } from './ini.ts'
-import type { AnsibleInventory, Variables } from './model.ts'
-import { parseVars, parseYaml } from './yaml.ts'
+import { quote } from '../shell/quote.ts'
+import { distrust } from '../trust.ts'
+import { AnsibleInventory } from './model.ts'
+import { addKubesprayCluster, guessProject, type Project } from './project.ts'
+import { readSource } from './source.ts'
+import { hasVarsFiles, readVarsFiles, realDirectory } from './vars-files.ts'
 
-const MAX_BYTES = 16 * 1024 * 1024
-const YAML = ['.yml', '.yaml', '.json']
-const VAULT = '$ANSIBLE_VAULT;'
+export interface ReadOptions {
+  /** The directory of the playbook, or the playbook; default: searched. */
+  readonly playbookDir?: string | undefined
+  /** Whose inventory it is; default: guessed by its groups. */
+  readonly from?: Project | undefined
+}
 
 /**
- * Reads an Ansible inventory and the group_vars and host_vars beside it, found as Ansible finds them. Nothing is
- * decrypted, evaluated or run. Throws a UsageError with file:line for what cannot be read.
+ * Reads an Ansible inventory, a file or a directory, with the group_vars and host_vars beside it and beside the playbook, as
+ * `ansible-inventory -i FILE --playbook-dir DIR` does. Nothing is decrypted, evaluated or run. Without `playbookDir` the usual
+ * places are searched. Throws a UsageError with file:line for what cannot be read, and when there is no host.
  */
-export function readAnsible(file: string): AnsibleInventory {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(`${file} is a directory`, {
-      hint: `name the inventory in it: ${inventoriesIn(file).join(', ') || 'there is none'}`,
+export function readAnsible(
+  path: string,
+  { playbookDir, from }: ReadOptions = {},
+): AnsibleInventory {
+  const inventory = new AnsibleInventory(path)
+  readSource(path, inventory)
+  if (inventory.hosts.size === 0)
+    throw new UsageError(`${path} has no hosts`, {
+      hint: `name the file or directory with the hosts; Ansible's own view: ansible-inventory -i ${quote(path)} --list`,
     })
-  const text = readText(file)
-  if (text.startsWith('#!'))
-    throw new UsageError(`${file} is a program`, {
-      hint: `let Ansible run it: ansible-inventory -i ${file} --list --yaml > hosts.yaml`,
-    })
-  if (text.startsWith(VAULT))
-    throw new UsageError(`${file} is encrypted by ansible-vault`, {
-      hint: `ansible-vault view ${file} >hosts.ini   # then import that file`,
-    })
-  const inventory = isYaml(file, text) ? parseYaml(text, file) : parseIni(text, file)
-  for (const name of inventory.groups.keys())
-    addFiles(inventory, join(dirname(file), 'group_vars', name), inventory.groups.get(name)?.files)
-  for (const name of inventory.hosts.keys())
-    addFiles(inventory, join(dirname(file), 'host_vars', name), inventory.hosts.get(name)?.files)
+  if ((from ?? guessProject(inventory)) === 'kubespray') addKubesprayCluster(inventory)
+  const beside = isDirectory(path) ? path : dirname(path)
+  readVarsFiles(inventory, beside, 'files')
+  const play = playbookDir === undefined ? guessed(inventory, beside) : given(playbookDir)
+  if (play !== undefined && realDirectory(play) !== realDirectory(beside))
+    readVarsFiles(inventory, play, 'play')
   return inventory
 }
 
-const inventoriesIn = (dir: string): string[] =>
-  readdirSync(dir, { withFileTypes: true })
-    .filter(e => e.isFile() && /^(\.ini|\.ya?ml|\.json|)$/.test(extname(e.name)))
-    .map(e => e.name)
-    .sort()
+const isDirectory = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
-/** Decides by the file's name, else by its first line: `[web]` or `web1` is INI, `---` or `all:` is YAML. */
-function isYaml(file: string, text: string): boolean {
-  if (YAML.includes(extname(file))) return true
-  if (extname(file) === '.ini') return false
-  const first = /^[^\S\n]*(?![#;\s])(.+)$/m.exec(text)?.[1]?.trim() ?? ''
-  return first === '---' || /^(\{|[\w.-]+:(\s|$))/.test(first)
+/** The directory that --playbook-dir names, by itself or by a playbook in it. */
+function given(path: string): string {
+  if (isDirectory(path)) return path
+  if (statSync(path, { throwIfNoEntry: false })) return dirname(path)
+  throw new UsageError(`--playbook-dir: there is no directory ${path}`)
 }
 
-function addFiles(inventory: AnsibleInventory, path: string, into: Variables | undefined): void {
-  for (const file of varsFiles(path)) {
-    const text = readText(file)
-    if (text.startsWith(VAULT))
-      inventory.remark(
-        { file, line: 1 },
-        basename(path),
-        'the whole file is encrypted: ansible-vault view shows its variables; set them with fmc secrets set',
-      )
-    else for (const [name, variable] of parseVars(text, file)) into?.set(name, variable)
-  }
-}
+/** Directories that hold inventories rather than a project: the project is one further up. */
+const INVENTORIES = /^(inventor(y|ies)|env|environments?|hosts)$/
 
-/** A directory or file of that name, else with .yml, .yaml or .json (Ansible's loader.find_vars_files). */
-function varsFiles(path: string): string[] {
-  const found = ['', ...YAML].map(ext => path + ext).find(p => existsSync(p))
-  if (found === undefined) return []
-  return statSync(found).isDirectory() ? filesIn(found) : [found]
-}
-
-const filesIn = (dir: string): string[] =>
-  readdirSync(dir)
-    .sort()
-    .filter(name => !name.startsWith('.') && !name.endsWith('~'))
-    .flatMap(name => {
-      const path = join(dir, name)
-      const ext = extname(name)
-      if (statSync(path).isDirectory()) return ext === '' ? filesIn(path) : []
-      return ext === '' || YAML.includes(ext) ? [path] : []
-    })
-
-function readText(file: string): string {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(file)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new UsageError(
-      code === 'ENOENT' ? `there is no file ${file}` : `cannot read ${file}: ${code ?? ''}`,
+/**
+ * The directory beside the inventory that has variables for playbooks: the project, or `playbooks/` in it. Each one that has
+ * some and is not read gets a remark, and so does the one that is.
+ */
+function guessed(inventory: AnsibleInventory, beside: string): string | undefined {
+  const parent = join(beside, '..')
+  const projects = [
+    beside,
+    parent,
+    ...(INVENTORIES.test(basename(resolve(parent))) ? [join(parent, '..')] : []),
+  ]
+  const own = realDirectory(beside)
+  const candidates = projects.flatMap(dir => [dir, join(dir, 'playbooks')])
+  const found = [...new Map(candidates.map(dir => [realDirectory(dir), dir])).entries()]
+    .filter(([real, dir]) => real !== own && hasVarsFiles(dir))
+    .map(([, dir]) => dir)
+  const trusted = found.filter(dir => distrust([dir]) === undefined)
+  const [first] = trusted
+  for (const dir of found)
+    inventory.remark(
+      { file: dir, line: 1 },
+      'playbook-dir',
+      dir === first
+        ? 'group_vars and host_vars here were read as those beside the playbook; if it is elsewhere, use --playbook-dir'
+        : `group_vars and host_vars here were not read: ${trusted.includes(dir) ? 'Ansible reads those of one playbook only' : 'another user can write here'}; to read them, use --playbook-dir ${quote(dir)}`,
     )
-  }
-  if (bytes.length > MAX_BYTES)
-    throw new UsageError(`${file} is larger than ${MAX_BYTES / 1024 / 1024} MB`)
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new UsageError(`${file} is not UTF-8`, { hint: 'save it as UTF-8' })
-  }
+  return first
 }

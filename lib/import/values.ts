@@ -1,19 +1,38 @@
 import type { RawValue } from '../inventory/raw.ts'
 import { SecretRef } from '../inventory/secret-ref.ts'
-import { Unsafe, Vaulted, type AnsibleInventory, type Variable } from './model.ts'
+import { Kept, Unfit, Unsafe, Vaulted, type AnsibleInventory, type Variable } from './model.ts'
+import {
+  isPath,
+  isPlainKey,
+  isPublic,
+  isSecretCollection,
+  isSecretName,
+  isSecretValue,
+} from './secret-names.ts'
 
 /** A value as fmc's inventory holds it; undefined: it cannot be carried over. */
 type Carried = RawValue | undefined
 
 const VAR_NAME = /^[a-z_][a-z0-9_]*$/
-const SECRET_NAME =
-  /(^|_)(password|passwd|pass|passphrase|token|secret|credentials?|(api|private|access|secret|encryption|certificate)_?key)$/i
-const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY/
 
 export const TEMPLATE_REASON = 'a Jinja expression, which fmc does not evaluate: write its result'
 const NUL_REASON = 'a text with a NUL character, which no command and no file name can hold'
 export const isTemplate = (value: unknown): boolean =>
   typeof value === 'string' && /\{\{|\{%|\{#/.test(value)
+
+/** Where a value stands: what its secrets are called, and whose they are. */
+interface At {
+  /** Such as users[0].password, for remarks. */
+  readonly path: string
+  /** Such as users_0_password, for the name of a secret. */
+  readonly name: string
+  /** The last key. */
+  readonly key: string
+  /** Everything in here is secret, such as in `passwords: {root: x}`. */
+  readonly inSecret: boolean
+  readonly variable: Variable
+  readonly owner: string
+}
 
 /** Turns Ansible's values into fmc's. Secrets become `!secret name`; nothing is decrypted or evaluated. */
 export class Values {
@@ -33,28 +52,82 @@ export class Values {
   /** `owner`, the group or host that has the variable, becomes part of a secret's name where the short name is taken. */
   carry(name: string, variable: Variable, owner: string): Carried {
     if (this.#known.has(variable)) return this.#known.get(variable)
-    const why = reasonAgainst(name, variable.value)
-    if (why !== undefined) this.#inventory.remark(variable, name, why)
-    const carried =
-      why === undefined ? this.#value(variable.value ?? null, name, variable, owner) : undefined
+    const { note } = variable
+    let carried: Carried
+    if (!VAR_NAME.test(name))
+      this.#inventory.remark(variable, name, 'fmc names variables with a-z, 0-9 and _')
+    else {
+      if (note !== undefined) this.#inventory.remark(variable, name, note)
+      const at = { path: name, name, key: name, inSecret: false, variable, owner }
+      carried = this.#value(variable.value ?? null, at)
+    }
     this.#known.set(variable, carried)
     return carried
   }
 
-  #value(value: unknown, name: string, variable: Variable, owner: string): RawValue {
-    if (value instanceof Vaulted) return this.#secret(value.text, name, variable, owner, 'vaulted')
-    const text = value instanceof Unsafe ? value.text : value
-    if (isSecret(name, text))
-      return this.#secret(String(text), name, variable, owner, 'a secret in plain text')
-    const inside = (item: unknown, key: string | number): RawValue =>
-      this.#value(item, `${name}_${key}`, variable, owner)
-    if (Array.isArray(text)) return text.map(inside)
-    if (typeof text === 'object' && text !== null)
-      return Object.fromEntries(Object.entries(text).map(([k, item]) => [k, inside(item, k)]))
-    return text as RawValue
+  #value(value: unknown, at: At): Carried {
+    if (value instanceof Vaulted) return this.#secret(value.text, at, 'vaulted')
+    if (value instanceof Unfit) return this.#without(at, value.why)
+    if (value instanceof Kept) {
+      if (isSecretName(at.key)) return this.#secret(value.text, at, 'a secret in plain text')
+      this.#inventory.remark(at.variable, at.path, `${value.why}: kept as the text ${value.text}`)
+      return value.text
+    }
+    if (value instanceof Unsafe) return this.#text(value.text, at, false)
+    if (typeof value === 'string') return this.#text(value, at, isTemplate(value))
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) return this.#without(at, 'not a finite number')
+      const isSecret = isSecretName(at.key) || (at.inSecret && !isPlainKey(at.key))
+      return isSecret ? this.#secret(String(value), at, 'a secret in plain text') : value
+    }
+    if (Array.isArray(value)) return this.#list(value, at)
+    if (typeof value === 'object' && value !== null) return this.#map(value, at)
+    return value as RawValue
   }
 
-  #secret(text: string, path: string, variable: Variable, owner: string, what: string): SecretRef {
+  #text(text: string, at: At, template: boolean): Carried {
+    if (text.includes('\0')) return this.#without(at, NUL_REASON)
+    const named = isSecretName(at.key) || (at.inSecret && !isPlainKey(at.key))
+    if (template && named) return this.#secret(text, at, 'a Jinja expression for a secret')
+    if (template) return this.#without(at, TEMPLATE_REASON)
+    if (/^ENC\[AES256_GCM,/.test(text)) return this.#secret(text, at, 'encrypted by SOPS')
+    const plain = text === '' || isPublic(text) || isPath(at.key, text)
+    if ((named && !plain) || isSecretValue(text))
+      return this.#secret(text, at, 'a secret in plain text')
+    return text
+  }
+
+  /** The list without the items that cannot be carried over; undefined when none is left. */
+  #list(items: readonly unknown[], at: At): Carried {
+    const carried = items.flatMap((item, index) => {
+      const value = this.#value(item, inside(at, index, `${at.path}[${index}]`))
+      return value === undefined ? [] : [value]
+    })
+    return items.length > 0 && carried.length === 0 ? undefined : carried
+  }
+
+  #map(map: object, at: At): Carried {
+    const entries = Object.entries(map)
+    const carried = entries.flatMap(([key, item]): [string, RawValue][] => {
+      const within = inside(at, key, `${at.path}.${key}`)
+      const refused = isTemplate(key) ? TEMPLATE_REASON : FORBIDDEN.get(key)
+      const value =
+        refused === undefined ? this.#value(item, within) : this.#without(within, refused)
+      return value === undefined ? [] : [[key, value]]
+    })
+    return entries.length > 0 && carried.length === 0 ? undefined : Object.fromEntries(carried)
+  }
+
+  #without({ variable, path }: At, why: string): undefined {
+    const part = path.endsWith(']')
+      ? ': left out of the list'
+      : path.includes('.')
+        ? ': left out of the map'
+        : ''
+    this.#inventory.remark(variable, path, `${why}${part}`)
+  }
+
+  #secret(text: string, { name: path, path: shown, variable, owner }: At, what: string): SecretRef {
     const [wanted, longer] = [path, `${owner}_${path}`].map(t => t.replace(/[^\w.-]/g, '_')) as [
       string,
       string,
@@ -64,35 +137,22 @@ export class Values {
     this.#secrets.set(name, text)
     this.#inventory.remark(
       variable,
-      path,
+      shown,
       `${what}, became !secret ${name}: fmc secrets set ${name}`,
     )
     return new SecretRef(name, variable.file, variable.line, 1)
   }
 }
 
-const isSecret = (name: string, value: unknown): value is string | number =>
-  (typeof value === 'string' &&
-    value !== '' &&
-    (SECRET_NAME.test(name) || PRIVATE_KEY.test(value))) ||
-  (typeof value === 'number' && SECRET_NAME.test(name))
+/** Keys that an inventory of fmc must not have. */
+const FORBIDDEN = new Map(
+  ['<<', '__proto__'].map(key => [key, `fmc does not allow the key ${key}`]),
+)
 
-function reasonAgainst(name: string, value: unknown): string | undefined {
-  if (!VAR_NAME.test(name)) return 'fmc names variables with a-z, 0-9 and _'
-  return reasonIn(value)
-}
-
-function reasonIn(value: unknown): string | undefined {
-  if (typeof value === 'string')
-    return value.includes('\0') ? NUL_REASON : isTemplate(value) ? TEMPLATE_REASON : undefined
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'not a finite number'
-  if (Array.isArray(value)) return value.map(reasonIn).find(why => why !== undefined)
-  if (value instanceof Unsafe) return value.text.includes('\0') ? NUL_REASON : undefined
-  if (value instanceof Vaulted) return undefined
-  if (typeof value !== 'object' || value === null) return undefined
-  if (Object.getPrototypeOf(value) !== Object.prototype) return 'neither text, number, list nor map'
-  return Object.entries(value)
-    .flat()
-    .map(reasonIn)
-    .find(why => why !== undefined)
-}
+const inside = (at: At, key: string | number, path: string): At => ({
+  ...at,
+  path,
+  name: `${at.name}_${key}`,
+  key: typeof key === 'number' ? at.key : key,
+  inSecret: at.inSecret || isSecretCollection(at.key),
+})

@@ -1,192 +1,104 @@
-import {
-  isAlias,
-  isMap,
-  isScalar,
-  LineCounter,
-  parseDocument,
-  visit,
-  type Document,
-  type YAMLMap,
-} from 'yaml'
 import { UsageError } from '../errors.ts'
 import { expandHosts } from './host-pattern.ts'
-import { AnsibleInventory, Unsafe, Vaulted, type Place, type Variables } from './model.ts'
+import { AnsibleInventory, type Variables } from './model.ts'
+import { YamlFile, type Pair } from './yaml-file.ts'
 
 /**
- * Reads a YAML inventory as Ansible does (YAML 1.1: `yes` is true; of duplicate keys the last one counts). Throws a
- * UsageError with file:line for what Ansible refuses and for the configuration of an inventory plugin.
+ * Reads a YAML inventory as Ansible does (plugins/inventory/yaml.py) into `inventory`. Throws a UsageError with file:line
+ * for what Ansible refuses, and a PluginError for the configuration of an inventory plugin.
  */
-export function parseYaml(text: string, file: string): AnsibleInventory {
+export function parseYaml(
+  text: string,
+  file: string,
+  inventory = new AnsibleInventory(file),
+): AnsibleInventory {
   const source = new YamlFile(text, file)
-  const inventory = new AnsibleInventory(file)
-  const top = source.pairs(source.root(), 'groups')
-  if (top.some(({ key }) => key === 'plugin'))
-    throw new UsageError(`${file}: this configures an inventory plugin and holds no hosts`, {
-      hint: `let Ansible write the hosts into a file: ansible-inventory -i ${file} --list --yaml > hosts.yaml`,
-    })
-  for (const { key, node, line } of top) readGroup(inventory, source, key, node, { file, line })
+  const root = source.root()
+  source.check()
+  if (source.isEmpty(root)) throw new UsageError(`${file}:1: the file is empty`)
+  if (!source.isMap(root)) throw source.wrong(0, 'groups: expected a map')
+  const top = source.pairs(root, 'groups')
+  if (top.some(({ key, node }) => key === 'plugin' && !source.isEmpty(node)))
+    throw new PluginError(`${file}: this configures an inventory plugin and holds no hosts`)
+  for (const pair of top) new Groups(inventory, source, file).read(pair)
   return inventory
 }
+
+/** The file makes Ansible ask another program for the hosts. */
+export class PluginError extends UsageError {}
 
 /** The variables of a file of group_vars or host_vars. */
 export function parseVars(text: string, file: string): Variables {
   const source = new YamlFile(text, file)
-  return source.variables(source.root(), 'variables')
+  const root = source.root()
+  if (!source.isEmpty(root) && !source.isMap(root))
+    throw source.wrong(0, 'variables: expected a map')
+  return source.variables(root, 'variables')
 }
 
-function readGroup(
-  inventory: AnsibleInventory,
-  source: YamlFile,
-  name: string,
-  node: unknown,
-  place: Place,
-): void {
-  const group = inventory.group(name, place)
-  for (const { key, node: section, line } of source.pairs(node, `the group ${name}`)) {
-    const here = { ...place, line }
-    if (key === 'vars')
-      for (const [variable, value] of source.variables(section, `vars of ${name}`))
-        group.inline.set(variable, value)
-    else if (key === 'hosts') readHosts(inventory, source, name, section, here)
-    else if (key === 'children')
-      for (const child of source.pairs(section, `children of ${name}`)) {
-        group.children.add(child.key)
-        readGroup(inventory, source, child.key, child.node, { ...place, line: child.line })
-      }
-    else inventory.remark(here, key, `a group has hosts, children and vars; Ansible skips this too`)
-  }
-}
-
-function readHosts(
-  inventory: AnsibleInventory,
-  source: YamlFile,
-  group: string,
-  node: unknown,
-  { file }: Place,
-): void {
-  for (const { key, node: vars, line } of source.pairs(node, `hosts of ${group}`)) {
-    const place = { file, line }
-    const { names, port } = source.hosts(key, line)
-    const own = source.variables(vars, key)
-    if (port !== undefined && !own.has('ansible_port'))
-      own.set('ansible_port', { ...place, value: port })
-    inventory.add(group, names, place, own)
-  }
-}
-
-interface Pair {
-  readonly key: string
-  readonly node: unknown
-  readonly line: number
-}
-
-const TAGS = [
-  { tag: '!vault', resolve: (text: string) => new Vaulted(text) },
-  { tag: '!vault-encrypted', resolve: (text: string) => new Vaulted(text) },
-  { tag: '!unsafe', resolve: (text: string) => new Unsafe(text) },
-]
-
-const PY_TEXT = /^([yn]|[+-]?\d+e[+-]?\d+|[+-]?[\d.]+e\d+)$/i
-
-class YamlFile {
+class Groups {
+  readonly #inventory: AnsibleInventory
+  readonly #source: YamlFile
   readonly #file: string
-  readonly #lines = new LineCounter()
-  readonly #document: Document
-
-  constructor(text: string, file: string) {
+  constructor(inventory: AnsibleInventory, source: YamlFile, file: string) {
+    this.#inventory = inventory
+    this.#source = source
     this.#file = file
-    this.#document = parseDocument(text, {
-      version: '1.1',
-      uniqueKeys: false,
-      prettyErrors: false,
-      logLevel: 'silent',
-      lineCounter: this.#lines,
-      customTags: TAGS,
-    })
-    const [error] = this.#document.errors
-    if (error !== undefined) throw this.#wrong(error.pos[0], `bad YAML: ${error.code}`)
-    visit(this.#document, {
-      // To PyYAML y, n and 1e3 are text, and a date stays the text that was written.
-      Scalar: (_, scalar) => {
-        if (scalar.value instanceof Date || PY_TEXT.test(scalar.source ?? ''))
-          scalar.value = scalar.source
-      },
-    })
   }
 
-  root(): unknown {
-    return this.#document.contents
-  }
-
-  /** The pairs of a map, with those that `<<` merges; a text counts as a map with that one key. Empty for null. */
-  pairs(node: unknown, what: string): readonly Pair[] {
-    const target = isAlias(node) ? node.resolve(this.#document) : node
-    if (target === null || target === undefined) return []
-    if (isScalar(target)) {
-      if (target.value === null) return []
-      if (typeof target.value === 'string')
-        return [{ key: target.value, node: null, line: this.#line(target.range?.[0]) }]
+  read(pair: Pair): void {
+    const { node, line } = pair
+    const name = this.#name(pair, 'a group')
+    const place = { file: this.#file, line }
+    if (!this.#source.isMap(node) && !this.#source.isEmpty(node)) {
+      this.#inventory.remark(place, name, 'a group is a map; Ansible skips this too')
+      return
     }
-    if (isMap(target)) return this.#mapPairs(target, what)
-    const offset = (target as { range?: readonly number[] | null }).range?.[0] ?? 0
-    throw this.#wrong(offset, `${what}: expected a map`)
-  }
-
-  #mapPairs(map: YAMLMap, what: string): readonly Pair[] {
-    const found = new Map<string, Pair>()
-    for (const { key, value } of map.items) {
-      const name = isScalar(key) ? String(key.value) : ''
-      // The library marks a merge key with a symbol.
-      if (isScalar(key) && (name === '<<' || typeof key.value === 'symbol'))
-        for (const pair of this.pairs(value, what)) found.set(pair.key, found.get(pair.key) ?? pair)
+    const group = this.#inventory.group(name, place)
+    for (const { key, node: section, line: at } of this.#source.pairs(node, `the group ${name}`)) {
+      const here = { ...place, line: at }
+      if (key === 'vars')
+        for (const [variable, value] of this.#source.variables(section, `vars of ${name}`))
+          group.inline.set(variable, value)
+      else if (key === 'hosts') this.#hosts(name, section)
+      else if (key === 'children') this.#children(name, section)
       else
-        found.set(name, {
-          key: isScalar(key) && typeof key.value !== 'string' ? (key.source ?? name) : name,
-          node: value,
-          line: this.#line(isScalar(key) ? key.range?.[0] : 0),
-        })
+        this.#inventory.remark(
+          here,
+          key,
+          'a group has hosts, children and vars; Ansible skips this too',
+        )
     }
-    return [...found.values()]
   }
 
-  variables(node: unknown, what: string): Variables {
-    return new Map(
-      this.pairs(node, what).map(({ key, node: value, line }) => [
-        key,
-        { file: this.#file, line, value: this.#plain(value, line) },
-      ]),
+  #children(parent: string, node: unknown): void {
+    const { groups, hosts } = this.#inventory
+    for (const child of this.#source.pairs(node, `children of ${parent}`)) {
+      this.read(child)
+      if (groups.has(child.key)) groups.get(parent)?.children.add(child.key)
+      else if (hosts.has(child.key)) groups.get(parent)?.hosts.add(child.key)
+      else
+        throw new UsageError(
+          `${this.#file}:${child.line}: children of ${parent}: ${child.key} is neither a map nor a known group`,
+        )
+    }
+  }
+
+  #hosts(group: string, node: unknown): void {
+    for (const pair of this.#source.pairs(node, `hosts of ${group}`)) {
+      const place = { file: this.#file, line: pair.line }
+      const { names, port, note } = expandHosts(this.#name(pair, 'a host'), place)
+      if (note !== undefined) this.#inventory.remark(place, pair.key, note)
+      if (!this.#source.isMap(pair.node) && !this.#source.isEmpty(pair.node))
+        throw new UsageError(`${this.#file}:${pair.line}: ${pair.key}: expected a map of variables`)
+      this.#inventory.add(group, names, place, this.#source.variables(pair.node, pair.key), port)
+    }
+  }
+
+  #name({ key, isText, line }: Pair, what: string): string {
+    if (isText && key !== '') return key
+    throw new UsageError(
+      `${this.#file}:${line}: ${what} is named by a text, and YAML reads ${key || 'this'} as something else: put it into quotes`,
     )
-  }
-
-  hosts(pattern: string, line: number): ReturnType<typeof expandHosts> {
-    try {
-      return expandHosts(pattern)
-    } catch (error) {
-      if (error instanceof UsageError)
-        throw new UsageError(`${this.#file}:${line}: ${error.message}`)
-      throw error
-    }
-  }
-
-  #plain(node: unknown, line: number): unknown {
-    try {
-      return (node as { toJS?: (document: Document) => unknown } | null)?.toJS?.(this.#document)
-    } catch {
-      // The library's message would quote the text.
-      throw new UsageError(
-        `${this.#file}:${line}: bad YAML: an alias (*) that leads nowhere, or too many aliases`,
-        {
-          hint: 'put a text that begins with * into quotes',
-        },
-      )
-    }
-  }
-
-  #line(offset = 0): number {
-    return Math.max(1, this.#lines.linePos(offset).line)
-  }
-
-  #wrong(offset: number, message: string): UsageError {
-    return new UsageError(`${this.#file}:${this.#line(offset)}: ${message}`)
   }
 }

@@ -1,5 +1,6 @@
 import { gate, role } from '../../lib/index.ts'
 import { isKeeper, manifest, onlyManifests, secretManifest } from '../shared/kubernetes/manifest.ts'
+import { workersOf } from '../shared/k3s/workers.ts'
 import { chartName, type AddOn } from './add-on.ts'
 import { excess } from './budget.ts'
 import { entries } from './catalogue.ts'
@@ -11,8 +12,11 @@ export default role({
   name: 'addons',
   summary: 'What else runs in the cluster: monitoring, logging, Redis, Kafka, Argo CD, Jenkins …',
   vars: schema,
-  advise: ({ vars, hosts }) =>
-    excess(vars, hosts(vars.addons_nodes)).map(found => ({ variable: 'addons', ...found })),
+  advise: ({ vars, inventory }) =>
+    excess(vars, workersOf(inventory, vars.addons_nodes)).map(found => ({
+      variable: 'addons',
+      ...found,
+    })),
   async tasks({ vars, host }) {
     const all = entries(vars.addons)
     if (!isKeeper(host)) {

@@ -1,4 +1,5 @@
 import { Secret, z } from '../../lib/index.ts'
+import { WORKERS } from '../shared/k3s/workers.ts'
 
 const hasSecret = (value: unknown): boolean =>
   value instanceof Secret ||
@@ -59,7 +60,7 @@ export const vars = z.object({
   addons_nodes: z
     .string()
     .min(1)
-    .default('workers')
+    .default(WORKERS)
     .describe('Pattern of the hosts that run add-ons; `fmc lint` warns when they are too small'),
 })
 

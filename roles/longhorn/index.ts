@@ -29,6 +29,7 @@ import {
   NODE_ANNOTATIONS,
   NODE_LABELS,
 } from './templates.ts'
+import { workersOf } from '../shared/k3s/workers.ts'
 import { upgradeStep } from './upgrade.ts'
 import { vars as schema, type Vars } from './vars.ts'
 
@@ -42,8 +43,9 @@ export default role({
   vars: schema,
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
-    if (hosts(vars.longhorn_nodes).some(h => h.name === host.name))
-      await prepare(host, vars, platform)
+    const nodes = workersOf(inventory(), vars.longhorn_nodes)
+    if (nodes.length === 0) return
+    if (nodes.some(h => h.name === host.name)) await prepare(host, vars, platform)
     if (!hosts('k3s_servers').some(h => h.name === host.name)) return
     if (isKeeper(host)) await install(vars)
     else for (const name of ['longhorn', 'nfs']) await noManifest(name)

@@ -1,4 +1,5 @@
 import { z } from '../../lib/index.ts'
+import { WORKERS } from '../shared/k3s/workers.ts'
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, 'expected a version such as 1.12.1')
 
@@ -11,8 +12,10 @@ export const vars = z.object({
   longhorn_nodes: z
     .string()
     .min(1)
-    .default('workers')
-    .describe('Pattern of the hosts whose data disk holds volumes'),
+    .default(WORKERS)
+    .describe(
+      'Pattern of the hosts whose data disk holds volumes; without such hosts the role does nothing',
+    ),
   longhorn_disk: z.string().default('data').describe("Name of that disk in the host's `disks`"),
   longhorn_label: z
     .string()

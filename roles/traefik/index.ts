@@ -6,7 +6,7 @@ import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts
 import { isReady, NODES, readNodes, type Node } from '../shared/kubernetes/nodes.ts'
 import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
 import { exposureProblem, INGRESS_LABEL, traefikConfig } from './templates.ts'
-import { vars as schema } from './vars.ts'
+import { DEFAULT_VIP, vars as schema } from './vars.ts'
 
 export default role({
   name: 'traefik',
@@ -15,6 +15,7 @@ export default role({
   vars: schema,
   async tasks({ vars, host }) {
     const vip = vips().find(v => v.name === vars.traefik_vip)
+    if (!vip && vars.traefik_vip === DEFAULT_VIP) return
     if (!vip) throw new TaskError(`traefik_vip: the inventory has no VIP ${vars.traefik_vip}`)
     const problem = exposureProblem(vip, vars)
     if (problem !== undefined)

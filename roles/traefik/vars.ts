@@ -7,12 +7,15 @@ const block = z
     'expected an address or a block such as 173.245.48.0/20',
   )
 
+/** The VIP that an inventory may lack. */
+export const DEFAULT_VIP = 'web'
+
 export const vars = z.object({
   traefik_vip: z
     .string()
-    .default('web')
+    .default(DEFAULT_VIP)
     .describe(
-      'The VIP that Traefik serves: its backends run Traefik, and Traefik trusts its balancers',
+      'The VIP that Traefik serves: its backends run Traefik, and Traefik trusts its balancers. Without a VIP web the role leaves K3s’s own Traefik as it is',
     ),
   traefik_exposure: z
     .enum(['servicelb', 'nodeport', 'hostport'])

@@ -17,26 +17,46 @@ export function files(t: Test, content: Readonly<Record<string, string>>): strin
   return join(dir, Object.keys(content)[0] ?? '')
 }
 
-/** What an Ansible inventory becomes, secrets as `!secret name`; remarks as `file:line: key: why`. */
+/**
+ * What an Ansible inventory becomes, secrets as `!secret name`; remarks as `file:line: key: why`. The inventory is the first
+ * file, or `inventory`.
+ */
 export function imported(
   t: Test,
   content: Readonly<Record<string, string>>,
-  options?: ConvertOptions,
+  {
+    playbookDir,
+    inventory,
+    ...options
+  }: ConvertOptions & { playbookDir?: string | undefined; inventory?: string | undefined } = {},
 ) {
-  const file = files(t, content)
-  const { raw, remarks, secrets } = convert(readAnsible(file), options)
+  const first = files(t, content)
+  const root = first.slice(0, first.length - (Object.keys(content)[0]?.length ?? 0))
+  const file = inventory === undefined ? first : join(root, inventory)
+  const { raw, remarks, secrets, stanzas, project } = convert(
+    readAnsible(file, {
+      from: options.from,
+      playbookDir: playbookDir === undefined ? undefined : join(root, playbookDir),
+    }),
+    options,
+  )
   const plain = JSON.parse(
     JSON.stringify(raw, function (this: Record<string, unknown>, key, value: unknown) {
       const own = this[key]
       return own instanceof SecretRef ? `!secret ${own.name}` : value
     }),
-  ) as Record<'all' | 'groups' | 'hosts' | 'networks', Record<string, Record<string, unknown>>>
+  ) as Record<
+    'all' | 'groups' | 'hosts' | 'networks' | 'vips',
+    Record<string, Record<string, unknown>>
+  > & { readonly timezone: string }
   return {
     ...plain,
-    secrets,
+    ...{ secrets, stanzas, project },
+    /** The text that is written. */
+    text: inventoryYaml(raw, 'test'),
     /** What fmc lint says of the text that is written. */
     lint: async () =>
       (await lint(file, { text: Buffer.from(inventoryYaml(raw, 'test')) })).map(p => p.message),
-    remarks: remarks.map(r => `${relative(dirname(file), r.file)}:${r.line}: ${r.key}: ${r.why}`),
+    remarks: remarks.map(r => `${relative(root, r.file)}:${r.line}: ${r.key}: ${r.why}`),
   }
 }

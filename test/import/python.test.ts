@@ -1,5 +1,9 @@
 import t from 'tap'
+import { Kept } from '../../lib/import/model.ts'
 import { pythonLiteral } from '../../lib/import/python.ts'
+
+/** A number that is carried over as text. */
+const kept = (text: string) => ({ kept: text })
 
 // As ast.literal_eval of Python 3.11 answers; undefined where it refuses.
 const ROWS: readonly (readonly [text: string, value: unknown])[] = [
@@ -16,12 +20,35 @@ const ROWS: readonly (readonly [text: string, value: unknown])[] = [
   ['017', undefined],
   ['00', 0],
   ['1.5', 1.5],
-  ['1.', 1],
+  ['1.', kept('1.0')],
   ['.5', 0.5],
-  ['1e3', 1000],
+  ['1e3', kept('1000.0')],
   ['1.2.3', undefined],
   ['10.0.0.1', undefined],
-  ['9007199254740993', undefined],
+  ['9007199254740993', kept('9007199254740993')],
+  ['-1001234567890123456', kept('-1001234567890123456')],
+  ['0x20000000000001', kept('9007199254740993')],
+  ['1.0', kept('1.0')],
+  ['1e20', kept('1e+20')],
+  ['-0.0', kept('-0.0')],
+  ['-0', 0],
+  ['- 1', -1],
+  ['-(1)', -1],
+  ['--1', undefined],
+  ['+1', 1],
+  ['0x_F', 15],
+  ['0xF_', undefined],
+  ['09.5', 9.5],
+  ['1L', undefined],
+  ['1j', '1j'],
+  ['1+2j', '(1+2j)'],
+  ['-1j', '(-0-1j)'],
+  ['1+2', undefined],
+  ['80,443', [80, 443]],
+  ['80,', [80]],
+  [',', undefined],
+  ['...', '...'],
+  ['set()', []],
   ['True', true],
   ['False', false],
   ['None', null],
@@ -37,7 +64,20 @@ const ROWS: readonly (readonly [text: string, value: unknown])[] = [
   ["'''a\nb'''", 'a\nb'],
   ["u'x'", 'x'],
   ["'open", undefined],
-  ["b'x'", undefined],
+  ["'''a''_'", undefined],
+  ["b'x'", 'x'],
+  ["b'\\xc3\\xa9'", 'é'],
+  ["b'\\xff'", undefined],
+  ["b'é'", undefined],
+  ["'a' b'c'", undefined],
+  ["r'a\\b'", 'a\\b'],
+  ["f'x'", undefined],
+  ["'C:\\Users\\svc'", undefined],
+  ["'\\x4'", undefined],
+  ["'\\q'", '\\q'],
+  ["'\\777'", 'ǿ'],
+  ["'\\U0001F600'", '😀'],
+  ["'\\N{DASH}'", undefined],
   ['[]', []],
   ["[1, 'a', [True]]", [1, 'a', [true]]],
   ['[1, 2,]', [1, 2]],
@@ -46,7 +86,7 @@ const ROWS: readonly (readonly [text: string, value: unknown])[] = [
   ['(1)', 1],
   ['(1,)', [1]],
   ['()', []],
-  ['1, 2', undefined],
+  ['1, 2', [1, 2]],
   ['{}', {}],
   ["{'a': 1, 'b': {'c': None},}", { a: 1, b: { c: null } }],
   ['{1: 2}', { 1: 2 }],
@@ -59,6 +99,7 @@ const ROWS: readonly (readonly [text: string, value: unknown])[] = [
 ]
 for (const [text, value] of ROWS)
   void t.test(JSON.stringify(text.slice(0, 30)), t => {
-    t.same(pythonLiteral(text), value)
+    const read = pythonLiteral(text)
+    t.same(read instanceof Kept ? kept(read.text) : read, value)
     t.end()
   })

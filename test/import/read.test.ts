@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import t from 'tap'
 import { readAnsible } from '../../lib/import/read.ts'
 import { files } from './helpers.ts'
@@ -23,23 +22,36 @@ void t.test('the format is known by the name or the first line', t => {
 
 void t.test('a file that is not an inventory is an error that says what it is', t => {
   for (const [name, text, message, hint] of [
-    ['run.py', '#!/usr/bin/python3\n', /is a program/, /ansible-inventory -i .* --list --yaml/],
-    ['aws.yml', 'plugin: amazon.aws.aws_ec2\n', /configures an inventory plugin/, /--list --yaml/],
+    [
+      'run.py',
+      '#!/usr/bin/python3\n',
+      /is a program/,
+      /ansible-inventory -i .* --list --export --yaml/,
+    ],
+    [
+      'aws.yml',
+      'plugin: amazon.aws.aws_ec2\n',
+      /configures an inventory plugin/,
+      /--list --export --yaml/,
+    ],
     ['hosts', '$ANSIBLE_VAULT;1.1;AES256\n61', /encrypted by ansible-vault/, /ansible-vault view/],
     ['a.yml', 'web: [', /a\.yml:1: bad YAML/, undefined],
     ['a.yml', '- web1', /a\.yml:1: groups: expected a map/, undefined],
     ['a.yml', 'web: { hosts: [web1] }', /a\.yml:1: hosts of web: expected a map/, undefined],
-    ['a.yml', 'web: { hosts: { "web 1": } }', /a\.yml:1: a host is expected here/, undefined],
+    ['a.yml', 'web: { hosts: { 10.5: } }', /a\.yml:1: a host is named by a text/, undefined],
+    ['a.yml', '1: { hosts: { web1: } }', /a\.yml:1: a group is named by a text/, undefined],
+    ['a.toml', '[web]', /is TOML/, /--list --export --yaml/],
+    ['hosts.ini', '[web]\n', /hosts\.ini has no hosts/, /ansible-inventory -i .* --list/],
+    ['empty.yml', '', /empty\.yml has no hosts/, undefined],
   ] as const)
     t.throws(() => hostsIn(t, name, text), { name: 'UsageError', message, ...(hint && { hint }) })
   const file = files(t, { 'inv/hosts.ini': 'a', 'inv/group_vars/all.yml': '' })
-  t.throws(() => readAnsible(dirname(file)), { message: /is a directory/ })
   t.throws(() => readAnsible(`${file}x`), { message: /there is no file/ })
   t.end()
 })
 
 void t.test('a circle of groups', async t => {
   const { convert } = await import('../../lib/import/convert.ts')
-  const file = files(t, { 'hosts.ini': '[a:children]\nb\n[b:children]\na\n' })
+  const file = files(t, { 'hosts.ini': 'h\n[a:children]\nb\n[b:children]\na\n' })
   t.throws(() => convert(readAnsible(file)), { message: /a → b → a|b → a → b/ })
 })

@@ -4,7 +4,7 @@ import { UsageError } from '../../../lib/errors.ts'
 import { convert } from '../../../lib/import/convert.ts'
 import { expandHosts } from '../../../lib/import/host-pattern.ts'
 import { parseIni, shellWords } from '../../../lib/import/ini.ts'
-import type { AnsibleInventory } from '../../../lib/import/model.ts'
+import { Kept, type AnsibleInventory } from '../../../lib/import/model.ts'
 import { pythonLiteral, type Literal } from '../../../lib/import/python.ts'
 import { inventoryYaml } from '../../../lib/import/write.ts'
 import { parseVars, parseYaml } from '../../../lib/import/yaml.ts'
@@ -59,7 +59,7 @@ const YAML = [
 const converted = (read: () => AnsibleInventory, original: string): void => {
   const done = unlessRefused([UsageError], () => {
     const inventory = read()
-    return convert(inventory, { os: 'debian 12' })
+    return convert(inventory, { os: 'debian 12', playGroups: ['k3s_servers', 'web'] })
   })
   if (done === undefined) return
   const { raw, remarks, secrets } = done
@@ -128,6 +128,7 @@ const literal: fc.Arbitrary<Literal> = fc.letrec<{ value: Literal }>(tie => ({
 
 /** As Python's repr() writes it. */
 function repr(value: Literal): string {
+  if (value instanceof Kept) return value.text
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'number') return String(value)
@@ -155,7 +156,7 @@ const LITERALS = [
 const anyLiteral = (text: string): void => {
   const value = pythonLiteral(text)
   // Python, too, reads 1e999 as infinity; a later remark says that it cannot be converted.
-  sound(JSON.parse(JSON.stringify(value ?? null)))
+  sound(JSON.parse(JSON.stringify(value ?? null)) as Literal)
 }
 const pythons = target('import/python', mutants(LITERALS), anyLiteral, {
   guided: { seeds: LITERALS, holds: anyLiteral },
@@ -163,7 +164,7 @@ const pythons = target('import/python', mutants(LITERALS), anyLiteral, {
 
 const NAMES = ['web[1:3].example.com:2222', '[::1]:22', 'fe80::1', 'a_b-c.d', 'n[a:c][01:03]']
 const aHost = (text: string): void => {
-  const found = unlessRefused([UsageError], () => expandHosts(text))
+  const found = unlessRefused([UsageError], () => expandHosts(text, { file: 'f', line: 1 }))
   for (const name of found?.names ?? []) ok(name !== '' && !/[\s=[\]]/.test(name), `a host ${name}`)
   ok(found?.port === undefined || found.port >= 0)
 }
