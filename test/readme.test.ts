@@ -49,6 +49,7 @@ void t.test('every option that a page names is in --help', async t => {
       ['hosts'],
       ['doc'],
       ['secrets'],
+      ['import'],
       [],
     ].map(async c => (await fmc(ROOT, ...c, '--help')).stdout),
   )
