@@ -116,6 +116,10 @@ const reasonOf = (conditions: readonly z.output<typeof Condition>[], type: strin
 const isReady = (name: string, { nodes }: Longhorn): boolean =>
   nodes.some(n => n.metadata.name === name && isTrue(n.status.conditions, 'Ready'))
 
+/** A new node has no disk in Longhorn until the role runs on a server: there is nothing on it to wait for. */
+const hasDisk = (name: string, { nodes }: Longhorn): boolean =>
+  nodes.some(n => n.metadata.name === name && Object.keys(n.spec.disks).length > 0)
+
 /** The same state without cordons: a node that a person has cordoned counts as healthy. */
 const withoutCordons = (state: Longhorn): Longhorn => ({
   ...state,
@@ -147,10 +151,9 @@ export function holds(
   if (when === 'before' && !batch.some(name => isReady(name, state))) return true
   const sick = [
     ...sickVolumes(state),
-    ...(when === 'before'
-      ? []
-      : batch.filter(n => state.nodes.some(o => o.metadata.name === n))
-    ).flatMap(name => sickNode(name, withoutCordons(state))),
+    ...(when === 'before' ? [] : batch.filter(n => hasDisk(n, state))).flatMap(name =>
+      sickNode(name, withoutCordons(state)),
+    ),
   ]
   if (sick.length === 0) return true
   return `${sick.join('; ')}: wait for the rebuild, or repair it first (k3s kubectl -n ${NAMESPACE} get volumes.longhorn.io,replicas.longhorn.io)`

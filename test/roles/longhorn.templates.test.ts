@@ -69,6 +69,7 @@ t.test('may these workers be touched, and have they recovered', t => {
       /degraded.*w1 is not Ready/,
     ],
     ['new', [node('w2'), volume('v', 'attached', 'degraded')], true, /degraded/],
+    ['new, and Longhorn knows it already', [node('w1', { none: true })], true, true],
   ] as const
   for (const [name, items, before, after] of rows)
     for (const [when, expected] of [
