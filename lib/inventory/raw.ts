@@ -76,6 +76,24 @@ export interface RawGroup {
   readonly vars?: RawVars | undefined
 }
 
+interface RawLabPackages {
+  readonly debian?: readonly string[] | undefined
+  readonly el?:
+    | Readonly<
+        Record<
+          string,
+          {
+            readonly debs?: readonly string[] | undefined
+            readonly files?: string | undefined
+            readonly remove?: readonly string[] | undefined
+            readonly user?: string | undefined
+          }
+        >
+      >
+    | undefined
+  readonly dir?: string | undefined
+}
+
 export interface RawLabImage {
   readonly url: string
   readonly sha256: string
@@ -100,7 +118,11 @@ export interface RawInventory {
       >
     | undefined
   readonly lab?:
-    { readonly images?: Readonly<Partial<Record<Os['name'], RawLabImage>>> | undefined } | undefined
+    | {
+        readonly images?: Readonly<Partial<Record<Os['name'], RawLabImage>>> | undefined
+        readonly packages?: RawLabPackages | undefined
+      }
+    | undefined
   readonly networks: Readonly<Record<string, RawNetwork>>
   readonly vips?: Readonly<Record<string, RawVip>> | undefined
   readonly all?: Omit<RawGroup, 'hosts' | 'children'> | undefined

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { groupTree, type GroupTree } from './groups.ts'
 import { parseCidr } from './net.ts'
 import type { RawDisk, RawHost, RawInventory, RawNic, RawSsh, RawValue } from './raw.ts'
-import type { Disk, Host, Inventory, Network, Nic, Os, Vars, Vip } from './types.ts'
+import type { Disk, Host, Inventory, LabPackages, Network, Nic, Os, Vars, Vip } from './types.ts'
 
 /** A new operating system of a known family needs its name here, in types.ts (Os) and in schema.ts; roles then use the family's row. */
 const FAMILIES = {
@@ -82,9 +82,24 @@ export function resolveInventory(
           { ...image, repo: repo === undefined ? undefined : directoryOf(repo, file) },
         ]),
       ),
+      packages: raw.lab?.packages && labPackages(raw.lab.packages, file),
     },
   }
 }
+
+const labPackages = (
+  { debian = [], el = {}, dir }: NonNullable<NonNullable<RawInventory['lab']>['packages']>,
+  file: string,
+): LabPackages => ({
+  debian,
+  el: Object.fromEntries(
+    Object.entries(el).map(([name, { debs = [], files, remove = [], user }]) => [
+      name,
+      { debs, files: files === undefined ? undefined : directoryOf(files, file), remove, user },
+    ]),
+  ),
+  dir: dir === undefined ? undefined : directoryOf(dir, file),
+})
 
 const directoryOf = (repo: string, file: string): string =>
   repo.startsWith('file:') ? fileURLToPath(repo) : resolvePath(dirname(resolvePath(file)), repo)

@@ -149,7 +149,46 @@ const rootfsWithRepo = z.strictObject({
     ),
 })
 
+const packageName = text(/^[a-z0-9][a-z0-9+.-]*$/, 'the name of a package, such as nginx')
+const directory = text(
+  /^(file:\/\/\/|(?!\w+:\/\/))./,
+  'a directory on this machine, relative to this file, or a file:/// URL',
+)
+const rpm = z.strictObject({
+  debs: z
+    .array(packageName)
+    .optional()
+    .describe("Debian packages whose files it has, with all that the lab's image lacks for them"),
+  files: directory.optional().describe('Tree that is laid over these files, from / on'),
+  remove: z
+    .array(
+      text(
+        /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9_.@+-]+)+$/,
+        'an absolute path of letters, digits and _.@+-, such as /etc/nginx/sites-enabled',
+      ),
+    )
+    .optional()
+    .describe("Paths of these files that Enterprise Linux's package lacks"),
+  user: text(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: a-z, 0-9, - and _')
+    .optional()
+    .describe('System user that it creates, with a group of that name'),
+})
+const labPackages = z.strictObject({
+  debian: z
+    .array(packageName)
+    .optional()
+    .describe('Debian packages, which the lab downloads with all they need'),
+  el: z
+    .record(text(/^[A-Za-z0-9][A-Za-z0-9+._-]*$/, 'the name of an RPM'), rpm)
+    .optional()
+    .describe("RPMs by name: Debian's programs in Enterprise Linux's places"),
+  dir: directory.optional().describe('Directory with .deb and .rpm files of your own'),
+})
+
 const lab = z.strictObject({
+  packages: labPackages
+    .optional()
+    .describe("Packages that the lab's hosts can install besides those of fmc's roles"),
   images: z
     .strictObject({
       almalinux: rootfsWithRepo.optional(),

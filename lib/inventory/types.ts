@@ -163,6 +163,28 @@ export interface LabImage {
   readonly repo: string | undefined
 }
 
+/** Packages that the lab's repositories have besides those of fmc's roles. */
+export interface LabPackages {
+  /** Names of Debian packages, which the lab downloads with all they need. */
+  readonly debian: readonly string[]
+  /** RPMs for hosts of Enterprise Linux, by name. */
+  readonly el: Readonly<Record<string, LabRpm>>
+  /** Absolute path of a directory with .deb and .rpm files. */
+  readonly dir: string | undefined
+}
+
+/** An RPM of the lab: Debian's program in the places of Enterprise Linux. */
+export interface LabRpm {
+  /** The Debian packages whose files are in it. */
+  readonly debs: readonly string[]
+  /** Absolute path of a tree that is laid over these files. */
+  readonly files: string | undefined
+  /** Absolute paths, on the host, of what Enterprise Linux lacks. */
+  readonly remove: readonly string[]
+  /** A system user that it creates. */
+  readonly user: string | undefined
+}
+
 /**
  * The whole inventory with defaults and inherited settings; `inventory()` returns it in a role.
  *
@@ -202,5 +224,8 @@ export interface Inventory {
     >
   >
   /** Settings of the lab. */
-  readonly lab: { readonly images: Readonly<Partial<Record<Os['name'], LabImage>>> }
+  readonly lab: {
+    readonly images: Readonly<Partial<Record<Os['name'], LabImage>>>
+    readonly packages: LabPackages | undefined
+  }
 }

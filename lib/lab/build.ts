@@ -9,9 +9,11 @@ import { WIREGUARD } from './doubles/wireguard-go.ts'
 import { enterLab, sshCommand } from './enter.ts'
 import { all } from './exec.ts'
 import { images, type Images } from './images/images.ts'
+import { ownPackages } from './images/own-packages.ts'
 import type { Rootfs } from './images/rootfs.ts'
 import { adjust } from './machines/adjust.ts'
 import { alive, boot, remove } from './machines/boot.ts'
+import { publishPackages, refreshPackages, takesPackages } from './machines/packages.ts'
 import { clientKey, hostKey, writeKnownHosts } from './machines/keys.ts'
 import { raiseLimits } from './machines/limits.ts'
 import { leaderOf } from './machines/nspawn.ts'
@@ -50,6 +52,8 @@ export const build = async (
       { yes, log },
     ),
   ])
+  const packages = await ownPackages(inventory, files, log)
+  if (before === undefined || before.packages !== packages) await publishPackages(lab.dir, packages)
   raiseLimits()
   const identityFile = await clientKey(lab.dir)
   await Promise.all([...inventory.hosts.keys()].map(host => hostKey(lab.dir, host)))
@@ -77,6 +81,7 @@ export const build = async (
     inventory: resolve(inventory.file),
     wiring: target.wiring,
     programs: target.programs,
+    packages,
     chosen: target.chosen,
     absent: [...inventory.hosts.keys()].filter(h => !wanted.some(w => w.name === h)),
     hosts: before?.hosts.filter(stays) ?? [],
@@ -189,9 +194,11 @@ const adjusted = (state: LabState, recipes: readonly Recipe[]): Promise<LabHost[
     state.hosts.map(async host => {
       const recipe = recipes.find(r => r.name === host.name)
       if (recipe === undefined || !alive(host) || !host.ready) return host
-      if (same(recipe, host.recipe)) return host
-      await adjust(state, host, recipe.place)
-      return { ...host, address: recipe.address, recipe }
+      if (!same(recipe, host.recipe)) await adjust(state, host, recipe.place)
+      const { packages } = state
+      const takes = takesPackages(host)
+      if (takes && host.packages !== packages) await refreshPackages(host, leaderOf(host.pid))
+      return { ...host, address: recipe.address, recipe, ...(takes ? { packages } : {}) }
     }),
   )
 

@@ -34,6 +34,8 @@ export interface LabHost {
   readonly root: string | undefined
   /** wireguard-go is bound into it. */
   readonly wireguard: boolean
+  /** The packages of lab.packages that its package manager knows: their place in the cache. */
+  readonly packages?: string | undefined
 }
 
 /** state.json of a lab. */
@@ -48,6 +50,8 @@ export interface LabState {
   readonly wiring: Wiring
   /** What decides which programs the lab builds. */
   readonly programs: Programs
+  /** The packages of lab.packages: their place in the cache. */
+  readonly packages?: string | undefined
   /** The hosts that the lab was brought up with. */
   readonly chosen: 'all' | readonly string[]
   /** The inventory's other hosts: the lab does not boot them, but a role may make them. */

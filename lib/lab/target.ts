@@ -3,6 +3,7 @@ import type { Host, Inventory } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
 import { runsK3s } from './doubles/k3s.ts'
 import { inVpn } from './doubles/wireguard-go.ts'
+import { ownPackagesPath } from './images/own-packages.ts'
 import { settle } from './network/settle.ts'
 import { topology, type Wiring } from './network/topology.ts'
 import { labKey } from './paths.ts'
@@ -18,6 +19,8 @@ export interface Target {
   readonly recipes: readonly Recipe[]
   readonly wiring: Wiring
   readonly programs: Programs
+  /** The packages of lab.packages: their place in the cache. */
+  readonly packages: string | undefined
 }
 
 /** What `up` is asked for. */
@@ -61,7 +64,8 @@ export const targetOf = (
     wireguard: wanted.some(host => inVpn(inventory, host)),
     artifacts: inventory.artifacts,
   }
-  return { inventory, name, chosen, wanted, recipes, wiring, programs }
+  const packages = ownPackagesPath(inventory)
+  return { inventory, name, chosen, wanted, recipes, wiring, programs, packages }
 }
 
 const recipeOf = (

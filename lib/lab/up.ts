@@ -79,7 +79,7 @@ const demandOwnLab = ({ inventory, name, recipes }: Target, before: LabState): v
 
 const isComplete = (
   state: LabState,
-  { chosen, inventory, recipes, wiring, programs }: Target,
+  { chosen, inventory, recipes, wiring, programs, packages }: Target,
   { asItIs = false }: UpOptions,
 ): boolean =>
   existsSync(netnsPath(state.controllerNetns)) &&
@@ -88,6 +88,7 @@ const isComplete = (
   same(state.inventory, resolve(inventory.file)) &&
   same(state.wiring, wiring) &&
   same(state.programs, programs) &&
+  state.packages === packages &&
   isEmpty(withoutDead(state, recipes))
 
 /** The changes that do not wait until a host is switched on again. */

@@ -39,6 +39,11 @@ export const standIns = (
     el.length > 0,
     `Debian's programs stand in for AlmaLinux's and Rocky's (${el.join(', ')}): the real dnf and rpm with packages that the lab lays out like EL's (names, paths, users, units); proves nothing about versions, NetworkManager or SELinux denials: its tools only answer and remember`,
   )
+  const rpms = Object.keys(inventory.lab.packages?.el ?? {})
+  add(
+    el.length > 0 && rpms.length > 0,
+    `RPMs of lab.packages (${rpms.join(', ')} on ${el.join(', ')}): Debian's programs and files of the project in the places that the inventory says; proves nothing about EL's version of the program, its modules and defaults, its dependencies, scriptlets and SELinux policy`,
+  )
   const debian = looksLike('el', 'debian')
   add(
     debian.length > 0,

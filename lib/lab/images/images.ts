@@ -22,6 +22,10 @@ export interface Images {
   readonly mirror: string
   /** RPM repository, bound into machines of the personality el9 at /srv/repo. */
   readonly repo: string
+  /** The root that RPMs are packed in: Debian's, with dnf, rpm and rpmbuild. */
+  readonly el9Root: string
+  /** Debian's root as it was bootstrapped. */
+  readonly debianRoot: string
 }
 
 const SUITE = 'bookworm'
@@ -57,7 +61,7 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
   const packages = at('packages', new RegExp(lists))
   const el9 = at(
     'el9',
-    new RegExp(`${lists}|^el9/(build\\.sh|installed\\.txt|modules\\.yaml|rpms/)`),
+    new RegExp(`${lists}|^el9/((build|pack|rpmbuild)\\.sh|installed\\.txt|modules\\.yaml|rpms/)`),
   )
   const client = at('nfs-client', /^doubles\/nfs-client\//)
   const finished = at('images', /^(common|debian|el9|flatcar|doubles\/nfs-client|packages)/)
@@ -90,6 +94,8 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
     roots: { debian: rootOf('debian'), el9: rootOf('el9'), flatcar: rootOf('flatcar') },
     mirror,
     repo: join(el9, 'repo'),
+    el9Root: join(el9, 'root'),
+    debianRoot: join(packages, 'debian'),
   }
 }
 
@@ -175,7 +181,7 @@ export const mmdebstrap = async (
 }
 
 /** Adds the index that makes a directory of packages an apt source. */
-const index = async (mirror: string): Promise<void> => {
+export const index = async (mirror: string): Promise<void> => {
   const script =
     'apt-ftparchive packages . >Packages; apt-ftparchive release . >../Release; mv ../Release .'
   await exec(['sh', '-ec', script], { cwd: mirror })

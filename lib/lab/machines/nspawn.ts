@@ -18,6 +18,7 @@ import type { DiskFile } from './disks.ts'
 import type { Images } from '../images/images.ts'
 import { installKeys } from './keys.ts'
 import { moduleTree } from './modules.ts'
+import { ownPackagesBind } from './packages.ts'
 import { netnsPath } from '../paths.ts'
 import { prepareElRelease } from './el-release.ts'
 import { PACKAGES, type Rootfs } from '../images/rootfs.ts'
@@ -127,6 +128,7 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   ...wireguardBind(spec.wireguard),
   ...spec.disks.map((disk, n) => `--bind=${disk.loop}:${diskNode(n)}`),
   ...packageSource(spec),
+  ...(spec.rootfs === undefined ? ownPackagesBind(spec.labDir, spec.personality) : []),
 ]
 
 const packageSource = ({ personality, images, rootfs }: MachineSpec): string[] => {
