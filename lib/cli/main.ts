@@ -5,6 +5,7 @@
 import { Command, CommanderError, Help } from 'commander'
 import { EXIT, FmcError } from '../errors.ts'
 import { completion } from './commands/completion.ts'
+import { copy } from './commands/copy.ts'
 import { doc } from './commands/doc.ts'
 import { explainCommand } from './commands/explain.ts'
 import { facts } from './commands/facts.ts'
@@ -35,7 +36,7 @@ declare const FMC_VERSION: string
 
 /** By what one wants to do, in the order of `fmc --help`. */
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
-  'Change hosts:': [play, role],
+  'Change hosts:': [play, role, copy],
   'Look at hosts:': [facts, run, shell, logs],
   'Look at the project:': [hosts, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],

@@ -1,13 +1,13 @@
 import pLimit from 'p-limit'
-import { EXIT, UnreachableError, UsageError } from '../errors.ts'
+import { EXIT, UnreachableError } from '../errors.ts'
 import { GarbledProbe } from '../facts/family.ts'
-import { matchHosts } from '../inventory/patterns.ts'
 import type { Host } from '../inventory/types.ts'
 import { insideLab } from '../lab/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { openSession } from '../ssh/index.ts'
 import type { Session } from '../ssh/types.ts'
 import { openContext } from './context.ts'
+import { hostsOf, type Limited } from './limit.ts'
 import { positive, type HostsOptions } from './options.ts'
 import { printError } from './print.ts'
 
@@ -15,18 +15,18 @@ import { printError } from './print.ts'
 export type Hide = (text: string) => string
 
 /**
- * Opens a session to every host of a pattern and does `work` on each; `work` prints nothing but through `hide`.
+ * Opens a session to every host of a pattern and does `work` on each; `work` prints nothing but through `hide`, and gets the number
+ * of hosts.
  * Prints failures. Resolves with the exit code: of the worst result of `work` and of the failures.
  */
 export async function onHosts(
   pattern: string,
-  o: HostsOptions,
-  work: (host: Host, session: Session, hide: Hide) => Promise<number>,
+  o: HostsOptions & Limited,
+  work: (host: Host, session: Session, hide: Hide, all: number) => Promise<number>,
 ): Promise<number> {
   const context = await openContext(o, await insideLab())
   const hide = redactor(context.secrets)
-  const hosts = matchHosts(context.inventory, pattern)
-  if (hosts.length === 0) throw new UsageError(`${pattern} matches no host`)
+  const hosts = hostsOf(context.inventory, pattern, o)
   const limit = pLimit(positive('--forks', o.forks))
   const codes = await Promise.all(
     hosts.map(host =>
@@ -34,7 +34,7 @@ export async function onHosts(
         let session: Session | undefined
         try {
           session = (await openSession(context.targetOf(host))).session
-          return await work(host, session, hide)
+          return await work(host, session, hide, hosts.length)
         } catch (thrown) {
           const error = thrown instanceof Error ? thrown : new Error(String(thrown))
           printFailure(

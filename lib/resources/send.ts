@@ -3,13 +3,21 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
+import { quote } from '../shell/quote.ts'
 import { PUBLISH, resume } from '../shell/staging.ts'
-import { checkReadable } from './access.ts'
+import {
+  accessChanges,
+  accessOf,
+  checkOwner,
+  checkReadable,
+  ownerNeeds,
+  type AccessOptions,
+} from './access.ts'
 import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 
 /**
- * Makes sure that the host has a copy of a file of the controller (root:root 0600), for large or secret files. The copy is
+ * Makes sure that the host has a copy of a file of the controller, for large or secret files (default root:root 0600). The copy is
  * streamed, its SHA-256 checked, and the old file replaced in one step. Time limit 30 minutes.
  *
  * @param from - path on the controller
@@ -19,21 +27,40 @@ import { scope, type PlannedChange } from './scope.ts'
  * @example
  * await send(`${keptAt('backup/db1')}/app.dump`, '/var/tmp/app.dump')
  */
-export async function send(from: string, path: string, options: Common = {}): Promise<Result> {
+export async function send(
+  from: string,
+  path: string,
+  options: Common & AccessOptions = {},
+): Promise<Result> {
   const here = scope()
   return here.task(`send ${path}`, async task => {
     checkPath(path)
     const sum = await sumOf(from)
-    const now = await here.read(ask('sha', path))
+    const access = accessOf(options, '0600')
+    const { mode, user, group } = access
+    const { owner, ownerGroup } = ownerNeeds(access)
+    const [now, self, known, knownGroup] = await Promise.all([
+      here.read(ask('sha', path)),
+      here.read(ask('path', path)),
+      owner && here.read(owner),
+      ownerGroup && here.read(ownerGroup),
+    ])
     checkReadable(now)
-    if (now === sum) return { changes: [] }
+    checkOwner(access, { owner: known, ownerGroup: knownGroup }, here.doubt !== undefined)
+    if (self !== null && self.type !== 'file')
+      throw new TaskError(`${path} is a ${self.type}, not a file`)
+    if (now === sum && self !== null) {
+      const changes = accessChanges(path, self, access, sum)
+      await task.carryOut(changes, { notify: options.notify })
+      return { changes }
+    }
     const change: PlannedChange = {
       what: `send ${from}`,
       upload: { from, to: path },
-      prepare: `${resume(path)}\nprintf '%s  new\\n' ${sum} | sha256sum -c --quiet - >&2\nchown -h -- root:root new\nsync -- new`,
+      prepare: `${resume(path)}\nprintf '%s  new\\n' ${sum} | sha256sum -c --quiet - >&2\nchown -h -- ${quote(`${user}:${group}`)} new\nchmod -- ${mode} new\nsync -- new`,
       script: PUBLISH,
       factsAfter: [
-        [ask('path', path), { type: 'file', mode: '0600', owner: 'root', group: 'root' }],
+        [ask('path', path), { type: 'file', mode, owner: user, group }],
         [ask('sha', path), sum],
       ],
       timeoutMs: 30 * 60_000,
