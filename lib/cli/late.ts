@@ -1,6 +1,5 @@
-import { unawaitedError } from '../engine/role/unawaited.ts'
+import { failureHere } from '../engine/role/unawaited.ts'
 import { EXIT } from '../errors.ts'
-import { scopeIfAny } from '../resources/scope.ts'
 import { printError } from './print.ts'
 
 /** Watches for what roles have started, not awaited, and fails after their run has ended. */
@@ -15,9 +14,10 @@ export function watchLate(): Late {
   let any = false
   process.on('unhandledRejection', (cause: unknown) => {
     if (!over) return
-    const here = scopeIfAny()
-    const error = unawaitedError(here?.role, cause)
-    printError(`fmc: ${here ? `${here.host.name}: ` : ''}${error.message}\n  ${error.hint ?? ''}`)
+    const { host, error } = failureHere(cause)
+    printError(
+      `fmc: ${host === undefined ? '' : `${host}: `}${error.message}\n  ${error.hint ?? ''}`,
+    )
     any = true
     process.exitCode = EXIT.failed
   })

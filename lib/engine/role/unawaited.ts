@@ -11,7 +11,7 @@ export const isMistake = (error: unknown): boolean =>
   error instanceof NotAwaited || (error instanceof FailedTask && isMistake(error.cause))
 
 /** The failure of a promise that a role has not awaited, with the place in the role's code. */
-export function unawaitedError(role: string | undefined, cause: unknown): TaskError {
+function unawaitedError(role: string | undefined, cause: unknown): TaskError {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const site = siteOf(error)
   const what = `${error.message}${site === undefined || error.message.includes(site) ? '' : ` (${site})`}`
@@ -26,6 +26,15 @@ export function unawaitedError(role: string | undefined, cause: unknown): TaskEr
   )
 }
 
+/** The host and the role to which the code that calls it belongs, if any, and the failure in their name. For 'unhandledRejection'. */
+export function failureHere(cause: unknown): {
+  readonly host: string | undefined
+  readonly error: TaskError
+} {
+  const here = scopeIfAny()
+  return { host: here?.host.name, error: unawaitedError(here?.role, cause) }
+}
+
 /**
  * Reports promises that a role did not await and that fail: they neither end fmc nor go unseen. Each is a failure of the host
  * for which the role ran. `any`: was there one that belongs to no host?
@@ -38,12 +47,11 @@ export function watchUnawaited({ emit, fleet, settings }: Run): {
 } {
   let any = false
   const on = (cause: unknown): void => {
-    const here = scopeIfAny()
     // A task's failure has been reported already, and an interruption is no failure.
     if (isAbort(cause) || (cause instanceof FailedTask && !isMistake(cause))) return
     fleet.noteMistake()
-    const error = unawaitedError(here?.role, cause)
-    const host = here && settings.inventory.hosts.get(here.host.name)
+    const { host: name = '', error } = failureHere(cause)
+    const host = settings.inventory.hosts.get(name)
     if (host) {
       if (!fleet.isDropped(host)) fleet.fail(host, error)
       return
