@@ -24,6 +24,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'report/contract', 'text'],
   resources: [
     'errors',
+    'trust',
     'shell',
     'ssh/host-key',
     'ssh/known-hosts',

@@ -69,6 +69,10 @@ export const makeDirectory = (path: string, owner: string, mode: string): string
 export const remove = (path: string): string =>
   `${enter(path)}\nrm -f -- ${quote(`./${basename(path)}`)}`
 
+/** Shell text for `set -e` that removes an empty directory. */
+export const removeEmpty = (path: string): string =>
+  `${enter(path)}\nrmdir -- ${quote(`./${basename(path)}`)}`
+
 /**
  * Shell functions for probes that read these files:
  * `fmc_closed PATH` tests whether only root can change what the path leads to.

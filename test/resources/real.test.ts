@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { labSecret } from '../../lib/lab/secrets.ts'
 import { rig, ROOT, run, type FmcRun, type Rig } from '../rig/lab.ts'
+import { sources } from './sources.ts'
 import { EVERY_BYTE, HOSTILE, LARGE } from './project/hostile.ts'
 
 const HOSTS = ['deb1', 'el1', 'flat1']
@@ -46,6 +47,12 @@ void t.test('every resource on real hosts', async t => {
   })
   await t.test('a dry run writes nothing and predicts exactly', t => everyResource(t, r))
   await t.test('the state of the hosts after the run', t => looks(t, r))
+  await t.test('files of the project, timers, packages with versions', t =>
+    sources(t, r, async () => {
+      const before = await disks(r)
+      return async () => differences(before, await disks(r))
+    }),
+  )
   await t.test('what cannot be done is refused, and nothing is left behind', t => refusals(t, r))
   await t.test('a handler is pending after a kill', t => owing(t, r))
 })

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 
-/** fmc's own code: dist/ of the bundle, or lib/ of the sources. */
-const OWN = fileURLToPath(
-  new URL(import.meta.url.includes('/dist/') ? '.' : '../../', import.meta.url),
+/** fmc's own code: the bundle in dist/ and, as its source maps say, the sources in lib/. */
+const OWN = (import.meta.url.includes('/dist/') ? ['.', '../lib/'] : ['../../']).map(dir =>
+  fileURLToPath(new URL(dir, import.meta.url)),
 )
 
 const FRAME = /(?:^at (?:async )?|\()((?:file:\/\/)?\/[^()]*):(\d+):\d+\)?$/
@@ -12,7 +12,7 @@ export function siteOf({ stack = '' }: Error): string | undefined {
   for (const line of stack.split('\n')) {
     const [, where = '', number = ''] = FRAME.exec(line.trim()) ?? []
     const file = where.startsWith('file:') ? fileURLToPath(where) : where
-    if (where !== '' && !file.startsWith(OWN) && !file.includes('/node_modules/'))
+    if (where !== '' && !OWN.some(dir => file.startsWith(dir)) && !file.includes('/node_modules/'))
       return `${file}:${number}`
   }
   return undefined
