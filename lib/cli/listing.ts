@@ -79,6 +79,7 @@ export function taskList(stages: Stages, { output }: What): RecordedReport {
     printError(`${event.host}: ${message}${hint === undefined ? '' : `\n  ${hint}`}`)
   }
   return {
+    file: undefined,
     on(event) {
       if (event.type === 'note' && event.level === 'warning') printError(`fmc: ${event.text}`)
       if (event.type === 'task') add(event)

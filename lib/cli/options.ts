@@ -50,6 +50,7 @@ export interface RunOptions extends HostsOptions {
   readonly exitCode?: boolean
   readonly artifacts?: string
   readonly verbose?: boolean
+  readonly debug?: boolean
 }
 
 export const inventoryOption = (): Option =>
@@ -125,6 +126,10 @@ export const addRunOptions = (command: Command): Command =>
       'take downloads from a directory, for sites without Internet (FMC_ARTIFACTS)',
     )
     .option('-v, --verbose', 'show tasks that are ok, too')
+    .option(
+      '--debug',
+      'write every script and answer beside the record of the run, without secrets, one file per host',
+    )
     .option('--list-hosts', 'list the plays with their hosts; connects to no host')
     .option('--list-tags', 'list the plays with their tags; connects to no host')
     .option(

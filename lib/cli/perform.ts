@@ -15,8 +15,10 @@ import { insideLab, type Twin } from '../lab/index.ts'
 import { gitState, labRunsDir, runsDir, shownArgv } from '../record/index.ts'
 import { createReport, type KnownMs, type Report } from '../report/index.ts'
 import { redactor } from '../secrets/redact.ts'
+import { allSecrets } from '../secrets/secret.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
+import { openConversation } from './conversation.ts'
 import { demandConfirmation } from './confirm.ts'
 import { openContext, withSecrets, type Context } from './context.ts'
 import { demandKnownVars } from './known-vars.ts'
@@ -40,6 +42,7 @@ declare const FMC_VERSION: string
  */
 export async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
   const forks = positive('--forks', o.forks)
+  if (o.debug) allSecrets()
   const asked = (o.dryRun ?? false) || (o.check ?? false)
   const dryRun = asked || (o.listTasks ?? false)
   demandTerminal(o, asked)
@@ -95,6 +98,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
         inventory: inventory.file,
         git: await git,
       })
+  const conversation = o.debug ? openConversation(report.file, context.secrets) : undefined
   const signals = listenForSignals(undefined, text => report.on({ type: 'stopping', text }))
   const late = watchLate()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
@@ -141,7 +145,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       stop: signals.stop,
       kill: signals.kill,
       term: signals.term,
-      openSession,
+      openSession: conversation?.watch(openSession) ?? openSession,
       targetOf: context.targetOf,
       cacheDir: cacheDir(),
       inventoryFile: inventory.file,
@@ -157,6 +161,11 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     signals.off()
     code = late.ended(code)
     await report.end(code)
+    if (conversation) {
+      const problem = await conversation.end()
+      const more = problem === undefined ? '' : ` (not complete: ${problem})`
+      printError(`the conversation with each host: ${conversation.dir}${more}`)
+    }
   }
   return late.ended(code)
 }

@@ -12,6 +12,8 @@ import type { KnownMs, Report } from '../report/index.ts'
 
 /** A report whose events are also recorded. */
 export interface RecordedReport {
+  /** The record's file; undefined: the run is not recorded. */
+  readonly file: string | undefined
   on(event: Event): void
   /** As the report's, with the run's exit code for the record. */
   end(exitCode: number): Promise<void>
@@ -31,6 +33,7 @@ export function recordedReport(
     for (const text of warnings.splice(0)) report.on({ type: 'note', level: 'warning', text })
   }
   return {
+    file: recorder.file,
     on(event) {
       report.on(event)
       recorder.on(event)

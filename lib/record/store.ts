@@ -47,13 +47,19 @@ export function recordFiles(dir: string): string[] {
   }
 }
 
+/** The directory beside a record for what `--debug` writes about the same run. It goes with the record. */
+export const debugDir = (record: string): string => record.replace(/\.jsonl$/, '.debug')
+
 /** Removes the oldest records beyond the limits; the newest stays whatever its size. Never throws. */
 export function prune(dir: string, limits: typeof KEPT = KEPT): void {
   let bytes = 0
   for (const [index, file] of recordFiles(dir).entries())
     try {
       bytes += statSync(file).size
-      if (index > 0 && (index >= limits.records || bytes > limits.bytes)) rmSync(file)
+      if (index > 0 && (index >= limits.records || bytes > limits.bytes)) {
+        rmSync(file)
+        rmSync(debugDir(file), { recursive: true, force: true })
+      }
     } catch {
       // Another fmc has removed it, or it cannot be removed.
     }

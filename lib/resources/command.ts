@@ -1,5 +1,5 @@
 import { ask, type Query } from '../facts/index.ts'
-import { Secret } from '../secrets/secret.ts'
+import { scriptAround, Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { bindZx, commandText, type CommandPromise } from '../shell/zx.ts'
 import { checkTask, expect, resource, type Common, type Result } from './resource.ts'
@@ -52,7 +52,7 @@ const run = resource({
     return [
       {
         what: o.command,
-        script: o.stdin instanceof Secret ? new Secret(script, o.stdin.name) : script,
+        script: o.stdin instanceof Secret ? scriptAround(script, o.stdin) : script,
         factsAfter,
         ...(o.timeoutSeconds === undefined ? {} : { timeoutMs: o.timeoutSeconds * 1000 }),
       },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
 import { ask, type UnitFact } from '../facts/index.ts'
-import { Secret } from '../secrets/secret.ts'
+import { scriptAround, Secret } from '../secrets/secret.ts'
 import { quote } from '../shell/quote.ts'
 import { PUBLISH, stage } from '../shell/staging.ts'
 import {
@@ -121,7 +121,7 @@ function replace(
   const text = typeof o.content === 'string' ? o.content : undefined
   return {
     what: 'content',
-    prepare: o.content instanceof Secret ? new Secret(prepare, o.content.name) : prepare,
+    prepare: o.content instanceof Secret ? scriptAround(prepare, o.content) : prepare,
     script: `${PUBLISH}${o.ofSystemd ? `\n${RELOAD}` : ''}`,
     factsAfter: [
       [ask('path', o.path), { type: 'file', mode, owner: user, group }],

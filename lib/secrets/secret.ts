@@ -5,6 +5,23 @@ const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 const HIDDEN = '‹secret›'
 
+/** Every secret made since `--debug` began to list them. */
+let made: Set<Secret> | undefined
+let isScript = false
+
+/** From now on all secrets of this process, also those that are still to be made: to redact what is written about it. */
+export const allSecrets = (): ReadonlySet<Secret> => (made ??= new Set())
+
+/** A shell script around a secret, which is listed itself. */
+export function scriptAround(script: string, { name }: Secret): Secret {
+  isScript = true
+  try {
+    return new Secret(script, name)
+  } finally {
+    isScript = false
+  }
+}
+
 /**
  * A text that must never be shown. It prints as ‹secret› everywhere (String(), JSON, inspect, templates), fmc redacts it from
  * all output, and `$` and `probe` refuse it as an argument. Pass it as `content` of a file or as `stdin` of a command.
@@ -25,6 +42,7 @@ export class Secret {
   constructor(text: string, name = 'secret') {
     this.#text = text
     this.name = name
+    if (!isScript) made?.add(this)
   }
 
   /** The text itself. Only code that sends it over stdin or writes it into a file should call this. */

@@ -51,7 +51,7 @@ export async function sources(
     void t.equal(ran.code, 0, `${what} ${ran.failures.join('\n')}${ran.code ? ran.stderr : ''}`)
 
   await onAll(`mkdir -p /srv/tree/app/old/deep /srv/tree/all && cd /srv/tree
-    touch app/old/deep/x all/kept && ln -s /etc app/old/link
+    touch app/old/deep/x all/kept && ln -s /etc app/old/link && chown -hR daemon:daemon app
     ! command -v apt-get >/dev/null || apt-get -qq install -y keepalived >/dev/null
     ! command -v dnf >/dev/null || dnf -q -y install keepalived >/dev/null
     ! command -v rpm >/dev/null || rpm -q bash >/dev/null`)
