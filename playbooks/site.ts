@@ -11,6 +11,7 @@ import kubeconfig from '../roles/kubeconfig/index.ts'
 import longhorn, { longhornHealthy } from '../roles/longhorn/index.ts'
 import nfs from '../roles/nfs/index.ts'
 import postgresql from '../roles/postgresql/index.ts'
+import timezone from '../roles/timezone/index.ts'
 import traefik from '../roles/traefik/index.ts'
 import wireguard from '../roles/wireguard/index.ts'
 
@@ -30,6 +31,8 @@ export default playbook('site', [
       tags: ['hypervisor', 'edge'],
     }),
   ),
+  // On all that the inventory has, also hosts without a group: after the hypervisors, which make most of them.
+  play('Time zone', { hosts: 'all', roles: [timezone], tags: ['timezone'] }),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony], tags: ['infra'] }),
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),

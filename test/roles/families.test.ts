@@ -6,7 +6,7 @@ import t from 'tap'
 import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
 
 const INVENTORY = `
-timezone: UTC
+timezone: Europe/Madrid
 domain: family.internal
 networks:
   lan: { cidr: 192.168.0.0/24, mode: bridge, gateway: 192.168.0.1 }
@@ -31,7 +31,9 @@ import { play, playbook, together } from '${ROOT}/lib/index.ts'
 import corednsChrony from '${ROOT}/roles/coredns-chrony/index.ts'
 import firewall from '${ROOT}/roles/firewall/index.ts'
 import postgresql from '${ROOT}/roles/postgresql/index.ts'
+import timezone from '${ROOT}/roles/timezone/index.ts'
 export default playbook('families', [
+  play('Time zone', { hosts: 'all', roles: [timezone] }),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony] }),
     play('Firewall', { hosts: 'firewalled', roles: [firewall] }),
@@ -52,6 +54,12 @@ const DRIFT = [
     role: 'postgresql',
     by: 'echo "work_mem = 1MB" >>/etc/postgresql/15/main/conf.d/fmc.conf',
     mended: ['file /etc/postgresql/15/main/conf.d/fmc.conf'],
+  },
+  {
+    host: 'flatcar',
+    role: 'timezone',
+    by: 'ln -snf /usr/share/zoneinfo/UTC /etc/localtime',
+    mended: ['timezone Europe/Madrid'],
   },
   {
     host: 'flatcar',
@@ -80,6 +88,8 @@ void t.test('roles on other families', { timeout: 900_000 }, async t => {
     const done = await proveRole(t, r, ...play)
     for (const { host, role } of DRIFT)
       t.ok(of(done, host, role).length > 0, `${role} did something on ${host}`)
+    for (const host of ['debian', 'flatcar'])
+      t.match(await r.text(host, 'date +%Z'), /^CES?T$/, `${host} has the inventory's time zone`)
     const dig = await r.inLan('dig', '+short', '@192.168.0.10', 'flatcar.family.internal')
     t.equal(dig.stdout, '192.168.0.11\n')
   })
