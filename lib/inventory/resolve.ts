@@ -14,10 +14,10 @@ const FAMILIES = {
   flatcar: 'flatcar',
 } as const satisfies Record<Os['name'], Os['family']>
 
-/** A size such as 512MB or 8GB in megabytes; 1GB is 1024MB. */
+/** A size such as 512MB, 8GB or 8GiB in megabytes; 1GB is 1024MB, the same as 1GiB. */
 export function megabytes(size: string): number {
-  const factor = { MB: 1, GB: 1024, TB: 1024 * 1024 }[size.slice(-2)] ?? 0
-  return Math.round(Number(size.slice(0, -2)) * factor)
+  const factor = { M: 1, G: 1024, T: 1024 * 1024 }[size.replace(/[\d.]+/, '').charAt(0)] ?? 0
+  return Math.round(Number.parseFloat(size) * factor)
 }
 
 const gigabytes = (size: string): number => megabytes(size) / 1024

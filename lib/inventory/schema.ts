@@ -4,7 +4,7 @@ const NAME = /^[a-z][a-z0-9_-]*$/
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const GROUP_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const ENDPOINT = /^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
-const SIZE = /^\d+(\.\d+)?(MB|GB|TB)$/
+const SIZE = /^(?!0+(\.0+)?[A-Z])\d+(\.\d+)?(MB|GB|TB|MiB|GiB|TiB)$/
 
 const text = (pattern: RegExp, expected: string) =>
   z.string().regex(pattern, { error: `expected ${expected}` })
@@ -98,7 +98,7 @@ const host = z.strictObject({
   ),
   vm_on: z.string().optional().describe('The hypervisor that this host is a VM of'),
   vcpu: z.int().min(1).optional(),
-  memory: size.optional().describe('1GB is 1024MB'),
+  memory: size.optional().describe('1GB is 1024MB, the same as 1GiB'),
   root_disk: size.optional(),
   disks: z.array(disk).optional().describe('Data disks'),
   nics: z.array(nic).optional().describe('The first one is the address fmc connects to'),
@@ -203,7 +203,7 @@ const lab = z.strictObject({
 /** The schema of inventory.yaml. Unknown keys are errors. check.ts checks the names. */
 export const inventorySchema = z.strictObject({
   timezone: text(
-    /^[A-Z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/,
+    /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/,
     'a time zone such as Europe/Madrid or UTC',
   ),
   domain: text(

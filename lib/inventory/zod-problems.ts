@@ -35,7 +35,7 @@ function findings(
       path: [...path, key],
       key: true,
       message: `unknown key ${key}`,
-      hint: suggestion(key, keysAt(schema, inner)),
+      hint: unknownKeyHint(schema, inner, key, valueAt(root, [...inner, key])),
     }))
   if (issue.code === 'invalid_key')
     return [
@@ -64,7 +64,7 @@ function findings(
       severity: 'error',
       path,
       message: `${formatPath(path) || 'the file'}: ${wrong(issue, hide ? kindOf(value) : show(value))}`,
-      hint: hintFor(issue, hide ? '…' : value, value),
+      hint: hintFor(issue, hide ? undefined : schemaAt(schema, inner), value),
     },
   ]
 }
@@ -145,14 +145,61 @@ function show(value: unknown): string {
   return shown.length > 60 ? `${shown.slice(0, 57)}…"` : shown
 }
 
-function hintFor(issue: Issue, shown: unknown, value: unknown): string | undefined {
+/** `schema`: of the value, which the hint may show; undefined: it may not. */
+function hintFor(issue: Issue, schema: unknown, value: unknown): string | undefined {
+  const repaired = schema === undefined ? undefined : repairOf(schema, value)
+  if (repaired !== undefined) return `write ${repaired}`
   if (issue.code !== 'invalid_type') return undefined
-  const wanted: string = issue.expected
-  if (wanted === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
-    return `put it in quotes: "${String(shown)}"`
-  if (wanted === 'boolean' && /^(yes|no|on|off)$/i.test(String(value)))
+  if (issue.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
+    return `put it in quotes: "${schema === undefined ? '…' : String(value)}"`
+  if (issue.expected === 'boolean' && /^(yes|no|on|off)$/i.test(String(value)))
     return 'YAML 1.2 knows only true and false'
   return undefined
+}
+
+/** What was probably meant, as it is to be written in YAML, if the schema accepts it. */
+function repairOf(schema: unknown, value: unknown): string | undefined {
+  const { safeParse } = schema as Partial<z.ZodType>
+  if (safeParse === undefined) return undefined
+  const fits = (candidate: unknown): boolean => safeParse(candidate).success
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined
+  const size = sizeOf(String(value))
+  if (size !== undefined && fits(size)) return size
+  if (typeof value === 'string' && /^-?\d+$/.test(value) && fits(Number(value))) return value
+  return undefined
+}
+
+/** A size with the unit that it lacks, or as fmc writes it: 8 → 8GB, 2048 → 2048MB, `8 gb` → 8GB. Nobody has 256 GB and no unit. */
+function sizeOf(text: string): string | undefined {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*(?:([mgt])(?:i?b)?)?$/i.exec(text.trim()) ?? []
+  if (number === undefined) return undefined
+  return `${number}${(unit ?? (Number(number) < 256 ? 'G' : 'M')).toUpperCase()}B`
+}
+
+/** Keys of other tools, by the key that has their meaning here. */
+const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
+  memory: ['ram', 'mem', 'memory_mb', 'memory_gb'],
+  vcpu: ['cpu', 'cpus', 'vcpus', 'cores'],
+  root_disk: ['disk', 'disk_size', 'root_disk_size', 'storage'],
+  timezone: ['tz', 'time_zone'],
+  nics: ['ip', 'address', 'addresses', 'ip_address', 'network', 'interfaces', 'ansible_host'],
+  vm_on: ['hypervisor', 'parent', 'node'],
+}
+
+function unknownKeyHint(
+  schema: z.ZodType,
+  path: Path,
+  key: string,
+  value: unknown,
+): string | undefined {
+  const keys = keysAt(schema, path)
+  const meant = keys.find(known => OTHER_WORDS[known]?.includes(key.toLowerCase()))
+  if (meant === undefined) return suggestion(key, keys)
+  if (meant === 'nics') return 'write nics: [{ network: NAME, address: ADDRESS }]'
+  const field = schemaAt(schema, [...path, meant])
+  const fits = (field as Partial<z.ZodType> | undefined)?.safeParse?.(value).success === true
+  const shown = fits ? JSON.stringify(value).replace(/^"|"$/g, '') : repairOf(field ?? {}, value)
+  return shown === undefined ? `did you mean ${meant}?` : `write ${meant}: ${shown}`
 }
 
 const valueAt = (root: unknown, path: Path): unknown =>
@@ -165,11 +212,15 @@ const valueAt = (root: unknown, path: Path): unknown =>
   )
 
 /** The keys that a schema allows at a place inside it. */
-function keysAt(schema: unknown, path: Path): string[] {
-  let here = unwrap(schema)
-  for (const step of path) here = unwrap(here?.shape?.[step] ?? here?.valueType ?? here?.element)
-  return Object.keys(here?.shape ?? {})
-}
+const keysAt = (schema: unknown, path: Path): string[] =>
+  Object.keys(unwrap(schemaAt(schema, path))?.shape ?? {})
+
+/** The schema of a value inside. */
+const schemaAt = (schema: unknown, path: Path): unknown =>
+  path.reduce<unknown>((outer, step) => {
+    const here = unwrap(outer)
+    return here?.shape?.[step] ?? here?.valueType ?? here?.element
+  }, schema)
 
 interface Shape {
   readonly shape?: Readonly<Record<string | number, unknown>>

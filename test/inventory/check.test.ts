@@ -119,7 +119,82 @@ const ERRORS: readonly Row[] = [
     /only true and false/,
   ],
   ['nothing', [['hosts: [db1]', '‸hosts: ']], 'groups.db.hosts: expected a list, got nothing'],
-  ['memory without unit', [['memory: 4GB', 'memory: ‸"4"']], /expected a size such as 512MB/],
+  [
+    'memory without unit, as a text',
+    [['memory: 4GB', 'memory: ‸"4"']],
+    /expected a size such as 512MB/,
+    'write 4GB',
+  ],
+  [
+    'memory without unit',
+    [['memory: 4GB', 'memory: ‸8']],
+    /memory: expected a text, got 8/,
+    'write 8GB',
+  ],
+  ['memory in megabytes', [['memory: 4GB', 'memory: ‸4096']], /got 4096/, 'write 4096MB'],
+  ['a unit apart', [['memory: 4GB', 'memory: ‸4 gib']], /got "4 gib"/, 'write 4GB'],
+  ['no memory', [['memory: 4GB', 'memory: ‸0GB']], /expected a size/],
+  [
+    'a disk without unit',
+    [['memory: 4GB', 'memory: 4GB, disks: [{ name: d, size: ‸20 }]']],
+    /disks\[0\]\.size: expected a text, got 20/,
+    'write 20GB',
+  ],
+  [
+    'the disk by another name',
+    [['memory: 4GB', 'memory: 4GB, ‸disk: 20']],
+    'unknown key disk',
+    'write root_disk: 20GB',
+  ],
+  [
+    'the memory by another name',
+    [['memory: 4GB', '‸ram: 4GB']],
+    'unknown key ram',
+    'write memory: 4GB',
+  ],
+  ['the vCPUs by another name', [['vcpu: 4', '‸cpus: "4"']], 'unknown key cpus', 'write vcpu: 4'],
+  [
+    'an address without a nic',
+    [['memory: 4GB', 'memory: 4GB, ‸ip: 192.168.0.40']],
+    'unknown key ip',
+    /^write nics: \[\{ network: NAME/,
+  ],
+  [
+    'no such time zone',
+    [['Europe/Madrid', '‸Europe/Madird']],
+    'there is no time zone Europe/Madird',
+    'did you mean Europe/Madrid?',
+  ],
+  [
+    'a time zone in small letters',
+    [['Europe/Madrid', '‸europe/madrid']],
+    'there is no time zone europe/madrid',
+    'did you mean Europe/Madrid?',
+  ],
+  ['a city', [['Europe/Madrid', '‸Kathmandu']], /no time zone/, 'did you mean Asia/Kathmandu?'],
+  ['no time zone at all', [['Europe/Madrid', '‸Nowhere/Land']], /no time zone/, /list-timezones/],
+  [
+    'a VM with more memory than its hypervisor',
+    [['vm_on: hv, memory: 1GB, vcpu: 2', 'vm_on: hv, memory: ‸8GiB, vcpu: 2']],
+    'db1 has 8 GB of memory, more than its hypervisor hv, which has 4 GB of memory',
+    /^make db1 smaller, or set vm_on to/,
+  ],
+  [
+    'a VM with more vCPUs than its hypervisor',
+    [['memory: 1GB, vcpu: 2', 'memory: 1GB, vcpu: ‸8']],
+    'db1 has 8 vCPUs, more than its hypervisor hv, which has 4 vCPUs',
+  ],
+  [
+    'a VM with larger disks than its hypervisor',
+    [
+      ['memory: 4GB, vcpu: 4', 'memory: 4GB, vcpu: 4, root_disk: 100GB'],
+      [
+        'memory: 1GB, vcpu: 2',
+        'memory: 1GB, vcpu: 2, root_disk: ‸20GB, disks: [{ name: d, size: 90GB }]',
+      ],
+    ],
+    'db1 has 110 GB of disks, more than its hypervisor hv, which has 100 GB of disks',
+  ],
   [
     'no such mode',
     [['mode: open', 'mode: ‸route']],
@@ -494,6 +569,97 @@ for (const [title, replacements, message] of WARNINGS)
     t.equal(problems.length, 1)
     t.match(problems[0], { severity: 'warning', message, line, column })
   })
+
+/** Clashes: ‸ marks the place that has the problem, † the other one. */
+const CLASHES: readonly (readonly [string, readonly (readonly [from: string, to: string])[]])[] = [
+  [
+    'address',
+    [
+      ['address: 192.168.0.30', 'address: †192.168.0.30'],
+      ['address: 192.168.0.31', 'address: ‸192.168.0.30'],
+    ],
+  ],
+  [
+    'address and gateway',
+    [
+      ['gateway: 192.168.0.1 }', 'gateway: †192.168.0.1 }'],
+      ['address: 192.168.0.31', 'address: ‸192.168.0.1'],
+    ],
+  ],
+  [
+    'address and VIP',
+    [
+      ['address: 192.168.0.32', 'address: †192.168.0.32'],
+      ['address: 192.168.0.31', 'address: ‸192.168.0.32'],
+    ],
+  ],
+  [
+    'MAC',
+    [
+      [
+        '{ network: lan, address: 192.168.0.30',
+        '{ mac: †52:54:00:00:00:01, network: lan, address: 192.168.0.30',
+      ],
+      [
+        '{ network: lan, address: 192.168.0.31',
+        '{ mac: ‸52:54:00:00:00:01, network: lan, address: 192.168.0.31',
+      ],
+    ],
+  ],
+  [
+    'router id',
+    [
+      [
+        'vips:\n',
+        'vips:\n  web: { address: 192.168.0.33, network: lan, vrid: †51, ports: [80], backends: db, balancers: lb }\n',
+      ],
+      ['    vrid: 51', '    vrid: ‸51'],
+    ],
+  ],
+  [
+    'networks',
+    [
+      ['cidr: 192.168.0.0/24', 'cidr: †192.168.0.0/24'],
+      ['cidr: 10.17.3.0/24', 'cidr: ‸192.168.0.0/16'],
+      ['gateway: 10.17.3.1', 'gateway: 192.168.3.1'],
+      ['address: 10.17.3.14', 'address: 192.168.3.14'],
+    ],
+  ],
+  [
+    'group and host',
+    [
+      ['groups:\n', 'groups:\n  ‸hv: { hosts: [hv] }\n'],
+      ['  hv: { os', '  †hv: { os'],
+    ],
+  ],
+  ['host twice in a group', [['hosts: [db1]', 'hosts: [†db1, ‸db1]']]],
+  [
+    'too large a VM',
+    [
+      ['memory: 4GB', 'memory: †4GB'],
+      ['vm_on: hv, memory: 1GB, vcpu: 2', 'vm_on: hv, memory: ‸8GB, vcpu: 2'],
+    ],
+  ],
+]
+for (const [title, replacements] of CLASHES)
+  void t.test(`both places of a clash: ${title}`, async t => {
+    const text = small(...replacements)
+    const here = marked(text.replace('†', ''))
+    const there = marked(text.replace('‸', '').replace('†', '‸'))
+    const errors = (await lint(fileWith(t, here.text))).filter(p => p.severity === 'error')
+    t.equal(errors.length, 1)
+    t.match(errors[0], {
+      line: here.line,
+      column: here.column,
+      related: { line: there.line, column: there.column },
+    })
+  })
+
+void t.test('time zones: canonical names, links and offsets', async t => {
+  for (const zone of ['UTC', 'Etc/UTC', 'US/Eastern', 'GMT', 'Etc/GMT+5', 'Asia/Kolkata', 'CET'])
+    t.same(await lint(fileWith(t, small(['Europe/Madrid', zone]))), [], zone)
+  t.same(await lint(fileWith(t, small(['memory: 4GB', 'memory: 4GiB']))), [], 'GiB is GB')
+})
 
 void t.test('a valid inventory has no problems', async t => {
   t.same(await lint(fileWith(t, SMALL)), [])
