@@ -25,6 +25,7 @@ import { run } from './commands/run.ts'
 import { secrets } from './commands/secrets.ts'
 import { shell } from './commands/shell.ts'
 import { test } from './commands/test.ts'
+import { vars } from './commands/vars.ts'
 import { wireguard } from './commands/wireguard.ts'
 import { treeOf, type CommandTree } from './complete/tree.ts'
 import { EXAMPLES } from './examples.ts'
@@ -38,7 +39,7 @@ declare const FMC_VERSION: string
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Change hosts:': [play, role, copy],
   'Look at hosts:': [facts, run, shell, logs],
-  'Look at the project:': [hosts, graph, lint, list, doc, firewall],
+  'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory],
   'Secrets and keys:': [secrets, wireguard],

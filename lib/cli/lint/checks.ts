@@ -18,7 +18,9 @@ export function projectChecks(
   file: string,
   project: LintedProject,
   secrets: { readonly identity?: string | undefined; readonly say?: (note: string) => void } = {},
-): Pick<LintOptions, 'roles' | 'usage' | 'secretNames' | 'tools'> {
+): Pick<LintOptions, 'usage' | 'secretNames' | 'tools'> & {
+  readonly roles: (inventory: Inventory) => readonly RoleVarsInfo[]
+} {
   const books = (inventory: Inventory): readonly LintedPlaybook[] =>
     usesSite(inventory, project)
       ? project.playbooks
