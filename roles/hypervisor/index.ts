@@ -6,6 +6,7 @@ import { makeVms } from './vm/make-vms.ts'
 import { networksOf, virtualNetwork } from './network/libvirt-networks.ts'
 import { PLATFORMS } from './platform.ts'
 import { preflight } from './host/preflight.ts'
+import { advise } from './advice.ts'
 import { networksRoute } from './network/routing.ts'
 import { vmsShutDownFirst } from './host/guests-at-shutdown.ts'
 import { vars } from './vars.ts'
@@ -16,16 +17,7 @@ export default role({
   summary: 'KVM with libvirt: the LAN’s bridge, the routed networks, and the VMs of this host',
   vars,
   platforms: PLATFORMS,
-  advise: ({ vars }) =>
-    vars.hypervisor_recreate.length === 0
-      ? []
-      : [
-          {
-            variable: 'hypervisor_recreate',
-            message: 'in an inventory it recreates these VMs in every run',
-            hint: 'take it out of the inventory, and give it with -e when you want it',
-          },
-        ],
+  advise,
   async tasks({ vars, host, platform }) {
     const networks = networksOf(host)
     const vms = vmsOf(host, vars)

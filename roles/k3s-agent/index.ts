@@ -24,6 +24,7 @@ import { notReady } from '../shared/k3s/serving.ts'
 import { addressOf, serverNamed, SERVERS, stateHere, survey } from '../shared/k3s/survey.ts'
 import { agentConfig } from './config.ts'
 import { plan, type AgentPlan } from './plan.ts'
+import { releaseUnpinned } from '../shared/k3s/release-pin.ts'
 import { vars } from './vars.ts'
 
 export default role({
@@ -31,6 +32,7 @@ export default role({
   summary: 'A K3s agent: joins with the agents’ token, keeps its labels and taints',
   vars,
   platforms: PLATFORMS,
+  advise: releaseUnpinned,
   async tasks({ vars, host, platform }) {
     const todo = await waitFor(
       'a server is there to join',

@@ -26,6 +26,7 @@ import { clocksAgree, membersAreVoters, nodeIsReady, staysUp } from './gates.ts'
 import { rebuild } from './rebuild.ts'
 import { remainsOfCluster } from './remains.ts'
 import { refusedVersion } from './upgrade.ts'
+import { releaseUnpinned } from '../shared/k3s/release-pin.ts'
 import { vars, type ServerVars } from './vars.ts'
 
 export default role({
@@ -34,6 +35,7 @@ export default role({
     'A K3s server with embedded etcd: founds, joins, rebuilds or runs, whatever the cluster needs',
   vars,
   platforms: PLATFORMS,
+  advise: releaseUnpinned,
   async tasks({ vars, host, platform }) {
     const step = await waitFor(
       'the cluster is ready for this server',

@@ -13,6 +13,17 @@ export default role({
   summary:
     'Ingress on the workers, which learns the clients’ real addresses from the load balancers',
   vars: schema,
+  advise: ({ vars, inventory }) =>
+    vars.traefik_vip === DEFAULT_VIP || inventory.vips.has(vars.traefik_vip)
+      ? []
+      : [
+          {
+            variable: 'traefik_vip',
+            severity: 'error',
+            message: `the inventory has no VIP ${vars.traefik_vip}`,
+            hint: `its VIPs: ${[...inventory.vips.keys()].join(', ') || 'none'}`,
+          },
+        ],
   async tasks({ vars, host }) {
     const vip = vips().find(v => v.name === vars.traefik_vip)
     if (!vip && vars.traefik_vip === DEFAULT_VIP) return

@@ -90,7 +90,11 @@ void t.test(
         ),
       }),
     )
-    t.match(used.stdout, /error: role k3s-agent: k3s_agent_token is missing/, 'it sets a variable of site')
+    t.match(
+      used.stdout,
+      /error: role k3s-agent: k3s_agent_token is missing/,
+      'it sets a variable of site',
+    )
   },
 )
 
@@ -152,3 +156,32 @@ void t.test(
     t.match(typed.stderr, /no host or group is called webs/)
   },
 )
+
+void t.test('what the roles of fmc’s site need: pins, VIPs and images', async t => {
+  const { code, stdout } = await lint(
+    project(t, {
+      'inventory.yaml': HOSTS.replace(
+        '  web:',
+        `  k3s_servers:
+    hosts: [web1]
+    vars:
+      k3s_token: !secret k3s_token
+      k3s_agent_token: !secret k3s_agent_token
+      k3s_version: v1.20.0+k3s1
+      traefik_vip: webb
+  hypervisors: { hosts: [web2] }
+  web:`,
+      ).replace('web1: { os: debian 12,', 'web1: { os: ubuntu 24.04, vm_on: web2,'),
+    }),
+  )
+  t.equal(code, 1)
+  t.match(
+    stdout,
+    /inventory\.yaml:14:7: error: role k3s-server: k3s v1\.20\.0\+k3s1 is not pinned\n {2}add its sha256/,
+  )
+  t.match(stdout, /inventory\.yaml:15:7: error: role traefik: the inventory has no VIP webb\n/)
+  t.match(
+    stdout,
+    /inventory\.yaml:6:15: warning: role hypervisor: there is no image of ubuntu to create web1 from\n/,
+  )
+})

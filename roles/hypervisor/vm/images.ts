@@ -6,7 +6,7 @@ interface Kind {
   readonly firstBoot: 'cloud-init' | 'ignition'
 }
 
-const KINDS: Readonly<Record<string, Kind>> = {
+export const KINDS: Readonly<Record<string, Kind | undefined>> = {
   almalinux: { artifact: 'image-almalinux', firstBoot: 'cloud-init' },
   debian: { artifact: 'image-debian', firstBoot: 'cloud-init' },
   flatcar: { artifact: 'image-flatcar', firstBoot: 'ignition' },
