@@ -3,7 +3,15 @@ import { NodeSSH } from 'node-ssh'
 import ssh2 from 'ssh2'
 import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
-import { authError, hostKeyError, reasonOf, shortKeyError, unreachable, where } from './errors.ts'
+import {
+  authError,
+  hostKeyError,
+  keylessError,
+  reasonOf,
+  shortKeyError,
+  unreachable,
+  where,
+} from './errors.ts'
 import { dial, Shared } from './dial.ts'
 import {
   hostKeyOrder,
@@ -27,7 +35,7 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
     loginsOf(route),
     loadKnownHosts(route.knownHostsFiles),
   ])
-  if (logins.methods.length === 0) throw authError(route, logins.tried, logins.files)
+  if (logins.methods.length === 0) throw keylessError(route, logins.tried, logins.files)
   const mine = knownFor(entries, knownName(route.knownAs, route.target.port))
   const { sock, release } = await reach(route, timeoutMs, limits)
   takesAnswers(sock)

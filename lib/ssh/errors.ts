@@ -57,19 +57,32 @@ export const authError = (
   files: readonly IdentityFile[],
   reason?: string,
 ): UnreachableError => {
-  const exposed = files.filter(f => f.exposed !== undefined)
   return new UnreachableError(
     `${where(route)} refused the login of ${route.target.user}: ` +
       (tried.length > 0 ? `tried ${tried.join(', ')}` : 'there was no key to try') +
       (reason ? ` (${reason})` : ''),
-    {
-      hint:
-        exposed.length > 0
-          ? `chmod 600 ${quoteAll(exposed.map(f => f.path))}`
-          : `add your public key to ~${route.target.user}/.ssh/authorized_keys on the host, or set ssh.identity_file in the inventory`,
-    },
+    { hint: loginHint(route, files) },
   )
 }
+
+function loginHint({ target }: Route, files: readonly IdentityFile[]): string {
+  const exposed = files.filter(f => f.exposed !== undefined)
+  return exposed.length > 0
+    ? `chmod 600 ${quoteAll(exposed.map(f => f.path))}`
+    : `add your public key to ~${target.user}/.ssh/authorized_keys on the host, or set ssh.identity_file in the inventory`
+}
+
+/** The error before fmc connects: it has no key and no agent to log in with. It names every key that it looked for. */
+export const keylessError = (
+  route: Route,
+  tried: readonly string[],
+  files: readonly IdentityFile[],
+): UnreachableError =>
+  new UnreachableError(
+    `fmc did not connect to ${where(route)}: it has no key to log in as ${route.target.user}` +
+      (tried.length > 0 ? `; tried ${tried.join(', ')}` : ''),
+    { hint: loginHint(route, files) },
+  )
 
 /** A socket's error codes in words. */
 const WORDS: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@ import { EXIT, UsageError } from '../../errors.ts'
 import { PROJECTS, type Project } from '../../import/project.ts'
 import type { Problem } from '../../inventory/problem.ts'
 import { cleanBlock, cleanLine } from '../../text/sanitise.ts'
-import type { AddCommand } from '../options.ts'
+import { repeatedLists, type AddCommand } from '../options.ts'
 import { printError, printFile } from '../print.ts'
 
 interface ImportOptions {
@@ -40,7 +40,7 @@ export const importInventory: AddCommand = (program, run) => {
     .option(
       '--map <old=new>',
       'what a group or variable is called in fmc, on purpose also like one of its plays or roles: --map server=k3s_servers; may be repeated',
-      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+      repeatedLists,
     )
     .action((tool: string, file: string, o: ImportOptions) => run(printImported(tool, file, o)))
 }
