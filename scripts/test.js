@@ -4,8 +4,10 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { build } from './build.js'
+import { haveTypes, makeTypes } from './types.js'
 
 await build()
+if (!haveTypes()) makeTypes()
 mkdirSync('.tap', { recursive: true })
 const results = '.tap/results.tap'
 rmSync(results, { force: true })

@@ -60,6 +60,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'resources',
     'inventory',
     'secrets',
+    'artifacts',
     'firewall',
     'graph',
     'report',

@@ -25,6 +25,7 @@ import { run } from './commands/run.ts'
 import { secrets } from './commands/secrets.ts'
 import { shell } from './commands/shell.ts'
 import { test } from './commands/test.ts'
+import { upgradeCheck } from './commands/upgrade-check.ts'
 import { vars } from './commands/vars.ts'
 import { wireguard } from './commands/wireguard.ts'
 import { treeOf, type CommandTree } from './complete/tree.ts'
@@ -41,7 +42,7 @@ const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Look at hosts:': [facts, run, shell, logs],
   'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],
-  'Start a project:': [init, importInventory],
+  'Start a project:': [init, importInventory, upgradeCheck],
   'Secrets and keys:': [secrets, wireguard],
   'Learn fmc:': [explainCommand, completion, manCommand(() => commandTree())],
 }
