@@ -51,6 +51,7 @@ void t.test('every option that a page names is in --help', async t => {
       ['lint'],
       ['hosts'],
       ['doc'],
+      ['init'],
       ['secrets'],
       ['import'],
       [],
