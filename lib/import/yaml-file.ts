@@ -212,6 +212,9 @@ export class YamlFile {
     const line = this.lineOf(key)
     if (target !== null && !isScalar(target))
       throw this.wrong(offsetOf(key), 'a key must be a text, not a list or a map')
+    // The bare text = is refused as a value, not as a key.
+    if (target?.value === '=' && target.tag === undefined)
+      return { key: '=', isText: true, node, line }
     const { value } =
       target === null ? { value: null } : this.#scalar(target, { unsafe: false, inFlow })
     if (typeof value === 'string') return { key: value, isText: true, node, line }
@@ -238,6 +241,7 @@ export class YamlFile {
   ): Resolved {
     const text = typeof value === 'string' ? value : ''
     if (tag === '!vault' || tag === '!vault-encrypted') return { value: new Vaulted(text) }
+    if (tag === '!' && text === '') return { value: '' }
     // Ansible resolves what is below !unsafe as if it had no quotes.
     if (tag === '!unsafe') {
       const resolved = plainScalar(text)

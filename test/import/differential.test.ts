@@ -87,7 +87,8 @@ const EXPLAINS =
   /Jinja|became !secret|not a finite|bytes \(|a (set|omap|pairs)\b|merged maps|reads the key|NUL|does not allow the key|only Python knows/
 
 /** YAML that libyaml reads and fmc refuses, with a message that says what to write. */
-const REFUSED = /only YAML 1\.1 takes for a line end|PyYAML takes the \?|BLOCK_IN_FLOW/
+const REFUSED =
+  /only YAML 1\.1 takes for a line end|PyYAML takes the \?|BLOCK_IN_FLOW|MULTILINE_IMPLICIT_KEY|MISSING_CHAR|not a whole number/
 
 const plain = (value: unknown): unknown => (value instanceof Secret ? 'a secret' : value)
 

@@ -32,13 +32,15 @@ text: |
   two
   lines
 nan: .nan
+equals: { =: 1 }
+empty: !
 `,
   )
   t.same(found.vars, {
     ...{ phone: '0891234567', at: '02:30', noon: 750, id: '-1001234567890123456', v: '1.0' },
     ...{ mode: 420, hex: 31, half: 1.5, exponent: '1e3', big: '1e+20', small: '1e-05' },
     ...{ day: '2026-11-21', time: '2026-11-21T10:00:00', yes_no: [true, false, 'y', 'n', null] },
-    ...{ quoted: ['02:30', '1.0', 'yes'], text: 'two\nlines\n' },
+    ...{ quoted: ['02:30', '1.0', 'yes'], text: 'two\nlines\n', equals: { '=': 1 }, empty: '' },
   })
   const remarks = found.remarks.filter(r => r.startsWith('group_vars')).join('\n')
   for (const remark of [
