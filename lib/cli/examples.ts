@@ -19,7 +19,6 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc firewall explain wan worker1 443 --output json',
   ],
   lab: ['fmc lab up', 'fmc lab status --output json'],
-  test: ['fmc test', 'fmc test roles/motd'],
   import: [
     "fmc import ansible hosts.ini -o inventory.yaml --os 'debian 12'",
     'fmc import ansible hosts.ini',

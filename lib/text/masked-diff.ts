@@ -37,7 +37,7 @@ function linesOf(pieces: readonly Piece[]): Line[] {
     for (const [i, part] of text.split('\n').entries()) {
       if (i > 0) end()
       real += part
-      around[around.length - 1] += part
+      around.push(`${around.pop() ?? ''}${part}`)
     }
   }
   end()

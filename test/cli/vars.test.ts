@@ -56,7 +56,12 @@ void t.test('where each variable comes from, and what it overrode', async t => {
   t.match(line, {
     ...{ type: 'variable', host: 'nas1', name: 'nfs_label', value: 'e', roles: ['nfs'] },
     from: { layer: '-e', file: '-e', line: 0 },
-    overrides: [{ value: 'a' }, { value: 'b' }, { value: 'c' }, { value: 'd', line: 19, column: 7 }],
+    overrides: [
+      { value: 'a' },
+      { value: 'b' },
+      { value: 'c' },
+      { value: 'd', line: 19, column: 7 },
+    ],
   })
   t.same(more, [])
 

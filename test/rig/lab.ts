@@ -12,8 +12,8 @@ export type { FmcRun, Ran, RecapEvent, TaskEvent } from '../../lib/testing/run.t
 export const ROOT = fmcRoot()
 
 /** Runs a process to its end; the records of its runs do not go to the user's. */
-export const run: typeof runProcess = (argv, o = {}) =>
-  runProcess(argv, { ...o, env: { FMC_STATE: join(ROOT, '.tap/state'), ...o.env } })
+export const run: typeof runProcess = (argv, o) =>
+  runProcess(argv, { ...o, env: { FMC_STATE: join(ROOT, '.tap/state'), ...o?.env } })
 
 /** A lab of its own for one test file, with what only fmc's own tests need. */
 export class Rig extends Lab {

@@ -140,7 +140,12 @@ const recap = target(
     for (const event of events) counter.count(event)
     const end = counter.event({
       ...{ dryRun, pendingIsError, interrupted, seconds: 1, failed: false },
-      ...{ locked: [], left: { undone: {}, notReached: {} }, stoppedBy: undefined, next: undefined },
+      ...{
+        locked: [],
+        left: { undone: {}, notReached: {} },
+        stoppedBy: undefined,
+        next: undefined,
+      },
     })
     const told = events.filter(e => e.type === 'task')
     const count = (of: (e: (typeof told)[number]) => boolean): number => told.filter(of).length
