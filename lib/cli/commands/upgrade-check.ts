@@ -25,7 +25,7 @@ export const upgradeCheck: AddCommand = (program, run) => {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  npm pack fmc@latest && fmc upgrade-check ./fmc-*.tgz\n  fmc upgrade-check ../other-cloud/node_modules/fmc\n\nExit code 1: the project would not work as it is.',
+      '\nExamples:\n  fmc upgrade-check ./fmc-0.2.0.tgz\n  fmc upgrade-check ../other-cloud/node_modules/fmc\n\nExit code 1: the project would not work as it is.',
     )
     .action((path: string, o: Options) => run(check(path, o)))
 }
