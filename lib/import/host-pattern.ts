@@ -54,20 +54,24 @@ const ADDRESSES = [
 const ASCII = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
 function expand(pattern: string, wrong: (why: string) => UsageError): string[] {
-  const names = [pattern]
-  for (;;) {
-    const at = names.findIndex(name => name.includes('['))
-    if (at < 0) return names
-    const name = names[at] ?? ''
-    const [, head = '', range, tail = ''] = /^([^[]*)\[([^\]]*)\](.*)$/s.exec(name) ?? []
+  if (pattern.length > 1024) throw wrong('this name is longer than 1,024 characters')
+  const parts: (readonly string[])[] = []
+  let rest = pattern
+  let count = 1
+  while (rest.includes('[')) {
+    const [, head = '', range, tail = ''] = /^([^[]*)\[([^\]]*)\](.*)$/s.exec(rest) ?? []
     if (range === undefined || head.includes(']') || (head + range + tail).includes('|'))
       throw wrong('a host is expected here: the range [first:last] is not closed')
     const values = rangeOf(range, wrong)
-    if (names.length + values.length > MOST_NAMES)
-      throw wrong('this stands for more than 100,000 hosts')
-    names.splice(at, 1, ...values.map(value => `${head}${value}${tail}`))
-    if (names.some(n => n.length > 1024)) throw wrong('this name is longer than 1,024 characters')
+    count *= values.length
+    if (count > MOST_NAMES) throw wrong('this stands for more than 100,000 hosts')
+    parts.push([head], values)
+    rest = tail
   }
+  return [...parts, [rest]].reduce<string[]>(
+    (names, values) => names.flatMap(name => values.map(value => name + value)),
+    [''],
+  )
 }
 
 function rangeOf(range: string, wrong: (why: string) => UsageError): string[] {
