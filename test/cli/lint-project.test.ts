@@ -1,5 +1,5 @@
 // fmc lint in projects of others: which playbooks it checks, and what it says about their code.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ROOT, run } from '../rig/lab.ts'
@@ -184,4 +184,45 @@ void t.test('what the roles of fmc’s site need: pins, VIPs and images', async 
     stdout,
     /inventory\.yaml:6:15: warning: role hypervisor: there is no image of ubuntu to create web1 from\n/,
   )
+})
+
+void t.test('a secret that the secrets file lacks, and one file that cannot be opened', async t => {
+  const dir = project(t, {
+    'inventory.yaml': `${HOSTS}all:\n  vars: { motd_text: !secret motd_txt }\n`,
+  })
+  const env = { HOME: dir }
+  const fmc = (args: readonly string[], input = '') =>
+    run([process.execPath, join(ROOT, 'lib/bin.js'), ...args], { cwd: dir, env, input })
+  t.equal((await fmc(['secrets', 'init'])).code, 0)
+  t.equal((await fmc(['secrets', 'set', 'motd_text'], 'hello')).code, 0)
+  const { code, stdout } = await fmc(['lint'])
+  t.equal(code, 1)
+  t.match(
+    stdout,
+    /^inventory\.yaml:\d+:\d+: error: .*secrets\.age has no secret motd_txt\n {2}did you mean motd_text\? else: fmc secrets set motd_txt\n/m,
+  )
+  t.equal((await fmc(['secrets', 'set', 'motd_txt'], 'hello')).code, 0)
+  t.notMatch((await fmc(['lint'])).stdout, /has no secret/)
+
+  rmSync(join(dir, '.config'), { recursive: true })
+  const closed = await fmc(['lint'])
+  t.equal(closed.code, 0, 'a file that this user cannot open is no error')
+  t.match(closed.stderr, /the names of secrets were not checked/)
+})
+
+void t.test('a variable of a host on which its role does not run', async t => {
+  const { code, stdout } = await lint(
+    project(t, {
+      'inventory.yaml': HOSTS.replace(
+        'hosts: [web1, web2]',
+        'hosts: [web1], vars: { motd_text: hi }',
+      )
+        .replace('address: 10.9.8.2 }] }', 'address: 10.9.8.2 }], vars: { motd_text: ho } }')
+        .concat('  rest: { hosts: [web2] }\n'),
+      'roles/motd/index.ts': role('motd'),
+      'playbooks/site.ts': book('site', 'web', 'motd'),
+    }),
+  )
+  t.equal(code, 0)
+  t.match(stdout, /^inventory\.yaml:7:\d+: warning: .*motd_text.*\n.*web1/m)
 })
