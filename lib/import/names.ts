@@ -20,7 +20,16 @@ interface Options {
   readonly reserved: ReadonlySet<string>
 }
 
+/** Colons are for ports and IPv6 addresses: `ansible_password:x` is a mistake, and what follows may be a secret. */
+const hasOddColon = (name: string): boolean =>
+  name.includes(':') && !/^[^:]+:\d+$|^\S*@?\[?[0-9a-fA-F.:]+(%\w+)?\]?(:\d+)?$/.test(name)
+
 export function fmcNames(inventory: AnsibleInventory, { map, reserved }: Options): Names {
+  for (const [name, { file, line }] of inventory.hosts)
+    if (hasOddColon(name))
+      throw new UsageError(
+        `${file}:${line}: expected a host, or key=value after one; a colon is for a port or an IPv6 address. The text is not shown, since it may be a secret`,
+      )
   const label = (name: string): string => name.split('.')[0] ?? name
   const labels = new Map<string, number>()
   for (const name of inventory.hosts.keys())

@@ -170,7 +170,7 @@ export class YamlFile {
       )
     if (/^tag:yaml\.org,2002:(set|omap|pairs)$/.test(tag ?? ''))
       return new Unfit(`a ${(tag ?? '').slice(TAG.length)}: write a list or a map`)
-    throw this.wrong(offsetOf(target), `Ansible does not know the tag ${tag ?? ''} here`)
+    throw this.wrong(offsetOf(target), 'Ansible does not know the tag here')
   }
 
   #mapPairs(map: YAMLMap, notes: string[] = []): readonly Pair[] {

@@ -148,10 +148,12 @@ async function argument(place: Place, word: string, names: Names): Promise<Compl
       return plain(names.roles())
     case 'pattern':
       return pattern(word, names)
+    case 'tool':
+      return plain(['ansible'])
     case 'host':
     case 'from':
     case 'to':
-      return command.name === 'import' ? plain(['ansible']) : plain(await names.hosts())
+      return plain(await names.hosts())
     case 'file':
       return 'files'
     default:
