@@ -5,8 +5,6 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const completes = process.argv[2] === '__complete'
-// Stack traces name the TypeScript file and line, of roles too. Completion has no time for that.
-if (!completes) process.setSourceMapsEnabled(true)
 
 const lib = dirname(fileURLToPath(import.meta.url))
 const bundle = join(lib, '../dist/cli.js')

@@ -33,6 +33,7 @@ import { EXAMPLES } from './examples.ts'
 import { refuseTwice } from './given-twice.ts'
 import type { AddCommand, Run } from './options.ts'
 import { ignoreClosedReaders, print, printError } from './print.ts'
+import { nameSourcesInStackTraces } from './stack-trace.ts'
 
 declare const FMC_VERSION: string
 
@@ -49,6 +50,7 @@ const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
 export async function main(argv: readonly string[]): Promise<number> {
+  nameSourcesInStackTraces()
   ignoreClosedReaders()
   let code: number = EXIT.ok
   const set: Run = async exitCode => {
