@@ -181,8 +181,11 @@ class Stream {
     const { stdin, ended } = this.#process.pipe
     stdin.write(script)
     for await (const chunk of this.#options.input ?? []) {
-      if (this.#over) return
-      if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), ended])
+      if (this.#over || stdin.destroyed) return
+      if (stdin.write(chunk)) continue
+      // A closed pipe is an error of the stream: the command need not read its input.
+      const drained = once(stdin, 'drain').catch(() => undefined)
+      await Promise.race([drained, ended])
     }
     if (!this.#over) stdin.end()
   }
