@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 import { entry, start, type Process } from './entry.ts'
@@ -181,8 +181,8 @@ class Stream {
     const { stdin, ended } = this.#process.pipe
     stdin.write(script)
     for await (const chunk of this.#options.input ?? []) {
-      if (this.#over) return
-      if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), ended])
+      if (this.#over || stdin.destroyed) return
+      if (!stdin.write(chunk)) await Promise.race([drained(stdin), ended])
     }
     if (!this.#over) stdin.end()
   }
@@ -211,5 +211,8 @@ class Stream {
     await pipe.ended
   }
 }
+
+/** Resolves also when the pipe breaks (EPIPE): then nobody reads it any more on the host, which is no error. */
+const drained = (pipe: Writable): Promise<unknown> => once(pipe, 'drain').catch(() => undefined)
 
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
