@@ -113,6 +113,9 @@ void t.test('commands, options, values and the names of the project', async t =>
     ['nonsense nothing ', []],
   ] as const)
     t.same(await fits(line), wanted, line)
+  for (const name of ['vx$(id).yaml', 'vx;id #.yaml', 'vx y.yaml', 'vx`id`.yaml'])
+    writeFileSync(join(dir, name), '')
+  t.same(await fits('play mine -e @vx'), [], 'names that the shell would run')
   mkdirSync(join(dir, 'elsewhere'))
   writeFileSync(join(dir, 'elsewhere/x.yaml'), INVENTORY.replaceAll('web1', 'far1'))
   for (const option of [
