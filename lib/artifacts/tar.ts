@@ -84,7 +84,8 @@ export function readTar(bytes: Buffer, name: string, strip = 0): Member[] {
     if (path === '') continue
     if (kind === 'link') {
       const to = posix.normalize(posix.join(posix.dirname(path), target))
-      if (target === '' || target.startsWith('/') || to === '..' || to.startsWith('../'))
+      const outside = target.startsWith('/') || to === '..' || to.startsWith('../')
+      if (target === '' || outside || turnsBack(target))
         return fail(`the link ${JSON.stringify(raw)} leads outside of the directory`)
     }
     if (found.has(path) && !(kind === 'directory' && found.get(path)?.kind === 'directory'))
@@ -98,6 +99,13 @@ export function readTar(bytes: Buffer, name: string, strip = 0): Member[] {
       if ((found.get(dir)?.kind ?? 'directory') !== 'directory')
         fail(`${JSON.stringify(path)} is below ${JSON.stringify(dir)}, which is no directory`)
   return [...found.values()]
+}
+
+/** Is there a `..` behind a name? The name may be a link itself, and then `..` is not where the text says. */
+function turnsBack(target: string): boolean {
+  const parts = target.split('/').filter(part => part !== '' && part !== '.')
+  const name = parts.findIndex(part => part !== '..')
+  return name >= 0 && parts.includes('..', name)
 }
 
 /** The records "LENGTH KEY=VALUE\n" of an extended header. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, lstatSync, type Stats } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { EXIT, TaskError, UsageError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
@@ -122,9 +122,9 @@ async function take(
 
 /** Makes the directories of a file. The one that the user named may be a link; those below it may not. */
 async function makeParents(within: string, target: string): Promise<void> {
-  const dir = dirname(target)
-  const top = within.replace(/\/+$/, '')
-  for (let at = dir; at.length > top.length && at.startsWith(`${top}/`); at = dirname(at))
+  const dir = resolve(dirname(target))
+  const top = resolve(within).replace(/\/$/, '')
+  for (let at = dir; at.startsWith(`${top}/`); at = dirname(at))
     if (statsOf(at)?.isSymbolicLink() === true)
       throw new TaskError(`${at} on this machine is a link: fmc writes nothing through it`)
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {

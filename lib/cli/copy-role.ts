@@ -1,11 +1,12 @@
-import { lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs'
+import { closeSync, lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { role, type Role } from '../engine/define/role.ts'
 import { UsageError } from '../errors.ts'
 import { directory } from '../resources/directory.ts'
 import { file } from '../resources/file.ts'
-import { send } from '../resources/send.ts'
+import { openSeen, type SeenFile } from '../resources/seen-file.ts'
+import { sendSeen } from '../resources/send.ts'
 
 /** Larger files are streamed. */
 const MOST_INLINE = 4 * 1024 * 1024
@@ -19,6 +20,7 @@ interface Entry {
   readonly mode: string
   readonly size: number
   readonly isDirectory: boolean
+  readonly seen: SeenFile
 }
 
 /** Owner and mode that the command line asks for. */
@@ -46,10 +48,10 @@ export function copyRole(from: string, to: string, o: CopyAccess): Role {
     summary: 'Copies files of this machine to hosts',
     vars: z.object({}),
     async tasks() {
-      for (const { local, path: target, mode, size, isDirectory } of entries) {
+      for (const { local, path: target, mode, size, isDirectory, seen } of entries) {
         if (isDirectory) await directory(target, { owner, mode })
-        else if (size > MOST_INLINE) await send(local, target, { owner, mode })
-        else await file(target, { content: contentOf(local), owner, mode })
+        else if (size > MOST_INLINE) await sendSeen(local, target, { owner, mode }, seen)
+        else await file(target, { content: contentOf(local, seen), owner, mode })
       }
     },
   })
@@ -65,8 +67,15 @@ function ownerOf({ owner, group }: CopyAccess): string | undefined {
 }
 
 /** As text where it is text, so that --diff shows it. */
-const contentOf = (local: string): string | Buffer => {
-  const bytes = readFileSync(local)
+const contentOf = (local: string, seen: SeenFile): string | Buffer => {
+  const fd = openSeen(local, seen)
+  const bytes = ((): Buffer => {
+    try {
+      return readFileSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  })()
   const text = bytes.toString('utf8')
   return Buffer.from(text).equals(bytes) ? text : bytes
 }
@@ -88,6 +97,7 @@ function entriesOf(from: string, to: string, mode: string | undefined): Entry[] 
       mode: isDirectory ? own : (mode ?? own),
       size: stats.size,
       isDirectory,
+      seen: stats,
     })
     if (found.length > MOST_ENTRIES)
       throw new UsageError(`${from} has more than ${MOST_ENTRIES} files`, {

@@ -14,7 +14,7 @@ export function nameSourcesInStackTraces(): void {
 
 function sourceOf(site: NodeJS.CallSite): string {
   // V8's call sites have a toString of their own (v8.dev/docs/stack-trace-api).
-  const shown = site as unknown as string
+  const shown = (site as { toString(): string }).toString()
   const url = site.getScriptNameOrSourceURL()
   const [line, column] = [site.getLineNumber(), site.getColumnNumber()]
   if (typeof url !== 'string' || line === null || column === null) return shown

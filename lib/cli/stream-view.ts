@@ -106,6 +106,8 @@ const totals = (ends: readonly HostEnd[]): string => {
 
 /** Most bytes of each stream of a host that its line of NDJSON has; the rest is cut off, and `truncated` is set. */
 const MOST = 16 * 1024 * 1024
+/** After `hide` so many characters at the cut are left out: there a secret may be incomplete. */
+const TAIL = 4096
 
 /** NDJSON: a version, one line per host as soon as it has ended, and a recap. */
 export function jsonView(hosts: readonly Host[], hide: Hide): Promise<View> {
@@ -122,8 +124,8 @@ export function jsonView(hosts: readonly Host[], hide: Hide): Promise<View> {
       seconds,
       message: why,
       hint,
-      stdout: hide(stdout.text()),
-      stderr: hide(stderr.text()),
+      stdout: stdout.text(hide),
+      stderr: stderr.text(hide),
       ...(stdout.truncated || stderr.truncated ? { truncated: true } : {}),
     })
   }
@@ -149,20 +151,26 @@ export function jsonView(hosts: readonly Host[], hide: Hide): Promise<View> {
 }
 
 /** The first bytes of a stream. */
-class Kept {
+export class Kept {
   readonly #chunks: Buffer[] = []
+  readonly #most: number
   #size = 0
   truncated = false
 
+  constructor(most = MOST) {
+    this.#most = most
+  }
+
   push(bytes: Buffer): void {
-    const room = MOST - this.#size
+    const room = this.#most + TAIL - this.#size
     if (bytes.length > room) this.truncated = true
     if (room <= 0) return
     this.#chunks.push(Buffer.from(bytes.subarray(0, room)))
     this.#size += Math.min(room, bytes.length)
   }
 
-  text(): string {
-    return Buffer.concat(this.#chunks).toString('utf8')
+  text(hide: Hide): string {
+    const text = hide(Buffer.concat(this.#chunks).toString('utf8'))
+    return this.truncated ? text.slice(0, -TAIL) : text
   }
 }

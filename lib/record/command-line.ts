@@ -5,7 +5,7 @@ const HIDDEN = '‹secret›'
 
 /**
  * A command line as it may be kept: without the values of variables that sound like secrets, without passwords in URLs, and
- * without what `hide` finds. A map in `-e '{…}'` is left out as a whole.
+ * without what `hide` finds. A map or list in `-e` is left out as a whole.
  *
  *     shownArgv(['play', 'site', '-e', 'db_password=x', '-e', 'n=1'], text => text)
  *     // ['play', 'site', '-e', 'db_password=‹secret›', '-e', 'n=1']
@@ -32,5 +32,7 @@ function shownValue(option: string, text: string): string {
   if (text.startsWith('{')) return '{…}'
   const [, name, value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? []
   if (name === undefined) return HIDDEN
+  // A map or a list may hold anything.
+  if (/[{[]/.test(value)) return `${name}={…}`
   return `${name}=${isSecretive([name]) ? HIDDEN : (withoutSecrets(value) ?? HIDDEN)}`
 }

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { distrust } from '../trust.ts'
 import type { RunLine } from './format.ts'
 
 /** A run does not wait longer for git than this. */
@@ -6,11 +9,16 @@ const PATIENCE_MS = 500
 
 /**
  * The commit that a directory is at, and whether it has changes (untracked files count). Undefined: it is not in a git
- * repository, git is missing, or it did not answer in half a second. Never rejects. It takes no lock in the repository and
- * starts no program that the repository configures (git-config(1), core.fsmonitor).
+ * repository, other users may write the repository's configuration, which names programs that git starts (git-config(1),
+ * filter.<driver>.clean), git is missing, or it did not answer in half a second. Never rejects. It takes no lock in the
+ * repository.
  */
 export const gitState = (dir: string): Promise<RunLine['git']> =>
   new Promise(done => {
+    if (!isSafe(resolve(dir))) {
+      done(undefined)
+      return
+    }
     execFile(
       'git',
       [
@@ -28,3 +36,23 @@ export const gitState = (dir: string): Promise<RunLine['git']> =>
       },
     )
   })
+
+/** Could only the user, and whom fmc trusts, have written the configuration of the repository around a directory? */
+function isSafe(dir: string): boolean {
+  try {
+    const at = join(dir, '.git')
+    const stat = statSync(at, { throwIfNoEntry: false })
+    if (!stat) return dir !== dirname(dir) && isSafe(dirname(dir))
+    const own = stat.isDirectory() ? at : resolve(dir, read(at).replace(/^gitdir: /, ''))
+    // Of a second work tree (gitrepository-layout(5), commondir).
+    const shared = statSync(join(own, 'commondir'), { throwIfNoEntry: false })
+      ? resolve(own, read(join(own, 'commondir')))
+      : own
+    const files = [own, shared].flatMap(git => [join(git, 'config'), join(git, 'config.worktree')])
+    return distrust([at, ...files]) === undefined
+  } catch {
+    return false
+  }
+}
+
+const read = (file: string): string => readFileSync(file, 'utf8').trim()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { dirname } from 'node:path/posix'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import type { Member } from '../artifacts/tar.ts'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
@@ -77,7 +78,7 @@ export async function archive(
         hint: `choose another directory, or remove it: fmc run ${here.host.name} -- rm -r ${quote(path)}`,
       })
     const { readTar, writeTar } = await import('../artifacts/tar.ts')
-    const members = readTar(await unzipped(from, bytes), from, strip)
+    const members = unmarked(readTar(await unzipped(from, bytes), from, strip))
     expect(members.length > 0, `${from} has no member with more than ${strip} path components`)
     const clean = writeTar(members)
     const scratch = here.mode === 'apply' ? mkdtempSync(join(tmpdir(), 'fmc-archive-')) : undefined
@@ -107,13 +108,17 @@ export async function archive(
   })
 }
 
+/** Without members that have the name of fmc's own file, and would decide where it is written. */
+export const unmarked = (members: readonly Member[]): Member[] =>
+  members.filter(({ path }) => path !== MARKER && !path.startsWith(`${MARKER}/`))
+
 function read(file: string): Buffer {
   expect(statSync(file).size <= MOST_BYTES, `${file} has more than ${MOST_BYTES} bytes`)
   return readFileSync(file)
 }
 
 async function unzipped(file: string, bytes: Buffer): Promise<Buffer> {
-  if (bytes.readUInt16BE(0) !== 0x1f8b) return bytes
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
   return promisify(gunzip)(bytes, { maxOutputLength: MOST_BYTES }).catch((error: unknown) => {
     throw new TaskError(`${file} cannot be unpacked: ${(error as Error).message}`)
   })

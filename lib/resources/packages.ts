@@ -108,9 +108,13 @@ const define = resource({
   check(o) {
     const seen = new Set<string>()
     for (const { name, version } of o.wanted) {
-      expect(/^[A-Za-z0-9][\w.+-]*$/.test(name), `${JSON.stringify(name)} is not a package name`)
+      // apt-get install NAME- and NAME=VERSION- remove the package (apt-get(8)), also behind --.
       expect(
-        /^[\w.+:~^*?-]+$/.test(version) && !version.startsWith('-'),
+        /^[A-Za-z0-9][\w.+-]*$/.test(name) && !name.endsWith('-'),
+        `${JSON.stringify(name)} is not a package name`,
+      )
+      expect(
+        /^[\w.+:~^*?-]+$/.test(version) && !/^-|-$/.test(version),
         `${JSON.stringify(version)} is not a version of ${name}: expected such as 1.22.1-9 or 1.22*`,
       )
       expect(!seen.has(name), `the package ${name} is named twice`)

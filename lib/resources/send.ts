@@ -15,6 +15,7 @@ import {
 } from './access.ts'
 import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
+import { openSeen, type SeenFile } from './seen-file.ts'
 
 /**
  * Makes sure that the host has a copy of a file of the controller, for large or secret files (default root:root 0600). The copy is
@@ -27,15 +28,25 @@ import { scope, type PlannedChange } from './scope.ts'
  * @example
  * await send(`${keptAt('backup/db1')}/app.dump`, '/var/tmp/app.dump')
  */
-export async function send(
+export function send(
   from: string,
   path: string,
   options: Common & AccessOptions = {},
 ): Promise<Result> {
+  return sendSeen(from, path, options)
+}
+
+/** The same for a file that must still be the one that was `seen`. The host refuses what has another sum than it. */
+export async function sendSeen(
+  from: string,
+  path: string,
+  options: Common & AccessOptions,
+  seen?: SeenFile,
+): Promise<Result> {
   const here = scope()
   return here.task(`send ${path}`, async task => {
     checkPath(path)
-    const sum = await sumOf(from)
+    const sum = await sumOf(from, seen)
     const access = accessOf(options, '0600')
     const { mode, user, group } = access
     const { owner, ownerGroup } = ownerNeeds(access)
@@ -70,12 +81,15 @@ export async function send(
   })
 }
 
-async function sumOf(file: string): Promise<string> {
+async function sumOf(file: string, seen?: SeenFile): Promise<string> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash).catch((error: unknown) => {
-    throw new TaskError(
-      `cannot read ${file} on the controller: ${error instanceof Error ? error.message : String(error)}`,
-    )
-  })
+  const fd = seen && openSeen(file, seen)
+  await pipeline(createReadStream(file, fd === undefined ? {} : { fd }), hash).catch(
+    (error: unknown) => {
+      throw new TaskError(
+        `cannot read ${file} on the controller: ${error instanceof Error ? error.message : String(error)}`,
+      )
+    },
+  )
   return hash.digest('hex')
 }

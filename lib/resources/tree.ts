@@ -4,6 +4,7 @@ import { TaskError } from '../errors.ts'
 import { ask, type Facts, type Query } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
 import { remove, removeEmpty } from '../shell/staging.ts'
+import { demandTrust } from '../trust.ts'
 import { directory } from './directory.ts'
 import { file } from './file.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
@@ -137,6 +138,8 @@ export async function tree(
     root = sourcePath(source)
     expect(kindOf(root) === 'directory', `${root} is not a directory`)
     listed = listTree(root)
+    const files = listed.map(l => join(root, l.path))
+    demandTrust(source, files, root)
   } catch (cause) {
     const error = cause as Error
     await here.task(`tree ${path}`, () => Promise.reject(error))

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 import { entry, start, type Process } from './entry.ts'
@@ -182,10 +182,7 @@ class Stream {
     stdin.write(script)
     for await (const chunk of this.#options.input ?? []) {
       if (this.#over || stdin.destroyed) return
-      if (stdin.write(chunk)) continue
-      // A closed pipe is an error of the stream: the command need not read its input.
-      const drained = once(stdin, 'drain').catch(() => undefined)
-      await Promise.race([drained, ended])
+      if (!stdin.write(chunk)) await Promise.race([drained(stdin), ended])
     }
     if (!this.#over) stdin.end()
   }
@@ -214,5 +211,8 @@ class Stream {
     await pipe.ended
   }
 }
+
+/** Resolves also when the pipe breaks (EPIPE): then nobody reads it any more on the host, which is no error. */
+const drained = (pipe: Writable): Promise<unknown> => once(pipe, 'drain').catch(() => undefined)
 
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

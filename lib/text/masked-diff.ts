@@ -49,7 +49,7 @@ const keyOf = (line: string): string => /[\w.-]+/.exec(line)?.[0].toLowerCase() 
 
 /** Words of a name or text that probably stand beside a secret. */
 const SECRETIVE =
-  /passw|passphrase|token|secret|credential|key|auth|\bpass\b|\bpwd?\b|\bpsk\b|\bpin\b|AGE-SECRET|BEGIN/i
+  /passw|passphrase|token|secret|credential|key|auth|\bpass\b|\bpwd?\b|\bpsk\b|\bpin\b|AGE-SECRET|BEGIN|:\/\/[^/\s]*:\S*@/i
 /** Looks like a random value: long, of one kind of characters, with a digit among letters. */
 const RANDOM = /(?=[\w+/=-]*[A-Za-z])(?=[\w+/=-]*\d)[\w+/=-]{16,}/
 
@@ -74,7 +74,7 @@ export function maskedDiff(
   // A secret of several lines that has not changed is hidden as a whole.
   let text = `\n${before}\n`
   for (const { real, shown: mask } of secretLines)
-    text = text.replaceAll(`\n${real}\n`, `\n${mask}\n`)
+    text = text.replaceAll(`\n${real}\n`, () => `\n${mask}\n`)
   const masks = new Set(secretLines.map(line => line.shown))
   const hide = (line: string): string => {
     if (known.has(line) || masks.has(line)) return line

@@ -34,6 +34,13 @@ void t.test('what is refused', t => {
     [odd('x', '2', '/etc'), /the link "x" leads outside/],
     [odd('a/x', '2', '../../etc'), /the link "a\/x" leads outside/],
     [
+      writeTar([
+        member('a/b/up', { kind: 'link', target: '../..' }),
+        member('x', { kind: 'link', target: 'a/b/up/../etc' }),
+      ]),
+      /the link "x" leads outside/,
+    ],
+    [
       writeTar([member('a', { kind: 'link', target: 'b' }), member('a/x')]),
       /"a\/x" is below "a", which is no directory/,
     ],

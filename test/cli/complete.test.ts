@@ -113,6 +113,9 @@ void t.test('commands, options, values and the names of the project', async t =>
     ['nonsense nothing ', []],
   ] as const)
     t.same(await fits(line), wanted, line)
+  for (const name of ['vx$(id).yaml', 'vx;id #.yaml', 'vx y.yaml', 'vx`id`.yaml'])
+    writeFileSync(join(dir, name), '')
+  t.same(await fits('play mine -e @vx'), [], 'names that the shell would run')
   mkdirSync(join(dir, 'elsewhere'))
   writeFileSync(join(dir, 'elsewhere/x.yaml'), INVENTORY.replaceAll('web1', 'far1'))
   for (const option of [
@@ -179,7 +182,7 @@ void t.test('bash', has('bash'), async t => {
     const { stdout, stderr } = await shell([
       'bash',
       '--norc',
-      '-c',
+      ...['-O', 'nullglob', '-c'],
       `source <(fmc completion bash)
 COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:' COMP_LINE=$1 COMP_POINT=\${#1}
 complete -p fmc >/dev/null && _fmc fmc; printf '%s\\n' "\${COMPREPLY[@]}"`,
@@ -190,6 +193,7 @@ complete -p fmc >/dev/null && _fmc fmc; printf '%s\\n' "\${COMPREPLY[@]}"`,
     return stdout.trimEnd().split('\n')
   }
   t.same(await tab('fmc play mi'), ['mine'])
+  t.same(await tab('fmc tes'), ['test'], 'a description with the signs of a pattern')
   t.same(await tab('fmc play mine --output=j'), ['json'])
   t.same(await tab('fmc hosts w'), ['web', 'web1', 'web2'])
   t.same(await tab('fmc hosts -i '), [''])

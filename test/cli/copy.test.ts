@@ -180,10 +180,12 @@ for (const transport of ['ssh2', 'openssh'])
       mkdirSync(at('got2/remote2'), { recursive: true })
       writeFileSync(at('remote2/sub2/z'), 'z')
       symlinkSync(at('src'), at('got2/remote2/sub2'))
-      t.match(await fmc(`a:${at('remote2')}`, 'got2'), {
-        code: 2,
-        stderr: /got2\/remote2\/sub2 on this machine is a link/,
-      })
+      for (const to of ['got2', './got2', 'got2/../got2/'])
+        t.match(
+          await fmc(`a:${at('remote2')}`, to),
+          { code: 2, stderr: /got2\/remote2\/sub2 on this machine is a link/ },
+          to,
+        )
       t.notOk(existsSync(at('src/z')))
       mkdirSync(at('users'))
       chownSync(at('users'), 65534, 65534)

@@ -219,6 +219,10 @@ void t.test('fmc test runs a project’s tests, and names them by their sources'
     roles: {
       good: { 'index.test.ts': test('two'), 'two.ts': 'export const two: number = 2\n' },
       bad: { 'index.test.ts': test('two'), 'two.ts': 'export const two: number = 3\n' },
+      later: {
+        'index.test.ts':
+          "import { test } from 'node:test'\ntest('later', { todo: true }, () => { throw new Error('not yet') })\n",
+      },
       none: { 'index.ts': '' },
       broken: { 'index.test.ts': 'const = 5\n' },
     },
@@ -232,6 +236,8 @@ void t.test('fmc test runs a project’s tests, and names them by their sources'
   t.match(bad.stdout, /roles\/bad\/index\.test\.ts/)
   t.match(bad.stdout, /2 !== 3/)
   t.notMatch(bad.stdout, /\.mjs|\u001b/)
+  const later = await fmc(dir, ['test', 'later'])
+  t.equal(later.code, 0, 'a test that is still to do may fail')
   for (const [role, says] of [
     ['none', /there is no test in .*roles\/none\n/],
     ['god', /there is no role god in .*roles\n {2}did you mean good\?/],

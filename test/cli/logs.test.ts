@@ -1,6 +1,9 @@
 import t from 'tap'
 import { logScript } from '../../lib/cli/commands/logs.ts'
 import { UsageError } from '../../lib/errors.ts'
+import { Kept } from '../../lib/cli/stream-view.ts'
+import { redactor } from '../../lib/secrets/redact.ts'
+import { Secret } from '../../lib/secrets/secret.ts'
 
 const HEAD = 'exec journalctl --no-pager --quiet --output=short-iso'
 
@@ -28,5 +31,18 @@ void t.test('what is no unit, number or time', t => {
     t.throws(() => logScript(['sshd'], { lines }), UsageError, lines)
   for (const since of ['', ' ', '-1h', 'a\nb', '\u001b'])
     t.throws(() => logScript(['sshd'], { lines: '1', since }), UsageError, since)
+  t.end()
+})
+
+void t.test('what is kept of long output ends before a secret that the cut has shortened', t => {
+  const hide = redactor([new Secret('canary-of-a-stream')])
+  const short = new Kept(10)
+  short.push(Buffer.from('0123canary-of-a-stream'))
+  t.equal(short.text(hide), '0123‹secret›')
+  t.notOk(short.truncated)
+  const long = new Kept(10)
+  for (let i = 0; i < 9; i++) long.push(Buffer.from('canary-of-a-stream'.repeat(99)))
+  t.ok(long.truncated)
+  t.notMatch(long.text(hide), 'canary')
   t.end()
 })

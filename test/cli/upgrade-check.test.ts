@@ -1,7 +1,8 @@
 // fmc upgrade-check against a copy of this fmc that was changed as a newer one may be.
-import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { withFmc } from '../../lib/cli/project/other-fmc.ts'
 import { differences, type Offer } from '../../lib/cli/project/upgrade.ts'
 import { ROOT, run } from '../rig/lab.ts'
 
@@ -95,6 +96,32 @@ void t.test('differences', t => {
       what,
     )
   t.end()
+})
+
+void t.test('code that others could have written is not run', async t => {
+  const dir = t.testdir({
+    node_modules: {
+      diff: { 'index.js': '' },
+      fmc: { 'package.json': '{"name":"fmc"}', lib: { 'bin.js': '' } },
+    },
+  })
+  const root = join(dir, 'node_modules/fmc')
+  for (const path of [dir, root])
+    t.equal(await withFmc(path, found => Promise.resolve(found)), root, path)
+  for (const [file, mode] of [
+    ['fmc/lib/bin.js', 0o644],
+    ['fmc/lib', 0o755],
+    ['diff/index.js', 0o644],
+  ] as const) {
+    chmodSync(join(dir, 'node_modules', file), 0o777)
+    for (const path of [dir, root])
+      await t.rejects(
+        withFmc(path, found => Promise.resolve(found)),
+        { message: /can be written by every user/ },
+        `${file} ${path}`,
+      )
+    chmodSync(join(dir, 'node_modules', file), mode)
+  }
 })
 
 void t.test('against a changed fmc, as a directory and as a tarball', async t => {

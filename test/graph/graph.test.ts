@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
@@ -333,6 +333,9 @@ void t.test('the command', async t => {
     code: 1,
     stderr: /cannot write .*: ENOENT/,
   })
+  symlinkSync(join(dir, 'elsewhere'), join(dir, 'link.svg'))
+  t.match(await fmc('-o', join(dir, 'link.svg')), { code: 1, stderr: /cannot write .*EEXIST/ })
+  t.notOk(existsSync(join(dir, 'elsewhere')), 'a link that was planted is not followed')
   const lines = (await fmc('--output', 'json')).stdout
     .trim()
     .split('\n')

@@ -16,6 +16,7 @@ import t, { type Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import {
   failedHosts,
+  gitState,
   lastRun,
   openRecorder,
   recordedRuns,
@@ -276,6 +277,25 @@ void t.test('links and files that others may write are not read', t => {
   t.end()
 })
 
+void t.test('a repository that others may configure starts no program of theirs', async t => {
+  const dir = t.testdir({ repo: { f: 'a', '.gitattributes': '* filter=x\n', sub: {} } })
+  const repo = join(dir, 'repo')
+  const git = (...args: string[]) =>
+    run(['git', '-c', 'user.name=a', '-c', 'user.email=a@b', ...args], { cwd: repo })
+  for (const args of [
+    ['init', '-q'],
+    ['add', 'f'],
+    ['commit', '-qm', 'one'],
+  ])
+    await git(...args)
+  t.match(await gitState(join(repo, 'sub')), { dirty: true })
+  await git('config', 'filter.x.clean', `touch ${join(dir, 'ran')}; cat`)
+  writeFileSync(join(repo, 'f'), 'b')
+  chmodSync(join(repo, '.git/config'), 0o666)
+  t.equal(await gitState(join(repo, 'sub')), undefined)
+  t.notOk(existsSync(join(dir, 'ran')))
+})
+
 void t.test('a command line without secrets', t => {
   const hide = (text: string): string => text.replaceAll('s3cret', '‹secret›')
   for (const [argv, shown] of [
@@ -302,6 +322,10 @@ void t.test('a command line without secrets', t => {
     [
       ['-e', '{a: 1}', '-e', '@vars.yaml'],
       ['-e', '{…}', '-e', '@vars.yaml'],
+    ],
+    [
+      ['-e', 'app={password: hunter2}', '-eusers=[{name: a, password: hunter2}]'],
+      ['-e', 'app={…}', '-eusers={…}'],
     ],
     [
       ['-e', 'url=https://u:p@h/'],

@@ -1,8 +1,10 @@
 // template, tree and timer without a host, and what they refuse.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { archive, file, template, timer, tree } from '../../lib/index.ts'
+import { copyRole } from '../../lib/cli/copy-role.ts'
+import { archive, file, packages, template, timer, tree } from '../../lib/index.ts'
+import { unmarked } from '../../lib/resources/archive.ts'
 import { fill } from '../../lib/resources/template.ts'
 import { timerUnits } from '../../lib/resources/timer.ts'
 import { extras } from '../../lib/resources/tree.ts'
@@ -64,6 +66,52 @@ void t.test('what a purge would remove', t => {
   t.end()
 })
 
+void t.test('fmc copy reads no file that was put in the place of another', async t => {
+  const dir = t.testdir({ src: { small: 'small', large: 'l'.repeat(5_000_000) }, key: 'hush' })
+  const hosts = new Hosts(t)
+  for (const name of ['small', 'large']) {
+    const copy = copyRole(join(dir, 'src', name), '/srv/copy', {})
+    rmSync(join(dir, 'src', name))
+    symlinkSync(join(dir, 'key'), join(dir, 'src', name))
+    const linked = await hosts.run([one(copy, { hosts: 'a' })])
+    t.match(linked, { code: 2, failures: [/cannot read .* ELOOP/] }, name)
+    rmSync(join(dir, 'src', name))
+    linkSync(join(dir, 'key'), join(dir, 'src', name))
+    const other = await hosts.run([one(copy, { hosts: 'a' })])
+    t.match(other, { code: 2, failures: [/was replaced after fmc had looked at it/] }, name)
+    t.equal(hosts.read('a', 'srv/copy'), undefined)
+  }
+})
+
+void t.test('an archive does not decide where fmc writes its own file', t => {
+  const names = ['app', '.fmc-archive', '.fmc-archive/x', 'sub/.fmc-archive', '.fmc-archive2']
+  const members = names.map(path => ({
+    path,
+    kind: 'link' as const,
+    executable: false,
+    content: Buffer.alloc(0),
+    target: 'app',
+  }))
+  t.strictSame(
+    unmarked(members).map(m => m.path),
+    ['app', 'sub/.fmc-archive', '.fmc-archive2'],
+  )
+  t.end()
+})
+
+void t.test('a name or version that apt-get would read as a removal', async t => {
+  const hosts = new Hosts(t)
+  for (const spec of ['fmc-none-', 'fmc-none=7.88.1-']) {
+    const bad = await hosts.run([
+      one(
+        tasks(() => packages(spec)),
+        { hosts: 'a' },
+      ),
+    ])
+    t.match(bad, { code: 2, failures: [/is not a (package name|version of fmc-none)/] }, spec)
+  }
+})
+
 void t.test('on a host', async t => {
   const dir = t.testdir({
     src: { 'a.txt': 'a\n', sub: { 'b.txt': 'b\n' } },
@@ -86,8 +134,14 @@ void t.test('on a host', async t => {
   t.equal(hosts.read('a', 'srv/t'), 'v=1\n')
   t.strictSame((await hosts.run([one(r, { hosts: 'a' })])).changed, [])
 
+  chmodSync(join(dir, 'src/sub/b.txt'), 0o666)
+  const open = await hosts.run([one(r, { hosts: 'a' })])
+  t.match(open, { code: 2, failures: [/sub\/b\.txt can be written by every user/] })
+  chmodSync(join(dir, 'src/sub/b.txt'), 0o644)
+
   symlinkSync('/etc/passwd', join(dir, 'src/sub/link'))
   writeFileSync(join(dir, 'no.tar'), 'no archive')
+  writeFileSync(join(dir, 'empty.tar'), '')
   mkdirSync(join(dir, 'open'), { mode: 0o777 })
   const refused: readonly (readonly [() => Promise<unknown>, RegExp])[] = [
     [() => tree(join(dir, 'src'), '/srv/app'), /src\/sub\/link is neither a file nor a directory/],
@@ -101,7 +155,9 @@ void t.test('on a host', async t => {
           /would remove what the system needs/,
         ] as const,
     ),
-    [() => archive(join(dir, 'no.tar'), '/srv/x'), /cut off, or is no tar archive/],
+    ...['no.tar', 'empty.tar'].map(
+      name => [() => archive(join(dir, name), '/srv/x'), /cut off, or is no tar archive/] as const,
+    ),
     [
       () => archive(join(dir, 'no.tar'), '/srv/app'),
       /\/srv\/app is there, and fmc has not unpacked it/,

@@ -44,9 +44,25 @@ void t.test('the other lines are shown, the value is not', t => {
         ' port=5432',
       ],
     ],
+    [
+      'the password of a URL',
+      'host=db2\ndb: postgres://app:canary@db2/app\npassword=canary-new\nport=5432\n',
+      ['@@ -1,4 +1,3 @@', ' host=db2', '-‹old secret›', ' password=‹secret›', ' port=5432'],
+    ],
     ['a new file', undefined, ['@@ -0,0 +1,3 @@', '+host=db2', '+password=‹secret›', '+port=5432']],
   ] as const)
     t.strictSame(diff(before, after), expected, title)
+  t.end()
+})
+
+void t.test('the text around a secret may have the signs of a replacement', t => {
+  const after = secret`IFS=$'x' pw=${pw} $& $$\nport=${5432}\n`
+  t.strictSame(diff(`IFS=$'x' pw=canary-new $& $$\nport=1\n`, after), [
+    '@@ -1,2 +1,2 @@',
+    " IFS=$'x' pw=‹secret› $& $$",
+    '-port=1',
+    '+port=5432',
+  ])
   t.end()
 })
 

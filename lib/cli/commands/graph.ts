@@ -96,7 +96,9 @@ async function write(
       throw new UsageError(`${file} exists, and fmc graph has not written it`, {
         hint: 'another name, or --force',
       })
-    await writeFile(file, format === 'svg' ? text : `${text}\n`)
+    // A link that leads nowhere reads as a missing file, and is not one.
+    const flag = old === undefined ? 'wx' : 'w'
+    await writeFile(file, format === 'svg' ? text : `${text}\n`, { flag })
   } catch (error) {
     if (error instanceof UsageError || !(error instanceof Error)) throw error
     throw new UsageError(`cannot write ${file}: ${error.message}`)

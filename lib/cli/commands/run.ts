@@ -7,6 +7,9 @@ interface Options extends StreamHostsOptions {
   readonly timeout?: string
 }
 
+/** Node's timers end at once after a longer time. */
+const MOST_SECONDS = Math.floor((2 ** 31 - 1) / 1000)
+
 /** `fmc run PATTERN -- COMMAND`: one command on many hosts. It takes no lock and predicts nothing. */
 export const run: AddCommand = (program, runs) => {
   addHostsOptions(
@@ -39,6 +42,8 @@ async function runCommand(pattern: string, words: readonly string[], o: Options)
     throw new UsageError('fmc run needs a command', { hint: 'fmc run PATTERN -- COMMAND' })
   const script = words.length === 1 ? (words[0] ?? '') : words.map(quote).join(' ')
   const timeoutSeconds = o.timeout === undefined ? undefined : positive('--timeout', o.timeout)
+  if (timeoutSeconds !== undefined && timeoutSeconds > MOST_SECONDS)
+    throw new UsageError(`--timeout ${timeoutSeconds}: expected at most ${MOST_SECONDS} (24 days)`)
   const { streamHosts } = await import('../stream-hosts.ts')
   return streamHosts(pattern, o, { script, input: true, timeoutSeconds })
 }

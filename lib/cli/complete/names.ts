@@ -18,6 +18,8 @@ interface InventoryNames {
 }
 
 const NAME = /^[\w.-]+$/
+/** Bash puts a candidate into the line as it is: a name that it would have to quote is not offered. */
+const PLAIN = /^[\p{L}\p{N}_@%+,.-]+$/u
 const MAX_BYTES = 16 * 1024 * 1024
 
 /** The names of a project, by its inventory. Nothing here throws: what cannot be read has no names. */
@@ -40,7 +42,8 @@ export function namesOf(inventory: string): Names {
     ],
     yamlFiles: begin => {
       const dir = begin.slice(0, begin.lastIndexOf('/') + 1)
-      return entries(dir || '.').flatMap(entry =>
+      const plain = entries(dir || '.').filter(({ name }) => PLAIN.test(name))
+      return plain.flatMap(entry =>
         entry.isDirectory()
           ? [`${dir}${entry.name}/`]
           : /\.(ya?ml|txt)$/.test(entry.name)

@@ -2,15 +2,15 @@
 export const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# Completion of fmc for bash. In ~/.bashrc: source <(fmc completion bash)
 _fmc() {
-  local IFS=$'\\n' line
+  local line
   COMPREPLY=()
-  for line in $("$1" __complete bash "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null); do
+  while IFS= read -r line; do
     case $line in
       :files) compopt -o default -o filenames 2>/dev/null; return ;;
       :directories) compopt -o dirnames -o filenames 2>/dev/null; return ;;
     esac
     COMPREPLY+=("\${line%%$'\\t'*}")
-  done
+  done < <("$1" __complete bash "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
   case \${#COMPREPLY[@]}:\${COMPREPLY[0]-} in
     1:*[=/]) compopt -o nospace 2>/dev/null ;;
   esac

@@ -4,7 +4,9 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -30,7 +32,11 @@ export async function withFmc<T>(path: string, work: (root: string) => Promise<T
       hint: 'npm pack fmc@latest && fmc upgrade-check fmc-VERSION.tgz',
     })
   demandTrust(at, [at], dirname(at))
-  if (stat.isDirectory()) return work(demandFmc(at))
+  if (stat.isDirectory()) {
+    const root = demandFmc(at)
+    demandTrust(root, [...codeIn(root), ...PACKAGES.flatMap(name => codeOf(name, root))], root)
+    return work(root)
+  }
   const scratch = mkdtempSync(join(tmpdir(), 'fmc-'))
   try {
     const tar = spawnSync('tar', ['-xzf', at, '-C', scratch, '--no-same-owner'], {
@@ -44,6 +50,26 @@ export async function withFmc<T>(path: string, work: (root: string) => Promise<T
     return await work(demandFmc(join(scratch, 'package')))
   } finally {
     rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Packages that the bundle needs at run time; esbuild starts a program of `@esbuild`. */
+const PACKAGES = ['esbuild', '@esbuild', 'diff']
+
+/** A directory and all that is in it. */
+const codeIn = (dir: string): string[] => [
+  dir,
+  ...readdirSync(dir, { recursive: true, withFileTypes: true }).map(entry =>
+    join(entry.parentPath, entry.name),
+  ),
+]
+
+/** The files of a package, where Node finds it from `root`; none if there is no such package. */
+function codeOf(name: string, root: string): string[] {
+  for (let dir = root; ; dir = dirname(dir)) {
+    const found = join(dir, 'node_modules', name)
+    if (existsSync(found)) return codeIn(realpathSync(found))
+    if (dir === dirname(dir)) return []
   }
 }
 

@@ -59,7 +59,7 @@ async function report(project: string, compiled: ReadonlyMap<string, string>): P
   const onInterrupt = (): void => void (seen.interrupted = true)
   process.on('SIGINT', onInterrupt)
   const events = runFiles({ files: [...compiled.keys()] })
-  events.on('test:fail', () => (seen.failed = true))
+  events.on('test:fail', ({ todo }) => (seen.failed ||= todo === undefined || todo === false))
   const named = (text: string): string =>
     [...compiled].reduce((t, [file, source]) => t.replaceAll(file, source), text)
   let rest = ''
