@@ -27,7 +27,7 @@ const root = process.getuid?.() === 0 ? {} : { skip: 'only root can give files a
 interface Site {
   readonly dir: string
   readonly project: string
-  /** Made by the code of the project when it runs. */
+  /** Made by the code of the role when it runs; with -own: by that of the playbook. */
   readonly ran: string
   path(name: string): string
   fmc(args: readonly string[], env?: NodeJS.ProcessEnv, cwd?: string): ReturnType<typeof run>
@@ -43,7 +43,7 @@ const site = (t: Test): Site => {
     'inventory.yaml': INVENTORY,
     'roles/mine/index.ts': roleText('mine', "import './helper.ts'"),
     'roles/mine/helper.ts': `import { writeFileSync } from 'node:fs'\n${mark(ran)}\n`,
-    'playbooks/own.ts': `import { writeFileSync } from 'node:fs'\nimport { playbook } from 'fmc'\n${mark(ran)}\nexport default playbook('own', [])\n`,
+    'playbooks/own.ts': `import { writeFileSync } from 'node:fs'\nimport { playbook } from 'fmc'\n${mark(`${ran}-own`)}\nexport default playbook('own', [])\n`,
   })) {
     mkdirSync(dirname(path(name)), { recursive: true })
     writeFileSync(path(name), text)
@@ -77,18 +77,18 @@ void t.test('code comes from the inventory’s directory and fmc’s own, never 
   ] as const) {
     const { stderr, stdout } = await s.fmc(args)
     if (says) t.match(stderr, says)
-    t.notOk(existsSync(s.ran), `${args.join(' ')}: ${stdout}`)
+    t.notOk(existsSync(s.ran) || existsSync(`${s.ran}-own`), `${args.join(' ')}: ${stdout}`)
   }
   t.match((await s.fmc(['doc', 'nfs', ...given])).stdout, /exported over NFS/, 'fmc’s own role')
   const { code, stderr } = await s.fmc(['play', 'own', '--dry-run'])
   t.ok(
-    existsSync(s.ran),
+    existsSync(`${s.ran}-own`),
     `a project in the current directory is the default inventory’s: ${stderr}`,
   )
   t.equal(code, 1, 'there is nothing to do in it')
-  rmSync(s.ran)
+  rmSync(`${s.ran}-own`)
   await s.fmc(['play', './playbooks/own.ts', '--dry-run', ...given])
-  t.ok(existsSync(s.ran), 'a playbook named by its path is meant')
+  t.ok(existsSync(`${s.ran}-own`), 'a playbook named by its path is meant')
 })
 
 const WAYS: readonly (readonly [what: string, (s: Site) => void, says: RegExp])[] = [

@@ -121,9 +121,10 @@ const extra = target(
   async options => {
     const inline = options.filter(o => !o.startsWith('@'))
     const vars = await unlessRejected([UsageError], () => parseExtraVars(inline))
-    for (const name of Object.keys(vars ?? {}))
+    for (const [name, { value }] of vars ?? []) {
       ok(/^[a-z_][a-z0-9_]*$/.test(name) && name !== '__proto__')
-    plain(vars)
+      plain(value)
+    }
   },
   { weight: 0.3 },
 )

@@ -31,7 +31,10 @@ export const PLANTED: readonly Target[] = [
   target('planted/prototype', jsonMutants([{ a: { b: 1 } }]), text => {
     const into: Record<string, Record<string, unknown>> = {}
     const data = unlessRefused([SyntaxError], () => JSON.parse(text) as Record<string, object>)
-    for (const key in data ?? {}) into[key] = Object.assign(into[key] ?? {}, data?.[key])
+    // Some of the prototype's properties cannot be assigned to: that is no defect of this parser.
+    for (const key in data ?? {})
+      into[key] =
+        unlessRefused([TypeError], () => Object.assign(into[key] ?? {}, data?.[key])) ?? {}
   }),
   target('planted/deep', mutants(['{"kind":"a"}']), needle, {
     guided: { seeds: ['{"kind":"a"}'], holds: needle },
