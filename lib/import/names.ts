@@ -21,14 +21,15 @@ interface Options {
 }
 
 /** Colons are for ports and IPv6 addresses: `ansible_password:x` is a mistake, and what follows may be a secret. */
-const hasOddColon = (name: string): boolean =>
-  name.includes(':') && !/^[^:]+:\d+$|^\S*@?\[?[0-9a-fA-F.:]+(%\w+)?\]?(:\d+)?$/.test(name)
+const isMistaken = (name: string): boolean =>
+  /\p{Cc}/u.test(name) ||
+  (name.includes(':') && !/^[^:]+:\d+$|^\S*@?\[?[0-9a-fA-F.:]+(%\w+)?\]?(:\d+)?$/.test(name))
 
 export function fmcNames(inventory: AnsibleInventory, { map, reserved }: Options): Names {
   for (const [name, { file, line }] of inventory.hosts)
-    if (hasOddColon(name))
+    if (isMistaken(name))
       throw new UsageError(
-        `${file}:${line}: expected a host, or key=value after one; a colon is for a port or an IPv6 address. The text is not shown, since it may be a secret`,
+        `${file}:${line}: expected a host, or key=value after one; a colon is for a port or an IPv6 address, and control characters are for nothing. The text is not shown, since it may be a secret`,
       )
   const label = (name: string): string => name.split('.')[0] ?? name
   const labels = new Map<string, number>()

@@ -94,7 +94,7 @@ const iniHolds = (text: string): void => {
 }
 const ini = target('import/ini', mutants(INI), iniHolds, {
   guided: { seeds: INI, holds: iniHolds },
-  examples: ['h1 x="a\0b"\n', '[all:vars]\nx=a\0b\n'],
+  examples: ['h1 x="a\0b"\n', '[all:vars]\nx=a\0b\n', 'h1\n\0\n'],
   weight: 0.1,
 })
 
