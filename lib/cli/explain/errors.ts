@@ -82,6 +82,17 @@ export const ERRORS: readonly Known[] = [
     ],
   },
   {
+    message: /a probe took longer/,
+    cause:
+      'a command that a role asks the host hangs, so fmc ended it. The limit of a gate does not shorten it.',
+    remedy: ['give the command a limit of its own: curl --max-time 2, timeout 5 COMMAND'],
+  },
+  {
+    message: /has no handler/,
+    cause: 'notify of a task names a handler that the role does not define.',
+    remedy: ['write the name as in handlers: { … } of the role'],
+  },
+  {
     message: /invariant|stopped (before|after)/,
     cause:
       'a rolling play goes on only while its invariant holds, such as a quorum. It did not, or a host failed.',
