@@ -187,8 +187,8 @@ function repairOf(schema: unknown, value: unknown): string | undefined {
   const fits = (candidate: unknown): boolean => safeParse(candidate).success
   if (typeof value !== 'number' && typeof value !== 'string') return undefined
   const size = sizeOf(String(value))
-  // A schema that takes any text wants no size.
-  if (size !== undefined && fits(size) && !fits('no size')) return size
+  // A schema that takes any text does not mean a size.
+  if (size !== undefined && fits(size) && !fits('x')) return size
   if (typeof value === 'string' && /^-?\d+$/.test(value) && fits(Number(value))) return value
   return undefined
 }
