@@ -19,7 +19,7 @@ const COMMANDS =
 const config: readonly Config[] = [
   { ignores: ['node_modules/'] },
   {
-    files: ['roles/**/*.ts', 'playbooks/**/*.ts'],
+    files: ['roles/**/*.ts', 'playbooks/**/*.ts', 'test/**/*.ts'],
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
     plugins: { '@typescript-eslint': tseslint.plugin },
     rules: {

@@ -101,6 +101,11 @@ void t.test('packed, installed, and used in a project of its own', async t => {
 
   await t.test('the preset finds a resource that is not awaited', async t => {
     const eslint = [process.execPath, join(ROOT, 'node_modules/eslint/bin/eslint.js'), '.']
+    mkdirSync(join(project, 'test'))
+    writeFileSync(
+      join(project, 'test/pure.test.ts'),
+      "import { test } from 'node:test'\ntest('nothing', () => {})\n",
+    )
     const clean = await run(eslint, { cwd: project })
     t.equal(clean.code, 0, clean.stdout + clean.stderr)
     mkdirSync(join(project, 'roles/bad'))

@@ -23,7 +23,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     "fmc import ansible hosts.ini -o inventory.yaml --os 'debian 12'",
     'fmc import ansible hosts.ini',
   ],
-  secrets: ['fmc secrets init', 'fmc secrets set k3s_token --random'],
+  secrets: [
+    'fmc secrets init',
+    'fmc secrets set k3s_token --random',
+    'fmc secrets rotate postgresql_app --random',
+  ],
   'wireguard client': [
     'fmc wireguard client laptop',
     'fmc wireguard client laptop --out laptop.conf',

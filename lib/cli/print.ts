@@ -61,7 +61,6 @@ export const printPicture = (text: string): void => void process.stdout.write(te
 export const isTerminal = (): boolean => process.stdout.isTTY
 
 /**
-/**
  * Can a live view be drawn on stdout? Not on TERM=dumb, which cannot move its cursor (terminfo(5)), and not in a CI job
  * (CI is set), whose log would keep every frame.
  */
@@ -69,19 +68,24 @@ export const canMoveCursor = (env: NodeJS.ProcessEnv = process.env, tty = isTerm
   tty && env['TERM'] !== 'dumb' && ['', 'false'].includes(env['CI'] ?? '')
 
 /**
- * Asks on stderr and reads one line of stdin; '' at its end (Ctrl-D). Throws FmcError with exit code 130 at Ctrl-C, and when
- * `signal` is aborted.
+ * Asks on stderr and reads one line of stdin; '' at its end (Ctrl-D), which with `must` interrupts. Throws FmcError with exit
+ * code 130 at Ctrl-C, and when `signal` is aborted.
  */
-export async function askLine(question: string, signal?: AbortSignal): Promise<string> {
+export async function askLine(
+  question: string,
+  { signal, must = false }: { readonly signal?: AbortSignal; readonly must?: boolean } = {},
+): Promise<string> {
   const { createInterface } = await import('node:readline/promises')
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   const interrupt = new AbortController()
   const stop = signal ? AbortSignal.any([signal, interrupt.signal]) : interrupt.signal
-  const ended = new Promise<string>(done => lines.once('close', () => done('')))
+  const ended = new Promise<undefined>(done => lines.once('close', () => done(undefined)))
   lines.once('SIGINT', () => interrupt.abort())
   try {
     const text = cleanBlock(question).replace(/[:?]$/, '$& ')
-    return await Promise.race([lines.question(text, { signal: stop }), ended])
+    const line = await Promise.race([lines.question(text, { signal: stop }), ended])
+    if (line !== undefined || !must) return line ?? ''
+    throw new FmcError('interrupted', { exitCode: EXIT.interrupted })
   } catch (error) {
     if (!(error instanceof Error) || error.name !== 'AbortError') throw error
     throw new FmcError('interrupted', { exitCode: EXIT.interrupted })

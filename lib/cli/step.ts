@@ -25,7 +25,7 @@ export function stepper(stop: AbortSignal): (play: string, host: string) => Prom
     while (!all && !stop.aborted) {
       const answer = await askLine(
         `${play}: change ${host}? [y]es, [n]o, [c]ontinue without asking:`,
-        stop,
+        { signal: stop },
       )
       const first = answer.trim().toLowerCase()
       if (first === '' || ['n', 'no'].includes(first)) return false

@@ -58,10 +58,12 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
     const roles =
       typeof options.roles === 'function' ? await options.roles(inventory) : options.roles
     const usage = await options.usage?.(inventory, roles)
+    // A role that does not load may be the one that has the variable.
+    const allLoaded = !(options.more?.(inventory) ?? []).some(p => p.severity === 'error')
     for (const finding of [
       ...ruled('platform', platformProblems(inventory, roles)),
       ...ruled('role-variable', roleVarProblems(raw, inventory, roles)),
-      ...ruled('unknown-variable', unknownVarProblems(raw, roles)),
+      ...(allLoaded ? ruled('unknown-variable', unknownVarProblems(raw, roles)) : []),
       ...ruled('advice', adviceProblems(raw, inventory, roles, await options.tools?.(inventory))),
       ...(usage
         ? [

@@ -147,7 +147,11 @@ export class Plain {
     }
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
       return String(value)
-    this.#report(offsetOf(key), 'a key must be a plain text')
+    this.#report(
+      offsetOf(key),
+      'a key must be a plain text',
+      isMap(key) ? 'fmc knows no Jinja; put a text that begins with { into quotes' : undefined,
+    )
     return undefined
   }
 }

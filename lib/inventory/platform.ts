@@ -39,7 +39,8 @@ export const platformProblems = (
       const host = inventory.hosts.get(name)
       if (!host || !platforms || host.os.family in platforms) return []
       const message = notSupported(role, platforms, host)
-      return [{ severity: 'error', path: ['hosts', name, 'os'], message }]
+      const hint = `its platforms have no row ${host.os.family}`
+      return [{ severity: 'error', path: ['hosts', name, 'os'], message, hint }]
     }),
   )
 

@@ -88,8 +88,13 @@ function parse(text: string, lines: LineCounter, report: Report): Document | und
       resolveKnownTags: false,
       customTags: [{ tag: SECRET_TAG, resolve: (value: string) => value }],
     })
-    for (const error of [...document.errors, ...document.warnings])
-      report(error.pos[0], ...explain(error))
+    // Of the parser's errors of one kind in one line only the first says something.
+    const reported = new Set<string>()
+    for (const error of [...document.errors, ...document.warnings]) {
+      const kind = `${error.code} ${lines.linePos(error.pos[0]).line}`
+      if (!reported.has(kind)) report(error.pos[0], ...explain(error))
+      reported.add(kind)
+    }
     return document
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
@@ -109,7 +114,9 @@ const WORDS: Readonly<
   TAG_RESOLVE_FAILED: ['unknown tag', `the only tag is ${SECRET_TAG}; ${QUOTES}`],
   BAD_ALIAS: ['bad YAML: an alias without a name', QUOTES],
   BAD_DQ_ESCAPE: ['bad YAML: an unknown escape', 'in single quotes a backslash is text'],
-  BAD_INDENT: ['bad YAML: this line is not indented like its neighbours'],
+  BAD_INDENT: [
+    'bad YAML: this line is not indented like its neighbours, or its brackets do not match',
+  ],
   BAD_SCALAR_START: ['bad YAML: a text cannot begin with this character', QUOTES],
   BLOCK_AS_IMPLICIT_KEY: ['bad YAML: a second "name: " in one line', QUOTES],
   MISSING_CHAR: ['bad YAML: a bracket, quote, comma or colon is missing'],

@@ -23,12 +23,13 @@ export function zodProblems(
 function findings(
   schema: z.ZodType,
   root: unknown,
-  issue: Issue,
+  raw: Issue,
   at: Path,
   hidden: (path: Path) => boolean,
 ): UnplacedProblem[] {
-  const inner = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
+  const inner = raw.path.map(step => (typeof step === 'symbol' ? String(step) : step))
   const path = [...at, ...inner]
+  const issue = isSecretSchema(schemaAt(schema, inner)) ? secretIssue(raw) : raw
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map(key => ({
       severity: 'error',
@@ -123,10 +124,32 @@ const ARTICLES: Readonly<Record<string, string>> = {
 
 const article = (type: string): string => ARTICLES[type] ?? `a ${type}`
 
-/** Does a secret belong here? Then a plain text is probably one, and must not be printed. */
+/**
+ * May a secret belong here? Then a plain text is probably one, and must not be printed. zod forgets what `z.instanceof(Secret)`
+ * expects once it has a description, so every issue without words of its own counts.
+ */
 const wantsSecret = (issue: Issue): boolean =>
   (issue.code === 'invalid_type' && issue.expected === 'Secret') ||
+  (issue.code === 'custom' && issue.message === 'Invalid input') ||
   (issue.code === 'invalid_union' && issue.errors.flat().some(wantsSecret))
+
+/** Is it `z.instanceof(Secret)`, with or without a description? */
+function isSecretSchema(schema: unknown): boolean {
+  const def = unwrap(schema)
+  if (def?.type !== 'custom' || def.fn === undefined) return false
+  try {
+    // No `new Secret`: fmc would redact its text from now on.
+    return def.fn(Object.create(Secret.prototype)) === true && def.fn('') !== true
+  } catch {
+    return false
+  }
+}
+
+/** The issue as zod reports it for a schema without a description. */
+const secretIssue = (issue: Issue): Issue =>
+  issue.code === 'custom'
+    ? { code: 'invalid_type', expected: 'Secret', path: issue.path, message: issue.message }
+    : issue
 
 function kindOf(value: unknown): string {
   if (value instanceof Secret) return `the secret ${value.name}`
@@ -224,6 +247,8 @@ const schemaAt = (schema: unknown, path: Path): unknown =>
   }, schema)
 
 interface Shape {
+  readonly type?: string
+  readonly fn?: (value: unknown) => unknown
   readonly shape?: Readonly<Record<string | number, unknown>>
   readonly valueType?: unknown
   readonly element?: unknown

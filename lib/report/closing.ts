@@ -31,7 +31,9 @@ const done = (recap: RecapEvent): string => {
   const touched = Object.values(recap.hosts).filter(counts => counts.changed > 0).length
   const time = elapsed(recap.seconds * 1000)
   if (recap.dryRun) {
-    if (recap.changed === 0) return `Nothing would change on ${count(total, 'host')} (${time}).`
+    const reached = Object.values(recap.hosts).filter(counts => counts.unreachable === 0).length
+    if (total > 0 && reached === 0) return `No host was reached (${time}).`
+    if (recap.changed === 0) return `Nothing would change on ${count(reached, 'host')} (${time}).`
     const created = recap.new ? `, ${count(recap.new.length, 'host')} created` : ''
     return `${count(recap.changed, 'change')} would be made on ${count(touched, 'host')}${created} (${time}).`
   }

@@ -186,7 +186,8 @@ export const scopeIfAny = (): Scope | undefined => storage.getStore()?.scope
 /** The role run to which the calling code belongs. Throws outside of a role. */
 export function scope(): Scope {
   const here = scopeIfAny()
-  if (!here) throw new Error('resources, probes and gates can only be used inside a role')
+  if (!here)
+    throw new Error('resources, templates, probes and gates can only be used inside a role')
   return here
 }
 

@@ -15,6 +15,11 @@ const nfs = (...hosts: string[]): RoleVarsInfo => ({
       .describe('Directories to serve'),
     nfs_threads: z.int().min(1).default(8),
     nfs_password: z.instanceof(Secret).optional(),
+    nfs_motto: z.instanceof(Secret).describe('Described').optional(),
+    nfs_odd: z
+      .custom(value => value === 1)
+      .describe('Says nothing itself')
+      .optional(),
     nfs_owner: z.union([z.string(), z.int()]).optional(),
   }),
 })
@@ -93,6 +98,18 @@ const ROWS: readonly Row[] = [
     exports('nfs_password: ‸hunter2'),
     ['db1'],
     'role nfs: nfs_password: expected a secret (!secret name), got a text (db1)',
+  ],
+  [
+    'a text where a described secret belongs is not printed, whatever its name',
+    exports('nfs_motto: ‸hunter2'),
+    ['db1'],
+    'role nfs: nfs_motto: expected a secret (!secret name), got a text (db1)',
+  ],
+  [
+    'a value is not printed where the schema does not say what it expects: it may be a secret',
+    exports('nfs_odd: ‸hunter2'),
+    ['db1'],
+    'role nfs: nfs_odd: expected another value, got a text (db1)',
   ],
   [
     'the layer that wins',

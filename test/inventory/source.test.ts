@@ -18,6 +18,8 @@ const BROKEN: readonly [title: string, text: string, message: RegExp, hint?: Reg
   ['a merge key', 'a: &x { b: 1 }\nc:\n  ‸<<: *x\n', /key << is not allowed/, /vars of a group/],
   ['__proto__', 'a:\n  ‸__proto__: 1\n', /__proto__ is not allowed/],
   ['a list as key', '‸[a, b]: 1\n', /plain text/],
+  ['a Jinja expression', 'a: {‸{ b }}\n', /plain text/, /no Jinja/],
+  ['brackets that do not match', 'a: { b: [{ c: 1 ‸] }\n', /brackets do not match/],
   ['infinity', 'a: ‸.inf\n', /not a finite number/],
   ['a secret without a name', 'a: ‸!secret\n', /!secret needs a name/],
   ['a secret that is no name', 'a: ‸!secret "x y"\n', /!secret needs a name/],
@@ -32,6 +34,11 @@ for (const [title, text, message, hint] of BROKEN)
     t.match(first, { severity: 'error', file: 'x.yaml', line, column })
     t.end()
   })
+
+void t.test('reports an error once in a line', t => {
+  t.equal(parseSource('a: { b: [{ c: 1 ] }\n', 'x.yaml').problems.length, 1)
+  t.end()
+})
 
 void t.test('reports all problems in order', t => {
   const { problems } = parseSource('a: !x 1\na: 2\nb: !secret\n<<: 1\n', 'x.yaml')

@@ -122,6 +122,17 @@ const sentences: [RecapEvent, string[]][] = [
   ],
   [recap({ a: {} }, { dryRun: true }), ['Nothing would change on 1 host (12 s).']],
   [
+    recap({ a: {}, b: { unreachable: 1 } }, { dryRun: true, exitCode: 4 }),
+    [
+      'Nothing would change on 1 host (12 s).',
+      '1 host unreachable: the prediction is incomplete there.',
+    ],
+  ],
+  [
+    recap({ a: { unreachable: 1 } }, { dryRun: true, exitCode: 4 }),
+    ['No host was reached (12 s).', '1 host unreachable: the prediction is incomplete there.'],
+  ],
+  [
     recap({ a: { changed: 1 }, b: { changed: 6 }, c: {} }, { dryRun: true, next }),
     ['7 changes would be made on 2 hosts (12 s).', 'To make them: fmc play site --limit web'],
   ],

@@ -38,7 +38,11 @@ async function makeProject(directory: string, o: Options): Promise<number> {
   const place = placeOf(directory)
   const asks = o.fromExample === undefined && process.stdin.isTTY
   const answers =
-    o.fromExample === 'seed' ? 'seed' : asks ? await askInventory(askLine, printError) : SMALL
+    o.fromExample === 'seed'
+      ? 'seed'
+      : asks
+        ? await askInventory(question => askLine(question, { must: true }), printError)
+        : SMALL
   const files = projectFiles(place.name, answers)
   await demandValid(files['inventory.yaml'] ?? '')
   await make(place, files, o.age ? secretsFile : undefined)

@@ -25,11 +25,7 @@ fmc secrets rekey            encrypt to other recipients, or to a passphrase
   --output json        list: NDJSON, names and users only
   --random             set, rotate: generate a random value (set: unless the secret exists)
   --force              rekey: even if your own identity can no longer open the file;
-                       set --random: replace the existing value
-
-Examples:
-  fmc secrets set k3s_token --random
-  fmc secrets rotate postgresql_app --random`
+                       set --random: replace the existing value`
 
 interface Options {
   readonly file?: string

@@ -25,6 +25,16 @@ export const ERRORS: readonly Known[] = [
     remedy: ['find out which; if the host is new: ssh-keygen -R HOST, then accept the new key'],
   },
   {
+    message: /has no key to log in/,
+    cause:
+      'fmc found neither an agent nor a private key on this machine, so it did not even connect to the host.',
+    remedy: [
+      'ssh-add -l   # does an agent have a key?',
+      'ssh-keygen -t ed25519   # makes one; its .pub belongs into ~USER/.ssh/authorized_keys on the host',
+      'or set ssh.identity_file in the inventory',
+    ],
+  },
+  {
     message: /refused the login|no key to try|Permission denied/,
     cause: 'the host answers, but accepts none of the keys that fmc offered for this user.',
     remedy: [
@@ -70,6 +80,17 @@ export const ERRORS: readonly Known[] = [
       'fmc logs HOST UNIT   # what does the service say?',
       'FMC_GATE_SECONDS=600 fmc play PLAYBOOK   # if the host is only slow',
     ],
+  },
+  {
+    message: /a probe took longer/,
+    cause:
+      'a command that a role asks the host hangs, so fmc ended it. The limit of a gate does not shorten it.',
+    remedy: ['give the command a limit of its own: curl --max-time 2, timeout 5 COMMAND'],
+  },
+  {
+    message: /has no handler/,
+    cause: 'notify of a task names a handler that the role does not define.',
+    remedy: ['write the name as in handlers: { … } of the role'],
   },
   {
     message: /invariant|stopped (before|after)/,
@@ -118,6 +139,35 @@ export const ERRORS: readonly Known[] = [
     cause:
       'another user could have written that file or a directory above it, and could so act as you.',
     remedy: ['run the command that the message names'],
+  },
+  {
+    message: /bad YAML|a tab indents/,
+    cause: 'the file is no YAML from this place on; often the mistake is in the line before.',
+    remedy: [
+      'indent with spaces, all entries of a map alike; close every bracket and quote',
+      'put a text with : # { or [ in it into quotes',
+    ],
+  },
+  {
+    message: /unknown key/,
+    cause: 'the inventory has a key that fmc does not know in this place.',
+    remedy: [
+      'a variable belongs under vars: of all, of a group or of a host',
+      'fmc lint --schema   # all keys; an editor completes them',
+    ],
+  },
+  {
+    message: /there is no time zone/,
+    cause: 'the tz database does not have this name.',
+    remedy: ['timedatectl list-timezones   # all names'],
+  },
+  {
+    message: /Could not resolve|No matching export/,
+    cause: 'an import in a playbook or role names a file, package or export that does not exist.',
+    remedy: [
+      'a path is relative to the file that imports: ../roles/NAME/index.ts',
+      'npm install   # if it is a package',
+    ],
   },
   {
     message: /no host or group is called/,

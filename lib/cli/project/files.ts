@@ -68,7 +68,7 @@ const TSCONFIG = `{
     "types": ["node"],
     "allowImportingTsExtensions": true
   },
-  "include": ["roles", "playbooks"]
+  "include": ["roles", "playbooks", "test"]
 }
 `
 

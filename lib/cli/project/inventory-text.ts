@@ -135,6 +135,14 @@ export async function askInventory(
     SMALL.user,
   )
   const hosts: NewHost[] = []
+  const freeAddress = async (name: string): Promise<string> => {
+    for (;;) {
+      const address = await one('address', `Address of ${name}`, '')
+      const taken = hosts.find(h => h.address === address)
+      if (!taken && address !== known.gateway) return address
+      say(`${address}: ${taken?.name ?? 'the gateway'} has it`)
+    }
+  }
   for (;;) {
     const more = hosts.length > 0
     const name = await one(
@@ -147,15 +155,9 @@ export async function askInventory(
       say(`${name}: there is such a host already`)
       continue
     }
-    const address = await one('address', `Address of ${name}`, '')
-    const taken = hosts.find(h => h.address === address)
-    if (taken || address === known.gateway) {
-      say(`${address}: ${taken?.name ?? 'the gateway'} has it`)
-      continue
-    }
     hosts.push({
       name,
-      address,
+      address: await freeAddress(name),
       os: await one('os', `Operating system of ${name}`, hosts.at(-1)?.os ?? 'debian 12'),
     })
   }
