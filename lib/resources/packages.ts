@@ -207,4 +207,6 @@ const wantedOf = (spec: PackageSpec): Wanted[] => {
  * await packages('postgresql-15=15.*', { nginx: '1.22.1-9', telnet: 'absent' })
  */
 export const packages = (...specs: readonly PackageSpec[]): Promise<Result> =>
-  define({ wanted: specs.flatMap(wantedOf) })
+  specs.length === 0
+    ? Promise.resolve({ changed: false })
+    : define({ wanted: specs.flatMap(wantedOf) })
