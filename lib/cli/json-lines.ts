@@ -1,6 +1,4 @@
-import { printJson } from './print.ts'
-
-declare const FMC_VERSION: string
+import { printJson, printVersion } from './print.ts'
 
 /**
  * Prints data as NDJSON: first the version line that every command with `--output json` begins with, then one line per value.
@@ -10,7 +8,7 @@ declare const FMC_VERSION: string
  *     line({ type: 'host', name: 'web1' })
  */
 export function jsonLines(values: Iterable<object> = []): (value: object) => void {
-  printJson({ type: 'version', fmc: FMC_VERSION, contract: 1 })
+  printVersion()
   for (const value of values) printJson(value)
   return value => printJson(value)
 }

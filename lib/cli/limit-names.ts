@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { UsageError } from '../errors.ts'
+import { EXIT, UsageError } from '../errors.ts'
 import { matchNames, splitPattern, type PatternScope } from '../inventory/patterns.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { failedHosts, lastRun, type RunsOf } from '../record/index.ts'
@@ -54,7 +54,7 @@ function failed(inventory: Inventory, of: RunsOf): string[] {
     )
   const code = last.end()?.exitCode
   throw new UsageError(
-    `--limit @failed: in ${when} no host failed${code === undefined || code === 130 ? ', but it was interrupted' : ''}`,
+    `--limit @failed: in ${when} no host failed${code === undefined || code === EXIT.interrupted || code === EXIT.terminated ? ', but it was interrupted' : ''}`,
     code === 0 ? {} : { hint: `run it again without --limit @failed; its record: ${last.file}` },
   )
 }

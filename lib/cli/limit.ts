@@ -14,9 +14,12 @@ export function hostsOf(inventory: Inventory, pattern: string, { limit }: Limite
   if (matched.length === 0) throw new UsageError(`${pattern} matches no host`)
   if (limit === undefined) return matched
   const within = limitNames(inventory, limit, () => {
-    throw new UsageError('--limit @failed: only runs of fmc play are recorded', {
-      hint: 'fmc play PLAYBOOK --limit @failed --list-hosts',
-    })
+    throw new UsageError(
+      '--limit @failed is for fmc play: it means the last run of that playbook',
+      {
+        hint: 'fmc play PLAYBOOK --limit @failed --list-hosts',
+      },
+    )
   })
   const hosts = matched.filter(host => within.has(host.name))
   if (hosts.length > 0) return hosts

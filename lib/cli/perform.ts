@@ -113,7 +113,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     report.on({
       type: 'note',
       level: 'info',
-      text: `resuming the run started at ${new Date(unfinished).toISOString()}: its reboots and snapshots count as done (to start over: rm ${journal.file})`,
+      text: `the run of this command that began at ${new Date(unfinished).toISOString()} has not finished: a reboot or snapshot that it made counts as done (to start over: rm ${journal.file})`,
     })
   const changes = !dryRun && book.readOnly !== true
   if (changes && !journal.begin(begun))

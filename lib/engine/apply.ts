@@ -44,7 +44,7 @@ const isOver = ({ run, done }: Apply): boolean =>
 
 /** A rolling play stops the run. */
 function stop({ run, done }: Apply, { play }: SelectedPlay, how: string): void {
-  done.stoppedBy ??= play.name
+  if (!run.settings.stop.aborted) done.stoppedBy ??= play.name
   run.emit({ type: 'note', level: 'warning', text: `${play.name}: ${how}` })
 }
 

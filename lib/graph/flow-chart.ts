@@ -1,6 +1,6 @@
 import { LINE, MARGIN, STRIP } from './boxes.ts'
 import { fit, SIZE, textWidth, wrap } from './measure.ts'
-import type { Graph, GraphFlow } from './model.ts'
+import { sectionOf, type Graph, type GraphFlow } from './model.ts'
 import type { Box, Line, Mark, Text } from './picture.ts'
 
 const COLUMN = 58
@@ -71,9 +71,6 @@ export function flowChart(graph: Graph, lanes: readonly string[], top: number): 
   })
   return { boxes, lines: [...grid, ...lines], marks, width, bottom: y + 8 }
 }
-
-const sectionOf = ({ kind, at }: GraphFlow): string =>
-  kind === 'balanced' ? 'VIPs and their backends' : `firewall of ${at.join(', ')}`
 
 const section = (text: string, y: number, width: number): Box => ({
   kind: 'row',

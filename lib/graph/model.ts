@@ -231,3 +231,7 @@ const names = (host: Host, value: unknown): string[] =>
 
 const comment = ({ comment: text }: Entry): string | undefined =>
   typeof text === 'string' ? text : undefined
+
+/** The title under which a flow is shown. */
+export const sectionOf = ({ kind, at }: GraphFlow): string =>
+  kind === 'balanced' ? 'VIPs and their backends' : `firewall of ${at.join(', ')}`

@@ -1,5 +1,5 @@
 import { table } from '../report/table.ts'
-import type { Graph, GraphFlow } from './model.ts'
+import { sectionOf, type Graph, type GraphFlow } from './model.ts'
 import { OUTSIDE } from './model.ts'
 
 /** The graph for a terminal: networks with their VIPs and hosts, groups, flows. Ends without a newline. */
@@ -31,9 +31,6 @@ export function graphText(graph: Graph): string {
 
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : [title, ...lines, '']
-
-const sectionOf = ({ kind, at }: GraphFlow): string =>
-  kind === 'balanced' ? 'VIPs and their backends' : `firewall of ${at.join(', ')}`
 
 const flowRow = ({ kind, from, to, ports, comment }: GraphFlow): string[] => [
   `${from.join(', ')} → ${to.join(', ')}`,

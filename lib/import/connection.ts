@@ -28,7 +28,7 @@ export const SSH_ARGUMENTS = [
   'ansible_ssh_common_args',
   'ansible_ssh_extra_args',
 ] as const
-const SSH_CONFIG = 'write it into ~/.ssh/config, which fmc follows: the stanza is below'
+const SSH_CONFIG = 'write it into ~/.ssh/config, which fmc follows; what fmc can translate is below'
 const NO_PASSWORD = 'not carried over: fmc logs in with keys'
 const ASKED = 'not carried over: fmc asks for the sudo password (-K)'
 

@@ -14,7 +14,7 @@ interface Expanded {
 /**
  * The hosts of `web[1:3].example.com:2222` and their port, as Ansible expands them (plugins/inventory/__init__.py): what is no
  * address and no DNS name is a name all the same. Throws a UsageError with file:line for what Ansible refuses, without
- * repeating the text, which may be a password.
+ * repeating the line, which may have a password.
  */
 export function expandHosts(pattern: string, place: Place): Expanded {
   const wrong = (why: string): UsageError => new UsageError(`${place.file}:${place.line}: ${why}`)

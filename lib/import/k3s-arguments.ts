@@ -75,7 +75,10 @@ function optionsOf(given: unknown): [option: string, value: string][] {
 function fromConfig(text: string): [string, string][] {
   let config: unknown
   try {
-    config = parse(text.replaceAll(JINJA, `"${JINJA}"`).replaceAll(`""${JINJA}""`, `"${JINJA}"`))
+    // By default the library prints warnings, which quote the text.
+    config = parse(text.replaceAll(JINJA, `"${JINJA}"`).replaceAll(`""${JINJA}""`, `"${JINJA}"`), {
+      logLevel: 'error',
+    })
   } catch {
     return []
   }

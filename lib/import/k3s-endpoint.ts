@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../inventory/net.ts'
+import { contains, parseCidr, parseIpv4 } from '../inventory/net.ts'
 import type { RawInventory } from '../inventory/raw.ts'
 import type { Winners } from './layers.ts'
 import type { Place } from './model.ts'
@@ -70,8 +70,6 @@ export function endpointOf(
 }
 
 function within(address: string, cidr: string): boolean {
-  const [base = '', prefix = '32'] = cidr.split('/')
-  const size = 2 ** (32 - Number(prefix))
-  const [a, b] = [parseIpv4(address), parseIpv4(base)]
-  return a !== undefined && b !== undefined && Math.floor(a / size) === Math.floor(b / size)
+  const [block, value] = [parseCidr(cidr), parseIpv4(address)]
+  return typeof block !== 'string' && value !== undefined && contains(block, value)
 }

@@ -49,10 +49,7 @@ export function isSecretName(name: string): boolean {
   })
 }
 
-/** A map or list of this name holds secrets under any key: `passwords: {root: x}`. */
-export const isSecretCollection = (name: string): boolean => isSecretName(name)
-
-/** Keys inside such a map that are none: who, where, how. */
+/** Keys of a map such as `passwords: {root: x}` that hold no secret: who, where, how. */
 export const isPlainKey = (key: string): boolean => {
   const last = words(key).at(-1) ?? ''
   return ABOUT.has(last) || /^(enabled|state|description|comment|database|mail|email)$/.test(last)

@@ -2,6 +2,7 @@ import { SSH_ARGUMENTS } from './connection.ts'
 import { shellWords } from './ini.ts'
 import type { Winners } from './layers.ts'
 import type { AnsibleInventory, Variable } from './model.ts'
+import { isSecretValue } from './secret-names.ts'
 import { isTemplate } from './values.ts'
 
 /** Options of ssh(1) that are keywords of ssh_config(5). */
@@ -48,10 +49,14 @@ export function sshStanzas(
 }
 
 function linesOf(inventory: AnsibleInventory, name: string, variable: Variable): string[] {
-  const { value } = variable
-  if (typeof value !== 'string' || isTemplate(value) || value.includes('\n')) return []
   const say = (why: string): void => {
     inventory.remark(variable, name, why)
+  }
+  if (typeof variable.value !== 'string' || isTemplate(variable.value)) return []
+  const value = variable.value.trim()
+  if (value.includes('\n')) {
+    say('several lines: write the stanza yourself')
+    return []
   }
   const lines: string[] = []
   const words = shellWords(value.replaceAll('#', '\\#'), variable)
@@ -68,6 +73,10 @@ function linesOf(inventory: AnsibleInventory, name: string, variable: Variable):
     else say(`${letter ? `-${letter}` : 'a word'} has no counterpart in ssh_config(5)`)
   }
   return lines.filter(line => {
+    if (isSecretValue(line) || /\bsshpass\b.*\s-p/.test(line)) {
+      say('an option with a password is not shown: copy it into ~/.ssh/config yourself')
+      return false
+    }
     if (UNCHECKED.test(line))
       say(`not carried over: ${line} turns off the check of the hosts' keys`)
     return !UNCHECKED.test(line) && !MULTIPLEXING.test(line)

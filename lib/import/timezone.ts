@@ -1,3 +1,4 @@
+import { timezones } from '../inventory/timezones.ts'
 import type { Winners } from './layers.ts'
 import type { AnsibleInventory } from './model.ts'
 import { TIMEZONE_VARIABLES } from './project.ts'
@@ -20,11 +21,4 @@ export function timezoneOf(
   return undefined
 }
 
-function isZone(name: string): boolean {
-  if (!/^[A-Z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name)) return false
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
-}
+const isZone = (name: string): boolean => timezones().has(name)

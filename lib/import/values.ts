@@ -1,14 +1,7 @@
 import type { RawValue } from '../inventory/raw.ts'
 import { SecretRef } from '../inventory/secret-ref.ts'
 import { Kept, Unfit, Unsafe, Vaulted, type AnsibleInventory, type Variable } from './model.ts'
-import {
-  isPath,
-  isPlainKey,
-  isPublic,
-  isSecretCollection,
-  isSecretName,
-  isSecretValue,
-} from './secret-names.ts'
+import { isPath, isPlainKey, isPublic, isSecretName, isSecretValue } from './secret-names.ts'
 
 /** A value as fmc's inventory holds it; undefined: it cannot be carried over. */
 type Carried = RawValue | undefined
@@ -34,6 +27,17 @@ interface At {
   readonly owner: string
 }
 
+const isSecret = ({ key, inSecret }: At): boolean =>
+  isSecretName(key) || (inSecret && !isPlainKey(key))
+
+const hasSecret = (value: unknown): boolean =>
+  value instanceof SecretRef ||
+  (typeof value === 'object' && value !== null && Object.values(value).some(hasSecret))
+
+/** A note may quote the value that it is about. */
+const NOTE_WITHOUT_VALUE =
+  'Ansible reads a value here otherwise than it looks, and fmc does not show it, since there is a secret: put the values into quotes'
+
 /** Turns Ansible's values into fmc's. Secrets become `!secret name`; nothing is decrypted or evaluated. */
 export class Values {
   readonly #inventory: AnsibleInventory
@@ -57,9 +61,10 @@ export class Values {
     if (!VAR_NAME.test(name))
       this.#inventory.remark(variable, name, 'fmc names variables with a-z, 0-9 and _')
     else {
-      if (note !== undefined) this.#inventory.remark(variable, name, note)
       const at = { path: name, name, key: name, inSecret: false, variable, owner }
       carried = this.#value(variable.value ?? null, at)
+      if (note !== undefined)
+        this.#inventory.remark(variable, name, hasSecret(carried) ? NOTE_WITHOUT_VALUE : note)
     }
     this.#known.set(variable, carried)
     return carried
@@ -69,7 +74,7 @@ export class Values {
     if (value instanceof Vaulted) return this.#secret(value.text, at, 'vaulted')
     if (value instanceof Unfit) return this.#without(at, value.why)
     if (value instanceof Kept) {
-      if (isSecretName(at.key)) return this.#secret(value.text, at, 'a secret in plain text')
+      if (isSecret(at)) return this.#secret(value.text, at, 'a secret in plain text')
       this.#inventory.remark(at.variable, at.path, `${value.why}: kept as the text ${value.text}`)
       return value.text
     }
@@ -77,8 +82,7 @@ export class Values {
     if (typeof value === 'string') return this.#text(value, at, isTemplate(value))
     if (typeof value === 'number') {
       if (!Number.isFinite(value)) return this.#without(at, 'not a finite number')
-      const isSecret = isSecretName(at.key) || (at.inSecret && !isPlainKey(at.key))
-      return isSecret ? this.#secret(String(value), at, 'a secret in plain text') : value
+      return isSecret(at) ? this.#secret(String(value), at, 'a secret in plain text') : value
     }
     if (Array.isArray(value)) return this.#list(value, at)
     if (typeof value === 'object' && value !== null) return this.#map(value, at)
@@ -87,7 +91,7 @@ export class Values {
 
   #text(text: string, at: At, template: boolean): Carried {
     if (text.includes('\0')) return this.#without(at, NUL_REASON)
-    const named = isSecretName(at.key) || (at.inSecret && !isPlainKey(at.key))
+    const named = isSecret(at)
     if (template && named) return this.#secret(text, at, 'a Jinja expression for a secret')
     if (template) return this.#without(at, TEMPLATE_REASON)
     if (/^ENC\[AES256_GCM,/.test(text)) return this.#secret(text, at, 'encrypted by SOPS')
@@ -154,5 +158,5 @@ const inside = (at: At, key: string | number, path: string): At => ({
   path,
   name: `${at.name}_${key}`,
   key: typeof key === 'number' ? at.key : key,
-  inSecret: at.inSecret || isSecretCollection(at.key),
+  inSecret: at.inSecret || isSecretName(at.key),
 })

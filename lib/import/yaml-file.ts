@@ -11,8 +11,9 @@ import {
   type YAMLMap,
 } from 'yaml'
 import { UsageError } from '../errors.ts'
+import { offsetOf } from '../inventory/plain.ts'
 import { Unfit, Unsafe, Vaulted, type Variables } from './model.ts'
-import { isJson, isMergeKey, keyText, MAPS, offsetOf, TAG } from './yaml-nodes.ts'
+import { isJson, isMergeKey, keyText, MAPS, TAG } from './yaml-nodes.ts'
 import { jsonScalar, plainScalar, Refusal, taggedScalar, type Resolved } from './yaml-scalars.ts'
 
 /** One pair of a map. */
@@ -40,6 +41,7 @@ export class YamlFile {
   readonly #document: Document
   readonly #isJson: boolean
   #values = 0
+  #merging = 0
 
   constructor(text: string, file: string) {
     this.#file = file
@@ -174,6 +176,8 @@ export class YamlFile {
   }
 
   #mapPairs(map: YAMLMap, notes: string[] = []): readonly Pair[] {
+    if (++this.#merging > DEEPEST || ++this.#values > MOST_VALUES)
+      throw this.wrong(offsetOf(map), 'this merges (<<) itself, or too much')
     const own: Pair[] = []
     const merged = new Map<string, Pair>()
     for (const pair of map.items)
@@ -182,6 +186,7 @@ export class YamlFile {
     const all = new Map(merged)
     // Of duplicate keys the first one decides the place, the last one the value.
     for (const pair of own) all.set(pair.key, pair)
+    this.#merging--
     return [...all.values()]
   }
 

@@ -8,9 +8,6 @@ export const MAPS = /^(!unsafe|tag:yaml\.org,2002:(map|python\/dict))$/
 export const isMergeKey = ({ key }: YamlPair): boolean =>
   isScalar(key) && key.value === '<<' && key.type === 'PLAIN' && key.tag === undefined
 
-export const offsetOf = (node: unknown): number =>
-  (node as { range?: readonly number[] | null } | null)?.range?.[0] ?? 0
-
 /** A key that is no text, as Python's json module shows it. */
 export function keyText(value: unknown): string {
   if (value instanceof Kept) return value.text

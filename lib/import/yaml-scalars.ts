@@ -48,7 +48,7 @@ const TAG = 'tag:yaml.org,2002:'
 /** A scalar with a tag such as `!!int`. Throws Refusal for a tag that Ansible does not know. */
 export function taggedScalar(tag: string, text: string): Resolved {
   const kind = tag.startsWith(TAG) ? tag.slice(TAG.length) : undefined
-  if (kind !== undefined && kind in CONSTRUCT) return construct(kind as Kind, text)
+  if (kind !== undefined && Object.hasOwn(CONSTRUCT, kind)) return construct(kind as Kind, text)
   throw new Refusal('Ansible does not know this tag')
 }
 

@@ -4,7 +4,7 @@ import type { RawInventory, RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
 
 /** Every `!secret` of an inventory, in the order of the file. */
-export function secretUses(raw: RawInventory): SecretRef[] {
+export function secretReferences(raw: RawInventory): SecretRef[] {
   const found: SecretRef[] = []
   const visit = (value: RawValue | object | undefined): void => {
     if (value instanceof SecretRef) found.push(value)

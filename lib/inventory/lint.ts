@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { secretProblems, secretUses } from './check-secrets.ts'
+import { secretProblems, secretReferences } from './check-secrets.ts'
 import {
   misspeltGroupProblems,
   ungroupedProblems,
@@ -54,12 +54,13 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
   if (raw === undefined || findCycle(raw.groups ?? {}) !== undefined)
     return [...found, ...(options.more?.(undefined) ?? [])].sort(byPlace)
   const inventory = resolveInventory(raw, file, options.extraVars)
+  const more = options.more?.(inventory) ?? []
   if (options.roles !== undefined) {
     const roles =
       typeof options.roles === 'function' ? await options.roles(inventory) : options.roles
     const usage = await options.usage?.(inventory, roles)
     // A role that does not load may be the one that has the variable.
-    const allLoaded = !(options.more?.(inventory) ?? []).some(p => p.severity === 'error')
+    const allLoaded = !more.some(p => p.severity === 'error')
     for (const finding of [
       ...ruled('platform', platformProblems(inventory, roles)),
       ...ruled('role-variable', roleVarProblems(raw, inventory, roles)),
@@ -75,11 +76,11 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
     ])
       found.push(source.problem(finding))
   }
-  const uses = options.secretNames ? secretUses(raw) : []
+  const uses = options.secretNames ? secretReferences(raw) : []
   if (uses.length > 0) {
     const known = await options.secretNames?.(inventory.secretsFile)
     if (known !== undefined)
       found.push(...secretProblems(uses, known, basename(inventory.secretsFile)))
   }
-  return [...found, ...(options.more?.(inventory) ?? [])].sort(byPlace)
+  return [...found, ...more].sort(byPlace)
 }

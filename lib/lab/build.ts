@@ -120,7 +120,9 @@ export const build = async (
       const common = { ...lab, images: files, wireguard, log, rootfs, before: was }
       const now = await boot(host, recipe, common)
       // What changed around it while it was off is written into it once it runs.
-      return was === undefined ? now : { ...now, recipe: { ...recipe, place: was.recipe.place } }
+      return was === undefined
+        ? now
+        : { ...now, packages: was.packages, recipe: { ...recipe, place: was.recipe.place } }
     }),
   )
   const others = state.hosts.filter(host => !booted.some(b => b.name === host.name))
@@ -202,7 +204,7 @@ const adjusted = (state: LabState, recipes: readonly Recipe[]): Promise<LabHost[
     }),
   )
 
-/** A machine that was booted without wireguard-go gets it at its next boot. */
+/** A running machine without wireguard-go has to boot again to get it, with the same root and disks. */
 const needsWireguard = ({ programs, artifacts }: LabState, host: LabHost): boolean =>
   programs.wireguard && WIREGUARD in artifacts && !host.vm && !host.wireguard
 

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { demandOwnDir, userDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
@@ -53,14 +53,22 @@ export const debugDir = (record: string): string => record.replace(/\.jsonl$/, '
 /** Removes the oldest records beyond the limits; the newest stays whatever its size. Never throws. */
 export function prune(dir: string, limits: typeof KEPT = KEPT): void {
   let bytes = 0
+  let debug = 0
   for (const [index, file] of recordFiles(dir).entries())
     try {
       bytes += statSync(file).size
-      if (index > 0 && (index >= limits.records || bytes > limits.bytes)) {
-        rmSync(file)
+      debug += bytesIn(debugDir(file))
+      const old = index > 0 && (index >= limits.records || bytes > limits.bytes)
+      if (old) rmSync(file)
+      if (old || (index > 0 && debug > limits.bytes))
         rmSync(debugDir(file), { recursive: true, force: true })
-      }
     } catch {
       // Another fmc has removed it, or it cannot be removed.
     }
 }
+
+/** Of the files in a directory; 0: there is none. */
+const bytesIn = (dir: string): number =>
+  existsSync(dir)
+    ? readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0)
+    : 0

@@ -130,6 +130,7 @@ const unpack = (path: string, tar: Buffer, mark: string, owner: string): string 
 printf '%s  new\\n' ${createHash('sha256').update(tar).digest('hex')} | sha256sum -c --quiet - >&2
 rm -rf -- tree old
 mkdir -m 0755 tree
+trap 'rm -rf -- tree; fmc_unstage' EXIT
 tar --no-same-owner -xpf new -C tree
 printf %s ${quote(mark)} >tree/${MARKER}
 chmod 0644 tree/${MARKER}

@@ -4,7 +4,7 @@ import { expect } from './resource.ts'
 import { manner, scope, within, type Heard, type Scope } from './scope.ts'
 
 export interface GateOptions {
-  /** Fail after this many seconds; default 60. $FMC_GATE_SECONDS on the controller overrides it for all gates. */
+  /** Fail after this many seconds; default 60. $FMC_GATE_SECONDS on the controller overrides it for all gates. It does not end a probe that hangs: give that a limit of its own (`curl --max-time 2`). */
   readonly timeoutSeconds?: number
   /** Seconds between two checks; default 1. */
   readonly everySeconds?: number

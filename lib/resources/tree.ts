@@ -7,7 +7,7 @@ import { remove, removeEmpty } from '../shell/staging.ts'
 import { demandTrust } from '../trust.ts'
 import { directory } from './directory.ts'
 import { file } from './file.ts'
-import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
+import { checkPath, checkTask, expect, resource, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 import { kindOf, sourcePath } from './source.ts'
 
@@ -129,7 +129,7 @@ export async function tree(
   const { owner, mode, directoryMode, notify } = options
   let root = ''
   let listed: Listed[] = []
-  try {
+  await checkTask(`tree ${path}`, () => {
     checkPath(path)
     expect(
       options.purge !== true || (path !== '/' && !SHARED.test(path)),
@@ -140,10 +140,7 @@ export async function tree(
     listed = listTree(root)
     const files = listed.map(l => join(root, l.path))
     demandTrust(source, files, root)
-  } catch (cause) {
-    const error = cause as Error
-    await here.task(`tree ${path}`, () => Promise.reject(error))
-  }
+  })
   // In one round trip: the tasks then find their answers in memory.
   await Promise.all(
     listed.flatMap(l => [

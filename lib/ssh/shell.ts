@@ -148,7 +148,7 @@ export class Shell implements Session {
     this.trips++
     job.timer = setTimeout(
       () => this.#stop(job, `took longer than ${seconds(job.timeoutMs)}`),
-      job.timeoutMs,
+      Math.min(job.timeoutMs, 2 ** 31 - 1), // a longer timer fires at once
     )
   }
 

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { UnreachableError } from '../errors.ts'
 import { quote } from '../shell/quote.ts'
 import { entry, start, type Process } from './entry.ts'
 import { MarkedStream } from './marked-stream.ts'
-import type { Ending, Limits, Link } from './link.ts'
+import type { Ending, Limits, Link, Pipe } from './link.ts'
 import type { Target } from './types.ts'
 import { SPELLED } from './word.ts'
 
@@ -121,10 +122,7 @@ class Stream {
       ])
       if (stop?.aborted) onStop()
       if (giveUp?.aborted) onGiveUp()
-      const [code] = await Promise.race([
-        marked,
-        pipe.ended.then(async e => [await this.#codeOf(e)]),
-      ])
+      const [code] = await Promise.race([marked, this.#endOf(pipe)])
       if (this.#inputError !== undefined) throw this.#inputError as Error
       return { code, ended: this.#ended }
     } finally {
@@ -155,6 +153,14 @@ class Stream {
       })
       stream.resume()
     })
+  }
+
+  /** The exit code once the process has ended and all that it printed is read: ssh2 reports the end before the rest of stderr. */
+  async #endOf({ stdout, stderr, ended }: Pipe): Promise<readonly [number]> {
+    const read = [stdout, stderr].map(stream => finished(stream).catch(() => undefined))
+    const code = await this.#codeOf(await ended)
+    if (this.#ended === undefined && !this.#options.giveUp?.aborted) await Promise.all(read)
+    return [code]
   }
 
   /** The exit code of a command that ended without marks: a signal reached its shell, too. */
@@ -213,6 +219,7 @@ class Stream {
 }
 
 /** Resolves also when the pipe breaks (EPIPE): then nobody reads it any more on the host, which is no error. */
-const drained = (pipe: Writable): Promise<unknown> => once(pipe, 'drain').catch(() => undefined)
+export const drained = (pipe: Writable): Promise<unknown> =>
+  once(pipe, 'drain').catch(() => undefined)
 
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

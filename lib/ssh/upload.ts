@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import pLimit from 'p-limit'
@@ -6,6 +5,7 @@ import { TaskError } from '../errors.ts'
 import { receive } from '../shell/staging.ts'
 import type { Limits, Link, Pipe } from './link.ts'
 import { entry, start } from './entry.ts'
+import { drained } from './stream.ts'
 import type { Session, Target } from './types.ts'
 
 /** A server allows 10 channels by default (MaxSessions); the shell and an interrupt need some of them. */
@@ -81,8 +81,8 @@ const send = async (
   try {
     for await (const chunk of createReadStream(localFile, { highWaterMark: CHUNK })) {
       const room = pipe.stdin.write(chunk) || gone()
-      if (!room) await Promise.race([once(pipe.stdin, 'drain'), ended])
-      if (gone()) break
+      if (!room) await Promise.race([drained(pipe.stdin), ended])
+      if (gone() || pipe.stdin.destroyed) break
       sent += (chunk as Buffer).length
       onBytes(sent)
       idle.refresh()

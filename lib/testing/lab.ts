@@ -24,7 +24,7 @@ export interface LabOptions {
   readonly hosts?: string | readonly string[] | undefined
   /** Hosts to boot as QEMU machines with a kernel of their own. */
   readonly vm?: readonly string[] | undefined
-  /** Default: a name that no other test file on this machine has. */
+  /** Default: made from the script that Node runs, the test file under node:test and tap. Name it where a runner's workers run several files at once. */
   readonly name?: string | undefined
   /** Takes what the lab says while it boots, such as t.diagnostic; default: nobody. */
   readonly log?: ((text: string) => void) | undefined

@@ -49,7 +49,7 @@ const keyOf = (line: string): string => /[\w.-]+/.exec(line)?.[0].toLowerCase() 
 
 /** Words of a name or text that probably stand beside a secret. */
 const SECRETIVE =
-  /passw|passphrase|token|secret|credential|key|auth|\bpass\b|\bpwd?\b|\bpsk\b|\bpin\b|AGE-SECRET|BEGIN|:\/\/[^/\s]*:\S*@/i
+  /pass|pw|psk|token|secret|credential|community|key|auth|(?:\b|_)pin\b|AGE-SECRET|BEGIN|:\/\/[^/\s]*:\S*@/i
 /** Looks like a random value: long, of one kind of characters, with a digit among letters. */
 const RANDOM = /(?=[\w+/=-]*[A-Za-z])(?=[\w+/=-]*\d)[\w+/=-]{16,}/
 

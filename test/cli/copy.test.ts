@@ -89,8 +89,9 @@ for (const transport of ['ssh2', 'openssh'])
     chmodSync(at('src/sub/b.sh'), 0o755)
 
     await t.test('to hosts', async t => {
-      const dry = await fmc('src', `a:${at('dst')}`, '--dry-run')
+      const dry = await fmc('src', `a:${at('dst')}`, '--mode', '0640', '--dry-run')
       t.equal(dry.code, 0, dry.stderr + dry.stdout)
+      t.match(dry.stdout, /To make them: fmc copy .*src a:\S+ --mode 0640/, 'with its mode')
       t.notOk(existsSync(at('dst')))
       const done = await fmc(
         'src',
@@ -158,6 +159,11 @@ for (const transport of ['ssh2', 'openssh'])
       t.match((await fmc(`a:${at('remote/x')}`, 'got')).stdout, /\| ok\n$/)
       writeFileSync(at('remote/x'), 'y\n')
       t.match((await fmc(`a:${at('remote/x')}`, 'got', '--dry-run')).stdout, /\| would copy\n$/)
+      for (const unfit of [['--list-hosts'], ['--step'], ['--mode', '0600'], ['--exit-code']]) {
+        const refused = await fmc(`a:${at('remote/x')}`, 'got', ...unfit)
+        t.equal(refused.code, 1, unfit.join(' '))
+        t.match(refused.stderr, `${unfit[0] ?? ''} is only for copying to hosts`)
+      }
       t.equal(readFileSync(at('got'), 'utf8'), 'x\n')
       const many = await fmc(`all:${at('remote')}/`, 'all')
       t.equal(many.code, 0, many.stderr)

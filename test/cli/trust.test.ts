@@ -190,6 +190,8 @@ for (const [what, spoil, says] of WAYS)
         t.notMatch(stdout + stderr, /bug in fmc/)
         if (args[0] !== 'lint') t.equal(other, '')
         t.notOk(existsSync(s.ran), 'its code has not run')
+        if (/whole project|directory above/.test(what))
+          t.notOk(existsSync(`${s.ran}-own`), 'nor that of the playbook, which lint loads')
       }
     })
 

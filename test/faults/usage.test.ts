@@ -60,7 +60,11 @@ void t.test('a wrong command line is one clear error and connects to nothing', a
       /the playbook site has no role plain/,
       'a role that is not in it',
     ],
-    [['play', 'site', '--tags', 'x', '-e', 'u_count=1'], /the playbook site has no tag x/, 'tags that are nowhere'],
+    [
+      ['play', 'site', '--tags', 'x', '-e', 'u_count=1'],
+      /the playbook site has no tag x/,
+      'tags that are nowhere',
+    ],
     [['play'], /missing required argument 'playbook'/, 'no playbook'],
     [['play', 'site', '--dry'], /unknown option '--dry'/, 'an unknown option'],
     [['play', 'site', '--forks', 'x'], /--forks x: expected a whole number/, 'a wrong number'],

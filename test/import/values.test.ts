@@ -152,6 +152,8 @@ http_proxy: http://u:hunter2@proxy:3128
 extra_args: --flag --token hunter2
 conninfo: host=h password=hunter2
 admins: [{ name: ops, api_token: hunter2 }]
+pins: { secrets: { big: 12345678901234567890, at: 12:30 } }
+db_password: 12:31
 tokens: [hunter2, hunter4]
 hash: $6$salt$abcdefgh
 pin_code: 1
@@ -179,6 +181,8 @@ vault_pass: "{{ vault_x }}"
       extra_args: '!secret extra_args',
       conninfo: '!secret conninfo',
       admins: [{ name: 'ops', api_token: '!secret admins_0_api_token' }],
+      pins: { secrets: { big: '!secret pins_secrets_big', at: '!secret pins_secrets_at' } },
+      db_password: '!secret db_password',
       tokens: ['!secret tokens_0', '!secret tokens_1'],
       hash: '!secret hash',
       pin_code: 1,
@@ -195,7 +199,7 @@ vault_pass: "{{ vault_x }}"
       compass: 'n',
       vault_pass: '!secret vault_pass',
     })
-    t.notMatch(found.text + found.remarks.join(), /hunter/)
+    t.notMatch(found.text + found.remarks.join(), /hunter|1234567890|12:3[01]|75[01]/)
     t.match(
       found.remarks.join('\n'),
       /vault_pass: a Jinja expression for a secret, became !secret vault_pass: fmc secrets set vault_pass/,

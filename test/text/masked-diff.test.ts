@@ -55,6 +55,16 @@ void t.test('the other lines are shown, the value is not', t => {
   t.end()
 })
 
+void t.test('old secrets that fmc does not know are hidden under their usual names', t => {
+  for (const key of ['requirepass', 'rootpw', 'masterpass', 'wpa_psk=', 'user_pin=', 'rocommunity'])
+    t.notMatch(
+      diff(`${key} canary\n`, secret`user default on ${new Secret('next')}\n`).join('\n'),
+      /canary/,
+      key,
+    )
+  t.end()
+})
+
 void t.test('the text around a secret may have the signs of a replacement', t => {
   const after = secret`IFS=$'x' pw=${pw} $& $$\nport=${5432}\n`
   t.strictSame(diff(`IFS=$'x' pw=canary-new $& $$\nport=1\n`, after), [

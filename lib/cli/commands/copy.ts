@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.ts'
+import { quoteAll } from '../../shell/quote.ts'
 import { addRunOptions, inLabIfAsked, repeated, type AddCommand } from '../options.ts'
 import type { PlayOptions } from './play.ts'
 
@@ -56,6 +57,13 @@ export function placeOf(text: string): Place {
   return at > 0 ? { pattern: text.slice(0, at), path: text.slice(at + 1) } : { path: text }
 }
 
+/** Options that mean nothing when files come from hosts. None has a default. */
+const ONLY_TO_HOSTS = {
+  ...{ owner: '--owner', group: '--group', mode: '--mode', diff: '--diff', debug: '--debug' },
+  ...{ listHosts: '--list-hosts', listTags: '--list-tags', listTasks: '--list-tasks' },
+  ...{ step: '--step', startAt: '--start-at', exitCode: '--exit-code' },
+} as const
+
 async function runCopy(from: string, to: string, o: Options): Promise<number> {
   const [source, target] = [placeOf(from), placeOf(to)]
   if ((source.pattern === undefined) === (target.pattern === undefined))
@@ -63,6 +71,8 @@ async function runCopy(from: string, to: string, o: Options): Promise<number> {
       hint: 'fmc copy SRC PATTERN:/DST, or fmc copy PATTERN:/SRC DST',
     })
   if (source.pattern !== undefined) {
+    const unfit = Object.entries(ONLY_TO_HOSTS).find(([key]) => key in o)
+    if (unfit) throw new UsageError(`${unfit[1]} is only for copying to hosts`)
     const { copyBack } = await import('../copy-back.ts')
     return copyBack(source.pattern, source.path, target.path, o)
   }
@@ -74,5 +84,10 @@ async function runCopy(from: string, to: string, o: Options): Promise<number> {
   const role = copyRole(source.path, target.path, o)
   const pattern = target.pattern ?? ''
   const book = playbook('copy', [play('Copy', { hosts: pattern, roles: [role] })])
-  return perform(book, `copy ${from} ${to}`, { ...o, pattern })
+  // Without them the command that the recap names would make other changes.
+  const access = (['owner', 'group', 'mode'] as const).flatMap(key => {
+    const value = o[key]
+    return value === undefined ? [] : [`--${key}`, value]
+  })
+  return perform(book, quoteAll(['copy', from, to, ...access]), { ...o, pattern })
 }

@@ -32,7 +32,7 @@ export const graph: AddCommand = (program, run) => {
     )
     .option(
       '-o, --out <file>',
-      'write to this file; a name that ends in .svg or .json says the format',
+      'write text or a picture to this file; a name that ends in .svg means a picture',
     )
     .option('--force', 'with --out: replace a file that fmc graph has not written')
     .option('--lab', 'accepted as in other commands; the lab has the same inventory')

@@ -59,7 +59,7 @@ async function makeProject(directory: string, o: Options): Promise<number> {
       '  npx fmc lint',
       `  sudo npx fmc play ${playbook} --lab   # rehearse it on this machine`,
       ...(isCheckout()
-        ? ['', 'This fmc is a checkout: npm run prepack there makes the types that tsc needs.']
+        ? ['', 'This fmc is a checkout: npm run build there makes the types that tsc needs.']
         : []),
     ].join('\n'),
   )

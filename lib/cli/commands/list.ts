@@ -1,15 +1,14 @@
-import { Option } from 'commander'
 import { EXIT } from '../../errors.ts'
 import { pad } from '../../report/width.ts'
 import { cleanLine } from '../../text/sanitise.ts'
 import type { Found } from '../load.ts'
 import { jsonLines } from '../json-lines.ts'
-import { inventoryOption, type AddCommand } from '../options.ts'
+import { inventoryOption, outputOption, type AddCommand } from '../options.ts'
 import { print } from '../print.ts'
 
 interface Options {
   readonly inventory: string
-  readonly output: 'plain' | 'json'
+  readonly output?: 'plain' | 'json'
 }
 
 /** `fmc list`: playbooks and roles, and whose each is. */
@@ -18,11 +17,7 @@ export const list: AddCommand = (program, run) => {
     .command('list')
     .description("list playbooks and roles: this project's own and fmc's")
     .addOption(inventoryOption())
-    .addOption(
-      new Option('--output <format>', 'plain, or json (NDJSON)')
-        .choices(['plain', 'json'])
-        .default('plain'),
-    )
+    .addOption(outputOption())
     .action((o: Options) => run(printList(o)))
 }
 

@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.ts'
+import { quote } from '../../shell/quote.ts'
 import { addRunOptions, inLabIfAsked } from '../options.ts'
 import type { AddCommand, RunOptions } from '../options.ts'
 
@@ -25,5 +26,8 @@ async function runRole(name: string, pattern: string, o: RunOptions): Promise<nu
   const home = site?.stages.flat().find(p => p.roles.some(r => r.name === name))
   const found = home?.roles.find(r => r.name === name) ?? (await loadRole(name, o.inventory))
   const only = play(home?.name ?? name, { ...home, hosts: pattern, roles: [found] })
-  return perform(playbook(`role ${name}`, [only]), `role ${name} ${pattern}`, { ...o, pattern })
+  return perform(playbook(`role ${name}`, [only]), `role ${name} ${quote(pattern)}`, {
+    ...o,
+    pattern,
+  })
 }

@@ -1,13 +1,12 @@
-import { Option } from 'commander'
 import { EXIT } from '../../errors.ts'
 import { jsonLines } from '../json-lines.ts'
-import { inventoryOption, type AddCommand } from '../options.ts'
+import { inventoryOption, outputOption, type AddCommand } from '../options.ts'
 import { print } from '../print.ts'
 import type { Difference } from '../project/upgrade.ts'
 
 interface Options {
   readonly inventory: string
-  readonly output: 'plain' | 'json'
+  readonly output?: 'plain' | 'json'
 }
 
 /** `fmc upgrade-check PACKAGE`: what a newer fmc changes for this project. */
@@ -18,11 +17,7 @@ export const upgradeCheck: AddCommand = (program, run) => {
       'say what another version of fmc changes for this project: its directory, or a tarball of npm pack. Asks no host',
     )
     .addOption(inventoryOption())
-    .addOption(
-      new Option('--output <format>', 'plain, or json (NDJSON)')
-        .choices(['plain', 'json'])
-        .default('plain'),
-    )
+    .addOption(outputOption())
     .addHelpText(
       'after',
       '\nExamples:\n  fmc upgrade-check ./fmc-0.2.0.tgz\n  fmc upgrade-check ../other-cloud/node_modules/fmc\n\nExit code 1: the project would not work as it is.',

@@ -100,17 +100,13 @@ function roleVariables(roles: ReadonlyMap<string, string>): string[] {
   const own = packageRoot()
   const schema = parsed(textOf(join(own, 'files/inventory.schema.json')))
   const documented = at(schema, 'properties', 'all', 'properties', 'vars', 'properties')
-  const declared = [...roles.values()]
-    .filter(dir => dirname(dirname(dir)) !== own)
-    .flatMap(dir => ['vars.ts', 'index.ts'].map(file => textOf(join(dir, file))))
-    .flatMap(source => [...source.matchAll(/^\s+([a-z_][a-z0-9_]*):\s*z\s*\./gm)])
-    .map(match => match[1] ?? '')
-  const inline = [...roles.values()]
-    .filter(dir => dirname(dirname(dir)) !== own)
-    .flatMap(dir => [
-      ...textOf(join(dir, 'index.ts')).matchAll(/[{,]\s*([a-z_][a-z0-9_]*):\s*z\./g),
-    ])
-    .map(match => match[1] ?? '')
+  const dirs = [...roles.values()].filter(dir => dirname(dirname(dir)) !== own)
+  const found = (files: readonly string[], pattern: RegExp): string[] =>
+    dirs
+      .flatMap(dir => files.flatMap(file => [...textOf(join(dir, file)).matchAll(pattern)]))
+      .map(match => match[1] ?? '')
+  const declared = found(['vars.ts', 'index.ts'], /^\s+([a-z_][a-z0-9_]*):\s*z\s*\./gm)
+  const inline = found(['index.ts'], /[{,]\s*([a-z_][a-z0-9_]*):\s*z\./g)
   return [...keys(documented), ...declared, ...inline]
 }
 

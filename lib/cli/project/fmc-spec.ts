@@ -29,7 +29,7 @@ export function fmcSpec(root = packageRoot()): string {
   return /^https?:/.test(from) || from === '' ? `^${packageJson().version}` : from
 }
 
-/** Is this fmc a checkout, whose declarations `npm run prepack` makes? */
+/** Is this fmc a checkout, whose declarations `npm run build` makes? */
 export const isCheckout = (): boolean => existsSync(join(packageRoot(), 'lib', 'index.ts'))
 
 /** The development tools of a project, in the versions that fmc itself is checked with. */

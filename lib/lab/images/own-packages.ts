@@ -4,8 +4,9 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -48,6 +49,7 @@ const addTree = (hash: ReturnType<typeof createHash>, dir: string): void => {
     const stat = lstatSync(path)
     hash.update(`${path}\0${stat.mode}\0`)
     if (stat.isFile()) hash.update(readFileSync(path))
+    else if (stat.isSymbolicLink()) hash.update(readlinkSync(path))
   }
 }
 

@@ -38,15 +38,14 @@ const isSame = (a: Link, b: Link): boolean =>
 
 const bridgesOf = (before: Topology, now: Topology): ReadonlyMap<string, string> => {
   const was = new Map(before.switches.map(s => [place(s.netns, s.network), s.bridge]))
-  const taken = new Set(before.switches.map(s => `${s.netns} ${s.bridge}`))
+  const taken = new Set(before.switches.map(s => place(s.netns, s.bridge)))
   return new Map(
     now.switches.map(({ netns, network, bridge }) => {
       const known = was.get(place(netns, network))
       if (known !== undefined) return [place(netns, network), known]
-      const free = (name: string): string => `${netns} ${name}`
       let name = bridge
-      for (let n = 0; taken.has(free(name)); n++) name = `br${n}`
-      taken.add(free(name))
+      for (let n = 0; taken.has(place(netns, name)); n++) name = `br${n}`
+      taken.add(place(netns, name))
       return [place(netns, network), name]
     }),
   )

@@ -107,6 +107,9 @@ const yaml = target('import/yaml', mutants(YAML), yamlHolds, {
   guided: { seeds: YAML, holds: yamlHolds },
   examples: [
     'all: {vars: {x: "a\\0b"}}\n',
+    'all:\n  vars: &v\n    <<: *v\n',
+    'all:\n  vars:\n    a: &a {<<: [{x: *a}, {x: 1}]}\n',
+    'all: {vars: {x: !!__proto__ y, z: !!constructor w}}\n',
     'a: {vars: {api_key: x1}}\na b: {vars: {api_key: x2}}\n"c:é": {vars: {api_key: x3}}\n',
   ],
   weight: 0.1,
