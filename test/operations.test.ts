@@ -59,7 +59,7 @@ function client(state: LabState) {
     join(ROOT, 'test/rig/ask-every.js'),
     'https://192.168.0.32:6443/readyz',
   ])
-  const child = spawn(program, argv, { env: { ...process.env, NODE_OPTIONS: '' } })
+  const child = spawn(program, argv)
   let said = ''
   child.stdout.on('data', (d: Buffer) => (said += d.toString()))
   const end = new Promise(resolve => child.on('close', resolve))

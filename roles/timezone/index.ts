@@ -1,14 +1,15 @@
 import { inventory, packages, probe, role, timezone, z } from '../../lib/index.ts'
+import { PLATFORMS } from './platform.ts'
 
 export default role({
   name: 'timezone',
   summary: 'The time zone of the inventory',
   vars: z.object({}),
-  async tasks({ host }) {
+  platforms: PLATFORMS,
+  async tasks({ platform }) {
     const zone = inventory().timezone
     const known = await probe({ whenNew: '' })`test -e ${`/usr/share/zoneinfo/${zone}`}`
-    // Flatcar has all zones in its image and no packages.
-    if (!known.ok && host.os.family !== 'flatcar') await packages('tzdata')
+    if (!known.ok) await packages(...platform.packages)
     await timezone(zone)
   },
 })

@@ -102,16 +102,13 @@ const stateOf = async (r: Rig, kind: string): Promise<Record<string, string>> =>
 /** The adversary at work, as its user. */
 async function attacking(r: Rig, a: Arena): Promise<() => Promise<Report>> {
   const pid = `/run/adversary/${a.kind}.pid`
-  const child = spawn('env', [
-    '-u',
-    'NODE_OPTIONS',
-    ...enterLab(
-      r.state,
-      sshCommand(r.state, HOST, [
-        `echo $$ >${pid}; exec setpriv --reuid=${a.user} --regid=${a.user} --clear-groups ${PROGRAM} attack /run/adversary/${a.kind}.json`,
-      ]),
-    ),
-  ])
+  const [program = '', ...argv] = enterLab(
+    r.state,
+    sshCommand(r.state, HOST, [
+      `echo $$ >${pid}; exec setpriv --reuid=${a.user} --regid=${a.user} --clear-groups ${PROGRAM} attack /run/adversary/${a.kind}.json`,
+    ]),
+  )
+  const child = spawn(program, argv)
   let out = ''
   let err = ''
   const ended = new Promise<void>(resolve => child.on('close', () => resolve()))

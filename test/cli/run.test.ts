@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,6 +50,10 @@ for (const transport of ['ssh2', 'openssh'])
     /** What does not depend on the transport. */
     const onlyOnce = { skip: transport === 'openssh' && 'as over ssh2' }
     const env = { FMC_CACHE: join(dir, 'cache') }
+    const start = (...args: string[]): ChildProcessWithoutNullStreams => {
+      const [program = '', ...rest] = argv('run', ...args)
+      return spawn(program, rest, { env: { ...process.env, ...env } })
+    }
     const fmc = (args: string[], input?: string): Promise<Ran> =>
       run(argv('run', ...args), { env, ...(input === undefined ? {} : { input }) })
 
@@ -80,19 +84,10 @@ for (const transport of ['ssh2', 'openssh'])
 
     await t.test('output comes as it is printed, not at the end', async t => {
       const go = join(dir, `go-${transport}`)
-      const child = spawn(
-        'env',
-        [
-          '-u',
-          'NODE_OPTIONS',
-          ...argv(
-            'run',
-            'a',
-            '--',
-            `echo first; while ! [ -e ${go} ]; do sleep 0.05; done; echo last`,
-          ),
-        ],
-        { env: { ...process.env, ...env } },
+      const child = start(
+        'a',
+        '--',
+        `echo first; while ! [ -e ${go} ]; do sleep 0.05; done; echo last`,
       )
       let seen = ''
       child.stdout.on('data', (d: Buffer) => (seen += d.toString()))
@@ -154,9 +149,7 @@ for (const transport of ['ssh2', 'openssh'])
         t.equal(cat.code, 0, `a command need not read all of it: ${cat.stderr}`)
       }
       t.equal((await fmc(['a', '--', 'cat; echo end'], '')).stdout, 'a | end\n')
-      const endless = spawn('env', ['-u', 'NODE_OPTIONS', ...argv('run', 'a', '--', 'echo done')], {
-        env: { ...process.env, ...env },
-      })
+      const endless = start('a', '--', 'echo done')
       t.equal(
         await new Promise(resolve => endless.once('exit', resolve)),
         0,
@@ -197,11 +190,7 @@ for (const transport of ['ssh2', 'openssh'])
     })
 
     await t.test('Ctrl-C ends the command on every host', async t => {
-      const child = spawn(
-        'env',
-        ['-u', 'NODE_OPTIONS', ...argv('run', 'up', '--', 'echo on; sleep 27.1828')],
-        { env: { ...process.env, ...env } },
-      )
+      const child = start('up', '--', 'echo on; sleep 27.1828')
       let seen = ''
       child.stdout.on('data', (d: Buffer) => (seen += d.toString()))
       child.stdin.end()

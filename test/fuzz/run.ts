@@ -18,8 +18,7 @@ export const fuzz = (...args: readonly string[]): Promise<Run> =>
 export const line = (command: string): Promise<Run> => run('/bin/sh', ['-c', command])
 
 function run(program: string, args: readonly string[]): Promise<Run> {
-  const env = { ...process.env, NODE_OPTIONS: '' }
-  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const said = { stdout: '', stderr: '' }
   for (const which of ['stdout', 'stderr'] as const)
     child[which].setEncoding('utf8').on('data', (text: string) => (said[which] += text))

@@ -136,7 +136,7 @@ void t.test('an edit of the inventory changes the lab in place', { timeout: 600_
     const child = spawn(
       process.execPath,
       [join(ROOT, 'lib/bin.js'), 'lab', 'up', '--name', r.name, '-i', inventory],
-      { env: { ...process.env, NODE_OPTIONS: '' }, stdio: 'ignore' },
+      { stdio: 'ignore' },
     )
     const closed = once(child, 'close')
     while (groupPids(r.state.key, 'd').length === 0) await sleep(10)

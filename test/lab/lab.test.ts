@@ -228,9 +228,7 @@ void t.test(
     const hosts = ['hypervisor', 'storage1']
     const killed = async () => {
       const argv = ['lab', 'up', '--name', NAME, '--hosts', hosts.join(','), '-i', inventory.file]
-      const env = { ...process.env, NODE_OPTIONS: '' }
       const child = spawn(process.execPath, [`${ROOT}/lib/bin.js`, ...argv], {
-        env,
         stdio: 'ignore',
       })
       const closed = once(child, 'close')

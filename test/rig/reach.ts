@@ -65,8 +65,13 @@ export async function listen(
   host: string | undefined,
   ports: readonly Pick<Attempt, 'proto' | 'port'>[],
 ): Promise<void> {
-  const argv = inside(state, host, [process.execPath, '-e', LISTEN, JSON.stringify(ports)])
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...argv])
+  const [program = '', ...argv] = inside(state, host, [
+    process.execPath,
+    '-e',
+    LISTEN,
+    JSON.stringify(ports),
+  ])
+  const child = spawn(program, argv)
   t.teardown(() => child.kill('SIGKILL'))
   await new Promise(resolve => child.stdout.once('data', resolve))
 }
@@ -77,8 +82,13 @@ export function reach(
   host: string | undefined,
   attempts: readonly Attempt[],
 ): Promise<boolean[]> {
-  const argv = inside(state, host, [process.execPath, '-e', TRY, JSON.stringify(attempts)])
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...argv])
+  const [program = '', ...argv] = inside(state, host, [
+    process.execPath,
+    '-e',
+    TRY,
+    JSON.stringify(attempts),
+  ])
+  const child = spawn(program, argv)
   let out = ''
   child.stdout.on('data', (d: Buffer) => (out += d.toString()))
   return new Promise((resolve, reject) => {

@@ -307,7 +307,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       const stall = 'mkdir -p /etc/k3s-double; touch /etc/k3s-double/promotion-stalls'
       await Promise.all(ALL.map(h => r.text(h, stall)))
       const runner = start(fmcInLab(inventory, ...CHANGED), {
-        env: { NODE_OPTIONS: '', FMC_LAB: r.name },
+        env: { FMC_LAB: r.name },
       })
       const learns = async () => (await voters(r, 'm1')).some(v => v.includes('learner=true'))
       await until(learns, 180, 'm3 is a learner')
@@ -358,7 +358,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     for (const { what, args, strikes } of PHASES) {
       for (const [host, task, blow] of strikes) {
         const run = start(fmcInLab(inventory, ...args), {
-          env: { NODE_OPTIONS: '', FMC_LAB: r.name },
+          env: { FMC_LAB: r.name },
         })
         await run.until(e => e.type === 'task' && e.host === host && e.task.startsWith(task))
         if (blow === 'kill') {

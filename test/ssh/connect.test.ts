@@ -246,7 +246,7 @@ void t.test('settings of ssh_config', async t => {
     const proxy =
       config('Host alias\n  HostName 127.0.0.1\n  ProxyCommand ssh-proxy-test %h %p').sshConfig ??
       ''
-    const script = join(dir, 'proxy')
+    const script = join(dir, 'proxy.cjs')
     writeFileSync(
       script,
       `#!/usr/bin/env node\nconst s=require('net').connect(process.argv[3],process.argv[2]);process.stdin.pipe(s).pipe(process.stdout)\n`,

@@ -51,7 +51,6 @@ const work = role({
 const hostileServer = async (t: Test, dir: string) => {
   const key = keygen(join(dir, 'hostile'))
   const child = spawn(process.execPath, [join(import.meta.dirname, '../rig/hostile.js'), key], {
-    env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => child.kill('SIGKILL'))

@@ -86,7 +86,7 @@ void t.test(
         const [command = '', ...args] = at('endless.mjs').filter(arg => arg !== '--test')
         const child = spawn(command, args, {
           cwd: project,
-          env: { ...process.env, ...env, NODE_OPTIONS: '' },
+          env: { ...process.env, ...env },
           stdio: ['ignore', 'pipe', 'inherit'],
         })
         let out = ''
