@@ -13,12 +13,8 @@ export const haveTypes = () => existsSync(types)
 /** Throws when the sources have type errors. */
 export function makeTypes() {
   const { status } = spawnSync(
-    process.execPath,
-    [
-      join(root, 'node_modules/typescript/bin/tsc'),
-      '-p',
-      join(root, 'scripts/tsconfig.types.json'),
-    ],
+    join(root, 'node_modules/.bin/tsc'),
+    ['-p', join(root, 'scripts/tsconfig.types.json')],
     { stdio: 'inherit' },
   )
   if (status !== 0) throw new Error('the declarations cannot be made')

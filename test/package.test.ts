@@ -57,7 +57,7 @@ void t.test('packed, installed, and used in a project of its own', async t => {
   // The development tools are this checkout's, so that nothing else has to be downloaded.
   const omit = await run([...install, '--omit=dev'], { cwd: project })
   t.equal(omit.code, 0, omit.stderr)
-  for (const name of ['typescript', 'eslint', 'typescript-eslint', '@types'])
+  for (const name of ['typescript', '@typescript', 'eslint', 'typescript-eslint', '@types'])
     symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name))
 
   const fmc = (...args: string[]) =>
@@ -70,8 +70,8 @@ void t.test('packed, installed, and used in a project of its own', async t => {
   t.match((await fmc('doc')).stdout, /^motd .* \(this project\)$/m)
 
   await t.test('declared types compile under strict, without skipLibCheck', async t => {
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-    const own = await run([process.execPath, tsc], { cwd: project })
+    const tsc = join(ROOT, 'node_modules/.bin/tsc')
+    const own = await run([tsc], { cwd: project })
     t.equal(own.stdout, '')
     t.equal(own.code, 0)
     const text = JSON.stringify({
@@ -81,6 +81,7 @@ void t.test('packed, installed, and used in a project of its own', async t => {
         module: 'nodenext',
         target: 'es2023',
         skipLibCheck: false,
+        types: [],
       },
       files: ['plain.ts'],
     })
@@ -89,13 +90,13 @@ void t.test('packed, installed, and used in a project of its own', async t => {
       join(project, 'plain.ts'),
       "import { file, probe, role, z, type Host } from 'fmc'\nimport { proveRole } from 'fmc/testing'\nexport const names = (hosts: readonly Host[]): string[] => hosts.map(h => h.name)\nexport default role({ name: 'plain', summary: '', vars: z.object({ n: z.int() }), async tasks({ vars }) {\n  await file('/etc/n', { content: vars.n.toFixed() })\n  const { ok }: { ok: boolean } = await probe`true`\n  if (!ok) throw new Error()\n} })\nexport const proof = () => proveRole({ role: 'plain' })\n",
     )
-    const plain = await run([process.execPath, tsc, '-p', 'plain.json'], { cwd: project })
+    const plain = await run([tsc, '-p', 'plain.json'], { cwd: project })
     t.equal(plain.stdout, '')
     writeFileSync(
       join(project, 'plain.ts'),
       "import { file } from 'fmc'\nvoid file('/etc/n', { content: 5 })\n",
     )
-    const wrong = await run([process.execPath, tsc, '-p', 'plain.json'], { cwd: project })
+    const wrong = await run([tsc, '-p', 'plain.json'], { cwd: project })
     t.match(wrong.stdout, /plain\.ts\(2,25\): error TS2769|plain\.ts\(2,2\d\): error TS\d+/)
   })
 

@@ -130,6 +130,10 @@ function pax(
   return found
 }
 
+/** The members that do not have this name at the top, nor lie below it. */
+export const without = (name: string, members: readonly Member[]): Member[] =>
+  members.filter(({ path }) => path !== name && !path.startsWith(`${name}/`))
+
 /** A tar archive of these members, all of root, with the modes 0755 and 0644. */
 export function writeTar(members: readonly Member[]): Buffer {
   const parts: Buffer[] = []

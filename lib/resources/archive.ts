@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { dirname } from 'node:path/posix'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import type { Member } from '../artifacts/tar.ts'
 import { TaskError } from '../errors.ts'
 import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
@@ -77,8 +76,9 @@ export async function archive(
       throw new TaskError(`${path} is there, and fmc has not unpacked it`, {
         hint: `choose another directory, or remove it: fmc run ${here.host.name} -- rm -r ${quote(path)}`,
       })
-    const { readTar, writeTar } = await import('../artifacts/tar.ts')
-    const members = unmarked(readTar(await unzipped(from, bytes), from, strip))
+    const { readTar, without, writeTar } = await import('../artifacts/tar.ts')
+    // Such a member would decide where fmc's own file is written.
+    const members = without(MARKER, readTar(await unzipped(from, bytes), from, strip))
     expect(members.length > 0, `${from} has no member with more than ${strip} path components`)
     const clean = writeTar(members)
     const scratch = here.mode === 'apply' ? mkdtempSync(join(tmpdir(), 'fmc-archive-')) : undefined
@@ -107,10 +107,6 @@ export async function archive(
     }
   })
 }
-
-/** Without members that have the name of fmc's own file, and would decide where it is written. */
-export const unmarked = (members: readonly Member[]): Member[] =>
-  members.filter(({ path }) => path !== MARKER && !path.startsWith(`${MARKER}/`))
 
 function read(file: string): Buffer {
   expect(statSync(file).size <= MOST_BYTES, `${file} has more than ${MOST_BYTES} bytes`)

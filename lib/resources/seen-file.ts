@@ -1,8 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { TaskError } from '../errors.ts'
 
 /** A file of the controller as lstat(2) has found it: the file itself, not its name. */
-export type SeenFile = Pick<Stats, 'dev' | 'ino'>
+export interface SeenFile {
+  readonly dev: number
+  readonly ino: number
+}
 
 /**
  * Opens a file for reading, if it is still the one that was seen: the owner of its directory may have put a link in its

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { copyRole } from '../../lib/cli/copy-role.ts'
 import { archive, file, packages, template, timer, tree } from '../../lib/index.ts'
-import { unmarked } from '../../lib/resources/archive.ts'
+import { without } from '../../lib/artifacts/tar.ts'
 import { fill } from '../../lib/resources/template.ts'
 import { timerUnits } from '../../lib/resources/timer.ts'
 import { extras } from '../../lib/resources/tree.ts'
@@ -93,7 +93,7 @@ void t.test('an archive does not decide where fmc writes its own file', t => {
     target: 'app',
   }))
   t.strictSame(
-    unmarked(members).map(m => m.path),
+    without('.fmc-archive', members).map(m => m.path),
     ['app', 'sub/.fmc-archive', '.fmc-archive2'],
   )
   t.end()

@@ -32,9 +32,13 @@ export function fmcSpec(root = packageRoot()): string {
 /** Is this fmc a checkout, whose declarations `npm run build` makes? */
 export const isCheckout = (): boolean => existsSync(join(packageRoot(), 'lib', 'index.ts'))
 
-/** The development tools of a project, in the versions that fmc itself is checked with. */
+/**
+ * The development tools of a project, in the versions that fmc itself is checked with. `@typescript/7` is the compiler: it provides `tsc`,
+ * typescript-eslint cannot use it yet, so `typescript` is version 6 under its own name, without a `tsc`
+ * (https://www.npmjs.com/package/@typescript/typescript6).
+ */
 export function toolVersions(): Readonly<Record<string, string>> {
   const all = packageJson().devDependencies ?? {}
-  const names = ['@types/node', 'eslint', 'typescript', 'typescript-eslint']
+  const names = ['@types/node', 'eslint', '@typescript/7', 'typescript', 'typescript-eslint']
   return Object.fromEntries(names.map(name => [name, all[name] ?? '*']))
 }
