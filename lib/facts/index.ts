@@ -9,12 +9,14 @@ import { command, type CommandFact } from './command.ts'
 import { GarbledProbe, Refused, type Family } from './family.ts'
 import { module, sysctl } from './kernel.ts'
 import { line } from './line.ts'
+import { debOffer, rpmOffer, type Offer, type OfferFact } from './offer.ts'
 import { deb, rpm } from './package.ts'
 import { content, link, path, sha, type FileBytes, type PathFact } from './path.ts'
 import { block, mount, type BlockFact, type MountFact } from './storage.ts'
 import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
 import { unit, type UnitFact } from './unit.ts'
 
+export { offerArg } from './offer.ts'
 export { Refused }
 export type {
   BlockFact,
@@ -23,6 +25,8 @@ export type {
   GroupFact,
   IdentityFact,
   MountFact,
+  Offer,
+  OfferFact,
   PathFact,
   SystemFact,
   UnitFact,
@@ -51,6 +55,10 @@ export interface Facts {
   deb: string | null
   /** Argument: an RPM package. Its installed version; null: not installed. */
   rpm: string | null
+  /** Argument: a Debian package, a blank, a pattern of versions. What the host's repositories offer if it is not installed. */
+  debOffer: OfferFact
+  /** Argument: an RPM package, a blank, a pattern of versions. What the host's repositories offer if it is not installed. */
+  rpmOffer: OfferFact
   /** Argument: a user name; null: no such user. */
   user: UserFact | null
   /** Argument: a group name; null: no such group. */
@@ -87,6 +95,8 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   unit,
   deb,
   rpm,
+  debOffer,
+  rpmOffer,
   user,
   group,
   line,

@@ -132,6 +132,8 @@ const ANSWERS: Answers = {
   },
   deb: ({ os }, name) => (os === 'debian' && IMAGES[os].packages.includes(name) ? 'new' : null),
   rpm: ({ os }, name) => (os === 'el' && IMAGES[os].packages.includes(name) ? 'new' : null),
+  debOffer: () => 'unknown',
+  rpmOffer: () => 'unknown',
   user({ os, user }, name) {
     const uid = IMAGES[os].users[name] ?? (name === user ? 1000 : undefined)
     if (uid === undefined) return null

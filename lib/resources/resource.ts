@@ -39,6 +39,8 @@ export interface PlanContext {
   readonly doubt: boolean
   /** The host's operating system. */
   readonly os: Os
+  /** The host's name. */
+  readonly host: string
 }
 
 /**
@@ -63,6 +65,10 @@ export interface Definition<O, Q extends Needs> {
   ): readonly PlannedChange[] | Promise<readonly PlannedChange[]>
   /** A difference that the resource leaves alone, in words. Shown even in reports that show only changes. */
   drift?(options: O, now: Current<Q>, context: PlanContext): string | undefined
+  /** In a plan with changes: why only the run can tell whether they succeed, in words. */
+  unsure?(options: O, now: Current<Q>, context: PlanContext): string | undefined
+  /** What people should know of what the changes have printed on stderr, whether they have succeeded or failed. */
+  said?(options: O, stderr: string, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
   /** The file whose text changes, for --diff; undefined: nothing to show. */
@@ -94,15 +100,34 @@ export function resource<O extends Common, const Q extends Needs>(
     return here.task(definition.name(options), async task => {
       definition.check?.(options)
       const now = await readAll(here, definition.needs(options, here.host.os))
-      const context = { doubt: here.doubt !== undefined, os: here.host.os }
+      const context = { doubt: here.doubt !== undefined, os: here.host.os, host: here.host.name }
       let changes = await definition.plan(options, now, context)
       if (changes.length > 0 && here.settings.diff)
         changes = await withDiff(here, changes, definition.diff?.(options))
-      await task.carryOut(changes, { notify: options.notify, opaque: definition.opaque })
+      const said = (text: string): string | undefined => definition.said?.(options, text, context)
+      const stderr = await task
+        .carryOut(changes, { notify: options.notify, opaque: definition.opaque })
+        .catch((error: unknown) => {
+          throw withMore(error, said)
+        })
       const drift = definition.drift?.(options, now, context)
-      return { changes, ...(drift === undefined ? {} : { note: drift, drift: true }) }
+      if (drift !== undefined) return { changes, note: drift, drift: true }
+      const note =
+        here.mode === 'plan' && changes.length > 0
+          ? definition.unsure?.(options, now, context)
+          : said(stderr)
+      return { changes, ...(note === undefined ? {} : { note }) }
     })
   }
+}
+
+/** The error of a change, with what its output means besides. */
+function withMore(error: unknown, said: (output: string) => string | undefined): unknown {
+  if (!(error instanceof TaskError)) return error
+  const more = said(error.output ?? '')
+  if (more === undefined) return error
+  const { command, output, hint } = error
+  return new TaskError(`${error.message}; ${more}`, { command, output, hint })
 }
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {

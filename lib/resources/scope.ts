@@ -40,6 +40,11 @@ export interface PlannedChange {
   readonly timeoutMs?: number
   /** The script reboots the host: fmc expects to lose the session, and opens it again within `timeoutMs`. */
   readonly reboots?: true
+  /**
+   * For a task whose changes may alter more than they name: the host's package repositories stay as they are. Without it a later
+   * `packages` of the same plan cannot know what they will offer.
+   */
+  readonly keepsRepositories?: true
   /** Unified diff for the report; fmc fills it in for --diff. */
   readonly diff?: string
 }
@@ -84,9 +89,10 @@ export interface Consequences {
 export interface TaskRun {
   /**
    * Apply pass: marks the handlers as pending on the host, then makes the changes. Other passes: adds the changes to the
-   * forecast. Throws TaskError, also for a handler that the role does not have.
+   * forecast. Resolves with the end of what the changes have printed on stderr, without secrets. Throws TaskError, also for a
+   * handler that the role does not have.
    */
-  carryOut(changes: readonly PlannedChange[], consequences?: Consequences): Promise<void>
+  carryOut(changes: readonly PlannedChange[], consequences?: Consequences): Promise<string>
   /** Run a script that prints paths, and copy the files there into a directory of the controller. Throws TaskError. */
   take(script: string, into: string, limits: TakeLimits): Promise<void>
   /**

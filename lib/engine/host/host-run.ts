@@ -52,16 +52,16 @@ export class HostRun {
     await this.connection.reopen()
   }
 
-  /** Makes a task's changes; `ahead` is shell text that runs right before them. `say` gets how far it is. Throws TaskError, UnreachableError. */
+  /** Makes a task's changes; `ahead` is shell text that runs right before them. `say` gets how far it is. Resolves with the end of stderr. Throws TaskError, UnreachableError. */
   async write(
     changes: readonly PlannedChange[],
     ahead: string,
     say?: (text: string) => void,
-  ): Promise<void> {
+  ): Promise<string> {
     this.#touched = true
     this.answers.forget()
     try {
-      await write(this.#connected(), changes, ahead, this.#secrets, say)
+      return await write(this.#connected(), changes, ahead, this.#secrets, say)
     } finally {
       // Answers that arrived meanwhile show the host as it was before.
       this.answers.forget()

@@ -12,7 +12,7 @@ const DEFAULT_TIMEOUT_MS = 600_000
 
 /**
  * Makes a task's changes in one script: what each prepares, then `ahead`, then what each does. The script runs without
- * the lock's descriptor. `say` gets how far it is, and the last line that it prints. `eval` keeps a syntax error in a role's text inside that text. Throws TaskError, UnreachableError.
+ * the lock's descriptor. `say` gets how far it is, and the last line that it prints. `eval` keeps a syntax error in a role's text inside that text. Resolves with the end of stderr. Throws TaskError, UnreachableError.
  */
 export async function write(
   connection: Connection,
@@ -20,7 +20,7 @@ export async function write(
   ahead: string,
   secrets: readonly Secret[],
   say: (text: string) => void = () => undefined,
-): Promise<void> {
+): Promise<string> {
   for (const { upload } of changes)
     if (upload) await connection.session.upload(upload.from, upload.to, bytesSaid('uploading', say))
   const parts = [
@@ -44,4 +44,5 @@ export async function write(
     })
   })
   if (result.code !== 0) throw commandError(result, secrets)
+  return endOf(result.stderr, secrets)
 }

@@ -12,9 +12,14 @@ export class Forecast {
   readonly #texts = new Map<string, string>()
   readonly #mounts = new Set<string>()
 
-  /** Adds planned changes. */
-  add(changes: readonly PlannedChange[]): void {
+  /** Planned changes may add a package repository, so what packages will be offered is unknown. */
+  #repositories = false
+
+  /** Adds planned changes. `opaque`: they may alter more than they can name. */
+  add(changes: readonly PlannedChange[], opaque = false): void {
     for (const change of changes) {
+      if (opaque && change.keepsRepositories !== true) this.#repositories = true
+      if (change.factsAfter?.some(([{ arg }]) => isOfRepositories(arg))) this.#repositories = true
       for (const [query, fact] of change.factsAfter ?? []) {
         this.#facts.set(keyOf(query), fact)
         if (query.family === 'mount' && fact !== null) this.#cover(query.arg)
@@ -66,6 +71,8 @@ export class Forecast {
   }
 
   #derive({ family, arg }: Query, ask: (query: Query) => Promise<unknown>): unknown {
+    if (family === 'debOffer' || family === 'rpmOffer')
+      return this.#repositories ? 'unknown' : undefined
     if (family === 'line') {
       const [path = '', line = ''] = arg.split('\0')
       return this.#texts.get(path)?.split('\n').includes(line)
@@ -102,6 +109,11 @@ export class Forecast {
     return undefined
   }
 }
+
+/** Does the argument of a question name a file that says which package repositories there are, or a key of one? */
+const isOfRepositories = (arg: string): boolean =>
+  /^\/(?:etc\/(?:apt|dnf|yum|yum\.repos\.d|pki)|usr\/share\/keyrings)(?:\/|\0|$)/.test(arg) ||
+  /^\/[^\0]*\.(?:gpg|asc|sources|list|repo)(?:\0|$)/.test(arg)
 
 const appended = (text: string, lines: readonly string[]): string =>
   `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`

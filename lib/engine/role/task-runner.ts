@@ -133,21 +133,24 @@ export class TaskRunner {
     id: string,
     changes: readonly PlannedChange[],
     { notify = [], opaque = false }: Consequences = {},
-  ): Promise<void> {
+  ): Promise<string> {
     const handlers = typeof notify === 'string' ? [notify] : notify
     this.#handlers.check(handlers)
-    if (changes.length === 0) return
+    if (changes.length === 0) return ''
+    let stderr = ''
     if (this.#applies) {
       const marks = markScript(this.#o.role.name, handlers)
-      this.writing = this.fences.write(ahead =>
-        this.#o.host.write(changes, [...ahead, marks].join('\n'), text => this.#progress(id, text)),
-      )
+      this.writing = this.fences.write(async ahead => {
+        const script = [...ahead, marks].join('\n')
+        stderr = await this.#o.host.write(changes, script, text => this.#progress(id, text))
+      })
       await this.writing
     } else {
-      this.#pass.forecast.add(changes)
+      this.#pass.forecast.add(changes, opaque)
       if (opaque) this.#pass.doubt ??= id
     }
     this.#handlers.notify(handlers)
+    return stderr
   }
 
   #progress(task: string, text?: string): void {

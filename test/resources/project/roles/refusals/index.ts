@@ -63,7 +63,7 @@ export default role({
     await attempt(() => sysctl('net.no.such', 1))
     await attempt(() => sysctl('net/../../x', 1))
     await attempt(() => timezone('Europe/Nowhere'))
-    if (host.os.family === 'flatcar') await attempt(() => packages('cron'))
+    await attempt(() => packages(host.os.family === 'flatcar' ? 'cron' : 'no-such-package'))
     await attempt(() =>
       gate('it is open', async () => (await probe`false`).ok, { timeoutSeconds: 1 }),
     )
@@ -84,7 +84,6 @@ export default role({
     await attempt(() => kernelModule('no_such_module'))
     await attempt(() => $({ stdin: vars.every_secret })`cat >&2; exit 9`)
     await attempt(() => $({ timeoutSeconds: 1 })`exec sleep 120`)
-    if (host.os.family !== 'flatcar') await attempt(() => packages('no-such-package'))
   },
   handlers: { never: () => $`touch /srv/r/handled` },
 })
