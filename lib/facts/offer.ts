@@ -94,8 +94,8 @@ apt-cache ${READ_ONLY} policy -- $wanted )`
   parse: (answer, args) => parsed('debOffer', answer, args, policy),
 }
 
-/** dnf's cache of one repository: DIR/NAME-HASH/repodata/repomd.xml; dnf sets its time when it fetches or confirms it. */
-const CACHES = '/var/cache/dnf/*/repodata/repomd.xml'
+/** dnf's caches of repositories. dnf sets the time of this file when it fetches the repository's data, or finds them unchanged. */
+const CACHES = '/var/cache/dnf/*/repodata/*primary.xml*'
 
 /** dnf's option that goes on without a repository that it cannot reach (dnf.conf(5)). */
 export const SKIP_DEAD = "--setopt='*.skip_if_unavailable=1'"
@@ -113,7 +113,7 @@ newer=; [ -z "$fetched" ] || newer=$(find /etc/yum.repos.d /etc/dnf /etc/pki/rpm
 set -- "$fetched"
 ${age("! grep -qsE '^(baseurl|mirrorlist|metalink) *= *(https?|ftp):' /etc/yum.repos.d/*.repo")}
 echo policy
-dnf -q -C ${SKIP_DEAD} repoquery --qf '%{name} %{version}-%{release}' -- $wanted )`
+dnf -C ${SKIP_DEAD} repoquery --qf '%{name} %{version}-%{release}' -- $wanted )`
   },
   parse: (answer, args) => parsed('rpmOffer', answer, args, repoquery),
 }
@@ -145,7 +145,7 @@ function parsed(
   )
     throw new GarbledProbe(family, err || out)
   if ([...absent].some(arg => !args.includes(arg))) throw new GarbledProbe(family, out)
-  // dnf: "Error: Failed to download metadata for repo 'x': Cache-only enabled but no cache for 'x'", "Ignoring repositories: x, y".
+  // dnf: "Error: Cache-only enabled but no cache for 'x'", "Ignoring repositories: x, y".
   const ignored = /^Ignoring repositories: (.*)$/m.exec(err)?.[1]?.split(', ') ?? []
   const trouble = code === 0 ? '' : err.trim() || `exit code ${code}`
   const found = code === 0 ? read(lines.slice(cut + 1)) : new Map<string, never>()

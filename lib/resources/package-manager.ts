@@ -24,6 +24,8 @@ export interface PackageManager {
   readonly install: (specs: readonly string[]) => string
   /** The repositories that an installation could not reach, by its output; undefined: it reached all that it asked. */
   readonly unreached: (output: string) => string | undefined
+  /** Why an installation has failed, where its output has other errors before. */
+  readonly cause?: (output: string) => string | undefined
   /** Read-only shell text that fails, with the reason on stderr, if others need one of the packages that are installed. */
   readonly canGo: (names: readonly string[]) => string
   /** Shell text that removes the packages, and nothing else. */
@@ -106,6 +108,7 @@ apt-get -q -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o APT::Get::AutomaticRemov
       glob(version, installed) || glob(version, installed.replace(/-[^-]*$/, '')),
     install: specs => `${DNF_LOCK}
 dnf -y --setopt=install_weak_deps=False ${SKIP_DEAD} install -- ${quoteAll(specs)}`,
+    cause: output => [...output.matchAll(/^Error: .*$/gm)].at(-1)?.[0],
     unreached: output =>
       listed(output, /^Ignoring repositories: (.*)$/gm, 'dnf could not reach the repository '),
     canGo: names =>

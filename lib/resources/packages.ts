@@ -115,7 +115,8 @@ const define = resource({
     )
     return reasons.length === 0 ? undefined : [...new Set(reasons)].join('; ')
   },
-  said: (_, output, { os }) => managerOf(os).unreached(output),
+  said: (_, stderr, { os }) => managerOf(os).unreached(stderr),
+  cause: (_, stderr, { os }) => managerOf(os).cause?.(stderr),
 })
 
 /**

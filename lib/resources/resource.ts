@@ -69,6 +69,8 @@ export interface Definition<O, Q extends Needs> {
   unsure?(options: O, now: Current<Q>, context: PlanContext): string | undefined
   /** What people should know of what the changes have printed on stderr, whether they have succeeded or failed. */
   said?(options: O, stderr: string, context: PlanContext): string | undefined
+  /** Why the changes have failed, by what they have printed, where that is not the first error in it. */
+  cause?(options: O, output: string, context: PlanContext): string | undefined
   /** Applying it may change more than its changes can name (a package, a command). Default false. */
   readonly opaque?: boolean
   /** The file whose text changes, for --diff; undefined: nothing to show. */
@@ -108,7 +110,10 @@ export function resource<O extends Common, const Q extends Needs>(
       const stderr = await task
         .carryOut(changes, { notify: options.notify, opaque: definition.opaque })
         .catch((error: unknown) => {
-          throw withMore(error, said)
+          throw explained(error, output => ({
+            cause: definition.cause?.(options, output, context),
+            more: said(output),
+          }))
         })
       const drift = definition.drift?.(options, now, context)
       if (drift !== undefined) return { changes, note: drift, drift: true }
@@ -121,13 +126,15 @@ export function resource<O extends Common, const Q extends Needs>(
   }
 }
 
-/** The error of a change, with what its output means besides. */
-function withMore(error: unknown, said: (output: string) => string | undefined): unknown {
-  if (!(error instanceof TaskError)) return error
-  const more = said(error.output ?? '')
-  if (more === undefined) return error
+/** The error of a change, with the resource's words for its output. */
+function explained(
+  error: unknown,
+  by: (output: string) => Readonly<Record<'cause' | 'more', string | undefined>>,
+): unknown {
+  if (!(error instanceof TaskError) || error.output === undefined) return error
   const { command, output, hint } = error
-  return new TaskError(`${error.message}; ${more}`, { command, output, hint })
+  const { cause = error.message, more } = by(output)
+  return new TaskError(more === undefined ? cause : `${cause}; ${more}`, { command, output, hint })
 }
 
 async function readAll<Q extends Needs>(here: Scope, needs: Q): Promise<Current<Q>> {

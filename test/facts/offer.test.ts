@@ -96,7 +96,7 @@ void t.test('rpmOffer: the answers of dnf', t =>
       what: 'a dead repository',
       args: ['a *'],
       out: head('60'),
-      err: "Error: Failed to download metadata for repo 'dead': Cache-only enabled but no cache for 'dead'\nIgnoring repositories: dead, gone\n",
+      err: "Error: Cache-only enabled but no cache for 'dead'\nIgnoring repositories: dead, gone\nLast metadata expiration check: 3:40:05 ago on Mon Nov 30 06:54:41 2026.\n",
       facts: [{ ...offer, unfetched: ['dead', 'gone'] }],
     },
     {

@@ -206,6 +206,12 @@ void t.test('dnf’s words for a repository that it could not reach', t => {
     'dnf could not reach the repository dead',
   )
   t.equal(dnf.unreached('Warning: x\n'), undefined)
+  t.equal(
+    dnf.cause?.(
+      "  - Curl error (7): Couldn't connect\nError: Failed to download metadata for repo 'dead'\nIgnoring repositories: dead\nError: Unable to find a match: x\n",
+    ),
+    'Error: Unable to find a match: x',
+  )
   t.match(dnf.install(['x']), /--setopt='\*\.skip_if_unavailable=1' install -- x$/)
   t.end()
 })
