@@ -14,6 +14,7 @@ import { deb, rpm } from './package.ts'
 import { content, link, path, sha, type FileBytes, type PathFact } from './path.ts'
 import { block, mount, type BlockFact, type MountFact } from './storage.ts'
 import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
+import { sysctlFiles, type SysctlFilesFact } from './sysctl-files.ts'
 import { unit, type UnitFact } from './unit.ts'
 
 export { offerArg } from './offer.ts'
@@ -28,6 +29,7 @@ export type {
   Offer,
   OfferFact,
   PathFact,
+  SysctlFilesFact,
   SystemFact,
   UnitFact,
   UserFact,
@@ -67,6 +69,8 @@ export interface Facts {
   line: boolean | Refused
   /** Argument: a kernel parameter. Its value; null: the kernel does not have it. */
   sysctl: string | null
+  /** Argument: "". The files that set kernel parameters at boot. */
+  sysctlFiles: SysctlFilesFact
   /** Argument: a kernel module. Is it loaded or built in? */
   module: boolean
   /** Argument: a directory. What is mounted there; null: nothing. */
@@ -101,6 +105,7 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   group,
   line,
   sysctl,
+  sysctlFiles,
   module,
   mount,
   block,

@@ -144,6 +144,7 @@ const ANSWERS: Answers = {
     return gid === undefined ? null : { gid, members: [] }
   },
   sysctl: (_, key) => SYSCTLS[key.replaceAll('/', '.')] ?? '',
+  sysctlFiles: () => [],
   module: () => false,
   mount: (_, dir) => (dir === '/' ? { source: '/dev/vda', type: 'ext4', options: ['rw'] } : null),
   block: ({ disks }, device) => (disks.includes(device) ? { type: null, label: null } : null),

@@ -99,7 +99,7 @@ export async function archive(
           [ask('sha', join(path, MARKER)), markSum],
         ],
         timeoutMs: 30 * 60_000,
-        ...(path === '/etc' || path.startsWith('/etc/') ? {} : { keepsRepositories: true }),
+        ...(path === '/etc' || path.startsWith('/etc/') ? {} : { keepsSettings: true }),
       }
       await task.carryOut([change], { notify, opaque: true })
       return { changes: [change] }

@@ -83,7 +83,7 @@ const define = resource({
         script: `${manager.canGo(gone)}\n${manager.remove(gone)}`,
         factsAfter: gone.map(name => left(name, null)),
         timeoutMs: 30 * 60_000,
-        keepsRepositories: true,
+        keepsSettings: true,
       })
     }
     const missing = missingOf(o, now, os)
@@ -105,7 +105,7 @@ const define = resource({
         ),
         factsAfter: missing.map(w => left(w.name, w.version === 'present' ? 'planned' : w.version)),
         timeoutMs: 30 * 60_000,
-        ...(missing.some(w => BRINGS_REPOSITORY.test(w.name)) ? {} : { keepsRepositories: true }),
+        ...(missing.some(w => BRINGS_REPOSITORY.test(w.name)) ? {} : { keepsSettings: true }),
       })
     return changes
   },

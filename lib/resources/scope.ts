@@ -41,10 +41,10 @@ export interface PlannedChange {
   /** The script reboots the host: fmc expects to lose the session, and opens it again within `timeoutMs`. */
   readonly reboots?: true
   /**
-   * For a task whose changes may alter more than they name: the host's package repositories stay as they are. Without it a later
-   * `packages` of the same plan cannot know what they will offer.
+   * For a task whose changes may alter more than they name: package repositories and the files of kernel parameters stay as they
+   * are. Without it a later task of the same plan cannot know what it will find there.
    */
-  readonly keepsRepositories?: true
+  readonly keepsSettings?: true
   /** Unified diff for the report; fmc fills it in for --diff. */
   readonly diff?: string
 }

@@ -14,12 +14,16 @@ export class Forecast {
 
   /** Planned changes may add a package repository, so what packages will be offered is unknown. */
   #repositories = false
+  /** Planned changes may alter what is set at boot. */
+  #sysctl = false
 
   /** Adds planned changes. `opaque`: they may alter more than they can name. */
   add(changes: readonly PlannedChange[], opaque = false): void {
     for (const change of changes) {
-      if (opaque && change.keepsRepositories !== true) this.#repositories = true
-      if (change.factsAfter?.some(([{ arg }]) => isOfRepositories(arg))) this.#repositories = true
+      const free = opaque && change.keepsSettings !== true
+      const paths = (change.factsAfter ?? []).map(([{ arg }]) => arg)
+      this.#repositories ||= free || paths.some(isOfRepositories)
+      this.#sysctl ||= free || paths.some(isOfSysctl)
       for (const [query, fact] of change.factsAfter ?? []) {
         this.#facts.set(keyOf(query), fact)
         if (query.family === 'mount' && fact !== null) this.#cover(query.arg)
@@ -73,6 +77,7 @@ export class Forecast {
   #derive({ family, arg }: Query, ask: (query: Query) => Promise<unknown>): unknown {
     if (family === 'debOffer' || family === 'rpmOffer')
       return this.#repositories ? 'unknown' : undefined
+    if (family === 'sysctlFiles') return this.#sysctl ? 'unknown' : undefined
     if (family === 'line') {
       const [path = '', line = ''] = arg.split('\0')
       return this.#texts.get(path)?.split('\n').includes(line)
@@ -114,6 +119,12 @@ export class Forecast {
 const isOfRepositories = (arg: string): boolean =>
   /^\/(?:etc\/(?:apt|dnf|yum|yum\.repos\.d|pki)|usr\/share\/keyrings)(?:\/|\0|$)/.test(arg) ||
   /^\/[^\0]*\.(?:gpg|asc|sources|list|repo)(?:\0|$)/.test(arg)
+
+/** Is it about a file of sysctl.d(5) that the resource `sysctl` does not write itself? */
+const isOfSysctl = (arg: string): boolean =>
+  /^\/(?:(?:etc|run|usr\/lib|usr\/local\/lib)\/sysctl\.d|etc\/sysctl\.conf)(?:\/(?!90-fmc-)|\0|$)/.test(
+    arg,
+  )
 
 const appended = (text: string, lines: readonly string[]): string =>
   `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`
