@@ -12,6 +12,7 @@ import {
   type Check,
   type Host,
 } from '../../lib/index.ts'
+import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { adviceOn } from '../shared/k3s/advice.ts'
 import { agentHere } from '../shared/k3s/agent-state.ts'
 import { noNode } from '../shared/k3s/forget.ts'
@@ -80,13 +81,16 @@ const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
 
 /** Decides from the state of the agent and of all servers. Throws TaskError with the reason when the agent must do nothing. */
 async function decide(host: Host, version: string): Promise<AgentPlan> {
-  const [found, own] = await Promise.all([survey(), agentHere()])
+  const [found, own, present] = await Promise.all([survey(), agentHere(), presentHere()])
+  const taken = refusedAdoption(present, { name: host.name, kind: 'agent' })
+  if (taken) throw new TaskError(taken.why, { hint: taken.hint })
   const result = plan({
     self: host.name,
     address: addressOf(host),
     servers: hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) })),
     found,
     own,
+    trusts: present.ca,
     version,
   })
   if (typeof result === 'string') throw new TaskError(result)

@@ -9,6 +9,8 @@ export interface AgentSituation {
   readonly servers: readonly { readonly name: string; readonly address: string }[]
   readonly found: Survey
   readonly own: AgentState
+  /** Hash of the certificate authority that its kubelet trusts, if there is one. */
+  readonly trusts: string | undefined
   readonly version: string
 }
 
@@ -33,6 +35,7 @@ export function plan({
   servers,
   found,
   own,
+  trusts,
   version,
 }: AgentSituation): AgentPlan | string {
   const [healthy] = healthyIn(found)
@@ -56,6 +59,9 @@ export function plan({
   const node = nodes.find(n => n.name === self)
   const other = own.joined ? undefined : namesake(nodes, self, address)
   if (other !== undefined) return `${other}: ${NAMESAKE_HINT}`
+  const { ca } = healthy[1]
+  if (own.joined && !node?.ready && trusts !== undefined && ca !== undefined && trusts !== ca)
+    return `this machine is a node of another cluster${own.seed === undefined ? '' : `, that of ${own.seed}`}: its kubelet trusts another certificate authority than ${healthy[0]}. To take it into this cluster: fmc play node-replace --limit ${self} -e node_replace_wipe=true`
   const refused = node && refusedStep(node.version, version)
   if (refused) return `${self}: ${refused}`
   const older = servers.find(s => {

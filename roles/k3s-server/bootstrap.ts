@@ -104,6 +104,16 @@ function besideCluster(
       `${s.self} is healthy, but not a member of the cluster of ${name}`,
       'find out which cluster to keep: compare etcdctl member list on both',
     )
+  if (
+    own.data &&
+    own.ca !== undefined &&
+    healthyServer.ca !== undefined &&
+    own.ca !== healthyServer.ca
+  )
+    return stop(
+      `${s.self} has the data of another cluster than ${name}: their certificate authorities differ`,
+      `to take it into the cluster of ${name}, from nothing: fmc play node-replace --limit ${s.self} -e node_replace_wipe=true`,
+    )
   const other = own.data ? undefined : namesake(healthyServer.nodes, s.self, address)
   if (other !== undefined) return stop(other, NAMESAKE_HINT)
   const node = healthyServer.nodes.some(n => n.name === s.self)

@@ -15,6 +15,7 @@ import {
   waitFor,
   type Host,
 } from '../../lib/index.ts'
+import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { install } from '../shared/k3s/install.ts'
 import { labelsAndTaints } from '../shared/k3s/labels.ts'
 import { CONFIG, DATA_DIR, PLATFORMS } from '../shared/k3s/platform.ts'
@@ -96,6 +97,8 @@ type Decision = Exclude<Step, { kind: 'stop' }> & { readonly pin: string | undef
 
 /** Decides from the state of all servers. Throws TaskError with the reason when this server must do nothing. */
 async function decide(host: Host, vars: ServerVars): Promise<Decision> {
+  const taken = refusedAdoption(await presentHere(), { name: host.name, kind: 'server' })
+  if (taken) throw new TaskError(taken.why, { hint: taken.hint })
   const servers = hosts(SERVERS).map(h => ({ name: h.name, address: addressOf(h) }))
   const found = await survey()
   const noData = [...found.values()].every(s => typeof s === 'object' && !s.data)

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path/posix'
 import { ask, quote, resource, TaskError, type Common } from '../../lib/index.ts'
+import { PRESENT_SCRIPT, withoutData } from '../shared/k3s/adoption.ts'
 import { AGENT_SCRIPT } from '../shared/k3s/agent-state.ts'
 import { CONFIG, DATA_DIR } from '../shared/k3s/platform.ts'
 import { STATE_SCRIPT } from '../shared/k3s/server-state.ts'
@@ -17,6 +18,7 @@ const kubelet = ask('path', KUBELET)
 /** The questions of the K3s roles, which come next in the same plan. */
 const server = ask('command', `sh -c ${quote(STATE_SCRIPT)}`)
 const agent = ask('command', `sh -c ${quote(AGENT_SCRIPT)}`)
+const present = ask('command', `sh -c ${quote(PRESENT_SCRIPT)}`)
 const EMPTY_SERVER =
   'data no\njoined no\nunit ActiveState=inactive SubState=dead NRestarts=0 \nseed \n'
 const EMPTY_AGENT = 'no\n\n\nActiveState=inactive SubState=dead NRestarts=0 \n'
@@ -38,8 +40,9 @@ export const noOldData = resource({
     now: kubelet,
     moved: ask('path', movedTo(stamp)),
     empty: ask('path', startedEmpty(stamp)),
+    all: present,
   }),
-  plan({ host, unit, wipe, stamp }, { now, moved, empty }) {
+  plan({ host, unit, wipe, stamp }, { now, moved, empty, all }) {
     if (moved !== null || empty !== null) return []
     const root = { owner: 'root', group: 'root' } as const
     if (now === null) {
@@ -65,6 +68,7 @@ export const noOldData = resource({
           [kubelet, null],
           [ask('path', to), { type: 'directory', mode: '0755', ...root }],
           [agent, { code: 0, stderr: '', stdout: EMPTY_AGENT }],
+          [present, { code: 0, stderr: '', stdout: withoutData(all.stdout, unit) }],
           [ask('sha', CONFIG), null],
           ...GONE.map(path => [ask('path', path), null] as const),
           [server, { code: 0, stderr: '', stdout: EMPTY_SERVER }],

@@ -210,6 +210,33 @@ void t.test('a Node of its name that is another machine is not deleted', t => {
   t.equal(master3('10.17.4.99', false).kind, 'rebuild', 'a dead one does not count')
   t.equal(master3('10.17.4.23', true).kind, 'rebuild', 'itself, wiped a moment ago')
   t.equal(master3('', true).kind, 'rebuild')
+
+  const renamed = healthy(ALL.slice(0, 2), ['master1', 'master2'])
+  const withIts = (n: Partial<NodeState>): ServerState => ({
+    ...renamed,
+    nodes: [...renamed.nodes, { ...node('k3s-3'), address: '10.17.4.23', ...n }],
+  })
+  const joins = (n: Partial<NodeState>): Step => step([withIts(n), withIts(n), fresh], 'master3')
+  t.match(joins({}), {
+    kind: 'stop',
+    why: /a node at 10\.17\.4\.23 already: k3s-3, which is Ready/,
+  })
+  t.equal(joins({ ready: false }).kind, 'join', 'a dead one does not count')
+  t.end()
+})
+
+void t.test('data of another cluster is not set aside as if it were of a removed member', t => {
+  const [ca, other] = ['ab'.repeat(32), 'cd'.repeat(32)]
+  const cluster = { ...healthy(ALL.slice(0, 2)), ca }
+  const master3 = (own: Partial<ServerState>): Step =>
+    step([cluster, cluster, { ...stopped, ...own }], 'master3')
+  t.match(master3({ ca: other }), {
+    kind: 'stop',
+    why: /master3 has the data of another cluster than master1/,
+    hint: /node-replace --limit master3 -e node_replace_wipe=true/,
+  })
+  t.equal(master3({ ca }).kind, 'rebuild')
+  t.equal(master3({}).kind, 'rebuild', 'its authority is unknown')
   t.end()
 })
 

@@ -469,7 +469,13 @@ void t.test('what an agent does', t => {
     `yes\n"https://10.17.4.22:6443"\n${HASH}\nActiveState=active SubState=running NRestarts=0 \n`,
   )
   const fresh = parseAgent('no\n\n\nActiveState=inactive SubState=dead NRestarts=0 \n')
-  const at = { self: 'worker1', address: '10.17.4.24', servers: SERVERS, version: V }
+  const at = {
+    self: 'worker1',
+    address: '10.17.4.24',
+    servers: SERVERS,
+    version: V,
+    trusts: undefined,
+  }
   t.match(plan({ ...at, own, found: found(three) }), {
     seed: '10.17.4.22',
     pin: HASH,
@@ -493,9 +499,30 @@ void t.test('what an agent does', t => {
   const strange = up(three.members, [node('worker1', { address: '10.17.4.99' })])
   t.match(
     plan({ ...at, own: fresh, found: found(strange) }),
-    /another machine runs as the node worker1, at 10\.17\.4\.99: two machines/,
+    /another machine runs as the node worker1, at 10\.17\.4\.99: one machine, one name/,
   )
   t.match(plan({ ...at, own, found: found(strange) }), { restarts: true }, 'its own node moves')
+  t.match(
+    plan({
+      ...at,
+      self: 'worker8',
+      own: fresh,
+      found: found(up(three.members, [node('worker1', { address: at.address })])),
+    }),
+    /a node at 10\.17\.4\.24 already: worker1, which is Ready/,
+    'it lost its disk, and was renamed in the inventory',
+  )
+  const [ours, theirs] = [{ ...three, ca: HASH, nodes: [] }, 'cd'.repeat(32)]
+  t.match(
+    plan({ ...at, own, trusts: theirs, found: found(ours) }),
+    /node of another cluster, that of 10\.17\.4\.22: its kubelet trusts .* than master1.*node_replace_wipe/,
+  )
+  t.match(plan({ ...at, own, trusts: HASH, found: found(ours) }), { forget: false })
+  t.match(
+    plan({ ...at, own, trusts: theirs, found: found({ ...three, ca: HASH }) }),
+    { forget: false },
+    'its Node is Ready in this cluster, so the authority was renewed',
+  )
   t.match(plan({ ...at, self: 'worker9', own: fresh, found: found({ ...three, ca: HASH }) }), {
     seed: '10.17.4.21',
     pin: HASH,

@@ -2,7 +2,7 @@ import type { NodeState } from './server-state.ts'
 
 /**
  * Why a host that is not a node must not join under its name: another machine runs as that Node, which is Ready at
- * another address. undefined: it may join.
+ * another address, or this address is that of another Node, which is Ready. undefined: it may join.
  */
 export function namesake(
   nodes: readonly NodeState[],
@@ -10,10 +10,11 @@ export function namesake(
   address: string,
 ): string | undefined {
   const node = nodes.find(n => n.name === self)
-  return node?.ready && node.address !== '' && node.address !== address
-    ? `another machine runs as the node ${self}, at ${node.address}`
-    : undefined
+  if (node?.ready && node.address !== '' && node.address !== address)
+    return `another machine runs as the node ${self}, at ${node.address}`
+  const other = nodes.find(n => n.name !== self && n.ready && n.address === address)
+  return other && `the cluster has a node at ${address} already: ${other.name}, which is Ready`
 }
 
 export const NAMESAKE_HINT =
-  'two machines must not have the same name: stop K3s on the other one, or correct the address in the inventory'
+  'one machine, one name, one address: rename the host or correct its address in the inventory, or stop K3s on the other machine'
