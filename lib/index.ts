@@ -79,6 +79,7 @@ export {
   type Block,
 } from './inventory/net.ts'
 export { bridgeMacOf, bridgeOf, macOf, stableMac } from './inventory/devices.ts'
+export { isLoopback } from './firewall/endpoint.ts'
 export { decide, rulesOf, type RuleSet } from './firewall/rules.ts'
 export { nftText } from './firewall/nft.ts'
 

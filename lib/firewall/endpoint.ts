@@ -1,6 +1,6 @@
 import { TaskError } from '../errors.ts'
 import { suggestion } from '../text/nearest.ts'
-import { formatIpv4, parseCidr, parseIpv4, type Block } from '../inventory/net.ts'
+import { contains, formatIpv4, parseCidr, parseIpv4, type Block } from '../inventory/net.ts'
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 
@@ -13,17 +13,37 @@ export const address = (text: string): Block => {
   return { base: value, last: value, prefix: 32 }
 }
 
-const block = (cidr: string): Block => {
+function block(cidr: string): Block {
   const parsed = parseCidr(cidr)
   if (typeof parsed === 'string') throw new TaskError(`${cidr} ${parsed}`)
   return parsed
 }
 
+/** The addresses by which every machine reaches itself only (RFC 1122, 3.2.1.3). */
+export const LOOPBACK = block('127.0.0.0/8')
+
+/**
+ * Does a machine reach itself by this address or name: 127.0.0.0/8, ::1 (RFC 4291, 2.5.3) or localhost (RFC 6761, 6.3)?
+ *
+ * @example
+ * const runsHere = isLoopback(host().address)
+ */
+export const isLoopback = (text: string): boolean => {
+  const value = parseIpv4(text)
+  return value === undefined ? /^(localhost|::1)$/i.test(text) : contains(LOOPBACK, value)
+}
+
+/** The addresses that a host itself has: its own and the gateways that it holds. A VIP may be on another balancer. */
+export const fixedAddresses = (inventory: Inventory, host: Host): readonly string[] => [
+  ...ownAddresses(host),
+  ...gateways(inventory, host),
+]
+
 /** The addresses of its NICs, and the one that fmc connects to: a VPS has a public address in no network of the inventory. */
 const ownAddresses = (host: Host): readonly string[] => [
   ...new Set([
     ...host.nics.map(n => n.address),
-    ...(parseIpv4(host.address) === undefined ? [] : [host.address]),
+    ...(parseIpv4(host.address) === undefined || isLoopback(host.address) ? [] : [host.address]),
   ]),
 ]
 
@@ -77,8 +97,7 @@ function meanings(inventory: Inventory, name: string): { kind: string; blocks: B
   const members = inventory.groups.get(name)
   const host = inventory.hosts.get(name)
   const vip = inventory.vips.get(name)
-  const own = (h: Host | undefined): Block[] =>
-    h ? [...ownAddresses(h), ...gateways(inventory, h)].map(address) : []
+  const own = (h: Host | undefined): Block[] => (h ? fixedAddresses(inventory, h).map(address) : [])
   return [
     ...(network ? [{ kind: 'network', blocks: [block(network.cidr)] }] : []),
     ...(members

@@ -44,8 +44,9 @@ const comment = (text: string): string =>
     .replace(/[^ -~]|["\\]/g, '')
     .slice(0, COMMENT_MAX)}"`
 
-const lines = (rule: Rule): string[] =>
-  match(rule.match).map(
+const lines = (rule: Rule): string[] => {
+  if (rule.local) return [`iif lo ${rule.verdict}`]
+  return match(rule.match).map(
     text =>
       [
         ...(rule.forwarded ? ['ct status dnat'] : []),
@@ -55,6 +56,7 @@ const lines = (rule: Rule): string[] =>
         rule.verdict,
       ].join(' ') + comment(rule.why),
   )
+}
 
 const chain = (name: string, kind: string, body: readonly string[]): string =>
   `\tchain ${name} {\n${[kind, ...body].map(l => `\t\t${l}\n`).join('')}\t}\n`
@@ -67,12 +69,14 @@ const START = [
 ]
 
 function filter(name: 'input' | 'forward', set_: RuleSet, first: string[], log: boolean): string {
-  const rules = set_.rules.filter(r => r.chain === name).flatMap(lines)
+  const rules = set_.rules.filter(r => r.chain === name)
+  const [local, others] = [rules.filter(r => r.local), rules.filter(r => !r.local)]
   const end = log ? [`limit rate 10/second log prefix "fmc dropped ${name}: "`] : []
   return chain(name, `type filter hook ${name} priority filter; policy drop;`, [
     ...START,
+    ...local.flatMap(lines),
     ...first,
-    ...rules,
+    ...others.flatMap(lines),
     ...end,
   ])
 }
@@ -126,7 +130,7 @@ table inet fmc
 delete table inet fmc
 table inet fmc {
 ${[
-  filter('input', rules, ['iif lo accept', `icmpv6 type { ${ND} } accept`, ...dhcp(firewall)], log),
+  filter('input', rules, [`icmpv6 type { ${ND} } accept`, ...dhcp(firewall)], log),
   filter('forward', rules, [], log),
   ...nat(rules, firewall),
 ].join('\n')}}

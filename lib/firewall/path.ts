@@ -3,7 +3,7 @@ import { suggestion } from '../text/nearest.ts'
 import { contains, formatIpv4, parseCidr, parseIpv4 } from '../inventory/net.ts'
 import { matchHosts } from '../inventory/patterns.ts'
 import type { Host, Inventory, Network } from '../inventory/types.ts'
-import { addressesOf } from './endpoint.ts'
+import { addressesOf, isLoopback } from './endpoint.ts'
 import { decide } from './rules.ts'
 import type { Packet, Redirect, Rule, RuleSet } from './types.ts'
 
@@ -93,6 +93,9 @@ export function explain(
   first: Packet,
 ): Explanation {
   const steps: Step[] = []
+  // Such a packet never leaves its machine.
+  if (isLoopback(first.from) || isLoopback(first.to))
+    return { packet: first, steps, verdict: 'accept', neighbours: false }
   let packet = first
   const redirected = entering(inventory, firewalls, packet, steps)
   if (redirected) packet = redirected

@@ -8,8 +8,10 @@ import {
   addressesOf,
   disjoint,
   endpoint,
+  fixedAddresses,
   inside,
   isOf,
+  LOOPBACK,
   sides,
   type Side,
 } from './endpoint.ts'
@@ -64,6 +66,7 @@ export function rulesOf(inventory: Inventory, host: Host, firewall: Firewall): R
     about(`firewall_forwards[${i}]`, () => redirect(inventory, f, i)),
   )
   const rules = [
+    local(inventory, host),
     ...api(inventory, own),
     ...vrrp(inventory, host),
     ...(['input', 'forward'] as const).map((chain): Rule => ({
@@ -149,6 +152,17 @@ function flowRules(inventory: Inventory, flow: Flow, i: number, own: readonly Bl
   ]
 }
 
+/** A machine reaches itself by any of its addresses: such packets come by lo (ip(7); RFC 1122, 3.2.1.3 (g)). */
+const local = (inventory: Inventory, host: Host): Rule => ({
+  chain: 'input',
+  from: { is: 'in', blocks: disjoint([LOOPBACK, ...fixedAddresses(inventory, host).map(address)]) },
+  to: { is: 'any' },
+  match: 'any',
+  verdict: 'accept',
+  local: true,
+  why: 'from this machine itself',
+})
+
 /** Denies the K3s API to the outside, whatever the flows allow. */
 function api(inventory: Inventory, own: readonly Block[]): Rule[] {
   const vips = [...inventory.vips.values()].filter(v => v.check === 'k3s')
@@ -227,7 +241,7 @@ export function decide(
   const rule = rules.find(
     r =>
       r.chain === chain &&
-      isOf(r.from, from) &&
+      (isOf(r.from, from) || (r.local === true && packet.from === packet.to)) &&
       isOf(r.to, to) &&
       fits(r.match) &&
       (r.forwarded !== true || forwarded),

@@ -49,6 +49,8 @@ export interface Rule {
   readonly verdict: 'accept' | 'drop'
   /** Only for connections that a forward has redirected. */
   readonly forwarded?: true
+  /** Only for packets by the device lo: those that the machine sends to itself. `from` has the addresses they come from. */
+  readonly local?: true
   /** The reason in words: the rule's comment on the host. */
   readonly why: string
   /** The flow or forward that it was made from, by position; neither: one of fmc's own rules. */

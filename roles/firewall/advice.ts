@@ -1,4 +1,11 @@
-import { decide, rulesOf, TaskError, type Advice, type Advisor } from '../../lib/index.ts'
+import {
+  decide,
+  isLoopback,
+  rulesOf,
+  TaskError,
+  type Advice,
+  type Advisor,
+} from '../../lib/index.ts'
 import type { Vars } from './vars.ts'
 
 /** Errors of `fmc lint`: a flow that cannot be compiled, and flows that let no SSH in. */
@@ -10,9 +17,14 @@ export function advise({ vars, host, inventory }: Advisor<Vars>): readonly Advic
   }
   try {
     const rules = rulesOf(inventory, host, vars)
+    if (isLoopback(host.address)) return []
     const ssh = rules.rules.filter(
       r =>
-        r.chain === 'input' && r.verdict === 'accept' && r.match !== 'ping' && r.match !== 'vrrp',
+        r.chain === 'input' &&
+        r.verdict === 'accept' &&
+        !r.local &&
+        r.match !== 'ping' &&
+        r.match !== 'vrrp',
     )
     const port = host.ssh.port
     const admits = ssh.some(({ from }) => {

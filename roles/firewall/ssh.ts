@@ -1,4 +1,4 @@
-import { decide, excerpt, TaskError, type RuleSet } from '../../lib/index.ts'
+import { decide, excerpt, isLoopback, TaskError, type RuleSet } from '../../lib/index.ts'
 
 /** Prints SSH_CONNECTION of the nearest ancestor process that has it: sudo removes it from the environment of its command. */
 export const CLIENT = `p=$$
@@ -16,12 +16,20 @@ export function stillAdmits(rules: RuleSet, connection: string): void {
   const [from, , to, port] = connection.trim().split(' ')
   if (from === undefined || to === undefined || port === undefined) return
   const hint = 'declare it in firewall_flows: {from: lan, to: <this host>, ports: [22]}'
-  if (!/^[\da-f:.]{2,45}$/i.test(from) || !/^[\d.]{7,15}$|:/.test(to) || !/^\d{1,5}$/.test(port))
+  if (
+    !/^[\da-f:.]{2,45}(%[\w.-]{1,15})?$/i.test(from) ||
+    !/^[\d.]{7,15}$|:/.test(to) ||
+    !/^\d{1,5}$/.test(port)
+  )
     throw new TaskError(`the host's SSH_CONNECTION makes no sense: ${excerpt(connection)}`)
-  if (from.includes(':'))
+  // fmc runs on this machine: whatever it connects to here, the kernel takes the same address as the source.
+  const local = from === to || isLoopback(from)
+  if (from.includes(':')) {
+    if (local && rules.rules.some(r => r.local && r.verdict === 'accept')) return
     throw new TaskError(`fmc came over IPv6 (${from}), which the firewall drops`, {
       hint: 'ssh: {host: <IPv4 address>}',
     })
+  }
   const packet = { from, to, proto: 'tcp', port: Number(port) } as const
   if (decide(rules, 'input', packet).verdict === 'drop')
     throw new TaskError(`no flow lets fmc's own SSH in: ${from} → ${to} port ${port}`, { hint })

@@ -46,6 +46,12 @@ void t.test('what a router lets through', async t => {
   const inventory = await cloud(t)
   const rules = rulesOf(inventory, hostOf(inventory, 'hv'), ROUTER)
   const rows: Row[] = [
+    ['127.0.0.1', '127.0.0.1', '22', 'input', 'accept from this machine itself'],
+    ['127.0.0.1', '127.0.1.1', '53/udp', 'input', 'accept from this machine itself'],
+    ['192.168.0.40', '192.168.0.40', '22', 'input', 'accept from this machine itself'],
+    ['10.17.4.1', '192.168.0.40', 'ping', 'input', 'accept from this machine itself'],
+    ['172.17.0.1', '172.17.0.1', '22', 'input', 'accept from this machine itself'],
+    ['127.0.0.1', '10.17.4.21', '22', 'forward', 'drop'],
     ['192.168.0.5', '192.168.0.40', '22', 'input', 'accept administration'],
     ['192.168.0.5', '10.17.3.1', '22', 'input', 'accept administration'],
     ['192.168.0.5', '192.168.0.40', '23', 'input', 'drop'],
