@@ -7,17 +7,20 @@ trap 'umount "$d" 2>/dev/null; rmdir "$d"' EXIT
 mount -t tmpfs -o mode=0755 fmc-exports "$d"
 mkdir "$d/exports.d" "$d/nfs"
 cp -- "$1" "$d/exports.d/fmc.exports"
+: >"$d/none"
+[ ! -e /etc/exports ] || mount --bind "$d/none" /etc/exports
 mount --bind "$d/exports.d" /etc/exports.d
 mount --bind "$d/nfs" /var/lib/nfs
 : >/var/lib/nfs/etab
 exportfs -ra >"$d/said" 2>&1 && [ ! -s "$d/said" ] || { cat "$d/said" >&2; exit 1; }
 if exportfs -s | grep -E '^[^(]*([*?]|<world>)' >&2; then echo 'exported to everybody' >&2; exit 1; fi
-umount /etc/exports.d /var/lib/nfs`
+umount /etc/exports.d /var/lib/nfs
+[ ! -e /etc/exports ] || umount /etc/exports`
 
 /**
  * Shell text that succeeds if exportfs accepts an exports file without a warning and no share is open to everybody. It
- * runs in a mount namespace with this file alone in /etc/exports.d and an empty /var/lib/nfs, so it cannot reach the
- * running server's table. On the real table, one wrong option would make exportfs -ra withdraw every export.
+ * runs in a mount namespace with this file alone, without /etc/exports and the other files of /etc/exports.d, and with an
+ * empty /var/lib/nfs: it judges no export of others, and cannot reach the running server's table.
  */
 export const checkExports = (candidate: string): string =>
   `unshare --mount --propagation private sh -c ${quote(TRY)} sh ${candidate}`

@@ -1,4 +1,4 @@
-import { nonsense, TaskError, type Host, type Inventory } from '../../lib/index.ts'
+import { nonsense, quote, TaskError, type Host, type Inventory } from '../../lib/index.ts'
 import type { Share } from './vars.ts'
 
 /** One client of one directory: a line of exports(5). */
@@ -89,10 +89,48 @@ export function parseExports(text: string): Export[] {
     })
 }
 
+/**
+ * Shell text that exports what the files say and withdraws what the role has made and no longer declares. Not `exportfs
+ * -r`: that withdraws every export that is in no file (exportfs(8)). A wrong line in a file of others does not count; the
+ * gate sees whether the declared exports are there.
+ */
+export const exportShares = (declared: readonly Export[]): string =>
+  `exportfs -a || :
+table=$(cat /var/lib/nfs/etab)
+printf '%s\\n' "$table" | while read -r path rest; do
+  case ,\${rest#*\\(} in *,${markOf(declared) ?? ''},*|*,${markOf(declared) ?? ''}\\)) ;; *) continue ;; esac
+  case "$path \${rest%%\\(*}" in ${declared.map(e => quote(keyOf(e))).join('|')}) ;; *) exportfs -u "\${rest%%\\(*}:$path" || exit ;; esac
+done`
+
 const keyOf = (e: Export): string => `${e.path} ${e.client}`
 
-/** true when the server exports exactly the declared directories with the declared options, else the differences. */
+/** Is `inner` this directory, or in it? */
+const within = (inner: string, outer: string): boolean =>
+  inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`)
+
+/** The option by which the role's own exports are known, and the directory in it. */
+const markOf = (declared: readonly Export[]): string | undefined =>
+  declared[0]?.options.find(o => o.startsWith('mountpoint='))
+
+/**
+ * Does an export hand out a declared directory, whoever has made it: that directory itself, a part of it, or a directory
+ * around it? One above the mount point does only with crossmnt (exports(5)). Any other export is none of the role's.
+ */
+function reaches(e: Export, declared: readonly Export[]): boolean {
+  const root = markOf(declared)?.slice('mountpoint='.length) ?? '/'
+  return declared.some(
+    ({ path }) =>
+      within(e.path, path) ||
+      (within(path, e.path) && (within(e.path, root) || e.options.includes('crossmnt'))),
+  )
+}
+
+/**
+ * true when the server exports the declared directories with the declared options to the declared clients alone, else the
+ * differences. Exports of other directories, such as those of ZFS, do not count.
+ */
 export function compareExports(declared: readonly Export[], got: readonly Export[]): true | string {
+  const mark = markOf(declared) ?? ''
   const wrong = [
     ...declared.flatMap(w => {
       const found = got.find(g => keyOf(g) === keyOf(w))
@@ -104,6 +142,7 @@ export function compareExports(declared: readonly Export[], got: readonly Export
     }),
     ...got
       .filter(g => !declared.some(w => keyOf(w) === keyOf(g)))
+      .filter(g => g.options.includes(mark) || reaches(g, declared))
       .map(g => `${g.path} is exported to ${g.client}, which nfs_exports does not declare`),
   ]
   return wrong.length === 0 || wrong.join('; ')

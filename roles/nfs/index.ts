@@ -19,7 +19,14 @@ import {
 } from '../../lib/index.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { checkExports } from './check.ts'
-import { compareExports, exportsFile, exportsOf, parseExports, type Export } from './exports.ts'
+import {
+  compareExports,
+  exportsFile,
+  exportShares,
+  exportsOf,
+  parseExports,
+  type Export,
+} from './exports.ts'
 import { PLATFORMS } from './platform.ts'
 import { vars as schema, type Share, type Vars } from './vars.ts'
 
@@ -31,11 +38,7 @@ export default role({
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
     const device = deviceOf(host, vars)
-    const exports = exportsOf(vars.nfs_exports, vars.nfs_root, {
-      server: host,
-      networks: inventory().networks,
-      hosts,
-    })
+    const exports = declared(vars, host)
 
     if (platform.packages.length > 0) await packages(...platform.packages)
     await filesystem(device, { label: vars.nfs_label })
@@ -58,12 +61,22 @@ export default role({
     })
     await service(platform.unit)
     if (platform.firewalld) await firewalldOpen('2049/tcp')
-    await gate('the shares are exported', () => sharesAreExported(exports), { timeoutSeconds: 15 })
+    await gate('the shares are exported', () => sharesAreExported(exports), {
+      timeoutSeconds: 15,
+    })
   },
   handlers: {
-    'export the shares': () => $`exportfs -ra`,
+    'export the shares': ({ vars, host }) =>
+      $({ name: 'exportfs -a' })`sh -c ${exportShares(declared(vars, host))}`,
   },
 })
+
+const declared = (vars: Vars, host: Host): readonly Export[] =>
+  exportsOf(vars.nfs_exports, vars.nfs_root, {
+    server: host,
+    networks: inventory().networks,
+    hosts,
+  })
 
 /** The data disk's path on the host. Throws TaskError when the inventory has no such disk. */
 function deviceOf(host: Host, vars: Vars): string {

@@ -66,6 +66,18 @@ void t.test('nfs on the storage host of the lab', { timeout: 900_000 }, async t 
       t.not((await r.on('loadbalancer1', mount(share))).code, 0, `a host of the LAN and ${share}`)
   })
 
+  await t.test('exports of others stay, whatever the role changes, and do not count', async t => {
+    await storage(
+      `mkdir -p /tank/media /tank/hand; echo '/tank/media *(ro,no_subtree_check)' >/etc/exports; echo '/tank/media 10.9.0.0/33(ro)' >/etc/exports.d/broken.exports
+       exportfs -o ro,no_subtree_check 10.17.4.24:/tank/hand; sed -i 's/,sync,/,async,/' ${EXPORTS}`,
+    )
+    const done = await r.fmc(...ROLE)
+    t.equal(done.code, 0, done.failures.join('\n'))
+    t.strictSame(changes(done), [`file ${EXPORTS}`, 'handler export the shares'])
+    t.match(await storage('exportfs -s'), /\/tank\/media .*\n[^]*\/tank\/hand /)
+    await storage('rm /etc/exports.d/broken.exports; : >/etc/exports; exportfs -ra')
+  })
+
   await t.test('changes by hand are shown and undone', async t => {
     await storage(
       `sed -i 's/root_squash,mountpoint/no_root_squash,mountpoint/' ${EXPORTS}; exportfs -ra; chmod 0700 /srv/nfs/shared`,
