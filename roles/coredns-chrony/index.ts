@@ -16,6 +16,7 @@ import {
   user,
   type Host,
 } from '../../lib/index.ts'
+import { interfaceOf } from '../shared/interface-of.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { applyFiles, checkBinary, checkCorefile, checkZone } from './check.ts'
 import { questionsOf, type Question } from './dig.ts'
@@ -43,6 +44,8 @@ export default role({
       answer: String(serials.get(z.name)),
     }))
 
+    // A VPN's device comes later, from the role wireguard; CoreDNS then needs a restart.
+    for (const nic of host.nics) await interfaceOf(host, nic)
     await portsAreFree(host.nics.map(n => n.address))
     await packages(...platform.packages)
     await program(platform, zones)

@@ -14,6 +14,7 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
+import { interfaceOf } from '../shared/interface-of.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { balancedBy, type Balanced } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
@@ -41,7 +42,7 @@ export default role({
   vars,
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
-    const balanced = balancedBy(host, vips(host), hosts)
+    const balanced = await onThisHost(host, balancedBy(host, vips(host), hosts))
     const cfg = haproxyCfg(balanced, vars)
 
     await packages(...platform.packages)
@@ -95,6 +96,18 @@ export default role({
 
 /** keepalived runs no script that others than root could replace (enable_script_security). */
 const SCRIPTS = '/usr/libexec/keepalived'
+
+/** With the interfaces as they are on the host: VRRP runs on the one that carries the balancer's own address. */
+const onThisHost = (
+  { name, nics }: Host,
+  balanced: readonly Balanced[],
+): Promise<readonly Balanced[]> =>
+  Promise.all(
+    balanced.map(async vip => {
+      const nic = nics.find(n => n.address === vip.source)
+      return nic ? { ...vip, device: await interfaceOf({ name, nics }, nic) } : vip
+    }),
+  )
 
 /** What the balancer's firewall must let in. */
 const openings = (balanced: readonly Balanced[]): readonly string[] => [

@@ -7,6 +7,8 @@ import type { AgentVars } from './vars.ts'
 export interface AgentConfig {
   readonly name: string
   readonly address: string
+  /** The interface that carries it; undefined: K3s takes that of the default route. */
+  readonly device?: string | undefined
   /** Address of the server to register with. Once registered, the agent itself balances over all servers. */
   readonly via: string
   /** Hash of the certificate authority that the token trusts. */
@@ -16,6 +18,7 @@ export interface AgentConfig {
 /** config.yaml of an agent (docs.k3s.io/cli/agent). It never contains the servers' token. */
 export const agentConfig = (c: AgentConfig, vars: AgentVars): Secret =>
   configYaml({
+    'flannel-iface': c.device,
     'node-ip': c.address,
     'node-label': registeredLabels(vars.k3s_node_labels),
     'node-name': c.name,

@@ -12,6 +12,7 @@ import {
   type Check,
   type Host,
 } from '../../lib/index.ts'
+import { interfaceOf } from '../shared/interface-of.ts'
 import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { adviceOn } from '../shared/k3s/advice.ts'
 import { agentHere } from '../shared/k3s/agent-state.ts'
@@ -22,7 +23,7 @@ import { kubeletReports } from '../shared/k3s/node-ready.ts'
 import { CONFIG, PLATFORMS } from '../shared/k3s/platform.ts'
 import { crashWatch } from '../shared/k3s/server-state.ts'
 import { notReady } from '../shared/k3s/serving.ts'
-import { addressOf, serverNamed, SERVERS, stateHere, survey } from '../shared/k3s/survey.ts'
+import { addressOf, nicOf, serverNamed, SERVERS, stateHere, survey } from '../shared/k3s/survey.ts'
 import { agentConfig } from './config.ts'
 import { plan, type AgentPlan } from './plan.ts'
 import { releaseUnpinned } from '../shared/k3s/release-pin.ts'
@@ -42,13 +43,14 @@ export default role({
       SOON,
     )
     const server = serverNamed(todo.via.name)
+    const device = await interfaceOf(host, nicOf(host))
 
     if (todo.forget) await on(server, () => noNode({ node: host.name }))
     const notify = todo.restarts ? ['restart k3s-agent'] : []
     await install({ kind: 'agent', platform, vars, notify })
     await file(CONFIG, {
       content: agentConfig(
-        { name: host.name, address: addressOf(host), via: todo.seed, pin: todo.pin },
+        { name: host.name, address: addressOf(host), device, via: todo.seed, pin: todo.pin },
         vars,
       ),
       mode: '0600',

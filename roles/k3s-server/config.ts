@@ -7,6 +7,8 @@ import type { ServerVars } from './vars.ts'
 export interface ServerConfig {
   readonly name: string
   readonly address: string
+  /** The interface that carries it; undefined: K3s takes that of the default route. */
+  readonly device?: string | undefined
   /** Names and addresses that the API certificate must hold, besides k3s_tls_san. */
   readonly sans: readonly string[]
   /** Address of the server to join; K3s ignores it once it has etcd data. */
@@ -29,6 +31,7 @@ export const serverConfig = (c: ServerConfig, vars: ServerVars): Secret =>
     'etcd-snapshot-retention': vars.k3s_snapshot_retention,
     'etcd-snapshot-schedule-cron': vars.k3s_snapshot_cron,
     'flannel-backend': vars.k3s_flannel_backend,
+    'flannel-iface': c.device,
     'node-ip': c.address,
     'node-label': registeredLabels(vars.k3s_node_labels),
     'node-name': c.name,

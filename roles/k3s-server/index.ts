@@ -15,12 +15,20 @@ import {
   waitFor,
   type Host,
 } from '../../lib/index.ts'
+import { interfaceOf } from '../shared/interface-of.ts'
 import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { install } from '../shared/k3s/install.ts'
 import { labelsAndTaints } from '../shared/k3s/labels.ts'
 import { CONFIG, DATA_DIR, PLATFORMS } from '../shared/k3s/platform.ts'
 import { serves } from '../shared/k3s/serving.ts'
-import { addressOf, serverNamed, SERVERS, survey, type Survey } from '../shared/k3s/survey.ts'
+import {
+  addressOf,
+  nicOf,
+  serverNamed,
+  SERVERS,
+  survey,
+  type Survey,
+} from '../shared/k3s/survey.ts'
 import { nextStep, type Step } from './bootstrap.ts'
 import { serverConfig, type ServerConfig } from './config.ts'
 import { clocksAgree, membersAreVoters, nodeIsReady, staysUp } from './gates.ts'
@@ -45,7 +53,7 @@ export default role({
       SOON,
     )
     const running = step.kind === 'run'
-    const config = configOf(host, step)
+    const config = configOf(host, step, await interfaceOf(host, nicOf(host)))
     // Before anything is written: systemd restarts a server that cannot join again and again.
     if (!running) await gate('the clocks of the servers agree', clocksAgree, SOON)
 
@@ -126,7 +134,7 @@ function pinOf(step: Step, found: Survey, self: string): string | undefined {
   return typeof via === 'object' ? via.ca : undefined
 }
 
-function configOf(host: Host, step: Decision): ServerConfig {
+function configOf(host: Host, step: Decision, device: string): ServerConfig {
   const servers = hosts(SERVERS)
   const { domain } = inventory()
   const apis = vips().filter(v => hosts(v.backends).some(h => h.name === host.name))
@@ -134,6 +142,7 @@ function configOf(host: Host, step: Decision): ServerConfig {
   return {
     name: host.name,
     address: addressOf(host),
+    device,
     sans: [
       ...apis.flatMap(v => [v.address, `${v.name}.${domain}`]),
       ...servers.flatMap(h => [addressOf(h), h.name, `${h.name}.${domain}`]),

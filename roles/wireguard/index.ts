@@ -16,7 +16,7 @@ import {
   TaskError,
   type Host,
 } from '../../lib/index.ts'
-import { firewalldOpen } from '../shared/firewalld/open.ts'
+import { firewalldOpenEverywhere } from '../shared/firewalld/open.ts'
 import { KEY } from './keys.ts'
 import { PLATFORMS } from './platform.ts'
 import {
@@ -61,7 +61,7 @@ export default role({
         content: secret`${vars.wireguard_private_key}\n`,
         mode: '0600',
       })
-    if (platform.firewalld && tunnel.port !== undefined) await firewalldOpen(`${tunnel.port}/udp`)
+    if (platform.firewalld && tunnel.port !== undefined) await firewalldOpenEverywhere(`${tunnel.port}/udp`)
     if (tunnel.forwards) await sysctl('net.ipv4.ip_forward', 1)
 
     const before = parseWritten(await read(writtenScript(device)))

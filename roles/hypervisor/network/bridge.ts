@@ -12,6 +12,7 @@ import {
   type Network,
   type Nic,
 } from '../../../lib/index.ts'
+import { ADDRESSES, heldAfter, parseHeld, type Held } from '../../shared/interface-of.ts'
 import {
   ifupdown,
   lanFiles,
@@ -82,8 +83,9 @@ const define = resource({
   needs: () => ({
     now: ask('command', QUESTION),
     interfaces: ask('content', '/etc/network/interfaces'),
+    held: ask('command', ADDRESSES),
   }),
-  plan({ wanted, nameservers, nmstate: managed }, { now, interfaces }) {
+  plan({ wanted, nameservers, nmstate: managed }, { now, interfaces, held }) {
     const cut = now.stdout.indexOf('\n')
     const devices = parseDevices(now.stdout.slice(cut + 1))
     if (isSettled(devices, wanted)) return []
@@ -94,7 +96,10 @@ const define = resource({
       {
         what: `move ${wanted.address} from ${(nics.holder ?? nics.uplink).name} to a bridge over ${nics.uplink.name}`,
         script: carriedOut(lan, recipeFor(lan, managed, manager, interfaces?.toString())),
-        factsAfter: [[ask('command', QUESTION), settled(manager, lan)]],
+        factsAfter: [
+          [ask('command', QUESTION), settled(manager, lan)],
+          heldAfter(moved(parseHeld(held.stdout), lan)),
+        ],
         timeoutMs: 120_000,
       },
     ]
@@ -137,6 +142,12 @@ const settled = (manager: string, lan: Lan): { code: number; stdout: string; std
   ])}\n`,
   stderr: '',
 })
+
+/** The addresses once this one is the bridge's. */
+const moved = (held: readonly Held[], { bridge, address, prefix }: Lan): readonly Held[] => [
+  ...held.filter(h => !h.address.startsWith(`${address}/`)),
+  { device: bridge, address: `${address}/${prefix}` },
+]
 
 /** Saves what the undo restores, whatever had configured it. Runs when the guard is armed. */
 const SAVE = `ls /sys/class/net >devices

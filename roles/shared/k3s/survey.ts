@@ -1,4 +1,4 @@
-import { hosts, probe, TaskError, tryOn, type Host } from '../../../lib/index.ts'
+import { hosts, probe, TaskError, tryOn, type Host, type Nic } from '../../../lib/index.ts'
 import { parseState, STATE_SCRIPT, STATE_WHEN_NEW, type ServerState } from './server-state.ts'
 
 export const SERVERS = 'k3s_servers'
@@ -47,9 +47,11 @@ export function healthyIn(found: Survey): readonly (readonly [name: string, stat
   return healthy
 }
 
-/** The address by which servers and agents know a host: that of its first network. */
-export function addressOf(host: Host): string {
+/** The NIC by whose address servers and agents know a host: its first. */
+export function nicOf(host: Host): Nic {
   const [nic] = host.nics
-  if (nic) return nic.address
+  if (nic) return nic
   throw new TaskError(`${host.name} has no nics in the inventory`)
 }
+
+export const addressOf = (host: Host): string => nicOf(host).address
