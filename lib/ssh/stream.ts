@@ -89,6 +89,8 @@ class Stream {
   #over = false
   #inputError: unknown
   #ended: StreamEnd['ended']
+  /** Closes the channel and does not wait: sshd keeps the channel until the command ends (ssh2 only reports it then). */
+  #abandon: () => void = () => undefined
 
   constructor(
     link: Link,
@@ -108,7 +110,13 @@ class Stream {
     const { pipe, word } = this.#process
     const { stop, timeoutMs, giveUp } = this.#options
     const onStop = (): void => void this.#end('stop')
-    const onGiveUp = (): void => pipe.destroy()
+    const onGiveUp = (): void => this.#abandon()
+    const abandoned = new Promise<void>(resolve => {
+      this.#abandon = () => {
+        pipe.destroy()
+        resolve()
+      }
+    })
     const timer =
       timeoutMs === undefined ? undefined : setTimeout(() => void this.#end('timeout'), timeoutMs)
     stop?.addEventListener('abort', onStop)
@@ -122,7 +130,11 @@ class Stream {
       ])
       if (stop?.aborted) onStop()
       if (giveUp?.aborted) onGiveUp()
-      const [code] = await Promise.race([marked, this.#endOf(pipe)])
+      const [code] = await Promise.race([
+        marked,
+        this.#endOf(pipe),
+        abandoned.then(async () => [await this.#codeOf({ code: undefined, signal: undefined })]),
+      ])
       if (this.#inputError !== undefined) throw this.#inputError as Error
       return { code, ended: this.#ended }
     } finally {
@@ -202,7 +214,7 @@ class Stream {
       await this.#signal(signal).catch(() => undefined) // a lost connection is reported by `ended`
       await Promise.race([this.#process.pipe.ended, wait(this.#limits.graceMs)])
     }
-    this.#process.pipe.destroy()
+    this.#abandon()
   }
 
   #isOver(): boolean {
