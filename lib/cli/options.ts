@@ -28,6 +28,7 @@ interface LabOptions {
   readonly inventory: string
   readonly lab?: boolean
   readonly vm?: readonly string[]
+  readonly dirt?: readonly string[]
   readonly yes?: boolean
 }
 
@@ -112,6 +113,11 @@ export const addHostsOptions = (command: Command): Command =>
       'with --lab: boot these hosts as QEMU machines with a kernel of their own (repeatable)',
       repeatedLists,
     )
+    .option(
+      '--dirt <names>',
+      "with --lab: hosts that are not blank (repeatable; 'fmc lab dirt' lists what there is)",
+      repeatedLists,
+    )
     .option('--yes', 'with --lab: install what the lab needs without asking')
 
 /** The options of RunOptions. */
@@ -148,7 +154,7 @@ export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): 
     return work().catch((error: unknown) => {
       throw errorWithOwnFlags(error, o)
     })
-  return runInside({ inventory: o.inventory, vm: o.vm, yes: o.yes ?? false, log: printError })
+  return runInside({ inventory: o.inventory, vm: o.vm, dirt: o.dirt, yes: o.yes ?? false, log: printError })
 }
 
 /** An option's value as a whole number of at least 1. */

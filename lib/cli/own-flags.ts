@@ -60,6 +60,7 @@ export const lastingLimit = (
 /** The options of a run that decide what it does. */
 interface RunFlags extends OwnFlags {
   readonly vm?: readonly string[]
+  readonly dirt?: readonly string[]
   readonly extraVars?: readonly string[] | undefined
   readonly artifacts?: string | undefined
   readonly identity?: string | undefined
@@ -86,6 +87,7 @@ export function sameCommand(command: string, o: RunFlags): string {
     ...(o.startAt === undefined ? [] : [`--start-at ${quote(o.startAt)}`]),
     ...(o.step ? ['--step'] : []),
     ...(o.vm?.length ? [`--vm ${quote(o.vm.join(','))}`] : []),
+    ...(o.dirt?.length ? [`--dirt ${quote(o.dirt.join(','))}`] : []),
     ...vars.filter(v => v.shown).map(v => `-e ${quote(v.given)}`),
     ...(o.artifacts === undefined ? [] : [`--artifacts ${quote(o.artifacts)}`]),
     ...(o.identity === undefined || shownPath(o.identity) !== o.identity

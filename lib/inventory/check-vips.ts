@@ -1,10 +1,8 @@
-import { UsageError } from '../errors.ts'
 import { error } from './check-references.ts'
-import { findCycle, groupTree } from './groups.ts'
+import { patternMatcher } from './check-patterns.ts'
 import { suggestion } from '../text/nearest.ts'
-import { matchNames } from './patterns.ts'
 import { Suggestions } from './suggestions.ts'
-import type { UnplacedProblem, Path } from './problem.ts'
+import type { UnplacedProblem } from './problem.ts'
 import type { RawInventory, RawVip } from './raw.ts'
 
 /** Problems of VIPs that keepalived could not hold or haproxy could not serve. */
@@ -13,7 +11,7 @@ export function vipProblems(raw: RawInventory): UnplacedProblem[] {
   const vrids = new Map<string, string>()
   const networks = new Suggestions(raw.networks)
   const lacking = new BalancerNics(raw)
-  const match = matcher(raw, found)
+  const match = patternMatcher(raw, found)
   for (const [name, vip] of Object.entries(raw.vips ?? {})) {
     const path = ['vips', name]
     if (!networks.has(vip.network))
@@ -128,29 +126,4 @@ function balancerProblems(
         suggestion(vip.preferred, balancers),
       ),
     )
-}
-
-function matcher(
-  raw: RawInventory,
-  found: UnplacedProblem[],
-): (pattern: string, path: Path) => ReadonlySet<string> | undefined {
-  if (findCycle(raw.groups ?? {}) !== undefined) return () => undefined
-  const scope = {
-    groups: groupTree(raw).members,
-    hosts: new Map(Object.entries(raw.hosts)),
-  }
-  const known = new Map<string, ReadonlySet<string>>()
-  return (pattern, path) => {
-    try {
-      const names = known.get(pattern) ?? matchNames(scope, pattern)
-      known.set(pattern, names)
-      if (names.size === 0)
-        found.push({ severity: 'warning', path, message: `the pattern ${pattern} matches no host` })
-      return names
-    } catch (problem) {
-      if (!(problem instanceof UsageError)) throw problem
-      found.push(error(path, problem.message, problem.hint))
-      return undefined
-    }
-  }
 }

@@ -1,3 +1,4 @@
+import type { Dirt } from './dirt.ts'
 import type { SecretRef } from './secret-ref.ts'
 import type { Os } from './types.ts'
 
@@ -121,6 +122,7 @@ export interface RawInventory {
     | {
         readonly images?: Readonly<Partial<Record<Os['name'], RawLabImage>>> | undefined
         readonly packages?: RawLabPackages | undefined
+        readonly dirt?: Readonly<Record<string, readonly Dirt[]>> | undefined
       }
     | undefined
   readonly networks: Readonly<Record<string, RawNetwork>>

@@ -83,6 +83,7 @@ export function resolveInventory(
         ]),
       ),
       packages: raw.lab?.packages && labPackages(raw.lab.packages, file),
+      dirt: new Map(Object.entries(raw.lab?.dirt ?? {})),
     },
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DIRT } from './dirt.ts'
 
 const NAME = /^[a-z][a-z0-9_-]*$/
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
@@ -186,6 +187,12 @@ const labPackages = z.strictObject({
 })
 
 const lab = z.strictObject({
+  dirt: z
+    .record(z.string().min(1), z.array(z.enum(DIRT)))
+    .optional()
+    .describe(
+      'What its hosts have that blank machines do not have (`fmc lab dirt` lists it), by pattern of hosts',
+    ),
   packages: labPackages
     .optional()
     .describe("Packages that the lab's hosts can install besides those of fmc's roles"),

@@ -1,3 +1,4 @@
+import type { Dirt } from './dirt.ts'
 import type { Secret } from '../secrets/secret.ts'
 
 /** The value of a variable, with Secrets in place of `!secret` references. */
@@ -227,5 +228,7 @@ export interface Inventory {
   readonly lab: {
     readonly images: Readonly<Partial<Record<Os['name'], LabImage>>>
     readonly packages: LabPackages | undefined
+    /** What makes its hosts dirty, by pattern of hosts. */
+    readonly dirt: ReadonlyMap<string, readonly Dirt[]>
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, utimesSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Os } from '../inventory/types.ts'
 import { changesOf, inWords, type Changes, type Recipe } from './changes.ts'
+import { soil } from './dirt.ts'
 import { virtualMachines } from './doubles/hypervisor-vms.ts'
 import { programs } from './doubles/programs.ts'
 import { fromImages, standIns } from './doubles/stand-ins.ts'
@@ -82,6 +83,7 @@ export const build = async (
     wiring: target.wiring,
     programs: target.programs,
     packages,
+    dirt: target.dirt,
     chosen: target.chosen,
     absent: [...inventory.hosts.keys()].filter(h => !wanted.some(w => w.name === h)),
     hosts: before?.hosts.filter(stays) ?? [],
@@ -122,7 +124,12 @@ export const build = async (
       // What changed around it while it was off is written into it once it runs.
       return was === undefined
         ? now
-        : { ...now, packages: was.packages, recipe: { ...recipe, place: was.recipe.place } }
+        : {
+            ...now,
+            packages: was.packages,
+            dirt: was.dirt,
+            recipe: { ...recipe, place: was.recipe.place },
+          }
     }),
   )
   const others = state.hosts.filter(host => !booted.some(b => b.name === host.name))
@@ -198,9 +205,15 @@ const adjusted = (state: LabState, recipes: readonly Recipe[]): Promise<LabHost[
       if (recipe === undefined || !alive(host) || !host.ready) return host
       if (!same(recipe, host.recipe)) await adjust(state, host, recipe.place)
       const { packages } = state
+      const dirt = recipe.dirt ?? []
+      await soil(
+        state,
+        host,
+        dirt.filter(name => !host.dirt?.includes(name)),
+      )
       const takes = takesPackages(host)
       if (takes && host.packages !== packages) await refreshPackages(host, leaderOf(host.pid))
-      return { ...host, address: recipe.address, recipe, ...(takes ? { packages } : {}) }
+      return { ...host, address: recipe.address, recipe, dirt, ...(takes ? { packages } : {}) }
     }),
   )
 

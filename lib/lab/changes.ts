@@ -1,3 +1,4 @@
+import type { Dirt } from '../inventory/dirt.ts'
 import type { Disk } from '../inventory/types.ts'
 import { isRouted, type HostPlan, type Link } from './network/topology.ts'
 import { same } from './same.ts'
@@ -14,6 +15,8 @@ export interface Recipe {
   /** A QEMU machine instead of systemd-nspawn. */
   readonly vm: boolean
   readonly disks: readonly Disk[]
+  /** What makes it dirty; undefined: nothing. */
+  readonly dirt?: readonly Dirt[] | undefined
   readonly place: HostPlan
 }
 
@@ -79,6 +82,8 @@ const differences = (old: Recipe, now: Recipe): string[] => [
   ...(old.os === now.os ? [] : [`its OS changed from ${old.os} to ${now.os}`]),
   ...(old.image === now.image ? [] : ['its image changed']),
   ...(same(old.disks, now.disks) ? [] : ['its disks changed']),
+  // Dirt that is added is put on the running host.
+  ...((old.dirt ?? []).every(d => now.dirt?.includes(d)) ? [] : ['it loses dirt']),
   ...cableDifferences(old, now),
 ]
 

@@ -14,6 +14,13 @@ export { stateOf } from './enter.ts'
 export { insideLab, isInside, PASSED_ON, runInside } from './inside.ts'
 export { labNames } from './state.ts'
 
+/** The kinds of dirt that a host can have, by name (dirt.ts). */
+export const dirtKinds = async () => (await import('./dirt.ts')).KINDS
+
+/** The kinds of dirt with these names. Throws UsageError for a name that there is not. */
+export const dirtNamed = async (names: readonly string[]) =>
+  (await import('./dirt.ts')).dirtNamed(names)
+
 const control = () => import('./control.ts')
 
 /** Boots what is not running yet (up.ts). */

@@ -27,6 +27,8 @@ interface InsideOptions {
   readonly inventory: string
   /** Hosts to boot as QEMU machines; undefined keeps what runs. */
   readonly vm?: readonly string[] | undefined
+  /** Dirt for every host that can have it; undefined: as before. */
+  readonly dirt?: readonly string[] | undefined
   /** Install missing prerequisites without asking. */
   readonly yes: boolean
   readonly log: (text: string) => void
@@ -38,8 +40,9 @@ interface InsideOptions {
  * Resolves with the exit code of the process inside.
  */
 export async function runInside(o: InsideOptions): Promise<number> {
-  const [{ up }, { enterLab }, { loadInventory }] = await Promise.all([
+  const [{ up }, { dirtNamed }, { enterLab }, { loadInventory }] = await Promise.all([
     import('./up.ts'),
+    import('./dirt.ts'),
     import('./enter.ts'),
     import('../inventory/load.ts'),
   ])
@@ -50,6 +53,7 @@ export async function runInside(o: InsideOptions): Promise<number> {
     yes: o.yes,
     log: o.log,
     ...(o.vm ? { vm: [...o.vm] } : {}),
+    dirt: o.dirt && dirtNamed(o.dirt),
   })
   const [command = '', ...args] = enterLab(state, [
     process.execPath,

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.ts'
+import type { Dirt } from '../inventory/dirt.ts'
 import type { Inventory } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
 import type { Wiring } from './network/topology.ts'
@@ -36,6 +37,8 @@ export interface LabHost {
   readonly wireguard: boolean
   /** The packages of lab.packages that its package manager knows: their place in the cache. */
   readonly packages?: string | undefined
+  /** The dirt that was put on it. */
+  readonly dirt?: readonly Dirt[] | undefined
 }
 
 /** state.json of a lab. */
@@ -52,6 +55,8 @@ export interface LabState {
   readonly programs: Programs
   /** The packages of lab.packages: their place in the cache. */
   readonly packages?: string | undefined
+  /** Dirt for every host, besides that of the inventory (`fmc lab up --dirt`). */
+  readonly dirt?: readonly Dirt[] | undefined
   /** The hosts that the lab was brought up with. */
   readonly chosen: 'all' | readonly string[]
   /** The inventory's other hosts: the lab does not boot them, but a role may make them. */

@@ -1,9 +1,12 @@
 import { UsageError } from '../errors.ts'
+import type { Dirt } from '../inventory/dirt.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
+import { dirtOf } from './dirt.ts'
 import { runsK3s } from './doubles/k3s.ts'
 import { inVpn } from './doubles/wireguard-go.ts'
 import { ownPackagesPath } from './images/own-packages.ts'
+import { personalityOf } from './images/rootfs.ts'
 import { settle } from './network/settle.ts'
 import { topology, type Wiring } from './network/topology.ts'
 import { labKey } from './paths.ts'
@@ -21,6 +24,8 @@ export interface Target {
   readonly programs: Programs
   /** The packages of lab.packages: their place in the cache. */
   readonly packages: string | undefined
+  /** Dirt for every host, besides that of the inventory. */
+  readonly dirt: readonly Dirt[]
 }
 
 /** What `up` is asked for. */
@@ -29,10 +34,12 @@ export interface Asked {
   readonly vm?: readonly string[] | undefined
   readonly hosts?: readonly string[] | undefined
   readonly asItIs?: boolean | undefined
+  /** Dirt for every host that can have it; undefined: as before. */
+  readonly dirt?: readonly Dirt[] | undefined
 }
 
 /** What is there. */
-export interface Before extends Pick<LabState, 'chosen' | 'wiring'> {
+export interface Before extends Pick<LabState, 'chosen' | 'wiring' | 'dirt'> {
   readonly hosts: readonly Pick<LabState['hosts'][number], 'name' | 'vm' | 'recipe'>[]
 }
 
@@ -51,12 +58,13 @@ export const targetOf = (
   const fresh = topology(inventory, labKey(name))
   const { hosts, ...wiring } =
     before === undefined ? fresh : settle({ ...before.wiring, hosts: places }, fresh)
+  const dirt = options.dirt ?? before?.dirt ?? []
   const recipes = wanted.map(host => {
     const place = hosts.find(h => h.name === host.name)
     if (place === undefined) throw new Error(`no place for ${host.name}`)
     const was = before?.hosts.find(h => h.name === host.name)
     const vm = options.vm?.includes(host.name) ?? was?.vm ?? false
-    return recipeOf(inventory, host, vm, place)
+    return recipeOf(inventory, host, vm, place, dirt)
   })
   const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
   const programs = {
@@ -65,15 +73,18 @@ export const targetOf = (
     artifacts: inventory.artifacts,
   }
   const packages = ownPackagesPath(inventory)
-  return { inventory, name, chosen, wanted, recipes, wiring, programs, packages }
+  return { inventory, name, chosen, wanted, recipes, wiring, programs, packages, dirt }
 }
 
 const recipeOf = (
   inventory: Inventory,
-  { name, address, os, disks }: Host,
+  host: Host,
   vm: boolean,
   place: Recipe['place'],
+  everywhere: readonly Dirt[],
 ): Recipe => {
+  const { name, address, os, disks } = host
+  const dirt = dirtOf(inventory, everywhere, name, personalityOf(host, vm))
   const image = vm ? undefined : inventory.lab.images[os.name]
   return {
     name,
@@ -82,6 +93,7 @@ const recipeOf = (
     ...(image === undefined ? {} : { image: [image.sha256, image.repo ?? 'no repo'].join(' ') }),
     vm,
     disks,
+    ...(dirt.length > 0 ? { dirt } : {}),
     place,
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
+import type { Dirt } from '../inventory/dirt.ts'
 import type { Inventory } from '../inventory/types.ts'
 import { build } from './build.ts'
 import { changesOf, isEmpty, type Recipe } from './changes.ts'
@@ -25,6 +26,8 @@ export interface UpOptions {
   readonly hosts?: readonly string[] | undefined
   /** For a run: boot neither hosts that the lab was brought up without nor hosts that `kill` has switched off. */
   readonly asItIs?: boolean | undefined
+  /** Dirt for every host that can have it; undefined: as before. */
+  readonly dirt?: readonly Dirt[] | undefined
   /** Take the lab down first, and build new hosts. */
   readonly fresh?: boolean | undefined
   /** Install missing prerequisites without asking. */
@@ -79,7 +82,7 @@ const demandOwnLab = ({ inventory, name, recipes }: Target, before: LabState): v
 
 const isComplete = (
   state: LabState,
-  { chosen, inventory, recipes, wiring, programs, packages }: Target,
+  { chosen, inventory, recipes, wiring, programs, packages, dirt }: Target,
   { asItIs = false }: UpOptions,
 ): boolean =>
   existsSync(netnsPath(state.controllerNetns)) &&
@@ -89,6 +92,7 @@ const isComplete = (
   same(state.wiring, wiring) &&
   same(state.programs, programs) &&
   state.packages === packages &&
+  same(state.dirt ?? [], dirt) &&
   isEmpty(withoutDead(state, recipes))
 
 /** The changes that do not wait until a host is switched on again. */

@@ -93,8 +93,9 @@ void t.test('the command that does the same again', t => {
         role: 'nfs',
         lab: true,
         vm: ['web1'],
+        dirt: ['port-53', 'no-sftp'],
       },
-      "fmc play site --limit web --limit '!web3' --tags a,b --skip-tags c --role nfs --lab --vm web1",
+      "fmc play site --limit web --limit '!web3' --tags a,b --skip-tags c --role nfs --lab --vm web1 --dirt port-53,no-sftp",
     ],
     [
       { inventory: "it's.yaml", extraVars: ['n=1', 'text=two words', '@more.yaml'] },

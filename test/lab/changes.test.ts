@@ -1,11 +1,15 @@
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { DIRT } from '../../lib/inventory/dirt.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { changesOf, inWords, isEmpty, type Changes } from '../../lib/lab/changes.ts'
+import { dirtNamed } from '../../lib/lab/dirt.ts'
 import { settle } from '../../lib/lab/network/settle.ts'
 import { topology, type Topology } from '../../lib/lab/network/topology.ts'
 import { targetOf } from '../../lib/lab/target.ts'
+import { ROOT } from '../rig/lab.ts'
 
 const GW = `gw: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }`
 const DISK = `{ name: data, size: 1GB, device: /dev/disk/by-id/virtio-data }`
@@ -212,6 +216,47 @@ void t.test(
     t.strictSame(names({}), ['gw', 'web1', 'db1', 'web2'])
   },
 )
+
+void t.test('dirt: added to a running host, taken away with the host', async t => {
+  const dirt = (text: string) => swap('groups:', `lab: { dirt: ${text} }\ngroups:`)
+  const dir = t.testdir({
+    'none.yaml': BASE,
+    'some.yaml': dirt('{ db: [no-sftp, docker-forward], "web*": [port-53, login-shell] }'),
+    'less.yaml': dirt('{ web1: [login-shell] }'),
+    'wrong.yaml': dirt('{ nobody: [port-53] }'),
+    'unknown.yaml': dirt('{ db: [port-54] }'),
+  })
+  const load = (name: string) => loadInventory(join(dir, `${name}.yaml`))
+  const some = targetOf(await load('some'), {}, undefined)
+  t.strictSame(
+    some.recipes.map(r => r.dirt),
+    [undefined, ['login-shell', 'port-53'], ['no-sftp']],
+    'Docker on Enterprise Linux is not offered',
+  )
+  const clean = targetOf(await load('none'), {}, undefined)
+  t.match(changesOf(clean.recipes, some.recipes), { rebuilt: [], adjusted: ['web1', 'db1'] })
+  const less = targetOf(await load('less'), {}, undefined)
+  t.equal(
+    inWords(changesOf(some.recipes, less.recipes)),
+    'rebuilt web1 because it loses dirt; rebuilt db1 because it loses dirt',
+  )
+  const asked = targetOf(await load('less'), { dirt: ['port-8080'] }, undefined)
+  t.strictSame(
+    asked.recipes.map(r => r.dirt),
+    [['port-8080'], ['login-shell', 'port-8080'], ['port-8080']],
+  )
+  const before = { ...asked, hosts: asked.recipes.map(recipe => ({ ...recipe, recipe })) }
+  t.strictSame(targetOf(await load('less'), {}, before).dirt, ['port-8080'], 'it stays')
+  t.strictSame(targetOf(await load('less'), { dirt: [] }, before).dirt, [], '--dirt none')
+  await t.rejects(load('wrong'), { message: /no host or group is called nobody/ })
+  await t.rejects(load('unknown'), { message: /lab\.dirt\.db\[0\]: expected dead-repository or / })
+  t.throws(() => dirtNamed(['port-54']), { message: 'the lab has no dirt port-54' })
+  t.strictSame(dirtNamed(['none']), [])
+  t.strictSame(
+    readdirSync(join(ROOT, 'files/lab/dirt')),
+    DIRT.map(name => `${name}.sh`),
+  )
+})
 
 void t.test('bridges, ports and devices keep their names, and no two have the same', async t => {
   const network = (n: number) =>

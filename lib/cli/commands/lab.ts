@@ -5,26 +5,29 @@ import { commaSeparated, type AddCommand } from '../options.ts'
 import { print, printError, printJson, printVersion } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
 
-const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--fresh] [--yes] [-i FILE]
+const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--dirt NAME,…] [--fresh] [--yes] [-i FILE]
                       without HOST: all hosts; with HOST: adds these to the lab. A lab that is
                       up follows an edited inventory: hosts that were not edited run on
+                      --dirt: hosts are not blank; it stays so until --dirt none
                       --fresh: takes the lab down first and builds new hosts
 fmc lab down [--all]
 fmc lab status [--output json]
 fmc lab shell HOST [-- COMMAND…]
 fmc lab cut HOST      pull its network cables
 fmc lab heal HOST     plug them in again
+fmc lab dirt [--output json]   what --dirt and lab.dirt can put on the hosts
 fmc lab kill HOST     pull its power plug; \`fmc lab up\` boots it again
 Everywhere: --name NAME for more than one lab (default: default)
 `
 
-const VERBS = ['up', 'down', 'status', 'shell', 'cut', 'heal', 'kill']
+const VERBS = ['up', 'down', 'status', 'dirt', 'shell', 'cut', 'heal', 'kill']
 
 interface Options {
   readonly name: string
   readonly inventory: string
   readonly vm?: readonly string[]
   readonly hosts?: readonly string[]
+  readonly dirt?: readonly string[]
   readonly yes?: boolean
   readonly fresh?: boolean
   readonly all?: boolean
@@ -37,11 +40,12 @@ interface Options {
 export const labCommand: AddCommand = (program, run) => {
   const command = program
     .command('lab [args...]')
-    .description('the twin: up, down, status, shell, cut, heal, kill')
+    .description('the twin: up, down, status, dirt, shell, cut, heal, kill')
     .addOption(ownOption('--name <name>').default(process.env['FMC_LAB'] ?? 'default'))
     .addOption(ownOption('-i, --inventory <file>').default('inventory.yaml'))
     .addOption(ownOption('--vm <hosts>').argParser(commaSeparated))
     .addOption(ownOption('--hosts <hosts>').argParser(commaSeparated))
+    .addOption(ownOption('--dirt <names>').argParser(commaSeparated))
     .addOption(ownOption('--fresh'))
     .addOption(ownOption('-y, --yes'))
     .addOption(ownOption('--all'))
@@ -61,6 +65,8 @@ async function perform([verb, ...words]: readonly string[], o: Options): Promise
       return takeDown(o)
     case 'status':
       return printStatus(o)
+    case 'dirt':
+      return printDirt(o)
     case 'shell':
       return onHost(verb, words, o, (state, host, argv) => lab.shell(state, host, argv))
     case 'cut':
@@ -84,6 +90,7 @@ async function bringUp(words: readonly string[], o: Options): Promise<number> {
     fresh: o.fresh ?? false,
     vm: o.vm,
     hosts: hosts.length > 0 ? hosts : undefined,
+    dirt: o.dirt && (await lab.dirtNamed(o.dirt)),
     log: printError,
   })
   for (const { role, why } of state.skippedRoles) printError(`role ${role} will be skipped: ${why}`)
@@ -115,6 +122,18 @@ async function printStatus(o: Options): Promise<number> {
     printJson({ type: 'lab', ...json })
   } else if (o.json) printJson(json)
   else print(statusText(state, hosts))
+  return EXIT.ok
+}
+
+async function printDirt(o: Options): Promise<number> {
+  const kinds = Object.entries(await lab.dirtKinds())
+  if (o.output === 'json') {
+    printVersion()
+    for (const [name, { summary, on }] of kinds) printJson({ type: 'dirt', name, summary, on })
+    return EXIT.ok
+  }
+  const width = Math.max(...kinds.map(([name]) => name.length))
+  print(kinds.map(([name, { summary }]) => `${name.padEnd(width)}  ${summary}`).join('\n'))
   return EXIT.ok
 }
 

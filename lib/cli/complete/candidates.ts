@@ -1,3 +1,4 @@
+import { DIRT } from '../../inventory/dirt.ts'
 import type { CommandTree, OptionSpec } from './tree.ts'
 
 /** A word that fits, with what it is. One that ends with = : or / is only the begin of a word. */
@@ -121,6 +122,8 @@ async function valuesOf(
     case '--vm':
     case '--hosts':
       return list(word, await names.hosts())
+    case '--dirt':
+      return list(word, [...DIRT, 'none'])
     case '--role':
       return plain(names.roles())
     case '--start-at':
