@@ -113,7 +113,7 @@ const markOf = (declared: readonly Export[]): string | undefined =>
   declared[0]?.options.find(o => o.startsWith('mountpoint='))
 
 /**
- * Does an export hand out a declared directory, whoever has made it: that directory itself, a part of it, or a directory
+ * Does an export hand out a declared directory, of fmc or of somebody else: that directory itself, a part of it, or a directory
  * around it? One above the mount point does only with crossmnt (exports(5)). Any other export is none of the role's.
  */
 function reaches(e: Export, declared: readonly Export[]): boolean {
