@@ -66,7 +66,7 @@ export { matchHosts } from './inventory/patterns.ts'
 export { tryOn, type Tried } from './resources/try-on.ts'
 export { willExist } from './resources/will-exist.ts'
 export { knownHostKeys, loginKeys, newHostKey, type HostKey } from './resources/host-key.ts'
-export type { Disk, Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
+export type { Disk, GivenSsh, Host, Inventory, Network, Nic, Os, Vip } from './inventory/types.ts'
 
 // Networks: addresses, devices and firewall rules.
 export {

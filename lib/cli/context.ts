@@ -5,6 +5,8 @@ import type { Twin } from '../lab/index.ts'
 import type { Secret } from '../secrets/secret.ts'
 import type { Target } from '../ssh/types.ts'
 import type { LoginOptions } from './options.ts'
+import { identitiesOf, withSshConfig, type Completed } from './ssh-config.ts'
+import { TransportNote } from './transport-note.ts'
 
 /** What a command needs to reach the hosts of an inventory. */
 export interface Context {
@@ -14,6 +16,8 @@ export interface Context {
   /** The lab that this process runs inside of; undefined: the hosts are the real ones. */
   readonly lab: Twin | undefined
   readonly targetOf: (host: Host) => Target
+  /** Says once per run that `transport: auto` has chosen OpenSSH. Default: to stderr. */
+  readonly transportNote: TransportNote
   /** Values to hide in all output: secrets join when they are read, the sudo password when it is typed. */
   readonly secrets: Secret[]
 }
@@ -32,29 +36,42 @@ export async function openContext(o: LoginOptions, lab: Twin | undefined): Promi
   const loaded = await loadInventory(resolve(o.inventory), {
     extraVars: { ...lab?.vars, ...values },
   })
-  const inventory = lab?.inventory(loaded, values['hypervisor_vms']) ?? loaded
+  const { inventory, asked } = lab
+    ? inLab(lab.inventory(loaded, values['hypervisor_vms']))
+    : await withSshConfig(loaded)
   const secrets: Secret[] = []
+  const transportNote = new TransportNote()
   const sudoPassword = passwordPrompt(o.askBecomePass ?? false, secrets)
   return {
     inventory,
     extraVars: extra,
     lab,
     secrets,
+    transportNote,
     targetOf: host =>
       lab
         ? labTarget(host, lab)
-        : { ...target(host, sudoPassword), moreKnownHostsFiles: [inventory.knownHostsFile] },
+        : {
+            ...target(host, sudoPassword),
+            asked: asked.get(host.name),
+            moreKnownHostsFiles: [inventory.knownHostsFile],
+            onOpenssh: why => transportNote.chosen(host.name, why),
+          },
   }
 }
 
+/** The lab's logins do not depend on ssh_config. */
+const inLab = (inventory: Inventory): Completed => ({ inventory, asked: new Map() })
+
 const target = (host: Host, sudoPassword: Target['sudoPassword']): Target => ({
   name: host.name,
+  alias: host.name,
   address: host.address,
   port: host.ssh.port,
   user: host.ssh.user,
   sudo: host.ssh.sudo,
   sudoPassword,
-  identityFiles: host.ssh.identityFile === undefined ? undefined : [host.ssh.identityFile],
+  identityFiles: identitiesOf(host),
   transport: host.ssh.transport,
 })
 

@@ -102,6 +102,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const signals = listenForSignals(undefined, text => report.on({ type: 'stopping', text }))
   const late = watchLate()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
+  context.transportNote.say = text => report.on({ type: 'note', level: 'info', text })
   if (lab) noteLab(report, lab)
   for (const { name, plays } of missingGroups(context.inventory, book, selection))
     report.on({

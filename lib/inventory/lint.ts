@@ -39,6 +39,8 @@ export interface LintOptions {
     ((secretsFile: string) => Promise<ReadonlySet<string> | undefined>) | undefined
   /** What roles may ask for their advice. */
   readonly tools?: ((inventory: Inventory) => Promise<AdvisorTools>) | undefined
+  /** Completes the inventory with what other files say, such as ssh_config. */
+  readonly complete?: ((inventory: Inventory) => Promise<Inventory>) | undefined
   /** Problems of other files. It gets the inventory if its shape is valid. */
   readonly more?: ((inventory: Inventory | undefined) => readonly Problem[]) | undefined
   /** Variables of `-e`. */
@@ -53,7 +55,8 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
   const found = [...problems]
   if (raw === undefined || findCycle(raw.groups ?? {}) !== undefined)
     return [...found, ...(options.more?.(undefined) ?? [])].sort(byPlace)
-  const inventory = resolveInventory(raw, file, options.extraVars)
+  const resolved = resolveInventory(raw, file, options.extraVars)
+  const inventory = (await options.complete?.(resolved)) ?? resolved
   const more = options.more?.(inventory) ?? []
   if (options.roles !== undefined) {
     const roles =

@@ -71,6 +71,12 @@ export function resolveInventory(
         resolveHost(raw, tree, name, host, index, extraVars as Vars),
       ]),
     ),
+    givenSsh: new Map(
+      Object.entries(raw.hosts).map(([name, host]) => {
+        const { user, port, sudo } = sshOf(raw, tree, name, host)
+        return [name, { user, port, sudo }]
+      }),
+    ),
     groups: tree.members,
     secretsFile: resolvePath(dirname(resolvePath(file)), raw.secrets ?? 'secrets.age'),
     knownHostsFile: resolvePath(dirname(resolvePath(file)), 'known_hosts'),
@@ -137,13 +143,9 @@ function resolveHost(
   extraVars: Vars,
 ): Host {
   const groups = tree.groupsOf.get(name) ?? ['all']
-  const layers = [...groups.map(group => (group === 'all' ? raw.all : raw.groups?.[group])), host]
-  const vars: Record<string, RawValue> = {}
-  const ssh: RawSsh = {}
-  for (const layer of layers) {
-    Object.assign(vars, layer?.vars)
-    Object.assign(ssh, layer?.ssh)
-  }
+  const layers = layersOf(raw, groups, host)
+  const vars: Record<string, RawValue> = Object.assign({}, ...layers.map(layer => layer?.vars))
+  const ssh = sshOf(raw, tree, name, host)
   const user = ssh.user ?? 'root'
   return {
     name,
@@ -172,6 +174,17 @@ function resolveHost(
     vars: { ...vars, ...extraVars },
   }
 }
+
+const layersOf = (raw: RawInventory, groups: readonly string[], host: RawHost) => [
+  ...groups.map(group => (group === 'all' ? raw.all : raw.groups?.[group])),
+  host,
+]
+
+const sshOf = (raw: RawInventory, tree: GroupTree, name: string, host: RawHost): RawSsh =>
+  Object.assign(
+    {},
+    ...layersOf(raw, tree.groupsOf.get(name) ?? ['all'], host).map(layer => layer?.ssh),
+  ) as RawSsh
 
 const resolveDisk = ({ name, size, device }: RawDisk): Disk => ({
   name,

@@ -21,10 +21,14 @@ const vars = z
 const ssh = {
   user: text(/^[a-z_][a-z0-9_.-]*$/i, 'a user name')
     .optional()
-    .describe('Default: root'),
-  port: ports.optional().describe('Default: 22'),
+    .describe('Default: User in ssh_config, else root'),
+  port: ports.optional().describe('Default: Port in ssh_config, else 22'),
   sudo: z.boolean().optional().describe('Become root through sudo. Default: true, except for root'),
-  identity_file: z.string().min(1).optional().describe('Private key; ~ is the home directory'),
+  identity_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Private key, or public key of one in an agent; ~, %h, ${VAR} as in ssh_config'),
   transport: z
     .enum(['auto', 'ssh2', 'openssh'])
     .optional()

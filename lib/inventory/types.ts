@@ -187,6 +187,18 @@ export interface LabRpm {
 }
 
 /**
+ * A login as the inventory gives it; undefined: it does not say.
+ *
+ * @example
+ * const isOpen = ({ port }: GivenSsh): boolean => port === undefined
+ */
+export interface GivenSsh {
+  readonly user: string | undefined
+  readonly port: number | undefined
+  readonly sudo: boolean | undefined
+}
+
+/**
  * The whole inventory with defaults and inherited settings; `inventory()` returns it in a role.
  *
  * @example
@@ -206,6 +218,11 @@ export interface Inventory {
   readonly vips: ReadonlyMap<string, Vip>
   /** By name, in the order of the file. */
   readonly hosts: ReadonlyMap<string, Host>
+  /**
+   * What the inventory itself says about the login of each host, by name. What it leaves open is in the host's `ssh` as ssh_config
+   * has it, else as root, port 22, and sudo for others than root.
+   */
+  readonly givenSsh: ReadonlyMap<string, GivenSsh>
   /** Names of each group's hosts, in the order of the file; with the group `all`. */
   readonly groups: ReadonlyMap<string, readonly string[]>
   /** Absolute path of the secrets file. */

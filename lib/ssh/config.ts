@@ -1,23 +1,29 @@
-import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import pLimit from 'p-limit'
 import { UnreachableError } from '../errors.ts'
 import { algorithmsOf, type Algorithms } from './algorithms.ts'
-import { beyondTable, type Answers } from './keywords.ts'
+import { expand, home, homedir, literal, quoted, withoutConfig } from './ask.ts'
+import { beyondTable, nameOf, type Answers } from './keywords.ts'
+import { knownNames, type KnownNames } from './known-hosts.ts'
 import { checkName } from './names.ts'
+import { fileArgs, select } from './selection.ts'
 import type { Target } from './types.ts'
+
+export { parseAnswers } from './ask.ts'
 
 /** A target completed by OpenSSH's configuration. */
 export interface Route {
   readonly target: Target
   /** Where to connect. */
   readonly host: string
-  /** The name to look up in known_hosts (HostKeyAlias, else the host). */
-  readonly knownAs: string
+  /** The arguments with which ssh finds the same settings: options, `--` and the name. */
+  readonly args: readonly string[]
+  /** What to look up in known_hosts. */
+  readonly known: KnownNames
   readonly identityFiles: readonly string[]
+  /** The user's files, the system's, and those of the target. */
   readonly knownHostsFiles: readonly string[]
+  /** Options that make ssh read the target's known_hosts files too. */
+  readonly knownHostsOptions: readonly string[]
   /** Path of the agent's socket. */
   readonly agent: string | undefined
   /** IdentitiesOnly: of the agent's keys, use only those that are identity files too. */
@@ -33,103 +39,7 @@ export interface Route {
   readonly jumps: readonly Route[]
 }
 
-/** Parses `ssh -G`: one `keyword value` per line, keywords in lower case, a repeated keyword on several lines. */
-export const parseAnswers = (text: string): Answers => {
-  const answers = new Map<string, string[]>()
-  for (const line of text.split('\n')) {
-    const space = line.indexOf(' ')
-    if (space < 0) continue
-    const key = line.slice(0, space)
-    answers.set(key, [...(answers.get(key) ?? []), line.slice(space + 1)])
-  }
-  return answers
-}
-
-const cache = new Map<string, Promise<Answers>>()
-const few = pLimit(8)
-
-/** Runs `ssh -G`, so that OpenSSH itself resolves Include, Match and %h. Without OpenSSH installed there are no settings. */
-const ask = (name: string, args: readonly string[]): Promise<Answers> => {
-  const key = args.join('\0')
-  const found =
-    cache.get(key) ??
-    few(
-      () =>
-        new Promise<Answers>((resolve, reject) => {
-          execFile('ssh', ['-G', ...args], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
-            if (!error) resolve(parseAnswers(stdout))
-            else if (error.code === 'ENOENT') resolve(new Map())
-            else
-              reject(
-                new UnreachableError(
-                  `${name}: ssh -G ${args.join(' ')}: ${stderr.trim() || error.message}`,
-                ),
-              )
-          })
-        }),
-    )
-  cache.set(key, found)
-  return found
-}
-
-/** OpenSSH's own defaults. */
-const withoutConfig = (): Promise<Answers> => ask('ssh', ['-F', 'none', '--', PLACEHOLDER])
-
-/** OpenSSH takes it from passwd and ignores $HOME; so does fmc. */
-const homedir = (): string => userInfo().homedir
-
-const PLACEHOLDER = 'any-host.invalid'
-let plain: Promise<boolean> | undefined
-
-/** Does the configuration treat every host alike (no Host but *, no Match)? Then one `ssh -G` serves all hosts. */
-const sameForAll = (): Promise<boolean> => (plain ??= isPlain())
-
-const isPlain = async (): Promise<boolean> => {
-  const text = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '')
-  const more = await readdir('/etc/ssh/ssh_config.d').catch(() => [])
-  const files = [
-    '/etc/ssh/ssh_config',
-    ...more.map(f => `/etc/ssh/ssh_config.d/${f}`),
-    join(homedir(), '.ssh/config'),
-  ]
-  const all = (await Promise.all(files.map(text)))
-    .join('\n')
-    .replace(/^\s*include\s+\/etc\/ssh\/ssh_config\.d\/\*\.conf\s*$/im, '')
-  return (
-    !/^\s*(match|include|hostname|canonical\w*)\b/im.test(all) &&
-    !/^\s*host[\s=]+(?!\*\s*$)/im.test(all) &&
-    !all.includes('%')
-  )
-}
-
-const configOf = async (target: Target, file: string | undefined): Promise<Answers> => {
-  if (target.useSshConfig === false) return new Map()
-  if (file !== undefined || !(await sameForAll())) {
-    const from = file === undefined ? [] : ['-F', file]
-    return ask(target.name, [
-      ...from,
-      '-p',
-      String(target.port),
-      '-l',
-      target.user,
-      '--',
-      target.address,
-    ])
-  }
-  const answers = await ask(target.name, ['--', PLACEHOLDER])
-  return new Map([...answers, ['hostname', [target.address]]])
-}
-
-const home = (path: string): string =>
-  path.startsWith('~/') ? join(homedir(), path.slice(2)) : path
-const words = (values: readonly string[] = []): string[] =>
-  values
-    .flatMap(v => v.split(/\s+/))
-    .filter(v => v !== '' && v !== 'none')
-    .map(home)
-
 const DEFAULT_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(homedir(), '.ssh', name))
-const DEFAULT_KNOWN_HOSTS = [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts']
 
 const FAMILIES: Readonly<Record<string, 4 | 6>> = { inet: 4, inet6: 6 }
 
@@ -139,41 +49,136 @@ export const resolve = async (
   file?: string,
   seen: readonly string[] = [],
 ): Promise<Route> => {
-  checkName(target.name, 'host', target.address)
   checkName(target.name, 'user', target.user)
-  const answers = await configOf(target, file)
+  const { args, answers } = await select(
+    {
+      ...target,
+      port: target.asked?.includes('port') ? undefined : target.port,
+      user: target.asked?.includes('user') ? undefined : target.user,
+    },
+    file,
+  )
   const one = (key: string): string | undefined => answers.get(key)?.find(v => v !== 'none')
   const host = one('hostname') ?? target.address
   checkName(target.name, 'host', host)
   const { algorithms, beyond } = algorithmsOf(answers)
-  const known = [
-    ...words(answers.get('userknownhostsfile')),
-    ...words(answers.get('globalknownhostsfile')),
-  ]
-  const agent = answers.get('identityagent')?.[0] ?? 'SSH_AUTH_SOCK'
+  const from = [...fileArgs(file), ...args]
+  const keys = await identitiesOf(target, answers, from)
+  const certificates = await pathsOf('certificatefile', answers.get('certificatefile') ?? [], from)
+  const agent = await agentOf(answers.get('identityagent')?.[0], from)
+  const knownHosts = knownHostsOf(target, answers)
   return {
     target,
     host,
-    knownAs: one('hostkeyalias') ?? host,
-    identityFiles: target.identityFiles ?? answers.get('identityfile')?.map(home) ?? DEFAULT_KEYS,
-    knownHostsFiles: [
-      ...(target.knownHostsFiles ?? (known.length > 0 ? known : DEFAULT_KNOWN_HOSTS)),
-      ...(target.moreKnownHostsFiles ?? []),
-    ],
-    agent:
-      agent === 'SSH_AUTH_SOCK'
-        ? process.env.SSH_AUTH_SOCK
-        : agent === 'none'
-          ? undefined
-          : home(agent),
+    args,
+    known: knownNames(answers.get('hostkeyalias')?.[0], host, target.port),
+    identityFiles: keys.paths,
+    knownHostsFiles: knownHosts.files,
+    knownHostsOptions: knownHosts.options,
+    agent: agent.path,
     identitiesOnly: one('identitiesonly') === 'yes',
-    certificateFiles: answers.get('certificatefile')?.map(home) ?? [],
+    certificateFiles: certificates.paths,
     proxyCommand: one('proxycommand'),
     algorithms,
     family: FAMILIES[one('addressfamily') ?? ''] ?? 0,
-    beyond: beyond ?? (await beyondTable(answers, withoutConfig)),
-    jumps: await jumpsOf(target, one('proxyjump'), file, seen),
+    beyond:
+      keys.raw ??
+      agent.raw ??
+      knownHosts.raw ??
+      beyond ??
+      (await beyondTable(answers, withoutConfig)),
+    jumps: await jumpsOf(target, one('proxyjump'), from, file, seen),
   }
+}
+
+/** A setting that `ssh -G` leaves raw; `raw`: as `keyword value`, when only ssh knows what it means. */
+interface Raw {
+  readonly raw: string | undefined
+}
+
+type Paths = { readonly paths: readonly string[] } & Raw
+
+const identitiesOf = async (
+  { identityFiles = DEFAULT_KEYS, useSshConfig }: Target,
+  answers: Answers,
+  args: readonly string[],
+): Promise<Paths> =>
+  useSshConfig === false
+    ? { paths: identityFiles.map(home), raw: undefined }
+    : pathsOf('identityfile', answers.get('identityfile') ?? identityFiles, args)
+
+const pathsOf = async (
+  keyword: string,
+  values: readonly string[],
+  args: readonly string[],
+): Promise<Paths> => {
+  const named = values.filter(v => v !== 'none')
+  const found = await Promise.all(named.map(v => expand(v, args)))
+  const unknown = named.find((_, i) => found[i] === undefined)
+  return {
+    paths: named.map((v, i) => found[i] ?? v),
+    raw: unknown === undefined ? undefined : `${nameOf(keyword)} ${unknown}`,
+  }
+}
+
+/** IdentityAgent (ssh_config(5)): a path, `none`, SSH_AUTH_SOCK, or `$NAME` of another variable. */
+const agentOf = async (
+  value: string | undefined = 'SSH_AUTH_SOCK',
+  args: readonly string[],
+): Promise<{ readonly path: string | undefined } & Raw> => {
+  if (value === 'none') return { path: undefined, raw: undefined }
+  const variable = value === 'SSH_AUTH_SOCK' ? value : /^\$([A-Za-z_]\w*)$/.exec(value)?.[1]
+  if (variable !== undefined) return { path: process.env[variable] || undefined, raw: undefined }
+  const path = await expand(value, args)
+  return { path, raw: path === undefined ? `${nameOf('identityagent')} ${value}` : undefined }
+}
+
+/**
+ * The names in a list of files. `ssh -G` prints them without quotes; a part that is not absolute belongs to the name before it, or
+ * is a name of its own: only ssh knows.
+ */
+const filesIn = (text = ''): { readonly files: readonly string[]; readonly exact: boolean } => {
+  if (text === '' || text === 'none') return { files: [], exact: true }
+  const files = text
+    .split(/ (?=[/~])/)
+    .filter(f => f !== '')
+    .map(home)
+  return { files, exact: files.every(f => /^\/\S*$/.test(f)) }
+}
+
+/** Without OpenSSH there are no answers. */
+const USERS = '~/.ssh/known_hosts'
+const SYSTEMS = '/etc/ssh/ssh_known_hosts'
+
+/** Which known_hosts files count, and what to tell ssh so that it reads the same ones. */
+const knownHostsOf = (
+  target: Target,
+  answers: Answers,
+): { readonly files: readonly string[]; readonly options: readonly string[] } & Raw => {
+  const { knownHostsFiles: own, moreKnownHostsFiles: more = [] } = target
+  const option = (keyword: string, names: readonly string[]): string =>
+    `${keyword}=${names.map(quoted).join(' ')}`
+  // Only UserKnownHostsFile takes tokens.
+  const users = (names: readonly string[]): string =>
+    option('UserKnownHostsFile', names.map(literal))
+  if (own)
+    return {
+      files: [...own, ...more],
+      options: [users([...own, ...more]), 'GlobalKnownHostsFile=/dev/null'],
+      raw: undefined,
+    }
+  const text = answers.get('userknownhostsfile')?.[0] ?? USERS
+  const [user, system] = [
+    filesIn(text),
+    filesIn(answers.get('globalknownhostsfile')?.[0] ?? SYSTEMS),
+  ]
+  const files = [...user.files, ...system.files, ...more]
+  const raw = user.exact && system.exact ? undefined : `${nameOf('userknownhostsfile')} ${text}`
+  if (more.length === 0) return { files, options: [], raw }
+  const options = system.exact
+    ? [option('GlobalKnownHostsFile', [...system.files, ...more])]
+    : [users([...user.files, ...more])]
+  return { files, options, raw }
 }
 
 /** [user@]host[:port]; IPv6 addresses in brackets (ssh_config(5), ProxyJump). */
@@ -182,11 +187,13 @@ const HOP = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:[\]]+)(?::(\d+))?$/
 const jumpsOf = async (
   target: Target,
   proxyJump: string | undefined,
+  args: readonly string[],
   file: string | undefined,
   seen: readonly string[],
 ): Promise<Route[]> => {
   const routes: Route[] = []
-  for (const text of proxyJump?.split(',').map(h => h.trim()) ?? []) {
+  for (const raw of proxyJump?.split(',').map(h => h.trim()) ?? []) {
+    const text = (await expand(raw, args)) ?? raw
     const [, user, host, port] = HOP.exec(text) ?? []
     if (host === undefined)
       throw new UnreachableError(`${target.name}: ProxyJump ${text}: expected [user@]host[:port]`)
@@ -194,19 +201,43 @@ const jumpsOf = async (
       throw new UnreachableError(`${target.name}: ProxyJump ${text} goes through itself`)
     const address = host.replace(/^\[|\]$/g, '')
     checkName(`${target.name}: ProxyJump`, 'host', address)
-    const own = await ask(target.name, [...(file === undefined ? [] : ['-F', file]), '--', address])
-    const hop: Target = {
-      ...target,
-      name: `jump host ${address}`,
-      address,
-      user: user ?? own.get('user')?.[0] ?? target.user,
-      port: Number(port ?? own.get('port')?.[0] ?? 22),
-      sudo: false,
-    }
+    const hop = await jumpTarget(target, { address, user, port }, file)
     const route = await resolve(hop, file, [...seen, text])
     // As in ssh, only the first jump host may have jump hosts of its own.
     if (routes.length === 0) routes.push(...route.jumps)
     routes.push({ ...route, jumps: [] })
   }
   return routes
+}
+
+/** Without a User for it, ssh logs in to a jump host as the local user. */
+const jumpTarget = async (
+  target: Target,
+  hop: {
+    readonly address: string
+    readonly user: string | undefined
+    readonly port: string | undefined
+  },
+  file: string | undefined,
+): Promise<Target> => {
+  const bare = {
+    ...target,
+    name: `jump host ${hop.address}`,
+    address: hop.address,
+    alias: undefined,
+    sudo: false,
+  }
+  const { answers } = await select(
+    { ...bare, user: hop.user, port: hop.port === undefined ? undefined : Number(hop.port) },
+    file,
+  )
+  return {
+    ...bare,
+    user: hop.user ?? answers.get('user')?.[0] ?? target.user,
+    port: Number(hop.port ?? answers.get('port')?.[0] ?? 22),
+    asked: [
+      ...(hop.user === undefined ? (['user'] as const) : []),
+      ...(hop.port === undefined ? (['port'] as const) : []),
+    ],
+  }
 }

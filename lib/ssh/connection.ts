@@ -13,30 +13,38 @@ import {
   where,
 } from './errors.ts'
 import { dial, Shared } from './dial.ts'
-import {
-  hostKeyOrder,
-  judge,
-  knownFor,
-  knownName,
-  loadKnownHosts,
-  type KnownHost,
-} from './known-hosts.ts'
+import { hostKeyOrder, judgeHost, knownFor, loadKnownHosts, type KnownHost } from './known-hosts.ts'
 import { tooShort } from './algorithms.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
+import type { Connected } from './types.ts'
 import { loginsOf } from './logins.ts'
 
 /** Connects and logs in with ssh2, through the route's jump hosts. Rejects with UnreachableError. */
-export const connect = async (route: Route, limits: Limits): Promise<Link> =>
-  new Ssh2Link(await login(route, limits), route)
+export const connect = async (route: Route, limits: Limits): Promise<Link> => {
+  let agreed: Negotiated | undefined
+  const client = await login(route, limits, now => (agreed ??= now))
+  return new Ssh2Link(client, route, () => login(route, limits), agreed)
+}
 
-const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
+/** The algorithms that ssh2 and the host have agreed upon; @types/ssh2 does not know the event's argument. */
+interface Negotiated {
+  readonly kex: string
+  readonly serverHostKey: string
+  readonly sc: { readonly cipher: string; readonly mac: string }
+}
+
+const login = async (
+  route: Route,
+  limits: Limits,
+  onHandshake: (agreed: Negotiated) => void = () => undefined,
+): Promise<ssh2.Client> => {
   const timeoutMs = route.target.connectTimeoutMs ?? limits.connectMs
   const [logins, entries] = await Promise.all([
     loginsOf(route),
     loadKnownHosts(route.knownHostsFiles),
   ])
   if (logins.methods.length === 0) throw keylessError(route, logins.tried, logins.files)
-  const mine = knownFor(entries, knownName(route.knownAs, route.target.port))
+  const mine = knownFor(entries, route.known.name)
   const { sock, release } = await reach(route, timeoutMs, limits)
   takesAnswers(sock)
   let refused: UnreachableError | undefined
@@ -51,7 +59,7 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
         refused = shortKeyError(route, key)
         return false
       }
-      const verdict = judge(mine, key)
+      const verdict = judgeHost(entries, route.known, key)
       if (verdict.kind !== 'known') refused = hostKeyError(route, key, verdict)
       return verdict.kind === 'known'
     },
@@ -62,6 +70,7 @@ const login = async (route: Route, limits: Limits): Promise<ssh2.Client> => {
   const client = ssh.connection
   if (!client) throw new Error('node-ssh made no connection')
   client.on('error', () => undefined) // node-ssh listens only until it is ready
+  client.once('handshake', onHandshake as () => void)
   client.once('close', release)
   try {
     await ready
@@ -104,11 +113,12 @@ const offer = ({ algorithms }: Route, mine: readonly KnownHost[]): ssh2.Algorith
     serverHostKey: hostKeyOrder(mine, algorithms.serverHostKey),
   }) as ssh2.Algorithms
 
-/** Did the connection fail because ssh2 and the host share no algorithm of some kind? */
-export const noneInCommon = (error: unknown): boolean =>
-  error instanceof UnreachableError &&
-  error.cause instanceof Error &&
-  error.cause.message.includes('no matching ')
+/** What ssh2 lacks, when the connection failed because it and the host share no algorithm of some kind. */
+export const noneInCommon = (error: unknown): string | undefined => {
+  const cause = error instanceof UnreachableError ? error.cause : undefined
+  const [, kind] = /no matching (.+)/.exec(cause instanceof Error ? cause.message : '') ?? []
+  return kind === undefined ? undefined : `any ${kind} of the host`
+}
 
 const isAuth = (error: unknown): error is Error & { level: string } =>
   error instanceof Error &&
@@ -160,16 +170,40 @@ const reach = async (route: Route, timeoutMs: number, limits: Limits): Promise<R
 class Ssh2Link implements Link {
   readonly #client: ssh2.Client
   readonly #route: Route
+  readonly #again: () => Promise<ssh2.Client>
+  readonly #agreed: Negotiated | undefined
+  /** Connections for processes that the first one takes no more. */
+  readonly #more = new Set<ssh2.Client>()
   #lost: string | undefined
+  #used = false
 
-  constructor(client: ssh2.Client, route: Route) {
+  constructor(
+    client: ssh2.Client,
+    route: Route,
+    again: () => Promise<ssh2.Client>,
+    agreed: Negotiated | undefined,
+  ) {
     this.#client = client
     this.#route = route
+    this.#again = again
+    this.#agreed = agreed
     client.on('error', error => {
       this.#lost ??= /keepalive/i.test(error.message) ? 'it stopped answering' : reasonOf(error)
     })
     client.on('close', () => {
       this.#lost ??= 'the connection was closed'
+    })
+  }
+
+  connected(): Promise<Connected> {
+    const agreed = this.#agreed
+    return Promise.resolve({
+      transport: 'ssh2',
+      why: undefined,
+      kex: agreed?.kex,
+      hostKey: agreed?.serverHostKey,
+      cipher: agreed?.sc.cipher,
+      mac: agreed?.sc.mac || undefined,
     })
   }
 
@@ -181,34 +215,64 @@ class Ssh2Link implements Link {
     )
   }
 
-  exec(command: string): Promise<Pipe> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: unknown): void =>
-        reject(
-          new UnreachableError(
-            `${where(this.#route)}: cannot start a process: ${this.#lost ?? reasonOf(error)}`,
-          ),
-        )
-      const closed = (): void => failed('the connection was closed')
-      this.#client.once('close', closed)
-      try {
-        this.#client.exec(command, (error, channel) => {
-          this.#client.off('close', closed)
-          if (error) failed(error)
-          else resolve(pipe(channel))
-        })
-      } catch (error) {
-        failed(error) // ssh2 throws "Not connected"
-      }
-    })
+  /** A host with MaxSessions 1 (sshd_config(5)) takes one process per connection: the next one gets a connection of its own. */
+  async exec(command: string): Promise<Pipe> {
+    try {
+      const started = await execOn(this.#client, command)
+      this.#used = true
+      return started
+    } catch (error) {
+      if (!this.#used || !isRefused(error) || this.#lost !== undefined) throw this.#failure(error)
+    }
+    const client = await this.#again()
+    this.#more.add(client)
+    const done = (): void => {
+      this.#more.delete(client)
+      hangUp(client)
+    }
+    try {
+      const started = await execOn(client, command)
+      void started.ended.then(done)
+      return started
+    } catch (error) {
+      done()
+      throw this.#failure(error)
+    }
+  }
+
+  #failure(error: unknown): UnreachableError {
+    return new UnreachableError(
+      `${where(this.#route)}: cannot start a process: ${this.#lost ?? reasonOf(error)}`,
+    )
   }
 
   close(): void {
-    this.#client.end()
-    const client = this.#client
-    setTimeout(() => client.destroy(), 1000).unref() // do not wait for a host that has stopped answering
+    for (const client of [this.#client, ...this.#more]) hangUp(client)
   }
 }
+
+const hangUp = (client: ssh2.Client): void => {
+  client.end()
+  setTimeout(() => client.destroy(), 1000).unref() // do not wait for a host that has stopped answering
+}
+
+/** Did the host refuse to open a channel (RFC 4254 §5.1)? Only that error of ssh2 has a reason. */
+const isRefused = (error: unknown): boolean => error instanceof Error && 'reason' in error
+
+const execOn = (client: ssh2.Client, command: string): Promise<Pipe> =>
+  new Promise((resolve, reject) => {
+    const closed = (): void => reject(new Error('the connection was closed'))
+    client.once('close', closed)
+    try {
+      client.exec(command, (error, channel) => {
+        client.off('close', closed)
+        if (error) reject(error)
+        else resolve(pipe(channel))
+      })
+    } catch (error) {
+      reject(error as Error) // ssh2 throws "Not connected"
+    }
+  })
 
 const pipe = (channel: ssh2.ClientChannel): Pipe => {
   const ended = new Promise<Ending>(resolve => {

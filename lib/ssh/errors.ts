@@ -3,7 +3,7 @@ import { quoteAll } from '../shell/quote.ts'
 import { rsaBits } from './algorithms.ts'
 import type { Route } from './config.ts'
 import type { IdentityFile } from './keys.ts'
-import { fingerprint, keyType, knownName, type Verdict } from './known-hosts.ts'
+import { fingerprint, keyType, type Verdict } from './known-hosts.ts'
 
 /** The host for a message: `name (address:port)`. */
 export const where = (route: Route): string =>
@@ -13,7 +13,7 @@ export const where = (route: Route): string =>
 export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): UnreachableError => {
   const type = keyType(key)
   const shown = `${type} ${fingerprint(key)}`
-  const name = knownName(route.knownAs, route.target.port)
+  const { name } = route.known
   const file = route.knownHostsFiles[0] ?? '~/.ssh/known_hosts'
   if (verdict.kind === 'changed') {
     const known = verdict.known.map(e => `${e.type} ${fingerprint(e.key)} in ${e.where}`).join(', ')
@@ -44,8 +44,12 @@ export const shortKeyError = (route: Route, key: Buffer): UnreachableError =>
   )
 
 /** How an error names an identity file that was tried. */
-export const triedFile = ({ path, exposed }: IdentityFile): string =>
-  exposed === undefined ? path : `${path} (not used: other users may read it, mode ${exposed})`
+export const triedFile = ({ path, exposed, isPublic }: IdentityFile): string => {
+  if (isPublic) return `${path} (a public key: its private key must be in an agent)`
+  return exposed === undefined
+    ? path
+    : `${path} (not used: other users may read it, mode ${exposed})`
+}
 
 /**
  * The error of a refused login. It names every key and agent that was tried or skipped. `files`: the identity files, for

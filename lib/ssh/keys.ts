@@ -10,9 +10,11 @@ export interface IdentityFile {
    * authfile.c, sshkey_perm_ok).
    */
   readonly exposed: string | undefined
-  /** The .pub file beside it: the only way to identify a key that is encrypted or in an agent. */
-  readonly publicText: string | undefined
-  /** There is a user certificate beside it. */
+  /** The file itself is a public key, whose private key is in an agent (ssh_config(5), IdentityFile). */
+  readonly isPublic: boolean
+  /** The public key, in base64: from the file itself or the .pub beside it. It identifies a key that is encrypted or in an agent. */
+  readonly publicBlob: string | undefined
+  /** It is a user certificate, or there is one beside it. */
   readonly certificate: boolean
   /** The key is on a FIDO token; the file holds only a handle. */
   readonly fido: boolean
@@ -52,12 +54,41 @@ export const identityFile = (path: string): Promise<IdentityFile> => {
   return found
 }
 
+/** `type base64 comment` (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
+const PUBLIC = /^((?:ssh|ecdsa|sk)-[\w@.-]+) ([A-Za-z0-9+/]+=*)(?:\s|$)/
+
+/** The public key in an OpenSSH private key, which is not encrypted (openssh-portable, PROTOCOL.key). */
+const publicPart = (text: string): string | undefined => {
+  const body = /-----BEGIN OPENSSH PRIVATE KEY-----([^-]+)-----END/.exec(text)?.[1]
+  if (body === undefined) return undefined
+  const bytes = Buffer.from(body, 'base64')
+  let at = 'openssh-key-v1\0'.length
+  const field = (): Buffer => {
+    if (at + 4 > bytes.length) return Buffer.alloc(0)
+    const start = at + 4
+    at = start + bytes.readUInt32BE(at)
+    return bytes.subarray(start, at)
+  }
+  for (let skipped = 0; skipped < 3; skipped++) field() // cipher, key derivation and its options
+  at += 4 // how many keys
+  return field().toString('base64') || undefined
+}
+
 const load = async (path: string): Promise<IdentityFile> => {
-  const [{ text, exposed }, publicText, certificate] = await Promise.all([
+  const [own, beside, certificate] = await Promise.all([
     readPrivate(path),
     read(`${path}.pub`),
     read(`${path}-cert.pub`),
   ])
-  const fido = isFido(text) || /^sk-(ssh|ecdsa)-/.test(publicText ?? '')
-  return { path, text, exposed, publicText, certificate: certificate !== undefined, fido }
+  const itself = PUBLIC.exec(own.text ?? '')
+  const [, type = '', blob] = itself ?? PUBLIC.exec(beside ?? '') ?? []
+  return {
+    path,
+    text: itself ? undefined : own.text,
+    exposed: itself ? undefined : own.exposed,
+    isPublic: itself !== null,
+    publicBlob: blob ?? publicPart(own.text ?? ''),
+    certificate: certificate !== undefined || (itself !== null && type.includes('-cert-')),
+    fido: isFido(own.text) || type.startsWith('sk-'),
+  }
 }

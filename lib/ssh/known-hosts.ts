@@ -51,6 +51,47 @@ export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHos
   return (await Promise.all(paths.map(path => load(path).catch(absent)))).flat()
 }
 
+/** The names under which ssh looks for a host's key. */
+export interface KnownNames {
+  /** HostKeyAlias as it is; without it the host, with the port unless that is 22. */
+  readonly name: string
+  /** The host without its port: a key that is known there counts when there is none under `name`. */
+  readonly bare: string | undefined
+}
+
+/**
+ * As ssh does it (openssh-portable, sshconnect.c, get_hostfile_hostname_ipaddr and check_host_key). `alias`: HostKeyAlias.
+ *
+ * @example
+ * knownNames(undefined, 'web1', 2201) // { name: '[web1]:2201', bare: 'web1' }
+ * knownNames('Web', '10.0.0.1', 2201) // { name: 'web', bare: undefined }
+ */
+export const knownNames = (alias: string | undefined, host: string, port: number): KnownNames =>
+  alias === undefined
+    ? { name: knownName(host, port), bare: port === 22 ? undefined : host.toLowerCase() }
+    : { name: alias.toLowerCase(), bare: undefined }
+
+/** Compares the key that a host has shown with the entries of all files. */
+export const judgeHost = (
+  entries: readonly KnownHost[],
+  { name, bare }: KnownNames,
+  key: Buffer,
+): Verdict => {
+  const verdict = judge(knownFor(entries, name), key)
+  if (verdict.kind !== 'unknown' || bare === undefined) return verdict
+  const second = judge(knownFor(entries, bare), key)
+  return second.kind === 'known' ? second : verdict
+}
+
+/** The first entry that trusts a certificate authority for this host. */
+export const authorityFor = (
+  entries: readonly KnownHost[],
+  { name, bare }: KnownNames,
+): KnownHost | undefined =>
+  [name, ...(bare === undefined ? [] : [bare])]
+    .flatMap(n => knownFor(entries, n))
+    .find(e => e.marker === '@cert-authority')
+
 /** A host's name in known_hosts: bare on port 22, else `[host]:port`. */
 export const knownName = (host: string, port: number): string => {
   const name = host.toLowerCase()
@@ -58,7 +99,7 @@ export const knownName = (host: string, port: number): string => {
 }
 
 /** Matches `*` and `?` (ssh_config(5), PATTERNS) in time |pattern| × |name|, however many stars there are. */
-const globMatches = (pattern: string, name: string): boolean => {
+export const globMatches = (pattern: string, name: string): boolean => {
   let [p, n, star, from] = [0, 0, -1, 0]
   while (n < name.length) {
     if (pattern[p] === '*') {
@@ -100,8 +141,8 @@ export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {
 }
 
 /**
- * The offered algorithms, those of known key types first: otherwise a host known only by its RSA key would show another key
- * and look changed.
+ * The offered algorithms. Unless the best one's key type is known, those of known key types come first: otherwise a host known
+ * only by its RSA key would show another key and look changed (openssh-portable, sshconnect2.c, order_hostkeyalgs).
  */
 export const hostKeyOrder = (
   mine: readonly KnownHost[],
@@ -109,6 +150,8 @@ export const hostKeyOrder = (
 ): string[] => {
   const types = new Set(mine.filter(e => e.marker === undefined).map(e => e.type))
   const known = (a: string): boolean => types.has(a.startsWith('rsa-') ? 'ssh-rsa' : a)
+  const [best = ''] = offered
+  if (known(best)) return [...offered]
   return [...offered.filter(known), ...offered.filter(a => !known(a))]
 }
 

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { UnreachableError } from '../errors.ts'
+import type { Connected } from './types.ts'
 
 /** How a remote process ended. Neither code nor signal: the connection was lost. */
 export interface Ending {
@@ -23,6 +24,8 @@ export interface Link {
   exec(command: string): Promise<Pipe>
   /** The error that explains why a process of this link ended without an exit code. `said`: its stderr. */
   explain(said: string): Promise<UnreachableError>
+  /** Transport and algorithms. Rejects with UnreachableError. */
+  connected(): Promise<Connected>
   close(): void
 }
 

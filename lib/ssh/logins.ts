@@ -17,12 +17,14 @@ export const loginsOf = async (route: Route): Promise<Logins> => {
   const methods: ssh2.AuthMethod[] = []
   const tried: string[] = []
   const files = await Promise.all(route.identityFiles.map(identityFile))
+  const offered = new Set<string>()
   for (const file of files) {
-    if (file.exposed !== undefined) {
+    if (file.exposed !== undefined || (file.isPublic && !route.agent)) {
       tried.push(triedFile(file))
       continue
     }
     const key = file.text === undefined ? undefined : parsed(file.path, file.text)
+    if (file.isPublic) continue // the agent has its private key, or nobody
     if (key === undefined) {
       if (route.target.identityFiles) tried.push(`${file.path} (cannot be read)`)
     } else if (!(key instanceof Error) && tooShort(key.getPublicSSH(), route.algorithms)) {
@@ -32,13 +34,17 @@ export const loginsOf = async (route: Route): Promise<Logins> => {
       tried.push(`${file.path} (${encrypted ? 'encrypted: ssh-add it' : key.message})`)
     } else {
       methods.push({ type: 'publickey', username, key } as ssh2.PublicKeyAuthMethod)
+      offered.add(key.getPublicSSH().toString('base64'))
       tried.push(file.path)
     }
   }
   if (route.agent) {
     const only = route.identitiesOnly ? publicBlobs(files) : undefined
+    // A key is offered once: a server counts the attempts (sshd_config(5), MaxAuthTries).
     const wanted = (blob: Buffer): boolean =>
-      (only?.has(blob.toString('base64')) ?? true) && !tooShort(blob, route.algorithms)
+      !offered.has(blob.toString('base64')) &&
+      (only?.has(blob.toString('base64')) ?? true) &&
+      !tooShort(blob, route.algorithms)
     methods.push({
       type: 'agent',
       username,
@@ -96,7 +102,7 @@ class FilteredAgent extends ssh2.OpenSSHAgent {
 }
 
 const publicBlobs = (files: readonly IdentityFile[]): ReadonlySet<string> =>
-  new Set(files.flatMap(f => f.publicText?.split(' ')[1] ?? []))
+  new Set(files.flatMap(f => f.publicBlob ?? []))
 
 const keys = new Map<string, ssh2.ParsedKey | Error>()
 

@@ -2,11 +2,13 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { UnreachableError } from '../errors.ts'
 import { quoteAll } from '../shell/quote.ts'
+import { literal } from './ask.ts'
 import type { Route } from './config.ts'
 import { authError, hostKeyError, triedFile, unreachable, where } from './errors.ts'
 import { identityFile } from './keys.ts'
-import { hostKeyOrder, judge, keyType, knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
+import { hostKeyOrder, judgeHost, keyType, knownFor, loadKnownHosts } from './known-hosts.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
+import type { Connected } from './types.ts'
 
 /** OpenSSH's exit code for its own errors; a remote command may end with the same code (ssh(1)). */
 const OWN_ERROR = 255
@@ -16,12 +18,9 @@ const NEWER = ['SessionType=default', 'StdinNull=no', 'ForkAfterAuthentication=n
 
 const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1000))
 
-/** `%` begins a token in ProxyCommand and in file names (ssh_config(5), TOKENS). */
-const literal = (text: string): string => text.replaceAll('%', '%%')
-
 /** Options of every ssh: strict host keys whatever the configuration says; without a person no questions. */
 const optionsFor = (
-  { target, knownHostsFiles }: Route,
+  { target, knownHostsOptions }: Route,
   limits: Limits,
   person: Person,
 ): string[] => [
@@ -38,12 +37,7 @@ const optionsFor = (
   `ConnectTimeout=${seconds(target.connectTimeoutMs ?? limits.connectMs)}`,
   `ServerAliveInterval=${seconds(limits.keepaliveMs)}`,
   `ServerAliveCountMax=${limits.keepaliveCount}`,
-  ...((target.knownHostsFiles ?? target.moreKnownHostsFiles)
-    ? [
-        `UserKnownHostsFile=${knownHostsFiles.map(f => `"${literal(f)}"`).join(' ')}`,
-        'GlobalKnownHostsFile=/dev/null',
-      ]
-    : []),
+  ...knownHostsOptions,
   ...(target.identityFiles ? ['IdentitiesOnly=yes'] : []),
 ]
 
@@ -67,10 +61,9 @@ const argumentsFor = (
     ...(config === undefined ? [] : ['-F', config]),
     ...optionsFor(route, limits, person).flatMap(o => ['-o', o]),
     ...(jump === undefined ? [] : ['-o', `ProxyCommand=${literal(jump)}`]),
-    ...(target.identityFiles ?? []).flatMap(f => ['-i', f]),
     ...more,
     ...(person === 'terminal' ? ['-t'] : ['-T']),
-    ...['-x', '-k', '-p', String(target.port), '-l', target.user, '--', target.address],
+    ...['-x', '-k', ...route.args],
   ]
 }
 
@@ -123,8 +116,11 @@ export const sshForPerson = (
     })
   })
 
-/** A link over the system's `ssh`, with one child (and one login) per remote process. It connects at the first `exec`. */
-export const openssh = (route: Route, limits: Limits): Link => {
+/**
+ * A link over the system's `ssh`, with one child (and one login) per remote process. It connects at the first `exec`.
+ * `why`: the reason for OpenSSH, if there is one.
+ */
+export const openssh = (route: Route, limits: Limits, why?: string): Link => {
   const children = new Set<ChildProcess>()
   const args = [...newer, ...argumentsFor(route, limits, [])]
   return {
@@ -144,11 +140,39 @@ export const openssh = (route: Route, limits: Limits): Link => {
         child.once('spawn', () => resolve(pipe(child)))
       }),
     explain: said => explain(route, said),
+    connected: () => connected(route, [...newer, ...argumentsFor(route, limits, [])], why),
     close: () => {
       for (const child of children) child.kill()
     },
   }
 }
+
+/** What `ssh` with LogLevel DEBUG1 says of one connection (openssh-portable, kex.c, kex_choose_conf). */
+const connected = (
+  route: Route,
+  args: readonly string[],
+  why: string | undefined,
+): Promise<Connected> =>
+  new Promise((resolve, reject) => {
+    const options = { env: environment(), maxBuffer: 1 << 20 }
+    // The first value of LogLevel counts.
+    execFile('ssh', ['-o', 'LogLevel=DEBUG1', ...args, 'exit 0'], options, (error, _, said) => {
+      const last = (pattern: RegExp): string | undefined => said.match(pattern)?.[1]
+      const kex = last(/^debug1: kex: algorithm: (\S+)/m)
+      if (error && kex === undefined) return void explain(route, said).then(reject)
+      resolve({
+        transport: 'openssh',
+        why,
+        kex,
+        hostKey: last(/^debug1: kex: host key algorithm: (\S+)/m),
+        cipher: last(/^debug1: kex: server->client cipher: (\S+)/m),
+        mac: mac(last(/^debug1: kex: server->client cipher: \S+ MAC: (\S+)/m)),
+      })
+    })
+  })
+
+const mac = (name: string | undefined): string | undefined =>
+  name === '<implicit>' ? undefined : name
 
 const pipe = (child: ChildProcess): Pipe => {
   const { stdin, stdout, stderr } = child
@@ -179,7 +203,7 @@ const explain = async (route: Route, said: string): Promise<UnreachableError> =>
   ) {
     const [, name] = /host key (?:is known )?for (\S+) (?:and you|has changed)/i.exec(said) ?? []
     return keyError(
-      meant(route, r => name === knownName(r.knownAs, r.target.port)),
+      meant(route, r => name === r.known.name),
       said,
     )
   }
@@ -209,10 +233,8 @@ const explain = async (route: Route, said: string): Promise<UnreachableError> =>
 
 /** Fetches the host's key once more with ssh-keyscan, to name it in the error. */
 const keyError = async (route: Route, said: string): Promise<UnreachableError> => {
-  const mine = knownFor(
-    await loadKnownHosts(route.knownHostsFiles),
-    knownName(route.knownAs, route.target.port),
-  )
+  const entries = await loadKnownHosts(route.knownHostsFiles)
+  const mine = knownFor(entries, route.known.name)
   const direct = route.proxyCommand === undefined && route.jumps.length === 0
   const text = direct ? await scan(route) : ''
   const keys = text.split('\n').flatMap(line => {
@@ -222,7 +244,7 @@ const keyError = async (route: Route, said: string): Promise<UnreachableError> =
   const order: string[] = hostKeyOrder(mine).map(a => (a.startsWith('rsa-') ? 'ssh-rsa' : a))
   const shown = keys
     .sort((x, y) => order.indexOf(keyType(x)) - order.indexOf(keyType(y)))
-    .map(key => ({ key, verdict: judge(mine, key) }))
+    .map(key => ({ key, verdict: judgeHost(entries, route.known, key) }))
   const worst = ['revoked', 'changed', 'unknown'].flatMap(
     kind => shown.find(k => k.verdict.kind === kind) ?? [],
   )[0]

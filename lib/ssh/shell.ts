@@ -88,6 +88,10 @@ export class Shell implements Session {
     return this.#add(script, options, true)
   }
 
+  connected(): ReturnType<Session['connected']> {
+    return this.#link.connected()
+  }
+
   async interrupt(signal: 'TERM' | 'KILL' = 'TERM'): Promise<void> {
     if (!this.#current || this.#lost) return
     this.#signals++ // no other command may start: the signal could hit it

@@ -2,7 +2,7 @@ import { UnreachableError } from '../errors.ts'
 import type { Route } from './config.ts'
 import { where } from './errors.ts'
 import { identityFile } from './keys.ts'
-import { knownFor, knownName, loadKnownHosts } from './known-hosts.ts'
+import { authorityFor, loadKnownHosts } from './known-hosts.ts'
 import type { Limits, Link } from './link.ts'
 
 /** What this route needs that ssh2 cannot do; undefined: nothing. */
@@ -15,13 +15,8 @@ const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
   if (certificate) return `a user certificate (${certificate.path}-cert.pub)`
   const fido = files.find(f => f.fido)
   if (fido) return `a FIDO key (${fido.path})`
-  const mine = knownFor(
-    await loadKnownHosts(route.knownHostsFiles),
-    knownName(route.knownAs, route.target.port),
-  )
-  const authority = mine.find(e => e.marker === '@cert-authority')
-  if (authority && !mine.some(e => e.marker === undefined))
-    return `a host certificate (${authority.where})`
+  const authority = authorityFor(await loadKnownHosts(route.knownHostsFiles), route.known)
+  if (authority) return `a host certificate (${authority.where})`
   for (const hop of route.jumps) {
     const reason = await beyondSsh2(hop)
     if (reason !== undefined) return reason
@@ -29,25 +24,34 @@ const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
   return undefined
 }
 
+/** Hosts, by address and port, with which ssh2 had no algorithm in common, and what ssh2 said. */
+const beyondAlgorithms = new Map<string, string>()
+
+const addressOf = (route: Route): string =>
+  [...route.jumps, route].map(r => `${r.host}:${r.target.port}`).join(' ')
+
 /** Connects with ssh2 or with OpenSSH's client, as `transport` says. Rejects with UnreachableError. */
 export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
-  const { transport = 'auto', name } = route.target
-  const reason = transport === 'openssh' ? 'asked for' : await beyondSsh2(route)
-  if (reason === undefined) {
-    const { connect, noneInCommon } = await import('./connection.ts')
-    return connect(route, limits).catch((error: unknown) => {
-      // ssh may support an algorithm that ssh2 lacks; if not, its error names what the host offers.
-      if (transport === 'ssh2' || !noneInCommon(error)) throw error
-      return overOpenssh(route, limits)
-    })
+  const { transport = 'auto', name, onOpenssh } = route.target
+  const overOpenssh = async (why: string | undefined): Promise<Link> => {
+    if (why !== undefined) onOpenssh?.(why)
+    return (await import('./openssh.ts')).openssh(route, limits, why)
   }
-  if (transport === 'ssh2') {
+  if (transport === 'openssh') return overOpenssh(undefined)
+  const reason =
+    (await beyondSsh2(route)) ??
+    (transport === 'auto' ? beyondAlgorithms.get(addressOf(route)) : undefined)
+  if (reason !== undefined && transport === 'auto') return overOpenssh(reason)
+  if (reason !== undefined)
     throw new UnreachableError(`${name}: ssh2 does not support ${reason}`, {
       hint: 'set ssh: { transport: auto } or { transport: openssh } in the inventory',
     })
-  }
-  return overOpenssh(route, limits)
+  const { connect, noneInCommon } = await import('./connection.ts')
+  return connect(route, limits).catch((error: unknown) => {
+    // ssh may support an algorithm that ssh2 lacks; if not, its error names what the host offers.
+    const kind = transport === 'auto' ? noneInCommon(error) : undefined
+    if (kind === undefined) throw error
+    beyondAlgorithms.set(addressOf(route), kind)
+    return overOpenssh(kind)
+  })
 }
-
-const overOpenssh = async (route: Route, limits: Limits): Promise<Link> =>
-  (await import('./openssh.ts')).openssh(route, limits)

@@ -8,8 +8,12 @@ export interface Target {
   /** Inventory name, for messages only. */
   readonly name: string
   readonly address: string
+  /** Another name under which ssh_config may know the host; its stanzas count too (selection.ts). */
+  readonly alias?: string | undefined
   readonly port: number
   readonly user: string
+  /** Which of port and user are ssh_config's: fmc does not tell ssh these, as in `ssh HOST`. */
+  readonly asked?: readonly ('user' | 'port')[] | undefined
   /** Become root through sudo. False when `user` is root. */
   readonly sudo: boolean
   /** Called only when sudo asks for a password. */
@@ -22,6 +26,8 @@ export interface Target {
   readonly useSshConfig?: boolean | undefined
   /** `auto` (default) uses ssh2 unless the configuration needs OpenSSH. */
   readonly transport?: 'auto' | 'ssh2' | 'openssh' | undefined
+  /** Called when `auto` takes OpenSSH; `why`: what ssh2 cannot do. */
+  readonly onOpenssh?: ((why: string) => void) | undefined
   readonly connectTimeoutMs?: number | undefined
   /** Aborting it cancels the connection attempt. */
   readonly giveUp?: AbortSignal | undefined
@@ -44,6 +50,19 @@ export interface ScriptOptions {
   readonly onLine?: ((line: string) => void) | undefined
   /** The script spells marks (word.ts): the shell gets the session's word as a variable, which it unsets before other scripts. */
   readonly marked?: boolean | undefined
+}
+
+/** How a session is connected. */
+export interface Connected {
+  readonly transport: 'ssh2' | 'openssh'
+  /** Why it is OpenSSH; undefined for ssh2, and when the inventory asks for OpenSSH. */
+  readonly why: string | undefined
+  /** Names of the algorithms that host and client agreed upon; undefined: ssh did not say. */
+  readonly kex: string | undefined
+  readonly hostKey: string | undefined
+  /** From the host to fmc; some ciphers need no MAC. */
+  readonly cipher: string | undefined
+  readonly mac: string | undefined
 }
 
 /** One long-lived root `sh` on a host. Scripts run one after another, in order of the calls. */
@@ -74,6 +93,8 @@ export interface Session {
     remotePath: string,
     onBytes?: (sent: number, size: number) => void,
   ): Promise<void>
+  /** Transport and algorithms. With OpenSSH it takes a connection of its own. Rejects with UnreachableError. */
+  connected(): Promise<Connected>
   /** End the running script: a second session signals its process group. */
   interrupt(signal?: 'TERM' | 'KILL'): Promise<void>
   close(): void

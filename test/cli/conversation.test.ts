@@ -16,6 +16,7 @@ const SESSION = {
   shellPid: 1,
   lost: false,
   upload: () => Promise.resolve(),
+  connected: () => Promise.reject(new Error('a double')),
   interrupt: () => Promise.resolve(),
   close: () => undefined,
 }

@@ -31,6 +31,7 @@ const session = (run: Run): Session => ({
   lost: false,
   run,
   upload: () => Promise.reject(new Error('no')),
+  connected: () => Promise.reject(new Error('a double')),
   interrupt: () => Promise.resolve(),
   close: () => undefined,
 })

@@ -32,7 +32,7 @@ void t.test('the configuration completes a target and overrides nothing', async 
   const route = await resolve(target, file)
   t.match(route, {
     host: '10.0.0.1.lan',
-    knownAs: 'the-alias',
+    known: { name: 'the-alias', bare: undefined },
     identitiesOnly: true,
     agent: undefined,
     knownHostsFiles: ['/k1', '/k2'],
@@ -57,7 +57,7 @@ void t.test('the configuration completes a target and overrides nothing', async 
 
 void t.test('no configuration, and a broken one', async t => {
   const plain = await resolve({ ...target, useSshConfig: false })
-  t.match(plain, { host: '10.0.0.1', knownAs: '10.0.0.1', jumps: [] })
+  t.match(plain, { host: '10.0.0.1', known: { name: '[10.0.0.1]:2200' }, jumps: [] })
   t.match(plain.identityFiles[0], /\/\.ssh\/id_ed25519$/)
   t.match(await resolve(target), { host: '10.0.0.1', target: { port: 2200, user: 'core' } })
   const file = join(t.testdir(), 'broken')

@@ -6,6 +6,7 @@ import { safeJson } from '../../text/sanitise.ts'
 import { FORMATS, formatProblems, type LintFormat } from '../lint/output.ts'
 import { inventoryOption, repeated, type AddCommand } from '../options.ts'
 import { print, printError } from '../print.ts'
+import { withSshConfig } from '../ssh-config.ts'
 
 declare const FMC_VERSION: string
 
@@ -68,6 +69,7 @@ async function printProblems(o: Options): Promise<number> {
     strict: o.strict ?? false,
     version: FMC_VERSION,
     ...checks,
+    complete: async inventory => (await withSshConfig(inventory)).inventory,
     more: inventory => [
       ...project.problems,
       ...(inventory ? missingGroupProblems(inventory, project.playbooks) : []),

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import pLimit from 'p-limit'
+import { UnreachableError } from '../errors.ts'
+import type { Answers } from './keywords.ts'
+
+/** A name that no stanza is meant for: what `ssh -G` prints for it holds for every host without a stanza. */
+export const PLACEHOLDER = 'any-host.invalid'
+
+/** OpenSSH takes it from passwd and ignores $HOME; so does fmc. */
+export const homedir = (): string => userInfo().homedir
+
+/** Parses `ssh -G`: one `keyword value` per line, keywords in lower case, a repeated keyword on several lines. */
+export const parseAnswers = (text: string): Answers => {
+  const answers = new Map<string, string[]>()
+  for (const line of text.split('\n')) {
+    const space = line.indexOf(' ')
+    if (space < 0) continue
+    const key = line.slice(0, space)
+    answers.set(key, [...(answers.get(key) ?? []), line.slice(space + 1)])
+  }
+  return answers
+}
+
+const cache = new Map<string, Promise<Answers>>()
+const few = pLimit(8)
+
+/**
+ * Runs `ssh -G`, so that OpenSSH itself resolves Include, Match and tokens. Without OpenSSH installed there are no settings.
+ * `of`: the host that an error names. Rejects with UnreachableError.
+ */
+export const ask = (of: string, args: readonly string[]): Promise<Answers> => {
+  const key = args.join('\0')
+  const found = cache.get(key) ?? few(() => askNow(of, args))
+  cache.set(key, found)
+  return found
+}
+
+/** `ask` without memory. */
+export const askNow = (of: string, args: readonly string[]): Promise<Answers> =>
+  new Promise<Answers>((resolve, reject) => {
+    execFile('ssh', ['-G', ...args], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+      if (!error) resolve(parseAnswers(stdout))
+      else if (error.code === 'ENOENT') resolve(new Map())
+      else {
+        const said = stderr
+          .split('\n')
+          .filter(line => line !== '' && !line.startsWith('Pseudo-terminal'))
+          .join('\n')
+        reject(new UnreachableError(`${of}: ssh -G ${args.join(' ')}: ${said || error.message}`))
+      }
+    })
+  })
+
+/** OpenSSH's own defaults. */
+export const withoutConfig = (): Promise<Answers> => ask('ssh', ['-F', 'none', '--', PLACEHOLDER])
+
+/** `%` begins a token in ProxyCommand and in file names (ssh_config(5), TOKENS). */
+export const literal = (text: string): string => text.replaceAll('%', '%%')
+
+/** A value as one word of a line of ssh_config, which may contain blanks. */
+export const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`
+
+/** `~/` at the beginning of a path. */
+export const home = (path: string): string =>
+  path.startsWith('~/') ? join(homedir(), path.slice(2)) : path
+
+/**
+ * A path with `~`, `~user`, tokens and `${VAR}` as ssh expands it. ssh does it: IdentityAgent takes the same tokens as the
+ * other paths, and `ssh -G` prints it expanded. `args`: those with which ssh finds the host's settings. Undefined: this ssh
+ * does not tell, or there is no such user, token or variable.
+ *
+ * @example
+ * await expand('~/.ssh/%h_key', ['-l', 'core', '--', '10.0.0.1']) // '/root/.ssh/10.0.0.1_key'
+ */
+export const expand = async (
+  path: string,
+  args: readonly string[],
+): Promise<string | undefined> => {
+  if (!/^~|%|\$\{/.test(path)) return path
+  if (/^~\/[^%$]*$/.test(path)) return home(path)
+  const option = `IdentityAgent=${quoted(path)}`
+  const answers = await ask('ssh', ['-o', option, ...args]).catch(() => undefined)
+  const text = answers?.get('identityagent')?.[0]
+  return text === undefined || text === path || text.startsWith('~') ? undefined : text
+}
