@@ -25,6 +25,23 @@ export const parseAnswers = (text: string): Answers => {
 
 const cache = new Map<string, Promise<Answers>>()
 const few = pLimit(8)
+const MAX = { maxBuffer: 8 << 20 }
+
+/** What `ssh -G` prints. Without OpenSSH installed: nothing. Rejects with UnreachableError. */
+const run = (of: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
+  new Promise((resolve, reject) => {
+    execFile('ssh', ['-G', ...args], MAX, (error, stdout, stderr) => {
+      if (!error) resolve({ stdout, stderr })
+      else if (error.code === 'ENOENT') resolve({ stdout: '', stderr: '' })
+      else {
+        const said = stderr
+          .split('\n')
+          .filter(line => line !== '' && !/^(Pseudo-terminal|debug\d:)/.test(line))
+          .join('\n')
+        reject(new UnreachableError(`${of}: ssh -G ${args.join(' ')}: ${said || error.message}`))
+      }
+    })
+  })
 
 /**
  * Runs `ssh -G`, so that OpenSSH itself resolves Include, Match and tokens. Without OpenSSH installed there are no settings.
@@ -32,26 +49,33 @@ const few = pLimit(8)
  */
 export const ask = (of: string, args: readonly string[]): Promise<Answers> => {
   const key = args.join('\0')
-  const found = cache.get(key) ?? few(() => askNow(of, args))
+  const found = cache.get(key) ?? few(async () => parseAnswers((await run(of, args)).stdout))
   cache.set(key, found)
   return found
 }
 
 /** `ask` without memory. */
-export const askNow = (of: string, args: readonly string[]): Promise<Answers> =>
-  new Promise<Answers>((resolve, reject) => {
-    execFile('ssh', ['-G', ...args], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
-      if (!error) resolve(parseAnswers(stdout))
-      else if (error.code === 'ENOENT') resolve(new Map())
-      else {
-        const said = stderr
-          .split('\n')
-          .filter(line => line !== '' && !line.startsWith('Pseudo-terminal'))
-          .join('\n')
-        reject(new UnreachableError(`${of}: ssh -G ${args.join(' ')}: ${said || error.message}`))
-      }
-    })
-  })
+export const askNow = async (of: string, args: readonly string[]): Promise<Answers> =>
+  parseAnswers((await run(of, args)).stdout)
+
+/**
+ * Which Host and Match lines apply, as a text to compare; ssh says so with -v. Rejects with UnreachableError.
+ *
+ * @example
+ * await stanzasFor('web1', ['--', 'web1']) // '/root/.ssh/config line 3: Applying options for web*'
+ */
+export const stanzasFor = async (of: string, args: readonly string[]): Promise<string> => {
+  const { stderr } = await few(() => run(of, ['-vvv', ...args]))
+  return stderr
+    .split('\n')
+    .filter(line => /^debug\d: .* line \d+: (Applying options for|matched) /.test(line))
+    .map(line => line.replace(/^debug\d: /, '').replace(/ matched '(\S+) .*/, ' matched $1'))
+    .join('\n')
+}
+
+/** Does ssh read its configuration twice for this host, as it does for `Match final`? Rejects with UnreachableError. */
+export const isReadTwice = async (of: string, args: readonly string[]): Promise<boolean> =>
+  (await few(() => run(of, ['-vvv', ...args]))).stderr.includes('debug1: re-parsing configuration')
 
 /** OpenSSH's own defaults. */
 export const withoutConfig = (): Promise<Answers> => ask('ssh', ['-F', 'none', '--', PLACEHOLDER])

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { ask, askNow, literal, PLACEHOLDER, quoted } from './ask.ts'
+import { ask, askNow, isReadTwice, literal, PLACEHOLDER, quoted, stanzasFor } from './ask.ts'
 import type { Answers } from './keywords.ts'
 import { checkName } from './names.ts'
 import { hasNoStanza } from './stanzas.ts'
@@ -28,7 +28,8 @@ export const fileArgs = (file: string | undefined): readonly string[] =>
   file === undefined ? [] : ['-F', file]
 
 /**
- * Asks ssh for a host's settings. A host has two names: the address and, if ssh_config has a stanza for it, the alias.
+ * Asks ssh for a host's settings. A host has two names: the address and, if ssh_config has a stanza for it, the alias. An
+ * address that is itself a name of ssh_config, with a HostName, is the only one.
  * Rejects with UnreachableError, also for a name that could act as an option or as shell text.
  *
  * The stanza of the alias comes first, as in `ssh ALIAS`; what it leaves open, the address's stanzas may say. Then fmc lets ssh
@@ -53,8 +54,9 @@ export const select = async (wanted: Wanted, file?: string): Promise<Selection> 
   }
   const get = (of: readonly string[]): Promise<Answers> => ask(name, [...fileArgs(file), ...of])
   const answers = await get(args)
-  if (alias === address) return { args, answers }
   const host = answers.get('hostname')?.[0] ?? address
+  // An address that has a HostName is a name of ssh_config itself.
+  if (alias === address || host !== address) return { args, answers }
   const named = (as: string, more: readonly string[] = []): readonly string[] => [
     ...files,
     ...login,
@@ -62,24 +64,15 @@ export const select = async (wanted: Wanted, file?: string): Promise<Selection> 
     ...more,
     ...['--', as],
   ]
-  const [mine, nobodys] = await Promise.all([get(named(alias)), get(named(PLACEHOLDER))])
-  if (isSame(mine, nobodys, alias)) return { args, answers }
-  if (mine.get('canonicalizehostname')?.[0] !== 'false')
-    return { args: named(alias), answers: mine }
+  const [its, nobodys] = await Promise.all(
+    [alias, PLACEHOLDER].map(as => stanzasFor(name, [...fileArgs(file), ...named(as)])),
+  )
+  if (its === nobodys) return { args, answers }
+  const once = await get(named(alias))
+  if (once.get('canonicalizehostname')?.[0] !== 'false')
+    return { args: named(alias), answers: once }
   const twice = named(alias, ['-o', 'CanonicalizeHostname=yes'])
   return { args: twice, answers: await get(twice) }
-}
-
-/** Does ssh say the same of the alias as of a name that nobody has? */
-const isSame = (mine: Answers, nobodys: Answers, alias: string): boolean => {
-  const text = (answers: Answers): string =>
-    [...answers]
-      .filter(([keyword]) => keyword !== 'host' && keyword !== 'controlpath') // its %C is a hash of the name
-      .map(([keyword, values]) => `${keyword} ${values.join('\n')}`)
-      .sort()
-      .join('\n')
-      .replaceAll(PLACEHOLDER, alias)
-  return text(mine) === text(nobodys)
 }
 
 /** As whom and at which port to log in. */
@@ -116,7 +109,7 @@ const UNSET = 'fmc-unset'
 
 /**
  * Does the configuration set User? `ssh -G` prints the local user when it does not. The first value wins in ssh_config, so a
- * last stanza that sets User counts only when nothing before it has.
+ * last stanza that sets User counts only when nothing before it has; when ssh reads the files twice, in the second reading.
  */
 const setsUser = async (args: readonly string[], file: string | undefined): Promise<boolean> => {
   const files = file === undefined ? DEFAULT_FILES : [file]
@@ -124,7 +117,8 @@ const setsUser = async (args: readonly string[], file: string | undefined): Prom
   try {
     const config = join(dir, 'config')
     const lines = files.map(f => `Include ${quoted(f)}\n`).join('')
-    await writeFile(config, `${lines}Host *\n  User ${UNSET}\n`)
+    const twice = await isReadTwice('ssh', [...fileArgs(file), ...args])
+    await writeFile(config, `${lines}${twice ? 'Match final' : 'Host *'}\n  User ${UNSET}\n`)
     const answers = await askNow('ssh', ['-F', config, ...args])
     return answers.get('user')?.[0] !== UNSET
   } finally {
