@@ -76,7 +76,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
 const ONLY: Readonly<Record<string, RegExp>> = {
   listr2: /^lib\/report\/listr\.ts$/,
   'node-ssh': /^lib\/ssh\/connection\.ts$/,
-  ssh2: /^lib\/ssh\/(connection|logins)\.ts$/,
+  ssh2: /^lib\/ssh\/(connection|logins|ssh2-link)\.ts$/,
   'zx/core': /^lib\/shell\//,
   zx: /^lib\/shell\//,
   commander: /^lib\/cli\//,

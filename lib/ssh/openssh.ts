@@ -1,12 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
-import { UnreachableError } from '../errors.ts'
 import { quoteAll } from '../shell/quote.ts'
 import { literal } from './ask.ts'
 import type { Route } from './config.ts'
-import { authError, hostKeyError, triedFile, unreachable, where } from './errors.ts'
-import { identityFile } from './keys.ts'
-import { hostKeyOrder, judgeHost, keyType, knownFor, loadKnownHosts } from './known-hosts.ts'
+import { unreachable } from './errors.ts'
+import { explain } from './openssh-errors.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
 import type { Connected } from './types.ts'
 
@@ -123,6 +121,7 @@ export const sshForPerson = (
 export const openssh = (route: Route, limits: Limits, why?: string): Link => {
   const children = new Set<ChildProcess>()
   const args = [...newer, ...argumentsFor(route, limits, [])]
+  let reached = false
   return {
     exec: command =>
       new Promise((resolve, reject) => {
@@ -133,13 +132,17 @@ export const openssh = (route: Route, limits: Limits, why?: string): Link => {
           env: environment(),
         })
         children.add(child)
-        child.once('close', () => children.delete(child))
+        child.once('close', () => {
+          children.delete(child)
+          reached ||= 'bytesRead' in child.stdout && Number(child.stdout.bytesRead) > 0
+        })
         child.once('error', error =>
           reject(unreachable(route, `cannot start ssh: ${error.message}`)),
         )
         child.once('spawn', () => resolve(pipe(child)))
       }),
-    explain: said => explain(route, said),
+    explain: async said =>
+      explain(route, said.trim() === '' && !reached ? (await talking(args, 'INFO')).said : said),
     connected: () => connected(route, [...newer, ...argumentsFor(route, limits, [])], why),
     close: () => {
       for (const child of children) child.kill()
@@ -147,29 +150,35 @@ export const openssh = (route: Route, limits: Limits, why?: string): Link => {
   }
 }
 
-/** What `ssh` with LogLevel DEBUG1 says of one connection (openssh-portable, kex.c, kex_choose_conf). */
-const connected = (
+/** Connects once more, for what ssh says with another LogLevel; with ERROR it does not say that no algorithm matches. */
+const talking = (args: readonly string[], level: string): Promise<{ ok: boolean; said: string }> =>
+  new Promise(resolve => {
+    const options = { env: environment(), maxBuffer: 1 << 20 }
+    // The first value of LogLevel counts.
+    execFile('ssh', ['-o', `LogLevel=${level}`, ...args, 'exit 0'], options, (error, _, said) =>
+      resolve({ ok: !error, said }),
+    )
+  })
+
+/** What ssh says of one connection (openssh-portable, kex.c, kex_choose_conf). */
+const connected = async (
   route: Route,
   args: readonly string[],
   why: string | undefined,
-): Promise<Connected> =>
-  new Promise((resolve, reject) => {
-    const options = { env: environment(), maxBuffer: 1 << 20 }
-    // The first value of LogLevel counts.
-    execFile('ssh', ['-o', 'LogLevel=DEBUG1', ...args, 'exit 0'], options, (error, _, said) => {
-      const last = (pattern: RegExp): string | undefined => said.match(pattern)?.[1]
-      const kex = last(/^debug1: kex: algorithm: (\S+)/m)
-      if (error && kex === undefined) return void explain(route, said).then(reject)
-      resolve({
-        transport: 'openssh',
-        why,
-        kex,
-        hostKey: last(/^debug1: kex: host key algorithm: (\S+)/m),
-        cipher: last(/^debug1: kex: server->client cipher: (\S+)/m),
-        mac: mac(last(/^debug1: kex: server->client cipher: \S+ MAC: (\S+)/m)),
-      })
-    })
-  })
+): Promise<Connected> => {
+  const { ok, said } = await talking(args, 'DEBUG1')
+  const first = (pattern: RegExp): string | undefined => pattern.exec(said)?.[1]
+  const kex = first(/^debug1: kex: algorithm: ([^\s(]\S*)/m)
+  if (!ok && kex === undefined) throw await explain(route, said)
+  return {
+    transport: 'openssh',
+    why,
+    kex,
+    hostKey: first(/^debug1: kex: host key algorithm: (\S+)/m),
+    cipher: first(/^debug1: kex: server->client cipher: (\S+)/m),
+    mac: mac(first(/^debug1: kex: server->client cipher: \S+ MAC: (\S+)/m)),
+  }
+}
 
 const mac = (name: string | undefined): string | undefined =>
   name === '<implicit>' ? undefined : name
@@ -186,79 +195,3 @@ const pipe = (child: ChildProcess): Pipe => {
   })
   return { stdin, stdout, stderr, ended, destroy: () => child.kill() }
 }
-
-/** The jump host or target that an error is about: each ssh of the chain prints its own host's name. */
-const meant = (route: Route, is: (candidate: Route) => boolean): Route => {
-  const at = route.jumps.findIndex(is)
-  const hop = route.jumps[at]
-  return hop ? { ...hop, jumps: route.jumps.slice(0, at) } : route
-}
-
-/** Turns OpenSSH's English messages into the errors that an ssh2 link gives. */
-const explain = async (route: Route, said: string): Promise<UnreachableError> => {
-  if (
-    /REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for|Host key verification failed|REVOKED/.test(
-      said,
-    )
-  ) {
-    const [, name] = /host key (?:is known )?for (\S+) (?:and you|has changed)/i.exec(said) ?? []
-    return keyError(
-      meant(route, r => name === r.known.name),
-      said,
-    )
-  }
-  const [, user, host, methods] =
-    /^(?:(.*)@(\S+): )?Permission denied \(([^)]*)\)/m.exec(said) ?? []
-  if (methods !== undefined) {
-    const refused = meant(route, r => r.target.user === user && r.host === host)
-    const files = await Promise.all(refused.identityFiles.map(identityFile))
-    return authError(
-      refused,
-      [...files.map(triedFile), ...(refused.agent ? [`agent ${refused.agent}`] : [])],
-      files,
-      `server takes ${methods}`,
-    )
-  }
-  const line =
-    said
-      .split('\n')
-      .map(l => l.trim())
-      .filter(l => l !== '')
-      .at(-1) ?? 'the connection was closed'
-  const reason = /not responding/.test(line)
-    ? 'it stopped answering'
-    : line.replace(/^ssh: connect to host \S+ port \d+: /, '')
-  return unreachable(route, /timed out/i.test(reason) ? 'timed out' : reason)
-}
-
-/** Fetches the host's key once more with ssh-keyscan, to name it in the error. */
-const keyError = async (route: Route, said: string): Promise<UnreachableError> => {
-  const entries = await loadKnownHosts(route.knownHostsFiles)
-  const mine = knownFor(entries, route.known.name)
-  const direct = route.proxyCommand === undefined && route.jumps.length === 0
-  const text = direct ? await scan(route) : ''
-  const keys = text.split('\n').flatMap(line => {
-    const [, , blob] = line.startsWith('#') ? [] : line.split(' ')
-    return blob === undefined ? [] : [Buffer.from(blob, 'base64')]
-  })
-  const order: string[] = hostKeyOrder(mine).map(a => (a.startsWith('rsa-') ? 'ssh-rsa' : a))
-  const shown = keys
-    .sort((x, y) => order.indexOf(keyType(x)) - order.indexOf(keyType(y)))
-    .map(key => ({ key, verdict: judgeHost(entries, route.known, key) }))
-  const worst = ['revoked', 'changed', 'unknown'].flatMap(
-    kind => shown.find(k => k.verdict.kind === kind) ?? [],
-  )[0]
-  if (worst) return hostKeyError(route, worst.key, worst.verdict)
-  return new UnreachableError(
-    `the host key of ${where(route)} is not trusted: ${said.trim().replace(/\s*\n\s*/g, ' ')}`,
-  )
-}
-
-const scan = (route: Route): Promise<string> =>
-  new Promise(resolve => {
-    execFile(
-      'ssh-keyscan',
-      ['-T', '5', '-t', 'ed25519,ecdsa,rsa', '-p', String(route.target.port), '--', route.host],
-      (_, stdout) => resolve(stdout),
-    )
-  })
