@@ -1,11 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { DEFAULTS, rsaBits, SUPPORTED } from '../../lib/ssh/algorithms.ts'
 import { parseAnswers, resolve } from '../../lib/ssh/config.ts'
 import { openWith } from '../../lib/ssh/index.ts'
+import { keywordTable, ROWS } from '../../lib/ssh/keyword-table.ts'
 import { beyondTable, unknownKeywords } from '../../lib/ssh/keywords.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
 import type { Target } from '../../lib/ssh/types.ts'
@@ -51,6 +52,28 @@ void t.test('the table has every keyword that ssh prints here', async t => {
   t.ok(set.has('revokedhostkeys') && set.has('knownhostscommand'), 'they are printed')
   t.same(unknownKeywords(set), [])
   t.equal(await beyondTable(plain, () => Promise.resolve(plain)), undefined)
+})
+
+const MANUAL = '/usr/share/man/man5/ssh_config.5.gz'
+
+void t.test('the table has every keyword of ssh_config(5), once, and is that of docs/ssh.md', t => {
+  const keywords = ROWS.flatMap(row => row.keywords.split(' '))
+  t.equal(new Set(keywords.map(k => k.toLowerCase())).size, keywords.length, 'each once')
+  const page = readFileSync(join(import.meta.dirname, '../../docs/ssh.md'), 'utf8')
+  t.ok(
+    page.includes(`\n${keywordTable()}\n`),
+    'docs/ssh.md has the table of lib/ssh/keyword-table.ts',
+  )
+  if (existsSync(MANUAL)) {
+    const manual = execFileSync('zcat', [MANUAL], { encoding: 'utf8' })
+    const named = [...manual.matchAll(/^\.It Cm ([A-Z]\w+)$/gm)].map(m => m[1] ?? '')
+    t.ok(named.length > 90, `${named.length} keywords in the manual`)
+    t.same(
+      named.filter(k => !keywords.some(known => known.toLowerCase() === k.toLowerCase())),
+      [],
+    )
+  }
+  t.end()
 })
 
 void t.test('an unknown keyword needs OpenSSH unless it has its default value', async t => {
