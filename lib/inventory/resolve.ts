@@ -144,7 +144,7 @@ function resolveHost(
 ): Host {
   const groups = tree.groupsOf.get(name) ?? ['all']
   const layers = layersOf(raw, groups, host)
-  const vars: Record<string, RawValue> = Object.assign({}, ...layers.map(layer => layer?.vars))
+  const vars = Object.assign({}, ...layers.map(layer => layer?.vars)) as Record<string, RawValue>
   const ssh = sshOf(raw, tree, name, host)
   const user = ssh.user ?? 'root'
   return {
