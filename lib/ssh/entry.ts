@@ -3,15 +3,18 @@ import type { Readable } from 'node:stream'
 import { UnreachableError } from '../errors.ts'
 import { StreamBuffer, TextSearch, TaggedSearch } from './stream-search.ts'
 import type { Ending, Limits, Link, Pipe } from './link.ts'
+import { forAnyShell, ownEnvironment } from './login-shell.ts'
 import { asRoot, SudoPrompt, sudoError } from './sudo.ts'
 import type { Target } from './types.ts'
 import { drawWord, SPELLED, UUID } from './word.ts'
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin'
 /** A login may print this much before the greeting; more is an error. */
 const NOISE = 1024 * 1024
 /** An error quotes this many characters of it. */
 const SHOWN = 2000
+
+const MISLED =
+  'look for a redirection such as exec 2>&1 in the rc files of this user on the host (~/.bashrc, /etc/bash.bashrc, ~/.zshenv), and leave it to interactive shells'
 
 /**
  * A command for `Link.exec`. `tag` distinguishes its greeting from anything else that a login prints. It is not secret: it is part
@@ -35,18 +38,22 @@ export interface Process {
   readonly word: string
 }
 
-/** Every script runs without login profile, locale and tracing, and with a fixed PATH. */
-const environment = (root: boolean): string =>
-  `set +vx; LC_ALL=C PATH=${PATH}${root ? ' HOME=/root' : ''}; export LC_ALL PATH HOME; ` +
-  `unset ENV BASH_ENV CDPATH LANGUAGE GREP_OPTIONS POSIXLY_CORRECT TMPDIR _fmc; umask 022; cd /`
+/**
+ * Own limits, since PAM or an rc file may have set others that end commands halfway: those of a service (systemd.exec(5),
+ * LimitNOFILE's soft default), and no core dumps, which might contain secrets. A login that cannot raise a hard limit takes
+ * what it has. dash and bash have different letters for the number of processes.
+ */
+const OWN_LIMITS = `{ _fmc() { ulimit -S "$@" || ulimit "$@" || ulimit -S "$1" "$(ulimit -H "$1")"; }
+for _fmc in f t v d m; do _fmc -$_fmc unlimited; done; _fmc -u unlimited || _fmc -p unlimited; _fmc -n 1024; _fmc -s 8192
+ulimit -S -c 0; unset -f _fmc; } 2>/dev/null; umask 022; cd /`
 
 /**
- * Prints the greeting: word, pid and process group on stdout, the word on stderr. Builtins only. The process group is the
+ * Prints the greeting: the word on stderr, then word, pid and process group on stdout. Builtins only. The process group is the
  * third field after the name in /proc/PID/stat (proc(5)).
  */
 const greeting = (tag: string): string =>
   `{ read -r _fmc </proc/$$/stat; } 2>/dev/null; set -- \${_fmc##*) }; ` +
-  `printf '\\036${tag}:0:${SPELLED}:%d:%d;' "$$" "\${3:-$$}"; printf '\\036${SPELLED}:0;' >&2; set --`
+  `printf '\\036${SPELLED}:0;' >&2; printf '\\036${tag}:0:${SPELLED}:%d:%d;' "$$" "\${3:-$$}"; set --`
 
 const GREETING = new RegExp(`^(${UUID}):(\\d{1,10}):(\\d{1,10});`)
 
@@ -56,10 +63,12 @@ const GREETING = new RegExp(`^(${UUID}):(\\d{1,10}):(\\d{1,10});`)
  */
 export const entry = (target: Target, body: () => string): Entry => {
   const tag = randomBytes(8).toString('hex')
-  const root = target.sudo || target.user === 'root'
-  const script = `${environment(root)}\n${drawWord}\n${greeting(tag)}\n${body()}`
-  const word = `'${script.replaceAll("'", `'\\''`)}'`
-  return { command: target.sudo ? asRoot(word, tag) : `exec /bin/sh -c ${word}`, tag }
+  const script = `${OWN_LIMITS}\n${drawWord}\n${greeting(tag)}\n${body()}`
+  const first = target.sudo ? asRoot(script, tag) : script
+  return {
+    command: forAnyShell(first, ownEnvironment(target.user === 'root' ? 'root' : 'login')),
+    tag,
+  }
 }
 
 /**
@@ -97,6 +106,8 @@ class GreetingReader {
   readonly #greeting: TaggedSearch
   /** Looks for the greeting on stderr, once its word is known. */
   #echo: TextSearch | undefined
+  /** Look on stdout for what belongs on stderr. */
+  readonly #misled: TextSearch[]
 
   constructor(
     link: Link,
@@ -114,6 +125,7 @@ class GreetingReader {
     this.#reject = reject
     this.#greeting = new TaggedSearch(this.#out, `\x1e${tag}:0:`, GREETING)
     this.#sudo = new SudoPrompt(target, tag, this.#err)
+    this.#misled = [new TextSearch(this.#out, `\x1e${tag}:p:`)]
     this.#timer = setTimeout(
       () => this.#none(`none came within ${limits.enterMs / 1000} s`),
       limits.enterMs,
@@ -154,7 +166,10 @@ class GreetingReader {
     const told = this.#greeting.next()
     const [, word = '', pid, pgid] = told?.found ?? []
     if (told) {
-      this.#echo ??= new TextSearch(this.#err, `\x1e${word}:0;`)
+      if (!this.#echo) {
+        this.#echo = new TextSearch(this.#err, `\x1e${word}:0;`)
+        this.#misled.push(new TextSearch(this.#out, `\x1e${word}:0;`))
+      }
       this.#pipe.stdout.pause() // the session reads what follows
     }
     const end = this.#echo?.next()
@@ -163,6 +178,8 @@ class GreetingReader {
       giveBack(this.#pipe.stdout, this.#out.after(told.end))
       giveBack(this.#pipe.stderr, this.#err.after(end))
       this.#resolve({ pipe: this.#pipe, pid: Number(pid), pgid: Number(pgid), word })
+    } else if (this.#misled.some(search => search.next() !== undefined)) {
+      this.#none('what it writes to standard error arrives on standard output', MISLED)
     } else if ((told ? 0 : this.#out.length) > NOISE || this.#err.length > NOISE) {
       this.#none(`it printed more than ${NOISE / 1024 / 1024} MB and did not greet`)
     }
@@ -177,12 +194,12 @@ class GreetingReader {
     else void this.#link.explain(said).then(this.#fail)
   }
 
-  #none(why: string): void {
+  #none(why: string, hint?: string): void {
     const said = this.#sudo.said().slice(-SHOWN)
     const { name, user } = this.#target
     this.#fail(
       new UnreachableError(`${name}: no shell for ${user}: ${why}${said ? `: ${said}` : ''}`, {
-        hint: this.#sudo.hint(said),
+        hint: hint ?? this.#sudo.hint(said),
       }),
     )
   }

@@ -7,7 +7,7 @@ import { nulError } from './wording.ts'
 import { SPELLED } from './word.ts'
 
 /** A longer exec request does not fit: the kernel takes at most 128 KiB per argument (MAX_ARG_STRLEN). */
-const MAX_EXEC = 100_000
+const MAX_EXEC = 130_000
 
 /** Opens the persistent shell over a link. A `boot` script that is short enough travels in the exec request. */
 export const openShell = async (

@@ -1,6 +1,8 @@
 import { UnreachableError } from '../errors.ts'
+import { quote } from '../shell/quote.ts'
 import { redact } from '../secrets/redact.ts'
 import type { Secret } from '../secrets/secret.ts'
+import { ownEnvironment } from './login-shell.ts'
 import { TextSearch, TaggedSearch, type StreamBuffer } from './stream-search.ts'
 import type { Target } from './types.ts'
 import { UUID, UUID_FILE } from './word.ts'
@@ -34,13 +36,13 @@ export const sudoError = (target: Target, said: string): UnreachableError | unde
 }
 
 /**
- * The exec request that runs a quoted script as root. The host draws a random prompt into SUDO_PROMPT (sudo(8)), which is in
- * no argument list, and announces it on stderr. No command contains the value, so a shell that traces its commands cannot
- * print it after the announcement. `exec /bin/sh -c` comes first because the login shell may not be a POSIX shell.
+ * Shell text that runs a script as root. The host draws a random prompt into SUDO_PROMPT (sudo(8)), which is in no argument
+ * list, and announces it on stderr. Nothing before this text in the login knows the tag or the prompt, and this text runs in
+ * an environment of its own, so no trace of it can announce or ask.
  */
 export const asRoot = (script: string, tag: string): string =>
-  `exec /bin/sh -c 'LC_ALL=C; export LC_ALL; read -r SUDO_PROMPT <${UUID_FILE} && export SUDO_PROMPT && ` +
-  `printf "\\036${tag}:p:%s;" "$SUDO_PROMPT" >&2 && exec sudo -S -- /bin/sh -c "$0"' ${script}`
+  `read -r SUDO_PROMPT <${UUID_FILE} && export SUDO_PROMPT && printf '\\036${tag}:p:%s;' "$SUDO_PROMPT" >&2 && ` +
+  `exec sudo -S -- /bin/sh -c '${ownEnvironment('root')} /bin/sh -c "$0"' ${quote(script)}`
 
 const ANNOUNCED = new RegExp(`^(${UUID});`)
 

@@ -69,12 +69,16 @@ const UNGREETED = {
   storm: (c, client, tag) => flood(c, () => `\x1e${tag}:0:${WORD}:1`),
 }
 
+/** The script in an exec request (lib/ssh/login-shell.ts). */
+const decoded = command =>
+  Buffer.from(command.split("' /bin/sh ")[1].replaceAll(' ', ''), 'base64').toString()
+
 const serve = (client, name) => {
   client.on('session', accept =>
     accept().on('exec', (accepted, reject, { command }) => {
       const channel = accepted()
       channel.on('error', () => undefined)
-      const tag = /\\036([0-9a-f]+):0:/.exec(command)?.[1]
+      const tag = /\\036([0-9a-f]+):0:/.exec(decoded(command))?.[1]
       const before = UNGREETED[name]
       if (before) return before(channel, client, tag)
       channel.write(`\x1e${tag}:0:${WORD}:123:123;`)
