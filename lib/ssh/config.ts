@@ -33,6 +33,8 @@ export interface Route {
   readonly algorithms: Algorithms
   /** AddressFamily: 0 for any. */
   readonly family: 0 | 4 | 6
+  /** IgnoreUnknown: patterns of keywords that ssh need not know. */
+  readonly ignoreUnknown: readonly string[]
   /** The first setting that ssh2 cannot follow, as `keyword value`. */
   readonly beyond: string | undefined
   /** ProxyJump: the jump hosts, nearest to the controller first. */
@@ -81,6 +83,7 @@ export const resolve = async (
     proxyCommand: one('proxycommand'),
     algorithms,
     family: FAMILIES[one('addressfamily') ?? ''] ?? 0,
+    ignoreUnknown: answers.get('ignoreunknown') ?? [],
     beyond:
       keys.raw ??
       agent.raw ??

@@ -81,9 +81,12 @@ const proxyCommand = (
   return `ssh ${quoteAll(argumentsFor(through, limits, to, person && 'pipe'))}`
 }
 
-const newer = ['IgnoreUnknown=SessionType,StdinNull,ForkAfterAuthentication', ...NEWER].flatMap(
-  o => ['-o', o],
-)
+/** What ssh must not take for an error: the options that an older one lacks, and what the user says that it may lack. */
+const newer = ({ ignoreUnknown }: Route): readonly string[] =>
+  [
+    `IgnoreUnknown=${['SessionType', 'StdinNull', 'ForkAfterAuthentication', ...ignoreUnknown].join(',')}`,
+    ...NEWER,
+  ].flatMap(o => ['-o', o])
 
 /** ssh runs a ProxyCommand in $SHELL. */
 const environment = (): NodeJS.ProcessEnv => ({ ...process.env, SHELL: '/bin/sh' })
@@ -99,7 +102,10 @@ export const sshForPerson = (
   { terminal, command }: { readonly terminal: boolean; readonly command?: string | undefined },
 ): Promise<number> =>
   new Promise((resolve, reject) => {
-    const args = [...newer, ...argumentsFor(route, limits, [], terminal ? 'terminal' : 'pipe')]
+    const args = [
+      ...newer(route),
+      ...argumentsFor(route, limits, [], terminal ? 'terminal' : 'pipe'),
+    ]
     const child = spawn('ssh', [...args, ...(command === undefined ? [] : [command])], {
       stdio: 'inherit',
       env: environment(),
@@ -120,7 +126,7 @@ export const sshForPerson = (
  */
 export const openssh = (route: Route, limits: Limits, why?: string): Link => {
   const children = new Set<ChildProcess>()
-  const args = [...newer, ...argumentsFor(route, limits, [])]
+  const args = [...newer(route), ...argumentsFor(route, limits, [])]
   let reached = false
   return {
     exec: command =>
@@ -143,7 +149,7 @@ export const openssh = (route: Route, limits: Limits, why?: string): Link => {
       }),
     explain: async said =>
       explain(route, said.trim() === '' && !reached ? (await talking(args, 'INFO')).said : said),
-    connected: () => connected(route, [...newer, ...argumentsFor(route, limits, [])], why),
+    connected: () => connected(route, [...newer(route), ...argumentsFor(route, limits, [])], why),
     close: () => {
       for (const child of children) child.kill()
     },

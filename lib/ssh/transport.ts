@@ -24,11 +24,11 @@ const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
   return undefined
 }
 
-/** Hosts, by address and port, with which ssh2 had no algorithm in common, and what ssh2 said. */
+/** Hosts with which ssh2 had no algorithm in common, by address, port and what fmc offers, and what ssh2 lacks. */
 const beyondAlgorithms = new Map<string, string>()
 
-const addressOf = (route: Route): string =>
-  [...route.jumps, route].map(r => `${r.host}:${r.target.port}`).join(' ')
+const offerOf = (route: Route): string =>
+  JSON.stringify([...route.jumps, route].map(r => [r.host, r.target.port, r.algorithms]))
 
 /** Connects with ssh2 or with OpenSSH's client, as `transport` says. Rejects with UnreachableError. */
 export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
@@ -40,7 +40,7 @@ export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
   if (transport === 'openssh') return overOpenssh(undefined)
   const reason =
     (await beyondSsh2(route)) ??
-    (transport === 'auto' ? beyondAlgorithms.get(addressOf(route)) : undefined)
+    (transport === 'auto' ? beyondAlgorithms.get(offerOf(route)) : undefined)
   if (reason !== undefined && transport === 'auto') return overOpenssh(reason)
   if (reason !== undefined)
     throw new UnreachableError(`${name}: ssh2 does not support ${reason}`, {
@@ -51,7 +51,7 @@ export const openLink = async (route: Route, limits: Limits): Promise<Link> => {
     // ssh may support an algorithm that ssh2 lacks; if not, its error names what the host offers.
     const kind = transport === 'auto' ? noneInCommon(error) : undefined
     if (kind === undefined) throw error
-    beyondAlgorithms.set(addressOf(route), kind)
+    beyondAlgorithms.set(offerOf(route), kind)
     return overOpenssh(kind)
   })
 }

@@ -3,54 +3,8 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { openWith } from '../../lib/ssh/index.ts'
-import { LIMITS } from '../../lib/ssh/link.ts'
-import { loginFor } from '../../lib/ssh/selection.ts'
+import { outcomes } from './outcomes.ts'
 import { keygen, publicKey, startSshd, until, type Sshd } from './rig.ts'
-
-/** Does the real ssh log in, and does fmc? */
-const outcomes = async (
-  file: string,
-  name: string,
-  address: string,
-  more: { readonly user?: string; readonly port?: number; readonly identityFile?: string } = {},
-): Promise<Readonly<Record<'ssh' | 'auto' | 'openssh' | 'ssh2', string>>> => {
-  const { user, port, identityFile } = more
-  const real = spawn(
-    'ssh',
-    [
-      ...['-F', file, '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes'],
-      ...(name === address ? [] : ['-o', `HostName=${address}`]),
-      ...(user === undefined ? [] : ['-l', user]),
-      ...(port === undefined ? [] : ['-p', String(port)]),
-      ...(identityFile === undefined ? [] : ['-o', `IdentityFile=${identityFile}`]),
-      ...[name, 'true'],
-    ],
-    { stdio: 'ignore' },
-  )
-  const ssh = new Promise<string>(resolve =>
-    real.once('close', code => resolve(code === 0 ? 'connects' : 'refuses')),
-  )
-  const identityFiles = identityFile === undefined ? undefined : [identityFile]
-  const wanted = { name, alias: name, address, user, port, identityFiles }
-  const tried = async (transport: 'auto' | 'openssh' | 'ssh2'): Promise<string> => {
-    try {
-      const login = await loginFor(wanted, file)
-      const { session } = await openWith(
-        { ...LIMITS, sshConfig: file },
-        { ...wanted, ...login, sudo: false, transport },
-      )
-      session.close()
-      return 'connects'
-    } catch (error) {
-      const { name: kind, message } = error as Error
-      if (kind !== 'UnreachableError') return String(error)
-      return message.includes('ssh2 does not support') ? 'not for ssh2' : 'refuses'
-    }
-  }
-  const [auto, openssh, ssh2] = await Promise.all([tried('auto'), tried('openssh'), tried('ssh2')])
-  return { ssh: await ssh, auto, openssh, ssh2 }
-}
 
 void t.test('fmc connects and refuses where ssh does: keys, agents and known_hosts', async t => {
   const dir = t.testdir({ 'my keys': {}, certified: {} })
