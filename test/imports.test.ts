@@ -26,6 +26,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'trust',
     'shell',
+    'ssh/ask',
     'ssh/host-key',
     'ssh/known-hosts',
     'facts',

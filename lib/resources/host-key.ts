@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../inventory/types.ts'
 import { Secret } from '../secrets/secret.ts'
+import { expand } from '../ssh/ask.ts'
 import { generateHostKey } from '../ssh/host-key.ts'
 import { knownFor, knownName, loadKnownHosts, parseKnownHosts } from '../ssh/known-hosts.ts'
 import { localFile } from './local-file.ts'
@@ -78,10 +79,13 @@ export async function knownHostKeys(of: Host): Promise<readonly string[]> {
  * const authorizedKeys = `${(await loginKeys(host())).join('\n')}\n`
  */
 export async function loginKeys(to: Host): Promise<readonly string[]> {
-  const home = (path: string): string => path.replace(/^~(?=\/)/, userInfo().homedir)
-  const files = to.ssh.identityFile
-    ? [home(to.ssh.identityFile)]
+  const { identityFile, user, port } = to.ssh
+  const args = ['-p', String(port), '-l', user, '--', to.address]
+  const files = identityFile
+    ? [(await expand(identityFile, args)) ?? identityFile]
     : ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(userInfo().homedir, '.ssh', name))
-  const texts = await Promise.all(files.map(f => readFile(`${f}.pub`, 'utf8').catch(() => '')))
+  const read = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '')
+  // identity_file may be the public key itself, of a private key that an agent has.
+  const texts = await Promise.all(files.map(f => read(f.endsWith('.pub') ? f : `${f}.pub`)))
   return texts.map(text => text.trim()).filter(text => text !== '')
 }
