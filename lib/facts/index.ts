@@ -10,6 +10,7 @@ import { GarbledProbe, Refused, type Family } from './family.ts'
 import { module, sysctl } from './kernel.ts'
 import { line } from './line.ts'
 import { debOffer, rpmOffer, type Offer, type OfferFact } from './offer.ts'
+import { os, type OsFact } from './os.ts'
 import { deb, rpm } from './package.ts'
 import { content, link, path, sha, type FileBytes, type PathFact } from './path.ts'
 import { block, mount, type BlockFact, type MountFact } from './storage.ts'
@@ -83,6 +84,8 @@ export interface Facts {
   pending: readonly string[]
   /** Argument: a shell command that must not write. Its exit code and output. */
   command: CommandFact
+  /** Argument: "". The operating system, as roles distinguish them. */
+  os: OsFact
   /** Argument: "". Hardware and operating system, for people. */
   system: SystemFact
   /** Argument: "". The running boot. */
@@ -112,6 +115,7 @@ const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   identity,
   pending,
   command,
+  os,
   system,
   boot,
 }

@@ -149,6 +149,7 @@ const ANSWERS: Answers = {
   mount: (_, dir) => (dir === '/' ? { source: '/dev/vda', type: 'ext4', options: ['rw'] } : null),
   block: ({ disks }, device) => (disks.includes(device) ? { type: null, label: null } : null),
   identity: ({ name }) => ({ hostname: name, staticHostname: name, timezone: 'Etc/UTC' }),
+  os: () => null,
   pending: () => [],
   boot: () => ({ id: 'new', upSeconds: 0 }),
   system: ({ os }) => ({

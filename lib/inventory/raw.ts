@@ -60,6 +60,7 @@ export interface RawDisk {
 
 export interface RawHost {
   readonly os: string
+  readonly os_unsupported?: 'allow' | undefined
   readonly vm_on?: string | undefined
   readonly vcpu?: number | undefined
   readonly memory?: string | undefined
@@ -73,6 +74,7 @@ export interface RawHost {
 export interface RawGroup {
   readonly hosts?: readonly string[] | undefined
   readonly children?: readonly string[] | undefined
+  readonly os_unsupported?: 'allow' | undefined
   readonly ssh?: RawSsh | undefined
   readonly vars?: RawVars | undefined
 }
@@ -104,6 +106,7 @@ export interface RawLabImage {
 export interface RawInventory {
   readonly timezone: string
   readonly domain: string
+  readonly os_unsupported?: 'allow' | undefined
   readonly secrets?: string | undefined
   readonly artifacts?:
     | Readonly<

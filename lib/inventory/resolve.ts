@@ -151,6 +151,9 @@ function resolveHost(
     name,
     address: host.ssh?.host ?? host.nics?.[0]?.address ?? '',
     os: parseOs(host.os),
+    osUnsupported: [raw, ...layers].some(layer => layer?.os_unsupported === 'allow')
+      ? 'allow'
+      : undefined,
     nics: (host.nics ?? []).map((nic, position): Nic => ({
       network: nic.network,
       address: nic.address,

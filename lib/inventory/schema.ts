@@ -96,11 +96,19 @@ const disk = z.strictObject({
     .describe('Stable path on the host; default /dev/disk/by-id/virtio-<name>'),
 })
 
+const osUnsupported = z
+  .literal('allow')
+  .optional()
+  .describe(
+    'allow: a role that has no row for the operating system takes that of the nearest version, which nobody has tried',
+  )
+
 const host = z.strictObject({
   os: text(
     /^(debian|ubuntu|almalinux|rocky|flatcar)( \d+(\.\d+)*)?$/,
     'debian, ubuntu, almalinux, rocky or flatcar, and perhaps a version: almalinux 9.5',
   ),
+  os_unsupported: osUnsupported,
   vm_on: z.string().optional().describe('The hypervisor that this host is a VM of'),
   vcpu: z.int().min(1).optional(),
   memory: size.optional().describe('1GB is 1024MB, the same as 1GiB'),
@@ -119,6 +127,7 @@ const host = z.strictObject({
 const group = z.strictObject({
   hosts: z.array(z.string()).optional(),
   children: z.array(z.string()).optional().describe('Groups whose hosts are in this one too'),
+  os_unsupported: osUnsupported,
   ssh: z.strictObject(ssh).optional(),
   vars: vars.optional(),
 })
@@ -221,6 +230,7 @@ export const inventorySchema = z.strictObject({
     /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
     'a DNS domain such as cloud.internal',
   ).describe('DNS domain of the cloud'),
+  os_unsupported: osUnsupported,
   secrets: z
     .string()
     .min(1)
@@ -233,7 +243,13 @@ export const inventorySchema = z.strictObject({
   lab: lab.optional().describe('What `--lab` makes of this inventory'),
   networks: z.record(text(NAME, 'a network name: a-z, 0-9, - and _'), network),
   vips: z.record(text(NAME, 'a VIP name: a-z, 0-9, - and _'), vip).optional(),
-  all: z.strictObject({ ssh: z.strictObject(ssh).optional(), vars: vars.optional() }).optional(),
+  all: z
+    .strictObject({
+      os_unsupported: osUnsupported,
+      ssh: z.strictObject(ssh).optional(),
+      vars: vars.optional(),
+    })
+    .optional(),
   groups: z.record(text(GROUP_NAME, 'a group name: letters, digits and _'), group).optional(),
   hosts: z.record(text(HOST_NAME, 'a host name: a-z, 0-9 and -, at most 63 characters'), host),
 })

@@ -98,6 +98,8 @@ export interface Host {
   /** The address to which fmc connects: `ssh.host`, else that of the first NIC. */
   readonly address: string
   readonly os: Os
+  /** allow: roles that have no row for this operating system take that of the nearest version. */
+  readonly osUnsupported?: 'allow' | undefined
   readonly nics: readonly Nic[]
   readonly vcpu: number | undefined
   /** Memory in MiB. */

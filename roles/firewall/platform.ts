@@ -6,9 +6,14 @@ export interface Platform {
   readonly packages: readonly string[]
 }
 
+const debian: Platform = { packages: ['nftables'] }
+const el: Platform = { packages: ['nftables'] }
+
 /** Flatcar's image has nft. */
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['nftables'] },
-  el: { packages: ['nftables'] },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': debian,
+  'el 9': el,
   flatcar: { packages: [] },
 }

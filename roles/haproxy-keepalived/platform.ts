@@ -10,8 +10,17 @@ export interface Platform {
   readonly firewalld: boolean
 }
 
+const debian: Platform = {
+  packages: ['haproxy', 'keepalived', 'curl'],
+  selinux: false,
+  firewalld: false,
+}
+const el: Platform = { packages: ['haproxy', 'keepalived'], selinux: true, firewalld: true }
+
 /** By operating system; the role refuses others. */
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['haproxy', 'keepalived', 'curl'], selinux: false, firewalld: false },
-  el: { packages: ['haproxy', 'keepalived'], selinux: true, firewalld: true },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': debian,
+  'el 9': el,
 }

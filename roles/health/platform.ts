@@ -8,23 +8,28 @@ export interface Platform {
 const EVERYWHERE = { k3s_servers: ['k3s'], k3s_agents: ['k3s-agent'], storage: ['nfs-server'] }
 const BALANCERS = { loadbalancers: ['haproxy', 'keepalived'] }
 
+const debian: Platform = {
+  units: {
+    ...EVERYWHERE,
+    ...BALANCERS,
+    infra: ['coredns', 'chrony'],
+    // postgresql.service itself runs nothing on Debian and is always active.
+    databases: ['postgresql@*'],
+  },
+}
+const el: Platform = {
+  units: {
+    ...EVERYWHERE,
+    ...BALANCERS,
+    infra: ['coredns', 'chronyd'],
+    databases: ['postgresql'],
+  },
+}
+
 export const PLATFORMS: Platforms<Platform> = {
-  debian: {
-    units: {
-      ...EVERYWHERE,
-      ...BALANCERS,
-      infra: ['coredns', 'chrony'],
-      // postgresql.service itself runs nothing on Debian and is always active.
-      databases: ['postgresql@*'],
-    },
-  },
-  el: {
-    units: {
-      ...EVERYWHERE,
-      ...BALANCERS,
-      infra: ['coredns', 'chronyd'],
-      databases: ['postgresql'],
-    },
-  },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': debian,
+  'el 9': el,
   flatcar: { units: EVERYWHERE },
 }

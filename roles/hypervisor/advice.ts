@@ -1,16 +1,16 @@
 import type { Advice, Advisor } from '../../lib/index.ts'
-import { KINDS } from './vm/images.ts'
+import { imageOf, IMAGES } from './vm/images.ts'
 import type { Vars } from './vars.ts'
 
 export function advise({ vars, host, inventory }: Advisor<Vars>): readonly Advice[] {
   const vms = [...inventory.hosts.values()].filter(vm => vm.vmOn === host.name)
   return [
     ...vms
-      .filter(({ os }) => KINDS[os.name] === undefined)
+      .filter(({ os }) => imageOf(os) === undefined)
       .map(({ name, os }) => ({
         at: ['hosts', name, 'os'],
-        message: `there is no image of ${os.name} to create ${name} from`,
-        hint: `create it yourself, or use one of: ${Object.keys(KINDS).join(', ')}`,
+        message: `there is no image of ${[os.name, os.version].filter(Boolean).join(' ')} to create ${name} from`,
+        hint: `create it yourself, or use one of: ${IMAGES.join(', ')}`,
       })),
     ...(vars.hypervisor_recreate.length === 0
       ? []

@@ -19,34 +19,43 @@ export interface Platform {
   readonly qemuGroup: string
 }
 
+const debian: Platform = {
+  // libvirtd 9.0 with a network and without dnsmasq crashes when it is restarted.
+  packages: ['libvirt-daemon-system', 'libvirt-clients', 'dnsmasq-base'],
+  emulator: ['qemu-system-x86', 'qemu-utils', 'xorriso'],
+  daemons: ['libvirtd'],
+  directories: ['/var/lib/libvirt/dnsmasq'],
+  guests: '/etc/default/libvirt-guests',
+  nmstate: false,
+  firewalld: false,
+  qemuGroup: 'libvirt-qemu',
+}
+
+/** Ubuntu's QEMU runs in the group kvm. */
+const ubuntu: Platform = { ...debian, qemuGroup: 'kvm' }
+
+/** RHEL 9 splits libvirtd: one daemon per driver. */
+const el: Platform = {
+  packages: ['libvirt', 'nmstate'],
+  emulator: ['qemu-kvm', 'xorriso'],
+  daemons: [
+    'virtqemud',
+    'virtnetworkd',
+    'virtstoraged',
+    'virtnodedevd',
+    'virtsecretd',
+    'virtnwfilterd',
+  ],
+  directories: [],
+  guests: '/etc/sysconfig/libvirt-guests',
+  nmstate: true,
+  firewalld: true,
+  qemuGroup: 'qemu',
+}
+
 export const PLATFORMS: Platforms<Platform> = {
-  debian: {
-    // libvirtd 9.0 with a network and without dnsmasq crashes when it is restarted.
-    packages: ['libvirt-daemon-system', 'libvirt-clients', 'dnsmasq-base'],
-    emulator: ['qemu-system-x86', 'qemu-utils', 'xorriso'],
-    daemons: ['libvirtd'],
-    directories: ['/var/lib/libvirt/dnsmasq'],
-    guests: '/etc/default/libvirt-guests',
-    nmstate: false,
-    firewalld: false,
-    qemuGroup: 'libvirt-qemu',
-  },
-  // RHEL 9 splits libvirtd: one daemon per driver.
-  el: {
-    packages: ['libvirt', 'nmstate'],
-    emulator: ['qemu-kvm', 'xorriso'],
-    daemons: [
-      'virtqemud',
-      'virtnetworkd',
-      'virtstoraged',
-      'virtnodedevd',
-      'virtsecretd',
-      'virtnwfilterd',
-    ],
-    directories: [],
-    guests: '/etc/sysconfig/libvirt-guests',
-    nmstate: true,
-    firewalld: true,
-    qemuGroup: 'qemu',
-  },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': ubuntu,
+  'el 9': el,
 }

@@ -5,9 +5,13 @@ export interface Platform {
   readonly packages: readonly string[]
 }
 
+const debian: Platform = { packages: ['open-iscsi', 'nfs-common', 'cryptsetup', 'dmsetup'] }
+
 /** What a node needs for Longhorn's volumes (longhorn.io, "Installation Requirements"). Flatcar's image has it. The K3s roles do not run on EL. */
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['open-iscsi', 'nfs-common', 'cryptsetup', 'dmsetup'] },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': debian,
   flatcar: { packages: [] },
 }
 

@@ -39,7 +39,7 @@ export default role({
     await dataOnNfs(platform, vars, host)
     await timezone(inventory().timezone)
     await installPackages(platform)
-    const cluster = await createCluster(platform, vars)
+    const cluster = await createCluster(platform)
     await serverCertificate(platform, vars, host)
     await settings(platform, vars, host)
 

@@ -4,7 +4,6 @@ import { cluster, configuration } from './cluster.ts'
 import type { Platform } from './platform.ts'
 import { hostScript, SCRIPT } from './server.ts'
 import { createClusterConf } from './templates.ts'
-import type { Vars } from './vars.ts'
 
 /** PostgreSQL's packages, without a cluster, and the role's own script. */
 export async function installPackages(platform: Platform): Promise<void> {
@@ -28,8 +27,8 @@ export async function installPackages(platform: Platform): Promise<void> {
 }
 
 /** The database cluster. `changed`: this run creates it. Throws TaskError for a cluster of another major version. */
-export async function createCluster(platform: Platform, vars: Vars): Promise<Result> {
-  const options = { platform, version: vars.postgresql_version }
+export async function createCluster(platform: Platform): Promise<Result> {
+  const options = { platform, version: platform.version }
   // A new host whose data comes from a share has no configuration directory yet.
   if (platform.adopt !== undefined)
     await directory(dirname(platform.conf), { owner: 'postgres:postgres' })

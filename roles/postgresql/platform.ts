@@ -2,6 +2,8 @@ import type { Platforms } from '../../lib/index.ts'
 
 /** Where PostgreSQL lives on an operating system. All paths absolute. */
 export interface Platform {
+  /** Major version. */
+  readonly version: number
   readonly packages: readonly string[]
   /** Module stream that holds the wanted version (dnf). */
   readonly stream: string | undefined
@@ -35,6 +37,7 @@ const INITDB = '--no-sync --data-checksums --auth-local=peer --auth-host=scram-s
 const debian = (version: number, port: number): Platform => {
   const conf = `/etc/postgresql/${version}/main`
   return {
+    version,
     stream: undefined,
     createClusterConf: '/etc/postgresql-common/createcluster.conf',
     packages: [`postgresql-${version}`, 'openssl', 'tzdata'],
@@ -61,6 +64,7 @@ mv -fT ${conf}/new ${conf}/postgresql.conf`,
 
 /** The distribution's module stream (Red Hat: dnf module postgresql). Not tried on a real EL host. */
 const el = (version: number): Platform => ({
+  version,
   stream: `postgresql:${version}`,
   createClusterConf: undefined,
   packages: ['postgresql-server', 'openssl', 'tzdata'],
@@ -78,8 +82,12 @@ const el = (version: number): Platform => ({
   adopt: undefined,
 })
 
-/** The paths and commands for a major version that listens on a port. */
-export type PlatformFor = (version: number, port: number) => Platform
+/** The paths and commands for a major version, by default the one that the system has, that listens on a port. */
+export type PlatformFor = (version: number | undefined, port: number) => Platform
 
-/** By family of the operating system (Ubuntu's is debian); the role refuses others. */
-export const PLATFORMS: Platforms<PlatformFor> = { debian, el }
+export const PLATFORMS: Platforms<PlatformFor> = {
+  'debian 12': (version = 15, port) => debian(version, port),
+  'debian 13': (version = 17, port) => debian(version, port),
+  'ubuntu 24.04': (version = 16, port) => debian(version, port),
+  'el 9': (version = 15) => el(version),
+}

@@ -107,9 +107,9 @@ export const vars = z.object({
     .int()
     .min(13)
     .max(18)
-    .default(15)
+    .optional()
     .describe(
-      'Major version. A cluster of another version on the host is an error: fmc does not upgrade data',
+      'Major version; default: 15 on Debian 12, AlmaLinux 9 and Rocky Linux 9, 16 on Ubuntu 24.04, 17 on Debian 13. A cluster of another version on the host is an error: fmc does not upgrade data',
     ),
   postgresql_port: z
     .int()

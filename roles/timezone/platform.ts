@@ -6,9 +6,14 @@ export interface Platform {
   readonly packages: readonly string[]
 }
 
+/** From Debian 13 and Ubuntu 24.04 on, old names such as US/Pacific have a package of their own. */
+const WITH_OLD_NAMES: Platform = { packages: ['tzdata', 'tzdata-legacy'] }
+
 /** Flatcar has all zones in its image. */
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['tzdata'] },
-  el: { packages: ['tzdata'] },
+  'debian 12': { packages: ['tzdata'] },
+  'debian 13': WITH_OLD_NAMES,
+  'ubuntu 24.04': WITH_OLD_NAMES,
+  'el 9': { packages: ['tzdata'] },
   flatcar: { packages: [] },
 }

@@ -7,9 +7,13 @@ export interface Platform {
   readonly firewalld: boolean
 }
 
+const debian: Platform = { packages: ['wireguard-tools'], firewalld: false }
+
 /** One package has wg(8), wg-quick(8) and its unit. Flatcar's image has them, too. */
 export const PLATFORMS: Platforms<Platform> = {
-  debian: { packages: ['wireguard-tools'], firewalld: false },
-  el: { packages: ['wireguard-tools'], firewalld: true },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': debian,
+  'el 9': { packages: ['wireguard-tools'], firewalld: true },
   flatcar: { packages: [], firewalld: false },
 }

@@ -182,7 +182,7 @@ void t.test('what the roles of fmc’s site need: pins, VIPs and images', async 
   t.match(stdout, /inventory\.yaml:15:7: error: role traefik: the inventory has no VIP webb\n/)
   t.match(
     stdout,
-    /inventory\.yaml:6:15: warning: role hypervisor: there is no image of ubuntu to create web1 from\n/,
+    /inventory\.yaml:6:15: warning: role hypervisor: there is no image of ubuntu 24\.04 to create web1 from\n/,
   )
 })
 

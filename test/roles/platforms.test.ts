@@ -4,18 +4,27 @@ import { join } from 'node:path'
 import t from 'tap'
 import { TaskError, z, type Os, type Role } from '../../lib/index.ts'
 import { lint } from '../../lib/inventory/lint.ts'
-import { platformOf, type Platforms } from '../../lib/inventory/platform.ts'
+import {
+  platformOf,
+  supported,
+  type PlatformKey,
+  type Platforms,
+} from '../../lib/inventory/platform.ts'
 import { Hosts, one } from '../engine/hosts.ts'
 import { ROOT } from '../rig/lab.ts'
 
-const SYSTEMS: Readonly<Record<Os['family'], readonly [os: Os, called: string]>> = {
-  debian: [{ name: 'debian', family: 'debian', version: '12' }, 'debian 12'],
-  el: [{ name: 'rocky', family: 'el', version: '9.5' }, 'rocky 9.5'],
+/** Every system that a role may have a row for. */
+const SYSTEMS = {
+  'debian 12': [{ name: 'debian', family: 'debian', version: '12' }, 'debian 12'],
+  'debian 13': [{ name: 'debian', family: 'debian', version: '13.2' }, 'debian 13.2'],
+  'ubuntu 24.04': [{ name: 'ubuntu', family: 'debian', version: '24.04' }, 'ubuntu 24.04'],
+  'el 9': [{ name: 'rocky', family: 'el', version: '9.5' }, 'rocky 9.5'],
   flatcar: [{ name: 'flatcar', family: 'flatcar', version: undefined }, 'flatcar'],
-}
+} as const satisfies Partial<Record<PlatformKey, readonly [os: Os, called: string]>>
+const KEYS = Object.keys(SYSTEMS) as (keyof typeof SYSTEMS)[]
 
-const without = (table: Platforms<unknown>, family: Os['family']): Platforms<unknown> =>
-  Object.fromEntries(Object.entries(table).filter(([key]) => key !== family))
+const without = (table: Platforms<unknown>, ...gone: string[]): Platforms<unknown> =>
+  Object.fromEntries(Object.entries(table).filter(([key]) => !gone.includes(key)))
 
 const sources = (dir: string): readonly string[] =>
   readdirSync(join(ROOT, 'roles', dir)).filter(name => name.endsWith('.ts'))
@@ -28,26 +37,35 @@ const ROLES = await Promise.all(
 )
 const TABLES = ROLES.flatMap(role => (role.platforms ? [{ role, table: role.platforms }] : []))
 
-void t.test('a family whose row is taken out of a role’s table is not supported', t => {
-  for (const { role, table } of TABLES)
-    for (const [family, [os, called]] of Object.entries(SYSTEMS)) {
+void t.test('a system whose row is taken out of a role’s table is not supported', t => {
+  for (const { role, table } of TABLES) {
+    t.strictSame(
+      Object.keys(table).filter(key => !Object.hasOwn(SYSTEMS, key)),
+      [],
+      `${role.name} has a row for each version`,
+    )
+    for (const key of KEYS) {
+      const [os, called] = SYSTEMS[key]
       const host = { name: 'h', os }
-      if (family in table) t.equal(platformOf(role.name, table, host), table[os.family])
-      const rest = without(table, os.family)
+      if (key in table) t.equal(platformOf(role.name, table, host), table[key])
+      const rest = without(table, key)
       t.throws(
         () => platformOf(role.name, rest, host),
         new TaskError(
-          `role ${role.name} is not supported on ${called} (h); supported: ${Object.keys(rest).join(', ')}`,
+          `role ${role.name} is not supported on ${called} (h); supported: ${supported(rest).join(', ')}`,
         ),
       )
     }
+    if ('debian 12' in table)
+      t.ok('debian 13' in table && 'ubuntu 24.04' in table, `${role.name} has Debian's successors`)
+  }
   t.end()
 })
 
 void t.test('fmc asks such a host nothing and changes nothing on it', async t => {
   const hosts = new Hosts(t)
   for (const { role, table } of TABLES) {
-    const poorer = { ...role, vars: z.object({}), platforms: without(table, 'debian') }
+    const poorer = { ...role, vars: z.object({}), platforms: without(table, 'debian 12') }
     const ran = await hosts.run([one(poorer, { hosts: 'a' })])
     t.match(ran, { code: 2, tasks: [] }, role.name)
     t.match(ran.failures[0], `a: role ${role.name} is not supported on debian 12 (a); supported: `)
@@ -67,7 +85,9 @@ void t.test('fmc lint and a run say so before any host is connected to', async t
   })
   t.match(
     problems.filter(p => p.severity === 'error').map(p => p.message),
-    ['role postgresql is not supported on flatcar (postgresql1); supported: debian, el'],
+    [
+      'role postgresql is not supported on flatcar (postgresql1); supported: debian 12, debian 13, ubuntu 24.04, almalinux 9, rocky 9',
+    ],
   )
 })
 

@@ -1,3 +1,4 @@
+import { supported } from '../../inventory/platform.ts'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EXIT } from '../../errors.ts'
@@ -38,7 +39,7 @@ async function roleData(only: string | undefined, inventory: string): Promise<ob
       const found = roles.find(r => r.name === name)
       return {
         ...{ type: 'role', name, summary, file: found?.file, from: found?.from },
-        platforms: platforms && Object.keys(platforms),
+        platforms: platforms && supported(platforms),
         variables: z.toJSONSchema(vars, { io: 'input', unrepresentable: 'any' }),
         handlers: Object.keys(handlers),
       }
@@ -71,7 +72,7 @@ async function manual(name: string, inventory: string): Promise<string> {
   return [
     `${role.name}: ${role.summary}`,
     ...(found ? ['', `From: ${found.file} (${originOf(found)})`] : []),
-    ...(role.platforms ? ['', `Operating systems: ${Object.keys(role.platforms).join(', ')}`] : []),
+    ...(role.platforms ? ['', `Operating systems: ${supported(role.platforms).join(', ')}`] : []),
     '',
     'Variables',
     ...properties(schema, '  '),

@@ -49,7 +49,7 @@ export async function connect(
     host.name,
   )
   const remembered = memory.load()
-  const pending = roles.map((r): Query => ask('pending', marksOf(r)))
+  const pending = [ask('os', ''), ...roles.map((r): Query => ask('pending', marksOf(r)))]
   const questions = batch([
     ...new Map([...pending, ...remembered].map(q => [keyOf(q), q])).values(),
   ])

@@ -1,7 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { TaskError } from '../../errors.ts'
 import { ask, type Facts, type FamilyName, type Query } from '../../facts/index.ts'
-import { platformOf } from '../../inventory/platform.ts'
 import type { Host } from '../../inventory/types.ts'
 import {
   within,
@@ -20,6 +19,7 @@ import { Handlers, type DueHandler } from './handlers.ts'
 import { Interruption } from './interruption.ts'
 import { marksOf, unmarkScript } from './marks.ts'
 import type { HostPass } from './pass.ts'
+import { hostPlatform } from './platform.ts'
 import type { TaskRecord } from './record.ts'
 import { NotAwaited, RunningTasks } from './running-tasks.ts'
 import { Start, startIn } from './start-at.ts'
@@ -123,7 +123,7 @@ export class RoleRun implements Scope {
   /** Runs the whole role: its tasks, then the handlers that are due. Throws the first error. */
   async perform(): Promise<void> {
     try {
-      await within(this, () => this.#o.role.tasks(this.#context()))
+      await within(this, async () => this.#o.role.tasks(await this.#context()))
       if (this.#fatal) throw this.#fatal
       for (const there of this.#all()) there.#tasks.checkFinished(0)
       // Only where the role had tasks: a host that it merely read keeps its pending handlers.
@@ -151,10 +151,9 @@ export class RoleRun implements Scope {
     }
   }
 
-  /** Throws TaskError for an operating system that the role does not support. */
-  #context(): never {
-    const { role } = this.#o
-    const platform = role.platforms && platformOf(role.name, role.platforms, this.host)
+  /** Throws TaskError for an operating system that the role does not support, or that the inventory does not say. */
+  async #context(): Promise<never> {
+    const platform = await hostPlatform(this.#o.role, this.#o.host, this.mode, this.#pass)
     return { vars: this.#vars, host: this.host, platform } as never
   }
 
@@ -221,7 +220,9 @@ export class RoleRun implements Scope {
     const run = async (task: TaskRun): Promise<TaskResult> => {
       if (this.mode === 'apply') {
         const handler = this.#o.role.handlers[name]
-        await within(new HandlerScope(this, level + 1), async () => handler?.(this.#context()))
+        await within(new HandlerScope(this, level + 1), async () =>
+          handler?.(await this.#context()),
+        )
         this.#tasks.checkFinished(level + 1, `handler ${name}`)
         await task.carryOut([{ what: 'done', script: unmarkScript(this.role, name) }])
       } else this.#pass.doubt ??= `handler ${name}`

@@ -3,22 +3,39 @@ import { artifact, artifactPin, TaskError, type Host } from '../../../lib/index.
 /** The image of an operating system (files/artifacts.yaml), and what reads its first-boot configuration. */
 interface Kind {
   readonly artifact: string
+  /** The major version that the image has; undefined: any. */
+  readonly version?: string
   readonly firstBoot: 'cloud-init' | 'ignition'
 }
 
-export const KINDS: Readonly<Record<string, Kind | undefined>> = {
-  almalinux: { artifact: 'image-almalinux', firstBoot: 'cloud-init' },
-  debian: { artifact: 'image-debian', firstBoot: 'cloud-init' },
+const KINDS: Readonly<Record<string, Kind | undefined>> = {
+  almalinux: { artifact: 'image-almalinux', version: '9', firstBoot: 'cloud-init' },
+  debian: { artifact: 'image-debian', version: '12', firstBoot: 'cloud-init' },
   flatcar: { artifact: 'image-flatcar', firstBoot: 'ignition' },
+}
+
+/** The systems that VMs can have. */
+export const IMAGES: readonly string[] = Object.entries(KINDS).map(([name, kind]) =>
+  [name, kind?.version].filter(Boolean).join(' '),
+)
+
+/** undefined: there is no image of the operating system. */
+export function imageOf({ name, version }: Host['os']): Kind | undefined {
+  const kind = KINDS[name]
+  const major = version?.split('.')[0]
+  return kind?.version === undefined || major === undefined || major === kind.version
+    ? kind
+    : undefined
 }
 
 /** Throws TaskError if there is no image of the host's operating system. */
 export function kindOf({ name, os }: Pick<Host, 'name' | 'os'>): Kind {
-  const kind = KINDS[os.name]
+  const kind = imageOf(os)
   if (kind) return kind
-  throw new TaskError(`${name}: there is no image of ${os.name} to create a VM from`, {
-    hint: `use one of: ${Object.keys(KINDS).join(', ')}`,
-  })
+  throw new TaskError(
+    `${name}: there is no image of ${[os.name, os.version].filter(Boolean).join(' ')} to create a VM from`,
+    { hint: `use one of: ${IMAGES.join(', ')}` },
+  )
 }
 
 export interface Image {

@@ -7,11 +7,18 @@ export interface Platform {
   readonly serverPackages: readonly string[]
 }
 
+const debian: Platform = {
+  binary: '/usr/local/bin/k3s',
+  serverPackages: ['etcd-client', 'curl', 'openssl'],
+}
+
 /** Not EL: K3s needs an SELinux policy there, a package from Rancher's own repository. */
 export const PLATFORMS: Platforms<Platform> = {
   // /usr is read-only; etcdctl and curl are part of the image.
   flatcar: { binary: '/opt/bin/k3s', serverPackages: [] },
-  debian: { binary: '/usr/local/bin/k3s', serverPackages: ['etcd-client', 'curl', 'openssl'] },
+  'debian 12': debian,
+  'debian 13': debian,
+  'ubuntu 24.04': debian,
 }
 
 export const CONFIG_DIR = '/etc/rancher/k3s'
