@@ -49,6 +49,19 @@ export const standIns = (
     debian.length > 0,
     `Debian 12 stands in for AlmaLinux and Rocky Linux (${debian.join(', ')}): proves nothing about dnf, SELinux, firewalld or EL paths`,
   )
+  const others = hosts
+    .filter(host => host.personality === 'debian' && host.image !== true)
+    .flatMap(host => {
+      const os = inventory.hosts.get(host.name)?.os
+      const is12 = os?.name === 'debian' && (os.version ?? '12').split('.')[0] === '12'
+      return os?.family === 'debian' && !is12
+        ? [`${host.name}: ${os.name} ${os.version ?? ''}`.trim()]
+        : []
+    })
+  add(
+    others.length > 0,
+    `Debian 12 stands in for other versions and for Ubuntu (${others.join(', ')}): the roles take its rows; proves nothing about the packages and defaults of the others`,
+  )
   const flatcar = guests('flatcar')
   add(
     flatcar.length > 0,
