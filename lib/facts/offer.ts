@@ -100,6 +100,12 @@ const CACHES = '/var/cache/dnf/*/repodata/*primary.xml*'
 /** dnf's option that goes on without a repository that it cannot reach (dnf.conf(5)). */
 export const SKIP_DEAD = "--setopt='*.skip_if_unavailable=1'"
 
+/**
+ * Shell text before a command: what it writes into dnf's cache goes into memory, in a mount namespace of its own. dnf -C locks its
+ * cache with a file there, and sets times of others.
+ */
+const UNTOUCHED = `unshare -m sh -c 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work && mount -t overlay overlay -o lowerdir=/var/cache/dnf,upperdir=/mnt/new,workdir=/mnt/work /var/cache/dnf && exec "$@"' sh`
+
 /** -C: dnf takes everything from its cache (dnf(8)). */
 export const rpmOffer: Family<OfferFact> = {
   bytes: { each: 256 * 1024 },
@@ -113,7 +119,7 @@ newer=; [ -z "$fetched" ] || newer=$(find /etc/yum.repos.d /etc/dnf /etc/pki/rpm
 set -- "$fetched"
 ${age("! grep -qsE '^(baseurl|mirrorlist|metalink) *= *(https?|ftp):' /etc/yum.repos.d/*.repo")}
 echo policy
-dnf -C ${SKIP_DEAD} repoquery --qf '%{name} %{version}-%{release}' -- $wanted )`
+${UNTOUCHED} dnf -C ${SKIP_DEAD} repoquery --qf '%{name} %{version}-%{release}' -- $wanted )`
   },
   parse: (answer, args) => parsed('rpmOffer', answer, args, repoquery),
 }

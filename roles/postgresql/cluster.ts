@@ -18,39 +18,60 @@ interface Cluster extends Common {
 const markOf = ({ data }: Platform): string => `${data}.fmc-creating`
 
 /**
- * Prints `VERSION PATH` for every cluster, `interrupted` when the creation of ours did not finish, and `bare` when ours
- * has no configuration. Runs as postgres, which owns the files, once the package has made that user.
+ * Prints `VERSION PATH` for every cluster, `interrupted` when the creation of ours did not finish, `bare` when ours has no
+ * configuration, and `standby` when ours follows another server or is being recovered (PostgreSQL: Standby Server Operation). Runs
+ * as postgres, which owns the files, once the package has made that user.
  */
 function question(p: Platform): string {
   const look = `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f" || :; printf "%s %s\\n" "$v" "$f"; fi; done
 if [ -e ${quote(markOf(p))} ]; then echo interrupted; fi
+if [ -e ${quote(`${p.data}/standby.signal`)} ] || [ -e ${quote(`${p.data}/recovery.signal`)} ]; then echo standby; fi
 if [ ! -e ${quote(`${p.conf}/postgresql.conf`)} ]; then echo bare; fi`
   return `if id postgres >/dev/null 2>&1; then ${asUser('postgres', look)}; else ${look}; fi`
 }
 
 /**
- * What was found of clusters on a host. Throws TaskError when that cannot be known, and for a cluster of another
- * version: its data must be upgraded by a person.
+ * What was found of clusters on a host. `exists`: the role's own is there, in `data`; others beside it are left alone. Throws TaskError
+ * when that cannot be known; for one of another version, whose data must be upgraded by a person; where there are only clusters of
+ * others, such as PGDG's /var/lib/pgsql/16/data, beside which a new one would be made; and for a standby, whose settings are
+ * in files that the role writes.
  */
 export function readClusters(
   { code, stdout, stderr }: Facts['command'],
   version: number,
+  data: string,
 ): { readonly exists: boolean; readonly interrupted: boolean; readonly bare: boolean } {
   if (code !== 0)
     throw new TaskError(
       `cannot tell which clusters are on the host: ${stderr.trim() || `exit ${code}`}`,
     )
   const lines = stdout.split('\n').filter(Boolean)
-  const found = lines.filter(l => l.includes(' '))
-  for (const line of found) {
-    const [is = '', path = ''] = line.split(' ')
-    if (is !== String(version))
-      throw new TaskError(`${path} says PostgreSQL ${is}, but postgresql_version is ${version}`, {
-        hint: 'fmc never upgrades or replaces data: set postgresql_version, or upgrade by hand (README)',
-      })
-  }
+  const found = lines
+    .filter(l => l.includes(' '))
+    .map(line => ({
+      version: line.slice(0, line.indexOf(' ')),
+      path: line.slice(line.indexOf(' ') + 1),
+    }))
+  const own = found.find(({ path }) => path === `${data}/PG_VERSION`)
   const interrupted = lines.includes('interrupted')
-  const exists = found.length > 0 && !interrupted
+  if (lines.includes('standby'))
+    throw new TaskError(`the server in ${data} is a standby, or is being recovered`, {
+      hint: 'the role manages primary servers only: promote it (select pg_promote()), or take the host out of the role',
+    })
+  const [other = own] = own === undefined && !interrupted ? found : []
+  if (other !== undefined && other.version !== String(version))
+    throw new TaskError(
+      `${other.path} says PostgreSQL ${other.version}, but postgresql_version is ${version}`,
+      {
+        hint: 'fmc never upgrades or replaces data: set postgresql_version, or upgrade by hand (README)',
+      },
+    )
+  if (other !== own)
+    throw new TaskError(
+      `${other?.path} is a cluster that the role does not manage: its own is in ${data}, and would be a second one`,
+      { hint: `move the data to ${data} by hand, or take the host out of the role` },
+    )
+  const exists = own !== undefined && !interrupted
   return { exists, interrupted, bare: exists && lines.includes('bare') }
 }
 
@@ -86,7 +107,7 @@ export const cluster = resource({
     found: ask('command', question(o.platform), { code: 0, stdout: '', stderr: '' }),
   }),
   plan(o, { found }) {
-    const { exists, interrupted } = readClusters(found, o.version)
+    const { exists, interrupted } = readClusters(found, o.version, o.platform.data)
     if (exists) return []
     return [
       {
@@ -105,7 +126,7 @@ export const configuration = resource({
     found: ask('command', question(o.platform), { code: 0, stdout: '', stderr: '' }),
   }),
   plan({ platform, version }, { found }) {
-    if (platform.adopt === undefined || !readClusters(found, version).bare) return []
+    if (platform.adopt === undefined || !readClusters(found, version, platform.data).bare) return []
     const script = `${asUser('postgres', platform.adopt)}\nsystemctl daemon-reload`
     return [{ what: 'create it for the existing data', script }]
   },

@@ -106,7 +106,7 @@ async function logIn(platform: Platform, vars: Vars, host: Host): Promise<void> 
 
 const logins = (vars: Vars): readonly Login[] =>
   vars.postgresql_roles.flatMap(({ name, password, options }) => {
-    if (!password || options.includes('nologin')) return []
+    if (!password || options?.includes('nologin')) return []
     const own = vars.postgresql_databases.find(d => d.owner === name)
     return [{ user: name, password, database: own?.name ?? 'postgres' }]
   })

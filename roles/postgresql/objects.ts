@@ -29,10 +29,10 @@ const FLAGS = [
 
 const wants = (spec: RoleSpec, flag: (typeof FLAGS)[number]): boolean =>
   flag === 'login'
-    ? !spec.options.includes('nologin')
+    ? !(spec.options ?? []).includes('nologin')
     : flag === 'inherit'
-      ? !spec.options.includes('noinherit')
-      : spec.options.includes(flag)
+      ? !(spec.options ?? []).includes('noinherit')
+      : (spec.options ?? []).includes(flag)
 
 /** One difference from the declaration: in words, and as the clause of ALTER ROLE that removes it. */
 interface Difference {
@@ -41,42 +41,56 @@ interface Difference {
 }
 
 const withoutPassword = (spec: RoleSpec, now: RoleState): Difference[] => [
-  ...FLAGS.filter(f => now[f] !== wants(spec, f)).map(f => ({
+  ...(spec.options === undefined ? [] : FLAGS.filter(f => now[f] !== wants(spec, f))).map(f => ({
     what: `${f} ${onOff(now[f])} → ${onOff(!now[f])}`,
     sql: `${now[f] ? 'NO' : ''}${f.toUpperCase()}`,
   })),
-  ...(now.limit === spec.connection_limit
+  ...(spec.connection_limit === undefined || now.limit === spec.connection_limit
     ? []
     : [
         {
           what: `connection limit ${now.limit} → ${spec.connection_limit}`,
-          sql: `CONNECTION LIMIT ${spec.connection_limit}`,
+          sql: limitSql(spec.connection_limit),
         },
       ]),
-  ...(now.until === null || now.until === 'infinity'
+  ...(spec.valid_until === undefined || moment(now.until) === moment(spec.valid_until)
     ? []
-    : [{ what: `valid until ${now.until} → for ever`, sql: "VALID UNTIL 'infinity'" }]),
+    : [
+        {
+          what: `valid until ${now.until ?? 'infinity'} → ${spec.valid_until}`,
+          sql: untilSql(spec.valid_until),
+        },
+      ]),
 ]
+
+const limitSql = (limit: number): string => `CONNECTION LIMIT ${limit}`
+
+/** A time in ms, or infinity: a role without an end is valid for ever. */
+const moment = (until: string | null): number =>
+  until === null || until === 'infinity' ? Infinity : Date.parse(until)
+
+const untilSql = (until: string): string =>
+  `VALID UNTIL '${moment(until) === Infinity ? 'infinity' : new Date(until).toISOString()}'`
 
 const onOff = (on: boolean): string => (on ? 'on' : 'off')
 
 /**
- * How a role differs from its declaration; [] = it does not. A role without a declared password must have none. Throws
- * TaskError for a password that is not printable ASCII.
+ * How a role differs from its declaration; [] = it does not. What is not declared (password, options, connection limit, end) is left
+ * alone. Throws TaskError for a password that is not printable ASCII.
  */
 export async function roleDifferences(
   spec: RoleSpec,
   now: RoleState,
 ): Promise<readonly Difference[]> {
-  const same = spec.password ? await matches(spec.password, now) : now.digest === null
+  const { password } = spec
+  const set = password && !(await matches(password, now)) ? passwordSql(password) : undefined
   return [
     ...withoutPassword(spec, now),
-    ...(same ? [] : [{ what: 'password', sql: passwordSql(spec) }]),
+    ...(set === undefined ? [] : [{ what: 'password', sql: set }]),
   ]
 }
 
-const passwordSql = ({ password }: RoleSpec): string | Secret =>
-  password ? secret`PASSWORD '${verifier(password)}'` : 'PASSWORD NULL'
+const passwordSql = (password: Secret): Secret => secret`PASSWORD '${verifier(password)}'`
 
 const join = (parts: readonly (string | Secret)[]): Secret =>
   parts.reduce<Secret>(
@@ -84,10 +98,15 @@ const join = (parts: readonly (string | Secret)[]): Secret =>
     new Secret('', parts.find(p => p instanceof Secret)?.name),
   )
 
-/** CREATE ROLE with all options in one statement, so that no role ever exists with half of them. */
+/** CREATE ROLE with all that is declared in one statement, so that no role ever exists with half of it. Without options it may log in. */
 export function createRole(spec: RoleSpec): Secret {
-  const flags = FLAGS.map(f => `${wants(spec, f) ? '' : 'NO'}${f.toUpperCase()}`)
-  return secret`CREATE ROLE ${ident(spec.name)} WITH${join([...flags, `CONNECTION LIMIT ${spec.connection_limit}`, passwordSql(spec)])};`
+  const { connection_limit: limit, valid_until: until, password } = spec
+  return secret`CREATE ROLE ${ident(spec.name)} WITH${join([
+    ...FLAGS.map(f => `${wants(spec, f) ? '' : 'NO'}${f.toUpperCase()}`),
+    ...(limit === undefined ? [] : [limitSql(limit)]),
+    ...(until === undefined ? [] : [untilSql(until)]),
+    ...(password === undefined ? [] : [passwordSql(password)]),
+  ])};`
 }
 
 /** A role, as declared. The server receives a verifier, never the password. */
@@ -113,33 +132,14 @@ export const pgRole = resource({
   },
 })
 
-/** How a database differs from its declaration, with the statements that correct it; [] = it does not. */
+/** How a database differs from its declaration, its owner, with the statement that corrects it; [] = it does not. The rest is left alone. */
 export function databaseDifferences(
   spec: DatabaseSpec,
   now: DatabaseState,
 ): readonly { readonly what: string; readonly sql: string }[] {
-  const alter = `ALTER DATABASE ${ident(spec.name)}`
-  return [
-    ...(now.owner === spec.owner
-      ? []
-      : [
-          {
-            what: `owner ${now.owner} → ${spec.owner}`,
-            sql: `${alter} OWNER TO ${ident(spec.owner)};`,
-          },
-        ]),
-    ...(now.connectable
-      ? []
-      : [{ what: 'allow connections', sql: `${alter} WITH ALLOW_CONNECTIONS true;` }]),
-    ...(now.limit === -1
-      ? []
-      : [
-          {
-            what: `connection limit ${now.limit} → none`,
-            sql: `${alter} WITH CONNECTION LIMIT -1;`,
-          },
-        ]),
-  ]
+  if (now.owner === spec.owner) return []
+  const sql = `ALTER DATABASE ${ident(spec.name)} OWNER TO ${ident(spec.owner)};`
+  return [{ what: `owner ${now.owner} → ${spec.owner}`, sql }]
 }
 
 /** A database and its owner. It is never dropped or emptied. */

@@ -119,13 +119,27 @@ export const loaded =
     return problems.stdout.trim() || true
   }
 
-/** Check: a TLS client on each address gets our certificate. */
+/**
+ * Shell text that succeeds if the server at the address $1 proves over TLS that it has the key of the certificates in the file $2, and
+ * sends them all: the server's own, and those between it and the authority (fullchain). Whether clients trust that authority is not
+ * asked. Runs as postgres, which may read the file.
+ */
+export const SERVES_FILE = `pem() { sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' | tr -d ' \\r\\n'; }
+openssl x509 -noout -checkend 0 -in "$2" >/dev/null || { echo 'the certificate has expired' >&2; exit 1; }
+out=$(openssl s_client -starttls postgres -connect "$1" -showcerts </dev/null 2>&1) || { printf '%s\\n' "$out" | grep -i error | tail -n 1 >&2; exit 1; }
+want=$(pem <"$2")
+case $(printf '%s\\n' "$out" | pem) in
+  "$want"*) ;;
+  *) echo 'the server shows another certificate than the one in its file' >&2; exit 1 ;;
+esac`
+
+/** Check: on each address, a TLS client gets the certificates in the server's file. */
 export const speaksTls =
   (addresses: readonly string[], port: number, pem: string): Check =>
   async () => {
     for (const address of addresses) {
       const shown =
-        await probe`timeout 10 sh -c ${asUser('postgres', 'exec openssl s_client -starttls postgres -connect "$1" -CAfile "$2" -verify_return_error -brief </dev/null', `${address}:${port}`, pem)}`
+        await probe`timeout 10 sh -c ${asUser('postgres', SERVES_FILE, `${address}:${port}`, pem)}`
       if (!shown.ok)
         return `no TLS on ${address}:${port}: ${(shown.stderr + shown.stdout).trim().split('\n').at(-1) ?? ''}`
     }

@@ -34,7 +34,7 @@ const STATE = `select json_build_object(
 'roles', (select coalesce(json_agg(json_build_object('name', rolname, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
 'replication', rolreplication, 'bypassrls', rolbypassrls, 'login', rolcanlogin, 'inherit', rolinherit, 'limit', rolconnlimit, 'until', rolvaliduntil,
 'salt', substring(rolpassword from '^SCRAM-SHA-256[$]([^$]*)[$]'), 'digest', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'))), '[]') from pg_authid where rolname !~ '^pg_'),
-'databases', (select json_agg(json_build_object('name', datname, 'owner', pg_get_userbyid(datdba), 'connectable', datallowconn, 'limit', datconnlimit)) from pg_database))`
+'databases', (select json_agg(json_build_object('name', datname, 'owner', pg_get_userbyid(datdba))) from pg_database))`
 
 const State = z.strictObject({
   roles: z.array(
@@ -57,8 +57,6 @@ const State = z.strictObject({
     z.strictObject({
       name: z.string(),
       owner: z.string(),
-      connectable: z.boolean(),
-      limit: z.int(),
     }),
   ),
 })

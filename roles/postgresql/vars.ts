@@ -49,8 +49,14 @@ const role = z.strictObject({
     'postgres and pg_… belong to PostgreSQL itself',
   ),
   password: z.instanceof(Secret).optional(),
-  options: z.array(z.enum(ROLE_OPTIONS)).default([]),
-  connection_limit: z.int().min(-1).default(-1),
+  options: z.array(z.enum(ROLE_OPTIONS)).optional(),
+  connection_limit: z.int().min(-1).optional(),
+  valid_until: z
+    .union([z.literal('infinity'), z.iso.date(), z.iso.datetime({ offset: true })], {
+      error:
+        'infinity, a date such as 2027-01-31 (its first moment in UTC), or 2027-01-31T12:00:00+01:00',
+    })
+    .optional(),
 })
 
 const database = z.strictObject({

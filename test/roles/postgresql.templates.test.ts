@@ -188,15 +188,30 @@ t.test('differences of roles and databases', async t => {
     'superuser on → off',
     'login off → on',
   ])
-  t.strictSame(await what({ limit: 3, until: '2020-01-01' }), [
-    'connection limit 3 → -1',
-    'valid until 2020-01-01 → for ever',
+  t.strictSame(await what({ limit: 3, until: '2020-01-01' }), ['connection limit 3 → -1'])
+  const until = (valid_until: string): RoleSpec => ({ ...spec, valid_until })
+  t.strictSame(await what({ until: '2020-01-01T00:00:00+00:00' }, until('infinity')), [
+    'valid until 2020-01-01T00:00:00+00:00 → infinity',
   ])
+  t.strictSame(await what({ until: '2027-01-31T01:00:00+01:00' }, until('2027-01-31')), [])
+  t.strictSame(await what({}, until('infinity')), [])
+  t.strictSame(await what({}, until('2027-01-31')), ['valid until infinity → 2027-01-31'])
   t.strictSame(await what({ salt: null, digest: 'md5…' }), ['password'])
   t.strictSame(
-    await what({}, { ...spec, password: undefined }),
-    ['password'],
-    'none is declared, one is set',
+    await what(
+      { superuser: true, replication: true, login: false, limit: 3, until: '2020-01-01' },
+      { name: 'app' },
+    ),
+    [],
+    'what is not declared is left alone',
+  )
+  t.equal(
+    reveal(createRole({ name: 'app' })),
+    'CREATE ROLE "app" WITH NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS LOGIN INHERIT;',
+  )
+  t.match(
+    reveal(createRole({ name: 'app', valid_until: '2027-01-31', connection_limit: 5 })),
+    / CONNECTION LIMIT 5 VALID UNTIL '2027-01-31T00:00:00\.000Z';$/,
   )
   const sql = reveal(createRole({ ...spec, options: ['createdb', 'nologin'] }))
   t.match(
@@ -204,14 +219,13 @@ t.test('differences of roles and databases', async t => {
     /^CREATE ROLE "app" WITH NOSUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOLOGIN INHERIT CONNECTION LIMIT -1 PASSWORD 'SCRAM-SHA-256\$4096:[^']+';$/,
   )
   t.notMatch(sql, /pencil/)
-  const database = { name: 'app', owner: 'app', connectable: true, limit: -1 }
+  const database = { name: 'app', owner: 'app' }
   t.strictSame(databaseDifferences({ name: 'app', owner: 'app' }, database), [])
   t.strictSame(
-    databaseDifferences(
-      { name: 'app', owner: 'app' },
-      { ...database, owner: 'postgres', limit: 0 },
-    ).map(d => d.sql),
-    ['ALTER DATABASE "app" OWNER TO "app";', 'ALTER DATABASE "app" WITH CONNECTION LIMIT -1;'],
+    databaseDifferences({ name: 'app', owner: 'app' }, { ...database, owner: 'postgres' }).map(
+      d => d.sql,
+    ),
+    ['ALTER DATABASE "app" OWNER TO "app";'],
   )
 })
 
@@ -228,13 +242,27 @@ t.test('a host’s answers are parsed strictly', t => {
     stdout,
     stderr,
   })
-  for (const [stdout, is] of found) t.strictSame(readClusters(said(stdout), 15), is, stdout)
-  t.throws(() => readClusters(said('14 /d/PG_VERSION\n'), 15), {
+  for (const [stdout, is] of found) t.strictSame(readClusters(said(stdout), 15, '/d'), is, stdout)
+  t.throws(() => readClusters(said('14 /d/PG_VERSION\n'), 15, '/d'), {
     message: /PostgreSQL 14, but postgresql_version is 15/,
   })
-  t.throws(() => readClusters(said('', 1, 'setpriv: no\n'), 15), {
+  t.throws(() => readClusters(said('', 1, 'setpriv: no\n'), 15, '/d'), {
     message: /cannot tell which clusters are on the host: setpriv: no/,
   })
+  t.strictSame(
+    readClusters(said('13 /old/PG_VERSION\n15 /d/PG_VERSION\n'), 15, '/d'),
+    { exists: true, interrupted: false, bare: false },
+    'an old one beside ours is left alone',
+  )
+  for (const [stdout, message] of [
+    ['16 /var/lib/pgsql/16/data/PG_VERSION\n', /16\/data\/PG_VERSION says PostgreSQL 16, but/],
+    [
+      '15 /var/lib/pgsql/15/data/PG_VERSION\n',
+      /is a cluster that the role does not manage: its own is in \/d/,
+    ],
+    ['15 /d/PG_VERSION\nstandby\n', /the server in \/d is a standby, or is being recovered/],
+  ] as const)
+    t.throws(() => readClusters(said(stdout), 15, '/d'), { message })
   const failed = { code: 2, stdout: '', stderr: 'psql: no server\n' }
   t.strictSame(readState(failed, 'new'), { roles: [], databases: [] })
   t.equal(readState(failed, 'starting'), undefined)

@@ -117,7 +117,7 @@ const ROLE = {
     digest: null,
   },
 }
-const PG = { roles: [ROLE], databases: [{ name: 'd', owner: 'a', connectable: true, limit: -1 }] }
+const PG = { roles: [ROLE], databases: [{ name: 'd', owner: 'a' }] }
 const database = target('postgresql/state', jsonMutants([PG]), text => {
   const found = unlessRefused([TaskError], () => readState(fact(text), 'running'))
   for (const r of found?.roles ?? [])
@@ -128,7 +128,7 @@ const clusters = target(
   'postgresql/clusters',
   mutants(['15 /var/lib/pg/PG_VERSION\ninterrupted\nbare\n']),
   text => {
-    const found = unlessRefused([TaskError], () => readClusters(fact(text), 15))
+    const found = unlessRefused([TaskError], () => readClusters(fact(text), 15, '/d'))
     // Another version is never taken for ours.
     for (const [, v] of text.matchAll(/^(\d+) \//gm))
       if (v !== '15') deepStrictEqual(found, undefined)
