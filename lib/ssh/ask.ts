@@ -23,7 +23,6 @@ export const parseAnswers = (text: string): Answers => {
   return answers
 }
 
-const cache = new Map<string, Promise<Answers>>()
 const few = pLimit(8)
 const MAX = { maxBuffer: 8 << 20 }
 
@@ -43,15 +42,16 @@ const run = (of: string, args: readonly string[]): Promise<{ stdout: string; std
     })
   })
 
-/**
- * Runs `ssh -G`, so that OpenSSH itself resolves Include, Match and tokens. Without OpenSSH installed there are no settings.
- * `of`: the host that an error names. Rejects with UnreachableError.
- */
-export const ask = (of: string, args: readonly string[]): Promise<Answers> => {
-  const key = args.join('\0')
-  const found = cache.get(key) ?? few(async () => parseAnswers((await run(of, args)).stdout))
-  cache.set(key, found)
-  return found
+const remembering = <T>(
+  find: (of: string, args: readonly string[]) => Promise<T>,
+): ((of: string, args: readonly string[]) => Promise<T>) => {
+  const known = new Map<string, Promise<T>>()
+  return (of, args) => {
+    const key = args.join('\0')
+    const found = known.get(key) ?? few(() => find(of, args))
+    known.set(key, found)
+    return found
+  }
 }
 
 /** `ask` without memory. */
@@ -59,23 +59,30 @@ export const askNow = async (of: string, args: readonly string[]): Promise<Answe
   parseAnswers((await run(of, args)).stdout)
 
 /**
- * Which Host and Match lines apply, as a text to compare; ssh says so with -v. Rejects with UnreachableError.
- *
- * @example
- * await stanzasFor('web1', ['--', 'web1']) // '/root/.ssh/config line 3: Applying options for web*'
+ * Runs `ssh -G`, so that OpenSSH itself resolves Include, Match and tokens. Without OpenSSH installed there are no settings.
+ * `of`: the host that an error names. Rejects with UnreachableError.
  */
-export const stanzasFor = async (of: string, args: readonly string[]): Promise<string> => {
-  const { stderr } = await few(() => run(of, ['-vvv', ...args]))
-  return stderr
-    .split('\n')
-    .filter(line => /^debug\d: .* line \d+: (Applying options for|matched) /.test(line))
-    .map(line => line.replace(/^debug\d: /, '').replace(/ matched '(\S+) .*/, ' matched $1'))
-    .join('\n')
+export const ask = remembering(askNow)
+
+/** The answers, and how ssh came to them. */
+interface Explained {
+  readonly answers: Answers
+  /** The places, `FILE line N`, of the Host and Match lines that apply. */
+  readonly stanzas: ReadonlySet<string>
+  /** ssh reads its configuration twice for this host, as it does for `Match final`. */
+  readonly isReadTwice: boolean
 }
 
-/** Does ssh read its configuration twice for this host, as it does for `Match final`? Rejects with UnreachableError. */
-export const isReadTwice = async (of: string, args: readonly string[]): Promise<boolean> =>
-  (await few(() => run(of, ['-vvv', ...args]))).stderr.includes('debug1: re-parsing configuration')
+/** `ask` with -v, with which ssh says which stanzas apply. Rejects with UnreachableError. */
+export const askWhy = remembering(async (of, args): Promise<Explained> => {
+  const { stdout, stderr } = await run(of, ['-vvv', ...args])
+  const applied = /^debug\d: (.* line \d+): (?:Applying options for|matched) /gm
+  return {
+    answers: parseAnswers(stdout),
+    stanzas: new Set([...stderr.matchAll(applied)].map(([, place = '']) => place)),
+    isReadTwice: stderr.includes('debug1: re-parsing configuration'),
+  }
+})
 
 /** OpenSSH's own defaults. */
 export const withoutConfig = (): Promise<Answers> => ask('ssh', ['-F', 'none', '--', PLACEHOLDER])

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { ask, askNow, isReadTwice, literal, PLACEHOLDER, quoted, stanzasFor } from './ask.ts'
+import { ask, askNow, askWhy, literal, PLACEHOLDER, quoted } from './ask.ts'
 import type { Answers } from './keywords.ts'
 import { checkName } from './names.ts'
 import { hasNoStanza } from './stanzas.ts'
@@ -52,27 +52,20 @@ export const select = async (wanted: Wanted, file?: string): Promise<Selection> 
     const answers = await ask(name, [...files, '--', PLACEHOLDER])
     return { args, answers: new Map([...answers, ['hostname', [address]]]) }
   }
-  const get = (of: readonly string[]): Promise<Answers> => ask(name, [...fileArgs(file), ...of])
-  const answers = await get(args)
+  const get = (of: readonly string[]): ReturnType<typeof askWhy> =>
+    askWhy(name, [...fileArgs(file), ...of])
+  const addressed = await get(args)
+  const { answers } = addressed
   const host = answers.get('hostname')?.[0] ?? address
   // An address that has a HostName is a name of ssh_config itself.
   if (alias === address || host !== address) return { args, answers }
-  const named = (as: string, more: readonly string[] = []): readonly string[] => [
-    ...files,
-    ...login,
-    ...['-o', `HostName=${literal(host)}`],
-    ...more,
-    ...['--', as],
-  ]
-  const [its, nobodys] = await Promise.all(
-    [alias, PLACEHOLDER].map(as => stanzasFor(name, [...fileArgs(file), ...named(as)])),
-  )
-  if (its === nobodys) return { args, answers }
-  const once = await get(named(alias))
-  if (once.get('canonicalizehostname')?.[0] !== 'false')
-    return { args: named(alias), answers: once }
-  const twice = named(alias, ['-o', 'CanonicalizeHostname=yes'])
-  return { args: twice, answers: await get(twice) }
+  const named = [...files, ...login, '-o', `HostName=${literal(host)}`]
+  const once = await get([...named, '--', alias])
+  if ([...once.stanzas].every(place => addressed.stanzas.has(place))) return { args, answers }
+  if (once.answers.get('canonicalizehostname')?.[0] !== 'false')
+    return { args: [...named, '--', alias], answers: once.answers }
+  const twice = [...named, '-o', 'CanonicalizeHostname=yes', '--', alias]
+  return { args: twice, answers: (await get(twice)).answers }
 }
 
 /** As whom and at which port to log in. */
@@ -117,8 +110,8 @@ const setsUser = async (args: readonly string[], file: string | undefined): Prom
   try {
     const config = join(dir, 'config')
     const lines = files.map(f => `Include ${quoted(f)}\n`).join('')
-    const twice = await isReadTwice('ssh', [...fileArgs(file), ...args])
-    await writeFile(config, `${lines}${twice ? 'Match final' : 'Host *'}\n  User ${UNSET}\n`)
+    const { isReadTwice } = await askWhy('ssh', [...fileArgs(file), ...args])
+    await writeFile(config, `${lines}${isReadTwice ? 'Match final' : 'Host *'}\n  User ${UNSET}\n`)
     const answers = await askNow('ssh', ['-F', config, ...args])
     return answers.get('user')?.[0] !== UNSET
   } finally {

@@ -89,7 +89,7 @@ const globs = target(
 const ROUTE = {
   target: { name: 'n1', port: 22, user: 'root' },
   host: '10.0.0.1',
-  knownAs: 'n1',
+  known: { name: 'n1', bare: undefined },
   knownHostsFiles: [],
 } as unknown as Route
 
