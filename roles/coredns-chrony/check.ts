@@ -1,12 +1,13 @@
 import { quote, quoteAll, unitLog } from '../../lib/index.ts'
 import { asked, PATIENT_DIG, type Question } from './dig.ts'
 import { SERIAL_SED } from './serial.ts'
-import { COREFILE, HEALTH, READY, versionOf, zonePath } from './templates.ts'
+import { COREFILE, healthOf, versionOf, zonePath } from './templates.ts'
 
 /** Where a candidate listens: the running server uses other ports. */
 const PORT = 1053
-const CANDIDATE_HEALTH = '127.0.0.1:18080'
-const CANDIDATE_READY = '127.0.0.1:18181'
+const HEALTH_PORT = 18_080
+const READY_PORT = 18_181
+export const TRIAL_PORTS = [PORT, HEALTH_PORT, READY_PORT] as const
 
 const DIG = 'dig +short +norecurse +time=1 +tries=1'
 
@@ -51,7 +52,7 @@ export const checkZone =
     return tryOut(quote(binary), corefile, zone, questions)
   }
 
-const moved = `s/^    health ${HEALTH}$/    health ${CANDIDATE_HEALTH}/; s/^    ready ${READY}$/    ready ${CANDIDATE_READY}/`
+const moved = `s/^    health 127\\.0\\.0\\.1:.*/    health 127.0.0.1:${HEALTH_PORT}/; s/^    ready 127\\.0\\.0\\.1:.*/    ready 127.0.0.1:${READY_PORT}/`
 
 /** Validates a Corefile together with the zone files that are in place. */
 export const checkCorefile =
@@ -76,7 +77,7 @@ ${zones
   )
   .join('\n')}
 [ "$(${DIG} @127.0.0.1 version.bind. CH TXT)" = ${quote(`"${versionOf(corefile)}"`)} ] || return 1
-ss -Hltn | grep -qF ${quote(` ${HEALTH} `)}
+ss -Hltn | grep -qF ${quote(` ${healthOf(corefile)} `)}
 }
 await() { n=0; until served; do n=$((n + 1)); [ $n -lt "$1" ] || return 1; sleep 0.2; done; }
 `

@@ -17,12 +17,12 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
+import { portsAreFree, type Port } from '../shared/ports.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
-import { applyFiles, checkBinary, checkCorefile, checkZone } from './check.ts'
+import { applyFiles, checkBinary, checkCorefile, checkZone, TRIAL_PORTS } from './check.ts'
 import { questionsOf, type Question } from './dig.ts'
 import { dnsAnswers, timeIsServed } from './gates.ts'
 import { PLATFORMS, type Platform } from './platform.ts'
-import { portsAreFree } from './port.ts'
 import { parseSerials, serialFor, serialsScript } from './serial.ts'
 import { chronyConf, corednsUnit, COREFILE, corefile, zoneFile, zonePath } from './templates.ts'
 import { vars as schema, type Vars } from './vars.ts'
@@ -46,7 +46,7 @@ export default role({
 
     // A VPN's device comes later, from the role wireguard; CoreDNS then needs a restart.
     for (const nic of host.nics) await interfaceOf(host, nic)
-    await portsAreFree(host.nics.map(n => n.address))
+    await portsAreFree(...portsOf(vars, host))
     await packages(...platform.packages)
     await program(platform, zones)
     await directory('/etc/coredns/zones')
@@ -93,6 +93,38 @@ interface Context {
   readonly vars: Vars
   readonly host: Host
   readonly platform: Platform
+}
+
+const LOOPBACK = ['127.0.0.1']
+
+/** Every port that the role's services, and the second CoreDNS that tries its files, listen on. */
+function portsOf(vars: Vars, host: Host): readonly Port[] {
+  const coredns = { service: 'CoreDNS', owners: ['coredns '] }
+  const addresses = [...LOOPBACK, ...host.nics.map(n => n.address)]
+  return [
+    { ...coredns, port: 53, addresses },
+    {
+      ...coredns,
+      port: vars.dns_health_port,
+      protocol: 'tcp',
+      addresses: LOOPBACK,
+      variable: 'dns_health_port',
+    },
+    {
+      ...coredns,
+      port: vars.dns_ready_port,
+      protocol: 'tcp',
+      addresses: LOOPBACK,
+      variable: 'dns_ready_port',
+    },
+    ...TRIAL_PORTS.map((port): Port => ({
+      ...coredns,
+      service: 'the trial of CoreDNS',
+      port,
+      addresses,
+    })),
+    { service: 'chrony', port: 123, protocol: 'udp', addresses: 'any', owners: ['chronyd '] },
+  ]
 }
 
 /** A healthy server answers at once. */

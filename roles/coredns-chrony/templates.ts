@@ -7,9 +7,8 @@ export const COREFILE = '/etc/coredns/Corefile'
 /** Where the file of a zone is. */
 export const zonePath = (zone: string): string => `/etc/coredns/zones/db.${zone}`
 
-/** Where CoreDNS answers health and readiness checks, on loopback. */
-export const HEALTH = '127.0.0.1:8080'
-export const READY = '127.0.0.1:8181'
+/** Where CoreDNS answers health and readiness checks: on loopback only. */
+const local = (port: number): string => `127.0.0.1:${port}`
 
 /** Seconds for which resolvers may cache that a name does not exist (RFC 2308). */
 const NEGATIVE_TTL = 60
@@ -54,7 +53,14 @@ export interface CorefileOptions {
   readonly addresses: readonly string[]
   /** Networks that may ask. */
   readonly clients: readonly string[]
-  readonly vars: Pick<Vars, 'dns_upstreams' | 'dns_cache_seconds' | 'dns_corefile_extra'>
+  readonly vars: Pick<
+    Vars,
+    | 'dns_upstreams'
+    | 'dns_cache_seconds'
+    | 'dns_corefile_extra'
+    | 'dns_health_port'
+    | 'dns_ready_port'
+  >
 }
 
 /**
@@ -86,8 +92,8 @@ export function corefile(o: CorefileOptions): string {
       '. {',
       '    import guard',
       `    chaos ${version}`,
-      `    health ${HEALTH}`,
-      `    ready ${READY}`,
+      `    health ${local(o.vars.dns_health_port)}`,
+      `    ready ${local(o.vars.dns_ready_port)}`,
       `    cache ${o.vars.dns_cache_seconds}`,
       `    forward . ${o.vars.dns_upstreams.join(' ')}`,
       '}',
@@ -99,6 +105,9 @@ export function corefile(o: CorefileOptions): string {
 
 /** The server's answer to version.bind with this Corefile. */
 export const versionOf = (text: string): string => /^ {4}chaos (\S+)$/m.exec(text)?.[1] ?? ''
+
+/** Where a server with this Corefile answers health checks. */
+export const healthOf = (text: string): string => /^ {4}health (\S+)$/m.exec(text)?.[1] ?? ''
 
 /** CoreDNS's unit: a user of its own, whose only capability is to bind port 53. */
 export const corednsUnit = (binary: string): string => `# Managed by fmc

@@ -10,6 +10,7 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const OWNER =
   /^(@|(\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*)$/
 
+const port = z.int().min(1).max(65_535)
 const seconds = (max: number) => z.int().min(1).max(max)
 const text = (pattern: RegExp, expected: string) =>
   z.string().regex(pattern, { error: `expected ${expected}` })
@@ -23,58 +24,73 @@ export const record = z.strictObject({
   ttl: seconds(604_800).optional(),
 })
 
-export const vars = z.object({
-  dns_upstreams: z
-    .array(text(ADDRESS, 'an IP address'))
-    .min(1)
-    .default(['1.1.1.1', '9.9.9.9'])
-    .describe('Resolvers to which questions for all other names are forwarded'),
-  dns_clients: z
-    .array(text(CIDR, 'a network such as 10.8.0.0/24'))
-    .default([])
-    .describe(
-      "Networks that may ask besides the inventory's own, such as a VPN's; all others are refused",
-    ),
-  dns_nameservers: z
-    .string()
-    .optional()
-    .describe('Pattern of the hosts that serve the zones, for their NS records; default this host'),
-  dns_records: z
-    .array(record)
-    .default([])
-    .describe('Further records of the domain: name, type, value and perhaps ttl'),
-  dns_vip_names: z
-    .record(z.string(), text(LABEL, 'a name of a-z, 0-9 and -'))
-    .default({})
-    .describe('Names of VIPs in the domain that differ from those in the inventory: {api: k8s}'),
-  dns_ttl: seconds(604_800).default(300).describe('Seconds for which resolvers may cache a record'),
-  dns_cache_seconds: seconds(86_400)
-    .default(30)
-    .describe('Longest time, in seconds, for which forwarded answers are cached'),
-  dns_corefile_extra: z
-    .string()
-    .default('')
-    .describe(
-      "Further server blocks of the Corefile, copied as they are; `import guard` gives them the role's addresses and access list",
-    ),
-  ntp_pools: z
-    .array(text(SERVER, 'a host name'))
-    .default(['pool.ntp.org'])
-    .describe('Pools of NTP servers that this host follows'),
-  ntp_servers: z
-    .array(text(SERVER, 'a host name or address'))
-    .default([])
-    .describe('Single NTP servers that it follows'),
-  ntp_clients: z
-    .array(text(CIDR, 'a network such as 10.8.0.0/24'))
-    .default([])
-    .describe("Networks that chrony serves besides the inventory's own"),
-  ntp_local_stratum: z
-    .int()
-    .min(1)
-    .max(15)
-    .default(10)
-    .describe('Stratum of its answers while no source is reachable'),
-})
+export const vars = z
+  .object({
+    dns_upstreams: z
+      .array(text(ADDRESS, 'an IP address'))
+      .min(1)
+      .default(['1.1.1.1', '9.9.9.9'])
+      .describe('Resolvers to which questions for all other names are forwarded'),
+    dns_clients: z
+      .array(text(CIDR, 'a network such as 10.8.0.0/24'))
+      .default([])
+      .describe(
+        "Networks that may ask besides the inventory's own, such as a VPN's; all others are refused",
+      ),
+    dns_nameservers: z
+      .string()
+      .optional()
+      .describe(
+        'Pattern of the hosts that serve the zones, for their NS records; default this host',
+      ),
+    dns_records: z
+      .array(record)
+      .default([])
+      .describe('Further records of the domain: name, type, value and perhaps ttl'),
+    dns_vip_names: z
+      .record(z.string(), text(LABEL, 'a name of a-z, 0-9 and -'))
+      .default({})
+      .describe('Names of VIPs in the domain that differ from those in the inventory: {api: k8s}'),
+    dns_ttl: seconds(604_800)
+      .default(300)
+      .describe('Seconds for which resolvers may cache a record'),
+    dns_cache_seconds: seconds(86_400)
+      .default(30)
+      .describe('Longest time, in seconds, for which forwarded answers are cached'),
+    dns_health_port: port
+      .default(8080)
+      .describe('Port on 127.0.0.1 for /health; not reachable from outside'),
+    dns_ready_port: port
+      .default(8181)
+      .describe('Port on 127.0.0.1 for /ready; not reachable from outside'),
+    dns_corefile_extra: z
+      .string()
+      .default('')
+      .describe(
+        "Further server blocks of the Corefile, copied as they are; `import guard` gives them the role's addresses and access list",
+      ),
+    ntp_pools: z
+      .array(text(SERVER, 'a host name'))
+      .default(['pool.ntp.org'])
+      .describe('Pools of NTP servers that this host follows'),
+    ntp_servers: z
+      .array(text(SERVER, 'a host name or address'))
+      .default([])
+      .describe('Single NTP servers that it follows'),
+    ntp_clients: z
+      .array(text(CIDR, 'a network such as 10.8.0.0/24'))
+      .default([])
+      .describe("Networks that chrony serves besides the inventory's own"),
+    ntp_local_stratum: z
+      .int()
+      .min(1)
+      .max(15)
+      .default(10)
+      .describe('Stratum of its answers while no source is reachable'),
+  })
+  .refine(v => v.dns_health_port !== v.dns_ready_port, {
+    error: 'it is also dns_health_port: CoreDNS needs two ports',
+    path: ['dns_ready_port'],
+  })
 
 export type Vars = z.output<typeof vars>

@@ -15,6 +15,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
+import { portsAreFree, type Port } from '../shared/ports.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { balancedBy, type Balanced } from './balancing.ts'
 import { oneHolderEach } from './holder.ts'
@@ -44,6 +45,7 @@ export default role({
   async tasks({ vars, host, platform }) {
     const balanced = await onThisHost(host, balancedBy(host, vips(host), hosts))
     const cfg = haproxyCfg(balanced, vars)
+    await portsAreFree(...portsOf(balanced, vars))
 
     await packages(...platform.packages)
     // haproxy binds VIPs that another balancer holds. `haproxy -c` binds nothing, so it does not notice a failure.
@@ -108,6 +110,22 @@ const onThisHost = (
       return nic ? { ...vip, device: await interfaceOf({ name, nics }, nic) } : vip
     }),
   )
+
+/** What haproxy listens on. `haproxy -c` binds nothing, so it does not notice that somebody else does. */
+const portsOf = (balanced: readonly Balanced[], vars: BalancerVars): readonly Port[] => {
+  const haproxy = { service: 'haproxy', protocol: 'tcp', owners: ['haproxy '] } as const
+  return [
+    ...balanced.flatMap(({ address, ports }) =>
+      ports.map((port): Port => ({ ...haproxy, port, addresses: [address] })),
+    ),
+    {
+      ...haproxy,
+      port: vars.haproxy_health_port,
+      addresses: ['127.0.0.1'],
+      variable: 'haproxy_health_port',
+    },
+  ]
+}
 
 /** What the balancer's firewall must let in. */
 const openings = (balanced: readonly Balanced[]): readonly string[] => [

@@ -13,6 +13,8 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
+import { portsAreFree } from '../shared/ports.ts'
+import { k3sPorts } from '../shared/k3s/ports.ts'
 import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { adviceOn } from '../shared/k3s/advice.ts'
 import { agentHere } from '../shared/k3s/agent-state.ts'
@@ -43,6 +45,7 @@ export default role({
       SOON,
     )
     const server = serverNamed(todo.via.name)
+    await portsAreFree(...k3sPorts('agent'))
     const device = await interfaceOf(host, nicOf(host))
 
     if (todo.forget) await on(server, () => noNode({ node: host.name }))

@@ -16,6 +16,8 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
+import { portsAreFree } from '../shared/ports.ts'
+import { k3sPorts } from '../shared/k3s/ports.ts'
 import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { install } from '../shared/k3s/install.ts'
 import { labelsAndTaints } from '../shared/k3s/labels.ts'
@@ -53,6 +55,7 @@ export default role({
       SOON,
     )
     const running = step.kind === 'run'
+    await portsAreFree(...k3sPorts('server'))
     const config = configOf(host, step, await interfaceOf(host, nicOf(host)))
     // Before anything is written: systemd restarts a server that cannot join again and again.
     if (!running) await gate('the clocks of the servers agree', clocksAgree, SOON)

@@ -61,7 +61,8 @@ export default role({
         content: secret`${vars.wireguard_private_key}\n`,
         mode: '0600',
       })
-    if (platform.firewalld && tunnel.port !== undefined) await firewalldOpenEverywhere(`${tunnel.port}/udp`)
+    if (platform.firewalld && tunnel.port !== undefined)
+      await firewalldOpenEverywhere(`${tunnel.port}/udp`)
     if (tunnel.forwards) await sysctl('net.ipv4.ip_forward', 1)
 
     const before = parseWritten(await read(writtenScript(device)))

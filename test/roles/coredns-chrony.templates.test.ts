@@ -1,15 +1,17 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { Host, Network, Vip } from '../../lib/index.ts'
+import { applyFiles, checkCorefile } from '../../roles/coredns-chrony/check.ts'
 import { judge, parseDig, questionsOf } from '../../roles/coredns-chrony/dig.ts'
 import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
 import { PLATFORMS } from '../../roles/coredns-chrony/platform.ts'
-import { inTheWay, parseListeners } from '../../roles/coredns-chrony/port.ts'
 import { parseSerials, serialFor } from '../../roles/coredns-chrony/serial.ts'
 import {
   chronyConf,
   corefile,
   corednsUnit,
+  healthOf,
   versionOf,
   zoneFile,
 } from '../../roles/coredns-chrony/templates.ts'
@@ -288,16 +290,18 @@ t.test('answers over NTP', t => {
   t.end()
 })
 
-t.test('the process on port 53', t => {
-  const ss = (process: string, address: string) =>
-    `udp UNCONN 0 0 ${address}:53 0.0.0.0:* users:(("${process}",pid=7,fd=12))`
-  const judged = (...lines: readonly string[]) =>
-    inTheWay(parseListeners(`${lines.join('\n')}\n`), ['10.17.3.11'])?.process
-  t.equal(judged(ss('coredns', '10.17.3.11'), ss('coredns', '127.0.0.1')), undefined)
-  t.equal(judged(ss('systemd-resolve', '127.0.0.53%lo'), ss('dnsmasq', '192.168.122.1')), undefined)
-  t.equal(judged(ss('dnsmasq', '0.0.0.0')), 'dnsmasq (pid 7)')
-  t.equal(judged(ss('named', '10.17.3.11')), 'named (pid 7)')
-  t.equal(judged(ss('named', '[::]')), 'named (pid 7)')
-  t.equal(judged(''), undefined)
+t.test('CoreDNS listens for health checks where the variables say', t => {
+  const o = { zones: ['cloud.internal'], addresses: ['10.17.3.11'], clients: ['10.0.0.0/8'] }
+  const text = corefile({ ...o, vars: vars.parse({ dns_health_port: 9080, dns_ready_port: 9181 }) })
+  t.match(text, /\n {4}health 127\.0\.0\.1:9080\n {4}ready 127\.0\.0\.1:9181\n/)
+  t.equal(healthOf(text), '127.0.0.1:9080')
+  t.match(applyFiles(['cloud.internal'], text, 'restart'), / 127\.0\.0\.1:9080 /)
+  const script = checkCorefile('/usr/local/bin/coredns', 'cloud.internal', [])('/candidate')
+  const [, sed = ''] = /sed ('[^']*')/.exec(script) ?? []
+  const moved = execFileSync('sh', ['-c', `sed ${sed}`], { input: text, encoding: 'utf8' })
+  t.match(moved, /\n {4}health 127\.0\.0\.1:18080\n {4}ready 127\.0\.0\.1:18181\n/)
+  t.match(vars.safeParse({ dns_health_port: 8181 }).error?.issues, [
+    { path: ['dns_ready_port'], message: /CoreDNS needs two ports/ },
+  ])
   t.end()
 })

@@ -26,6 +26,20 @@ void t.test('coredns-chrony on a host of the lab', { timeout: 900_000 }, async t
     t.equal(done.changed.length, 18)
   })
 
+  await t.test('a port that somebody else has: who it is; another port is a variable', async t => {
+    const other = await r.fmc(...ROLE, '-e', 'dns_health_port=22')
+    t.equal(other.code, 2)
+    t.strictSame(other.changed, [])
+    t.match(
+      other.failures.join('\n'),
+      /sshd \(pid \d+\) listens on port 22 of 0\.0\.0\.0, which CoreDNS needs/,
+    )
+    const moved = await proveRole(t, r, ...ROLE, '-e', 'dns_health_port=9080')
+    t.strictSame(changes(moved), ['file /etc/coredns/Corefile', 'handler reload coredns'])
+    t.equal(await infra('curl -fsS http://127.0.0.1:9080/health'), 'OK')
+    t.equal((await r.fmc(...ROLE)).changed.length, 2, 'and back')
+  })
+
   await t.test('other networks resolve every host and VIP, forward and reverse', async t => {
     const { hosts, vips, domain } = await loadInventory(r.inventory)
     const names = [...hosts.values(), ...vips.values()].map(

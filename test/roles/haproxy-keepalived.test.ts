@@ -340,12 +340,18 @@ t.test('two balancers of the cloud', async t => {
   })
 
   await t.test('the gate fails when haproxy does not run the written configuration', async t => {
-    // haproxy -c does not bind: a port that is taken is found only by its answer.
-    await serve(
-      t,
-      r,
-      'loadbalancer2',
-      `http.createServer((q, a) => { a.statusCode = 404; a.end() }).listen(9404, '127.0.0.1', () => console.log('up'))`,
+    // haproxy -c does not bind. Two other processes have the ports; one of them is called haproxy.
+    const other = (name: string, port: number) => `cp /usr/sbin/haproxy /run/${name}
+printf '%s\\n' defaults ' mode http' ' timeout client 5s' ' timeout connect 5s' ' timeout server 5s' 'frontend x' ' bind 127.0.0.1:${port}' ' http-request return status 404' >/run/${name}.cfg
+/run/${name} -D -p /run/${name}.pid -f /run/${name}.cfg`
+    await r.text('loadbalancer2', `${other('haproxy', 9404)}\n${other('app', 9405)}`)
+    t.teardown(() => r.on('loadbalancer2', 'kill $(cat /run/haproxy.pid /run/app.pid)'))
+    const taken = await r.fmc('role', ROLE, 'loadbalancer2', '-e', 'haproxy_health_port=9405')
+    t.equal(taken.code, 2)
+    t.strictSame(taken.changed, [])
+    t.match(
+      taken.failures.join('\n'),
+      /app \(pid \d+\) listens on port 9405 of 127\.0\.0\.1, which haproxy needs/,
     )
     const port = ['-e', 'haproxy_health_port=9404']
     const failed = await r.fmcInVain('role', ROLE, 'loadbalancer2', ...port)

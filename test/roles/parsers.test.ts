@@ -7,8 +7,11 @@ import { readNodes } from '../../roles/shared/kubernetes/nodes.ts'
 import { readWorkloads, unready } from '../../roles/shared/kubernetes/workloads.ts'
 import { parseDig } from '../../roles/coredns-chrony/dig.ts'
 import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
-import { parseListeners } from '../../roles/coredns-chrony/port.ts'
+import { parseListeners } from '../../roles/shared/ports.ts'
 import { parseSerials } from '../../roles/coredns-chrony/serial.ts'
+import { parsePresent } from '../../roles/shared/k3s/adoption.ts'
+import { parseHeld } from '../../roles/shared/interface-of.ts'
+import { parseClosed } from '../../roles/shared/firewalld/open.ts'
 import { stillAdmits } from '../../roles/firewall/ssh.ts'
 import { parseState as parseBalancer } from '../../roles/haproxy-keepalived/state.ts'
 import { parsePods } from '../../roles/health/cluster.ts'
@@ -84,6 +87,9 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   messageOf,
   'messageOf, quoted': text => messageOf(`msg="${text}"`),
   parseAgent,
+  parsePresent,
+  parseHeld,
+  parseClosed,
   parseStart,
   compareVersions: text => compareVersions(text, V),
   refusedStep: text => refusedStep(text, V),

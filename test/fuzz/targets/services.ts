@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { TaskError } from '../../../lib/errors.ts'
 import { Secret } from '../../../lib/secrets/secret.ts'
 import { judge, parseDig } from '../../../roles/coredns-chrony/dig.ts'
-import { inTheWay, parseListeners } from '../../../roles/coredns-chrony/port.ts'
+import { inTheWay, parseListeners } from '../../../roles/shared/ports.ts'
 import { parseSerials, serialFor } from '../../../roles/coredns-chrony/serial.ts'
 import { parseState } from '../../../roles/haproxy-keepalived/state.ts'
 import { compareExports, exportsFile, parseExports } from '../../../roles/nfs/exports.ts'
@@ -35,8 +35,11 @@ const LISTENERS =
   'udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:* users:(("systemd-resolve",pid=1,fd=1))\ntcp LISTEN 0 0 [::]:53 [::]:* users:(("coredns",pid=2,fd=3))\n'
 const listeners = target('coredns/listeners', mutants([LISTENERS]), text => {
   const found = parseListeners(text)
-  for (const l of found) texts([l.address, l.process])
-  inTheWay(found, ['10.0.0.1'])
+  for (const l of found) {
+    texts([l.address, l.process])
+    ok(isCount(l.port) && l.port <= 99_999)
+  }
+  inTheWay(found, { service: 'x', port: 53, addresses: ['10.0.0.1'], owners: ['coredns '] })
 })
 
 const ZONES = [{ name: 'a.b', path: '/etc/z a' }]
