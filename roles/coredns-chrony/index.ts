@@ -16,6 +16,7 @@ import {
   user,
   type Host,
 } from '../../lib/index.ts'
+import { notForeign } from '../shared/foreign-files.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree, type Port } from '../shared/ports.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
@@ -46,6 +47,11 @@ export default role({
 
     // A VPN's device comes later, from the role wireguard; CoreDNS then needs a restart.
     for (const nic of host.nics) await interfaceOf(host, nic)
+    await notForeign({
+      service: 'CoreDNS',
+      paths: [COREFILE],
+      instead: 'declare what it serves in dns_records, dns_upstreams and dns_corefile_extra',
+    })
     await portsAreFree(...portsOf(vars, host))
     await packages(...platform.packages)
     await program(platform, zones)

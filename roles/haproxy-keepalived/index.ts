@@ -14,6 +14,7 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
+import { notForeign } from '../shared/foreign-files.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree, type Port } from '../shared/ports.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
@@ -45,6 +46,11 @@ export default role({
   async tasks({ vars, host, platform }) {
     const balanced = await onThisHost(host, balancedBy(host, vips(host), hosts))
     const cfg = haproxyCfg(balanced, vars)
+    await notForeign({
+      service: 'this balancer',
+      paths: ['/etc/haproxy/haproxy.cfg', KEEPALIVED_CONF],
+      instead: 'declare what it serves under vips in the inventory',
+    })
     await portsAreFree(...portsOf(balanced, vars))
 
     await packages(...platform.packages)

@@ -17,6 +17,8 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { firewalldOpenEverywhere } from '../shared/firewalld/open.ts'
+import { endpointsFollow } from './endpoints.ts'
+import { notForeign } from './foreign.ts'
 import { KEY } from './keys.ts'
 import { PLATFORMS } from './platform.ts'
 import {
@@ -53,6 +55,7 @@ export default role({
     if (tunnel === undefined) return
     const { device } = tunnel
 
+    await notForeign(device, vars.wireguard_private_key)
     await packages(...platform.packages)
     await directory(DIRECTORY, { mode: '0700' })
     if (vars.wireguard_private_key === undefined) await privateKey({ device })
@@ -82,6 +85,7 @@ export default role({
           starting: started.changed,
         })
     })
+    await endpointsFollow(tunnel)
     await gate('the tunnel is up', () => isUp(tunnel, peers, vars))
   },
   handlers: {

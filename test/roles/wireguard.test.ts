@@ -228,6 +228,32 @@ void t.test('a hub, a spoke and a road warrior in the lab', { timeout: 900_000 }
     edit(', preshared_key: !secret not_a_key', '')
   })
 
+  await t.test(
+    'an endpoint by name gets its new address; without a name the timer ends',
+    async t => {
+      const at = (address: string) =>
+        r.text('vps', `sed -i '/vpn.test/d' /etc/hosts; echo '${address} vpn.test' >>/etc/hosts`)
+      const endpoint = () => r.text('vps', 'wg show wg0 endpoints | cut -f 2')
+      await at('192.168.0.40')
+      edit('gateway: 10.17.0.1, router: hub', 'gateway: 10.17.0.1, router: hub, endpoint: vpn.test')
+      await proveRole(t, r, ...ROLE)
+      t.equal(await r.text('vps', 'systemctl is-enabled fmc-wireguard-endpoints.timer'), 'enabled')
+      await at('198.51.100.99')
+      await r.text('vps', 'systemctl restart wg-quick@wg0')
+      t.equal(await endpoint(), '198.51.100.99:51820')
+      await at('192.168.0.40')
+      await r.text('vps', 'systemctl start fmc-wireguard-endpoints')
+      t.equal(await endpoint(), '192.168.0.40:51820')
+      await r.text('vps', 'ping -c 1 -w 30 10.17.0.1')
+      edit(', endpoint: vpn.test', '')
+      await proveRole(t, r, ...ROLE)
+      t.equal(
+        await r.text('vps', 'systemctl is-active fmc-wireguard-endpoints.timer || :'),
+        'inactive',
+      )
+    },
+  )
+
   await t.test('the gate fails when the tunnel differs from its configuration', async t => {
     edit('address: 10.17.0.11,', 'address: 10.17.0.11, always_on: true,')
     const silent = await r.fmcInVain(...ROLE)
