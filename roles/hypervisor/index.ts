@@ -7,6 +7,7 @@ import { networksOf, virtualNetwork } from './network/libvirt-networks.ts'
 import { PLATFORMS } from './platform.ts'
 import { preflight } from './host/preflight.ts'
 import { advise } from './advice.ts'
+import { FORWARD, packetsAccepted } from './network/forward-rules.ts'
 import { networksRoute } from './network/routing.ts'
 import { vmsShutDownFirst } from './host/guests-at-shutdown.ts'
 import { vars } from './vars.ts'
@@ -31,10 +32,14 @@ export default role({
     for (const name of platform.daemons) await daemon(name)
     if (vms.length > 0) await vmsShutDownFirst(vars.hypervisor_shutdown_seconds, platform)
     for (const network of networks) await virtualNetwork(network, vars.hypervisor_restart_networks)
-    await gate('the networks are routed', () => networksRoute(networks))
+    await packetsAccepted(networks, 'restart fmc-forward')
+    await gate('the networks are routed', () => networksRoute(networks, host))
     await makeVms(vars, platform)
   },
-  handlers: { 'reload firewalld': () => $`sh -c ${RELOAD}` },
+  handlers: {
+    'reload firewalld': () => $`sh -c ${RELOAD}`,
+    'restart fmc-forward': () => $`systemctl restart ${FORWARD}`,
+  },
 })
 
 export { noVm } from './vm/remove-vm.ts'

@@ -21,7 +21,7 @@ export interface Platform {
 
 const debian: Platform = {
   // libvirtd 9.0 with a network and without dnsmasq crashes when it is restarted.
-  packages: ['libvirt-daemon-system', 'libvirt-clients', 'dnsmasq-base'],
+  packages: ['libvirt-daemon-system', 'libvirt-clients', 'dnsmasq-base', 'iputils-ping'],
   emulator: ['qemu-system-x86', 'qemu-utils', 'xorriso'],
   daemons: ['libvirtd'],
   directories: ['/var/lib/libvirt/dnsmasq'],
@@ -36,7 +36,7 @@ const ubuntu: Platform = { ...debian, qemuGroup: 'kvm' }
 
 /** RHEL 9 splits libvirtd: one daemon per driver. */
 const el: Platform = {
-  packages: ['libvirt', 'nmstate'],
+  packages: ['libvirt', 'nmstate', 'iputils'],
   emulator: ['qemu-kvm', 'xorriso'],
   daemons: [
     'virtqemud',

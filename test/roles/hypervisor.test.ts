@@ -134,6 +134,35 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await reach('libvirt restarted')
   })
 
+  await t.test(
+    'iptables drops what it forwards, as with Docker: packets pass all the same',
+    async t => {
+      await host(
+        'iptables -P FORWARD DROP; iptables -N DOCKER-USER; iptables -I FORWARD -j DOCKER-USER',
+      )
+      t.not((await r.on('one', `ping -c1 -W2 ${TWO}`)).code, 0, 'no packet passes')
+      const done = await proveRole(t, r, ...ROLE)
+      t.strictSame(changes(done), [
+        'file /etc/systemd/system/fmc-forward.service',
+        'service fmc-forward',
+      ])
+      await reach('accepted')
+      t.notOk(await answers(r, HIDDEN), 'nothing gets into a network of mode nat')
+      await host('iptables -F DOCKER-USER')
+      t.strictSame(changes(await proveRole(t, r, ...ROLE)), ['iptables accepts routed packets'])
+      await reach('accepted again')
+      await host('iptables -t raw -A PREROUTING -i inner -j DROP')
+      const lost = await r.fmcInVain(...ROLE)
+      t.equal(lost.code, 2)
+      t.match(lost.failures.join(), /no packet gets from inner to a_network_of_many_words/)
+      t.equal(await host('ls /sys/class/net | grep -c fmc-try || :'), '0')
+      await host(
+        'iptables -t raw -F; iptables -P FORWARD ACCEPT; iptables -F DOCKER-USER; iptables -D FORWARD -j DOCKER-USER; iptables -X DOCKER-USER',
+      )
+      t.strictSame((await r.fmc(...ROLE)).changed, [])
+    },
+  )
+
   await t.test('networks that somebody else has made are taken over', async t => {
     const foreign = 'f0c1d2e3-0000-4000-8000-000000000001'
     const xml = `<network><name>inner</name><uuid>${foreign}</uuid><bridge name="virbr7"/><ip address="10.17.99.1" prefix="24"/></network>`

@@ -174,7 +174,7 @@ while read -r device address; do ip link set dev "$device" up; ip addr replace "
 while read -r route; do ip route replace $route || true; done <routes`
 
 /** The NIC of this host that the inventory declares as the LAN's bridge, if any. */
-const lanOf = (host: Host): { nic: Nic; network: Network } | undefined => {
+export const lanOf = (host: Host): { nic: Nic; network: Network } | undefined => {
   for (const nic of host.nics) {
     const network = inventory().networks.get(nic.network)
     if (network?.mode === 'bridge' && nic.device === bridgeOf(network)) return { nic, network }

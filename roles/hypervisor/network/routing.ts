@@ -1,5 +1,7 @@
-import { probe } from '../../../lib/index.ts'
+import { inventory, probe, type Host } from '../../../lib/index.ts'
+import { lanOf } from './bridge.ts'
 import type { VirtualNetwork } from './libvirt-networks.ts'
+import { freeAddresses, packetsPass, type Reached } from './packets.ts'
 
 /** Asks the kernel whether it would forward a packet from each network to each other one. */
 const ASK = String.raw`set -- $0
@@ -18,11 +20,47 @@ END
 done`
 
 /**
- * For a gate: each bridge has its gateway's address, the kernel forwards between the networks, and no rule of libvirt
- * rejects packets. With mode `nat` libvirt's rules are not checked: there they must let nothing in.
+ * For a gate: each bridge has its gateway's address, the kernel forwards between the networks, no rule of libvirt rejects
+ * packets, and packets do get from each network, and from the LAN's bridge, to each other one. With mode `nat` libvirt's
+ * rules are not checked: there they must let nothing in.
  */
-export async function networksRoute(networks: readonly VirtualNetwork[]): Promise<true | string> {
+export async function networksRoute(
+  networks: readonly VirtualNetwork[],
+  host: Host,
+): Promise<true | string> {
   if (networks.length === 0) return true
+  const allowed = await rulesAllow(networks)
+  return allowed === true ? packetsPass(reachedBy(networks, host)) : allowed
+}
+
+function reachedBy(networks: readonly VirtualNetwork[], host: Host): Reached[] {
+  const all = inventory()
+  const lan = lanOf(host)
+  return [
+    ...(lan
+      ? [
+          {
+            name: lan.network.name,
+            bridge: lan.nic.device,
+            router: lan.nic.address,
+            prefix: lan.network.prefix,
+            free: freeAddresses(all, lan.network.cidr),
+            letsIn: true,
+          },
+        ]
+      : []),
+    ...networks.map(({ name, bridge, address, prefix, mode }) => ({
+      name,
+      bridge,
+      router: address,
+      prefix,
+      free: freeAddresses(all, all.networks.get(name)?.cidr ?? ''),
+      letsIn: mode !== 'nat',
+    })),
+  ]
+}
+
+async function rulesAllow(networks: readonly VirtualNetwork[]): Promise<true | string> {
   const words = networks.map(n =>
     [n.bridge, n.address, n.prefix, neighbour(n.address), n.mode].join(','),
   )

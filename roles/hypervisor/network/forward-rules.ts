@@ -1,0 +1,93 @@
+import { ask, probe, quote, resource, service, unit, type Common } from '../../../lib/index.ts'
+
+/** A bridge whose packets this host routes. */
+export interface Routed {
+  readonly bridge: string
+  /** In a network of mode `nat` libvirt rejects connections from outside. That stays. */
+  readonly mode: 'open' | 'nat'
+}
+
+const NAME = 'fmc-forward'
+/** The unit that adds the rules. */
+export const FORWARD = `${NAME}.service`
+const UNIT_FILE = `/etc/systemd/system/${NAME}.service`
+
+/** Docker sets this policy when it starts (docs.docker.com/engine/network/packet-filtering-firewalls), ufw too. */
+const DROPS = `for b in iptables iptables-legacy; do
+  command -v $b >/dev/null && $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' && exit 0
+done
+[ -e ${UNIT_FILE} ]`
+
+/**
+ * Shell text with which iptables accepts what the open networks send and get; with \`check\` it only looks whether it does.
+ * Docker leaves DOCKER-USER to others and asks it first. Without that chain the rules are at the start of FORWARD. The
+ * role firewall filters in a table of its own, which a packet has to pass as well.
+ */
+export const acceptScript = (routed: readonly Routed[], check = false): string => {
+  const bridges = (mode: Routed['mode']) => routed.filter(r => r.mode === mode).map(r => r.bridge)
+  // The last one comes first in the chain.
+  const rules = [
+    ...bridges('open').flatMap(b => [`-i ${quote(b)} -j ACCEPT`, `-o ${quote(b)} -j ACCEPT`]),
+    ...bridges('nat').map(b => `-o ${quote(b)} -j RETURN`),
+  ]
+  const missing = check ? 'exit 1' : '$b -w -I $chain "$@" || exit'
+  return `accept() { $b -w -C $chain "$@" 2>/dev/null || ${missing}; }
+for b in iptables iptables-legacy; do
+  command -v $b >/dev/null && policy=$($b -w -S FORWARD 2>/dev/null | head -n 1) || continue
+  chain=DOCKER-USER; $b -w -S $chain >/dev/null 2>&1 || chain=FORWARD
+  [ "$policy" = '-P FORWARD DROP' ] || continue
+${rules.map(r => `  accept ${r}`).join('\n')}
+done`
+}
+
+/** A text inside the double quotes of a systemd command line (systemd.service(5), "Command lines"). */
+const quotedForSystemd = (text: string): string =>
+  text
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll('\n', String.raw`\n`)
+    .replaceAll('%', '%%')
+    .replaceAll('$', '$$$$')
+
+/** It runs again whenever Docker or ufw starts, which may set their rules anew. */
+export const forwardUnit = (routed: readonly Routed[]): string => `# Managed by fmc
+[Unit]
+Description=Packets of the networks that this hypervisor routes
+After=docker.service ufw.service netfilter-persistent.service
+PartOf=docker.service ufw.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c "${quotedForSystemd(acceptScript(routed))}"
+
+[Install]
+WantedBy=multi-user.target docker.service ufw.service
+`
+
+const present = resource({
+  name: (_: Common & { readonly routed: readonly Routed[] }) => 'iptables accepts routed packets',
+  needs: ({ routed }) => ({ now: ask('command', acceptScript(routed, true)) }),
+  plan: ({ routed }, { now }) =>
+    now.code === 0
+      ? []
+      : [
+          {
+            what: 'add the rules again',
+            script: `systemctl restart ${NAME}.service`,
+            factsAfter: [
+              [ask('command', acceptScript(routed, true)), { code: 0, stdout: '', stderr: '' }],
+            ],
+          },
+        ],
+})
+
+/** If iptables drops what this host forwards, it accepts the packets of these networks, now and after a boot. */
+export async function packetsAccepted(routed: readonly Routed[], notify: string): Promise<void> {
+  if (!routed.some(r => r.mode === 'open')) return
+  const { ok } = await probe({ estimate: false, whenNew: { code: 1 } })`sh -c ${DROPS}`
+  if (!ok) return
+  const written = await unit(`${NAME}.service`, { content: forwardUnit(routed), notify })
+  const started = await service(NAME)
+  if (!written.changed && !started.changed) await present({ routed })
+}
