@@ -3,7 +3,8 @@ import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { isSettled, nicsFor, type Wanted } from '../../roles/hypervisor/network/bridge.ts'
-import { parseDevices } from '../../roles/hypervisor/network/devices.ts'
+import { parseDevices, type Device } from '../../roles/hypervisor/network/devices.ts'
+import { alongWith } from '../../roles/hypervisor/network/moving.ts'
 import {
   ifupdown,
   networkd,
@@ -12,7 +13,15 @@ import {
   written,
 } from '../../roles/hypervisor/network/network-managers.ts'
 
-const eth0 = { name: 'eth0', mac: '52:54:00:00:00:01', kind: undefined, bridge: undefined }
+const eth0 = {
+  name: 'eth0',
+  mac: '52:54:00:00:00:01',
+  kind: undefined,
+  bridge: undefined,
+  fixed: [] as readonly string[],
+  autoconf: false,
+  mtu: 1500,
+}
 const eth1 = { ...eth0, name: 'eth1', mac: '52:54:00:00:00:02', addresses: [] }
 const held = { ...eth0, addresses: ['192.168.0.40/24', 'fe80::1/64'] }
 const wanted: Wanted = {
@@ -22,7 +31,15 @@ const wanted: Wanted = {
   gateway: '192.168.0.1',
   uplink: undefined,
 }
-const lan = { ...wanted, uplink: held, holder: undefined, nameservers: ['192.168.0.1'] }
+const lan = {
+  ...wanted,
+  uplink: held,
+  holder: undefined,
+  nameservers: ['192.168.0.1'],
+  others: [] as readonly string[],
+  mtu: undefined,
+  autoconf: false,
+}
 
 void t.test('which NIC goes into the bridge', t => {
   t.strictSame(nicsFor([held, eth1], wanted), { uplink: held, holder: undefined })
@@ -117,5 +134,107 @@ source /etc/network/interfaces.d/*
   )
   t.match(recipe.apply, /ifdown --force eth0[^]*ifup br0/)
   t.match(nmstate(lan).apply, /--no-commit --timeout 120/)
+  t.end()
+})
+
+/** `ip -j -d addr show` of a NIC that has more than the LAN's address. */
+const device = (more: object, ...addresses: readonly object[]): Device => {
+  const [parsed] = parseDevices(
+    JSON.stringify([
+      {
+        ifname: 'eth0',
+        address: '52:54:00:00:00:01',
+        mtu: 1500,
+        addr_info: [{ local: '192.168.0.40', prefixlen: 24, scope: 'global' }, ...addresses],
+        ...more,
+      },
+    ]),
+  )
+  if (!parsed) throw new Error('no device')
+  return parsed
+}
+const along = (uplink: Device, holder?: Device) =>
+  alongWith({ uplink, holder }, { ...wanted, vips: ['192.168.0.32'] })
+const second = { local: '192.168.0.41', prefixlen: 24, scope: 'global', secondary: true }
+const slaac = { local: '2001:db8::1', prefixlen: 64, scope: 'global', dynamic: true }
+
+void t.test('what moves to the bridge with the address', t => {
+  const none = { others: [], mtu: undefined, autoconf: false }
+  t.strictSame(along(device({})), none)
+  t.strictSame(along(device({ linkinfo: { info_kind: 'veth' } })), none, 'the lab')
+  t.strictSame(along(device({}, second)), { ...none, others: ['192.168.0.41/24'] })
+  t.strictSame(along(device({}, { ...second, dynamic: true })), none, 'a lease is not configured')
+  t.strictSame(
+    along(device({}, { ...second, local: '192.168.0.32' })),
+    none,
+    'a VIP moves by itself',
+  )
+  t.strictSame(along(device({ mtu: 9000 })), { ...none, mtu: 9000 })
+  t.strictSame(along(device({}, slaac)), { ...none, autoconf: true })
+  t.strictSame(along(device({}, { local: 'fe80::1', prefixlen: 64, scope: 'link' })), none)
+  t.strictSame(along({ ...eth1 }, device({}, second)), { ...none, others: ['192.168.0.41/24'] })
+  t.end()
+})
+
+void t.test('what fmc would not keep is refused with the reason', t => {
+  const kind = (info_kind: string) => device({ ifname: `${info_kind}0`, linkinfo: { info_kind } })
+  for (const k of ['bond', 'vlan', 'team', 'bridge', 'macvlan', 'wireguard'])
+    t.throws(() => along(kind(k)), {
+      message: `fmc does not put it into the bridge br0: ${k}0 is no plain NIC but a ${k}`,
+      hint: /make the bridge br0 with 192\.168\.0\.40 by hand/,
+    })
+  t.throws(
+    () => along(device({}), kind('vlan')),
+    /vlan0 is no plain NIC/,
+    'the one with the address',
+  )
+  t.throws(() => along(device({ master: 'bond0' })), /eth0 is a part of bond0/)
+  t.throws(
+    () => along(device({}, { ...slaac, dynamic: undefined })),
+    /eth0 has a fixed IPv6 address \(2001:db8::1\/64\)/,
+  )
+  t.end()
+})
+
+void t.test('every network manager gets what moves', t => {
+  const more = { ...lan, others: ['192.168.0.41/24'], mtu: 9000, autoconf: true }
+  const { files } = networkd(more)
+  t.match(
+    files['/etc/systemd/network/10-fmc-br0.netdev'],
+    /MACAddress=.*\nMTUBytes=9000\n\[Bridge\]/,
+  )
+  t.match(
+    files['/etc/systemd/network/10-fmc-br0.network'],
+    /Address=192\.168\.0\.40\/24\nAddress=192\.168\.0\.41\/24\n[^]*IPv6AcceptRA=yes\n/,
+  )
+  t.match(
+    files['/etc/systemd/network/10-fmc-uplink.network'],
+    /Bridge=br0\n\[Link\]\nMTUBytes=9000\n/,
+  )
+  const interfaces = ifupdown(more, '').files['/etc/network/interfaces.d/fmc-br0'] ?? ''
+  t.match(
+    interfaces,
+    /pre-up ip link set dev eth0 mtu 9000\n {2}pre-up ip link set dev br0 mtu 9000/,
+  )
+  t.match(interfaces, / {2}up ip addr replace 192\.168\.0\.41\/24 brd \+ dev br0\n/)
+  t.match(interfaces, /\niface br0 inet6 auto\n$/)
+  const [, state = '{}'] = /printf %s '(.*)' \|/.exec(nmstate(more).apply) ?? []
+  t.match(JSON.parse(state), {
+    interfaces: [
+      {
+        name: 'br0',
+        mtu: 9000,
+        ipv4: {
+          address: [
+            { ip: '192.168.0.40', 'prefix-length': 24 },
+            { ip: '192.168.0.41', 'prefix-length': 24 },
+          ],
+        },
+        ipv6: { enabled: true, autoconf: true },
+      },
+      { name: 'eth0', mtu: 9000 },
+    ],
+  })
+  t.notMatch(nmstate(lan).apply, /mtu|autoconf/)
   t.end()
 })

@@ -25,18 +25,12 @@ import {
 import { parseDevices, type Device } from './devices.ts'
 import type { Platform } from '../platform.ts'
 import type { Vars } from '../vars.ts'
+import { alongWith, type Wanted } from './moving.ts'
+
+export type { Wanted } from './moving.ts'
 
 const QUESTION = `systemctl is-active -q systemd-networkd && echo networkd || echo other
 ip -j -d addr show`
-
-export interface Wanted {
-  readonly bridge: string
-  readonly address: string
-  readonly prefix: number
-  readonly gateway: string | undefined
-  /** The NIC, by name or MAC address; undefined: the one that has the address. */
-  readonly uplink: string | undefined
-}
 
 /** Does the bridge exist, with the address and the wanted NIC? */
 export function isSettled(devices: readonly Device[], wanted: Wanted): boolean {
@@ -55,7 +49,7 @@ const isUplink = ({ name, mac }: Device, uplink: string | undefined): boolean =>
 export function nicsFor(
   devices: readonly Device[],
   { bridge, address, uplink }: Wanted,
-): Pick<Lan, 'uplink' | 'holder'> {
+): { readonly uplink: Device; readonly holder: Device | undefined } {
   const plain = devices.filter(d => d.name !== bridge && d.name !== 'lo')
   const holder = plain.find(d => d.addresses.some(a => a.startsWith(`${address}/`)))
   const found =
@@ -90,11 +84,13 @@ const define = resource({
     const devices = parseDevices(now.stdout.slice(cut + 1))
     if (isSettled(devices, wanted)) return []
     const nics = nicsFor(devices, wanted)
-    const lan = { ...wanted, ...nics, nameservers }
+    const along = alongWith(nics, wanted)
+    const lan = { ...wanted, ...nics, ...along, nameservers }
+    const all = [wanted.address, ...along.others.map(a => a.split('/')[0])].join(', ')
     const manager = now.stdout.slice(0, cut)
     return [
       {
-        what: `move ${wanted.address} from ${(nics.holder ?? nics.uplink).name} to a bridge over ${nics.uplink.name}`,
+        what: `move ${all} from ${(nics.holder ?? nics.uplink).name} to a bridge over ${nics.uplink.name}`,
         script: carriedOut(lan, recipeFor(lan, managed, manager, interfaces?.toString())),
         factsAfter: [
           [ask('command', QUESTION), settled(manager, lan)],
@@ -136,7 +132,10 @@ const settled = (manager: string, lan: Lan): { code: number; stdout: string; std
     {
       ifname: lan.bridge,
       linkinfo: { info_kind: 'bridge' },
-      addr_info: [{ local: lan.address, prefixlen: lan.prefix }],
+      addr_info: [`${lan.address}/${lan.prefix}`, ...lan.others].map(a => ({
+        local: a.split('/')[0],
+        prefixlen: Number(a.split('/')[1]),
+      })),
     },
     { ifname: lan.uplink.name, address: lan.uplink.mac, master: lan.bridge },
   ])}\n`,
@@ -144,10 +143,14 @@ const settled = (manager: string, lan: Lan): { code: number; stdout: string; std
 })
 
 /** The addresses once this one is the bridge's. */
-const moved = (held: readonly Held[], { bridge, address, prefix }: Lan): readonly Held[] => [
-  ...held.filter(h => !h.address.startsWith(`${address}/`)),
-  { device: bridge, address: `${address}/${prefix}` },
-]
+function moved(held: readonly Held[], lan: Lan): readonly Held[] {
+  const all = [`${lan.address}/${lan.prefix}`, ...lan.others]
+  const ips = all.map(a => a.split('/')[0])
+  return [
+    ...held.filter(h => !ips.includes(h.address.split('/')[0])),
+    ...all.map(address => ({ device: lan.bridge, address })),
+  ]
+}
 
 /** Saves what the undo restores, whatever had configured it. Runs when the guard is armed. */
 const SAVE = `ls /sys/class/net >devices
@@ -201,6 +204,7 @@ export async function lanBridge(
     prefix: network.prefix,
     gateway: network.gateway,
     uplink: hypervisor_uplink ?? nic.mac,
+    vips: [...inventory().vips.values()].map(v => v.address),
   }
   const done = { moved: false }
   await guarded(

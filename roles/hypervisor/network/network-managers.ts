@@ -10,6 +10,12 @@ export interface Lan {
   readonly nameservers: readonly string[]
   /** The NIC that becomes its port; the bridge takes its MAC address. */
   readonly uplink: { readonly name: string; readonly mac: string }
+  /** Further IPv4 addresses that move with it, with prefix length. */
+  readonly others: readonly string[]
+  /** MTU of the NIC, unless it is Ethernet's usual one. */
+  readonly mtu: number | undefined
+  /** The NIC has IPv6 addresses that a router announces: the bridge takes them. */
+  readonly autoconf: boolean
   /** Another NIC that has the address now and loses it. */
   readonly holder: { readonly name: string; readonly mac: string } | undefined
 }
@@ -51,17 +57,20 @@ export function networkd(lan: Lan): Recipe {
   const match = (mac: string): string =>
     `${MARK}[Match]\nMACAddress=${mac}\nKind=!bridge vlan macvlan\n[Network]\nLinkLocalAddressing=no\n`
   const { bridge, uplink, holder } = lan
+  const mtu = lan.mtu === undefined ? '' : `MTUBytes=${lan.mtu}\n`
   return {
     files: {
-      [`${NETWORKD}-${bridge}.netdev`]: `${MARK}[NetDev]\nName=${bridge}\nKind=bridge\nMACAddress=${uplink.mac}\n[Bridge]\nSTP=no\n`,
+      [`${NETWORKD}-${bridge}.netdev`]: `${MARK}[NetDev]\nName=${bridge}\nKind=bridge\nMACAddress=${uplink.mac}\n${mtu}[Bridge]\nSTP=no\n`,
       [`${NETWORKD}-${bridge}.network`]: [
         `${MARK}[Match]\nName=${bridge}\n[Network]`,
         `Address=${lan.address}/${lan.prefix}`,
+        ...lan.others.map(address => `Address=${address}`),
         ...(lan.gateway === undefined ? [] : [`Gateway=${lan.gateway}`]),
         ...lan.nameservers.map(server => `DNS=${server}`),
+        ...(lan.autoconf ? ['IPv6AcceptRA=yes'] : []),
         '',
       ].join('\n'),
-      [`${NETWORKD}-uplink.network`]: `${match(uplink.mac)}Bridge=${bridge}\n`,
+      [`${NETWORKD}-uplink.network`]: `${match(uplink.mac)}Bridge=${bridge}\n${mtu === '' ? '' : `[Link]\n${mtu}`}`,
       ...(holder && { [`${NETWORKD}-old.network`]: match(holder.mac) }),
     },
     apply: 'networkctl reload',
@@ -85,8 +94,15 @@ ip addr flush dev ${quote(name)}`,
         ...(lan.gateway === undefined ? [] : [`  gateway ${lan.gateway}`]),
         ...(lan.nameservers.length === 0 ? [] : [`  dns-nameservers ${lan.nameservers.join(' ')}`]),
         `  pre-up ip link add name ${bridge} address ${quote(uplink.mac)} type bridge stp_state 0 forward_delay 0 || true`,
+        ...(lan.mtu === undefined
+          ? []
+          : [uplink.name, bridge].map(
+              name => `  pre-up ip link set dev ${quote(name)} mtu ${lan.mtu}`,
+            )),
         `  pre-up ip link set dev ${quote(uplink.name)} master ${bridge} up`,
+        ...lan.others.map(address => `  up ip addr replace ${address} brd + dev ${bridge}`),
         `  post-down ip link del ${bridge}`,
+        ...(lan.autoconf ? [`iface ${bridge} inet6 auto`] : []),
         '',
       ].join('\n'),
     },
@@ -117,6 +133,7 @@ export function withoutStanzas(text: string, names: readonly string[]): string {
 
 /** nmstate's desired state, applied with a checkpoint: NetworkManager rolls back by itself unless it is committed. */
 export function nmstate(lan: Lan): Recipe {
+  const mtu = lan.mtu !== undefined && { mtu: lan.mtu }
   const state = {
     interfaces: [
       {
@@ -127,8 +144,13 @@ export function nmstate(lan: Lan): Recipe {
         ipv4: {
           enabled: true,
           dhcp: false,
-          address: [{ ip: lan.address, 'prefix-length': lan.prefix }],
+          address: [`${lan.address}/${lan.prefix}`, ...lan.others].map(address => {
+            const [ip, prefix] = address.split('/')
+            return { ip, 'prefix-length': Number(prefix) }
+          }),
         },
+        ...(lan.autoconf && { ipv6: { enabled: true, autoconf: true, dhcp: false } }),
+        ...mtu,
         bridge: { options: { stp: { enabled: false } }, port: [{ name: lan.uplink.name }] },
       },
       ...[lan.uplink, ...(lan.holder ? [lan.holder] : [])].map(nic => ({
@@ -137,6 +159,7 @@ export function nmstate(lan: Lan): Recipe {
         state: 'up',
         ipv4: { enabled: false },
         ipv6: { enabled: false },
+        ...mtu,
       })),
     ],
     ...(lan.gateway !== undefined && {
