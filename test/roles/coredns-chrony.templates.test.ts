@@ -194,7 +194,7 @@ t.test('Corefile', t => {
 t.test('unit and chrony.conf', t => {
   t.match(corednsUnit('/opt/bin/coredns'), 'ExecStart=/opt/bin/coredns -conf /etc/coredns/Corefile')
   const text = chronyConf({
-    platform: PLATFORMS.el!,
+    platform: PLATFORMS['el 9']!,
     clients: ['10.17.3.0/24', '10.8.0.0/24'],
     vars: { ...defaults, ntp_servers: ['192.168.0.1'], ntp_local_stratum: 8 },
   })

@@ -49,7 +49,7 @@ const quotedForSystemd = (text: string): string =>
     .replaceAll('%', '%%')
     .replaceAll('$', '$$$$')
 
-/** It runs again whenever Docker or ufw starts, which may set their rules anew. */
+/** Runs again whenever Docker or ufw starts, which may replace the rules. */
 export const forwardUnit = (routed: readonly Routed[]): string => `# Managed by fmc
 [Unit]
 Description=Packets of the networks that this hypervisor routes
