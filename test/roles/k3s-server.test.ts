@@ -233,6 +233,10 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
   )
 
   await t.test('a server that must not join is refused, and no other one is touched', async t => {
+    const certificate = await r.text(
+      'm1',
+      'base64 -w 0 /var/lib/rancher/k3s/agent/client-kubelet.crt',
+    )
     const refusals = [
       {
         // Machines of the lab share one clock: this one's date(1) is of another opinion.
@@ -244,6 +248,15 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
         says: /the clocks of the servers agree.*the clock of m[12] is \d+ s behind that of m3/,
         seconds: '2',
         after: ['m3', 'umount /usr/bin/date; ! systemctl is-enabled -q k3s'],
+      },
+      {
+        what: 'it is a node under another name',
+        before: [
+          'm3',
+          `mkdir -p /var/lib/rancher/k3s/agent; echo ${certificate} | base64 -d >/var/lib/rancher/k3s/agent/client-kubelet.crt`,
+        ],
+        says: /this machine is already the node m1 \(\/var\/lib\/rancher.*as m3 it would join a second time/,
+        after: ['m3', 'rm -r /var/lib/rancher; ! test -e /etc/rancher/k3s/config.yaml'],
       },
       {
         what: 'its disk is full',
