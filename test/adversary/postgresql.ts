@@ -6,7 +6,7 @@ import { certificate } from '../../roles/postgresql/tls.ts'
 import type { Round } from './role.ts'
 
 export const VERSION = 15
-const platformFor = PLATFORMS.debian
+const platformFor = PLATFORMS['debian 12']
 if (!platformFor) throw new Error('the role is not made for Debian any more')
 export const platform = platformFor(VERSION, 5432)
 const OWNER = { owner: 'postgres:postgres' } as const

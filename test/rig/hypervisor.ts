@@ -86,7 +86,9 @@ export class Hypervisor {
     })
     const role = tasks(async () => {
       await $({ creates: '/srv/running' })`touch /srv/running`
-      if (PLATFORMS.debian) await makeVms(given, PLATFORMS.debian)
+      const platform = PLATFORMS['debian 12']
+      if (!platform) throw new Error('the role is not made for Debian 12')
+      await makeVms(given, platform)
     })
     return this.hosts.run([one(role, { hosts: 'a' })], o)
   }

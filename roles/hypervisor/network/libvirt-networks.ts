@@ -141,6 +141,15 @@ all=$(v net-list --all --name) || exit 1
 printf '%s\\n' "$all" | sed 's/ *$//' | grep -qxF -- ${quote(name)} || { echo absent; exit 0; }
 v net-info ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml --inactive ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml ${quote(name)}`
 
+/** Prints the other networks of libvirt that have this one's bridge or address: it could not start beside them. */
+const rivals = ({ name, bridge, address }: VirtualNetwork): string => `${VIRSH}
+v net-list --all --name 2>/dev/null | sed 's/ *$//' | while IFS= read -r n; do
+  [ -n "$n" ] && [ "$n" != ${quote(name)} ] || continue
+  x=$(v net-dumpxml --inactive "$n" 2>/dev/null || v net-dumpxml "$n" 2>/dev/null)
+  case $x in *${quote(`<bridge name='${bridge}'`)}*|*${quote(`<ip address='${address}'`)}*) printf '%s\\n' "$n" ;; esac
+done
+:`
+
 /** The answer to the question when the network is as declared. */
 const settled = (xml: string): string =>
   ['Active: yes\nPersistent: yes\nAutostart: yes\n', xml, xml].join(CUT)
@@ -153,8 +162,19 @@ interface Options extends Common {
 
 const define = resource({
   name: (o: Options) => `network ${o.network.name}`,
-  needs: o => ({ now: ask('command', question(o.network)) }),
-  plan({ network, restart }, { now }, { doubt }) {
+  needs: o => ({
+    now: ask('command', question(o.network)),
+    others: ask('command', rivals(o.network), { code: 0, stdout: '', stderr: '' }),
+  }),
+  plan({ network, restart }, { now, others }, { doubt }) {
+    const rival = others.stdout.split('\n').filter(Boolean).join(', ')
+    if (rival !== '')
+      throw new TaskError(
+        `libvirt has the bridge ${network.bridge} or the address ${network.address} under another name already: ${rival}`,
+        {
+          hint: `call the network ${network.name} so in the inventory, or remove the other one: virsh net-destroy NAME; virsh net-undefine NAME`,
+        },
+      )
     const [info = '', inactive = '', live = ''] = now.code === 0 ? now.stdout.split(CUT) : []
     const xml = networkXml(network, uuidIn(inactive))
     const name = quote(network.name)
