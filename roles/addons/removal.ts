@@ -1,4 +1,5 @@
 import { quoteAll, resource, TaskError, type Common } from '../../lib/index.ts'
+import { KUBECTL } from '../shared/k3s/platform.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from '../shared/kubernetes/chart.ts'
 import { CHARTS, readCharts, type Item } from '../shared/kubernetes/charts.ts'
 import { isMissing } from '../shared/kubernetes/kubectl.ts'
@@ -63,7 +64,7 @@ const group = (apiVersion: string): string =>
 /** Shell text that deletes an object. It succeeds if the cluster does not know the kind: the chart was never installed. */
 export const removal = ({ kind, apiVersion, metadata }: KubernetesObject): string =>
   `out=$(${quoteAll([
-    ...['k3s', 'kubectl', 'delete', '--ignore-not-found'],
+    ...[...KUBECTL, 'delete', '--ignore-not-found'],
     ...(typeof metadata['namespace'] === 'string' ? ['-n', metadata['namespace']] : []),
     `${kind.toLowerCase()}${group(apiVersion)}`,
     metadata.name,
@@ -71,6 +72,6 @@ export const removal = ({ kind, apiVersion, metadata }: KubernetesObject): strin
 
 const chartRemoval = (entry: AddOn): string =>
   quoteAll([
-    ...['k3s', 'kubectl', 'delete', '--ignore-not-found', '-n', CHARTS_NAMESPACE],
+    ...[...KUBECTL, 'delete', '--ignore-not-found', '-n', CHARTS_NAMESPACE],
     ...['helmchart.helm.cattle.io', chartName(entry.name)],
   ])

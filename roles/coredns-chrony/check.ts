@@ -9,7 +9,7 @@ const HEALTH_PORT = 18_080
 const READY_PORT = 18_181
 export const TRIAL_PORTS = [PORT, HEALTH_PORT, READY_PORT] as const
 
-const DIG = 'dig +short +norecurse +time=1 +tries=1'
+const DIG = 'dig -r +short +norecurse +time=1 +tries=1'
 
 /**
  * Shell text that starts a second server as the user coredns, waits until it answers for `zone`, compares its answers

@@ -22,8 +22,8 @@ export function questionsOf(zone: Zone): Question[] {
     .map(r => ({ name: r.name, type: r.type, answer: r.value }))
 }
 
-/** A dig that waits longer, for places where no answer would be mistaken for an empty one. */
-export const PATIENT_DIG = 'dig +short +norecurse +time=5 +tries=2'
+/** As everywhere, -r: dig(1) does not read root's ~/.digrc. A dig that waits longer, for places where no answer would be mistaken for an empty one. */
+export const PATIENT_DIG = 'dig -r +short +norecurse +time=5 +tries=2'
 
 /** Arguments of dig for several questions at once, after its options. */
 export const asked = (questions: readonly Pick<Question, 'name' | 'type'>[]): string[] =>

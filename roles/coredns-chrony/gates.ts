@@ -7,7 +7,7 @@ export async function dnsAnswers(
   questions: readonly Question[],
 ): Promise<true | string> {
   const { stdout } =
-    await probe`dig @${address} +norecurse +time=1 +tries=1 +noall +comments +answer ${asked(questions)}`
+    await probe`dig -r @${address} +norecurse +time=1 +tries=1 +noall +comments +answer ${asked(questions)}`
   return judge(questions, parseDig(stdout))
 }
 

@@ -21,7 +21,7 @@ setting() {
 }
 
 fetch() {
-  curl -sS --connect-timeout 10 --max-time 20 --max-filesize 1000000 "$@" 2>"$run/error"
+  curl -q -sS --connect-timeout 10 --max-time 20 --max-filesize 1000000 "$@" 2>"$run/error"
 }
 
 # An address that the rest of the world may use, or nothing.

@@ -15,6 +15,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { notForeign } from '../shared/foreign-files.ts'
+import { OWN_CURL_WORDS } from '../shared/curl.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree, type Port } from '../shared/ports.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
@@ -158,7 +159,7 @@ const checkKeepalived = (candidate: string): string =>
 /** true when haproxy runs this configuration. After a failed reload the old process keeps serving; only the digest in its answer shows that. */
 async function runs(cfg: HaproxyCfg, vars: BalancerVars): Promise<boolean | string> {
   const port = vars.haproxy_health_port
-  const answer = await probe`curl -fsS -m 1 http://127.0.0.1:${port}/config`
+  const answer = await probe`${OWN_CURL_WORDS} -fsS -m 1 http://127.0.0.1:${port}/config`
   if (answer.stdout.trim() === cfg.digest) return true
   if (answer.exitCode !== 0)
     return `haproxy does not answer on 127.0.0.1:${port}; see journalctl -u haproxy`

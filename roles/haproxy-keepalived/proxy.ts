@@ -8,7 +8,7 @@ import type { Balanced } from './balancing.ts'
  */
 const TRY = String.raw`for b in "$@"; do (
   for s in http https; do
-    code=$(curl -sk -o /dev/null -m 2 --haproxy-protocol -w '%{http_code}' "$s://$b/") && e=0 || e=$?
+    code=$(curl -q --noproxy '*' -sk -o /dev/null -m 2 --haproxy-protocol -w '%{http_code}' "$s://$b/") && e=0 || e=$?
     case $e in 7|28) exit;; 0) [ "$code" = 400 ] || exit;; esac
   done
   echo "$b"

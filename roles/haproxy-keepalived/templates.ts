@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { OWN_CURL } from '../shared/curl.ts'
 import type { Balanced } from './balancing.ts'
 import type { BalancerVars } from './vars.ts'
 
@@ -148,5 +149,5 @@ ${peers.map(p => `        ${p}\n`).join('')}    }
 export const checkScript = (vars: BalancerVars): string => `#!/bin/sh
 ${MANAGED}
 # keepalived lets go of the virtual addresses while this fails.
-exec /usr/bin/curl -fsS -o /dev/null -m 1 http://127.0.0.1:${vars.haproxy_health_port}/healthz
+exec /usr/bin/${OWN_CURL} -fsS -o /dev/null -m 1 http://127.0.0.1:${vars.haproxy_health_port}/healthz
 `

@@ -1,6 +1,7 @@
 import { hostItems, probe, TaskError, z, type Facts } from '../../lib/index.ts'
 import { objectName } from '../shared/kubernetes/kubectl.ts'
 import { CERTIFICATES, lastLine, parseDates, type Dates } from '../shared/k3s/certificates.ts'
+import { KUBECTL } from '../shared/k3s/platform.ts'
 import { stateHere } from '../shared/k3s/survey.ts'
 import type { ServerState } from '../shared/k3s/server-state.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/index.ts'
@@ -49,7 +50,7 @@ export async function serverHealth(): Promise<ServerHealth> {
   }
   if (!state.healthy) return seen
   const [pods, longhorn] = await Promise.all([
-    probe({ estimate: false })`timeout 10 k3s kubectl get pods -A -o json`,
+    probe({ estimate: false })`timeout 10 ${KUBECTL} get pods -A -o json`,
     askLonghorn(),
   ])
   return {

@@ -1,4 +1,5 @@
 import { probe, vips } from '../../lib/index.ts'
+import { OWN_CURL } from '../shared/curl.ts'
 
 /** HTTP status by "address:port" of a VIP, as this host gets it through the balancers; 0: no answer. */
 export type Answers = Readonly<Record<string, number>>
@@ -7,7 +8,7 @@ const ASK = `command -v curl >/dev/null || exit 0
 for v in $vips; do
   port=\${v##*:}; scheme=https; [ "$port" != 80 ] || scheme=http
   path=/; [ "$port" != 6443 ] || path=/readyz
-  echo "$v $(curl -sk -m 4 -o /dev/null -w '%{http_code}' "$scheme://$v$path")"
+  echo "$v $(${OWN_CURL} -sk -m 4 -o /dev/null -w '%{http_code}' "$scheme://$v$path")"
 done`
 
 /** Asks every port of every VIP, from outside of the balancers. */

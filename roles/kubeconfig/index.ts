@@ -10,6 +10,7 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
+import { OWN_CURL_WORDS } from '../shared/curl.ts'
 import { expandHome, kubeconfigPath } from '../shared/k3s/kubeconfig-path.ts'
 import { CONFIG_DIR, DATA_DIR } from '../shared/k3s/platform.ts'
 import { addressOf, survey } from '../shared/k3s/survey.ts'
@@ -58,7 +59,7 @@ const apiAddress = (host: Host): string =>
 async function answers(server: string): Promise<true | string> {
   const { stdout, stderr } = await probe({
     estimate: false,
-  })`curl -sS -m 5 -o /dev/null -w ${'%{http_code}'} --cacert ${`${DATA_DIR}/server/tls/server-ca.crt`} ${`${server}/readyz`}`
+  })`${OWN_CURL_WORDS} -sS -m 5 -o /dev/null -w ${'%{http_code}'} --cacert ${`${DATA_DIR}/server/tls/server-ca.crt`} ${`${server}/readyz`}`
   if (/^(200|401)$/.test(stdout)) return true
   return stderr.trim() || `${server}/readyz answers ${stdout}`
 }

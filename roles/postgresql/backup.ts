@@ -71,9 +71,12 @@ export LC_ALL=C PATH=${quote(o.bin)}:/usr/bin:/bin
 dir=${quote(o.dir)}
 cd "$dir"
 ${o.mounted ? `mountpoint -q -- "$dir" || { echo "$dir is not mounted: no dump is written" >&2; exit 75; }` : '# a local directory: no mount is needed'}
+# Nothing of the environment decides which server is asked, or how.
+for v in $(env | sed -n 's/^\\(PG[A-Z]*\\)=.*/\\1/p'); do unset "$v"; done
+PGUSER=postgres
 PGHOST=$(sed -n 5p ${quote(`${o.data}/postmaster.pid`)})
 PGPORT=$(sed -n 4p ${quote(`${o.data}/postmaster.pid`)})
-export PGHOST PGPORT
+export PGUSER PGHOST PGPORT
 stamp=$(date -u +%Y%m%dT%H%M%SZ)
 new=$dir/.incomplete-$stamp
 mkdir -- "$new"

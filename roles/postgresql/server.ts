@@ -52,7 +52,7 @@ trap 'rm -rf -- "$d"' EXIT
 cd -- "$d"
 cat >pass
 [ -z "\${3:-}" ] || ${asUser('postgres', 'exec openssl x509 -in "$1"')} "$3" >ca.pem
-[ "$(PGPASSFILE=$d/pass ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
+[ "$(env -i PATH="$PATH" PGPASSFILE="$d/pass" ${p.bin}/psql -XAtqw -c 'select 1' "$2")" = 1 ]`
 
 /**
  * The connection string with which a role logs in on the host itself. A self-signed certificate is verified against ca.pem.

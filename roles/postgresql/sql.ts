@@ -8,13 +8,14 @@ export const literal = (text: string): string => `'${text.replaceAll("'", "''")}
 
 /**
  * Shell text that runs psql as postgres over the socket of the running server, whose pid file has port and directory
- * (lines 4 and 5). postgres reads that file: it could put a link in its place. Append further arguments of psql.
+ * (lines 4 and 5). postgres reads that file: it could put a link in its place. libpq takes nothing from the environment,
+ * which is a person's if a person runs the script. Append further arguments of psql.
  */
 export const psql = (p: Platform): string =>
-  `cd / && PGCONNECT_TIMEOUT=5 timeout 30 ${asUser(
+  `cd / && timeout 30 ${asUser(
     'postgres',
     `[ -r "$1" ]; pid=$1; shift
-exec ${p.bin}/psql -XAtqw -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p "$pid")" -p "$(sed -n 4p "$pid")" -d postgres "$@"`,
+exec env -i PATH="$PATH" LC_ALL=C PGCONNECT_TIMEOUT=5 ${p.bin}/psql -XAtqw -U postgres -v ON_ERROR_STOP=1 -v VERBOSITY=terse -h "$(sed -n 5p "$pid")" -p "$(sed -n 4p "$pid")" -d postgres "$@"`,
     `${p.data}/postmaster.pid`,
   )}`
 

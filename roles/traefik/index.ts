@@ -1,4 +1,5 @@
 import { gate, hosts, on, probe, role, TaskError, vips, type Vip } from '../../lib/index.ts'
+import { OWN_CURL_WORDS } from '../shared/curl.ts'
 import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
 import { CHARTS, differences, readCharts, released } from '../shared/kubernetes/charts.ts'
 import { kubectl } from '../shared/kubernetes/kubectl.ts'
@@ -116,7 +117,7 @@ async function answers(vip: Vip): Promise<true | string> {
     )
   if (urls.length === 0) return true
   const { stdout } =
-    await probe`for u in ${urls}; do ( curl -sk -o /dev/null -m 5 "$u" || echo "$u" ) & done; wait`
+    await probe`for u in ${urls}; do ( ${OWN_CURL_WORDS} -sk -o /dev/null -m 5 "$u" || echo "$u" ) & done; wait`
   const dead = stdout.split('\n').filter(Boolean).sort()
   return dead.length === 0 || `no answer from ${dead.join(', ')}`
 }

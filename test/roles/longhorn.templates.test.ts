@@ -2,6 +2,7 @@ import t from 'tap'
 import { marking, readNodes } from '../../roles/shared/kubernetes/nodes.ts'
 import { holds, readLonghorn, sickNode } from '../../roles/longhorn/health.ts'
 import { initiatorName } from '../../roles/longhorn/templates.ts'
+import { KUBECTL_TEXT } from '../../roles/shared/k3s/platform.ts'
 import { mayGo } from '../../roles/longhorn/upgrade.ts'
 
 const condition = (type: string, ok = true, reason = 'Why') => ({
@@ -162,7 +163,7 @@ t.test('labels and annotations that nodes lack; a node that has not joined yet l
     ).map(c => c.script),
     ['b', 'c'].map(
       n =>
-        `k3s kubectl annotate --overwrite node ${n} n=x\nk3s kubectl label --overwrite node ${n} l=1`,
+        `${KUBECTL_TEXT} annotate --overwrite node ${n} n=x\n${KUBECTL_TEXT} label --overwrite node ${n} l=1`,
     ),
   )
   t.end()

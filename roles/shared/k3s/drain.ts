@@ -11,6 +11,7 @@ import {
   type Common,
   type Host,
 } from '../../../lib/index.ts'
+import { KUBECTL_TEXT } from './platform.ts'
 import { healthyIn, SERVERS, survey } from './survey.ts'
 
 /** Annotation of a node that fmc has cordoned. fmc uncordons no other node. */
@@ -21,7 +22,7 @@ interface NodeNow {
   readonly ours: boolean
 }
 
-const question = (node: string) => ask('command', `k3s kubectl get node ${quote(node)} -o json`)
+const question = (node: string) => ask('command', `${KUBECTL_TEXT} get node ${quote(node)} -o json`)
 
 const answer = ({ cordoned, ours }: NodeNow) => ({
   code: 0,
@@ -75,7 +76,7 @@ export const drain = resource({
       : [
           {
             what: 'cordon',
-            script: `k3s kubectl annotate node ${word} ${MARK}=yes --overwrite && k3s kubectl cordon ${word}`,
+            script: `${KUBECTL_TEXT} annotate node ${word} ${MARK}=yes --overwrite && ${KUBECTL_TEXT} cordon ${word}`,
             factsAfter: [[question(node), answer({ cordoned: true, ours: true })] as const],
           },
         ]
@@ -84,7 +85,7 @@ export const drain = resource({
       {
         what: 'drain',
         // A refused eviction (a disruption budget, a volume's last copy) is a reason to stop: it is reported, never forced.
-        script: `k3s kubectl drain ${word} --ignore-daemonsets --delete-emptydir-data --timeout=${seconds}s || { echo ${quote(`${node} could not be drained: nothing was evicted by force. See what holds the pods above (a PodDisruptionBudget? a volume's last copy?)`)} >&2; exit 1; }`,
+        script: `${KUBECTL_TEXT} drain ${word} --ignore-daemonsets --delete-emptydir-data --timeout=${seconds}s || { echo ${quote(`${node} could not be drained: nothing was evicted by force. See what holds the pods above (a PodDisruptionBudget? a volume's last copy?)`)} >&2; exit 1; }`,
         timeoutMs: (seconds + 60) * 1000,
       },
     ]
@@ -101,7 +102,7 @@ export const uncordon = resource({
     return [
       {
         what: 'uncordon',
-        script: `k3s kubectl uncordon ${word} && k3s kubectl annotate node ${word} ${MARK}-`,
+        script: `${KUBECTL_TEXT} uncordon ${word} && ${KUBECTL_TEXT} annotate node ${word} ${MARK}-`,
         factsAfter: [[question(node), answer({ cordoned: false, ours: false })]],
       },
     ]

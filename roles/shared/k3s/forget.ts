@@ -9,6 +9,7 @@ import {
   type Facts,
   type Host,
 } from '../../../lib/index.ts'
+import { KUBECTL_TEXT } from './platform.ts'
 import { ETCDCTL, parseMembers, type Member } from './server-state.ts'
 
 /** What the cluster still has of a host that leaves, or that joins again from nothing. */
@@ -40,7 +41,7 @@ export const noNode = resource({
       ? [
           {
             what: 'delete',
-            script: `k3s kubectl delete node ${quote(o.node)} --timeout=60s`,
+            script: `${KUBECTL_TEXT} delete node ${quote(o.node)} --timeout=60s`,
             factsAfter: [
               [ask('command', nodeExists(o.node)), { code: 1, stdout: '', stderr: '(NotFound)' }],
             ],
@@ -59,7 +60,7 @@ export function isThere(name: string, { code, stderr }: Facts['command']): boole
 }
 
 const nodeExists = (name: string): string =>
-  `timeout 10 k3s kubectl get node ${quote(name)} -o name`
+  `timeout 10 ${KUBECTL_TEXT} get node ${quote(name)} -o name`
 
 const noMember = resource({
   name: (o: Common & { readonly server: string; readonly address: string }) =>

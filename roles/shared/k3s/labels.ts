@@ -1,4 +1,5 @@
 import { ask, quote, resource, type Common, type PlannedChange } from '../../../lib/index.ts'
+import { KUBECTL_TEXT } from './platform.ts'
 import { parseState, STATE_SCRIPT, STATE_WHEN_NEW } from './server-state.ts'
 
 /**
@@ -47,12 +48,12 @@ export const labelsAndTaints = resource({
       .filter(([key, value]) => now.labels[key] !== value)
       .map(([key, value]) => ({
         what: `label ${key}=${value}`,
-        script: `k3s kubectl label node ${quote(o.node)} ${quote(`${key}=${value}`)} --overwrite`,
+        script: `${KUBECTL_TEXT} label node ${quote(o.node)} ${quote(`${key}=${value}`)} --overwrite`,
       }))
     for (const taint of o.taints.filter(t => !now.taints.includes(t)))
       changes.push({
         what: `taint ${taint}`,
-        script: `k3s kubectl taint node ${quote(o.node)} ${quote(taint)} --overwrite`,
+        script: `${KUBECTL_TEXT} taint node ${quote(o.node)} ${quote(taint)} --overwrite`,
       })
     return changes
   },

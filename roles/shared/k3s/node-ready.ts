@@ -1,4 +1,5 @@
 import { hosts, inventory, nonsense, on, probe, type Host } from '../../../lib/index.ts'
+import { KUBECTL } from './platform.ts'
 import { healthyIn, SERVERS, survey } from './survey.ts'
 
 /** Once a kubelet is gone, its Node stops being Ready within this time (kube-controller-manager, node-monitor-grace-period: 50 s). */
@@ -44,7 +45,7 @@ export async function kubeletReports(host: Host, server: Host): Promise<true | s
     () =>
       probe({
         estimate: false,
-      })`timeout 10 k3s kubectl -n kube-node-lease get lease ${host.name} -o ${'jsonpath={.spec.renewTime}'}`,
+      })`timeout 10 ${KUBECTL} -n kube-node-lease get lease ${host.name} -o ${'jsonpath={.spec.renewTime}'}`,
   )
   const renewed = Date.parse(lease.stdout.trim()) / 1000
   return renewed > start.at || `the kubelet of ${host.name} has not reported since it started`

@@ -22,5 +22,9 @@ export const PLATFORMS: Platforms<Platform> = {
 }
 
 export const CONFIG_DIR = '/etc/rancher/k3s'
+/** K3s's kubectl with the file that K3s itself writes: without it, kubectl would ask the cluster of root's ~/.kube/config. */
+export const KUBECTL = ['k3s', 'kubectl', '--kubeconfig', `${CONFIG_DIR}/k3s.yaml`] as const
+/** The same as shell text. */
+export const KUBECTL_TEXT = KUBECTL.join(' ')
 export const CONFIG = `${CONFIG_DIR}/config.yaml`
 export const DATA_DIR = '/var/lib/rancher/k3s'

@@ -1,6 +1,7 @@
 import { excerpt, TaskError } from '../../../lib/index.ts'
+import { OWN_CURL } from '../curl.ts'
 import { parseNodes, type NodeState } from './nodes.ts'
-import { CONFIG, DATA_DIR } from './platform.ts'
+import { CONFIG, DATA_DIR, KUBECTL_TEXT } from './platform.ts'
 
 export { parseNodes, type NodeState }
 
@@ -56,10 +57,10 @@ systemctl is-active -q k3s.service || {
     echo "said $(journalctl -q -u k3s.service -o cat -n 60 | grep -E 'level=(fatal|error)|^Error' | tail -n 1)"
   exit 0
 }
-echo "health $(curl -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
-echo "ready $(timeout 10 k3s kubectl get --raw /readyz 2>&1 | tail -n 1)"
+echo "health $(${OWN_CURL} -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
+echo "ready $(timeout 10 ${KUBECTL_TEXT} get --raw /readyz 2>&1 | tail -n 1)"
 echo "members $(${ETCDCTL} member list -w simple 2>/dev/null | tr '\\n' ';')"
-echo "nodes $(timeout 10 k3s kubectl get nodes -o json 2>/dev/null | tr -d '\\n')"`
+echo "nodes $(timeout 10 ${KUBECTL_TEXT} get nodes -o json 2>/dev/null | tr -d '\\n')"`
 
 /** The answer of a host without K3s. */
 export const STATE_WHEN_NEW =

@@ -8,6 +8,7 @@ import {
   type Facts,
   type Query,
 } from '../../../lib/index.ts'
+import { KUBECTL } from '../k3s/platform.ts'
 
 /** kubectl's answer, in the form of a fact. */
 export type Answer = Facts['command']
@@ -27,7 +28,7 @@ export const MOST_BYTES = 16 * 1024 * 1024
 
 /** A question to the cluster, by kubectl on the server on which it is asked. The same words are asked only once. */
 export function kubectl(...words: readonly string[]): Question {
-  const command = ['k3s', 'kubectl', ...words]
+  const command = [...KUBECTL, ...words]
   return {
     query: ask('command', quoteAll(command), NO_K3S, MOST_BYTES),
     async ask() {

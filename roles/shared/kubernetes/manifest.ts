@@ -11,6 +11,7 @@ import {
   type Host,
   type Result,
 } from '../../../lib/index.ts'
+import { KUBECTL_TEXT } from '../k3s/platform.ts'
 import { applied, CHARTS, differences, readCharts } from './charts.ts'
 import type { KubernetesObject } from './chart.ts'
 import { keeper } from './servers.ts'
@@ -50,7 +51,7 @@ const reapplied = resource({
     return [
       {
         what: `apply again: ${wrong.join('; ')}`,
-        script: `k3s kubectl apply -f ${quote(pathOf(name))}`,
+        script: `${KUBECTL_TEXT} apply -f ${quote(pathOf(name))}`,
         factsAfter: [[CHARTS.query, applied(objects, state)]],
       },
     ]

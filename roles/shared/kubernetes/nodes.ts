@@ -1,4 +1,5 @@
 import { quoteAll, resource, TaskError, z, type Common } from '../../../lib/index.ts'
+import { KUBECTL } from '../k3s/platform.ts'
 import { isMissing, itemsIn, kubectl, objectName, type Answer } from './kubectl.ts'
 
 /** All nodes. One question for all roles, so that it is asked once. */
@@ -56,9 +57,7 @@ export function marking(o: NodeMarks, nodes: readonly Node[]) {
       {
         what: `${name}: ${wanted.map(([verb, list]) => `${verb} ${list.map(mark => mark.replace(/=[{[].*/, '')).join(', ')}`).join('; ')}`,
         script: wanted
-          .map(([verb, list]) =>
-            quoteAll(['k3s', 'kubectl', verb, '--overwrite', 'node', name, ...list]),
-          )
+          .map(([verb, list]) => quoteAll([...KUBECTL, verb, '--overwrite', 'node', name, ...list]))
           .join('\n'),
       },
     ]
