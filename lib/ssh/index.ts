@@ -1,6 +1,7 @@
 /** Connects to hosts over SSH and keeps one root shell per host, in which all scripts run. */
 import { resolve } from './config.ts'
 import { LIMITS, type Limits } from './link.ts'
+import { wordsForAnyShell } from './login-shell.ts'
 import { openShell } from './session.ts'
 import { openLink } from './transport.ts'
 import { stream, type StreamEnd, type StreamOptions } from './stream.ts'
@@ -56,7 +57,7 @@ const SSH_FAILED = 255
 
 /**
  * A shell on a host for a person, or one command: the system's ssh with this process's streams and exactly the settings that
- * fmc uses. Resolves with the exit code of the shell or command. Rejects with UnreachableError, which explains
+ * fmc uses. The login shell reads a command that is text; the words of a list arrive as they are, whatever that shell is. Resolves with the exit code of the shell or command. Rejects with UnreachableError, which explains
  * what ssh could not do.
  *
  * @example
@@ -64,12 +65,16 @@ const SSH_FAILED = 255
  */
 export const openTerminal = async (
   target: Target,
-  how: { readonly terminal: boolean; readonly command?: string | undefined },
+  how: {
+    readonly terminal: boolean
+    readonly command?: string | readonly string[] | undefined
+  },
   limits: Limits = LIMITS,
 ): Promise<number> => {
   const { openssh, sshForPerson } = await import('./openssh.ts')
   const route = await resolve(target, limits.sshConfig)
-  const code = await sshForPerson(route, limits, how)
+  const command = typeof how.command === 'object' ? wordsForAnyShell(how.command) : how.command
+  const code = await sshForPerson(route, limits, { terminal: how.terminal, command })
   if (code !== SSH_FAILED) return code
   const link = openssh(route, limits)
   try {

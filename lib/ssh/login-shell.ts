@@ -1,9 +1,13 @@
 /** What sshd gives to the user's login shell (sshd(8), LOGIN PROCESS): text that each shell takes for the same command. */
+import { quoteAll } from '../shell/quote.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin'
 
 /** BSD's csh refuses a word of 1024 characters (its BUFSIZ). */
 const WORD = 500
+
+/** Words that no shell takes for anything else. */
+const PLAIN = /^[\w./:,@%+-]+$/
 
 /** Who runs a script: root, or the user that has logged in. */
 export type RunsAs = 'root' | 'login'
@@ -34,3 +38,7 @@ export const forAnyShell = (script: string, environment = 'exec'): string => {
   const decoded = '"eval \\"\\$(printf %s \\"\\$@\\" | base64 -d)\\""'
   return `exec /bin/sh -c '${environment} /bin/sh -c ${decoded} /bin/sh "$@"' /bin/sh ${words.join(' ')}`
 }
+
+/** A command with exactly these words, in the login's own environment. Plain words go to the login shell, which may have an alias. */
+export const wordsForAnyShell = (words: readonly string[]): string =>
+  words.every(word => PLAIN.test(word)) ? words.join(' ') : forAnyShell(quoteAll(words))

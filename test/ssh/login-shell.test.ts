@@ -1,9 +1,9 @@
 // Login shells, rc files and environments that real hosts have: every way in which fmc starts a shell works alike.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openWith, runStreamed } from '../../lib/ssh/index.ts'
+import { openTerminal, openWith, runStreamed } from '../../lib/ssh/index.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
 import { quote } from '../../lib/shell/quote.ts'
@@ -245,6 +245,20 @@ void t.test('a boot script as long as one request can be, in every shell', async
       t.match((await opened.first)?.stdout, new RegExp(` ${size}\\n$`))
       opened.session.close()
     }
+})
+
+void t.test('the words of a command for a person arrive as they are', async t => {
+  const sshd = await start(t, false)
+  for (const shell of SHELLS) {
+    const out = join(sshd.dir, `said-${shell}`)
+    const target = sshd.target({ user: `${shell}plainno` })
+    const words = ['sh', '-c', 'printf %s "$1" >"$2"; exit 5', 'sh', EVERYTHING, out]
+    t.equal(await openTerminal(target, { terminal: false, command: words }), 5, shell)
+    t.equal(readFileSync(out, 'utf8'), EVERYTHING)
+    const plain = { terminal: false, command: ['touch', `${out}-plain`] }
+    t.equal(await openTerminal(target, plain), 0)
+    t.ok(existsSync(`${out}-plain`))
+  }
 })
 
 void t.test('the request has nothing that a shell could take in another way', t => {

@@ -44,9 +44,8 @@ async function openShell(
         hint: `fmc run ${quote(pattern)} -- COMMAND runs a command on all of them`,
       },
     )
-  const command = words.length === 1 ? words[0] : words.map(quote).join(' ')
   return openTerminal(context.targetOf(host), {
     terminal: stdinIsTerminal(),
-    command: words.length === 0 ? undefined : command,
+    command: words.length <= 1 ? words[0] : words,
   })
 }
