@@ -110,6 +110,7 @@ const start = async (t: Test, setEnv = true): Promise<Sshd> => {
     for (const [kind, text] of Object.entries(KINDS))
       file(`home/${shell}-${kind}/${RC_FILES[shell] ?? ''}`, text(shell, noise))
   const users = LOGINS.map(({ user, shell, kind, sudo }, i) => {
+    mkdirSync(`${etc}/home/${shell}-${kind}`, { recursive: true })
     const path = execFileSync('sh', ['-c', `command -v ${shell}`], { encoding: 'utf8' }).trim()
     return `${user}:x:${sudo === 'no' ? 0 : 5000 + i}:0::${etc}/home/${shell}-${kind}:${path}\n`
   })
