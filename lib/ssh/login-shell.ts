@@ -3,7 +3,7 @@ import { quoteAll } from '../shell/quote.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin'
 
-/** BSD's csh refuses a word of 1024 characters (its BUFSIZ). */
+/** Words of older C shells can be no longer than 1024 characters (csh(1), LIMITATIONS). */
 const WORD = 500
 
 /** Words that no shell takes for anything else. */
