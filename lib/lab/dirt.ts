@@ -38,7 +38,7 @@ export const KINDS: Readonly<Record<Dirt, Kind>> = {
     summary: 'sshd, PAM and files of root set a proxy, PGUSER, KUBECONFIG, TZ and a Turkish locale',
     on: PACKAGED,
   },
-  'foreign-exports': { summary: '/etc/exports shares a directory of somebody else', on: PACKAGED },
+  'foreign-exports': { summary: '/etc/exports shares a directory of somebody else', on: ALL },
   'immutable-file': { summary: '/etc/resolv.conf has the attribute i (chattr(1))', on: PACKAGED },
   'login-shell': { summary: "root's login shell is tcsh", on: ['debian'] },
   'max-sessions': {

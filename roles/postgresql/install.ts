@@ -9,9 +9,10 @@ import { createClusterConf } from './templates.ts'
 export async function installPackages(platform: Platform): Promise<void> {
   if (platform.stream !== undefined) {
     const [module = '', stream = ''] = platform.stream.split(':')
+    // A repository that does not answer must not stop it; `packages` says which one it is.
     await $({
       unless: `grep -qx 'stream=${stream}' /etc/dnf/modules.d/${module}.module`,
-    })`dnf -qy module enable ${platform.stream}`
+    })`dnf -qy --setopt='*.skip_if_unavailable=1' module enable ${platform.stream}`
   }
   if (platform.createClusterConf !== undefined) {
     await directory(dirname(platform.createClusterConf))
