@@ -10,7 +10,8 @@ import { leaderOf } from './machines/nspawn.ts'
 import { labFiles } from './paths.ts'
 import type { LabHost, LabState, Personality } from './state.ts'
 
-interface Kind {
+/** A kind of dirt. */
+export interface Kind {
   /** What a host with it is like: a sentence. */
   readonly summary: string
   /** The hosts that can have it. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ask, offerArg } from '../../lib/facts/index.ts'
-import { debOffer, rpmOffer } from '../../lib/facts/offer.ts'
+import { debOffer, rpmOffer, type OfferFact } from '../../lib/facts/offer.ts'
 import { facts, local, table } from './helpers.ts'
 
 const head = (state: string, ...more: string[]): string =>
@@ -21,7 +21,7 @@ const POLICY = `a:
 `
 
 void t.test('debOffer: the answers of apt-cache', t =>
-  table(t, debOffer, [
+  table<OfferFact>(t, debOffer, [
     { what: 'installed', args: ['a *', 'b 1*'], out: '', facts: ['installed', 'installed'] },
     {
       what: 'offered',
@@ -85,7 +85,7 @@ void t.test('debOffer: the answers of apt-cache', t =>
 )
 
 void t.test('rpmOffer: the answers of dnf', t =>
-  table(t, rpmOffer, [
+  table<OfferFact>(t, rpmOffer, [
     {
       what: 'offered',
       args: ['a *'],
