@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Host } from '../../lib/index.ts'
 import {
   differences,
   networkXml,
+  rivals,
   traits,
   uuidOf,
 } from '../../roles/hypervisor/network/libvirt-networks.ts'
@@ -86,5 +90,39 @@ void t.test('a network is compared by what counts', t => {
   t.match(uuidOf('a'), /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   t.equal(uuidOf('a'), uuidOf('a'))
   t.not(uuidOf('a'), uuidOf('b'))
+  t.end()
+})
+
+void t.test('networks of libvirt that have the bridge or the address under another name', t => {
+  const nets = {
+    k3s: "<bridge name='k3s'/><ip address='10.17.4.1' prefix='24'/>",
+    default: "<bridge name='virbr0'/><ip address='192.168.122.1'/>",
+    'old k3s': "<bridge name='k3s' stp='on'/><ip address='10.99.0.1'/>",
+    same: "<bridge name='virbr1'/><ip address='10.17.4.1' prefix='24'/>",
+    near: "<bridge name='k3s2'/><ip address='10.17.4.11' prefix='24'/>",
+  }
+  const dir = t.testdir({
+    virsh: `#!/bin/sh
+shift 3; for last; do :; done
+case $1 in
+net-list) printf '%s \\n' ${Object.keys(nets)
+      .map(n => `'${n}'`)
+      .join(' ')} ;;
+net-dumpxml) case $last in ${Object.entries(nets)
+      .map(([n, xml]) => `'${n}') echo "${xml}" ;;`)
+      .join(' ')} esac ;;
+esac
+`,
+  })
+  chmodSync(join(dir, 'virsh'), 0o755)
+  const asked = (path: string) =>
+    spawnSync('sh', ['-c', rivals(network)], {
+      encoding: 'utf8',
+      env: { PATH: `${path}/usr/bin:/bin` },
+    })
+      .stdout.split('\n')
+      .map(n => n.trim())
+  t.strictSame(asked(`${dir}:`), ['old k3s', 'same', ''])
+  t.strictSame(asked(''), [''], 'no libvirt yet')
   t.end()
 })

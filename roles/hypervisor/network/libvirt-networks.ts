@@ -142,7 +142,7 @@ printf '%s\\n' "$all" | sed 's/ *$//' | grep -qxF -- ${quote(name)} || { echo ab
 v net-info ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml --inactive ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml ${quote(name)}`
 
 /** Prints the other networks of libvirt that have this one's bridge or address: it could not start beside them. */
-const rivals = ({ name, bridge, address }: VirtualNetwork): string => `${VIRSH}
+export const rivals = ({ name, bridge, address }: VirtualNetwork): string => `${VIRSH}
 v net-list --all --name 2>/dev/null | sed 's/ *$//' | while IFS= read -r n; do
   [ -n "$n" ] && [ "$n" != ${quote(name)} ] || continue
   x=$(v net-dumpxml --inactive "$n" 2>/dev/null || v net-dumpxml "$n" 2>/dev/null)
