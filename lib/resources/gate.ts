@@ -8,6 +8,8 @@ export interface GateOptions {
   readonly timeoutSeconds?: number
   /** Seconds between two checks; default 1. */
   readonly everySeconds?: number
+  /** What a dry run checks instead: for a check that leaves a trace on the host, even for a moment. */
+  readonly inDryRun?: Check
   /** Gives more text for the error of a gate that did not open in time, such as the end of a log. */
   readonly evidence?: () => Promise<string>
 }
@@ -31,7 +33,7 @@ const limitOf = (seconds: number): number => {
 }
 
 /**
- * Waits until a condition holds; only then does the role go on. It must not change anything. Probes in the check ask the host
+ * Waits until a condition holds; only then does the role go on. It must not change anything, and leave no trace in a dry run (`inDryRun`). Probes in the check ask the host
  * every time. In a plan it checks once if no earlier task would change this host, so that a dry run shows an unhealthy
  * cluster; otherwise the task says that it will wait.
  *
@@ -50,19 +52,21 @@ const limitOf = (seconds: number): number => {
  */
 export async function gate(name: string, check: Check, options: GateOptions = {}): Promise<void> {
   const here = scope()
-  const { timeoutSeconds = 60, everySeconds = 1, evidence } = options
+  const { timeoutSeconds = 60, everySeconds = 1, inDryRun = check, evidence } = options
   let heard: Heard[] = []
-  const asked = (fresh: boolean): ReturnType<Check> => {
+  const asked = (fresh: boolean, what = check): ReturnType<Check> => {
     heard = []
     const round = heard
-    return within(here, check, { fresh, heard: answer => void round.push(answer) })
+    return within(here, what, { fresh, heard: answer => void round.push(answer) })
   }
   await here.task(
     `gate ${name}`,
     async task => {
       if (here.mode === 'plan') {
         if (here.dirty) return { changes: [], note: 'will wait for it' }
-        const why = missing(await asked(manner().fresh ?? false))
+        const why = missing(
+          await asked(manner().fresh ?? false, here.settings.dryRun ? inDryRun : check),
+        )
         if (why === undefined) return { changes: [] }
         return { changes: [], waiting: why, output: lastWords(here, heard) }
       }

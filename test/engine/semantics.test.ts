@@ -436,3 +436,19 @@ void t.test('a gate that is closed', async t => {
     failures: [/the gate "it is open" did not open within 1 s: still closed/],
   })
 })
+
+void t.test('a gate whose check leaves a trace: a dry run checks something else', async t => {
+  const hosts = new Hosts(t)
+  const r = tasks(() =>
+    gate('it passes', async () => (await probe`touch /srv/trace`).ok, {
+      inDryRun: async () => (await probe`test ! -e /srv/sick`).ok || 'it is sick',
+    }),
+  )
+  t.match(await hosts.run([one(r, { hosts: 'a' })], { dryRun: true }), { code: 0 })
+  t.equal(hosts.read('a', '/srv/trace'), undefined)
+  t.match(await hosts.run([one(r, { hosts: 'a' })]), { code: 0 })
+  t.equal(hosts.read('a', '/srv/trace'), '')
+  hosts.write('a', '/srv/sick', '')
+  const sick = await hosts.run([one(r, { hosts: 'a' })], { dryRun: true })
+  t.match(sick, { code: 2, failures: [/it is sick/] })
+})

@@ -20,15 +20,13 @@ END
 done`
 
 /**
- * For a gate: each bridge has its gateway's address, the kernel forwards between the networks, no rule of libvirt rejects
- * packets, and packets do get from each network, and from the LAN's bridge, to each other one. With mode `nat` libvirt's
- * rules are not checked: there they must let nothing in.
+ * For a gate: the rules allow it (rulesAllow), and packets do get from each network, and from the LAN's bridge, to each
+ * other one.
  */
 export async function networksRoute(
   networks: readonly VirtualNetwork[],
   host: Host,
 ): Promise<true | string> {
-  if (networks.length === 0) return true
   const allowed = await rulesAllow(networks)
   return allowed === true ? packetsPass(reachedBy(networks, host)) : allowed
 }
@@ -60,7 +58,12 @@ function reachedBy(networks: readonly VirtualNetwork[], host: Host): Reached[] {
   ]
 }
 
-async function rulesAllow(networks: readonly VirtualNetwork[]): Promise<true | string> {
+/**
+ * For a dry run: each bridge has its gateway's address, the kernel forwards between the networks, and no rule of libvirt
+ * rejects packets. With mode `nat` libvirt's rules are not checked: there they must let nothing in.
+ */
+export async function rulesAllow(networks: readonly VirtualNetwork[]): Promise<true | string> {
+  if (networks.length === 0) return true
   const words = networks.map(n =>
     [n.bridge, n.address, n.prefix, neighbour(n.address), n.mode].join(','),
   )
