@@ -58,7 +58,7 @@ export function readClusters(
     throw new TaskError(`the server in ${data} is a standby, or is being recovered`, {
       hint: 'the role manages primary servers only: promote it (select pg_promote()), or take the host out of the role',
     })
-  const [other = own] = own === undefined && !interrupted ? found : []
+  const [other = own] = own === undefined ? found : []
   if (other !== undefined && other.version !== String(version))
     throw new TaskError(
       `${other.path} says PostgreSQL ${other.version}, but postgresql_version is ${version}`,

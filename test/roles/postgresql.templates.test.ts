@@ -260,6 +260,8 @@ t.test('a host’s answers are parsed strictly', t => {
       '15 /var/lib/pgsql/15/data/PG_VERSION\n',
       /is a cluster that the role does not manage: its own is in \/d/,
     ],
+    ['14 /d/PG_VERSION\ninterrupted\n', /PostgreSQL 14, but postgresql_version is 15/],
+    ['14 /e/PG_VERSION\ninterrupted\n', /PostgreSQL 14, but postgresql_version is 15/],
     ['15 /d/PG_VERSION\nstandby\n', /the server in \/d is a standby, or is being recovered/],
   ] as const)
     t.throws(() => readClusters(said(stdout), 15, '/d'), { message })

@@ -131,10 +131,11 @@ const clusters = target(
   'postgresql/clusters',
   mutants(['15 /var/lib/pg/PG_VERSION\ninterrupted\nbare\n']),
   text => {
-    const found = unlessRefused([TaskError], () => readClusters(fact(text), 15, '/d'))
-    // Another version is never taken for ours.
-    for (const [, v] of text.matchAll(/^(\d+) \//gm))
-      if (v !== '15') deepStrictEqual(found, undefined)
+    const found = unlessRefused([TaskError], () => readClusters(fact(text), 15, '/var/lib/pg'))
+    // Another version is never taken for ours, and no second cluster is made beside one of somebody else.
+    const clusters = [...text.matchAll(/^(\d+) (\/.*)$/gm)]
+    const own = clusters.find(([, , path]) => path === '/var/lib/pg/PG_VERSION')
+    if (own === undefined ? clusters.length > 0 : own[1] !== '15') deepStrictEqual(found, undefined)
   },
 )
 const quoting = target('postgresql/quoting', nasty(3), text => {
