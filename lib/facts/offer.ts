@@ -101,8 +101,8 @@ const CACHES = '/var/cache/dnf/*/repodata/*primary.xml*'
 export const SKIP_DEAD = "--setopt='*.skip_if_unavailable=1'"
 
 /**
- * Shell text before a command: what it writes into dnf's cache goes into memory, in a mount namespace of its own. dnf -C locks its
- * cache with a file there, and sets times of others.
+ * Shell text before a command: what it writes into dnf's cache and logs goes into memory, in a mount namespace of its own. dnf -C locks
+ * its cache with a file there, and sets times of others.
  */
 const UNTOUCHED = `unshare -m sh -c 'mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work && mount -t overlay overlay -o lowerdir=/var/cache/dnf,upperdir=/mnt/new,workdir=/mnt/work /var/cache/dnf && exec "$@"' sh`
 
@@ -119,7 +119,7 @@ newer=; [ -z "$fetched" ] || newer=$(find /etc/yum.repos.d /etc/dnf /etc/pki/rpm
 set -- "$fetched"
 ${age("! grep -qsE '^(baseurl|mirrorlist|metalink) *= *(https?|ftp):' /etc/yum.repos.d/*.repo")}
 echo policy
-${UNTOUCHED} dnf -C ${SKIP_DEAD} repoquery --qf '%{name} %{version}-%{release}' -- $wanted )`
+${UNTOUCHED} dnf -C ${SKIP_DEAD} --setopt=logdir=/mnt/work repoquery --qf '%{name} %{version}-%{release}' -- $wanted )`
   },
   parse: (answer, args) => parsed('rpmOffer', answer, args, repoquery),
 }

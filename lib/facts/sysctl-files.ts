@@ -28,7 +28,7 @@ export const SYSCTL_DIRS = [
 export const sysctlFiles: Family<SysctlFilesFact> = {
   bytes: { each: 1024 * 1024 },
   script: () => `( set --
-for p in ${SYSCTL_DIRS.map(dir => `${dir}/*.conf`).join(' ')}; do [ ! -e "$p" ] || set -- "$@" "$p"; done
+for p in ${SYSCTL_DIRS.map(dir => `${dir}/*.conf`).join(' ')}; do [ -f "$p" ] || [ -c "$p" ] || continue; set -- "$@" "$p"; done
 for p do
   if [ -L "$p" ]; then printf '%s\\t%s\\n' "$p" "$(readlink -f -- "$p")"; else printf '%s\\t\\n' "$p"; fi
 done

@@ -57,18 +57,17 @@ export function judge(
     return unsure(
       `the lists of ${manager} are ${Math.floor(lists / DAY)} days old and do not have it`,
     )
-  const missing =
-    unfetched.length === 0
-      ? ''
-      : ` (${manager} could not fetch the lists of ${unfetched.join(', ')})`
+  // It may be reachable again: the run fetches the lists before it installs.
+  if (unfetched.length > 0)
+    return unsure(`${manager} could not fetch the lists of ${unfetched.join(', ')}`)
   const others = versions.slice(0, SHOWN_VERSIONS).join(', ')
   return {
     is: 'refused',
     text: host => {
-      if (versions.length === 0) return `no repository of ${host} has the package ${name}${missing}`
+      if (versions.length === 0) return `no repository of ${host} has the package ${name}`
       if (version === 'present')
-        return `${manager} is configured on ${host} to take no version of ${name}${missing}`
-      return `no repository of ${host} has ${name} in version ${version}, only ${others}${versions.length > SHOWN_VERSIONS ? ' …' : ''}${missing}`
+        return `${manager} is configured on ${host} to take no version of ${name}`
+      return `no repository of ${host} has ${name} in version ${version}, only ${others}${versions.length > SHOWN_VERSIONS ? ' …' : ''}`
     },
     hint: host =>
       `correct the name or the version, add its repository in an earlier task, or, if it is new: fmc run ${host} -- ${refresh}`,

@@ -25,6 +25,11 @@ const EMPTY_AGENT = 'no\n\n\nActiveState=inactive SubState=dead NRestarts=0 \n'
 /** Paths that go with the data. */
 const GONE = [CONFIG, DATA_DIR, `${DATA_DIR}/server`, `${DATA_DIR}/server/manifests`]
 
+/** The older node may have been of the other kind, whose unit this one does not have. */
+const DISABLE = `for u in k3s k3s-agent; do
+  if systemctl cat $u.service >/dev/null 2>&1; then systemctl disable -q --now $u.service; fi
+done`
+
 interface OldData extends Common {
   readonly host: string
   readonly unit: string
@@ -63,7 +68,7 @@ export const noOldData = resource({
     return [
       {
         what: `set aside as ${to}`,
-        script: `systemctl disable -q --now ${unit}.service\nrm -f /etc/rancher/node/password ${CONFIG}\nmv -T -- ${DATA_DIR} ${quote(to)}`,
+        script: `${DISABLE}\nrm -f /etc/rancher/node/password ${CONFIG}\nmv -T -- ${DATA_DIR} ${quote(to)}`,
         factsAfter: [
           [kubelet, null],
           [ask('path', to), { type: 'directory', mode: '0755', ...root }],

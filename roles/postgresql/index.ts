@@ -105,8 +105,11 @@ async function logIn(platform: Platform, vars: Vars, host: Host): Promise<void> 
 }
 
 const logins = (vars: Vars): readonly Login[] =>
-  vars.postgresql_roles.flatMap(({ name, password, options }) => {
-    if (!password || options?.includes('nologin')) return []
+  vars.postgresql_roles.flatMap(({ name, password, options, valid_until: until }) => {
+    if (!password || options?.includes('nologin') || isOver(until)) return []
     const own = vars.postgresql_databases.find(d => d.owner === name)
     return [{ user: name, password, database: own?.name ?? 'postgres' }]
   })
+
+/** A password that is no longer valid; `infinity` is no date. */
+const isOver = (until: string | undefined): boolean => Date.parse(until ?? '') <= Date.now()

@@ -41,7 +41,8 @@ export interface Port {
   readonly variable?: string
 }
 
-const ANY = ['*', '0.0.0.0', '::']
+/** All addresses of IPv4; ss prints [::] for a socket of IPv6 alone (ss(8)). */
+const ANY = ['*', '0.0.0.0']
 
 /** The process of somebody else that keeps the service from listening. */
 export const inTheWay = (listeners: readonly Listener[], wanted: Port): Listener | undefined =>

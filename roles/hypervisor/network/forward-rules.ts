@@ -12,31 +12,41 @@ const NAME = 'fmc-forward'
 export const FORWARD = `${NAME}.service`
 const UNIT_FILE = `/etc/systemd/system/${NAME}.service`
 
+/** The chain of these rules: RETURN in it goes on in the chain that asks it, as it does not in a built-in one (iptables(8)). */
+const CHAIN = 'FMC-FORWARD'
+
+/** For each variant of iptables that has rules. To ask the legacy one loads its modules, so it is not asked before they are. */
+export const EACH = `for b in iptables iptables-legacy; do
+  command -v $b >/dev/null || continue
+  case $($b -V) in *legacy*) grep -qsx filter /proc/net/ip_tables_names || continue ;; esac`
+
 /** Docker sets this policy when it starts (docs.docker.com/engine/network/packet-filtering-firewalls), ufw too. */
-const DROPS = `for b in iptables iptables-legacy; do
-  command -v $b >/dev/null && $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' && exit 0
+const DROPS = `${EACH}
+  $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' && exit 0
 done
 [ -e ${UNIT_FILE} ]`
 
 /**
  * Shell text with which iptables accepts what the open networks send and get; with \`check\` it only looks whether it does.
- * Docker leaves DOCKER-USER to others and asks it first. Without that chain the rules are at the start of FORWARD. The
- * role firewall filters in a table of its own, which a packet has to pass as well.
+ * The rules are in a chain of their own, made anew each time. Docker leaves DOCKER-USER to others and asks it first; without
+ * that chain FORWARD asks it first. The role firewall filters in a table of its own, which a packet has to pass as well.
  */
 export const acceptScript = (routed: readonly Routed[], check = false): string => {
   const bridges = (mode: Routed['mode']) => routed.filter(r => r.mode === mode).map(r => r.bridge)
-  // The last one comes first in the chain.
   const rules = [
-    ...bridges('open').flatMap(b => [`-i ${quote(b)} -j ACCEPT`, `-o ${quote(b)} -j ACCEPT`]),
     ...bridges('nat').map(b => `-o ${quote(b)} -j RETURN`),
+    ...bridges('open').flatMap(b => [`-o ${quote(b)} -j ACCEPT`, `-i ${quote(b)} -j ACCEPT`]),
   ]
-  const missing = check ? 'exit 1' : '$b -w -I $chain "$@" || exit'
-  return `accept() { $b -w -C $chain "$@" 2>/dev/null || ${missing}; }
-for b in iptables iptables-legacy; do
-  command -v $b >/dev/null && policy=$($b -w -S FORWARD 2>/dev/null | head -n 1) || continue
+  const whole = [`-N ${CHAIN}`, ...rules.map(rule => `-A ${CHAIN} ${rule}`)].join('\n')
+  const made = check
+    ? `  [ "$($b -w -S ${CHAIN} 2>/dev/null)" = ${quote(whole)} ] && $b -w -C $chain -j ${CHAIN} 2>/dev/null || exit 1`
+    : `  $b -w -N ${CHAIN} 2>/dev/null || $b -w -F ${CHAIN} || exit
+${rules.map(rule => `  $b -w -A ${CHAIN} ${rule} || exit`).join('\n')}
+  $b -w -C $chain -j ${CHAIN} 2>/dev/null || $b -w -I $chain -j ${CHAIN} || exit`
+  return `${EACH}
+  $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' || continue
   chain=DOCKER-USER; $b -w -S $chain >/dev/null 2>&1 || chain=FORWARD
-  [ "$policy" = '-P FORWARD DROP' ] || continue
-${rules.map(r => `  accept ${r}`).join('\n')}
+${made}
 done`
 }
 

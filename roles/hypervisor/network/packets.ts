@@ -6,6 +6,7 @@ import {
   quoteAll,
   type Inventory,
 } from '../../../lib/index.ts'
+import { EACH } from './forward-rules.ts'
 
 /** A network of this host: a machine in it would be on this bridge, with this host as its router. */
 export interface Reached {
@@ -101,8 +102,8 @@ END
 done | sort -u`
 
 /** Prints who may drop forwarded packets: chains with the policy drop that are not fmc's. */
-const WHY = String.raw`for b in iptables iptables-legacy; do
-  command -v $b >/dev/null && $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' && echo "the policy of $b's chain FORWARD is DROP, as Docker and ufw set it"
+const WHY = String.raw`${EACH}
+  $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' && echo "the policy of $b's chain FORWARD is DROP, as Docker and ufw set it"
 done
 command -v nft >/dev/null && nft list chains 2>/dev/null | awk '$1=="table"{t=$2" "$3} $1=="chain"{c=$2} /hook forward/ && /policy drop/ && t!="inet fmc" && t!="ip filter" {print "the policy of nftables chain " c " in table " t " is drop"}'
 :`

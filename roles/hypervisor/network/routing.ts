@@ -20,8 +20,8 @@ END
 done`
 
 /**
- * For a gate: the rules allow it (rulesAllow), and packets do get from each network, and from the LAN's bridge, to each
- * other one.
+ * For a gate: the rules allow it (rulesAllow), and packets do get from each network to each other one; with one network,
+ * from and to the LAN's bridge.
  */
 export async function networksRoute(
   networks: readonly VirtualNetwork[],
@@ -31,11 +31,12 @@ export async function networksRoute(
   return allowed === true ? packetsPass(reachedBy(networks, host)) : allowed
 }
 
+/** The LAN only where nothing else is the other end: its devices may not know the test's address. */
 function reachedBy(networks: readonly VirtualNetwork[], host: Host): Reached[] {
   const all = inventory()
   const lan = lanOf(host)
   return [
-    ...(lan
+    ...(lan && networks.length === 1
       ? [
           {
             name: lan.network.name,

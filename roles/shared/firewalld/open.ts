@@ -22,17 +22,17 @@ const NOTHING = { code: 0, stdout: '', stderr: '' }
 
 /**
  * Prints the openings that are closed, now or after a boot, each behind its zone. A zone belongs to interfaces
- * (firewalld.zones(5)): the zones are those of the interfaces that carry these addresses, and the default zone if none is in another.
+ * (firewalld.zones(5)): the zones are those of the interfaces that carry these addresses, and the default zone for one that is in none.
  */
 export const question = ({
   openings,
   addresses,
   everywhere,
 }: Options): string => `systemctl -q is-active firewalld || exit 0
-zones=$(ip -o -4 addr show | while read -r _ device _ address _; do
-  case \${address%%/*} in ${addresses.join('|') || '-'}) firewall-cmd --get-zone-of-interface="$device" 2>/dev/null ;; esac
-done | grep -xE '[A-Za-z0-9_-]+' | sort -u)
 default=$(firewall-cmd --get-default-zone)
+zones=$(ip -o -4 addr show | while read -r _ device _ address _; do
+  case \${address%%/*} in ${addresses.join('|') || '-'}) firewall-cmd --get-zone-of-interface="$device" 2>/dev/null || echo "$default" ;; esac
+done | grep -xE '[A-Za-z0-9_-]+' | sort -u)
 for zone in ${everywhere ? '$(printf \'%s\\n\' $zones "$default" | sort -u)' : '${zones:-$default}'}; do
   for when in '' --permanent; do
     open=" $(firewall-cmd $when --zone="$zone" --list-all 2>/dev/null | sed -n 's/^ *\\(ports\\|protocols\\)://p' | tr '\\n' ' ') "

@@ -35,7 +35,7 @@ const SQLITE = `${DATA_DIR}/server/db/state.db`
 export const PRESENT_SCRIPT = `d=${DATA_DIR}
 [ -s ${KUBELET} ] && echo "cert $(sed -n -e '/-END/q' -e '/^[A-Za-z0-9+/=]*$/p' ${KUBELET} | tr -d '\\n')"
 for f in ${CONFIG} ${CONFIG}.d/*.yaml; do
-  [ -f "$f" ] && sed -nE -e "s/^[\\"']?(node-name|data-dir)[\\"']?: *[\\"']?([A-Za-z0-9._/-]+).*/\\1 \\2/p" -e "s/^[\\"']?datastore-endpoint[\\"']?:.*/datastore-endpoint/p" "$f" |
+  [ -f "$f" ] && sed -nE -e "s/^[\\"']?(node-name|data-dir)[\\"']?: *[\\"']?([A-Za-z0-9._/-]+).*/\\1 \\2/p" -e "s/^[\\"']?datastore-endpoint[\\"']?: *[\\"']?[^\\"'# ].*/datastore-endpoint/p" "$f" |
     while read -r k v; do echo "set $k $f $v"; done
 done
 for u in k3s k3s-agent; do
