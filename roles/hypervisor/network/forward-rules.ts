@@ -28,7 +28,7 @@ done
 
 /**
  * Shell text with which iptables accepts what the open networks send and get; with \`check\` it only looks whether it does.
- * The rules are in a chain of their own, made anew each time. Docker leaves DOCKER-USER to others and asks it first; without
+ * The rules are in a chain of their own, made again each time. Docker leaves DOCKER-USER to others and asks it first; without
  * that chain FORWARD asks it first. The role firewall filters in a table of its own, which a packet has to pass as well.
  */
 export const acceptScript = (routed: readonly Routed[], check = false): string => {
