@@ -154,7 +154,13 @@ export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): 
     return work().catch((error: unknown) => {
       throw errorWithOwnFlags(error, o)
     })
-  return runInside({ inventory: o.inventory, vm: o.vm, dirt: o.dirt, yes: o.yes ?? false, log: printError })
+  return runInside({
+    inventory: o.inventory,
+    vm: o.vm,
+    dirt: o.dirt,
+    yes: o.yes ?? false,
+    log: printError,
+  })
 }
 
 /** An option's value as a whole number of at least 1. */
