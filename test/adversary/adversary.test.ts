@@ -5,7 +5,7 @@ import { rig, ROOT } from '../rig/lab.ts'
 import { arenaOf, PG_CONFIG, PG_DIRS, PG_HOMES, postgresArena, type Arena } from './arena.ts'
 import { bring, detail, duel, HEAD, row, settle, type Outcome } from './rig.ts'
 
-const ROUNDS = Number(process.env['FMC_ADVERSARY_ROUNDS'] ?? 60)
+const ROUNDS = Number(process.env['FMC_ADVERSARY_ROUNDS'] ?? 30)
 /** Resource → rounds for every thousand; an upload takes half a second, those of PostgreSQL start servers and make keys. */
 const RESOURCES = { file: 1000, access: 1000, directory: 1000, line: 1000, link: 1000, send: 300 }
 const POSTGRESQL = { certificate: 500, configuration: 500, check: 16, cluster: 8 }
