@@ -437,10 +437,12 @@ void t.test('a gate that is closed', async t => {
   })
 })
 
+const TRY = 'touch /srv/trace; test ! -e /srv/lost'
 void t.test('a gate whose check leaves a trace: a dry run checks something else', async t => {
   const hosts = new Hosts(t)
   const r = tasks(() =>
-    gate('it passes', async () => (await probe`touch /srv/trace`).ok, {
+    gate('it passes', async () => (await probe`sh -c ${TRY}`).ok || 'nothing passes', {
+      timeoutSeconds: 1,
       inDryRun: async () => (await probe`test ! -e /srv/sick`).ok || 'it is sick',
     }),
   )
@@ -448,6 +450,10 @@ void t.test('a gate whose check leaves a trace: a dry run checks something else'
   t.equal(hosts.read('a', '/srv/trace'), undefined)
   t.match(await hosts.run([one(r, { hosts: 'a' })]), { code: 0 })
   t.equal(hosts.read('a', '/srv/trace'), '')
+  hosts.write('a', '/srv/lost', '')
+  t.match(await hosts.run([one(r, { hosts: 'a' })], { dryRun: true }), { code: 0 })
+  const lost = await hosts.run([one(r, { hosts: 'a' })])
+  t.match(lost, { code: 2, failures: [/did not open within 1 s: nothing passes/] })
   hosts.write('a', '/srv/sick', '')
   const sick = await hosts.run([one(r, { hosts: 'a' })], { dryRun: true })
   t.match(sick, { code: 2, failures: [/it is sick/] })

@@ -66,6 +66,11 @@ void t.test('packets between the networks', t => {
     'no packet gets from one to two\nno packet gets from two to one\ncode 0\nleft: 0 0\n',
     dropped.stderr,
   )
+  const again = sent(
+    t,
+    `(set -- ${quoteAll(SPECS)}\n${SEND})\nip rule add iif br1 to 10.9.2.0/24 blackhole`,
+  )
+  t.equal(again.stdout, dropped.stdout, 'addresses of an earlier try are free again')
   const off = sent(t, 'echo 0 >/proc/sys/net/ipv4/ip_forward')
   t.equal(
     off.stdout,
@@ -98,7 +103,7 @@ void t.test('free addresses are from the end, and nobody’s in the inventory', 
   } as unknown as Inventory
   t.strictSame(
     freeAddresses(inventory, '10.9.1.0/24'),
-    [250, 249, 248, 247].map(n => `10.9.1.${n}`),
+    [250, 249, 248, 247, 246, 245, 244, 243].map(n => `10.9.1.${n}`),
   )
   t.strictSame(freeAddresses(inventory, '10.9.1.252/30'), [])
   t.end()

@@ -67,7 +67,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     await host(
       'ip link add eth9 type veth peer name peer9; ip link set eth9 up; ip link set peer9 up',
     )
-    const cut = ['-e', 'hypervisor_uplink=eth9', '-e', 'hypervisor_guard_seconds=15']
+    const cut = ['-e', 'hypervisor_uplink=eth9', '-e', 'hypervisor_guard_seconds=8']
     const { result: run, seconds } = await outageOf(r, '192.168.0.40', () => r.fmc(...ROLE, ...cut))
     t.equal(run.code, 2)
     t.match(run.failures.join(), /undone at .* was not confirmed/)
@@ -75,7 +75,7 @@ void t.test('a hypervisor of the lab', { timeout: 900_000 }, async t => {
     t.match(bridge?.changes[0]?.what, 'move 192.168.0.40 from eth0 to a bridge over eth9')
     t.match(await host('ip -br -4 addr show dev eth0'), / 192.168.0.40\/24/)
     t.equal(await host('ls /etc/systemd/network; ls -d /sys/class/net/br0 || :'), '50-eth0.network')
-    t.comment(`SSH answered again after ${seconds} s (guard of 15 s)`)
+    t.comment(`SSH answered again after ${seconds} s (guard of 8 s)`)
     t.ok(seconds > 4, 'it was cut off')
   })
 

@@ -21,7 +21,7 @@ export interface Reached {
   readonly letsIn: boolean
 }
 
-const MOST_CANDIDATES = 4
+const MOST_CANDIDATES = 8
 
 /** Addresses of a network that no host, VIP or router of the inventory has, from the end. Pure. */
 export function freeAddresses(inventory: Inventory, cidr: string): string[] {
@@ -48,8 +48,9 @@ for spec; do
   for a in $(echo "$spec" | cut -d, -f6); do ping -c 1 -W 1 "$a" >/dev/null 2>&1 & done
 done
 wait
-pids= ports=
-trap 'for p in $ports; do ip link del "$p" 2>/dev/null; done; kill $pids 2>/dev/null; wait 2>/dev/null' EXIT
+pids= ports= heard=
+# The host forgets these machines: next time their addresses must not look taken.
+trap 'for p in $ports; do ip link del "$p" 2>/dev/null; done; for h in $heard; do ip neigh del $(echo "$h" | sed "s/,/ dev /") 2>/dev/null; done; kill $pids 2>/dev/null; wait 2>/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
 made=
 n=0
@@ -71,6 +72,7 @@ END
   until [ "$(readlink "/proc/$p/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do kill -0 $p || exit 1; done
   port=fmc-try$n
   ports="$ports $port"
+  heard="$heard $own,$bridge"
   ip link add "$port" type veth peer name eth0 netns $p || exit 1
   ip link set dev "$port" master "$bridge" up || exit 1
   nsenter -t $p -n sh -c 'ip link set lo up; ip addr add "$0" dev eth0; ip link set eth0 up; ip route add default via "$1"' "$own/$prefix" "$router" || exit 1
