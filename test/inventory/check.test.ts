@@ -41,7 +41,7 @@ const ERRORS: readonly Row[] = [
     'unknown key, nothing near',
     [['all: {}', 'all: { ‸colour: red }']],
     'unknown key colour',
-    'known: ssh, vars',
+    'known: os_unsupported, ssh, vars',
   ],
   [
     'key missing',
