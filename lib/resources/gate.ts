@@ -65,7 +65,10 @@ export async function gate(name: string, check: Check, options: GateOptions = {}
       if (here.mode === 'plan') {
         if (here.dirty) return { changes: [], note: 'will wait for it' }
         const why = missing(
-          await asked(manner().fresh ?? false, here.settings.dryRun ? inDryRun : check),
+          await asked(
+            manner().fresh ?? false,
+            here.settings.dryRun || here.settings.readOnly ? inDryRun : check,
+          ),
         )
         if (why === undefined) return { changes: [] }
         return { changes: [], waiting: why, output: lastWords(here, heard) }

@@ -116,8 +116,9 @@ export interface Fence {
 
 /** The settings of a run that resources use. They are the same for every role and host. */
 export interface RoleSettings {
-  /** Nothing is written: no plan of this run is carried out. */
   readonly dryRun: boolean
+  /** As in a dry run, no plan is carried out. */
+  readonly readOnly: boolean
   readonly inventory: Inventory
   /** `--diff`. */
   readonly diff: boolean

@@ -104,7 +104,10 @@ async function logIn(platform: Platform, vars: Vars, host: Host): Promise<void> 
     })`${SCRIPT} login ${connection(server, login)} ${certificate}`
 }
 
-const logins = (vars: Vars): readonly Login[] =>
+/** The roles that have a valid password and may log in. */
+export const logins = (
+  vars: Pick<Vars, 'postgresql_roles' | 'postgresql_databases'>,
+): readonly Login[] =>
   vars.postgresql_roles.flatMap(({ name, password, options, valid_until: until }) => {
     if (!password || options?.includes('nologin') || isOver(until)) return []
     const own = vars.postgresql_databases.find(d => d.owner === name)

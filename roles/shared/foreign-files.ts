@@ -29,13 +29,13 @@ const define = resource({
   needs: ({ paths }) => ({
     now: ask('command', foreignScript(paths), { code: 0, stdout: '', stderr: '' }),
   }),
-  plan({ service, paths, instead }, { now }) {
+  plan({ service, paths, instead }, { now }, { host }) {
     const found = paths.filter(p => now.stdout.split('\n').includes(p))
     if (found.length > 0)
       throw new TaskError(
         `${service} is set up already: neither fmc nor a package has written ${found.join(' and ')}, and fmc would replace it`,
         {
-          hint: `${instead}; then move the old file aside and run again: ${found.map(f => `mv ${f} ${f}.before-fmc`).join('; ')}`,
+          hint: `${instead}; then move the old file aside and run again: ${found.map(f => `fmc run ${host} -- mv ${f} ${f}.before-fmc`).join('; ')}`,
         },
       )
     return []

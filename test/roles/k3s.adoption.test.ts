@@ -140,6 +140,7 @@ void t.test('another kind, datastore, directory or Kubernetes is refused', t => 
   })
   t.notMatch(outside, /hush/)
   t.match(refusedAdoption(parsePresent(outside), ME)?.why, /datastore-endpoint in \/etc\/rancher/)
+  t.equal(asked(t, { [CONFIG]: 'datastore-endpoint: ""\n' }), '', 'none')
   t.match(refused({ [UNIT]: installed('server', '--data-dir', '/mnt/k3s') }), {
     why: /keeps its data in \/mnt\/k3s \(k3s\.service\)/,
   })

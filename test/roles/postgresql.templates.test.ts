@@ -3,6 +3,7 @@ import t from 'tap'
 import { Secret, TaskError, reveal, type Facts } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { readClusters } from '../../roles/postgresql/cluster.ts'
+import { logins } from '../../roles/postgresql/index.ts'
 import { createRole, databaseDifferences, roleDifferences } from '../../roles/postgresql/objects.ts'
 import { addressRange, nfsSource } from '../../roles/postgresql/addresses.ts'
 import { matches, verifier } from '../../roles/postgresql/scram.ts'
@@ -289,5 +290,16 @@ t.test('a program that listens in place of the server never receives a password'
       connection({ port: 5432, host: 'db1', selfSigned }, login),
       /(^| )channel_binding=require( |$)/,
     )
+  t.end()
+})
+
+t.test('who logs in after a change', t => {
+  const password = new Secret('x')
+  const role = { name: 'app', password }
+  const who = (...roles: object[]): string[] =>
+    logins(vars.parse({ postgresql_roles: roles })).map(l => l.user)
+  t.strictSame(who(role, { ...role, name: 'b', valid_until: 'infinity' }), ['app', 'b'])
+  t.strictSame(who({ name: 'app' }, { ...role, options: ['nologin'] }), [], 'none of these can')
+  t.strictSame(who({ ...role, valid_until: '2020-01-01' }), [], 'its password is over')
   t.end()
 })

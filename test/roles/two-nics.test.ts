@@ -80,7 +80,12 @@ void t.test('flannel uses the interface of the node’s address', t => {
 })
 
 /** Asks with these programs in front of the path. */
-function asked(t: Test, zones: Readonly<Record<string, string>>, everywhere: boolean): string {
+function asked(
+  t: Test,
+  zones: Readonly<Record<string, string>>,
+  everywhere: boolean,
+  addresses = ['10.17.4.21'],
+): string {
   const cases = Object.entries(zones).map(([device, zone]) => `*=${device}) echo ${zone} ;;`)
   const dir = t.testdir({
     systemctl: '#!/bin/sh\nexit 0\n',
@@ -98,7 +103,7 @@ esac
   for (const name of ['systemctl', 'ip', 'firewall-cmd']) chmodSync(join(dir, name), 0o755)
   const ran = spawnSync(
     'sh',
-    ['-c', question({ openings: ['6443/tcp', 'vrrp'], addresses: ['10.17.4.21'], everywhere })],
+    ['-c', question({ openings: ['6443/tcp', 'vrrp'], addresses, everywhere })],
     { encoding: 'utf8', env: { PATH: `${dir}:${process.env['PATH'] ?? ''}` } },
   )
   t.equal(ran.stderr, '')
@@ -112,6 +117,11 @@ void t.test('firewalld: the zone of the interface that carries the address', t =
   t.equal(
     asked(t, internal, true),
     'internal 6443/tcp\ninternal vrrp\npublic 6443/tcp\npublic vrrp\n',
+  )
+  t.equal(
+    asked(t, { 'enp7s0.40': 'dmz' }, false, ['10.17.4.21', '192.168.0.21']),
+    'dmz vrrp\npublic 6443/tcp\npublic vrrp\n',
+    'the other one is in the default zone',
   )
   const closed = parseClosed(asked(t, { 'enp7s0.40': 'dmz' }, false))
   t.strictSame(closed, [{ zone: 'dmz', opening: 'vrrp' }], 'one is open already')
