@@ -1,6 +1,6 @@
 // `npm test`: builds the bundle, runs every test file with tap, and ends with the line "N passed, N failed, N skipped",
 // counted from tap's own results. Arguments are test files (default: all). Before that line it lists
-// every failure with its file, its subtests and tap's diagnostics, and every skipped test with its reason.
+// the slowest files, every failure with its file, its subtests and tap's diagnostics, and every skipped test with its reason.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { build } from './build.js'
@@ -38,11 +38,17 @@ const counts = {
 }
 const skipped = text
   .split('\n')
-  .filter(line => /^\s*ok .*# (SKIP|TODO)/i.test(line))
+  .filter(line => /^\s*ok .*(?<!\\)# (SKIP|TODO)/i.test(line))
   .map(line => line.replace(/^\s*ok \d+ - /, ''))
 const failures = failed(text.split('\n'))
+const slowest = [...text.matchAll(/^(?:not )?ok \d+ - (test\/\S+) # time=([\d.]+)ms/gm)]
+  .map(([, file, ms]) => [Math.round(Number(ms) / 1000), file])
+  .sort(([a], [b]) => b - a)
+  .slice(0, 20)
 // A file that dies or times out fails without a failing assertion.
 if (run.status !== 0 && counts.failed === 0) counts.failed = 1
+if (files.length === 0)
+  console.log(`\nslowest, in seconds:\n${slowest.map(([s, file]) => `  ${s} ${file}`).join('\n')}`)
 if (skipped.length > 0) console.log(`\nskipped:\n${skipped.map(s => `  ${s}`).join('\n')}`)
 if (failures.length > 0) console.log(`\nfailed:\n${failures.join('\n')}`)
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)

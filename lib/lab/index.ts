@@ -11,7 +11,7 @@ export type { HostStatus } from './control.ts'
 export type { LabState } from './state.ts'
 export type { Twin } from './twin.ts'
 export { stateOf } from './enter.ts'
-export { insideLab, isInside, PASSED_ON, runInside } from './inside.ts'
+export { insideLab, insideOf, isInside, PASSED_ON, runInside } from './inside.ts'
 export { labNames } from './state.ts'
 
 /** The kinds of dirt that a host can have, by name (dirt.ts). */

@@ -12,6 +12,9 @@ const INSIDE = 'FMC_INSIDE_LAB'
  */
 export const PASSED_ON = 'SIGUSR2'
 
+/** The environment of a process that runs inside this lab's network. */
+export const insideOf = (name: string): Readonly<Record<string, string>> => ({ [INSIDE]: name })
+
 /** Whether this process runs inside a lab's network. */
 export const isInside = (): boolean => process.env[INSIDE] !== undefined
 
@@ -60,7 +63,10 @@ export async function runInside(o: InsideOptions): Promise<number> {
     ...process.execArgv,
     ...process.argv.slice(1),
   ])
-  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, [INSIDE]: name } })
+  const child = spawn(command, args, {
+    stdio: 'inherit',
+    env: { ...process.env, ...insideOf(name) },
+  })
   const passOn = (): void => void child.kill(PASSED_ON)
   const end = (): void => void child.kill('SIGTERM')
   process.on('SIGINT', passOn).on('SIGTERM', end)

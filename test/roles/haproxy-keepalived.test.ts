@@ -340,12 +340,13 @@ t.test('two balancers of the cloud', async t => {
   })
 
   await t.test('the gate fails when haproxy does not run the written configuration', async t => {
-    // haproxy -c does not bind. Two other processes have the ports; one of them is called haproxy.
+    // haproxy -c does not bind. Two other processes have the ports; one of them is called haproxy. With SO_REUSEPORT,
+    // which haproxy sets unless it is told not to, both could have one.
     const other = (name: string, port: number) => `cp /usr/sbin/haproxy /run/${name}
-printf '%s\\n' defaults ' mode http' ' timeout client 5s' ' timeout connect 5s' ' timeout server 5s' 'frontend x' ' bind 127.0.0.1:${port}' ' http-request return status 404' >/run/${name}.cfg
-/run/${name} -D -p /run/${name}.pid -f /run/${name}.cfg`
+printf '%s\\n' global ' noreuseport' defaults ' mode http' ' timeout client 5s' ' timeout connect 5s' ' timeout server 5s' 'frontend x' ' bind 127.0.0.1:${port}' ' http-request return status 404' >/run/${name}.cfg
+/run/${name} -D -p /run/other-${name}.pid -f /run/${name}.cfg`
     await r.text('loadbalancer2', `${other('haproxy', 9404)}\n${other('app', 9405)}`)
-    t.teardown(() => r.on('loadbalancer2', 'kill $(cat /run/haproxy.pid /run/app.pid)'))
+    t.teardown(() => r.on('loadbalancer2', 'kill $(cat /run/other-haproxy.pid /run/other-app.pid)'))
     const taken = await r.fmc('role', ROLE, 'loadbalancer2', '-e', 'haproxy_health_port=9405')
     t.equal(taken.code, 2)
     t.strictSame(taken.changed, [])
