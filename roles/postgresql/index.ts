@@ -11,6 +11,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
+import { portsAreFree } from '../shared/ports.ts'
 import { advise } from './advice.ts'
 import { nightlyDumps } from './backup.ts'
 import { dataOnNfs, startsOnlyOn } from './data-on-nfs.ts'
@@ -35,7 +36,16 @@ export default role({
     const port = vars.postgresql_port
     const platform = platformFor(vars.postgresql_version, port)
     checkOwners(vars)
+    const addresses = ['127.0.0.1', ...listenAddresses(vars, host)]
 
+    await portsAreFree({
+      service: 'PostgreSQL',
+      port,
+      protocol: 'tcp',
+      addresses,
+      owners: ['postgres ', 'postmaster '],
+      variable: 'postgresql_port',
+    })
     await dataOnNfs(platform, vars, host)
     await timezone(inventory().timezone)
     await installPackages(platform)
@@ -53,7 +63,6 @@ export default role({
     for (const spec of vars.postgresql_databases)
       await pgDatabase({ platform, server, spec, notify: LOG_IN })
 
-    const addresses = ['127.0.0.1', ...listenAddresses(vars, host)]
     await gate('PostgreSQL accepts connections', accepts(platform, port), SOON)
     await gate('PostgreSQL has loaded its files', loaded(platform), SOON)
     await gate('PostgreSQL speaks TLS', speaksTls(addresses, port, pemFile(platform)), SOON)

@@ -9,7 +9,8 @@ export const foreignScript = (paths: readonly string[]): string => `for f in ${q
   head -n 3 -- "$f" | grep -q '^# Managed by fmc' && continue
   if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f='\${Conffiles}\\n' 2>/dev/null | grep -qxF -- " $f $(md5sum <"$f" | cut -c 1-32)" && continue
-  elif command -v rpm >/dev/null && rpm -qf -- "$f" >/dev/null 2>&1; then
+  fi
+  if command -v rpm >/dev/null && rpm -qf -- "$f" >/dev/null 2>&1; then
     rpm -Vf -- "$f" 2>/dev/null | grep -E '^..5' | grep -qF -- " $f" || continue
   fi
   echo "$f"

@@ -1,4 +1,5 @@
-import { probe, TaskError, type Secret } from '../../lib/index.ts'
+import { probe, TaskError, type Host, type Secret } from '../../lib/index.ts'
+import type { Port } from '../shared/ports.ts'
 import { KEY, publicKeyOf } from './keys.ts'
 import { configFile, keyFile } from './status.ts'
 
@@ -10,7 +11,7 @@ echo "\${k:--} $(wg pubkey <${keyFile(device)} 2>/dev/null)"`
 
 /** Why the role must not replace a configuration of somebody else; undefined: it may. `own`: the declared private key. */
 export function refusedTakeover(
-  device: string,
+  { host, device }: { readonly host: string; readonly device: string },
   answer: string,
   own: Secret | undefined,
 ): TaskError | undefined {
@@ -21,14 +22,30 @@ export function refusedTakeover(
   return new TaskError(
     `${conf} is somebody else's, with a key of its own: with another key fmc would cut off its peers`,
     {
-      hint: `declare its peers in wireguard_peers and keep its key: (umask 077; sed -n 's/^PrivateKey *= *//p' ${conf} >${key})   # or give this VPN another device: device: wg1 of its NIC`,
+      hint: `declare its peers in wireguard_peers and keep its key: fmc run ${host} -- "umask 077; sed -nE 's/^[[:space:]]*[Pp]rivate[Kk]ey[[:space:]]*=[[:space:]]*//p' ${conf} >${key}"   # or give this VPN another device: device: wg1 of its NIC`,
     },
   )
 }
 
 /** Changes nothing. Throws TaskError if the device has a configuration of somebody else with another key. */
-export async function notForeign(device: string, own: Secret | undefined): Promise<void> {
+export async function notForeign(
+  host: Host,
+  device: string,
+  own: Secret | undefined,
+): Promise<void> {
   const { stdout } = await probe({ estimate: false, whenNew: '' })`sh -c ${foreignScript(device)}`
-  const refused = refusedTakeover(device, stdout, own)
+  const refused = refusedTakeover({ host: host.name, device }, stdout, own)
   if (refused) throw refused
 }
+
+/**
+ * The port of a tunnel. WireGuard listens in the kernel, whose sockets have no process, or in a program where the kernel
+ * has none (wireguard.com/xplatform).
+ */
+export const tunnelPort = (port: number): Port => ({
+  service: 'WireGuard',
+  port,
+  protocol: 'udp',
+  addresses: 'any',
+  owners: ['unknown', 'wireguard-go ', 'boringtun'],
+})

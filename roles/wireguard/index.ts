@@ -18,7 +18,8 @@ import {
 } from '../../lib/index.ts'
 import { firewalldOpenEverywhere } from '../shared/firewalld/open.ts'
 import { endpointsFollow } from './endpoints.ts'
-import { notForeign } from './foreign.ts'
+import { portsAreFree } from '../shared/ports.ts'
+import { notForeign, tunnelPort } from './foreign.ts'
 import { KEY } from './keys.ts'
 import { PLATFORMS } from './platform.ts'
 import {
@@ -55,7 +56,8 @@ export default role({
     if (tunnel === undefined) return
     const { device } = tunnel
 
-    await notForeign(device, vars.wireguard_private_key)
+    await notForeign(host, device, vars.wireguard_private_key)
+    if (tunnel.port !== undefined) await portsAreFree(tunnelPort(tunnel.port))
     await packages(...platform.packages)
     await directory(DIRECTORY, { mode: '0700' })
     if (vars.wireguard_private_key === undefined) await privateKey({ device })

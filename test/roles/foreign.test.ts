@@ -54,6 +54,9 @@ S.5....T.  c ${at('edited')}'`,
   // A system without dpkg: the first name that `command -v` finds is the test's rpm.
   const el = run(foreignScript(paths).replaceAll('dpkg-query', 'no-such-program'), dir)
   t.strictSame(el.stdout.trim().split('\n'), foreign, el.stderr)
+  write('dpkg-query', '#!/bin/sh\nexit 1')
+  const both = run(foreignScript(paths), dir)
+  t.strictSame(both.stdout.trim().split('\n'), foreign, 'EPEL has a dpkg that knows no package')
   t.equal(run(foreignScript([at('fmc'), at('missing')]), dir).status, 0)
   t.end()
 })
@@ -78,12 +81,12 @@ void t.test('a WireGuard of somebody else keeps its key', t => {
     return ran.stdout
   }
   const refused = (files: Readonly<Record<string, string>>, own?: Secret) =>
-    refusedTakeover('wg0', answer(files), own)
+    refusedTakeover({ host: 'gw', device: 'wg0' }, answer(files), own)
   t.equal(refused({}), undefined)
   t.equal(refused({ 'wg0.conf': conf('# Managed by fmc; the key\n') }), undefined)
   t.match(refused({ 'wg0.conf': conf('') }), {
     message: /\/etc\/wireguard\/wg0\.conf is somebody else's/,
-    hint: /wireguard_peers.*>\/etc\/wireguard\/wg0\.key\)/,
+    hint: /wireguard_peers.*fmc run gw -- "umask 077; sed .*>\/etc\/wireguard\/wg0\.key"/,
   })
   t.match(refused({ 'wg0.conf': conf(''), 'wg0.key': other.reveal() }), { message: /cut off/ })
   t.equal(

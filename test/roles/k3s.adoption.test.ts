@@ -141,6 +141,21 @@ void t.test('another kind, datastore, directory or Kubernetes is refused', t => 
   t.notMatch(outside, /hush/)
   t.match(refusedAdoption(parsePresent(outside), ME)?.why, /datastore-endpoint in \/etc\/rancher/)
   t.equal(asked(t, { [CONFIG]: 'datastore-endpoint: ""\n' }), '', 'none')
+  const units = 'unit k3s\n'
+  for (const line of [
+    'K3S_DATASTORE_ENDPOINT=',
+    `K3S_DATASTORE_ENDPOINT=''`,
+    'K3S_DATASTORE_ENDPOINT=""\nK3S_TOKEN=hush',
+    '# K3S_DATASTORE_ENDPOINT=mysql://root:hush@tcp(db:3306)/k3s',
+  ]) {
+    const none = { [UNIT]: installed('server'), [`${UNIT}.env`]: `${line}\n` }
+    t.equal(asked(t, none), units, line)
+  }
+  t.equal(asked(t, { [UNIT]: installed('server', '--datastore-endpoint=') }), units)
+  t.match(
+    refused({ [`${UNIT}.env`]: `K3S_TOKEN=hush\nK3S_DATASTORE_ENDPOINT='mysql://db/k3s'\n` }),
+    { why: /datastore-endpoint in k3s\.service/ },
+  )
   t.match(refused({ [UNIT]: installed('server', '--data-dir', '/mnt/k3s') }), {
     why: /keeps its data in \/mnt\/k3s \(k3s\.service\)/,
   })

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { k3sPorts } from '../../roles/shared/k3s/ports.ts'
 import { inTheWay, parseListeners, portTaken, type Port } from '../../roles/shared/ports.ts'
+import { tunnelPort } from '../../roles/wireguard/foreign.ts'
 
 const ss = (process: string, local: string, protocol = 'udp') =>
   `${protocol} ${protocol === 'udp' ? 'UNCONN' : 'LISTEN'} 0 0 ${local} 0.0.0.0:* users:(("${process}",pid=7,fd=12))`
@@ -63,6 +64,17 @@ void t.test('the error names the owner, and the variable if there is one', t => 
     portTaken(found(ss('chronyd', '0.0.0.0:123')), [{ ...ntp, owners: ['chronyd '] }]),
     undefined,
   )
+  t.end()
+})
+
+void t.test('what listens in the kernel', t => {
+  const wireguard = tunnelPort(51820)
+  const kernel = 'udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*'
+  t.equal(portTaken(found(kernel), [wireguard]), undefined)
+  t.equal(portTaken(found(ss('wireguard-go', '*:51820')), [wireguard]), undefined)
+  t.match(portTaken(found(ss('openvpn', '10.8.0.1:51820')), [wireguard]), {
+    message: 'openvpn (pid 7) listens on port 51820 of 10.8.0.1, which WireGuard needs',
+  })
   t.end()
 })
 

@@ -41,6 +41,7 @@ done
 for u in k3s k3s-agent; do
   { systemctl is-active -q $u.service || systemctl is-enabled -q $u.service; } 2>/dev/null && echo "unit $u"
   { systemctl cat $u.service; cat /etc/systemd/system/$u.service.env /etc/default/$u /etc/sysconfig/$u; } 2>/dev/null |
+    sed -E -e '/^[[:space:]]*[#;]/d' -e "s/(K3S_DATASTORE_ENDPOINT|--datastore-endpoint)=['\\"]*([[:space:]\\\\]|\\$)/\\2/g" |
     tr -s "'\\"\\\\\\\\\\n\\t =" ' ' |
     grep -oE '(--node-name|--data-dir|K3S_NODE_NAME|K3S_DATA_DIR) [A-Za-z0-9._/-]+|(--datastore-endpoint|K3S_DATASTORE_ENDPOINT) ' |
     sed -E -e 's/^(--|K3S_)//' -e 's/^NODE_NAME/node-name/' -e 's/^DATA_DIR/data-dir/' -e 's/^DATASTORE_ENDPOINT/datastore-endpoint/' |
