@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { PASSED_ON } from '../lab/index.ts'
 import { printError } from './print.ts'
 
@@ -20,6 +21,8 @@ export function listenForSignals(
   const stop = new AbortController()
   const kill = new AbortController()
   const term = new AbortController()
+  // Every host of a run listens; Node.js would print a warning after ten.
+  setMaxListeners(0, stop.signal, kill.signal, term.signal)
   let own = 0
   let passedOn = 0
   const onSignal = (signal: NodeJS.Signals): void => {

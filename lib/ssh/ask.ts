@@ -26,20 +26,28 @@ export const parseAnswers = (text: string): Answers => {
 const few = pLimit(8)
 const MAX = { maxBuffer: 8 << 20 }
 
-/** What `ssh -G` prints. Without OpenSSH installed: nothing. Rejects with UnreachableError. */
+/**
+ * What `ssh -G` prints. Without OpenSSH installed: nothing. Rejects with UnreachableError. It gets a command, as fmc's own
+ * connections do: without one it refuses ForkAfterAuthentication (openssh-portable, ssh.c), and with one RemoteCommand.
+ */
 const run = (of: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
   new Promise((resolve, reject) => {
-    execFile('ssh', ['-G', ...args], MAX, (error, stdout, stderr) => {
-      if (!error) resolve({ stdout, stderr })
-      else if (error.code === 'ENOENT') resolve({ stdout: '', stderr: '' })
-      else {
-        const said = stderr
-          .split('\n')
-          .filter(line => line !== '' && !/^(Pseudo-terminal|debug\d:)/.test(line))
-          .join('\n')
-        reject(new UnreachableError(`${of}: ssh -G ${args.join(' ')}: ${said || error.message}`))
-      }
-    })
+    execFile(
+      'ssh',
+      ['-G', '-o', 'RemoteCommand=none', ...args, 'true'],
+      MAX,
+      (error, stdout, stderr) => {
+        if (!error) resolve({ stdout, stderr })
+        else if (error.code === 'ENOENT') resolve({ stdout: '', stderr: '' })
+        else {
+          const said = stderr
+            .split('\n')
+            .filter(line => line !== '' && !/^(Pseudo-terminal|debug\d:)/.test(line))
+            .join('\n')
+          reject(new UnreachableError(`${of}: ssh -G ${args.join(' ')}: ${said || error.message}`))
+        }
+      },
+    )
   })
 
 const remembering = <T>(

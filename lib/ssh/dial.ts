@@ -21,6 +21,7 @@ export const dial = (
     const socket = net.connect({ host, port, family, noDelay: true })
     const fail = (error: Error): void => {
       clearTimeout(timer)
+      giveUp?.removeEventListener('abort', cancel)
       socket.destroy()
       reject(error)
     }

@@ -13,6 +13,9 @@ const NOISE = 1024 * 1024
 /** An error quotes this many characters of it. */
 const SHOWN = 2000
 
+/** Words of fmc's own scripts (login-shell.ts), which a program that is no shell may quote. */
+const OWN_WORDS = /[A-Za-z0-9+/]{80,}/g
+
 const MISLED =
   'look for a redirection such as exec 2>&1 in the rc files of this user on the host (~/.bashrc, /etc/bash.bashrc, ~/.zshenv), and leave it to interactive shells'
 
@@ -195,11 +198,17 @@ class GreetingReader {
   }
 
   #none(why: string, hint?: string): void {
-    const said = this.#sudo.said().slice(-SHOWN)
+    // A program that is no shell (nologin(8)) may say so on standard output.
+    const printed = this.#echo ? '' : this.#out.after(0).toString('utf8')
+    const words = this.#sudo.said() || this.#sudo.clean(printed)
+    const said = words.replace(OWN_WORDS, '…').slice(-SHOWN)
     const { name, user } = this.#target
     this.#fail(
       new UnreachableError(`${name}: no shell for ${user}: ${why}${said ? `: ${said}` : ''}`, {
-        hint: hint ?? this.#sudo.hint(said),
+        hint:
+          hint ??
+          this.#sudo.hint(said) ??
+          `the login shell of ${user} must run commands; try it: fmc shell ${name} -- true`,
       }),
     )
   }

@@ -18,6 +18,8 @@ export interface IdentityFile {
   readonly certificate: boolean
   /** The key is on a FIDO token; the file holds only a handle. */
   readonly fido: boolean
+  /** ssh and ssh2 may read it differently: a form other than OpenSSH's or PEM's (PKCS#8, text around it), or another key's .pub beside it. */
+  readonly odd: boolean
 }
 
 const cache = new Map<string, Promise<IdentityFile>>()
@@ -54,6 +56,10 @@ export const identityFile = (path: string): Promise<IdentityFile> => {
   return found
 }
 
+/** What both ssh and ssh2 read: OpenSSH's own form and PEM (ssh-keygen(1), -m), exactly as ssh-keygen writes them. */
+const USUAL =
+  /^-----BEGIN (OPENSSH|RSA|EC|DSA) PRIVATE KEY-----\n(?:[\w-]+: [^\n]+\n)*\n?(?:[A-Za-z0-9+/=]+\n)+-----END \1 PRIVATE KEY-----\n$/
+
 /** `type base64 comment` (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
 const PUBLIC = /^((?:ssh|ecdsa|sk)-[\w@.-]+) ([A-Za-z0-9+/]+=*)(?:\s|$)/
 
@@ -82,13 +88,16 @@ const load = async (path: string): Promise<IdentityFile> => {
   ])
   const itself = PUBLIC.exec(own.text ?? '')
   const [, type = '', blob] = itself ?? PUBLIC.exec(beside ?? '') ?? []
+  const inside = publicPart(own.text ?? '')
+  const foreign = !itself && blob !== undefined && inside !== undefined && blob !== inside
   return {
     path,
     text: itself ? undefined : own.text,
     exposed: itself ? undefined : own.exposed,
     isPublic: itself !== null,
-    publicBlob: blob ?? publicPart(own.text ?? ''),
+    publicBlob: blob ?? inside,
     certificate: certificate !== undefined || (itself !== null && type.includes('-cert-')),
     fido: isFido(own.text) || type.startsWith('sk-'),
+    odd: !itself && own.text !== undefined && !own.exposed && (foreign || !USUAL.test(own.text)),
   }
 }

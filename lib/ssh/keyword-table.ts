@@ -41,7 +41,7 @@ export const ROWS: readonly Row[] = [
   {
     keywords: 'IdentityFile',
     class: 'honoured',
-    note: 'with tokens; public keys and keys in an agent too. Handed over: a FIDO key, a certificate beside it',
+    note: 'with tokens; public keys and keys in an agent too. Handed over: FIDO, PKCS#8, a certificate beside it',
   },
   { keywords: 'IdentitiesOnly', class: 'honoured', note: '' },
   {

@@ -18,7 +18,9 @@ export type Verdict =
   | { readonly kind: 'revoked'; readonly where: string }
   | { readonly kind: 'changed'; readonly known: readonly KnownHost[] }
 
-const LINE = /^\s*(?:(@\S+)\s+)?([^\s#]\S*)\s+([a-z][\w@.-]*)\s+([A-Za-z0-9+/]+=*)(?:\s|$)/
+/** Blanks and tabs separate fields, nothing else that JavaScript takes for white space (a byte order mark, say). */
+const LINE =
+  /^[ \t]*(?:(@\S+)[ \t]+)?([^\s#]\S*)[ \t]+([a-z][\w@.-]*)[ \t]+([A-Za-z0-9+/]+=*)(?:\s|$)/
 
 /** Parses a known_hosts file; like ssh, skips lines that are not entries. */
 export const parseKnownHosts = (text: string, file: string): KnownHost[] =>
@@ -42,14 +44,12 @@ const load = async (path: string): Promise<KnownHost[]> => {
   return found
 }
 
-/** All entries of the files. A file that does not exist counts as empty. A file is parsed again only when it has changed. */
-export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHost[]> => {
-  const absent = (error: unknown): KnownHost[] => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  return (await Promise.all(paths.map(path => load(path).catch(absent)))).flat()
-}
+/**
+ * All entries of the files. Like ssh, takes a file that cannot be read (absent, a directory) as empty (openssh-portable,
+ * hostfile.c, load_hostkeys). A file is parsed again only when it has changed.
+ */
+export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHost[]> =>
+  (await Promise.all(paths.map(path => load(path).catch(() => [])))).flat()
 
 /** The names under which ssh looks for a host's key. */
 export interface KnownNames {

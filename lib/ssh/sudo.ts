@@ -95,7 +95,11 @@ export class SudoPrompt {
 
   /** The host's stderr without the prompts and without the password, which some hosts echo. */
   said(): string {
-    const text = this.#buffer.after(this.#from).toString('utf8')
+    return this.clean(this.#buffer.after(this.#from).toString('utf8'))
+  }
+
+  /** Text of the host without the prompts and without the password. */
+  clean(text: string): string {
     const own = this.#prompt === undefined ? text : text.replaceAll(this.#prompt, '')
     return (this.#password ? redact(own, [this.#password]) : own).trim()
   }

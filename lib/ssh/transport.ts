@@ -15,6 +15,8 @@ const beyondSsh2 = async (route: Route): Promise<string | undefined> => {
   if (certificate) return `a user certificate (${certificate.path}-cert.pub)`
   const fido = files.find(f => f.fido)
   if (fido) return `a FIDO key (${fido.path})`
+  const odd = files.find(f => f.odd)
+  if (odd) return `the form of a private key (${odd.path})`
   const authority = authorityFor(await loadKnownHosts(route.knownHostsFiles), route.known)
   if (authority) return `a host certificate (${authority.where})`
   for (const hop of route.jumps) {

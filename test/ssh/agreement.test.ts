@@ -79,6 +79,33 @@ void t.test('fmc connects and refuses where ssh does: keys, agents and known_hos
     delete process.env['FMC_TEST_SOCKET']
   })
 
+  // Keys in other forms, and what a copy or an editor makes of a key.
+  for (const form of ['PEM', 'PKCS8'] as const) {
+    keygen(at(`rsa ${form}`), 'rsa', '-m', form)
+    keygen(at(`ecdsa ${form}`), 'ecdsa', '-m', form)
+  }
+  const text = readFileSync(sshd.key, 'utf8')
+  const forms: Readonly<Record<string, string>> = {
+    'text before': `my key\n${text}`,
+    'text after': `${text}\nmy key\n`,
+    'blank line': `\n${text}`,
+    'line ends of Windows': text.replaceAll('\n', '\r\n'),
+    'no line end': text.trimEnd(),
+    indented: text.replaceAll(/^/gm, ' '),
+    empty: '',
+    'with the .pub of another key': text,
+  }
+  for (const [form, content] of Object.entries(forms))
+    writeFileSync(at(form), content, { mode: 0o600 })
+  copyFileSync(at('other.pub'), at('with the .pub of another key.pub'))
+  writeFileSync(
+    at('keys'),
+    readFileSync(at('keys'), 'utf8') +
+      ['rsa PEM', 'rsa PKCS8', 'ecdsa PEM', 'ecdsa PKCS8']
+        .map(k => readFileSync(at(`${k}.pub`), 'utf8'))
+        .join(''),
+  )
+
   const hashed = (text: string): string => {
     writeFileSync(at('hashing'), text)
     execFileSync('ssh-keygen', ['-q', '-H', '-f', at('hashing')], { stdio: 'ignore' })
@@ -136,6 +163,10 @@ void t.test('fmc connects and refuses where ssh does: keys, agents and known_hos
     [no, '', `GlobalKnownHostsFile ${dir}/kh_%h_%p`],
     [yes, '', `GlobalKnownHostsFile ~root/..${at('kh')}`],
     [yes, '', `GlobalKnownHostsFile ~/..${at('kh')}`],
+    [yes, '', `UserKnownHostsFile ${dir} ${at('kh')}`],
+    [no, '', `UserKnownHostsFile ${dir} /dev/null/x`],
+    [no, `\u{feff}${trusted}`],
+    [yes, `\t${name}\t${host.replace(' ', '\t')}\tcomment\r`],
     [no, trusted, `RevokedHostKeys ${at('host.pub')}`],
     [yes, trusted, `RevokedHostKeys ${at('other.pub')}`],
     [yes, '', `KnownHostsCommand /usr/bin/echo %H ${host}`],
@@ -156,6 +187,22 @@ void t.test('fmc connects and refuses where ssh does: keys, agents and known_hos
     [yes, trusted, `IdentityFile %d/..${sshd.key}`],
     [yes, trusted, 'IdentityFile ${FMC_TEST_DIR}/id'],
     [no, trusted, 'IdentityFile ${FMC_TEST_ABSENT}/id'],
+    // Forms of keys.
+    [yes, trusted, `IdentityFile "${at('rsa PEM')}"`],
+    [yes, trusted, `IdentityFile "${at('rsa PKCS8')}"`],
+    [yes, trusted, `IdentityFile "${at('ecdsa PEM')}"`],
+    [yes, trusted, `IdentityFile "${at('ecdsa PKCS8')}"`],
+    [no, trusted, `IdentityFile "${at('text before')}"`],
+    [yes, trusted, `IdentityFile "${at('text after')}"`],
+    [no, trusted, `IdentityFile "${at('blank line')}"`],
+    [no, trusted, `IdentityFile "${at('line ends of Windows')}"`],
+    [no, trusted, `IdentityFile "${at('no line end')}"`],
+    [no, trusted, `IdentityFile "${at('indented')}"`],
+    [no, trusted, `IdentityFile "${at('empty')}"`],
+    [no, trusted, `IdentityFile "${at('with the .pub of another key')}"`],
+    [no, trusted, `IdentityFile ${dir}`],
+    // Without a command ssh refuses this one, and so did its -G.
+    [yes, trusted, 'ForkAfterAuthentication yes'],
     // Agents.
     [no, trusted, `IdentityFile ${locked}`],
     [yes, trusted, `IdentityFile ${locked}`, inAgent],

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { UnreachableError } from '../../lib/errors.ts'
 import { openTerminal, openWith, runStreamed } from '../../lib/ssh/index.ts'
 import { LIMITS } from '../../lib/ssh/link.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
@@ -231,6 +232,31 @@ void t.test('an rc file that sends standard error to standard output is named at
       })
     }
 })
+
+void t.test(
+  'a program that is no shell: the error has what it says, and not our script',
+  async t => {
+    const dir = t.testdir()
+    const says: Readonly<Record<string, RegExp>> = {
+      '/usr/sbin/nologin': /it ended with exit 1: This account is currently not available\.$/,
+      '/usr/bin/perl': /it ended with exit 2: Can't open perl script "exec \/bin\/sh .* …/,
+      '/usr/bin/cat': /it ended with exit 1: .*cat: invalid option/,
+    }
+    const users = Object.keys(says).map((path, i) => `no${i}:x:0:0::/:${path}\n`)
+    writeFileSync(join(dir, 'users'), passwd() + users.join(''), { mode: 0o644 })
+    const sshd = await startSshd(dir, { prepare: `mount --bind ${dir}/users /etc/passwd` })
+    t.teardown(() => sshd.stop())
+    for (const [i, message] of Object.values(says).entries()) {
+      const error = (await openWith(LIMITS, sshd.target({ user: `no${i}` })).catch(
+        (e: unknown) => e,
+      )) as UnreachableError
+      t.equal(error.name, 'UnreachableError')
+      t.match(error.message, message)
+      t.notMatch(error.message, /[A-Za-z0-9+/]{80}/)
+      t.match(error.hint, /try it: fmc shell node1 -- true$/)
+    }
+  },
+)
 
 void t.test('a boot script as long as one request can be, in every shell', async t => {
   const sshd = await start(t, false)
