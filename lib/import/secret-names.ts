@@ -9,7 +9,7 @@ const ALWAYS = new Set(
 const AT_THE_END = new Set('pass pw pwd pin otp creds cred auth_key'.split(' '))
 /** Words that make a secret of the `key` after them. */
 const KEYS = new Set(
-  'api private access secret encryption encrypt signing sign auth master shared deploy host session account license licence recovery unseal hmac aes rsa ssh tls ssl certificate cert client server wireguard'.split(
+  'api private access secret preshared encryption encrypt signing sign auth master shared deploy host session account license licence recovery unseal hmac aes rsa ssh tls ssl certificate cert client server wireguard'.split(
     ' ',
   ),
 )
@@ -23,6 +23,10 @@ const ABOUT = new Set(
     'encryption mount namespace class plugin driver role roles permissions limit limits public pub'
   ).split(' '),
 )
+/** Words without a gap: pgpassword, accesstoken, bindpw. */
+const GLUED = /(?:passw(?:or)?d|passwd|passphrase|secret|token)s?$/
+const OWNERS =
+  /^(?:db|my|mysql|pg|postgres|redis|ldap|bind|smtp|ftp|vnc|wifi|sudo|become|root|admin|user)(?:pass|pwd?)$/
 const QUALIFIERS =
   /^(\d+|base|value|hash|text|data|string|b|b64|base64|plain|clear|raw|enc|encrypted|prod|production|dev|staging|stage|test|old|new|main|default|admin|root|db|key|keys|main|backup)$/
 
@@ -41,10 +45,10 @@ export function isSecretName(name: string): boolean {
   if (ABOUT.has(last)) return false
   return parts.some((word, at) => {
     const rest = parts.slice(at + 1)
-    if (ALWAYS.has(word) || /^(db|my|root|admin|user)?(passw(or)?d|passwd)\d*$/.test(word))
-      return true
+    if (ALWAYS.has(word) || GLUED.test(word)) return true
     const ends = rest.every(w => QUALIFIERS.test(w))
-    if (AT_THE_END.has(word)) return ends
+    if (AT_THE_END.has(word) || OWNERS.test(word)) return ends
+    if (word === 'community') return parts.includes('snmp') && ends
     return /^keys?$/.test(word) && at > 0 && KEYS.has(parts[at - 1] ?? '') && ends
   })
 }
@@ -75,7 +79,9 @@ const VALUES: readonly RegExp[] = [
   // Tokens of well-known services, JSON web tokens, hashes of passwords (crypt(5)).
   /\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|sk_live_\w{10,}|AKIA[A-Z0-9]{12,}|hvs\.\w{10,})/,
   /\beyJ[\w-]+\.[\w-]+\.[\w-]+/,
-  /^\$(?:[1567]|2[abxy]|y|gy|argon2\w*)\$[^\s]+/,
+  /^\$(?:[1567]|apr1|2[abxy]|y|gy|argon2\w*)\$[^\s]+/,
+  // Addresses that let everybody post who knows them.
+  /\bhttps:\/\/(?:hooks\.slack\.com\/(?:services|workflows|triggers)|discord(?:app)?\.com\/api\/webhooks)\/\S+/,
 ]
 
 /** Is this text a secret whatever its name? */

@@ -22,7 +22,7 @@ void t.test('to stdout, with the report on stderr; the result passes fmc lint', 
   t.equal(code, 0, stderr)
   t.match(stderr, /^hosts\.ini:2: ansible_become_password: /m)
   t.match(stderr, /^hosts\.ini:4: motd: a Jinja expression/m)
-  t.match(stderr, /^hosts\.ini: 1 host, \d+ groups; \d+ remarks$/m)
+  t.match(stderr, /^hosts\.ini: 1 host, 1 group; \d+ remarks$/m)
   t.match(stdout, /^ {4}nics:\n {6}- \{ network: lan, address: 10\.9\.8\.1 \}$/m)
   t.match(stdout, /^ {6}db_password: !secret db_password$/m)
   t.notMatch(stdout + stderr, /hunter|greeting/)

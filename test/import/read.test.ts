@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import t from 'tap'
+import type { UsageError } from '../../lib/errors.ts'
 import { readAnsible } from '../../lib/import/read.ts'
 import { files } from './helpers.ts'
 
@@ -45,8 +47,29 @@ void t.test('a file that is not an inventory is an error that says what it is', 
     ['empty.yml', '', /empty\.yml has no hosts/, undefined],
   ] as const)
     t.throws(() => hostsIn(t, name, text), { name: 'UsageError', message, ...(hint && { hint }) })
+  // A plugin such as constructed builds on the other files: Ansible has to read the whole directory.
+  const tree = files(t, { 'inv/hosts.ini': 'a', 'inv/z.yml': 'plugin: constructed\n' })
+  const dir = join(tree, '..')
+  t.throws(() => readAnsible(dir), {
+    message: /z\.yml: this configures an inventory plugin/,
+    hint: `ansible-inventory -i ${dir} --list`,
+  })
   const file = files(t, { 'inv/hosts.ini': 'a', 'inv/group_vars/all.yml': '' })
   t.throws(() => readAnsible(`${file}x`), { message: /there is no file/ })
+  t.end()
+})
+
+void t.test('the command of a hint does not empty the file that it reads', t => {
+  for (const name of ['hosts.ini', 'hosts.yaml', 'decrypted.ini', 'from-ansible.yaml'])
+    for (const text of ['$ANSIBLE_VAULT;1.1;AES256\n61', '#!/bin/sh\n'])
+      try {
+        hostsIn(t, name, text)
+        t.fail('no error')
+      } catch (error) {
+        const [, output] = /> ?(\S+)/.exec((error as UsageError).hint ?? '') ?? []
+        t.ok(output)
+        t.not(output, name)
+      }
   t.end()
 })
 

@@ -242,6 +242,8 @@ void t.test('names of secrets', t => {
       'vault_token',
       'token2',
     ],
+    ...['pgpassword', 'ldap_bindpw', 'userpw', 'rootpass', 'accesstoken', 'clientsecret'],
+    ...['wg_preshared_key', 'wg_pre_shared_key', 'snmp_community', 'mysqlpwd'],
     ...['grafana_admin_passwd', 'credentials', 'otp', 'private_key', 'tls_key', 'jwt_secret'],
   ])
     t.ok(isSecretName(name), name)
@@ -258,6 +260,7 @@ void t.test('names of secrets', t => {
       'compass',
     ],
     ...['bypass', 'passive', 'public_key', 'pwd_path', 'tokenizer', 'spin', 'pinned', 'pin_code'],
+    ...['community', 'tokenbucket', 'bindpw_file', 'userpass_path', 'pgpassfile', 'adminpanel'],
     ...['secrets_encryption', 'private_key_path', 'ssl_cert', 'username', 'key_name', 'sort_key'],
   ])
     t.notOk(isSecretName(name), name)
@@ -272,6 +275,9 @@ void t.test('names of secrets', t => {
     'ghp_abcdefghijklmnopqrstuv',
     'eyJhbGci.eyJzdWI.abc',
     '$2b$12$abcdefghijkl',
+    '$apr1$salt$hash',
+    'https://hooks.slack.com/services/T000/B000/XXXX',
+    'https://discord.com/api/webhooks/1/abc',
   ])
     t.ok(isSecretValue(value), value)
   for (const value of [
@@ -283,6 +289,7 @@ void t.test('names of secrets', t => {
     'x@y',
     '--token-file /x',
     'ssh://git@h:22/x',
+    'https://hooks.slack.com/',
   ])
     t.notOk(isSecretValue(value), value)
   t.ok(isPath('tls_key', '/srv/x'))

@@ -98,7 +98,12 @@ async function importAnsible(
   })
   const errors = problems.filter(problem => problem.severity === 'error')
   if (out !== undefined) write(out, text, force === true)
-  const count = Object.keys(raw.hosts).length
+  const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`
+  const totals = [
+    `${counted(Object.keys(raw.hosts).length, 'host')}, ${counted(Object.keys(raw.groups ?? {}).length, 'group')}`,
+    counted(remarks.length, 'remark'),
+    ...(errors.length > 0 ? [`fmc lint finds ${counted(errors.length, 'error')}`] : []),
+  ]
   return {
     text: out === undefined ? text : '',
     report: [
@@ -113,7 +118,7 @@ async function importAnsible(
       ...(secrets.length > 0
         ? [`Secrets to set (fmc secrets set NAME): ${secrets.join(', ')}`]
         : []),
-      `${file}: ${count} host${count === 1 ? '' : 's'}, ${Object.keys(raw.groups ?? {}).length} groups; ${remarks.length} remarks${errors.length > 0 ? `; fmc lint finds ${errors.length} errors` : ''}`,
+      `${file}: ${totals.join('; ')}`,
     ].join('\n'),
     exitCode: errors.length > 0 ? EXIT.usage : EXIT.ok,
   }
