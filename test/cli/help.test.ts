@@ -96,6 +96,15 @@ void t.test('JSON of commands without such an example', async t => {
   }
 })
 
+void t.test('help fits a terminal of 80 columns', async t => {
+  const paths = ['', 'lab', 'secrets', ...leaves(treeOf(program())).map(({ path }) => path)]
+  for (const path of paths) {
+    const { stdout } = await fmc(...path.split(' ').filter(Boolean), '--help')
+    const wide = stdout.split('\n').filter(line => line.length > 80)
+    t.same(wide, [], `fmc ${path} --help`)
+  }
+})
+
 void t.test('help is grouped by purpose', async t => {
   const { stdout } = await fmc('--help')
   const groups = [
@@ -165,7 +174,9 @@ void t.test('fmc explain knows the words of architecture.md and the exit codes',
   for (const [code] of table('docs/cli.md', 'Exit codes'))
     t.match(explain(code), [{ kind: 'exit code' }])
   t.match(explain('Gates'), [{ term: 'gate', kind: 'word' }])
-  t.match(explain('unpredicted'), [{ kind: 'state' }])
+  // What a recap says: docs/cli.md, Read a run.
+  for (const said of ['failed', 'undone', 'unreachable', 'not reached', 'locked', 'unpredicted'])
+    t.match(explain(said), [{ kind: 'state' }], said)
   t.throws(() => explain('invarint'), { message: /knows neither/, hint: 'did you mean invariant?' })
   t.throws(() => explain('zzzzzzzzzz'), {
     message: /knows neither/,
@@ -181,6 +192,7 @@ void t.test('fmc explain knows errors: each entry by a message that fmc prints',
     'a (127.0.0.1:9) refused the login of root: there was no key to try',
     'fmc did not connect to web1 (10.0.0.1:22): it has no key to log in as root',
     'cannot reach web1 (10.0.0.1:22): ECONNREFUSED',
+    'web1: no shell for core: it ended with exit 1: rbash: line 1: exec: restricted',
     'web1: sudo for core: it needs a password',
     'web1: another fmc run holds the lock',
     '$ touch /x: not idempotent: right after the run it would change again (run)',
@@ -196,6 +208,10 @@ void t.test('fmc explain knows errors: each entry by a message that fmc prints',
     '/srv/x is not used: /srv can be written by every user (mode 0777), and anyone who writes there could act as root',
     'inventory.yaml:3:1: bad YAML: this does not belong here',
     'inventory.yaml:3:1: unknown key nic',
+    'role k3s-server: k3s v1.99.9+k3s1 is not pinned',
+    'inventory.yaml:17:57: error: 10.1.0.11 already belongs to db1',
+    'v1 has 16 GB of memory, more than its hypervisor hv, which has 8 GB of memory',
+    'cp: error writing x: No space left on device',
     'there is no time zone Europe/Berln',
     'Could not resolve "../roles/mtod/index.ts"',
     'no host or group is called wbe1',

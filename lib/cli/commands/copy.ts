@@ -32,8 +32,9 @@ Examples:
   fmc copy motd all:/etc/motd --dry-run --diff
   fmc copy workers:/var/log/messages logs/
 
-A path on a host is absolute. To DST/ with a slash at its end the source keeps its name. From several
-hosts the source goes to DST/HOST/NAME; from one host to DST, or to DST/NAME if DST is a directory.`,
+A path on a host is absolute. To DST/ with a slash at its end the source keeps
+its name. From several hosts the source goes to DST/HOST/NAME; from one host to
+DST, or to DST/NAME if DST is a directory.`,
     )
     .action((from: string, to: string, o: Options) =>
       run(inLabIfAsked(o, () => runCopy(from, to, o))),

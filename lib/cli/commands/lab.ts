@@ -6,8 +6,9 @@ import { print, printError, printJson, printVersion } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
 
 const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--dirt NAME,…] [--fresh] [--yes] [-i FILE]
-                      without HOST: all hosts; with HOST: adds these to the lab. A lab that is
-                      up follows an edited inventory: hosts that were not edited run on
+                      without HOST: all hosts; with HOST: adds these to the lab.
+                      A lab that is up follows an edited inventory: hosts that
+                      were not edited run on
                       --dirt: hosts are not blank; it stays so until --dirt none
                       --fresh: takes the lab down first and builds new hosts
 fmc lab down [--all]
@@ -15,7 +16,8 @@ fmc lab status [--output json]
 fmc lab shell HOST [-- COMMAND…]
 fmc lab cut HOST      pull its network cables
 fmc lab heal HOST     plug them in again
-fmc lab dirt [--output json]   what --dirt and lab.dirt can put on the hosts
+fmc lab dirt [--output json]
+                      what --dirt and lab.dirt can put on the hosts
 fmc lab kill HOST     pull its power plug; \`fmc lab up\` boots it again
 Everywhere: --name NAME for more than one lab (default: default)
 `

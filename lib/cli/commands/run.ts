@@ -30,7 +30,8 @@ Examples:
   fmc run databases --become postgres --timeout 60 -- psql -c 'select now()'
   tar -c app | fmc run web -- tar -x -C /srv
 
-One word after -- is shell text (fmc run all -- 'df -h | tail -1'); several words are one command.`,
+One word after -- is shell text (fmc run all -- 'df -h | tail -1'); several
+words are one command.`,
     )
     .action((pattern: string, words: string[], o: Options) =>
       runs(inLabIfAsked(o, () => runCommand(pattern, words, o))),

@@ -7,25 +7,30 @@ import type { SecretsIo } from '../secrets-file.ts'
 import type { Command } from 'commander'
 import { ownHelp, ownOption } from './own-help.ts'
 
-const HELP = `fmc secrets init             make an identity (if there is none) and an empty secrets file
-fmc secrets set NAME         set one secret: typed without echo, or from stdin
-fmc secrets set NAME --random   generate a random one (256 bits)
-fmc secrets get NAME         print one: exactly into a pipe, on a terminal as a line
-fmc secrets rotate NAME      replace one: typed, from stdin or --random; says which hosts and
-                             roles use it, and the command that applies it
-fmc secrets edit             edit all of them in $EDITOR
-fmc secrets list             their names, and who uses each
-fmc secrets rekey            encrypt to other recipients, or to a passphrase
-  --file FILE          the secrets file (default: the inventory's)
-  --identity FILE      identity file (default: $FMC_AGE_IDENTITY, ~/.config/fmc/identity.txt)
-  -r, --recipient AGE1 init: one more recipient; rekey: the new recipients, all of them (repeat it)
-  --passphrase         init, rekey: lock with a passphrase (asked, or $FMC_AGE_PASSPHRASE_FILE)
-  -i, --inventory FILE the inventory (default: inventory.yaml)
-  --dry-run            rotate: only say who uses the secret
-  --output json        list: NDJSON, names and users only
-  --random             set, rotate: generate a random value (set: unless the secret exists)
-  --force              rekey: even if your own identity can no longer open the file;
-                       set --random: replace the existing value`
+const HELP = `fmc secrets init         make an identity (if there is none) and an empty file
+fmc secrets set NAME     set one secret: typed without echo, or from stdin
+fmc secrets set NAME --random
+                         generate a random one (256 bits)
+fmc secrets get NAME     print one: exactly into a pipe, on a terminal as a line
+fmc secrets rotate NAME  replace one: typed, from stdin or --random; says which
+                         hosts and roles use it, and the command that applies it
+fmc secrets edit         edit all of them in $EDITOR
+fmc secrets list         their names, and who uses each
+fmc secrets rekey        encrypt to other recipients, or to a passphrase
+  --file FILE            the secrets file (default: the inventory's)
+  --identity FILE        identity file (default: $FMC_AGE_IDENTITY, else
+                         ~/.config/fmc/identity.txt)
+  -r, --recipient AGE1   init: one more recipient; rekey: the new recipients,
+                         all of them (repeat it)
+  --passphrase           init, rekey: lock with a passphrase (asked, or
+                         $FMC_AGE_PASSPHRASE_FILE)
+  -i, --inventory FILE   the inventory (default: inventory.yaml)
+  --dry-run              rotate: only say who uses the secret
+  --output json          list: NDJSON, names and users only
+  --random               set, rotate: generate a random value (set: unless the
+                         secret exists)
+  --force                rekey: even if your own identity can no longer open the
+                         file; set --random: replace the existing value`
 
 interface Options {
   readonly file?: string

@@ -18,7 +18,8 @@ Examples:
   fmc shell postgresql1
   fmc shell loadbalancer1 -- sudo less /var/log/messages
 
-It forwards neither the agent nor X11. The exit code is that of the shell or command; 4: no connection.`,
+It forwards neither the agent nor X11. The exit code is that of the shell or
+command; 4: no connection.`,
     )
     .action((host: string, words: string[], o: LoginOptions) =>
       run(inLabIfAsked(o, () => openShell(host, words, o))),

@@ -47,7 +47,8 @@ export const vars: AddCommand = (program, run) => {
     .addHelpText(
       'after',
       `
-From weak to strong: the role's default, all, groups (parents first), the host, -e. Secrets are shown by their names.
+From weak to strong: the role's default, all, groups (parents first), the host,
+-e. Secrets are shown by their names.
 
 Examples:
   fmc vars worker1

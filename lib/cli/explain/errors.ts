@@ -51,6 +51,15 @@ export const ERRORS: readonly Known[] = [
     ],
   },
   {
+    message: /no shell for/,
+    cause:
+      'the login works, but the user’s login shell did not run the command of fmc: it is no shell (nologin), a restricted one (rbash), or its rc files end it, replace it or read standard input.',
+    remedy: [
+      'fmc shell HOST -- true   # what does it say?',
+      'chsh -s /bin/sh USER   # on the host; or log in as another user: ssh.user in the inventory',
+    ],
+  },
+  {
     message: /sudo|needs a password/,
     cause: 'the user may not become root without a password, or not at all.',
     remedy: [
@@ -183,6 +192,31 @@ export const ERRORS: readonly Known[] = [
     message: /not supported|operating system|os family/,
     cause: 'the role has no row for the operating system of the host in its table of platforms.',
     remedy: ['run the role on other hosts, or add a row to roles/ROLE/platform.ts'],
+  },
+  {
+    message: /is not pinned/,
+    cause: 'fmc installs only downloads whose checksum it knows, and has none of this version.',
+    remedy: [
+      'leave the version out: fmc then takes the one that it has tested',
+      'or write version and sha256, as the release publishes it, under artifacts: of the inventory',
+    ],
+  },
+  {
+    message: /already belongs to/,
+    cause:
+      'two things in the inventory have the same address, name or number. The message names both places.',
+    remedy: ['give one of the two another one, then: fmc lint'],
+  },
+  {
+    message: /more than its hypervisor/,
+    cause:
+      'the VM could not start: its hypervisor has less memory, processors or disk than the VM is to have.',
+    remedy: ['make the VM smaller, or set vm_on to another hypervisor, then: fmc lint'],
+  },
+  {
+    message: /No space left on device|ENOSPC/i,
+    cause: 'a file system of the host, or of this machine, is full.',
+    remedy: ['fmc run HOST -- df -h', 'fmc run HOST -- df -i   # or has it no inodes left?'],
   },
   {
     message: /lab .* is not up/,

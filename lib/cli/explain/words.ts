@@ -72,6 +72,10 @@ export const STATES: readonly Term[] = [
     'unpredicted',
     'the run made a change that the plan did not name. Should be 0: the role decides by something that its plan cannot see',
   ),
+  state(
+    'undone',
+    'planned changes that were not made on the host, because it failed, was locked or not reached, or the run was interrupted',
+  ),
   state('unneeded', 'the plan named a change that was not necessary in the end. Should be 0'),
   state(
     'locked',
