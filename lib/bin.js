@@ -23,6 +23,13 @@ const newest = dir => {
 
 const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+if (built === 0 && script === 0) {
+  // .npmrc of the checkout turns npm's prepack off.
+  console.error(
+    'fmc: this package was packed without its program (dist/)\n  in the checkout that it comes from: npm ci && npm run build && npm pack',
+  )
+  process.exit(1)
+}
 if (Math.max(newest(lib), script) > built) await (await import('../scripts/build.js')).build()
 if (completes) {
   const { main } = await import('../dist/complete.js')

@@ -1,6 +1,7 @@
 // fmc init, fmc list and fmc test in projects of their own; test/package.test.ts does the same with an installed package.
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import { askInventory, inventoryText } from '../../lib/cli/project/inventory-text.ts'
-import { fmcSpec } from '../../lib/cli/project/fmc-spec.ts'
+import { fmcSpec, missingTypes } from '../../lib/cli/project/fmc-spec.ts'
 import { ROOT, run } from '../rig/lab.ts'
 
 const fmc = (cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
@@ -245,4 +246,27 @@ void t.test('fmc test runs a project’s tests, and names them by their sources'
     t.equal(code, 1, stderr)
     t.match(stderr, says)
   }
+})
+
+void t.test('a package that was packed without npm run build says so', async t => {
+  const dir = t.testdir({
+    empty: { lib: {} },
+    typeless: { dist: { 'index.js': '' } },
+    checkout: { lib: { 'index.ts': '' } },
+    whole: { dist: { types: { 'index.d.ts': '' } } },
+  })
+  copyFileSync(join(ROOT, 'lib/bin.js'), join(dir, 'empty/lib/bin.js'))
+  writeFileSync(join(dir, 'empty/package.json'), '{"type":"module"}')
+  const ran = await run([process.execPath, join(dir, 'empty/lib/bin.js'), 'lint'], { cwd: dir })
+  t.equal(ran.code, 1)
+  t.equal(
+    ran.stderr,
+    'fmc: this package was packed without its program (dist/)\n  in the checkout that it comes from: npm ci && npm run build && npm pack\n',
+  )
+  t.match(
+    missingTypes(join(dir, 'typeless')),
+    /packed without the types .*npm run build && npm pack/,
+  )
+  t.match(missingTypes(join(dir, 'checkout')), /cd \S+checkout && npm run build$/)
+  t.equal(missingTypes(join(dir, 'whole')), undefined)
 })

@@ -28,7 +28,7 @@ export const init: AddCommand = (program, run) => {
 }
 
 async function makeProject(directory: string, o: Options): Promise<number> {
-  const [{ placeOf, make }, { projectFiles }, { askInventory, SMALL }, { isCheckout }] =
+  const [{ placeOf, make }, { projectFiles }, { askInventory, SMALL }, { missingTypes }] =
     await Promise.all([
       import('../project/make.ts'),
       import('../project/files.ts'),
@@ -47,6 +47,7 @@ async function makeProject(directory: string, o: Options): Promise<number> {
   await demandValid(files['inventory.yaml'] ?? '')
   await make(place, files, o.age ? secretsFile : undefined)
   const playbook = answers === 'seed' ? 'motd' : 'site'
+  const types = missingTypes()
   const cd = directory === '.' ? '' : `cd ${directory} && `
   print(
     [
@@ -58,9 +59,7 @@ async function makeProject(directory: string, o: Options): Promise<number> {
       `  ${cd}npm install`,
       '  npx fmc lint',
       `  sudo npx fmc play ${playbook} --lab   # rehearse it on this machine`,
-      ...(isCheckout()
-        ? ['', 'This fmc is a checkout: npm run build there makes the types that tsc needs.']
-        : []),
+      ...(types === undefined ? [] : ['', types]),
     ].join('\n'),
   )
   return EXIT.ok

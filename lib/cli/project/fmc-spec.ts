@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { quote } from '../../shell/quote.ts'
 import { packageRoot } from '../paths.ts'
 
 interface PackageJson {
@@ -29,8 +30,14 @@ export function fmcSpec(root = packageRoot()): string {
   return /^https?:/.test(from) || from === '' ? `^${packageJson().version}` : from
 }
 
-/** Is this fmc a checkout, whose declarations `npm run build` makes? */
-export const isCheckout = (): boolean => existsSync(join(packageRoot(), 'lib', 'index.ts'))
+/** How to make the declarations that tsc needs, if this fmc has none: a checkout, or a package that was packed without them. */
+export function missingTypes(root = packageRoot()): string | undefined {
+  if (existsSync(join(root, 'dist/types/index.d.ts'))) return undefined
+  const checkout = existsSync(join(root, 'lib/index.ts'))
+  return checkout
+    ? `This fmc is a checkout without the types that tsc needs: cd ${quote(root)} && npm run build`
+    : 'This fmc was packed without the types that tsc needs. In its checkout: npm run build && npm pack'
+}
 
 /**
  * The development tools of a project, in the versions that fmc itself is checked with. `@typescript/7` is the compiler: it provides `tsc`,
