@@ -8,7 +8,7 @@ import type { Wiring } from './network/topology.ts'
 import { labDir, labRoot } from './paths.ts'
 
 /** What a host of the lab looks like from inside. */
-export type Personality = 'debian' | 'el9' | 'flatcar'
+export type Personality = 'debian' | 'debian13' | 'el9' | 'flatcar'
 
 /** One host of a lab as it was started. */
 export interface LabHost {

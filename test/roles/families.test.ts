@@ -10,26 +10,31 @@ timezone: Europe/Madrid
 domain: family.internal
 networks:
   lan: { cidr: 192.168.0.0/24, mode: bridge, gateway: 192.168.0.1 }
+vips:
+  front: { address: 192.168.0.20, network: lan, vrid: 20, ports: [15432], backends: databases, backend_ports: [5432], balancers: balancers }
 groups:
-  infra: { hosts: [debian] }
+  balancers: { hosts: [trixie] }
+  infra: { hosts: [debian, trixie] }
   databases:
-    hosts: [debian]
+    hosts: [debian, trixie]
     vars:
       postgresql_roles: [{ name: app, password: !secret postgresql_app }]
       postgresql_databases: [{ name: app, owner: app }]
       postgresql_hba: [{ database: app, user: app, address: lan }]
   firewalled:
-    hosts: [flatcar]
+    hosts: [flatcar, trixie]
     vars:
-      firewall_flows: [{ from: lan, to: flatcar, ports: [22] }]
+      firewall_flows: [{ from: lan, to: firewalled, ports: [22, 53/udp, 123/udp, 5432, 15432] }]
 hosts:
   debian: { os: debian 12, memory: 1GB, nics: [{ network: lan, address: 192.168.0.10 }] }
   flatcar: { os: flatcar, nics: [{ network: lan, address: 192.168.0.11 }] }
+  trixie: { os: debian 13, memory: 1GB, nics: [{ network: lan, address: 192.168.0.12 }] }
 `
 const PLAYBOOK = `
 import { play, playbook, together } from '${ROOT}/lib/index.ts'
 import corednsChrony from '${ROOT}/roles/coredns-chrony/index.ts'
 import firewall from '${ROOT}/roles/firewall/index.ts'
+import balancers from '${ROOT}/roles/haproxy-keepalived/index.ts'
 import postgresql from '${ROOT}/roles/postgresql/index.ts'
 import timezone from '${ROOT}/roles/timezone/index.ts'
 export default playbook('families', [
@@ -39,6 +44,7 @@ export default playbook('families', [
     play('Firewall', { hosts: 'firewalled', roles: [firewall] }),
   ),
   play('Database', { hosts: 'databases', roles: [postgresql] }),
+  play('Load balancer', { hosts: 'balancers', roles: [balancers] }),
 ])
 `
 /** What somebody does by hand, and the tasks that notice it. */
@@ -54,6 +60,24 @@ const DRIFT = [
     role: 'postgresql',
     by: 'echo "work_mem = 1MB" >>/etc/postgresql/15/main/conf.d/fmc.conf',
     mended: ['file /etc/postgresql/15/main/conf.d/fmc.conf'],
+  },
+  {
+    host: 'trixie',
+    role: 'coredns-chrony',
+    by: 'systemctl stop chrony; echo "# by hand" >>/etc/chrony/chrony.conf',
+    mended: ['file /etc/chrony/chrony.conf', 'service chrony'],
+  },
+  {
+    host: 'trixie',
+    role: 'postgresql',
+    by: 'echo "work_mem = 1MB" >>/etc/postgresql/17/main/conf.d/fmc.conf',
+    mended: ['file /etc/postgresql/17/main/conf.d/fmc.conf'],
+  },
+  {
+    host: 'trixie',
+    role: 'firewall',
+    by: 'nft delete table inet fmc',
+    mended: ['table inet fmc'],
   },
   {
     host: 'flatcar',
@@ -88,10 +112,20 @@ void t.test('roles on other families', { timeout: 900_000 }, async t => {
     const done = await proveRole(t, r, ...play)
     for (const { host, role } of DRIFT)
       t.ok(of(done, host, role).length > 0, `${role} did something on ${host}`)
-    for (const host of ['debian', 'flatcar'])
+    for (const host of ['debian', 'flatcar', 'trixie'])
       t.match(await r.text(host, 'date +%Z'), /^CES?T$/, `${host} has the inventory's time zone`)
     const dig = await r.inLan('dig', '+short', '@192.168.0.10', 'flatcar.family.internal')
     t.equal(dig.stdout, '192.168.0.11\n')
+    const [version, packages] = [
+      'cat /etc/debian_version',
+      "dpkg-query -f '${Version}\\n' -W postgresql-17 chrony nftables",
+    ]
+    t.match(await r.text('trixie', version), /^13\./, 'Debian 13 has really booted')
+    t.match(await r.text('trixie', packages), /^17\./m, 'and runs its own packages')
+    t.notOk(
+      r.state.standIns.some(s => /stands in for other versions/.test(s)),
+      'nothing stands in',
+    )
   })
 
   await t.test('manual changes are undone as predicted, and nothing else changes', async t => {

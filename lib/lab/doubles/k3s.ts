@@ -5,7 +5,7 @@ import { loadArtifacts } from '../../artifacts/load.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
 import { exec } from '../exec.ts'
 import { golang } from './golang.ts'
-import { once } from '../images/images.ts'
+import { once } from '../images/cached.ts'
 import { artifactsFile, double, labCache } from '../paths.ts'
 import type { LabArtifact, LabState } from '../state.ts'
 

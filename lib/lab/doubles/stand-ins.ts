@@ -11,6 +11,8 @@ const kernelHas = (filesystem: string): boolean =>
     .split('\n')
     .some(line => line.trim().split(/\s+/).at(-1) === filesystem)
 
+const ALL: readonly Personality[] = ['debian', 'debian13', 'el9', 'flatcar']
+
 const runsHere = (inventory: Inventory, name: string): boolean => {
   const host = inventory.hosts.get(name)
   return host !== undefined && runsK3s(host)
@@ -62,6 +64,11 @@ export const standIns = (
     others.length > 0,
     `Debian 12 stands in for other versions and for Ubuntu (${others.join(', ')}): the roles take its rows; proves nothing about the packages and defaults of the others`,
   )
+  const own13 = hosts.filter(h => h.personality === 'debian13' && h.image !== true).map(h => h.name)
+  add(
+    own13.length > 0 && inventory.lab.packages !== undefined,
+    `lab.packages are Debian 12's: ${own13.join(', ')} with Debian 13 cannot install them`,
+  )
   const flatcar = guests('flatcar')
   add(
     flatcar.length > 0,
@@ -94,13 +101,13 @@ export const standIns = (
       text(names.length === hosts.length ? '' : ` (${names.join(', ')})`),
     )
   note(
-    of('debian', 'el9', 'flatcar'),
+    of(...ALL),
     true,
     on =>
       `nspawn machines share this machine's kernel${on}: they cannot load modules, set sysctls other than network ones, or set the clock`,
   )
   note(
-    of('debian', 'el9'),
+    of('debian', 'debian13', 'el9'),
     true,
     on =>
       `chronyd runs with -x${on}: it serves time and follows its sources but never sets the clock`,
@@ -112,19 +119,19 @@ export const standIns = (
       `NFS-Ganesha stands in for the kernel's NFS server${on}: NFSv4 for real; proves nothing about nfsd, NFSv3 or its performance`,
   )
   note(
-    of('debian', 'el9', 'flatcar').filter(name => runsHere(inventory, name)),
+    of(...ALL).filter(name => runsHere(inventory, name)),
     true,
     on =>
       `iscsid does nothing, and the modules iscsi_tcp and dm_crypt are only declared${on}: proves nothing about iSCSI or encrypted volumes`,
   )
   note(
-    own('debian', 'el9', 'flatcar'),
+    own(...ALL),
     !kernelHas('nfs4'),
     on =>
       `a userland NFSv4 client (libnfs over FUSE) stands in for the kernel's NFS mounts${on}: proves nothing about hard mounts, locking or caching, and a file that is open and idle for more than a minute is lost (a database)`,
   )
   note(
-    of('debian', 'el9', 'flatcar').filter(name => {
+    of(...ALL).filter(name => {
       const host = inventory.hosts.get(name)
       return host !== undefined && inVpn(inventory, host)
     }),

@@ -5,7 +5,7 @@ import { labCache } from '../paths.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
 import { exec } from '../exec.ts'
 import { golang } from './golang.ts'
-import { once } from '../images/images.ts'
+import { once } from '../images/cached.ts'
 import type { LabArtifact, LabState } from '../state.ts'
 
 /** Its name among LabState.artifacts. */

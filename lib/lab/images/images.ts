@@ -1,23 +1,13 @@
-import { createHash } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { all, exec } from '../exec.ts'
-import { whenUnlocked } from '../lock.ts'
-import { double, labCache, labFiles } from '../paths.ts'
+import { double, labFiles } from '../paths.ts'
 import type { Personality } from '../state.ts'
+import { at, once } from './cached.ts'
 
 /** Directories of finished images: the lower layers of machines, never written to. */
 export interface Images {
-  readonly roots: Readonly<Record<Personality, string>>
+  readonly roots: Readonly<Record<Finished, string>>
   /** Package mirror, bound into Debian machines at /srv/mirror. */
   readonly mirror: string
   /** RPM repository, bound into machines of the personality el9 at /srv/repo. */
@@ -26,37 +16,38 @@ export interface Images {
   readonly el9Root: string
   /** Debian's root as it was bootstrapped. */
   readonly debianRoot: string
+  /** Set when it was asked for. */
+  readonly debian13: Base | undefined
 }
 
-const SUITE = 'bookworm'
-/** Raise it when this module makes something else of the same files. */
-const FORMAT = '1'
+/** The image of a personality, and the packages that its machines can install; `debian13` only if `images` was asked for it. */
+export const baseOf = (images: Images, personality: Personality): Base => {
+  if (personality !== 'debian13')
+    return {
+      root: images.roots[personality],
+      mirror: personality === 'el9' ? images.repo : images.mirror,
+    }
+  if (images.debian13 === undefined) throw new Error('the image of Debian 13 was not made')
+  return images.debian13
+}
+
+/** Debian 12, the lab's Debian, and Debian 13. */
+type Suite = 'bookworm' | 'trixie'
+const SUITE: Suite = 'bookworm'
 /** Personalities with a bootstrap of their own; el9 is made from Debian's. */
 const BOOTSTRAPPED = ['debian', 'flatcar'] as const
 const PERSONALITIES = ['debian', 'el9', 'flatcar'] as const
+type Finished = (typeof PERSONALITIES)[number]
 const LEFT_OUT = ['doc', 'man', 'locale', 'info', 'lintian']
-
-/** Where the result of a step is cached: another place when one of its files below files/lab changes, or `more`. */
-export const at = (step: string, matches: RegExp, more = ''): string =>
-  labCache(`${step}-${definition(matches, more)}`)
-
-const definition = (matches: RegExp, more: string): string => {
-  const root = labFiles()
-  const hash = createHash('sha256').update(SUITE + FORMAT + more)
-  const names = readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name).slice(root.length + 1))
-    .filter(name => matches.test(name) && !name.endsWith('README.md'))
-    .sort()
-  for (const name of names) hash.update(`${name}\0`).update(readFileSync(join(root, name)))
-  return hash.digest('hex').slice(0, 12)
-}
 
 /**
  * The lab's images, from the cache or made now (a minute or two the first time). Each step works in a temporary directory,
- * which gets its final name only when it is complete.
+ * which gets its final name only when it is complete. Debian 13's is made only if it is needed: another minute.
  */
-export const images = async (log: (text: string) => void): Promise<Images> => {
+export const images = async (
+  log: (text: string) => void,
+  need: { readonly debian13: boolean } = { debian13: false },
+): Promise<Images> => {
   const lists = '^((debian|flatcar|el9)/)?packages\\.txt$|mirror\\.sh$'
   const packages = at('packages', new RegExp(lists))
   const el9 = at(
@@ -80,7 +71,7 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
     const build = join(labFiles(), 'el9', 'build.sh')
     await exec(['unshare', '-m', build, join(packages, 'debian'), mirror, dir])
   })
-  const bases: Record<Personality, Base> = {
+  const bases: Record<Finished, Base> = {
     debian: { root: join(packages, 'debian'), mirror },
     el9: { root: join(el9, 'root'), mirror: el9 },
     flatcar: { root: join(packages, 'flatcar'), mirror },
@@ -89,61 +80,54 @@ export const images = async (log: (text: string) => void): Promise<Images> => {
     log('making the lab images')
     await all(PERSONALITIES.map(p => finish(p, bases[p], join(client, 'nfs-client'), dir)))
   })
-  const rootOf = (personality: Personality): string => join(finished, personality)
+  const rootOf = (personality: Finished): string => join(finished, personality)
   return {
     roots: { debian: rootOf('debian'), el9: rootOf('el9'), flatcar: rootOf('flatcar') },
     mirror,
     repo: join(el9, 'repo'),
     el9Root: join(el9, 'root'),
     debianRoot: join(packages, 'debian'),
+    debian13: need.debian13 ? await debian13(join(client, 'nfs-client'), log) : undefined,
   }
 }
 
-/** What an image is made from: a root, and the packages that its set-up may install. */
-interface Base {
+/** Debian 13's image, made as Debian 12's: from the same lists, files and scripts. */
+const debian13 = async (nfsClient: string, log: (text: string) => void): Promise<Base> => {
+  const packages = at('trixie-packages', /^(debian\/|el9\/)?packages\.txt$|^debian\/mirror\.sh$/)
+  const finished = at(
+    'trixie-image',
+    /^(common|debian|doubles\/nfs-client)\/|^(el9\/)?packages\.txt$/,
+  )
+  const mirror = join(packages, 'mirror')
+  await once(packages, async dir => {
+    log('downloading the packages of Debian 13 (once; a minute or two)')
+    await bootstrap('debian', dir, 'trixie')
+    await index(join(dir, 'mirror'))
+  })
+  await once(finished, async dir => {
+    log('making the image of Debian 13')
+    await finish('debian', { root: join(packages, 'debian'), mirror }, nfsClient, dir)
+  })
+  return { root: join(finished, 'debian'), mirror }
+}
+
+/** A root, and the packages that its machines, or its set-up, may install. */
+export interface Base {
   readonly root: string
   readonly mirror: string
 }
 
-/** Results that were not used for this long are removed when a newer one is made. */
-const KEEP_DAYS = 7
-
-const removeOld = (path: string): void => {
-  const [step] = /^.*-/.exec(path) ?? []
-  for (const name of readdirSync(dirname(path))) {
-    const other = join(dirname(path), name)
-    if (step === undefined || !other.startsWith(step) || other === path) continue
-    if (Date.now() - statSync(other).mtimeMs > KEEP_DAYS * 86_400_000)
-      rmSync(other, { recursive: true, force: true })
-  }
-}
-
-/** Makes a directory unless it exists, by way of a temporary one; one process at a time. */
-export const once = async (path: string, make: (dir: string) => Promise<void>): Promise<void> => {
-  if (existsSync(path)) return utimesSync(path, new Date(), new Date())
-  mkdirSync(dirname(path), { recursive: true })
-  await whenUnlocked(`${path}.lock`, async () => {
-    if (existsSync(path)) return
-    const dir = `${path}.new`
-    rmSync(dir, { recursive: true, force: true })
-    mkdirSync(dir)
-    try {
-      await make(dir)
-    } catch (error) {
-      rmSync(dir, { recursive: true, force: true })
-      throw error
-    }
-    renameSync(dir, path)
-    removeOld(path)
-  })
-}
-
-const bootstrap = (personality: (typeof BOOTSTRAPPED)[number], dir: string): Promise<void> => {
+const bootstrap = (
+  personality: (typeof BOOTSTRAPPED)[number],
+  dir: string,
+  suite: Suite = SUITE,
+): Promise<void> => {
   const files = join(labFiles(), personality)
   const hook = `--customize-hook=${join(files, 'mirror.sh')} "$1"`
   return mmdebstrap([join(files, 'packages.txt')], join(dir, personality), {
     options: personality === 'debian' ? [hook] : [],
     env: { FMC_MIRROR: join(dir, 'mirror'), TMPDIR: dir },
+    suite,
   })
 }
 
@@ -159,7 +143,11 @@ const buildNfsClient = (dir: string): Promise<void> => {
 export const mmdebstrap = async (
   lists: readonly string[],
   target: string,
-  extra: { readonly options: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  extra: {
+    readonly options: readonly string[]
+    readonly env: Readonly<Record<string, string>>
+    readonly suite?: Suite
+  },
 ): Promise<void> => {
   const packages = lists.flatMap(list => readFileSync(list, 'utf8').trim().split('\n'))
   const mirror = process.env.FMC_LAB_APT_MIRROR
@@ -172,7 +160,7 @@ export const mmdebstrap = async (
       '--dpkgopt=force-unsafe-io',
       ...LEFT_OUT.map(name => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
       ...extra.options,
-      SUITE,
+      extra.suite ?? SUITE,
       target,
       ...(mirror === undefined ? [] : [mirror]),
     ],
@@ -192,7 +180,7 @@ export const index = async (mirror: string): Promise<void> => {
  * then what they share with virtual machines. The scripts may mount: each runs in a mount namespace of its own.
  */
 const finish = async (
-  personality: Personality,
+  personality: Finished,
   base: Base,
   nfsClient: string,
   dir: string,

@@ -15,7 +15,8 @@ import { FmcError } from '../../errors.ts'
 import type { Inventory, LabPackages, LabRpm } from '../../inventory/types.ts'
 import { exec } from '../exec.ts'
 import { labFiles } from '../paths.ts'
-import { at, index, once, type Images } from './images.ts'
+import { at, once } from './cached.ts'
+import { index, type Images } from './images.ts'
 
 /** Two directories with their indexes: `debian` for apt, `el` for dnf. */
 const FAMILIES = ['debian', 'el'] as const

@@ -7,7 +7,8 @@ import { archOf } from '../../artifacts/resolve.ts'
 import { FmcError } from '../../errors.ts'
 import type { Host, Inventory, LabImage, Os } from '../../inventory/types.ts'
 import { exec } from '../exec.ts'
-import { addLayer, at, once } from './images.ts'
+import { at, once } from './cached.ts'
+import { addLayer } from './images.ts'
 import { labFiles } from '../paths.ts'
 import type { Personality } from '../state.ts'
 
@@ -21,18 +22,31 @@ export interface Rootfs {
 /** Where a personality's package manager looks for packages. */
 export const PACKAGES: Readonly<Record<Personality, string | undefined>> = {
   debian: '/srv/mirror',
+  debian13: '/srv/mirror',
   el9: '/srv/repo',
   flatcar: undefined,
 }
 
 /** The index of a directory of packages (createrepo_c(8), apt-ftparchive(1)). */
-const INDEX: Readonly<Record<string, string>> = { debian: 'Packages', el9: 'repodata/repomd.xml' }
+const INDEX: Readonly<Partial<Record<Personality, string>>> = {
+  debian: 'Packages',
+  debian13: 'Packages',
+  el9: 'repodata/repomd.xml',
+}
 
-/** The personality for a host's operating system; a virtual machine of EL is Debian's. */
+/** The personality for a host's operating system; a virtual machine of EL or of Debian 13 is Debian 12's. */
 export const personalityOf = ({ os }: Pick<Host, 'os'>, vm = false): Personality => {
   if (os.family === 'flatcar') return 'flatcar'
+  if (isDebian13(os) && !vm) return 'debian13'
   return os.family === 'el' && !vm ? 'el9' : 'debian'
 }
+
+/** The directory below files/lab of what a personality's hosts share. */
+export const layerOf = (personality: Personality): string =>
+  personality === 'debian13' ? 'debian' : personality
+
+const isDebian13 = ({ name, version }: Os): boolean =>
+  name === 'debian' && version?.split('.')[0] === '13'
 
 /**
  * The root file systems that lab.images names for these hosts, by OS: from the cache, or fetched, checked and unpacked
@@ -67,7 +81,7 @@ const unpacked = async (
       hint: 'repo is a directory of packages with an index made by createrepo_c or apt-ftparchive',
     })
   const source = repo === undefined ? '' : (PACKAGES[personality] ?? '')
-  const files = new RegExp(`^(common|${personality})/(nspawn/|rootfs)|^common/setup`)
+  const files = new RegExp(`^(common|${layerOf(personality)})/(nspawn/|rootfs)|^common/setup`)
   const path = at(`rootfs-${os}`, files, [sha256, source].join(' '))
   await once(path, async dir => {
     const local = url.startsWith('file:') ? { path: fileURLToPath(url) } : { url }
@@ -80,7 +94,7 @@ const unpacked = async (
     await unpack(archive.path, root, `${key}: ${url}`)
     check(root, os, `${key}: ${url}`)
     for (const [layer, script] of [
-      [personality, 'rootfs.sh'],
+      [layerOf(personality), 'rootfs.sh'],
       ['common', 'setup.sh'],
       ['common', 'rootfs.sh'],
     ] as const)

@@ -4,7 +4,7 @@ import { labCache } from '../paths.ts'
 import type { Host } from '../../inventory/types.ts'
 import { endGroups, startTime } from './cgroups.ts'
 import { attachDisks, detachDisks } from './disks.ts'
-import type { Images } from '../images/images.ts'
+import { baseOf, type Images } from '../images/images.ts'
 import { leaderOf, startMachine } from './nspawn.ts'
 import { plugIn, unplug } from '../network/cables.ts'
 import type { Recipe } from '../changes.ts'
@@ -59,7 +59,7 @@ export const boot = async (host: Host, recipe: Recipe, options: BootOptions): Pr
   const { place, vm } = recipe
   await endGroups(options.key, host.name)
   const start = vm ? bootVm : bootMachine
-  const image = options.rootfs?.root ?? options.images.roots[personalityOf(host)]
+  const image = options.rootfs?.root ?? baseOf(options.images, personalityOf(host, vm)).root
   const root = options.before?.root ?? image
   const { disks, pid, startTime } = await start(host, place, { ...options, ...dirs, root })
   return {

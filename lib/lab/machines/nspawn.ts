@@ -15,7 +15,7 @@ import { FmcError } from '../../errors.ts'
 import type { Os } from '../../inventory/types.ts'
 import { makeGroups, startTime } from './cgroups.ts'
 import type { DiskFile } from './disks.ts'
-import type { Images } from '../images/images.ts'
+import { baseOf, type Images } from '../images/images.ts'
 import { installKeys } from './keys.ts'
 import { moduleTree } from './modules.ts'
 import { ownPackagesBind } from './packages.ts'
@@ -133,8 +133,7 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
 
 const packageSource = ({ personality, images, rootfs }: MachineSpec): string[] => {
   const place = PACKAGES[personality]
-  const own = personality === 'debian' ? images.mirror : images.repo
-  const from = rootfs === undefined ? own : rootfs.repo
+  const from = rootfs === undefined ? baseOf(images, personality).mirror : rootfs.repo
   return place === undefined || from === undefined ? [] : [`--bind-ro=${from}:${place}`]
 }
 
