@@ -1,10 +1,12 @@
-import { UnreachableError } from '../../errors.ts'
+import { TaskError, UnreachableError } from '../../errors.ts'
 import type { Host } from '../../inventory/types.ts'
 import type { PlannedChange, TakeLimits } from '../../resources/scope.ts'
 import type { Secret } from '../../secrets/secret.ts'
 import type { Output } from '../../ssh/types.ts'
 import type { Answers } from './answers.ts'
 import type { Connection } from './connection.ts'
+import { withClock } from './clock.ts'
+import { withVolumes } from './full.ts'
 import { endOf } from './output.ts'
 import { take } from './take.ts'
 import { write } from './write.ts'
@@ -60,8 +62,14 @@ export class HostRun {
   ): Promise<string> {
     this.#touched = true
     this.answers.forget()
+    const connection = this.#connected()
     try {
-      return await write(this.#connected(), changes, ahead, this.#secrets, say)
+      return await write(connection, changes, ahead, this.#secrets, say)
+    } catch (error) {
+      if (!(error instanceof TaskError)) throw error
+      const { name } = this.host
+      const told = await withClock(error, name, connection.session)
+      throw await withVolumes(told, name, connection.session, changes)
     } finally {
       // Answers that arrived meanwhile show the host as it was before.
       this.answers.forget()
