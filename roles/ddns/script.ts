@@ -56,13 +56,18 @@ call() {
 limited() {
   wait=$(sed -n 's/^[Rr][Ee][Tt][Rr][Yy]-[Aa][Ff][Tt][Ee][Rr]: *\\([0-9]\\{1,5\\}\\)[^0-9]*$/\\1/p' "$run/head" | tail -n 1)
   [ -n "$wait" ] || wait=300
-  echo $(($(date +%s) + wait)) >"$state/not-before"
+  now=$(date +%s)
+  echo "$now $((now + wait))" >"$state/not-before"
   fail "Cloudflare limits the rate: HTTP 429, not asked again for $wait s; nothing is changed"
 }
 
 if [ -e "$state/not-before" ]; then
-  rest=$(($(cat "$state/not-before") - $(date +%s)))
-  [ $rest -le 0 ] || fail "Cloudflare limits the rate: not asked again for $rest s"
+  begun= until=
+  read -r begun until <"$state/not-before" || :
+  now=$(date +%s)
+  rest=$((\${until:-0} - now))
+  # A wait that begins in the future: the clock was ahead then.
+  [ $rest -le 0 ] || [ "$begun" -gt "$now" ] || fail "Cloudflare limits the rate: not asked again for $rest s"
   rm -f "$state/not-before"
 fi
 

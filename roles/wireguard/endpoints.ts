@@ -25,7 +25,8 @@ while read -r word _ value; do
   [ "$word" = Endpoint ] && [ -n "$key" ] || continue
   case \${value%:*} in *[!0-9.]*) ;; *) continue ;; esac
   at=$(printf '%s\\n' "$shaken" | while read -r k at; do if [ "$k" = "$key" ]; then echo "$at"; fi; done)
-  [ -n "$at" ] && [ $((now - at)) -gt ${OLD_SECONDS} ] || continue
+  # In the future: the clock was ahead then, and the handshake may be of any age.
+  [ -n "$at" ] && { [ $((now - at)) -gt ${OLD_SECONDS} ] || [ "$at" -gt $((now + ${OLD_SECONDS})) ]; } || continue
   wg set ${device} peer "$key" endpoint "$value" || echo "$value was not found" >&2
 done <${configFile(device)}`
 

@@ -236,10 +236,14 @@ export function silentPeer(peers: readonly KnownPeer[], answer: string): true | 
   const odd = [`now ${now}`, ...lines].find(l => !/^\S+\s\d{1,12}$/.test(l))
   if (odd !== undefined) throw nonsense('the host', 'the last handshakes', odd)
   const last = new Map(lines.map(l => l.split(/\s/, 2) as [string, string]))
-  const silent = peers
-    .filter(p => p.alwaysOn)
-    .filter(p => Number(now) - Number(last.get(p.key ?? '') ?? 0) > HANDSHAKE_SECONDS)
-    .map(p => p.name)
+  const without = (isWrong: (age: number) => boolean): string[] =>
+    peers
+      .filter(p => p.alwaysOn && isWrong(Number(now) - Number(last.get(p.key ?? '') ?? 0)))
+      .map(p => p.name)
+  const later = without(age => age < -HANDSHAKE_SECONDS)
+  if (later.length > 0)
+    return `the last handshake with ${later.join(', ')} is in the future: the clock was set back since, and the next one will tell`
+  const silent = without(age => age > HANDSHAKE_SECONDS)
   return (
     silent.length === 0 ||
     `no handshake with ${silent.join(', ')} in the last ${HANDSHAKE_SECONDS} s`

@@ -6,6 +6,8 @@ import t from 'tap'
 import { isName, lookUpScript } from '../../roles/wireguard/endpoints.ts'
 
 const [OLD, FRESH, NEVER, FIXED, DEVICE] = ['old=', 'fresh=', 'never=', 'fixed=', 'device=']
+/** Before that handshake the clock was an hour ahead. */
+const FUTURE = 'future='
 const CONF = `# Managed by fmc
 [Interface]
 Address = 10.17.0.2/24
@@ -37,6 +39,12 @@ PublicKey = ${FIXED}
 AllowedIPs = 10.17.0.5/32
 Endpoint = 198.51.100.7:51820
 
+# peer e
+[Peer]
+PublicKey = ${FUTURE}
+AllowedIPs = 10.17.0.7/32
+Endpoint = e.example.net:51820
+
 # peer d
 [Peer]
 PublicKey = ${DEVICE}
@@ -50,7 +58,7 @@ void t.test('which endpoints are looked up', t => {
     wg: `#!/bin/sh
 case $1 in
 show) [ ! -e "$D/down" ] || { echo 'Unable to access interface' >&2; exit 1; }
-printf '%s\\t%s\\n' ${OLD} 999864 ${FRESH} 999866 ${NEVER} 0 ${FIXED} 0 ${DEVICE} 0 ;;
+printf '%s\\t%s\\n' ${OLD} 999864 ${FRESH} 999866 ${NEVER} 0 ${FIXED} 0 ${FUTURE} 1003600 ${DEVICE} 0 ;;
 set) echo "$WG_ENDPOINT_RESOLUTION_RETRIES $*" >>"$D/log"; case $6 in vpn*) exit 1 ;; esac ;;
 esac
 `,
@@ -68,6 +76,7 @@ esac
   t.strictSame(readFileSync(join(dir, 'log'), 'utf8').trim().split('\n'), [
     `2 set wg0 peer ${OLD} endpoint vpn.example.net:51820`,
     `2 set wg0 peer ${NEVER} endpoint 1.example.net:51820`,
+    `2 set wg0 peer ${FUTURE} endpoint e.example.net:51820`,
   ])
   spawnSync('sh', ['-c', `rm ${dir}/log; touch ${dir}/down`])
   t.equal(run().status, 0, 'an interface that is down is no failure of the timer')

@@ -257,6 +257,7 @@ peer ${PUBLIC} - 10.17.0.10/32 off
   t.equal(silentPeer(peers, at(900)), true)
   t.match(silentPeer(peers, at(800)), /no handshake with vps in the last 180 s/)
   t.match(silentPeer(peers, at(0)), /no handshake with vps/, 'never')
+  t.match(silentPeer(peers, at(4600)), /the last handshake with vps is in the future/)
 })
 
 void t.test('a road warrior', async t => {
