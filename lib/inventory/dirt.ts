@@ -1,10 +1,12 @@
 /** What the lab can put on its hosts that a blank machine does not have; `fmc lab dirt` describes each (lib/lab/dirt.ts). */
 export const DIRT = [
+  'clock-ahead',
   'dead-repository',
   'docker-forward',
   'dpkg-lock',
   'environment',
   'foreign-exports',
+  'full-var',
   'immutable-file',
   'login-shell',
   'max-sessions',

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, utimesSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Os } from '../inventory/types.ts'
+import type { Inventory, Os } from '../inventory/types.ts'
 import { changesOf, inWords, type Changes, type Recipe } from './changes.ts'
-import { soil } from './dirt.ts'
+import { notForContainers, soil } from './dirt.ts'
 import { virtualMachines } from './doubles/hypervisor-vms.ts'
 import { programs } from './doubles/programs.ts'
 import { fromImages, standIns } from './doubles/stand-ins.ts'
@@ -11,7 +11,7 @@ import { enterLab, sshCommand } from './enter.ts'
 import { all } from './exec.ts'
 import { images, type Images } from './images/images.ts'
 import { ownPackages } from './images/own-packages.ts'
-import type { Rootfs } from './images/rootfs.ts'
+import { personalityOf, type Rootfs } from './images/rootfs.ts'
 import { adjust } from './machines/adjust.ts'
 import { alive, boot, remove } from './machines/boot.ts'
 import { publishPackages, refreshPackages, takesPackages } from './machines/packages.ts'
@@ -45,7 +45,7 @@ export const build = async (
   const lab = { dir: labDir(name), key: labKey(name) }
   mkdirSync(lab.dir, { recursive: true, mode: 0o700 })
   const [files, made, vms] = await all([
-    images(log),
+    images(log, { debian13: recipes.some(r => needsDebian13(r, inventory)) }),
     programs(target, before, { yes, log }),
     virtualMachines(
       inventory,
@@ -53,6 +53,11 @@ export const build = async (
       { yes, log },
     ),
   ])
+  const soiled = wanted.map((host, i) => {
+    const vm = recipes[i]?.vm ?? false
+    return { name: host.name, vm, personality: personalityOf(host, vm) }
+  })
+  notForContainers(inventory, soiled).forEach(log)
   const packages = await ownPackages(inventory, files, log)
   if (before === undefined || before.packages !== packages) await publishPackages(lab.dir, packages)
   raiseLimits()
@@ -153,6 +158,11 @@ export const build = async (
   if (said !== '') log(`lab ${name}: ${said} (${seconds} s)`)
   else if (booted.length > 0) log(`lab ${name}: ${hostCount(booted.length)} booted in ${seconds} s`)
   return state
+}
+
+const needsDebian13 = ({ name, vm, image }: Recipe, { hosts }: Inventory): boolean => {
+  const host = hosts.get(name)
+  return image === undefined && host !== undefined && personalityOf(host, vm) === 'debian13'
 }
 
 const hostCount = (count: number): string => (count === 1 ? '1 host' : `${count} hosts`)

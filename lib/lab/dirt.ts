@@ -16,32 +16,37 @@ export interface Kind {
   readonly summary: string
   /** The hosts that can have it. */
   readonly on: readonly Personality[]
+  /** Only a virtual machine can have it: a container shares this machine's kernel. */
+  readonly vm?: true
 }
 
-const ALL: readonly Personality[] = ['debian', 'el9', 'flatcar']
-const PACKAGED: readonly Personality[] = ['debian', 'el9']
+const ALL: readonly Personality[] = ['debian', 'debian13', 'el9', 'flatcar']
+const DEBIAN: readonly Personality[] = ['debian', 'debian13']
+const PACKAGED: readonly Personality[] = [...DEBIAN, 'el9']
 
-/** What each kind of dirt is; files/lab/dirt/NAME.sh makes it. */
+/** What each kind of dirt is; files/lab/dirt/NAME.sh makes it (port.sh that of every port). */
 export const KINDS: Readonly<Record<Dirt, Kind>> = {
+  'clock-ahead': { summary: 'the clock is an hour ahead', on: ALL, vm: true },
   'dead-repository': {
     summary: 'apt or dnf has a repository that does not answer',
     on: PACKAGED,
   },
   'docker-forward': {
     summary: "iptables drops what is forwarded, as Docker's policy does",
-    on: ['debian'],
+    on: DEBIAN,
   },
   'dpkg-lock': {
     summary: "dpkg's lock is held for 20 seconds after every boot, as unattended-upgrades does",
-    on: ['debian'],
+    on: DEBIAN,
   },
   environment: {
     summary: 'sshd, PAM and files of root set a proxy, PGUSER, KUBECONFIG, TZ and a Turkish locale',
     on: PACKAGED,
   },
   'foreign-exports': { summary: '/etc/exports shares a directory of somebody else', on: ALL },
+  'full-var': { summary: '/var is a file system of its own, and full', on: ALL },
   'immutable-file': { summary: '/etc/resolv.conf has the attribute i (chattr(1))', on: PACKAGED },
-  'login-shell': { summary: "root's login shell is tcsh", on: ['debian'] },
+  'login-shell': { summary: "root's login shell is tcsh", on: DEBIAN },
   'max-sessions': {
     summary: 'sshd allows one session per connection (MaxSessions 1)',
     on: PACKAGED,
@@ -80,29 +85,61 @@ export const dirtNamed = (names: readonly string[]): Dirt[] =>
     throw new UsageError(`the lab has no dirt ${name}`, { hint: 'fmc lab dirt' })
   })
 
-/** The dirt of each host: what the inventory wants there, and `everywhere` on every host that can have it. */
-export const dirtOf = (
-  inventory: Inventory,
-  everywhere: readonly Dirt[],
-  host: string,
-  personality: Personality,
-): Dirt[] => {
-  const wanted = [...inventory.lab.dirt]
-    .filter(([pattern]) => matchNames(inventory, pattern).has(host))
-    .flatMap(([, names]) => names)
+/** A host as dirt sees it. */
+export interface Soiled {
+  readonly name: string
+  readonly personality: Personality
+  readonly vm: boolean
+}
+
+const canHave = ({ personality, vm }: Soiled, name: Dirt): boolean =>
+  KINDS[name].on.includes(personality) && (vm || KINDS[name].vm !== true)
+
+/** The dirt of a host: what the inventory wants there, and `everywhere`, as far as the host can have it. */
+export const dirtOf = (inventory: Inventory, everywhere: readonly Dirt[], host: Soiled): Dirt[] => {
+  const wanted = wantedOn(inventory, host.name)
   return DIRT.filter(
-    name =>
-      (wanted.includes(name) || everywhere.includes(name)) && KINDS[name].on.includes(personality),
+    name => (wanted.includes(name) || everywhere.includes(name)) && canHave(host, name),
   )
 }
+
+/** Throws UsageError for dirt that only virtual machines can have, if none of the hosts is one: nobody would get it. */
+export const demandVms = (everywhere: readonly Dirt[], hosts: readonly Soiled[]): void => {
+  const [lost] = everywhere.filter(name => KINDS[name].vm && !hosts.some(h => canHave(h, name)))
+  const [first] = hosts
+  if (lost === undefined || first === undefined) return
+  throw new UsageError(
+    `no host can have the dirt ${lost}: ${KINDS[lost].summary} only in a virtual machine, as a container has this machine's kernel`,
+    { hint: `fmc lab up --vm ${first.name} --dirt ${lost}` },
+  )
+}
+
+/** In words, the dirt that the inventory wants on containers, and that only virtual machines can have. */
+export const notForContainers = (inventory: Inventory, hosts: readonly Soiled[]): string[] =>
+  DIRT.filter(name => KINDS[name].vm).flatMap(name => {
+    const without = hosts.filter(h => !h.vm && wantedOn(inventory, h.name).includes(name))
+    const names = without.map(h => h.name).join(',')
+    return without.length === 0
+      ? []
+      : [
+          `lab.dirt: ${names} cannot have ${name}, as a container has this machine's kernel: fmc lab up --vm ${names}`,
+        ]
+  })
+
+const wantedOn = (inventory: Inventory, host: string): Dirt[] =>
+  [...inventory.lab.dirt]
+    .filter(([pattern]) => matchNames(inventory, pattern).has(host))
+    .flatMap(([, names]) => names)
 
 /** Puts the dirt on a running host that it does not have yet. It may be repeated after an interruption. */
 export const soil = async (lab: LabState, host: LabHost, names: readonly Dirt[]): Promise<void> => {
   for (const name of names) {
-    const script = readFileSync(join(labFiles(), 'dirt', `${name}.sh`), 'utf8')
+    const [file = name, ...args] = /^(port)-(\d+)$/.exec(name)?.slice(1) ?? []
+    const script = readFileSync(join(labFiles(), 'dirt', `${file}.sh`), 'utf8')
+    const shell = ['sh', '-eu', '-s', '--', ...args]
     const inside = host.vm
-      ? enterLab(lab, sshCommand(lab, host.name, ['sh -eu -s']))
-      : ['nsenter', '-t', String(leaderOf(host.pid)), '-m', '-p', '-n', '-r', 'sh', '-eu', '-s']
+      ? enterLab(lab, sshCommand(lab, host.name, [shell.join(' ')]))
+      : ['nsenter', '-t', String(leaderOf(host.pid)), '-m', '-p', '-n', '-r', ...shell]
     await exec(inside, { input: script })
   }
 }

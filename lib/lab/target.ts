@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts'
 import type { Dirt } from '../inventory/dirt.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
-import { dirtOf } from './dirt.ts'
+import { demandVms, dirtOf } from './dirt.ts'
 import { runsK3s } from './doubles/k3s.ts'
 import { inVpn } from './doubles/wireguard-go.ts'
 import { ownPackagesPath } from './images/own-packages.ts'
@@ -66,6 +66,13 @@ export const targetOf = (
     const vm = options.vm?.includes(host.name) ?? was?.vm ?? false
     return recipeOf(inventory, host, vm, place, dirt)
   })
+  demandVms(
+    options.dirt ?? [],
+    wanted.map((host, i) => {
+      const vm = recipes[i]?.vm ?? false
+      return { name: host.name, vm, personality: personalityOf(host, vm) }
+    }),
+  )
   const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
   const programs = {
     k3s: [...wanted, ...coming].some(runsK3s),
@@ -84,7 +91,7 @@ const recipeOf = (
   everywhere: readonly Dirt[],
 ): Recipe => {
   const { name, address, os, disks } = host
-  const dirt = dirtOf(inventory, everywhere, name, personalityOf(host, vm))
+  const dirt = dirtOf(inventory, everywhere, { name, vm, personality: personalityOf(host, vm) })
   const image = vm ? undefined : inventory.lab.images[os.name]
   return {
     name,

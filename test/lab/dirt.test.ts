@@ -80,4 +80,20 @@ void t.test('roles on dirty hosts', { timeout: 900_000 }, async t => {
     await r.powerOn()
     await proveRole(t, r, 'play', 'site')
   })
+
+  await t.test(
+    'a full /var is named; once there is room, the next run mends what is left',
+    async t => {
+      writeFileSync(file, inventory([['deb', 'full-var', undefined]], ''))
+      await r.text('deb', 'DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y chrony')
+      const ran = await r.fmc('play', 'site')
+      t.equal(ran.code, 2)
+      t.match(
+        ran.failures.join('\n'),
+        /^deb .*chrony.*No space left.*; \/var \(tmpfs on dirt-var\) has \d+ KiB left of \d+ MiB$/m,
+      )
+      await r.text('deb', 'rm /var/lib/dirt-ballast')
+      await proveRole(t, r, 'play', 'site')
+    },
+  )
 })

@@ -131,11 +131,16 @@ async function printDirt(o: Options): Promise<number> {
   const kinds = Object.entries(await lab.dirtKinds())
   if (o.output === 'json') {
     printVersion()
-    for (const [name, { summary, on }] of kinds) printJson({ type: 'dirt', name, summary, on })
+    for (const [name, { summary, on, vm = false }] of kinds)
+      printJson({ type: 'dirt', name, summary, on, vm })
     return EXIT.ok
   }
   const width = Math.max(...kinds.map(([name]) => name.length))
-  print(kinds.map(([name, { summary }]) => `${name.padEnd(width)}  ${summary}`).join('\n'))
+  const lines = kinds.map(
+    ([name, { summary, vm }]) =>
+      `${name.padEnd(width)}  ${summary}${vm ? ' (virtual machines only: --vm)' : ''}`,
+  )
+  print(lines.join('\n'))
   return EXIT.ok
 }
 
@@ -145,7 +150,7 @@ function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]): stri
     [
       host.name.padEnd(width),
       host.address.padEnd(15),
-      (host.image === true ? 'image' : host.personality).padEnd(7),
+      (host.image === true ? 'image' : host.personality).padEnd(8),
       host.vm ? 'qemu  ' : 'nspawn',
       now,
     ].join('  '),
