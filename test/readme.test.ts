@@ -54,6 +54,8 @@ void t.test('every option that a page names is in --help', async t => {
       ['init'],
       ['secrets'],
       ['import'],
+      ['firewall', 'probe'],
+      ['firewall', 'rules'],
       [],
     ].map(async c => (await fmc(ROOT, ...c, '--help')).stdout),
   )

@@ -18,6 +18,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc firewall explain worker1 postgresql1 5432',
     'fmc firewall explain wan worker1 443 --output json',
   ],
+  'firewall rules': [
+    'fmc firewall rules --for pfsense',
+    'fmc firewall rules --for opnsense --output json',
+  ],
   lab: ['fmc lab up', 'fmc lab status --output json'],
   import: [
     "fmc import ansible hosts.ini -o inventory.yaml --os 'debian 12'",

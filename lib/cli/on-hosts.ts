@@ -6,7 +6,7 @@ import { insideLab } from '../lab/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { openSession } from '../ssh/index.ts'
 import type { Session } from '../ssh/types.ts'
-import { openContext } from './context.ts'
+import { openContext, type Context } from './context.ts'
 import { hostsOf, type Limited } from './limit.ts'
 import { positive, type HostsOptions } from './options.ts'
 import { printError } from './print.ts'
@@ -25,9 +25,18 @@ export async function onHosts(
   work: (host: Host, session: Session, hide: Hide, all: number) => Promise<number>,
 ): Promise<number> {
   const context = await openContext(o, await insideLab())
+  return onEach(context, hostsOf(context.inventory, pattern, o), o.forks, work)
+}
+
+/** The same on hosts of a context that is open already. */
+export async function onEach(
+  context: Context,
+  hosts: readonly Host[],
+  forks: string,
+  work: (host: Host, session: Session, hide: Hide, all: number) => Promise<number>,
+): Promise<number> {
   const hide = redactor(context.secrets)
-  const hosts = hostsOf(context.inventory, pattern, o)
-  const limit = pLimit(positive('--forks', o.forks))
+  const limit = pLimit(positive('--forks', forks))
   const codes = await Promise.all(
     hosts.map(host =>
       limit(async (): Promise<number> => {

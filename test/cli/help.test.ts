@@ -68,6 +68,7 @@ void t.test('the harmless examples work in this project', async t => {
     'list',
     'doc',
     'firewall explain',
+    'firewall rules',
     'completion',
     'explain',
     'man',

@@ -219,6 +219,42 @@ WantedBy=multi-user.target
       t.equal(ports, said.get(pair), `${pair}: as fmc firewall explain says`)
   })
 
+  await t.test('fmc firewall probe finds what differs from the declaration', async t => {
+    const probe = async () => {
+      const limit = `--limit=${HOSTS.join(',')}`
+      const ran = await r.fmc('firewall', 'probe', limit, '--timeout=8', '--sample=60')
+      const lines = ran.stdout.trim().split('\n')
+      const values = lines.map(line => JSON.parse(line) as Record<string, string>)
+      const different = values
+        .filter(v => v['differs'])
+        .map(v => `${v['from']} → ${v['to']} ${v['port']}/${v['proto']} ${v['found']}`)
+      return { code: ran.code, different, summary: values.at(-1), stderr: ran.stderr }
+    }
+    const clean = await probe()
+    t.strictSame(clean.different, [])
+    t.match(clean, { code: 0, summary: { type: 'summary', differ: 0 } }, clean.stderr)
+    t.ok(Number(clean.summary?.['asDeclared']) > 60, JSON.stringify(clean.summary))
+    await nft('insert rule inet fmc forward tcp dport 9999 accept')
+    await nft('insert rule inet fmc forward tcp dport 5432 reject with tcp reset')
+    await nft('insert rule inet fmc forward udp dport 53 drop')
+    const holed = await probe()
+    t.equal(holed.code, 2)
+    t.ok(
+      holed.different.some(text => / 9999\/tcp open$/.test(text)),
+      holed.different.join('\n'),
+    )
+    for (const text of [
+      'master1 → postgresql1 5432/tcp rejected',
+      'master1 → infra-cluster 53/udp blocked',
+    ])
+      t.ok(holed.different.includes(text), `${text}: ${holed.different.join('\n')}`)
+    t.notOk(
+      holed.different.some(text => !/ (9999|5432|53)\//.test(text)),
+      'and nothing else',
+    )
+    await r.text(HV, `nft -f ${FILE}`)
+  })
+
   await t.test('no host of the LAN can spoof an address behind the hypervisor', async t => {
     const from = '10.17.4.99'
     await nft(
