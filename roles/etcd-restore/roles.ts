@@ -80,6 +80,9 @@ export const restoreServers = role({
 })
 
 const DB = `${DATA_DIR}/server/db`
+const ETCD = `${DB}/etcd`
+/** K3s marks a reset with it, and refuses another one. */
+const RESET_FLAG = `${DB}/reset-flag`
 const MARKS = '/var/lib/fmc/restore'
 const TOKEN = `${CONFIG_DIR}/fmc-restore.token`
 const LONGEST_TOKEN = 4096
@@ -146,40 +149,42 @@ const known = (dir: string): string => {
 }
 
 /**
- * Resets etcd to the snapshot. `--cluster-reset` refuses a config that names another server (K3s pkg/cli/server), so it
- * gets a config without that line. K3s moves the old data aside.
+ * Resets etcd to the snapshot. `--cluster-reset` refuses a configuration that names another server (k3s, pkg/cli/server), so
+ * it gets config.yaml without that line, and no config.yaml.d, where such a line may be, too: K3s reads FILE.d beside any
+ * --config FILE (k3s, pkg/configfilearg), so the file is in a directory of its own. K3s moves the old data aside.
  */
 async function reset(vars: Vars): Promise<void> {
   const { snapshot, token } = kept(vars.etcd_restore_from)
   const there = `${DATA_DIR}/server/fmc-restore.snapshot`
   await send(snapshot, there)
   await file(TOKEN, { content: secret`${token}`, mode: '0600' })
-  const config = '/run/fmc-restore.yaml'
   await once({
     name: 'etcd is what the snapshot holds',
     mark: markOf('restored'),
     what: 'reset etcd to the snapshot',
     script: `umask 077
-trap 'rm -f ${config}' EXIT
-sed -e '/^server:/d' -e '/^cluster-init:/d' -e '/^token:/d' ${CONFIG} >${config}
-rm -f ${DB}/reset-flag
-k3s server --config ${config} --token-file ${TOKEN} --cluster-reset --cluster-reset-restore-path=${there}
+dir=$(mktemp -d /run/fmc-restore.XXXXXXXX)
+trap 'rm -rf -- "$dir"' EXIT
+sed -e '/^server:/d' -e '/^cluster-init:/d' -e '/^token:/d' ${CONFIG} >"$dir/config.yaml"
+rm -f ${RESET_FLAG}
+k3s server --config "$dir/config.yaml" --token-file ${TOKEN} --cluster-reset --cluster-reset-restore-path=${there}
 rm -f ${there} ${TOKEN}`,
   })
 }
 
 /**
- * Drops this server's state from after the snapshot: its data, moved aside, and the authority that its token
- * trusts. Of data moved aside only the last is kept.
+ * Drops this server's state from after the snapshot: its etcd data, moved aside, and the authority that its token
+ * trusts. Of data moved aside only the last is kept. Its snapshots, in the same directory, stay.
  */
 async function forget(first: Host): Promise<void> {
   const seed = quote(`server: "https://${addressOf(first)}:6443"`)
   await once({
     name: 'no data from after the snapshot',
     mark: markOf('restored'),
-    what: `set aside as ${DB}.before-restore`,
-    // Without DB an interrupted run has moved it aside already: then that is the only copy.
-    script: `if [ -e ${DB} ]; then rm -rf ${DB}.before-restore; mv -T ${DB} ${DB}.before-restore; fi
+    what: `set aside as ${ETCD}.before-restore`,
+    // Without ETCD an interrupted run has moved it aside already: then that is the only copy.
+    script: `if [ -e ${ETCD} ]; then rm -rf ${ETCD}.before-restore; mv -T ${ETCD} ${ETCD}.before-restore; fi
+rm -f ${RESET_FLAG}
 sed -i -e '/^cluster-init:/d' -e 's/^token: "K10[0-9a-f]*::server:/token: "/' -e ${quote(`s|^server:.*|server: "https://${addressOf(first)}:6443"|`)} ${CONFIG}
 grep -q '^server:' ${CONFIG} || printf '%s\\n' ${seed} >>${CONFIG}`,
   })

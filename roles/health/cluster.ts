@@ -1,28 +1,41 @@
-import { hostItems, probe, TaskError, z, type Facts } from '../../lib/index.ts'
-import { objectName } from '../shared/kubernetes/kubectl.ts'
-import { CERTIFICATES, lastLine, parseDates, type Dates } from '../shared/k3s/certificates.ts'
+import { probe, TaskError, type Facts } from '../../lib/index.ts'
+import { MOST_BYTES } from '../shared/kubernetes/kubectl.ts'
+import { CERTIFICATES, parseDates, type Dates } from '../shared/k3s/certificates.ts'
 import { KUBECTL } from '../shared/k3s/platform.ts'
 import { stateHere } from '../shared/k3s/survey.ts'
 import type { ServerState } from '../shared/k3s/server-state.ts'
+import { parsePods, type Pods } from './pods.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/index.ts'
 
 /** What a K3s server reports: about itself, and about the cluster if the API answers. */
-export interface ServerHealth extends Dates {
+export interface ServerHealth extends Dates, Pods {
   readonly state: ServerState
-  /** Pods that do not run as they should, as `namespace/name: why`. */
-  readonly sickPods: readonly string[]
-  readonly pods: number
+  /** How many snapshots of etcd lie on its disk: fmc's, and those that K3s takes by its schedule. */
+  readonly snapshots: Snapshots
   readonly sickVolumes: readonly string[]
   readonly volumes: number | undefined
   /** What is unknown, and why. */
   readonly unasked: readonly string[]
 }
 
-const DATES = `${CERTIFICATES}
-for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done`
+interface Snapshots {
+  readonly fmc: number
+  readonly scheduled: number
+}
 
-/** The health of the server on which this runs, and what it knows of the cluster. */
-export async function serverHealth(): Promise<ServerHealth> {
+const DATES = `${CERTIFICATES}
+for s in server/db/snapshots/*; do [ ! -e "$s" ] || stat -c 'snapshot %Y' -- "$s"; done
+for n in fmc etcd-snapshot; do set -- server/db/snapshots/$n-*; [ -e "$1" ] || shift; echo "kept $n $#"; done`
+
+/** Counts the lines of DATES that say how many snapshots there are. */
+export function parseSnapshots(text: string): Snapshots {
+  const of = (name: string): number =>
+    Number(new RegExp(`^kept ${name} (\\d{1,6})$`, 'm').exec(text)?.[1] ?? 0)
+  return { fmc: of('fmc'), scheduled: of('etcd-snapshot') }
+}
+
+/** The health of the server on which this runs, and what it knows of the cluster. `patience`: of pods, in seconds. */
+export async function serverHealth(patience: number): Promise<ServerHealth> {
   const [state, dates] = await Promise.all([
     stateHere(),
     probe({ estimate: false })`sh -c ${DATES}`,
@@ -42,6 +55,7 @@ export async function serverHealth(): Promise<ServerHealth> {
       certificateDays: undefined,
       snapshotHours: undefined,
     }),
+    snapshots: parseSnapshots(dates.stdout),
     sickPods: [],
     pods: 0,
     sickVolumes: [],
@@ -50,15 +64,34 @@ export async function serverHealth(): Promise<ServerHealth> {
   }
   if (!state.healthy) return seen
   const [pods, longhorn] = await Promise.all([
-    probe({ estimate: false })`timeout 10 ${KUBECTL} get pods -A -o json`,
+    probe({ estimate: false, maxBytes: MOST_BYTES })`timeout 10 ${KUBECTL} get pods -A -o json`,
     askLonghorn(),
   ])
+  const asked = { pods: answerOf(pods), now: nowIn(dates.stdout), patience }
+  const first = ask<Partial<ServerHealth>>('pods', () => parsePods(asked), {})
+  const events =
+    (first.sickPods ?? []).length === 0
+      ? undefined
+      : answerOf(
+          await probe({
+            estimate: false,
+            maxBytes: MOST_BYTES,
+          })`timeout 10 ${KUBECTL} get events -A --field-selector type=Warning -o json`,
+        )
   return {
     ...seen,
-    ...ask<Partial<ServerHealth>>('pods', () => parsePods(answerOf(pods)), {}),
+    ...first,
+    ...ask<Partial<ServerHealth>>(
+      'events',
+      () => (events ? parsePods({ ...asked, events }) : {}),
+      {},
+    ),
     ...ask<Partial<ServerHealth>>('volumes', () => volumesOf(longhorn), {}),
   }
 }
+
+/** The server's clock; NaN if it did not say: then no pod counts as young. */
+const nowIn = (text: string): number => Number(/^now (\d{1,12})$/m.exec(text)?.[1] ?? NaN)
 
 interface Output {
   readonly exitCode: number | null
@@ -70,44 +103,6 @@ const answerOf = ({ exitCode, stdout, stderr }: Output): Facts['command'] => ({
   stdout,
   stderr,
 })
-
-const reason = z.string().max(200)
-const Pod = z.looseObject({
-  metadata: z.looseObject({ namespace: objectName, name: objectName }),
-  spec: z.looseObject({ nodeName: objectName.nullish() }).nullish(),
-  status: z
-    .looseObject({
-      phase: reason.nullish(),
-      containerStatuses: z
-        .array(
-          z.looseObject({
-            state: z
-              .looseObject({ waiting: z.looseObject({ reason: reason.nullish() }).nullish() })
-              .nullish(),
-          }),
-        )
-        .nullish(),
-    })
-    .nullish(),
-})
-
-/** Pods that wait, fail or are not ready, with the reason that kubectl shows. Throws TaskError. */
-export function parsePods(answer: Facts['command']): Pick<ServerHealth, 'sickPods' | 'pods'> {
-  if (answer.code !== 0)
-    throw new TaskError(lastLine(answer.stderr) || 'kubectl does not list the pods')
-  const pods = hostItems('kubectl', 'the pods', answer.stdout, Pod)
-  const sick = pods.flatMap(({ metadata, spec, status }) => {
-    const waiting = status?.containerStatuses?.find(c => c.state?.waiting?.reason)?.state?.waiting
-      ?.reason
-    const phase = status?.phase ?? 'Unknown'
-    const fine = phase === 'Succeeded' || (phase === 'Running' && waiting === undefined)
-    if (fine || waiting === 'ContainerCreating') return []
-    return [
-      `${metadata.namespace}/${metadata.name}: ${waiting ?? phase}${spec?.nodeName ? ` on ${spec.nodeName}` : ''}`,
-    ]
-  })
-  return { sickPods: sick, pods: pods.length }
-}
 
 function volumesOf(state: Awaited<ReturnType<typeof askLonghorn>>): Partial<ServerHealth> {
   if (state === 'none') return {}

@@ -6,6 +6,7 @@ import { nodes, pods, volumes } from './checks/kubernetes.ts'
 import { lostHosts } from './checks/lost-hosts.ts'
 import { machines, services } from './checks/machines.ts'
 import { runs, unasked } from './checks/runs.ts'
+import { snapshots } from './checks/snapshots.ts'
 import type { Seen } from './index.ts'
 
 /** The page: what is wrong, most important first, then what is fine. */
@@ -41,6 +42,7 @@ export function diagnose(cloud: Cloud): Page {
     pods,
     machines,
     certificates,
+    snapshots,
     unasked,
     runs,
   ]

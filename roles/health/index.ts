@@ -15,7 +15,7 @@ export default role({
     const inGroup = (group: string): boolean => host.groups.includes(group)
     const [state, server, balancer, answers] = await Promise.all([
       hostState(host.groups.flatMap(group => platform.units[group] ?? [])),
-      inGroup('k3s_servers') ? serverHealth() : undefined,
+      inGroup('k3s_servers') ? serverHealth(vars.health_pod_seconds) : undefined,
       vips(host).length > 0 ? balancerHere() : undefined,
       OUTSIDE.some(inGroup) ? vipAnswers() : {},
     ])

@@ -23,5 +23,12 @@ export const vars = z.object({
     .min(1)
     .default(24)
     .describe('Report if the newest etcd snapshot is older than this many hours'),
+  health_pod_seconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(3600)
+    .default(60)
+    .describe('Report a pod that takes longer than this to start, to become Ready or to end'),
 })
 export type HealthVars = ReturnType<typeof vars.parse>

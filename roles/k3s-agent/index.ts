@@ -24,7 +24,7 @@ import { labelsAndTaints } from '../shared/k3s/labels.ts'
 import { kubeletReports } from '../shared/k3s/node-ready.ts'
 import { CONFIG, PLATFORMS } from '../shared/k3s/platform.ts'
 import { crashWatch } from '../shared/k3s/server-state.ts'
-import { notReady } from '../shared/k3s/serving.ts'
+import { keepsEnding, notReady } from '../shared/k3s/serving.ts'
 import { addressOf, nicOf, serverNamed, SERVERS, stateHere, survey } from '../shared/k3s/survey.ts'
 import { agentConfig } from './config.ts'
 import { plan, type AgentPlan } from './plan.ts'
@@ -107,10 +107,7 @@ function isReady(host: Host, server: Host, version: string): Check {
   const crashes = crashWatch()
   return async () => {
     const { unit, said } = await agentHere()
-    if (crashes(unit))
-      throw new TaskError(`k3s-agent.service does not stay up${said === '' ? '' : `: ${said}`}`, {
-        hint: adviceOn(said, 'k3s-agent'),
-      })
+    if (crashes(unit)) throw keepsEnding('k3s-agent', unit, said)
     if (unit.active !== 'active') return `k3s-agent.service is ${unit.active}`
     const why = notReady(await on(server, stateHere), host.name, version)
     if (why === undefined) return kubeletReports(host, server)

@@ -3,22 +3,13 @@ import type { ServerState } from '../shared/k3s/server-state.ts'
 import { notReady, serves } from '../shared/k3s/serving.ts'
 import { SERVERS, stateHere } from '../shared/k3s/survey.ts'
 
-/** Prints when the unit became active (µs since boot), and the time since boot (s). */
-const UPTIME =
-  'systemctl show -P ActiveEnterTimestampMonotonic k3s.service; cut -d. -f1 /proc/uptime'
+/** The server is healthy and has run that long without a restart, in whichever run it was started: a server may be ready once and then fail. */
+export const staysUp = (seconds: number): Check => serves(state => upLongEnough(state, seconds))
 
-/** The server is healthy and has run that long without a restart: a server may be ready once and then fail. */
-export const staysUp = (seconds: number): Check => {
-  const serving = serves()
-  return async () => {
-    const now = await serving()
-    if (now !== true) return now
-    const [since, uptime] = (await probe({ estimate: false })`sh -c ${UPTIME}`).stdout
-      .split('\n')
-      .map(Number)
-    const up = Math.floor((uptime ?? NaN) - (since ?? NaN) / 1e6)
-    return up >= seconds || `it has been up for ${up} s of ${seconds}`
-  }
+/** Why a healthy server does not count as stable yet; undefined: it does. */
+export function upLongEnough({ unit }: ServerState, seconds: number): string | undefined {
+  const up = unit.upSeconds ?? 0
+  return up >= seconds ? undefined : `it has been up for ${Math.floor(up)} s of ${seconds}`
 }
 
 /** true if this server is a member of etcd and all members vote, else what is missing. */

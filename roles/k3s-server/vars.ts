@@ -1,5 +1,6 @@
 import { Secret, z } from '../../lib/index.ts'
 import { kubeconfigVars } from '../shared/k3s/kubeconfig-path.ts'
+import { retention } from '../shared/k3s/snapshot.ts'
 import { commonVars } from '../shared/k3s/vars.ts'
 
 const cidr = z.string().regex(/^\d+(\.\d+){3}\/\d+$/, 'expected a range such as 10.42.0.0/16')
@@ -50,12 +51,7 @@ export const vars = z.object({
     .regex(/^(\S+ ){4}\S+$/, 'expected five fields such as 0 */6 * * *')
     .default('0 */6 * * *')
     .describe('When each server takes a snapshot of etcd'),
-  k3s_snapshot_retention: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(20)
-    .describe('Snapshots kept on each server'),
+  k3s_snapshot_retention: retention,
   k3s_stable_seconds: z
     .int()
     .min(0)

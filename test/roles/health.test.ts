@@ -2,7 +2,8 @@ import t from 'tap'
 import type { Host, Inventory } from '../../lib/inventory/types.ts'
 import { pageLines } from '../../lib/report/page.ts'
 import { noColor } from '../../lib/report/style.ts'
-import { parsePods, type ServerHealth } from '../../roles/health/cluster.ts'
+import { parseSnapshots, type ServerHealth } from '../../roles/health/cluster.ts'
+import { parsePods } from '../../roles/health/pods.ts'
 import { parseDates } from '../../roles/shared/k3s/certificates.ts'
 import type { Cloud } from '../../roles/health/checks/cloud.ts'
 import { diagnose, page } from '../../roles/health/diagnose.ts'
@@ -49,12 +50,14 @@ const server = (more: Partial<ServerHealth> = {}, state = {}): ServerHealth => (
     ca: undefined,
     healthy: true,
     problem: '',
+    said: '',
     members: ['m1', 'm2', 'm3'].map(member),
     nodes: ['m1', 'm2', 'm3', 'w1'].map(n => node(n)),
     ...state,
   },
   certificateDays: 300,
   snapshotHours: 2,
+  snapshots: { fmc: 5, scheduled: 21 },
   sickPods: [],
   pods: 4,
   sickVolumes: [],
@@ -95,7 +98,9 @@ const seen = (name: string): Seen => ({
 /** A sound cloud, but for what is said; a string: the host is lost for that reason. */
 const cloud = (but: Readonly<Record<string, Partial<Seen> | string>> = {}): Cloud => ({
   domain: 'x.internal',
-  hosts: NAMES.map(name => ({ name, address: `10.0.0.${name}`, vmOn: 'kvm' }) as Host),
+  hosts: NAMES.map(
+    name => ({ name, address: `10.0.0.${name}`, vmOn: 'kvm', vars: {} }) as unknown as Host,
+  ),
   vips: [API as never],
   in: group => GROUPS[group] ?? [],
   all: group => GROUPS[group] ?? [],
@@ -108,6 +113,8 @@ const cloud = (but: Readonly<Record<string, Partial<Seen> | string>> = {}): Clou
 
 const wrong = (c: Cloud): string[] =>
   diagnose(c).findings.flatMap(f => (f.level === 'fine' ? [] : [`${f.level}: ${f.text}`]))
+
+const said = (stdout: string, code = 0) => ({ code, stdout, stderr: code === 0 ? '' : 'why' })
 
 void t.test('a sound cloud', t => {
   const page = diagnose(cloud())
@@ -122,6 +129,7 @@ const dead = {
     ...server().state,
     healthy: false,
     problem: 'k3s.service is failed',
+    said: '',
     members: [],
     nodes: [],
   },
@@ -350,7 +358,6 @@ void t.test('answers are data', t => {
   )
   t.throws(() => parseHost('sh: not found\n'), /is missing/)
   t.strictSame([skew(10, 11, 12), skew(14, 11, 12), skew(11.5, 11, 12)], [1, 2, 0])
-  const said = (stdout: string, code = 0) => ({ code, stdout, stderr: code === 0 ? '' : 'why' })
   t.strictSame(
     parseDates(
       said('certificate 864000\ncertificate 90000\nsnapshot 100\nsnapshot 3600\nnow 7200\n'),
@@ -370,30 +377,203 @@ void t.test('answers are data', t => {
     '10.0.0.9:6443': 401,
     '10.0.0.9:80': 0,
   })
-  const pod = (name: string, status: object): object => ({
-    metadata: { namespace: 'a', name },
-    spec: { nodeName: 'w1' },
-    status,
+  t.end()
+})
+
+void t.test('pods that do not run: which, since when, and why', t => {
+  const NOW = Date.parse('2026-07-29T12:00:00Z') / 1000
+  const before = (span: number): string => new Date((NOW - span) * 1000).toISOString()
+  const ready = (span: number, status = 'False') => [
+    { type: 'Ready', status, lastTransitionTime: before(span) },
+  ]
+  const waits = (reason: string, more = {}, containers = 'containerStatuses') => ({
+    phase: 'Pending',
+    conditions: ready(300),
+    [containers]: [{ name: 'c', ready: false, state: { waiting: { reason } }, ...more }],
   })
+  const crashed = (message?: string) => ({
+    restartCount: 7,
+    lastState: { terminated: { reason: 'Error', exitCode: 1, message } },
+  })
+  const scheduled = [
+    {
+      type: 'PodScheduled',
+      status: 'False',
+      message: '0/3 nodes\n  fit',
+      lastTransitionTime: before(10),
+    },
+  ]
+  const event = (name: string, span: number, message: string, more = {}) => ({
+    involvedObject: { namespace: 'a', name },
+    reason: 'FailedMount',
+    message,
+    lastTimestamp: before(span),
+    ...more,
+  })
+  const events = [
+    event('mount', 20, 'secret "x"\nnot found'),
+    event('mount', 90, 'older'),
+    event('elsewhere', 1, 'of another pod'),
+    event('unready', 5, 'Readiness probe failed', {
+      reason: 'Unhealthy',
+      lastTimestamp: null,
+      eventTime: before(5),
+    }),
+    event('unready', 50, 'older', { series: { lastObservedTime: before(30) } }),
+  ]
+  const table: readonly [
+    name: string,
+    status: object,
+    expected: string | undefined,
+    more?: object,
+  ][] = [
+    ['runs', { phase: 'Running', conditions: ready(9, 'True') }, undefined],
+    ['done', { phase: 'Succeeded', conditions: ready(900) }, undefined],
+    [
+      'mount',
+      waits('ContainerCreating'),
+      'ContainerCreating on w1 for 5 min: FailedMount: secret "x" not found',
+    ],
+    ['starts', { ...waits('ContainerCreating'), conditions: ready(59) }, undefined],
+    [
+      'init',
+      waits('CrashLoopBackOff', crashed('line\nno such table\n'), 'initContainerStatuses'),
+      'Init:CrashLoopBackOff, 7 restarts, on w1 for 5 min: no such table',
+    ],
+    [
+      'chart',
+      {
+        ...waits('CrashLoopBackOff', crashed('Error: UPGRADE FAILED: conflict')),
+        phase: 'Running',
+      },
+      'CrashLoopBackOff, 7 restarts, on w1 for 5 min: Error: UPGRADE FAILED: conflict',
+    ],
+    [
+      'silent',
+      { ...waits('CrashLoopBackOff', crashed()), phase: 'Running' },
+      'CrashLoopBackOff, 7 restarts, on w1 for 5 min: Error, exit code 1',
+    ],
+    [
+      'image',
+      {
+        phase: 'Pending',
+        conditions: ready(3),
+        containerStatuses: [
+          { state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off\npulling' } } },
+        ],
+      },
+      'ImagePullBackOff on w1 for 3 s: Back-off pulling',
+    ],
+    [
+      'unready',
+      {
+        phase: 'Running',
+        conditions: ready(7200),
+        containerStatuses: [
+          { name: 'db', ready: false },
+          { name: 'log', ready: true },
+        ],
+      },
+      'Running, but db is not Ready on w1 for 2 h: Unhealthy: Readiness probe failed',
+    ],
+    [
+      'young',
+      {
+        phase: 'Running',
+        conditions: ready(30),
+        containerStatuses: [{ name: 'db', ready: false }],
+      },
+      undefined,
+    ],
+    [
+      'ends',
+      { phase: 'Running', conditions: ready(3, 'True') },
+      'Terminating on w1 for 4 days',
+      { deletionTimestamp: before(4 * 86_400) },
+    ],
+    [
+      'leaves',
+      { phase: 'Running', conditions: ready(3, 'True') },
+      undefined,
+      { deletionTimestamp: before(-20) },
+    ],
+    [
+      'evicted',
+      { phase: 'Failed', reason: 'Evicted', conditions: ready(300) },
+      'Evicted on w1 for 5 min',
+    ],
+    ['dateless', { phase: 'Pending' }, 'Pending on w1'],
+  ]
+  for (const [name, status, expected, more] of table) {
+    const items = [
+      { metadata: { namespace: 'a', name, ...more }, spec: { nodeName: 'w1' }, status },
+    ]
+    t.strictSame(
+      parsePods({
+        pods: said(JSON.stringify({ items })),
+        events: said(JSON.stringify({ items: events })),
+        now: NOW,
+        patience: 60,
+      }),
+      { pods: 1, sickPods: expected === undefined ? [] : [`a/${name}: ${expected}`] },
+      name,
+    )
+  }
+  const homeless = {
+    metadata: { namespace: 'a', name: 'x' },
+    status: { phase: 'Pending', conditions: scheduled },
+  }
+  const asked = { pods: said(JSON.stringify({ items: [homeless] })), now: NOW, patience: 60 }
   t.strictSame(
-    parsePods(
-      said(
-        JSON.stringify({
-          items: [
-            pod('ok', { phase: 'Running' }),
-            pod('done', { phase: 'Succeeded' }),
-            pod('wait', { phase: 'Pending' }),
-            pod('crash', {
-              phase: 'Running',
-              containerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }],
-            }),
-          ],
-        }),
-      ),
-    ),
-    { pods: 4, sickPods: ['a/wait: Pending on w1', 'a/crash: CrashLoopBackOff on w1'] },
+    parsePods(asked).sickPods,
+    ['a/x: Pending for 10 s: 0/3 nodes fit'],
+    'no node: at once',
+  )
+  t.strictSame(
+    parsePods({ ...asked, events: said('', 1) }).sickPods.length,
+    1,
+    'events are not needed',
   )
   for (const answer of [said('{"items":[]}', 1), said('{'), said('{}')])
-    t.throws(() => parsePods(answer), { name: 'TaskError' })
+    t.throws(() => parsePods({ ...asked, pods: answer }), { name: 'TaskError' })
+  t.throws(() => parsePods({ ...asked, events: said('{') }), { name: 'TaskError' })
+  t.end()
+})
+
+void t.test('pods on the page: those of K3s itself are more than a notice', t => {
+  const of = (...sickPods: string[]) => {
+    const { findings } = diagnose(cloud({ m1: { server: server({ sickPods }) } }))
+    return findings.find(f => f.level !== 'fine')
+  }
+  t.match(of('a/b: Pending', 'a/c: Pending'), {
+    level: 'notice',
+    text: '2 of 4 pods do not run as they should',
+    hint: 'k3s kubectl -n a describe pod b   # on m1',
+  })
+  t.match(of('kube-system/coredns-1: ContainerCreating'), {
+    level: 'degraded',
+    text: /^1 of 4 pods does not run as it/,
+  })
+  t.end()
+})
+
+void t.test('snapshots that nobody deletes', t => {
+  t.strictSame(parseSnapshots('kept fmc 23\nkept etcd-snapshot 4\nnow 1\n'), {
+    fmc: 23,
+    scheduled: 4,
+  })
+  t.strictSame(parseSnapshots('now 1\n'), { fmc: 0, scheduled: 0 })
+  const piled = (fmc: number, scheduled: number) =>
+    diagnose(cloud({ m2: { server: server({ snapshots: { fmc, scheduled } }) } })).findings.filter(
+      f => f.level !== 'fine',
+    )
+  t.strictSame(piled(5, 21), [])
+  t.match(piled(23, 0), [
+    {
+      text: /^m2 keeps 23 snapshots that fmc took; it should be 5/,
+      hint: /^k3s etcd-snapshot prune .*# on m2$/,
+    },
+  ])
+  t.match(piled(0, 22), [{ text: /^m2 keeps 22 snapshots of K3s's schedule; it should be 20/ }])
   t.end()
 })

@@ -36,6 +36,7 @@ const fresh: ServerState = {
   ca: undefined,
   healthy: false,
   problem: 'k3s.service is inactive',
+  said: '',
   members: [],
   nodes: [],
 }
@@ -45,11 +46,13 @@ const starting: ServerState = {
   ...stopped,
   unit: unit('activating'),
   problem: 'k3s.service is activating',
+  said: '',
 }
 const sick: ServerState = {
   ...stopped,
   unit: unit('active'),
   problem: 'etcd is not healthy: no leader',
+  said: '',
 }
 const healthy = (
   members: readonly Member[],
@@ -58,6 +61,7 @@ const healthy = (
   ...sick,
   healthy: true,
   problem: '',
+  said: '',
   members,
   nodes: nodes.filter(n => n !== '').map(node),
 })

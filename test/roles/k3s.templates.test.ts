@@ -1,17 +1,23 @@
 // Everything of the K3s roles that needs no host: texts, parsers, versions, what an agent does, the invariants.
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { Secret } from '../../lib/index.ts'
+import { run } from '../../lib/testing/run.ts'
 import { agentConfig } from '../../roles/k3s-agent/config.ts'
 import { plan } from '../../roles/k3s-agent/plan.ts'
+import { adviceOn } from '../../roles/shared/k3s/advice.ts'
+import { complaintsOf, lastWord, messageOf } from '../../roles/shared/k3s/journal.ts'
+import { upLongEnough } from '../../roles/k3s-server/gates.ts'
 import { parseAgent } from '../../roles/shared/k3s/agent-state.ts'
 import { registeredLabels } from '../../roles/shared/k3s/labels.ts'
 import {
   crashWatch,
-  messageOf,
   parseMembers,
   parseNodes,
   parseState,
+  parseUnit,
   type Member,
   type NodeState,
   type ServerState,
@@ -227,6 +233,7 @@ void t.test('the state of a server', t => {
       pin: undefined,
       ca: undefined,
       problem: 'k3s.service is inactive',
+      said: '',
     },
   )
   const looping = `data yes\njoined no\nunit ActiveState=activating SubState=auto-restart NRestarts=3\nseed \nsaid time="2026" level=fatal msg="bad \\"token\\""\n`
@@ -267,9 +274,105 @@ void t.test(
     )
     t.ok(crashes(at('auto-restart', 8)))
     t.ok(crashWatch()({ active: 'failed', sub: 'failed', restarts: 0 }))
+    const lucky = crashWatch()
+    t.strictSame(
+      [
+        { active: 'active', sub: 'running', restarts: 0 },
+        { active: 'active', sub: 'running', restarts: 1 },
+        { active: 'active', sub: 'running', restarts: 2 },
+      ].map(lucky),
+      [false, false, true],
+      'every question meets it while it is active: the number of restarts tells',
+    )
     t.end()
   },
 )
+
+void t.test('how long a server has been up decides, not who started it', t => {
+  const up = (unit: string) =>
+    upLongEnough(parseState(ANSWER.replace(/^unit .*/m, `unit ${unit}`)), 30)
+  const active = 'NRestarts=0 ActiveState=active SubState=running'
+  t.equal(
+    up(`${active} ActiveEnterTimestampMonotonic=5000000 Uptime=11.50`),
+    'it has been up for 6 s of 30',
+  )
+  t.equal(up(`${active} ActiveEnterTimestampMonotonic=5000000 Uptime=35.50`), undefined)
+  t.equal(up(active), 'it has been up for 0 s of 30', 'unknown is not long')
+  t.equal(
+    parseUnit(
+      'NRestarts=0 ActiveState=activating SubState=start ActiveEnterTimestampMonotonic=1 Uptime=99',
+    )?.upSeconds,
+    undefined,
+  )
+  t.end()
+})
+
+const KUBELET =
+  'E0729 10:11:12.131415    4242 kubelet.go:1703] "Failed to start ContainerManager" err="invalid kernel flag: vm/overcommit_memory"'
+const HEALTHY = [
+  'time="2026-07-29T10:11:12Z" level=error msg="Sending HTTP/1.1 503 response to 127.0.0.1:4711: runtime core not ready"',
+  'time="2026-07-29T10:11:12Z" level=error msg="Failed to set sysctl: open /proc/sys/net/netfilter/nf_conntrack_max: permission denied"',
+  'E0729 10:11:12.131415    4242 memcache.go:287] "Unhandled Error" err="couldn\'t get resource list for metrics.k8s.io/v1beta1: the server is currently unable to handle the request"',
+  'E0729 10:11:12.131415    4242 kubelet.go:3117] "Container runtime network not ready" networkReady="NetworkReady=false reason:NetworkPluginNotReady message:cni plugin not initialized"',
+  'E0729 10:11:12.131415    4242 kubelet.go:2490] "Error getting node" err="node \\"m1\\" not found"',
+]
+const FATAL = 'time="2026-07-29T10:11:12Z" level=fatal msg="etcd: no \\"space\\" left"'
+const SHUTDOWN =
+  'time="2026-07-29T10:11:12Z" level=error msg="Shutdown request received: \\"kubelet exited: bad flag\\""'
+
+void t.test('why K3s ended, among what a healthy one says too', t => {
+  const said = (...lines: string[]) => lastWord(lines.map(l => `\u001e${l}`).join(''))
+  t.equal(said(...HEALTHY), '')
+  t.equal(
+    said(...HEALTHY, KUBELET, ...HEALTHY),
+    '"Failed to start ContainerManager" err="invalid kernel flag: vm/overcommit_memory"',
+  )
+  t.equal(said(FATAL, ...HEALTHY, 'E0729 10:11:12.1 1 x.go:1] "other"'), 'etcd: no "space" left')
+  t.equal(
+    said(SHUTDOWN, 'E0729 10:11:12.1 1 x.go:1] "context canceled"'),
+    'Shutdown request received: "kubelet exited: bad flag"',
+  )
+  t.equal(said('F0729 10:11:12.1 7 main.go:1] cannot go on', 'Error: usage'), 'cannot go on')
+  t.equal(said(), '')
+  t.equal(messageOf('level=error msg="cut \\'), 'level=error msg="cut \\')
+  t.end()
+})
+
+void t.test('complaints are those of the last try that ended, however far back', async t => {
+  const noise = Array.from({ length: 400 }, (_, i) => `time="x" level=info msg="line ${i}"`)
+  const journal = [
+    'time="x" level=fatal msg="of an older try"',
+    'k3s.service: Main process exited, code=exited, status=1/FAILURE',
+    "k3s.service: Failed with result 'exit-code'.",
+    'k3s.service: Scheduled restart job, restart counter is at 1.',
+    ...HEALTHY,
+    KUBELET,
+    ...noise,
+    'k3s.service: Main process exited, code=exited, status=1/FAILURE',
+    "k3s.service: Failed with result 'exit-code'.",
+    'Starting k3s.service - Lightweight Kubernetes (server)...',
+    ...HEALTHY,
+    ...noise,
+  ].join('\n')
+  const dir = t.testdir({ journal, bin: { journalctl: '#!/bin/sh\ncat "$JOURNAL"\n' } })
+  chmodSync(join(dir, 'bin/journalctl'), 0o755)
+  const answer = await run(['sh', '-c', complaintsOf('k3s')], {
+    env: { PATH: `${dir}/bin:${process.env['PATH'] ?? ''}`, JOURNAL: join(dir, 'journal') },
+  })
+  const state = `data yes\njoined no\nunit ActiveState=activating SubState=start NRestarts=2\n${answer.stdout}`
+  t.equal(
+    parseState(state).problem,
+    'k3s.service is activating: "Failed to start ContainerManager" err="invalid kernel flag: vm/overcommit_memory"',
+  )
+  const agent = parseAgent(
+    `no\n\n\nActiveState=active SubState=running NRestarts=0\nsaid \u001eold\nsays \u001elevel=info msg="Waiting to retrieve agent configuration; server is not ready: failed to retrieve configuration from server: not authorized"\n`,
+  )
+  t.match(agent.said, /server: not authorized$/)
+  t.match(
+    adviceOn(agent.said, 'k3s-agent'),
+    /^the token in the secrets file \(k3s_token, k3s_agent_token\)/,
+  )
+})
 
 void t.test('allowed upgrades', t => {
   const table: readonly [from: string, to: string, refused: RegExp | undefined][] = [
@@ -321,6 +424,7 @@ const down: ServerState = {
   ca: undefined,
   healthy: false,
   problem: 'k3s.service is inactive',
+  said: '',
   members: [],
   nodes: [],
 }
@@ -328,6 +432,7 @@ const up = (members: readonly Member[], nodes: readonly NodeState[]): ServerStat
   ...down,
   healthy: true,
   problem: '',
+  said: '',
   members,
   nodes,
 })
@@ -488,7 +593,10 @@ void t.test('what an agent does', t => {
     'a Node of an earlier life',
   )
   const refused = parseAgent(
-    `no\n"https://10.17.4.21:6443"\n\nActiveState=active SubState=running NRestarts=0 \ntime=x level=error msg="401 Unauthorized"\n`,
+    `no\n"https://10.17.4.21:6443"\n\nActiveState=active SubState=running NRestarts=0 \ntime=x level=error msg="401 Unauthorized"\n`.replace(
+      /time=x/,
+      'says time=x',
+    ),
   )
   t.equal(refused.said, '401 Unauthorized')
   t.match(

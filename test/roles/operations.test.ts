@@ -1,4 +1,6 @@
 // The roles of the operations with the whole engine in this process (test/engine/hosts.ts); programs are scripts.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import certificates from '../../playbooks/certificates.ts'
 import { rebuild } from '../../roles/k3s-server/rebuild.ts'
@@ -157,7 +159,8 @@ void t.test('etcd-restore', async t => {
       h.write(name, `/var/lib/fmc/restore/${stamp}-stopped`, '')
     }
     h.write('a', `/var/lib/fmc/restore/${stamp}-restored`, '')
-    h.write('b', `${db}.before-restore/x`, 'all that there is')
+    h.write('b', `${db}/etcd.before-restore/x`, 'all that there is')
+    h.write('b', `${db}/snapshots/etcd-snapshot-b-1`, 'a copy from before')
     // This machine has no /etc/rancher that the host's could stand in for.
     for (const editor of ['sed', 'grep'])
       h.program(
@@ -170,7 +173,23 @@ void t.test('etcd-restore', async t => {
     const ran = await h.run(plays, { extraVars, begun, limit: 'b' })
     t.ok(ran.changed.includes('b no data from after the snapshot'), ran.failures.join())
     t.match(ran.failures, [/runs with the restored data/], 'there is no K3s to go on with')
-    t.equal(h.read('b', `${db}.before-restore/x`), 'all that there is')
+    t.equal(h.read('b', `${db}/etcd.before-restore/x`), 'all that there is')
+
+    // Another restore: the data goes aside, and the snapshots stay where they are.
+    const again = begun + 60_000
+    for (const mark of ['stopped', 'restored'])
+      for (const name of mark === 'stopped' ? ['a', 'b', 'c'] : ['a'])
+        h.write(name, `/var/lib/fmc/restore/${stampOf(new Date(again))}-${mark}`, '')
+    h.write('b', `${db}/etcd/member/y`, 'newer')
+    h.write('b', `${db}/reset-flag`, '')
+    await h.run(plays, { extraVars, begun: again, limit: 'b' })
+    t.strictSame(
+      ['etcd.before-restore/member/y', 'etcd.before-restore/x', 'etcd/member/y', 'reset-flag'].map(
+        file => h.read('b', `${db}/${file}`),
+      ),
+      ['newer', undefined, undefined, undefined],
+    )
+    t.equal(h.read('b', `${db}/snapshots/etcd-snapshot-b-1`), 'a copy from before')
   })
 })
 
@@ -230,9 +249,27 @@ void t.test('a snapshot is taken whatever --limit leaves', async t => {
     const hosts = cluster()
     const ran = await hosts.run(plays, { limit: 'b' })
     good(t, ran)
-    t.match(ran.changed, [/^a keep etcd\//])
+    t.match(ran.changed, [/^a keep etcd\//, /^a old snapshots of fmc/])
     t.strictSame(copies(hosts), ['x\n', undefined])
   })
+  await t.test(
+    'old ones are deleted; if that fails, the run says so and the copy is safe',
+    async t => {
+      const hosts = cluster()
+      const k3s = hosts.read('a', 'bin/k3s') ?? ''
+      const refuses = `echo "$*" >>/srv/asked; case "$*" in *prune*) echo 'Error: it is mine' >&2; exit 1 ;; esac`
+      hosts.program('a', 'k3s', `${refuses}\n${k3s}`)
+      const dir = t.testdir()
+      const ran = await hosts.run(plays, { extraVars: { etcd_snapshot_dir: dir } })
+      t.equal(ran.code, 2)
+      t.match(ran.failures, [/it is mine/])
+      t.strictSame(readdirSync(join(dir, readdirSync(dir)[0] ?? '')).sort(), ['fmc-1', 'token'])
+      t.strictSame(hosts.read('a', '/srv/asked')?.match(/etcd-snapshot.*/g), [
+        'etcd-snapshot save --config /dev/null --name fmc',
+        'etcd-snapshot prune --config /dev/null --name fmc --etcd-snapshot-retention 5',
+      ])
+    },
+  )
   await t.test('once for all', async t => {
     const hosts = cluster()
     good(t, await hosts.run(plays))
@@ -248,7 +285,7 @@ void t.test('a snapshot is taken whatever --limit leaves', async t => {
     const hosts = cluster()
     const extraVars = { k3s_version: 'v1.36.4+k3s1' }
     const ran = await hosts.run([one(k3sUpgrade)], { limit: 'b', extraVars, dryRun: true })
-    t.match(ran.changed, [/^a keep etcd\//])
+    t.match(ran.changed, [/^a keep etcd\//, /^a old snapshots of fmc/])
   })
 })
 

@@ -14,7 +14,7 @@ import { parseHeld } from '../../roles/shared/interface-of.ts'
 import { parseClosed } from '../../roles/shared/firewalld/open.ts'
 import { stillAdmits } from '../../roles/firewall/ssh.ts'
 import { parseState as parseBalancer } from '../../roles/haproxy-keepalived/state.ts'
-import { parsePods } from '../../roles/health/cluster.ts'
+import { parsePods } from '../../roles/health/pods.ts'
 import { parseDates } from '../../roles/shared/k3s/certificates.ts'
 import { parseHost } from '../../roles/health/host.ts'
 import { parseAnswers } from '../../roles/health/network.ts'
@@ -27,12 +27,8 @@ import { readPools } from '../../roles/hypervisor/vm/volumes.ts'
 import { parseXml } from '../../roles/hypervisor/host/xml.ts'
 import { parseAgent } from '../../roles/shared/k3s/agent-state.ts'
 import { parseStart } from '../../roles/shared/k3s/node-ready.ts'
-import {
-  messageOf,
-  parseMembers,
-  parseNodes,
-  parseState,
-} from '../../roles/shared/k3s/server-state.ts'
+import { lastWord, messageOf } from '../../roles/shared/k3s/journal.ts'
+import { parseMembers, parseNodes, parseState } from '../../roles/shared/k3s/server-state.ts'
 import { compareVersions, refusedStep } from '../../roles/shared/k3s/version.ts'
 import { isThere } from '../../roles/shared/k3s/forget.ts'
 import { readLonghorn, sickVolumes } from '../../roles/longhorn/health.ts'
@@ -66,7 +62,9 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
     return found === 'none' || 'problem' in found ? found : sickVolumes(found)
   },
   lastCopies: text => lastCopies('n', said(text)),
-  parsePods: text => parsePods(said(text)),
+  parsePods: text => parsePods({ pods: said(text), now: 0, patience: 60 }),
+  'parsePods, events': text =>
+    parsePods({ pods: said('{"items":[]}'), events: said(text), now: 0, patience: 60 }),
   parseNodes,
   parseNode: text => parseNode(said(text)),
   parseDevices,
@@ -84,6 +82,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
       `data yes\njoined yes\nunit ActiveState=active SubState=running NRestarts=0\nhealth {"health":"true"}\nready ok\nmembers x\nnodes ${text.replaceAll('\n', ' ')}`,
     ),
   parseMembers,
+  lastWord,
   messageOf,
   'messageOf, quoted': text => messageOf(`msg="${text}"`),
   parseAgent,
@@ -199,7 +198,7 @@ t.test('whatever a host prints', async t => {
           const found = parse(text)
           if (
             typeof found === 'string' &&
-            !['illness', 'messageOf', 'messageOf, quoted'].includes(name)
+            !['illness', 'lastWord', 'messageOf', 'messageOf, quoted'].includes(name)
           )
             t.ok(isPlain(found), `${what}: ${found.slice(0, 300)}`)
         } catch (e) {
@@ -216,7 +215,7 @@ t.test('whatever a host prints', async t => {
 })
 
 t.test('an error quotes the answer that makes no sense', t => {
-  const pods = (text: string) => () => parsePods(said(text))
+  const pods = (text: string) => () => parsePods({ pods: said(text), now: 0, patience: 60 })
   t.throws(pods('{"items":[{"metadata":{"namespace":"a","name":"b"}},{"metadata":{}}]}'), {
     name: 'TaskError',
     message:

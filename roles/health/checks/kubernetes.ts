@@ -1,5 +1,5 @@
 import type { Finding } from '../../../lib/index.ts'
-import { is, list, servers, some, healthyServer, type Cloud } from './cloud.ts'
+import { healthy, is, list, servers, some, healthyServer, type Cloud } from './cloud.ts'
 
 /** Nodes that are missing, not Ready, cordoned or outdated. */
 export function nodes(c: Cloud): Finding[] {
@@ -82,18 +82,20 @@ export function volumes(c: Cloud): Finding[] {
   ]
 }
 
-/** Pods that wait or fail. */
+/** Pods that wait, fail, do not end or are not Ready. Without those of K3s itself, the cluster lacks its DNS, say. */
 export function pods(c: Cloud): Finding[] {
   const seen = healthyServer(c)
   if (!seen || seen.pods === 0) return []
-  if (seen.sickPods.length === 0)
+  const [sick] = seen.sickPods
+  if (sick === undefined)
     return [{ level: 'fine', text: `pods: ${seen.pods}, none waits or fails` }]
+  const [, namespace, name] = /^([\w.-]+)\/([\w.-]+): /.exec(sick) ?? []
   return [
     {
-      level: 'notice',
-      text: `${seen.sickPods.length} of ${seen.pods} pods do not run`,
+      level: seen.sickPods.some(p => p.startsWith('kube-system/')) ? 'degraded' : 'notice',
+      text: `${seen.sickPods.length} of ${seen.pods} pods ${seen.sickPods.length === 1 ? 'does' : 'do'} not run as ${seen.sickPods.length === 1 ? 'it' : 'they'} should`,
       details: some(seen.sickPods),
-      hint: 'k3s kubectl describe pod -n NAMESPACE NAME',
+      hint: `k3s kubectl -n ${namespace ?? 'NAMESPACE'} describe pod ${name ?? 'NAME'}   # on ${healthy(c)[0] ?? 'a server'}`,
     },
   ]
 }

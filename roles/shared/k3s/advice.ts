@@ -1,7 +1,7 @@
-/** Errors with which K3s gives up, and what to do about each. */
+/** Complaints of K3s that ends or waits, and what to do about each. A server answers a wrong token with `not authorized` (k3s, pkg/server/auth). */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
-    /401 Unauthorized|invalid token|token CA hash/i,
+    /401 Unauthorized|not authorized|invalid token|token CA hash/i,
     'the token in the secrets file (k3s_token, k3s_agent_token) is not the running cluster’s',
   ],
   [

@@ -32,6 +32,13 @@ export async function forgetHost({ name, via, node, member }: Forgotten): Promis
   })
 }
 
+/**
+ * K3s's finalizer `wrangler.cattle.io/managed-etcd-controller` lets a server's Node go once the holder of the lease
+ * `k3s-etcd` has removed the etcd member (k3s, pkg/etcd/member_controller.go). If the dead server held the lease, another one
+ * takes it after 45 s, and only then begins.
+ */
+const DELETE_SECONDS = 180
+
 /** Deletes the Node, so that K3s accepts a new kubelet of the same name. Runs on a healthy server. */
 export const noNode = resource({
   name: (o: Common & { readonly node: string }) => `no node ${o.node}`,
@@ -41,7 +48,8 @@ export const noNode = resource({
       ? [
           {
             what: 'delete',
-            script: `${KUBECTL_TEXT} delete node ${quote(o.node)} --timeout=60s`,
+            script: `${KUBECTL_TEXT} delete node ${quote(o.node)} --timeout=${DELETE_SECONDS}s`,
+            timeoutMs: (DELETE_SECONDS + 30) * 1000,
             factsAfter: [
               [ask('command', nodeExists(o.node)), { code: 1, stdout: '', stderr: '(NotFound)' }],
             ],

@@ -1,5 +1,6 @@
 import { excerpt, TaskError } from '../../../lib/index.ts'
 import { OWN_CURL } from '../curl.ts'
+import { complaintsOf, lastWord } from './journal.ts'
 import { parseNodes, type NodeState } from './nodes.ts'
 import { CONFIG, DATA_DIR, KUBECTL_TEXT } from './platform.ts'
 
@@ -34,6 +35,8 @@ export interface ServerState {
   readonly healthy: boolean
   /** Why it is not healthy; empty if it is. */
   readonly problem: string
+  /** Why its last try ended, if K3s has ended by itself since it was started; else empty. */
+  readonly said: string
   /** Empty unless the server is healthy, like `nodes`. */
   readonly members: readonly Member[]
   readonly nodes: readonly NodeState[]
@@ -50,17 +53,24 @@ export const ETCDCTL = `ETCDCTL_API=3 timeout 10 etcdctl --endpoints https://127
 export const STATE_SCRIPT = `d=${DATA_DIR}
 if [ -d $d/server/db/etcd/member/wal ]; then echo data yes; else echo data no; fi
 if [ -e $d/agent/client-kubelet.crt ]; then echo joined yes; else echo joined no; fi
-systemctl show -p ActiveState -p SubState -p NRestarts k3s.service | tr '\\n' ' ' | sed 's/^/unit /'; echo
 sed -n -e 's/^server: */seed /p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
-systemctl is-active -q k3s.service || {
-  systemctl is-failed -q k3s.service || [ "$(systemctl show -p NRestarts --value k3s.service)" != 0 ] &&
-    echo "said $(journalctl -q -u k3s.service -o cat -n 60 | grep -E 'level=(fatal|error)|^Error' | tail -n 1)"
-  exit 0
-}
-echo "health $(${OWN_CURL} -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
-echo "ready $(timeout 10 ${KUBECTL_TEXT} get --raw /readyz 2>&1 | tail -n 1)"
-echo "members $(${ETCDCTL} member list -w simple 2>/dev/null | tr '\\n' ';')"
-echo "nodes $(timeout 10 ${KUBECTL_TEXT} get nodes -o json 2>/dev/null | tr -d '\\n')"`
+ready=
+if systemctl is-active -q k3s.service; then
+  echo "health $(${OWN_CURL} -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
+  ready=$(timeout 10 ${KUBECTL_TEXT} get --raw /readyz 2>&1 | tail -n 1)
+  echo "ready $ready"
+  if [ "$ready" = ok ]; then
+    echo "members $(${ETCDCTL} member list -w simple 2>/dev/null | tr '\\n' ';')"
+    echo "nodes $(timeout 10 ${KUBECTL_TEXT} get nodes -o json 2>/dev/null | tr -d '\\n')"
+  fi
+fi
+unit=$(systemctl show -p ActiveState -p SubState -p NRestarts -p ActiveEnterTimestampMonotonic k3s.service | tr '\\n' ' ')
+read -r now _ </proc/uptime
+echo "unit $unit Uptime=$now"
+case $ready:$unit in
+  ok:*ActiveState=active* | *ActiveState=inactive*) ;;
+  *ActiveState=failed* | *SubState=auto-restart* | *NRestarts=[1-9]*) ${complaintsOf('k3s')} ;;
+esac`
 
 /** The answer of a host without K3s. */
 export const STATE_WHEN_NEW =
@@ -79,7 +89,8 @@ export function parseState(text: string): ServerState {
   }
   const unit = parseUnit(lines.get('unit') ?? '')
   if (!unit) throw nonsense('unit', lines.get('unit') ?? '')
-  const problem = problemOf(unit.active, lines)
+  const said = lastWord(lines.get('said') ?? '') || lastWord(lines.get('says') ?? '')
+  const problem = problemOf(unit.active, said, lines)
   const healthy = problem === ''
   return {
     data: yesOrNo(lines, 'data'),
@@ -90,6 +101,7 @@ export function parseState(text: string): ServerState {
     ca: hashOf(lines.get('ca')),
     healthy,
     problem,
+    said,
     members: healthy ? parseMembers(lines.get('members') ?? '') : [],
     nodes: healthy ? parseNodes(lines.get('nodes') ?? '') : [],
   }
@@ -103,6 +115,7 @@ const KEYS = new Set([
   'pin',
   'ca',
   'said',
+  'says',
   'health',
   'ready',
   'members',
@@ -115,9 +128,14 @@ export interface UnitState {
   readonly sub: string
   /** How often systemd has restarted it since it was last started by hand or at boot. */
   readonly restarts: number
+  /** For how many seconds it has been active; undefined: it is not, or nobody asked. */
+  readonly upSeconds?: number | undefined
 }
 
-/** Parses `systemctl show -p ActiveState -p SubState -p NRestarts` on one line, in any order. */
+/**
+ * Parses `systemctl show -p ActiveState -p SubState -p NRestarts` on one line, in any order; with
+ * ActiveEnterTimestampMonotonic (in µs) and Uptime (in s, of the machine) also how long the unit has been active.
+ */
 export function parseUnit(text: string): UnitState | undefined {
   const values = new Map(
     text
@@ -127,18 +145,31 @@ export function parseUnit(text: string): UnitState | undefined {
   )
   const [active, sub, restarts] = ['ActiveState', 'SubState', 'NRestarts'].map(k => values.get(k))
   if (!active || !sub || !/^\d{1,9}$/.test(restarts ?? '')) return undefined
-  return { active, sub, restarts: Number(restarts) }
+  const since = /^\d{1,18}$/.exec(values.get('ActiveEnterTimestampMonotonic') ?? '')?.[0]
+  const now = /^\d{1,12}(\.\d{1,9})?$/.exec(values.get('Uptime') ?? '')?.[0]
+  const known = active === 'active' && since !== undefined && now !== undefined
+  return {
+    active,
+    sub,
+    restarts: Number(restarts),
+    upSeconds: known ? Math.max(0, Number(now) - Number(since) / 1e6) : undefined,
+  }
 }
 
 /**
- * For one gate: has the unit crashed twice since the gate began? A first crash may be harmless: the server to join was
- * not up yet, say.
+ * For one gate: has the unit ended by itself twice since the gate began? A first time may be harmless: the server to
+ * join was not up yet, say. The number of restarts tells it also of a K3s that is active for a moment in each try, when
+ * no question happens to meet it between two of them.
  */
 export function crashWatch(): (unit: UnitState) => boolean {
   let first: number | undefined
   return ({ active, sub, restarts }) => {
     first ??= restarts
-    return active === 'failed' || (sub.startsWith('auto-restart') && restarts > first)
+    return (
+      active === 'failed' ||
+      restarts > first + 1 ||
+      (sub.startsWith('auto-restart') && restarts > first)
+    )
   }
 }
 
@@ -160,11 +191,8 @@ export const seedOf = (value: string): string | undefined =>
 export const hashOf = (value: string | undefined): string | undefined =>
   /^[0-9a-f]{64}$/.test(value ?? '') ? value : undefined
 
-function problemOf(active: string, lines: ReadonlyMap<string, string>): string {
-  if (active !== 'active') {
-    const said = lines.get('said')
-    return `k3s.service is ${active}${said ? `: ${messageOf(said)}` : ''}`
-  }
+function problemOf(active: string, said: string, lines: ReadonlyMap<string, string>): string {
+  if (active !== 'active') return `k3s.service is ${active}${said === '' ? '' : `: ${said}`}`
   const health = lines.get('health') ?? ''
   if (!/^\{"health":"true"/.test(health))
     return `etcd is not healthy: ${health.slice(0, 200) || 'no answer'}`
@@ -173,18 +201,6 @@ function problemOf(active: string, lines: ReadonlyMap<string, string>): string {
   if (!lines.get('members')) return 'etcdctl does not list the members'
   if (!lines.get('nodes')) return 'the API does not list the nodes'
   return ''
-}
-
-const LONGEST_MESSAGE = 500
-
-/** The `msg` of a logrus line. */
-export const messageOf = (line: string): string => {
-  const quoted = /msg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
-  try {
-    return (quoted === undefined ? line : String(JSON.parse(quoted))).slice(0, LONGEST_MESSAGE)
-  } catch {
-    return line.slice(0, LONGEST_MESSAGE)
-  }
 }
 
 /** Parses `etcdctl member list -w simple`: ID, status, name, peer URLs, client URLs, learner. Throws TaskError. */

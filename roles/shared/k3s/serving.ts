@@ -1,18 +1,31 @@
 import { TaskError, type Check } from '../../../lib/index.ts'
 import { adviceOn } from './advice.ts'
-import { crashWatch, type ServerState } from './server-state.ts'
+import { crashWatch, type ServerState, type UnitState } from './server-state.ts'
 import { stateHere } from './survey.ts'
 
-/** For a gate: etcd has a quorum and the API is ready. A server that keeps crashing ends the wait. */
-export function serves(): Check {
+/**
+ * For a gate: etcd has a quorum and the API is ready, and `also` has no objection. A server that keeps ending by itself
+ * ends the wait.
+ */
+export function serves(also: (state: ServerState) => string | undefined = () => undefined): Check {
   const crashes = crashWatch()
   return async () => {
     const state = await stateHere()
-    if (crashes(state.unit))
-      throw new TaskError(state.problem, { hint: adviceOn(state.problem, 'k3s') })
-    return state.healthy || state.problem
+    if (crashes(state.unit)) throw keepsEnding('k3s', state.unit, state.said || state.problem)
+    return state.healthy ? (also(state) ?? true) : state.problem
   }
 }
+
+/** The error of a unit of K3s that systemd starts again and again. `said`: why it ended, or empty. */
+export const keepsEnding = (
+  unit: 'k3s' | 'k3s-agent',
+  { active, restarts }: UnitState,
+  said: string,
+): TaskError =>
+  new TaskError(
+    `${unit}.service does not stay up (${active}, started again ${restarts} times)${said === '' ? '' : `: ${said}`}`,
+    { hint: adviceOn(said, unit) },
+  )
 
 /** Why a Node is not Ready with the wanted version, as this server sees it; undefined: it is. */
 export function notReady(state: ServerState, name: string, version: string): string | undefined {

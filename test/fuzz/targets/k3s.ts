@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import { TaskError } from '../../../lib/errors.ts'
-import { parsePods } from '../../../roles/health/cluster.ts'
+import { parsePods } from '../../../roles/health/pods.ts'
 import { parseDates } from '../../../roles/shared/k3s/certificates.ts'
 import { parseHost } from '../../../roles/health/host.ts'
 import { parseAgent } from '../../../roles/shared/k3s/agent-state.ts'
@@ -103,7 +103,7 @@ const pods = target(
   'health/pods',
   jsonMutants([{ items: [POD] }]),
   text => {
-    const found = unlessRefused([TaskError], () => parsePods(fact(text)))
+    const found = unlessRefused([TaskError], () => parsePods({ pods: fact(text), events: fact(text), now: 1e9, patience: 60 }))
     if (!found) return
     texts(found.sickPods)
     ok(found.sickPods.length <= found.pods)
