@@ -1,7 +1,7 @@
 import {
   ask,
-  gate,
   observe,
+  probe,
   quote,
   resource,
   role,
@@ -10,9 +10,10 @@ import {
   type Findings,
   type Page,
 } from '../../lib/index.ts'
+import { backInPool, leavePool } from '../shared/balancers.ts'
 import { CERTIFICATES, parseDates } from '../shared/k3s/certificates.ts'
-import { isBack, k3sUnitOf } from '../shared/k3s/node-ready.ts'
-import { serves } from '../shared/k3s/serving.ts'
+import { k3sUnitOf } from '../shared/k3s/node-ready.ts'
+import { nodeServes } from '../shared/k3s/serving.ts'
 import { vars } from './vars.ts'
 
 export default role({
@@ -21,13 +22,22 @@ export default role({
   vars,
   async tasks({ vars, host }) {
     const unit = k3sUnitOf(host)
-    await renewed({ unit, days: vars.certificates_renew_days })
-    if (unit === 'k3s') await gate('the server is healthy', serves(), { timeoutSeconds: 300 })
-    await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
+    const days = vars.certificates_renew_days
+    if (unit === 'k3s' && (await endSoon(days))) await leavePool(host, 'k3s')
+    await renewed({ unit, days })
+    await nodeServes(host)
+    if (unit === 'k3s') await backInPool(host, 'k3s')
   },
 })
 
 const question = ask('command', `sh -c ${quote(CERTIFICATES)}`)
+
+/** Will `renewed` restart K3s? */
+async function endSoon(days: number): Promise<boolean> {
+  const { exitCode, stdout, stderr } = await probe`sh -c ${CERTIFICATES}`
+  const { certificateDays: left } = parseDates({ code: exitCode ?? 1, stdout, stderr })
+  return left !== undefined && left < days
+}
 
 const renewed = resource({
   name: (o: Common & { readonly unit: string; readonly days: number }) =>

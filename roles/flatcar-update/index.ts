@@ -1,5 +1,7 @@
 import { $, directory, file, gate, link, probe, reboot, role, service } from '../../lib/index.ts'
-import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { backInPool, leavePool } from '../shared/balancers.ts'
+import { isKnown } from '../shared/k3s/node-ready.ts'
+import { nodeServes } from '../shared/k3s/serving.ts'
 import { drained } from '../shared/k3s/drain.ts'
 import { hasStarted } from '../shared/system-started.ts'
 import { vars } from './vars.ts'
@@ -28,12 +30,14 @@ export default role({
           unless: STAGED,
           timeoutSeconds: 1800,
         })`flatcar-update --to-version ${wanted} --disable-afterwards`
+        await leavePool(host, 'machine')
         // Always, even if the host has rebooted since this job began: that boot started the old system, else nothing were due.
         await reboot({ always: true })
       }
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
       await gate(`it runs Flatcar ${wanted}`, () => runs(wanted), { timeoutSeconds: 10 })
-      if (node) await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
+      if (node) await nodeServes(host)
+      await backInPool(host, 'machine')
     }
     await (node ? drained(host, due, update) : update())
   },

@@ -15,6 +15,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { notForeign } from '../shared/foreign-files.ts'
+import { adminSocket } from '../shared/balancers.ts'
 import { OWN_CURL_WORDS } from '../shared/curl.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree, type Port } from '../shared/ports.ts'
@@ -46,7 +47,7 @@ export default role({
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
     const balanced = await onThisHost(host, balancedBy(host, vips(host), hosts))
-    const cfg = haproxyCfg(balanced, vars)
+    const cfg = haproxyCfg(balanced, vars, adminSocket(host))
     await notForeign({
       service: 'this balancer',
       paths: ['/etc/haproxy/haproxy.cfg', KEEPALIVED_CONF],

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { backendOf } from '../shared/balancers.ts'
 import { OWN_CURL } from '../shared/curl.ts'
 import type { Balanced } from './balancing.ts'
 import type { BalancerVars } from './vars.ts'
@@ -20,10 +21,17 @@ export interface HaproxyCfg {
 
 const DIGEST = '@digest@'
 
-/** haproxy.cfg: one frontend and one backend for every port of every VIP, health and statistics on loopback. */
-export function haproxyCfg(vips: readonly Balanced[], vars: BalancerVars): HaproxyCfg {
+/**
+ * haproxy.cfg: one frontend and one backend for every port of every VIP, health and statistics on loopback. `socket`:
+ * where fmc drains servers; only root may open it.
+ */
+export function haproxyCfg(
+  vips: readonly Balanced[],
+  vars: BalancerVars,
+  socket: string,
+): HaproxyCfg {
   const sections = [
-    ...[head(vars), health(vars)],
+    ...[head(vars), health(vars), admin(socket)],
     ...vips.flatMap(vip =>
       vip.ports.map((port, n) => forwarding(vip, port, vip.backendPorts[n] ?? port, vars)),
     ),
@@ -68,12 +76,29 @@ const health = (vars: BalancerVars): string => `frontend health
     stats refresh 10s
 `
 
+// A local user who could open it could take every server out.
+const admin = (socket: string): string => `frontend admin
+    mode http
+    no log
+    bind unix@${socket} user root group root mode 600
+    timeout client 5s
+    stats enable
+    stats uri /
+    stats admin if TRUE
+`
+
+/**
+ * One answer 503, or one refused connection, takes a server out at once, and two good checks bring it back: a K3s that
+ * restarts is back within a second or two, and answers 503 until its API is up.
+ */
+const K3S_LEAVES_AT_ONCE = 'fall 1 rise 2 observe layer4 error-limit 1 on-error mark-down'
+
 // fastinter: a new process treats every backend as up until its first check, which comes within this time.
 function forwarding(vip: Balanced, port: number, to: number, vars: BalancerVars): string {
   const k3s = vip.check === 'k3s'
   const idle = k3s ? vars.haproxy_k3s_idle_timeout : vars.haproxy_tcp_idle_timeout
-  const name = `${vip.name}_${port}`
-  const every = `inter ${vars.haproxy_check_seconds}s fastinter 1s fall 3 rise 2 on-marked-down shutdown-sessions`
+  const name = backendOf(vip, port)
+  const every = `inter ${vars.haproxy_check_seconds}s fastinter 1s ${k3s ? K3S_LEAVES_AT_ONCE : 'fall 3 rise 2'} on-marked-down shutdown-sessions`
   return [
     `frontend ${name}`,
     `    bind ${vip.address}:${port}`,

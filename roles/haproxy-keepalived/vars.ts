@@ -27,7 +27,7 @@ export const vars = z.object({
     .max(60)
     .default(3)
     .describe(
-      'Seconds between two checks of a backend; 3 failures take it out, 2 successes bring it back',
+      'Seconds between two checks of a backend; 3 failures take it out (of the K3s API: the first one), 2 successes bring it back',
     ),
   haproxy_health_port: z
     .int()

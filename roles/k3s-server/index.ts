@@ -8,6 +8,7 @@ import {
   inventory,
   on,
   packages,
+  probe,
   role,
   service,
   TaskError,
@@ -15,6 +16,7 @@ import {
   waitFor,
   type Host,
 } from '../../lib/index.ts'
+import { backInPool, leavePool } from '../shared/balancers.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree } from '../shared/ports.ts'
 import { k3sPorts } from '../shared/k3s/ports.ts'
@@ -63,11 +65,13 @@ export default role({
     if (step.kind === 'rebuild') await rebuild(host, step)
     if (platform.serverPackages.length > 0) await packages(...platform.serverPackages)
     const notify = running ? ['restart k3s'] : []
-    await install({ kind: 'server', platform, vars, notify })
-    await configFile(config, vars, notify)
+    const installed = await install({ kind: 'server', platform, vars, notify })
+    const configured = await configFile(config, vars, notify)
     // K3s would create them; later tasks of the same plan need to know that they exist.
     await directory(`${DATA_DIR}/server`, { mode: '0700' })
     await directory(`${DATA_DIR}/server/manifests`, { mode: '0700' })
+    if (running && (installed || configured.changed || (await restartIsPending())))
+      await leavePool(host, 'k3s')
     await flush()
     await startServers(step)
 
@@ -84,6 +88,8 @@ export default role({
       staysUp(vars.k3s_stable_seconds),
       LONG,
     )
+
+    await backInPool(host, 'k3s')
 
     // A founder that kept cluster-init and lost its disk would found a second cluster.
     if (config.clusterInit) await configFile({ ...config, clusterInit: false }, vars)
@@ -102,6 +108,15 @@ export default role({
 
 export { etcdQuorum, nodesReady } from '../shared/k3s/invariants.ts'
 export { repairFirst } from './repair-first.ts'
+
+/** An interrupted run may have changed the configuration and not restarted K3s: the handler runs in this one. */
+const restartIsPending = async (): Promise<boolean> =>
+  (
+    await probe({
+      estimate: false,
+      whenNew: { code: 1 },
+    })`test -e ${`/var/lib/fmc/pending/k3s-server/${encodeURIComponent('restart k3s')}`}`
+  ).ok
 
 const SOON = { timeoutSeconds: 30 }
 const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }

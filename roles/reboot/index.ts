@@ -1,5 +1,7 @@
 import { gate, hosts, inventory, on, probe, reboot, rebootDue, role } from '../../lib/index.ts'
-import { isBack, isKnown } from '../shared/k3s/node-ready.ts'
+import { backInPool, leavePool } from '../shared/balancers.ts'
+import { isKnown } from '../shared/k3s/node-ready.ts'
+import { nodeServes } from '../shared/k3s/serving.ts'
 import { hasStarted } from '../shared/system-started.ts'
 import { drained } from '../shared/k3s/drain.ts'
 import { vars } from './vars.ts'
@@ -15,9 +17,11 @@ export default role({
     if (due && host.groups.includes('storage'))
       await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
     const work = async (): Promise<void> => {
+      if (due) await leavePool(host, 'machine')
       await reboot({ timeoutSeconds: vars.reboot_timeout_seconds })
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
-      if (node) await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
+      if (node) await nodeServes(host)
+      await backInPool(host, 'machine')
     }
     await (node ? drained(host, due, work, vars.reboot_drain_seconds) : work())
   },

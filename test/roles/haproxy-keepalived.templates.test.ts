@@ -119,8 +119,14 @@ t.test('a balancer finds its NIC, its peers and the backends nearest to it', t =
   t.end()
 })
 
+const SOCKET = '/run/haproxy-fmc.sock'
+
 t.test('haproxy.cfg', t => {
-  const { text, digest } = haproxyCfg(balancedBy(balancers[0]!, [api, web], groups(2)), defaults)
+  const { text, digest } = haproxyCfg(
+    balancedBy(balancers[0]!, [api, web], groups(2)),
+    defaults,
+    SOCKET,
+  )
   t.ok(
     text.endsWith('\n') && !text.endsWith('\n\n'),
     'ends with one newline: haproxy refuses a file without',
@@ -128,6 +134,8 @@ t.test('haproxy.cfg', t => {
   t.strictSame(text.match(/^frontend .*|^backend .*|^ {4}bind .*/gm), [
     'frontend health',
     '    bind 127.0.0.1:8404',
+    'frontend admin',
+    `    bind unix@${SOCKET} user root group root mode 600`,
     ...['frontend api_6443', '    bind 192.168.0.32:6443', 'backend api_6443'],
     ...['frontend web_80', '    bind 192.168.0.33:80', 'backend web_80'],
     ...['frontend web_443', '    bind 192.168.0.33:443', 'backend web_443'],
@@ -136,16 +144,16 @@ t.test('haproxy.cfg', t => {
     text.split('\n\n').find(s => s.startsWith(name)) ?? text.slice(text.indexOf(name))
   t.match(
     section('backend api_6443'),
-    /option httpchk GET \/readyz\n +http-check expect rstatus \^\(200\|401\)\$\n +default-server check check-ssl verify none inter 3s fastinter 1s fall 3 rise 2 on-marked-down shutdown-sessions\n +server m1 10\.17\.4\.21:6443/,
+    /option httpchk GET \/readyz\n +http-check expect rstatus \^\(200\|401\)\$\n +default-server check check-ssl verify none inter 3s fastinter 1s fall 1 rise 2 observe layer4 error-limit 1 on-error mark-down on-marked-down shutdown-sessions\n +server m1 10\.17\.4\.21:6443/,
   )
   t.match(
     section('backend web_443'),
-    /default-server check inter 3s.*\n +server w1 10\.17\.4\.24:443/,
+    /default-server check inter 3s fastinter 1s fall 3 rise 2 on-marked-down shutdown-sessions\n +server w1 10\.17\.4\.24:443/,
   )
   t.notMatch(section('backend web_443'), /ssl|httpchk|proxy/)
   const proxied = balancedBy(balancers[0]!, [api, { ...web, proxyProtocol: true }], groups(1))
   t.strictSame(
-    haproxyCfg(proxied, defaults)
+    haproxyCfg(proxied, defaults, SOCKET)
       .text.split('\n')
       .filter(line => line.includes('send-proxy'))
       .map(line => line.trim().slice(0, 52)),
@@ -156,6 +164,7 @@ t.test('haproxy.cfg', t => {
     haproxyCfg(
       balancedBy(balancers[0]!, [{ ...web, backendPorts: [30080, 30443] }], groups(2)),
       defaults,
+      SOCKET,
     ).text,
     /bind 192\.168\.0\.33:443\n[\s\S]*backend web_443[\s\S]*server w1 10\.17\.4\.24:30443\n/,
     'other ports on the backends',
@@ -164,14 +173,21 @@ t.test('haproxy.cfg', t => {
     t.match(text, `\n    timeout ${timeout} `)
   t.match(text, `string ${digest} if { path /config }`)
   t.notMatch(text, '@digest@')
-  const other = haproxyCfg(balancedBy(balancers[0]!, [api, web], groups(2)), {
-    ...defaults,
-    haproxy_maxconn: 5,
-  })
+  const other = haproxyCfg(
+    balancedBy(balancers[0]!, [api, web], groups(2)),
+    {
+      ...defaults,
+      haproxy_maxconn: 5,
+    },
+    SOCKET,
+  )
   t.not(other.digest, digest, 'another configuration answers otherwise')
   t.match(
-    haproxyCfg(balancedBy(balancers[0]!, [{ ...web, backends: 'nobody' }], groups(2)), defaults)
-      .text,
+    haproxyCfg(
+      balancedBy(balancers[0]!, [{ ...web, backends: 'nobody' }], groups(2)),
+      defaults,
+      SOCKET,
+    ).text,
     'backend web_80',
     'a VIP without backends is served, by nobody',
   )

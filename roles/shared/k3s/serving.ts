@@ -1,7 +1,8 @@
-import { TaskError, type Check } from '../../../lib/index.ts'
+import { gate, TaskError, type Check, type Host } from '../../../lib/index.ts'
 import { adviceOn } from './advice.ts'
 import { crashWatch, type ServerState, type UnitState } from './server-state.ts'
-import { stateHere } from './survey.ts'
+import { isBack } from './node-ready.ts'
+import { SERVERS, stateHere } from './survey.ts'
 
 /**
  * For a gate: etcd has a quorum and the API is ready, and `also` has no objection. A server that keeps ending by itself
@@ -14,6 +15,13 @@ export function serves(also: (state: ServerState) => string | undefined = () => 
     if (crashes(state.unit)) throw keepsEnding('k3s', state.unit, state.said || state.problem)
     return state.healthy ? (also(state) ?? true) : state.problem
   }
+}
+
+/** Waits after a reboot until a server's etcd and API are ready, and until the node is Ready. */
+export async function nodeServes(host: Host): Promise<void> {
+  if (host.groups.includes(SERVERS))
+    await gate('the server is healthy', serves(), { timeoutSeconds: 300 })
+  await gate('its node is Ready', () => isBack(host), { timeoutSeconds: 300 })
 }
 
 /** The error of a unit of K3s that systemd starts again and again. `said`: why it ended, or empty. */

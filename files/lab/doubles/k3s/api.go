@@ -231,9 +231,13 @@ func (s *server) change(t target, contentType, method string, body []byte) (obje
 	return o, err
 }
 
-// deleteObject also deletes what belongs to the object: a node's password, lease, pods and etcd member, and all objects
-// that it owns.
+// deleteObject also deletes what belongs to the object: a node's password, lease and pods, and all objects that it owns.
 func (s *server) deleteObject(t target) (object, error) {
+	if t.resource.key() == "nodes" {
+		if o, err := s.markDeleted(t.name); o != nil || err != nil {
+			return o, err
+		}
+	}
 	o, err := s.store.delete(t.resource, t.namespace, t.name)
 	if err != nil {
 		return nil, err
@@ -247,15 +251,26 @@ func (s *server) deleteObject(t target) (object, error) {
 	return o, nil
 }
 
+// markDeleted marks the Node of a server, which its finalizer keeps until its member has left etcd. nil: it has none.
+func (s *server) markDeleted(name string) (object, error) {
+	node, err := s.store.get(builtin("nodes"), "", name)
+	if err != nil || node.annotations()["etcd.k3s.cattle.io/node-name"] == "" {
+		return nil, err
+	}
+	if _, keep := fault("keep-member"); keep {
+		return nil, nil
+	}
+	return s.store.change(builtin("nodes"), "", name, func(live object) object {
+		if live.str("metadata", "deletionTimestamp") != "" {
+			return nil
+		}
+		return live.set(timestamp(), "metadata", "deletionTimestamp").set([]any{memberFinalizer}, "metadata", "finalizers")
+	})
+}
+
 func (s *server) forgetNode(node object) {
 	_, _ = s.store.delete(builtin("secrets"), "kube-system", node.name()+".node-password.k3s")
 	_, _ = s.store.delete(builtin("leases"), "kube-node-lease", node.name())
-	if _, keep := fault("keep-member"); keep {
-		return
-	}
-	if name := node.annotations()["etcd.k3s.cattle.io/node-name"]; name != "" {
-		go s.etcd.remove(name)
-	}
 }
 
 func (s *server) emptyNamespace(name string) {

@@ -11,12 +11,14 @@ import (
 // gracePeriod is the time from a node's last heartbeat until it is NotReady (K3s: 50 s).
 const gracePeriod = 16 * time.Second
 
-// control runs the controllers: manifests on every server, the others on the server that leads etcd. It runs when an
-// object has changed, and every two seconds for what depends on time alone.
+// control runs the controllers: manifests on every server, that of etcd's members on the holder of its lease, the others on
+// the server that leads etcd. It runs when an object has changed, and every two seconds for what depends on time alone.
 func (s *server) control() {
 	changed := make(chan struct{}, 1)
 	go s.watchObjects(changed)
 	seen := heartbeats{}
+	members := etcdController{server: s}
+	looked := time.Time{}
 	tick := time.NewTicker(2 * time.Second)
 	promote := time.NewTicker(500 * time.Millisecond)
 	for {
@@ -28,7 +30,13 @@ func (s *server) control() {
 			time.Sleep(50 * time.Millisecond)
 		case <-tick.C:
 		}
-		s.deployManifests()
+		if time.Since(looked) >= manifestsEvery() {
+			looked = time.Now()
+			s.deployManifests()
+		}
+		if err := members.run(); err != nil {
+			errorf("error syncing nodes: %v", err)
+		}
 		if !s.etcd.leads() {
 			seen = heartbeats{}
 			continue

@@ -128,3 +128,48 @@ func TestArguments(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestSnapshotFlagsHaveOneForm(t *testing.T) {
+	lines := config{"etcd-snapshot-retention": {"20"}, "agent-token": {"x"}}
+	for args, want := range map[string]string{
+		"--name fmc --snapshot-retention 5":         "Cannot use two forms of the same flag: etcd-snapshot-retention snapshot-retention",
+		"--name fmc --etcd-snapshot-retention 5":    "",
+		"--name=fmc --etcd-snapshot-retention=5 -o": "",
+	} {
+		given, _ := splitNames(strings.Fields(args))
+		cfg, err := oneForm(lines, given)
+		if got := errorText(err); got != want {
+			t.Errorf("%s: %q, want %q", args, got, want)
+		}
+		if err == nil && (cfg.str("name", "") != "fmc" || cfg.str("snapshot-retention", "") != "5" || cfg["agent-token"] != nil) {
+			t.Errorf("%s: %v", args, cfg)
+		}
+	}
+	given, names := splitNames([]string{"a", "--dir", "/x", "b"})
+	if strings.Join(names, " ") != "a b" || given.str("dir", "") != "/x" {
+		t.Errorf("%v %v", names, given)
+	}
+}
+
+func TestTimesAreShortUnlessAHostWantsThemReal(t *testing.T) {
+	if manifestsEvery() > 2*1e9 || leaseTime() > 5*1e9 || podStart() > 2*1e9 {
+		t.Error("the lab's times are not short")
+	}
+}
+
+func TestPodsTakeTimeAndSayWhyTheyWait(t *testing.T) {
+	pod := starting(parsed(t, `{metadata: {name: p, namespace: n}, spec: {containers: [{name: c}]}}`), "w1", 2)
+	if pod.str("status", "phase") != "Pending" || isReady(pod) || pod.list("status", "containerStatuses")[0].str("state", "waiting", "reason") != "ContainerCreating" {
+		t.Errorf("%s", pod.json())
+	}
+	if pod = running(pod, true); !isReady(pod) || pod.list("status", "containerStatuses")[0].str("name") != "c" {
+		t.Errorf("%s", pod.json())
+	}
+	if pod = running(pod, false); isReady(pod) || pod.str("status", "phase") != "Running" {
+		t.Errorf("%s", pod.json())
+	}
+	homeless := starting(parsed(t, `{metadata: {name: p, namespace: n}}`), "", 2)
+	if got := homeless.list("status", "conditions")[0].str("message"); !strings.HasPrefix(got, "0/2 nodes are available") {
+		t.Errorf("%s", got)
+	}
+}

@@ -254,18 +254,7 @@ func (m *member) promote() {
 	}
 }
 
-// remove removes a deleted node's member, and retries while etcd refuses (pkg/etcd member_controller).
-func (m *member) remove(name string) {
-	for tries := 0; tries < 60; tries++ {
-		err := m.tryRemove(name)
-		if err == nil {
-			return
-		}
-		errorf("Failed to remove member %s: %v", name, err)
-		time.Sleep(time.Second)
-	}
-}
-
+// tryRemove removes a deleted node's member; etcd may refuse for a while (pkg/etcd RemovePeer).
 func (m *member) tryRemove(name string) error {
 	ctx, cancel := limited()
 	defer cancel()

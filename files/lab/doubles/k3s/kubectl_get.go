@@ -136,7 +136,7 @@ func columns(kind string) ([]string, func(object) []string) {
 	case "Pod":
 		return []string{"NAME", "READY", "STATUS", "RESTARTS", "AGE", "NODE"}, func(o object) []string {
 			ready := "0/1"
-			if o.str("status", "phase") == "Running" {
+			if isReady(o) {
 				ready = "1/1"
 			}
 			return []string{o.name(), ready, o.str("status", "phase"), "0", age(o), o.str("spec", "nodeName")}

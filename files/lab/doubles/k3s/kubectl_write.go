@@ -183,11 +183,14 @@ func (k *kube) delete() error {
 }
 
 func (k *kube) deleteOne(r resource, path, name string) error {
-	_, err := k.object(http.MethodDelete, path, "", nil)
+	o, err := k.object(http.MethodDelete, path, "", nil)
 	if isNotFound(err) && k.flags["ignore-not-found"] == "true" {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := k.awaitDeleted(r, path, name, o); err != nil {
 		return err
 	}
 	if k.flags["output"] == "name" {
@@ -199,6 +202,22 @@ func (k *kube) deleteOne(r resource, path, name string) error {
 		kind += "." + r.Group
 	}
 	fmt.Printf("%s %q deleted\n", kind, name)
+	return nil
+}
+
+// awaitDeleted waits while finalizers keep an object, for ever or for --timeout.
+func (k *kube) awaitDeleted(r resource, path, name string, o object) error {
+	limit, _ := time.ParseDuration(k.flags["timeout"])
+	uid := o.str("metadata", "uid")
+	for begun := time.Now(); o.str("metadata", "deletionTimestamp") != "" && k.flags["wait"] != "false"; time.Sleep(200 * time.Millisecond) {
+		now, err := k.object(http.MethodGet, path, "", nil)
+		if isNotFound(err) || err == nil && now.str("metadata", "uid") != uid {
+			return nil
+		}
+		if limit > 0 && time.Since(begun) > limit {
+			return fmt.Errorf("error: timed out waiting for the condition on %s", slashed(r, name))
+		}
+	}
 	return nil
 }
 

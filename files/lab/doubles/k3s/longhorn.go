@@ -417,7 +417,7 @@ func (l longhorn) keepBudget(name string, node object, used, last bool) error {
 	if _, err := l.server.store.get(pods, longhornNamespace, id); isNotFound(err) && used && isReady(node) && !cordoned {
 		pod := object{"metadata": map[string]any{"name": id, "namespace": longhornNamespace, "labels": labels,
 			"ownerReferences": []any{map[string]any{"kind": "InstanceManager", "name": id, "uid": id, "controller": true}}}, "spec": map[string]any{}}
-		if _, err := l.server.store.create(pods, normal(running(pod, name))); err != nil {
+		if _, err := l.server.store.create(pods, normal(running(pod.set(name, "spec", "nodeName"), true))); err != nil {
 			return err
 		}
 	}

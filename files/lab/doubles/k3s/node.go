@@ -60,6 +60,9 @@ func (n *node) awaitCertificate() {
 }
 
 func (n *node) fetchCertificate() error {
+	if _, err := n.access.get("/v1-k3s/config"); err != nil {
+		return fmt.Errorf("failed to retrieve configuration from server: %w", err)
+	}
 	password, err := nodePassword()
 	if err != nil {
 		return err

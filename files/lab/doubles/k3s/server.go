@@ -30,6 +30,9 @@ func runServer(args []string) {
 	s := &server{cfg: cfg, tls: pki{cfg.server("tls")}, address: nodeIP(cfg)}
 	s.etcd = &member{cfg: cfg, tls: s.tls, address: s.address}
 	infof("Starting k3s %s (double)", Version)
+	if !cfg.is("cluster-reset") {
+		complainAsUsual()
+	}
 	if cfg.is("cluster-reset") {
 		s.reset()
 		return
@@ -58,6 +61,11 @@ func runServer(args []string) {
 	}
 	go s.control()
 	go s.watchQuorum()
+	if why, dies := fault("kubelet-dies"); dies {
+		time.Sleep(time.Second)
+		klogError("kubelet.go:1703", "Failed to start ContainerManager", why)
+		os.Exit(1)
+	}
 	runNode(cfg, s.localAccess())
 }
 
@@ -221,7 +229,7 @@ func (s *server) watchQuorum() {
 			lost = time.Time{}
 		} else if lost.IsZero() {
 			lost = time.Now()
-		} else if time.Since(lost) > 15*time.Second {
+		} else if time.Since(lost) > quorumPatience() {
 			fatalf("leaderelection lost for k3s")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -23,10 +24,6 @@ type snapshotRequest struct {
 	Retention int
 }
 
-func (c config) snapshotDir() string {
-	return c.str("etcd-snapshot-dir", c.server("db", "snapshots"))
-}
-
 // etcdSnapshot is `k3s etcd-snapshot save|ls|delete|prune`.
 func etcdSnapshot(args []string) {
 	operation := "save"
@@ -36,22 +33,21 @@ func etcdSnapshot(args []string) {
 	if operation == "list" || operation == "l" {
 		operation = "ls"
 	}
-	names, flags := splitNames(args)
-	cfg := loadConfig("server", flags)
+	names, cfg := snapshotConfig(args)
 	if operation == "delete" && len(names) == 0 {
 		fatalf("Error: no snapshots given for removal")
 	}
 	if operation != "delete" {
-		names = []string{cfg.str("etcd-snapshot-name", map[bool]string{true: "on-demand", false: "etcd-snapshot"}[operation == "save"])}
+		names = []string{cfg.str("name", "on-demand")}
 	}
-	request := snapshotRequest{operation, names, cfg.snapshotDir(), share(cfg.str("etcd-snapshot-retention", "5"), 0)}
+	request := snapshotRequest{operation, names, cfg.str("dir", cfg.server("db", "snapshots")), share(cfg.str("snapshot-retention", "5"), 0)}
 	answer, err := askSnapshot(cfg, request)
 	if err != nil {
 		fatalf("Error: %v", err)
 	}
 	switch operation {
 	case "ls":
-		printSnapshots(answer, cfg.str("log", "table"))
+		printSnapshots(answer, cfg.str("output", "table"))
 	case "save":
 		for _, name := range textsOf(answer.at("created")) {
 			infof("Snapshot %s saved.", name)
@@ -62,27 +58,72 @@ func etcdSnapshot(args []string) {
 	}
 }
 
-var snapshotFlags = map[string]string{"name": "etcd-snapshot-name", "dir": "etcd-snapshot-dir", "snapshot-dir": "etcd-snapshot-dir",
-	"snapshot-retention": "etcd-snapshot-retention", "output": "log", "o": "log", "snapshot-compress": "etcd-snapshot-compress"}
+// The flags of `k3s etcd-snapshot` (pkg/cli/cmds/etcd_snapshot.go); some have a second form, which is that of the server.
+var snapshotFlags = words(`debug config log alsologtostderr node-name data-dir etcd-token etcd-server dir name
+	snapshot-compress snapshot-retention output s3 s3-endpoint s3-bucket s3-region s3-folder s3-retention`)
 
-// splitNames translates the command's spelling of flags into the server's.
-func splitNames(args []string) (names, flags []string) {
+var secondForms = map[string]string{"etcd-snapshot-dir": "dir", "etcd-snapshot-compress": "snapshot-compress",
+	"etcd-snapshot-retention": "snapshot-retention", "etcd-s3": "s3", "etcd-s3-endpoint": "s3-endpoint",
+	"etcd-s3-bucket": "s3-bucket", "etcd-s3-region": "s3-region", "etcd-s3-folder": "s3-folder", "etcd-s3-retention": "s3-retention"}
+
+// snapshotConfig reads the server's configuration and the arguments of `k3s etcd-snapshot`: it warns of every line of the
+// configuration that the command does not know, and refuses a flag in both of its forms (pkg/configfilearg, urfave/cli).
+func snapshotConfig(args []string) (names []string, result config) {
+	given, names := splitNames(args)
+	file := given.str("config", defaultConfig)
+	lines := config{}
+	for _, name := range append([]string{file}, dropIns(file)...) {
+		if err := readConfig(name, lines); err != nil && !(os.IsNotExist(err) && name == defaultConfig) {
+			fatalf("Error: %v", err)
+		}
+	}
+	all, err := oneForm(lines, given)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Incorrect Usage: %v\n\n", err)
+		fatalf("Error: %v", err)
+	}
+	return names, all
+}
+
+func oneForm(lines, given config) (config, error) {
+	result, form := config{}, map[string]string{}
+	for i, source := range []config{lines, given} {
+		for _, key := range sortedKeys(source) {
+			first, second := secondForms[key]
+			if !second {
+				first = key
+			}
+			if i == 0 && !slices.Contains(snapshotFlags, first) {
+				warnf("Unknown flag --%s found in config.yaml, skipping\n", key)
+				continue
+			}
+			if other := form[first]; other != "" && other != key {
+				return nil, fmt.Errorf("Cannot use two forms of the same flag: %s %s", other, key)
+			}
+			form[first], result[first] = key, source[key]
+		}
+	}
+	return result, nil
+}
+
+func splitNames(args []string) (flags config, names []string) {
+	flags = config{}
 	for i := 0; i < len(args); i++ {
 		if !strings.HasPrefix(args[i], "-") {
 			names = append(names, args[i])
 			continue
 		}
 		name, value, given := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		if long, ok := snapshotFlags[name]; ok {
-			name = long
+		if name == "o" {
+			name = "output"
 		}
-		if !given && i+1 < len(args) && name != "etcd-snapshot-compress" {
+		if !given && i+1 < len(args) && !strings.HasSuffix(name, "snapshot-compress") {
 			i++
 			value = args[i]
 		}
-		flags = append(flags, "--"+name+"="+value)
+		flags[name] = append(flags[name], value)
 	}
-	return names, flags
+	return flags, names
 }
 
 func askSnapshot(cfg config, request snapshotRequest) (object, error) {
@@ -196,7 +237,7 @@ func (s *server) prune(request snapshotRequest) ([]string, error) {
 	}
 	var own, deleted []string
 	for _, file := range files {
-		if name := file.str("spec", "snapshotName"); strings.HasPrefix(name, request.Name[0]+"-"+s.cfg.nodeName()+"-") {
+		if name := file.str("spec", "snapshotName"); strings.HasPrefix(name, request.Name[0]) {
 			own = append(own, name)
 		}
 	}

@@ -73,7 +73,7 @@ func (s *server) as(role string, next http.HandlerFunc) http.HandlerFunc {
 		server := user == "server" && password == s.serverPassword
 		node := user == "node" && password == nodePassword
 		if !server && !(node && role == "node") {
-			sendError(w, failed(http.StatusUnauthorized, "Unauthorized", "Unauthorized"))
+			sendError(w, failed(http.StatusUnauthorized, "Unauthorized", "not authorized"))
 			return
 		}
 		next(w, r)

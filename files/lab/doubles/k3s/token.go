@@ -136,7 +136,7 @@ func do(client *http.Client, request *http.Request, user, password string) ([]by
 	data, err := io.ReadAll(response.Body)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		var status struct{ Message string }
-		if json.Unmarshal(data, &status) == nil && status.Message != "" && response.StatusCode != 401 {
+		if json.Unmarshal(data, &status) == nil && status.Message != "" {
 			return nil, errors.New(status.Message)
 		}
 		return nil, fmt.Errorf("%s: %s", request.URL, response.Status)

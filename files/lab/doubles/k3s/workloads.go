@@ -7,7 +7,7 @@ import (
 )
 
 // runWorkloads gives Deployments, StatefulSets and DaemonSets their pods, pods their nodes, and all of them a status.
-// A pod runs as soon as it has a node; one whose template is annotated double/pending never does.
+// A pod runs a while after it has got a node (podStart); pods.go says which never do.
 func (s *server) runWorkloads() error {
 	w := workloads{server: s}
 	var err error
@@ -82,10 +82,11 @@ func (w *workloads) run(r resource, o object) error {
 		kept = append(kept, pod)
 	}
 	for _, place := range places {
-		pod, err := w.server.store.create(builtin("pods"), podOf(r, o, place))
+		pod, err := w.server.store.create(builtin("pods"), w.podOf(r, o, place))
 		if err != nil {
 			return err
 		}
+		w.server.explain(pod)
 		kept = append(kept, pod)
 	}
 	return w.report(r, o, kept)
@@ -187,7 +188,7 @@ func tolerates(template, taint object) bool {
 	return false
 }
 
-func podOf(r resource, o object, place string) object {
+func (w *workloads) podOf(r resource, o object, place string) object {
 	template := o.sub("spec", "template")
 	pod := object{"metadata": map[string]any{
 		"name": o.name() + "-" + suffix(), "namespace": o.namespace(),
@@ -196,23 +197,12 @@ func podOf(r resource, o object, place string) object {
 			"apiVersion": r.apiVersion(), "kind": r.Kind, "name": o.name(), "uid": o.str("metadata", "uid"), "controller": true,
 		}},
 	}, "spec": template.clone().at("spec")}
-	return running(pod, place)
-}
-
-func running(pod object, place string) object {
-	phase, ready := "Running", "True"
-	if _, never := pod.annotations()["double/pending"]; never || place == "" {
-		phase, ready = "Pending", "False"
-	}
-	if place != "" {
-		pod.set(place, "spec", "nodeName")
-	}
-	return pod.set(phase, "status", "phase").set([]any{map[string]any{"type": "Ready", "status": ready}}, "status", "conditions")
+	return starting(pod, place, len(w.nodes))
 }
 
 // runs returns whether a pod runs: on a removed node it does not.
 func (w *workloads) runs(pod object) bool {
-	return pod.str("status", "phase") == "Running" && isReady(w.node(pod.str("spec", "nodeName")))
+	return pod.str("status", "phase") == "Running" && isReady(pod) && isReady(w.node(pod.str("spec", "nodeName")))
 }
 
 func (w *workloads) report(r resource, o object, pods []object) error {
@@ -250,12 +240,22 @@ func (w *workloads) collect(owners map[string]bool) error {
 			if place == "" {
 				place = w.leastUsed(pod.sub("spec"), nil)
 			}
-			_, err := w.server.store.change(builtin("pods"), pod.namespace(), pod.name(), func(live object) object {
-				return normal(running(live, place))
+			placed, err := w.server.store.change(builtin("pods"), pod.namespace(), pod.name(), func(live object) object {
+				if place == "" && live.str("status", "phase") != "" {
+					return nil
+				}
+				return normal(starting(live, place, len(w.nodes)))
 			})
 			if err != nil && !isNotFound(err) {
 				return err
 			}
+			if err == nil && pod.str("status", "phase") != placed.str("status", "phase") {
+				w.server.explain(placed)
+			}
+			continue
+		}
+		if err := w.advance(pod); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,0 +1,177 @@
+import {
+  ask,
+  gate,
+  hosts,
+  on,
+  probe,
+  quote,
+  resource,
+  tryOn,
+  vips,
+  type Common,
+  type Host,
+  type Vip,
+} from '../../lib/index.ts'
+import { OWN_CURL } from './curl.ts'
+
+/** haproxy's name for the backend that serves a port of a VIP. */
+export const backendOf = (vip: { readonly name: string }, port: number): string =>
+  `${vip.name}_${port}`
+
+/**
+ * Where a balancer's haproxy takes commands: its statistics page with `stats admin`, on a socket that only root may open
+ * (docs.haproxy.org, configuration manual, "stats admin" and "bind": user, group, mode). On Enterprise Linux it is beside
+ * the socket of the package's own configuration, where SELinux lets haproxy make one.
+ */
+export const adminSocket = ({ os }: Host): string =>
+  os.family === 'el' ? '/var/lib/haproxy/fmc.sock' : '/run/haproxy-fmc.sock'
+
+const curl = (balancer: Host): string =>
+  `${OWN_CURL} -sS -m 5 --unix-socket ${adminSocket(balancer)}`
+
+/** Prints BACKEND,STATUS for a server in each backend; nothing where haproxy does not run or is not fmc's. */
+const statusScript = (balancer: Host, server: string): string =>
+  `[ ! -S ${adminSocket(balancer)} ] || ${curl(balancer)} 'http://haproxy/;csv' | awk -F, -v server=${quote(server)} '$2 == server { print $1 "," $18 }'`
+
+type Statuses = ReadonlyMap<string, string>
+
+/**
+ * Parses what `statusScript` prints: by backend, haproxy's word for the state of the server, such as UP, DOWN, DRAIN or
+ * "UP 1/3" (docs.haproxy.org, management guide, "CSV format", field 18). Lines that are not of that form are left out.
+ *
+ * @example
+ * parseStatuses('api_6443,UP\n').get('api_6443') // UP
+ */
+export const parseStatuses = (text: string): Statuses =>
+  new Map(
+    [...text.matchAll(/^([\w.-]{1,200}),([A-Za-z][\w ()/-]{0,60})$/gm)].map(
+      ([, backend = '', status = '']) => [backend, status],
+    ),
+  )
+
+const question = (balancer: Host, server: string) =>
+  ask('command', `sh -c ${quote(statusScript(balancer, server))}`, {
+    code: 0,
+    stdout: '',
+    stderr: '',
+  })
+
+interface Traffic extends Common {
+  readonly balancer: Host
+  readonly server: string
+  readonly backends: readonly string[]
+}
+
+/** Sets the state of a server in one backend; haproxy answers with a redirect to a page named by the outcome. */
+const setting = (balancer: Host, server: string, backend: string, action: 'drain' | 'ready') =>
+  `o=$(${curl(balancer)} -o /dev/null -w '%{redirect_url}' --data-urlencode ${quote(`s=${server}`)} --data-urlencode ${quote(`b=${backend}`)} -d action=${action} http://haproxy/)
+case $o in *st=DONE | *st=NONE) ;; *) echo ${quote(`haproxy does not set ${server} in ${backend} to ${action}: `)}"$o" >&2; exit 1 ;; esac`
+
+/** `from`: the states in which a server is to be set; `now`: what they become. */
+const traffic = (action: 'drain' | 'ready', what: string, from: RegExp, now: string) =>
+  resource({
+    name: (o: Traffic) => `${what} ${o.server}`,
+    needs: o => ({ statuses: question(o.balancer, o.server) }),
+    plan({ balancer, server, backends }, { statuses }) {
+      const found = parseStatuses(statuses.stdout)
+      const due = backends.filter(b => from.test(found.get(b) ?? ''))
+      if (due.length === 0) return []
+      const after = [...found].map(([b, s]) => `${b},${due.includes(b) ? now : s}\n`).join('')
+      return [
+        {
+          what: `${action} in ${due.join(', ')}`,
+          script: due.map(b => setting(balancer, server, b, action)).join('\n'),
+          factsAfter: [
+            [question(balancer, server), { code: 0, stdout: after, stderr: '' }] as const,
+          ],
+        },
+      ]
+    },
+  })
+
+const noTraffic = traffic('drain', 'no new connections to', /^UP\b/, 'DRAIN')
+/** Not MAINT: fmc never sets that, so a person has. */
+const trafficAgain = traffic('ready', 'connections again to', /^DRAIN\b/, 'UP')
+
+/** Which VIPs' traffic a restart interrupts: of K3s alone, or of the whole machine. */
+export type Reach = 'k3s' | 'machine'
+
+interface Seen {
+  readonly balancer: Host
+  readonly backends: readonly string[]
+}
+
+const backendsOf = (all: readonly Vip[]): readonly string[] =>
+  all.flatMap(vip => vip.ports.map(port => backendOf(vip, port)))
+
+/** The balancers that answer and send connections to this host, each with its backends. */
+async function balancersOf(host: Host, reach: Reach): Promise<readonly Seen[]> {
+  const served = vips().filter(
+    vip =>
+      (reach === 'machine' || vip.check === 'k3s') &&
+      hosts(vip.backends).some(h => h.name === host.name),
+  )
+  const balancers = new Map(
+    served.flatMap(vip => hosts(vip.balancers).map(h => [h.name, h] as const)),
+  )
+  const seen = await Promise.all(
+    [...balancers.values()].map(async balancer => {
+      // The machine that restarts cannot be told: if it is a balancer itself, another one takes its VIPs.
+      if (balancer.name === host.name) return []
+      const asked = await tryOn(balancer, () => statusesHere(balancer, host.name))
+      const mine = served.filter(v => hosts(v.balancers).some(h => h.name === balancer.name))
+      return asked.ok && asked.value.size > 0 ? [{ balancer, backends: backendsOf(mine) }] : []
+    }),
+  )
+  return seen.flat()
+}
+
+const statusesHere = async (balancer: Host, server: string): Promise<Statuses> =>
+  parseStatuses(
+    (await probe({ estimate: false, whenNew: '' })`sh -c ${statusScript(balancer, server)}`).stdout,
+  )
+
+/**
+ * Before a planned restart: no balancer sends new connections to this host; open ones go on. A balancer that does not
+ * answer, or that fmc has not configured yet, is left out.
+ */
+export async function leavePool(host: Host, reach: Reach): Promise<void> {
+  for (const { balancer, backends } of await balancersOf(host, reach))
+    await on(balancer, () => noTraffic({ balancer, server: host.name, backends }))
+}
+
+/** haproxy counts a server as up after two checks, which are at most 3 s apart. */
+const CHECKED_SECONDS = 20
+
+/**
+ * After it, once the host serves again: the balancers send connections to it, also when an interrupted run has left it
+ * without. It first gives their checks time to see it, so that the next host is not restarted before this one is back.
+ */
+export async function backInPool(host: Host, reach: Reach): Promise<void> {
+  const seen = await balancersOf(host, reach)
+  if (seen.length === 0) return
+  await gate(`the balancers have checked ${host.name}`, checked(host, seen), {
+    timeoutSeconds: CHECKED_SECONDS + 10,
+    everySeconds: 0.5,
+  })
+  for (const { balancer, backends } of seen)
+    await on(balancer, () => trafficAgain({ balancer, server: host.name, backends }))
+}
+
+/** A balancer that still knows an older address, say, never sees it up: that is no reason to stop. */
+function checked(host: Host, seen: readonly Seen[]): () => Promise<true | string> {
+  const end = performance.now() + CHECKED_SECONDS * 1000
+  return async () => {
+    const waiting = await Promise.all(
+      seen.map(async ({ balancer, backends }) => {
+        const asked = await tryOn(balancer, () => statusesHere(balancer, host.name))
+        const down = asked.ok
+          ? backends.filter(b => asked.value.get(b)?.startsWith('DOWN') === true)
+          : []
+        return down.map(b => `${balancer.name}: ${host.name} is still DOWN in ${b}`)
+      }),
+    )
+    const [why] = waiting.flat()
+    return why === undefined || performance.now() > end || waiting.flat().join('; ')
+  }
+}
