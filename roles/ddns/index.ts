@@ -56,7 +56,7 @@ export default role({
   },
   handlers: {
     'restart the timer': () => $`systemctl restart ${TIMER}`,
-    // The gate reports a failure.
+    // May fail: the service, for every reason that the gate reports.
     'look at once': () => $`systemctl start ${SERVICE} || :`,
   },
 })

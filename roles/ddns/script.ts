@@ -24,7 +24,7 @@ fetch() {
   curl -q -sS --connect-timeout 10 --max-time 20 --max-filesize 1000000 "$@" 2>"$run/error"
 }
 
-# An address that the rest of the world may use, or nothing.
+# An address that the rest of the world may use, or nothing (grep may fail: there is none).
 public() {
   printf %s "$1" | tr '\\n' ' ' | grep -Ex '((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])' |
     grep -Ev '^(0|10|127)\\.|^100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.|^169\\.254\\.|^172\\.(1[6-9]|2[0-9]|3[01])\\.|^192\\.168\\.|^(22[4-9]|2[345][0-9])\\.' || :

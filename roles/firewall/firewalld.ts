@@ -1,6 +1,6 @@
 import { ask, resource, type Common } from '../../lib/index.ts'
 
-/** For the guard: keeps whether firewalld is enabled and active. */
+/** For the guard: keeps whether firewalld is enabled and active. May fail: that is how systemctl says no. */
 export const KEEP_FIREWALLD = 'for q in enabled active; do systemctl is-$q firewalld >$q || :; done'
 
 /** For the guard: enables and starts firewalld if it was. */

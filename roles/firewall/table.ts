@@ -27,7 +27,7 @@ WantedBy=sysinit.target
 export const SAME = `command -v nft >/dev/null || exit 1
 want=$(unshare -n -- sh -c 'nft -f ${FILE} && nft -s list table inet fmc' 2>/dev/null) && [ "$want" = "$(nft -s list table inet fmc 2>/dev/null)" ]`
 
-/** For the guard: keeps the kernel's table. */
+/** For the guard: keeps the kernel's table. May fail: there is none yet. */
 export const KEEP = 'nft -s list table inet fmc >table 2>/dev/null || :'
 /**
  * For the guard: puts the kept table back. nft does not read every listing of its own as the same rules, so the file is

@@ -91,8 +91,8 @@ export function parseExports(text: string): Export[] {
 
 /**
  * Shell text that exports what the files say and withdraws what the role has made and no longer declares. Not `exportfs
- * -r`: that withdraws every export that is in no file (exportfs(8)). A wrong line in a file of others does not count; the
- * gate sees whether the declared exports are there.
+ * -r`: that withdraws every export that is in no file (exportfs(8)). May fail: exportfs -a, at a wrong line in a file of
+ * others; the gate sees whether the declared exports are there.
  */
 export const exportShares = (declared: readonly Export[]): string =>
   `exportfs -a || :

@@ -26,6 +26,7 @@ export function checkCommand(p: Platform): string {
   const options = Object.entries(HARMLESS)
     .map(([k, v]) => `-c ${k}=${v === '' ? "''" : v}`)
     .join(' ')
+  // May fail: pg_ctl, when that server has ended by itself.
   const check = `umask 077
 t=$1
 cd -- "$t"

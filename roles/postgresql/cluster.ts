@@ -20,7 +20,7 @@ const markOf = ({ data }: Platform): string => `${data}.fmc-creating`
 /**
  * Prints `VERSION PATH` for every cluster, `interrupted` when the creation of ours did not finish, `bare` when ours has no
  * configuration, and `standby` when ours follows another server or is being recovered (PostgreSQL: Standby Server Operation). Runs
- * as postgres, which owns the files, once the package has made that user.
+ * as postgres, which owns the files, once the package has made that user. May fail: read, of a line without its end.
  */
 function question(p: Platform): string {
   const look = `for f in ${p.versions}; do if [ -e "$f" ]; then read -r v <"$f" || :; printf "%s %s\\n" "$v" "$f"; fi; done

@@ -31,7 +31,7 @@ const curl = (balancer: Host): string =>
 
 /** Prints BACKEND,STATUS for a server in each backend; nothing where haproxy does not run or is not fmc's. */
 const statusScript = (balancer: Host, server: string): string =>
-  `[ ! -S ${adminSocket(balancer)} ] || ${curl(balancer)} 'http://haproxy/;csv' | awk -F, -v server=${quote(server)} '$2 == server { print $1 "," $18 }'`
+  `[ ! -e ${adminSocket(balancer)} ] || ${curl(balancer)} 'http://haproxy/;csv' | awk -F, -v server=${quote(server)} '$2 == server { print $1 "," $18 }'`
 
 type Statuses = ReadonlyMap<string, string>
 

@@ -2,7 +2,8 @@ import { ask, quoteAll, resource, TaskError, type Common, type Result } from '..
 
 /**
  * Prints which of these files somebody else has written: they are not empty, do not say that fmc manages them, and are not
- * as a package installed them (conffiles of dpkg-query(1); rpm(8) -V shows 5 for another content).
+ * as a package installed them (conffiles of dpkg-query(1); rpm(8) -V shows 5 for another content). May fail: the last test, which is
+ * no error.
  */
 export const foreignScript = (paths: readonly string[]): string => `for f in ${quoteAll(paths)}; do
   [ -s "$f" ] || continue

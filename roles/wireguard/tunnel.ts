@@ -59,7 +59,10 @@ mv -nT -- ${path}.fmc-new ${path}; rm -f -- ${path}.fmc-new`,
   },
 })
 
-/** Shell text that tries a candidate on an unused interface, without its port, which is taken: wg(8) must accept it. */
+/**
+ * Shell text that tries a candidate on an unused interface, without its port, which is taken: wg(8) must accept it. May
+ * fail: ip link del, when no killed run has left the interface.
+ */
 const validation = (candidate: string): string => `d=$(mktemp -d /run/fmc-wireguard.XXXXXX)
 trap ${quote(`rm -rf -- "$d" ${candidate}; ip link del dev fmc-check 2>/dev/null || :`)} EXIT
 ln -s -- ${candidate} "$d/fmc-check.conf"
@@ -118,7 +121,10 @@ done
 for to in ${wanted}; do ip -4 route replace "$to" dev ${device}; done`
 }
 
-/** Shell text that restarts the interface. It restores the peers' last endpoints, so that the host need not wait for them. */
+/**
+ * Shell text that restarts the interface. It restores the peers' last endpoints, so that the host need not wait for them. May
+ * fail: wg show, while there is no interface.
+ */
 export const restartScript = ({ device }: Pick<Tunnel, 'device'>): string =>
   `seen=$(wg show ${device} endpoints 2>/dev/null) || :
 systemctl restart -- ${quote(unitOf(device))}
@@ -137,6 +143,7 @@ export const guardOf = (device: string, seconds: number): GuardOptions => {
       `/etc/systemd/system/multi-user.target.wants/${unitOf(device)}.service`,
     ],
     save: `if systemctl is-active -q ${unit}; then : >active; fi`,
+    // May fail: stopping what does not run.
     undo: `said() { sed -n "s/^$1 = //p" ${configFile(device)}; }
 if [ ! -e active ]; then
   systemctl stop ${unit} 2>/dev/null || ip link del dev ${device} 2>/dev/null || :

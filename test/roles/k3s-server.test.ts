@@ -216,6 +216,27 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     },
   )
 
+  await t.test('a crash loop ends the run soon, with the kubelet’s own last word', async t => {
+    const faults = '/etc/k3s-double'
+    await r.text(
+      'm3',
+      `mkdir ${faults}; echo 'invalid kernel flag: vm/panic' >${faults}/kubelet-dies`,
+    )
+    const begun = performance.now()
+    const failed = await r.fmc(...SITE, '-e', 'k3s_snapshot_retention=8', '--limit', 'm3')
+    const seconds = (performance.now() - begun) / 1000
+    t.equal(failed.code, 2)
+    t.match(
+      failed.failures.join('\n'),
+      /k3s\.service does not stay up \(\w+, started again \d+ times\): "Failed to start ContainerManager" err="invalid kernel flag: vm\/panic"/,
+    )
+    t.ok(seconds < 60, `after ${Math.round(seconds)} s`)
+    await r.text('m3', `rm -r ${faults}`)
+    const mended = await r.fmc(...CHANGED, '--limit', 'm3')
+    t.equal(mended.code, 0, mended.failures.join('\n'))
+    await untilVoters(r, 'm1', ALL)
+  })
+
   await t.test(
     'the founder loses its disk: it is rebuilt as predicted and founds nothing',
     async t => {
@@ -309,7 +330,7 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     t.equal(refused.code, 2, refused.text)
     t.match(
       refused.text,
-      /k3s\.service is activating: .*401 Unauthorized.*the token in the secrets file/,
+      /k3s\.service does not stay up \(.*: .*not authorized.*the token in the secrets file/,
     )
     await untilVoters(r, 'm1', ['m1', 'm2'], '(the others are a cluster without it)')
   })

@@ -28,7 +28,10 @@ export const VIRSH = `v() {
 }
 `
 
-/** Shell text that shuts a domain down, and powers it off after this many seconds. It needs VIRSH before it. */
+/**
+ * Shell text that shuts a domain down, and powers it off after this many seconds. It needs VIRSH before it. May fail:
+ * shutdown, of a domain that cannot be asked; it is powered off then.
+ */
 export const shutDown = (
   name: string,
   seconds: number,

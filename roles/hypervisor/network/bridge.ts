@@ -157,7 +157,10 @@ const SAVE = `ls /sys/class/net >devices
 ip -o -4 addr show scope global | while read -r _ device _ address _; do echo "$device $address"; done >addresses
 ip -4 route show >routes`
 
-/** Restores the network: the managers read their old files again, and what they do not manage is restored directly. */
+/**
+ * Restores the network: the managers read their old files again, and what they do not manage is restored directly. May fail:
+ * each step, for a device, an address or a route that is gone; the next ones are tried all the same.
+ */
 const undo = (
   bridge: string,
   managed: boolean,

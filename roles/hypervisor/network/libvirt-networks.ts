@@ -141,7 +141,10 @@ all=$(v net-list --all --name) || exit 1
 printf '%s\\n' "$all" | sed 's/ *$//' | grep -qxF -- ${quote(name)} || { echo absent; exit 0; }
 v net-info ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml --inactive ${quote(name)} && printf '${CUT.trim()}\\n' && v net-dumpxml ${quote(name)}`
 
-/** Prints the other networks of libvirt that have this one's bridge or address: it could not start beside them. */
+/**
+ * Prints the other networks of libvirt that have this one's bridge or address: it could not start beside them. May fail:
+ * net-list, on a host that has no libvirt yet, and so no networks of it.
+ */
 export const rivals = ({ name, bridge, address }: VirtualNetwork): string => `${VIRSH}
 v net-list --all --name 2>/dev/null | sed 's/ *$//' | while IFS= read -r n; do
   [ -n "$n" ] && [ "$n" != ${quote(name)} ] || continue
@@ -216,7 +219,7 @@ const defined = (xml: string): string =>
   `in=${quote(xml)}
 v net-define /dev/stdin`
 
-/** A bridge that is deleted loses its ports: the new bridge gets them. */
+/** A bridge that is deleted loses its ports: the new bridge gets them. May fail: ls, when that bridge is gone already. */
 const restarted = ({ name, bridge }: VirtualNetwork, before: string): string =>
   `ports=$(ls /sys/class/net/${quote(before)}/brif 2>/dev/null || true)
 v net-destroy ${quote(name)}

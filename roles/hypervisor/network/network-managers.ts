@@ -77,7 +77,10 @@ export function networkd(lan: Lan): Recipe {
   }
 }
 
-/** interfaces(5). `now` is the text of /etc/network/interfaces. */
+/**
+ * interfaces(5). `now` is the text of /etc/network/interfaces. May fail: ifdown, of a device that is not configured; ip link
+ * add, of a bridge that is there already.
+ */
 export function ifupdown(lan: Lan, now: string): Recipe {
   const { bridge, uplink } = lan
   const names = [uplink.name, ...(lan.holder ? [lan.holder.name] : [])]

@@ -103,7 +103,7 @@ END
   wait
 done | sort -u`
 
-/** Prints who may drop forwarded packets: chains with the policy drop that are not fmc's. */
+/** Prints who may drop forwarded packets: chains with the policy drop that are not fmc's. May fail: grep, which finds none. */
 const WHY = String.raw`${EACH}
   $b -w -S FORWARD 2>/dev/null | grep -qxF -- '-P FORWARD DROP' && echo "the policy of $b's chain FORWARD is DROP, as Docker and ufw set it"
 done

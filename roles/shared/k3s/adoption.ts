@@ -30,7 +30,7 @@ const SQLITE = `${DATA_DIR}/server/db/state.db`
 /**
  * The question. Units and files of others hold tokens and passwords of databases: only names and paths leave the host.
  * K3s reads config.yaml, then config.yaml.d in order (docs.k3s.io/installation/configuration); its install script writes
- * flags into the unit and variables into UNIT.env.
+ * flags into the unit and variables into UNIT.env. May fail: each test, of what the host does not have.
  */
 export const PRESENT_SCRIPT = `d=${DATA_DIR}
 [ -s ${KUBELET} ] && echo "cert $(sed -n -e '/-END/q' -e '/^[A-Za-z0-9+/=]*$/p' ${KUBELET} | tr -d '\\n')"

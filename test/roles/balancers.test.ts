@@ -1,0 +1,146 @@
+// Planned restarts of servers behind a balancer, with the whole engine in this process; haproxy is a script.
+import t, { type Test } from 'tap'
+import { $, host } from '../../lib/index.ts'
+import { backInPool, leavePool, parseStatuses } from '../../roles/shared/balancers.ts'
+import { Hosts, one, tasks } from '../engine/hosts.ts'
+
+const GROUPS = `
+vips:
+  api: { address: 10.0.0.9, network: lan, vrid: 51, ports: [6443], backends: k3s_servers, check: k3s, balancers: loadbalancers }
+  web: { address: 10.0.0.8, network: lan, vrid: 52, ports: [80, 443], backends: a, balancers: b }
+groups:
+  k3s_servers: { hosts: [a] }
+  loadbalancers: { hosts: [b, c] }
+`
+const SOCKET = '/run/haproxy-fmc.sock'
+const row = (backend: string, server: string, status: string): string =>
+  [backend, server, ...Array<string>(15).fill('0'), status, '1'].join(',')
+
+/** A balancer whose haproxy tells these states, and does what it is told. */
+function haproxy(
+  hosts: Hosts,
+  name: string,
+  states: Readonly<Record<string, string>>,
+  outcome = 'DONE',
+): void {
+  hosts.write(name, SOCKET, '')
+  hosts.write(
+    name,
+    '/srv/csv',
+    `# pxname,svname\n${Object.entries(states)
+      .map(([backend, status]) => `${row(backend, 'a', status)}\n${row(backend, 'other', 'UP')}\n`)
+      .join('')}`,
+  )
+  hosts.program(
+    name,
+    'curl',
+    `case "$*" in
+  *csv*) cat /srv/csv ;;
+  *action=*)
+    echo "$*" | grep -o 's=.*action=[a-z]*' >>/srv/asked
+    b=$(echo "$*" | sed 's/.* b=\\([^ ]*\\).*/\\1/')
+    case "$*" in *drain*) to=DRAIN ;; *) to=UP ;; esac
+    [ ${outcome} != DONE ] || sed -i "/^$b,a,/s/\\(UP\\|DRAIN\\),1$/$to,1/" /srv/csv
+    printf 'http://haproxy/;st=${outcome}' ;;
+esac`,
+  )
+}
+
+const restarts = (reach: 'k3s' | 'machine') =>
+  one(
+    tasks(async () => {
+      await leavePool(host(), reach)
+      await $`echo restart >>/srv/log`
+      await backInPool(host(), reach)
+    }),
+    { hosts: 'a' },
+  )
+const returns = one(
+  tasks(() => backInPool(host(), 'k3s')),
+  { hosts: 'a' },
+)
+
+const cluster = (t: Test): Hosts => {
+  const hosts = new Hosts(t, {}, GROUPS)
+  hosts.program('a', 'true', '')
+  return hosts
+}
+const asked = (hosts: Hosts, name: string): string[] =>
+  (hosts.read(name, '/srv/asked') ?? '').split('\n').filter(Boolean)
+
+void t.test('a planned restart: no connections before it, and again after it', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'UP', web_80: 'UP', web_443: 'UP' })
+  haproxy(hosts, 'c', { api_6443: 'UP' })
+  const planned = await hosts.run([restarts('k3s')], { dryRun: true })
+  const ran = await hosts.run([restarts('k3s')])
+  t.equal(ran.code, 2, 'the restart itself is no task that can be checked again')
+  t.strictSame(ran.changed.slice(0, 5), [
+    'b no new connections to a',
+    'c no new connections to a',
+    ran.changed[2],
+    'b connections again to a',
+    'c connections again to a',
+  ])
+  t.strictSame(planned.changed, ran.changed.slice(0, 5), 'as predicted')
+  for (const name of ['b', 'c'])
+    t.strictSame(asked(hosts, name), [
+      's=a --data-urlencode b=api_6443 -d action=drain',
+      's=a --data-urlencode b=api_6443 -d action=ready',
+    ])
+})
+
+void t.test(
+  'a whole machine leaves every backend; balancers that cannot be told are left out',
+  async t => {
+    const hosts = cluster(t)
+    haproxy(hosts, 'b', { api_6443: 'UP 1/3', web_80: 'UP', web_443: 'MAINT' })
+    hosts.down.add('c')
+    const ran = await hosts.run([restarts('machine')])
+    t.match(ran.changed, ['b no new connections to a', /^a /, 'b connections again to a'])
+    t.match(asked(hosts, 'b').join(), /b=api_6443 -d action=drain,.*b=web_80 -d action=drain/)
+    t.notMatch(asked(hosts, 'b').join(), /web_443/, 'what a person has taken out stays out')
+  },
+)
+
+void t.test('before there is any haproxy of fmc nothing is done', async t => {
+  const hosts = cluster(t)
+  const ran = await hosts.run([restarts('k3s')])
+  t.ok(
+    ran.changed.every(c => c.startsWith('a ')),
+    ran.changed.join(),
+  )
+})
+
+void t.test('an interrupted run has left the server without connections', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'DRAIN' })
+  haproxy(hosts, 'c', { api_6443: 'MAINT' })
+  const ran = await hosts.run([returns])
+  t.equal(ran.code, 0, ran.failures.join())
+  t.strictSame(ran.changed, ['b connections again to a'])
+  t.strictSame((await hosts.run([returns])).changed, [])
+})
+
+void t.test('haproxy that refuses is a failure', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'DRAIN' }, 'DENY')
+  const ran = await hosts.run([returns])
+  t.match(ran.failures, [/haproxy does not set a in api_6443 to ready: .*st=DENY/])
+})
+
+void t.test('what haproxy prints is data', t => {
+  t.strictSame(
+    [
+      ...parseStatuses(
+        'api_6443,UP\nweb_80,UP 1/3\nbad\n$(x),UP\nweb_443,\u001b[31m\nn,no check\n',
+      ),
+    ],
+    [
+      ['api_6443', 'UP'],
+      ['web_80', 'UP 1/3'],
+      ['n', 'no check'],
+    ],
+  )
+  t.end()
+})
