@@ -221,7 +221,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
         kind: 'Pod',
         metadata: {
           name: 'waits',
-          namespace: 'default',
+          namespace: 'kube-system',
           annotations: {
             'double/pending': 'MountVolume.SetUp failed for volume "x": secret "y" not found',
           },
@@ -236,7 +236,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       )
       const found = (): Promise<Run> => fmc('play', 'health', '-e', 'health_pod_seconds=2')
       await until(
-        async () => /default\/waits/.test(JSON.stringify(pageOf(await found()))),
+        async () => /kube-system\/waits/.test(JSON.stringify(pageOf(await found()))),
         30,
         'it waits',
       )
@@ -244,7 +244,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       t.equal(run.code, 2)
       t.match(
         JSON.stringify(pageOf(run)),
-        /default\/waits: ContainerCreating on \w+ for \d+ s: FailedMount: MountVolume\.SetUp failed for volume/,
+        /kube-system\/waits: ContainerCreating on \w+ for \d+ s: FailedMount: MountVolume\.SetUp failed for volume/,
       )
       t.match(
         texts(run, 'notice').join('\n'),
@@ -253,7 +253,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       const hint = /"hint":"(k3s etcd-snapshot prune [^#"]*)/.exec(JSON.stringify(pageOf(run)))?.[1]
       await r.text('master2', `PATH=$PATH:/opt/bin; ${hint ?? 'false'} 2>&1`)
       t.equal(await r.text('master2', `ls ${dir}/fmc-* | wc -l`), '5', 'the hint helps')
-      await r.text('master1', kubectl('delete pod waits'))
+      await r.text('master1', kubectl('-n kube-system delete pod waits'))
     },
   )
 
