@@ -1,5 +1,6 @@
 import { matchHosts, type Finding, type Findings, type Page } from '../../lib/index.ts'
 import { addresses } from './checks/addresses.ts'
+import { drained } from './checks/drained.ts'
 import type { Cloud } from './checks/cloud.ts'
 import { certificates, etcd } from './checks/etcd.ts'
 import { nodes, pods, volumes } from './checks/kubernetes.ts'
@@ -36,6 +37,7 @@ export function diagnose(cloud: Cloud): Page {
     etcd,
     lostHosts,
     addresses,
+    drained,
     nodes,
     volumes,
     services,

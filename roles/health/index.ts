@@ -1,5 +1,6 @@
 import { observe, role, vips } from '../../lib/index.ts'
 import { balancerState as balancerHere, type BalancerState } from '../haproxy-keepalived/index.ts'
+import { drainedHere } from '../shared/balancers.ts'
 import { serverHealth, type ServerHealth } from './cluster.ts'
 import { hostState, type HostState } from './host.ts'
 import { vipAnswers, type Answers } from './network.ts'
@@ -13,13 +14,15 @@ export default role({
   platforms: PLATFORMS,
   async tasks({ vars, host, platform }) {
     const inGroup = (group: string): boolean => host.groups.includes(group)
-    const [state, server, balancer, answers] = await Promise.all([
+    const balances = vips(host).length > 0
+    const [state, server, balancer, drained, answers] = await Promise.all([
       hostState(host.groups.flatMap(group => platform.units[group] ?? [])),
       inGroup('k3s_servers') ? serverHealth(vars.health_pod_seconds) : undefined,
-      vips(host).length > 0 ? balancerHere() : undefined,
+      balances ? balancerHere() : undefined,
+      balances ? drainedHere(host) : [],
       OUTSIDE.some(inGroup) ? vipAnswers() : {},
     ])
-    observe({ host: state, server, balancer, answers, vars } satisfies Seen)
+    observe({ host: state, server, balancer, drained, answers, vars } satisfies Seen)
   },
 })
 
@@ -31,6 +34,8 @@ export interface Seen {
   readonly host: HostState
   readonly server: ServerHealth | undefined
   readonly balancer: BalancerState | undefined
+  /** Servers that this balancer sends no new connections, as BACKEND/SERVER. */
+  readonly drained?: readonly string[] | undefined
   readonly answers: Answers
   readonly vars: HealthVars
 }

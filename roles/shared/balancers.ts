@@ -131,6 +131,15 @@ const statusesHere = async (balancer: Host, server: string): Promise<Statuses> =
     (await probe({ estimate: false, whenNew: '' })`sh -c ${statusScript(balancer, server)}`).stdout,
   )
 
+/** On a balancer: the servers, as BACKEND/SERVER, to which its haproxy sends no new connections although it could. */
+export async function drainedHere(balancer: Host): Promise<readonly string[]> {
+  const { stdout } = await probe({
+    estimate: false,
+    whenNew: '',
+  })`sh -c ${`[ ! -e ${adminSocket(balancer)} ] || ${curl(balancer)} 'http://haproxy/;csv' | awk -F, '$18 ~ /^DRAIN/ { print $1 "/" $2 }'`}`
+  return stdout.split('\n').filter(line => /^[\w.-]{1,200}\/[\w.-]{1,253}$/.test(line))
+}
+
 /**
  * Before a planned restart: no balancer sends new connections to this host; open ones go on. A balancer that does not
  * answer, or that fmc has not configured yet, is left out.

@@ -557,6 +557,14 @@ void t.test('pods on the page: those of K3s itself are more than a notice', t =>
   t.end()
 })
 
+void t.test('a server that a balancer keeps out', t => {
+  t.strictSame(
+    wrong(cloud({ l1: { drained: ['api_6443/m2', 'web_80/m2'] }, l2: { drained: [] } })),
+    ['notice: l1 sends no new connections to m2'],
+  )
+  t.end()
+})
+
 void t.test('snapshots that nobody deletes', t => {
   t.strictSame(parseSnapshots('kept fmc 23\nkept etcd-snapshot 4\nnow 1\n'), {
     fmc: 23,
