@@ -58,7 +58,7 @@ const wanted = (
   const sha256 = version === entry.version ? entry.sha256 : entry.releases[version]
   if (sha256) return [{ ...entry, version, sha256, memberSha256: {} }, {}]
   throw new UsageError(`${entry.where}: ${entry.name} ${version} is not pinned`, {
-    hint: `add its sha256, as the release publishes it, to ${entry.name}.releases there, or set artifacts.${entry.name} (version, sha256) in the inventory`,
+    hint: `leave the version out, or write into the inventory, with the sha256 that the release publishes: artifacts: { ${entry.name}: { version: ${version}, sha256: … } }`,
   })
 }
 

@@ -1,4 +1,4 @@
-import { suggestion } from '../text/nearest.ts'
+import { nearest, suggestion } from '../text/nearest.ts'
 
 /** Wrong names that get a hint. Each is compared with every known name, so a hint for all of 4,000 would take minutes. */
 const MOST = 50
@@ -7,10 +7,13 @@ const MOST = 50
 export class Suggestions {
   readonly #known: Readonly<Record<string, unknown>>
   #names: readonly string[] | undefined
+  readonly #otherwise: string | undefined
   #left = MOST
 
-  constructor(known: Readonly<Record<string, unknown>>) {
+  /** `otherwise`: the hint for a name that resembles none; by default a list of the known names. */
+  constructor(known: Readonly<Record<string, unknown>>, otherwise?: string) {
     this.#known = known
+    this.#otherwise = otherwise
   }
 
   has(name: string): boolean {
@@ -20,6 +23,8 @@ export class Suggestions {
   /** A hint for a name that is not known; undefined for all but the first 50. */
   for(name: string): string | undefined {
     if (this.#left-- <= 0) return undefined
-    return suggestion(name, (this.#names ??= Object.keys(this.#known)))
+    const names = (this.#names ??= Object.keys(this.#known))
+    if (this.#otherwise !== undefined && nearest(name, names) === undefined) return this.#otherwise
+    return suggestion(name, names)
   }
 }

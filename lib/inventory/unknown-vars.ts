@@ -10,6 +10,7 @@ export function unknownVarProblems(
 ): UnplacedProblem[] {
   const known = new Suggestions(
     Object.assign({}, ...roles.map(({ vars }) => vars.shape)) as Readonly<Record<string, unknown>>,
+    'nothing reads it: remove it, or declare it in vars of a role of yours (fmc doc ROLE shows the variables of a role)',
   )
   const layers: [Path, object | undefined][] = [
     [['all', 'vars'], raw.all?.vars],

@@ -169,7 +169,7 @@ t.test('a version by name: pinned, listed as a further release, or overridden', 
   t.throws(() => of('3.0'), {
     name: 'UsageError',
     message: 'f:2: tool 3.0 is not pinned',
-    hint: /tool\.releases/,
+    hint: /into the inventory, .*: artifacts: \{ tool: \{ version: 3\.0, sha256: … \} \}$/,
   })
   const mirror = { tool: { version: '3.0', sha256: C } }
   t.match(of('3.0', mirror), { version: '3.0', sha256: C })

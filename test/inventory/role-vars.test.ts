@@ -142,6 +142,11 @@ void t.test('warns of variables that no role has', async t => {
     message: 'no role has a variable nfs_thread',
     hint: 'did you mean nfs_threads?',
   })
+  const [far] = await lint(fileWith(t, small(exports('airgap_dir: /x'))), { roles: [nfs('db1')] })
+  t.match(far, {
+    message: 'no role has a variable airgap_dir',
+    hint: /^nothing reads it: remove it, or declare it/,
+  })
 })
 
 void t.test('no problems: defaults, unread secrets, hosts without the role', async t => {
