@@ -10,7 +10,7 @@ import {
   type Findings,
   type Page,
 } from '../../lib/index.ts'
-import { backInPool, leavePool } from '../shared/balancers.ts'
+import { outOfPool } from '../shared/balancers.ts'
 import { CERTIFICATES, parseDates } from '../shared/k3s/certificates.ts'
 import { k3sUnitOf } from '../shared/k3s/node-ready.ts'
 import { nodeServes } from '../shared/k3s/serving.ts'
@@ -23,10 +23,11 @@ export default role({
   async tasks({ vars, host }) {
     const unit = k3sUnitOf(host)
     const days = vars.certificates_renew_days
-    if (unit === 'k3s' && (await endSoon(days))) await leavePool(host, 'k3s')
-    await renewed({ unit, days })
-    await nodeServes(host)
-    if (unit === 'k3s') await backInPool(host, 'k3s')
+    const work = async (): Promise<void> => {
+      await renewed({ unit, days })
+      await nodeServes(host)
+    }
+    await (unit === 'k3s' ? outOfPool(host, 'k3s', await endSoon(days), work) : work())
   },
 })
 

@@ -1,5 +1,5 @@
 import { $, directory, file, gate, link, probe, reboot, role, service } from '../../lib/index.ts'
-import { backInPool, leavePool } from '../shared/balancers.ts'
+import { outOfPool } from '../shared/balancers.ts'
 import { isKnown } from '../shared/k3s/node-ready.ts'
 import { nodeServes } from '../shared/k3s/serving.ts'
 import { drained } from '../shared/k3s/drain.ts'
@@ -30,16 +30,15 @@ export default role({
           unless: STAGED,
           timeoutSeconds: 1800,
         })`flatcar-update --to-version ${wanted} --disable-afterwards`
-        await leavePool(host, 'machine')
         // Always, even if the host has rebooted since this job began: that boot started the old system, else nothing were due.
         await reboot({ always: true })
       }
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
       await gate(`it runs Flatcar ${wanted}`, () => runs(wanted), { timeoutSeconds: 10 })
       if (node) await nodeServes(host)
-      await backInPool(host, 'machine')
     }
-    await (node ? drained(host, due, update) : update())
+    const restart = (): Promise<void> => outOfPool(host, 'machine', due, update)
+    await (node ? drained(host, due, restart) : restart())
   },
 })
 

@@ -16,7 +16,7 @@ import {
   waitFor,
   type Host,
 } from '../../lib/index.ts'
-import { backInPool, leavePool } from '../shared/balancers.ts'
+import { outOfPool } from '../shared/balancers.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree } from '../shared/ports.ts'
 import { k3sPorts } from '../shared/k3s/ports.ts'
@@ -70,26 +70,12 @@ export default role({
     // K3s would create them; later tasks of the same plan need to know that they exist.
     await directory(`${DATA_DIR}/server`, { mode: '0700' })
     await directory(`${DATA_DIR}/server/manifests`, { mode: '0700' })
-    if (running && (installed || configured.changed || (await restartIsPending())))
-      await leavePool(host, 'k3s')
-    await flush()
-    await startServers(step)
-
-    await gate('etcd has a quorum and the API is ready', serves(), LONG)
-    await gate('every member of etcd votes', () => membersAreVoters(addressOf(host)), LONG)
-    await gate(
-      `the node runs ${vars.k3s_version} and is Ready`,
-      () => nodeIsReady(host, vars.k3s_version),
-      LONG,
-    )
-    // Also when this run has started nothing: an interrupted one may have.
-    await gate(
-      `K3s stays up for ${vars.k3s_stable_seconds} s`,
-      staysUp(vars.k3s_stable_seconds),
-      LONG,
-    )
-
-    await backInPool(host, 'k3s')
+    const restarts = installed || configured.changed || (await restartIsPending())
+    await outOfPool(host, 'k3s', running && restarts, async () => {
+      await flush()
+      await startServers(step)
+      await serverIsUp(host, vars)
+    })
 
     // A founder that kept cluster-init and lost its disk would found a second cluster.
     if (config.clusterInit) await configFile({ ...config, clusterInit: false }, vars)
@@ -120,6 +106,23 @@ const restartIsPending = async (): Promise<boolean> =>
 
 const SOON = { timeoutSeconds: 30 }
 const LONG = { timeoutSeconds: 300, everySeconds: 0.5 }
+
+/** Waits until the server serves, votes and has been up for long enough. */
+async function serverIsUp(host: Host, vars: ServerVars): Promise<void> {
+  await gate('etcd has a quorum and the API is ready', serves(), LONG)
+  await gate('every member of etcd votes', () => membersAreVoters(addressOf(host)), LONG)
+  await gate(
+    `the node runs ${vars.k3s_version} and is Ready`,
+    () => nodeIsReady(host, vars.k3s_version),
+    LONG,
+  )
+  // Also when this run has started nothing: an interrupted one may have.
+  await gate(
+    `K3s stays up for ${vars.k3s_stable_seconds} s`,
+    staysUp(vars.k3s_stable_seconds),
+    LONG,
+  )
+}
 
 /** A step that this server may take, and the authority (as a hash) that its token is to trust. */
 type Decision = Exclude<Step, { kind: 'stop' }> & { readonly pin: string | undefined }

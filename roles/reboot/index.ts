@@ -1,5 +1,5 @@
 import { gate, hosts, inventory, on, probe, reboot, rebootDue, role } from '../../lib/index.ts'
-import { backInPool, leavePool } from '../shared/balancers.ts'
+import { outOfPool } from '../shared/balancers.ts'
 import { isKnown } from '../shared/k3s/node-ready.ts'
 import { nodeServes } from '../shared/k3s/serving.ts'
 import { hasStarted } from '../shared/system-started.ts'
@@ -17,13 +17,12 @@ export default role({
     if (due && host.groups.includes('storage'))
       await gate('no backup is being written to this host', noBackupRuns, { timeoutSeconds: 900 })
     const work = async (): Promise<void> => {
-      if (due) await leavePool(host, 'machine')
       await reboot({ timeoutSeconds: vars.reboot_timeout_seconds })
       await gate('the system has started', hasStarted, { timeoutSeconds: 300 })
       if (node) await nodeServes(host)
-      await backInPool(host, 'machine')
     }
-    await (node ? drained(host, due, work, vars.reboot_drain_seconds) : work())
+    const restart = (): Promise<void> => outOfPool(host, 'machine', due, work)
+    await (node ? drained(host, due, restart, vars.reboot_drain_seconds) : restart())
   },
 })
 

@@ -29,23 +29,34 @@ export const adminSocket = ({ os }: Host): string =>
 const curl = (balancer: Host): string =>
   `${OWN_CURL} -sS -m 5 --unix-socket ${adminSocket(balancer)}`
 
-/** Prints BACKEND,STATUS for a server in each backend; nothing where haproxy does not run or is not fmc's. */
+/**
+ * Prints BACKEND,STATUS,OTHERS for a server in each backend, with the number of other servers there that are up; nothing
+ * where haproxy does not run or is not fmc's.
+ */
 const statusScript = (balancer: Host, server: string): string =>
-  `[ ! -e ${adminSocket(balancer)} ] || ${curl(balancer)} 'http://haproxy/;csv' | awk -F, -v server=${quote(server)} '$2 == server { print $1 "," $18 }'`
+  `[ ! -e ${adminSocket(balancer)} ] || ${curl(balancer)} 'http://haproxy/;csv' | awk -F, -v server=${quote(server)} '
+$2 == server { mine[$1] = $18; next }
+$2 !~ /^(FRONTEND|BACKEND)$/ && $18 ~ /^UP/ { others[$1]++ }
+END { for (b in mine) print b "," mine[b] "," others[b] + 0 }'`
 
-type Statuses = ReadonlyMap<string, string>
+interface Status {
+  /** haproxy's word for it, such as UP, DOWN, DRAIN or "UP 1/3" (docs.haproxy.org, management guide, "CSV format", field 18). */
+  readonly status: string
+  /** Other servers of the backend that are up. */
+  readonly others: number
+}
+type Statuses = ReadonlyMap<string, Status>
 
 /**
- * Parses what `statusScript` prints: by backend, haproxy's word for the state of the server, such as UP, DOWN, DRAIN or
- * "UP 1/3" (docs.haproxy.org, management guide, "CSV format", field 18). Lines that are not of that form are left out.
+ * Parses what `statusScript` prints, by backend. Lines of another form are left out.
  *
  * @example
- * parseStatuses('api_6443,UP\n').get('api_6443') // UP
+ * parseStatuses('api_6443,UP,2\n').get('api_6443')?.status // UP
  */
 export const parseStatuses = (text: string): Statuses =>
   new Map(
-    [...text.matchAll(/^([\w.-]{1,200}),([A-Za-z][\w ()/-]{0,60})$/gm)].map(
-      ([, backend = '', status = '']) => [backend, status],
+    [...text.matchAll(/^([\w.-]{1,200}),([A-Za-z][\w ()/-]{0,60}),(\d{1,6})$/gm)].map(
+      ([, backend = '', status = '', others]) => [backend, { status, others: Number(others) }],
     ),
   )
 
@@ -67,31 +78,59 @@ const setting = (balancer: Host, server: string, backend: string, action: 'drain
   `o=$(${curl(balancer)} -o /dev/null -w '%{redirect_url}' --data-urlencode ${quote(`s=${server}`)} --data-urlencode ${quote(`b=${backend}`)} -d action=${action} http://haproxy/)
 case $o in *st=DONE | *st=NONE) ;; *) echo ${quote(`haproxy does not set ${server} in ${backend} to ${action}: `)}"$o" >&2; exit 1 ;; esac`
 
-/** `from`: the states in which a server is to be set; `now`: what they become. */
-const traffic = (action: 'drain' | 'ready', what: string, from: RegExp, now: string) =>
+/** `due`: is a server in this state to be set? `now`: what the state becomes. */
+const traffic = (
+  action: 'drain' | 'ready',
+  what: string,
+  due: (now: Status) => boolean,
+  now: string,
+) =>
   resource({
     name: (o: Traffic) => `${what} ${o.server}`,
     needs: o => ({ statuses: question(o.balancer, o.server) }),
     plan({ balancer, server, backends }, { statuses }) {
       const found = parseStatuses(statuses.stdout)
-      const due = backends.filter(b => from.test(found.get(b) ?? ''))
-      if (due.length === 0) return []
-      const after = [...found].map(([b, s]) => `${b},${due.includes(b) ? now : s}\n`).join('')
+      const set = backends.filter(b => {
+        const status = found.get(b)
+        return status !== undefined && due(status)
+      })
+      if (set.length === 0) return []
+      const after = [...found].map(
+        ([b, { status, others }]) => `${b},${set.includes(b) ? now : status},${others}\n`,
+      )
       return [
         {
-          what: `${action} in ${due.join(', ')}`,
-          script: due.map(b => setting(balancer, server, b, action)).join('\n'),
+          what: `${action} in ${set.join(', ')}`,
+          script: set.map(b => setting(balancer, server, b, action)).join('\n'),
           factsAfter: [
-            [question(balancer, server), { code: 0, stdout: after, stderr: '' }] as const,
+            [question(balancer, server), { code: 0, stdout: after.join(''), stderr: '' }] as const,
           ],
         },
       ]
     },
   })
 
-const noTraffic = traffic('drain', 'no new connections to', /^UP\b/, 'DRAIN')
+/** The last server that is up keeps its connections to the end: without it there is none. */
+const noTraffic = traffic(
+  'drain',
+  'no new connections to',
+  ({ status, others }) => status.startsWith('UP') && others > 0,
+  'DRAIN',
+)
 /** Not MAINT: fmc never sets that, so a person has. */
-const trafficAgain = traffic('ready', 'connections again to', /^DRAIN\b/, 'UP')
+const trafficAgain = traffic(
+  'ready',
+  'connections again to',
+  ({ status }) => status.startsWith('DRAIN'),
+  'UP',
+)
+/** After a failure: haproxy shows a server that is down as DOWN, drained or not. */
+const trafficOnceUp = traffic(
+  'ready',
+  'connections, once it is up, to',
+  ({ status }) => /^(DRAIN|DOWN)/.test(status),
+  'DOWN',
+)
 
 /** Which VIPs' traffic a restart interrupts: of K3s alone, or of the whole machine. */
 export type Reach = 'k3s' | 'machine'
@@ -141,22 +180,37 @@ export async function drainedHere(balancer: Host): Promise<readonly string[]> {
 }
 
 /**
- * Before a planned restart: no balancer sends new connections to this host; open ones go on. A balancer that does not
- * answer, or that fmc has not configured yet, is left out.
+ * Does the work, a planned restart, while no balancer sends new connections to this host; open ones go on. It gets them
+ * again once it serves, also if an interrupted run has left it without; after a failure as soon as haproxy's checks see it
+ * up. A balancer that does not answer, or that fmc has not configured yet, is left out, and so is the last server that is up.
+ *
+ * @param due - false: nothing is restarted, and the work only checks
  */
-export async function leavePool(host: Host, reach: Reach): Promise<void> {
-  for (const { balancer, backends } of await balancersOf(host, reach))
+export async function outOfPool(
+  host: Host,
+  reach: Reach,
+  due: boolean,
+  work: () => Promise<void>,
+): Promise<void> {
+  const before = due ? await balancersOf(host, reach) : []
+  for (const { balancer, backends } of before)
     await on(balancer, () => noTraffic({ balancer, server: host.name, backends }))
+  try {
+    await work()
+  } catch (error) {
+    // What the balancer says to it counts less than the failure.
+    for (const { balancer, backends } of before)
+      await tryOn(balancer, () => trafficOnceUp({ balancer, server: host.name, backends }))
+    throw error
+  }
+  await backInPool(host, reach)
 }
 
 /** haproxy counts a server as up after two checks, which are at most 3 s apart. */
 const CHECKED_SECONDS = 20
 
-/**
- * After it, once the host serves again: the balancers send connections to it, also when an interrupted run has left it
- * without. It first gives their checks time to see it, so that the next host is not restarted before this one is back.
- */
-export async function backInPool(host: Host, reach: Reach): Promise<void> {
+/** Gives the balancers' checks time to see the host, so that the next one is not restarted before this one is back. */
+async function backInPool(host: Host, reach: Reach): Promise<void> {
   const seen = await balancersOf(host, reach)
   if (seen.length === 0) return
   await gate(`the balancers have checked ${host.name}`, checked(host, seen), {
@@ -175,7 +229,7 @@ function checked(host: Host, seen: readonly Seen[]): () => Promise<true | string
       seen.map(async ({ balancer, backends }) => {
         const asked = await tryOn(balancer, () => statusesHere(balancer, host.name))
         const down = asked.ok
-          ? backends.filter(b => asked.value.get(b)?.startsWith('DOWN') === true)
+          ? backends.filter(b => asked.value.get(b)?.status.startsWith('DOWN') === true)
           : []
         return down.map(b => `${balancer.name}: ${host.name} is still DOWN in ${b}`)
       }),

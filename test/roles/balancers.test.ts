@@ -1,7 +1,7 @@
 // Planned restarts of servers behind a balancer, with the whole engine in this process; haproxy is a script.
 import t, { type Test } from 'tap'
 import { $, host } from '../../lib/index.ts'
-import { backInPool, leavePool, parseStatuses } from '../../roles/shared/balancers.ts'
+import { outOfPool, parseStatuses } from '../../roles/shared/balancers.ts'
 import { Hosts, one, tasks } from '../engine/hosts.ts'
 
 const GROUPS = `
@@ -22,13 +22,16 @@ function haproxy(
   name: string,
   states: Readonly<Record<string, string>>,
   outcome = 'DONE',
+  others = 'UP',
 ): void {
   hosts.write(name, SOCKET, '')
   hosts.write(
     name,
     '/srv/csv',
     `# pxname,svname\n${Object.entries(states)
-      .map(([backend, status]) => `${row(backend, 'a', status)}\n${row(backend, 'other', 'UP')}\n`)
+      .map(
+        ([backend, status]) => `${row(backend, 'a', status)}\n${row(backend, 'other', others)}\n`,
+      )
       .join('')}`,
   )
   hosts.program(
@@ -46,17 +49,18 @@ esac`,
   )
 }
 
-const restarts = (reach: 'k3s' | 'machine') =>
+/** Restarts host a, which its balancers must know. */
+const restarts = (reach: 'k3s' | 'machine', work = 'echo restart >>/srv/log') =>
   one(
-    tasks(async () => {
-      await leavePool(host(), reach)
-      await $`echo restart >>/srv/log`
-      await backInPool(host(), reach)
-    }),
+    tasks(() =>
+      outOfPool(host(), reach, true, async () => {
+        await $`sh -c ${work}`
+      }),
+    ),
     { hosts: 'a' },
   )
 const returns = one(
-  tasks(() => backInPool(host(), 'k3s')),
+  tasks(() => outOfPool(host(), 'k3s', false, () => Promise.resolve())),
   { hosts: 'a' },
 )
 
@@ -129,17 +133,42 @@ void t.test('haproxy that refuses is a failure', async t => {
   t.match(ran.failures, [/haproxy does not set a in api_6443 to ready: .*st=DENY/])
 })
 
+void t.test('the last server that is up keeps its connections to the end', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', 'DOWN')
+  haproxy(hosts, 'c', { api_6443: 'UP' }, 'DONE', 'UP 2/3')
+  const ran = await hosts.run([restarts('k3s')])
+  t.strictSame(asked(hosts, 'b'), [])
+  t.equal(asked(hosts, 'c').length, 2, ran.changed.join())
+})
+
+void t.test(
+  'a restart that fails: connections again once it is up, and the failure is told',
+  async t => {
+    const hosts = cluster(t)
+    haproxy(hosts, 'b', { api_6443: 'UP' })
+    const ran = await hosts.run([
+      restarts('k3s', 'test ! -e /srv/broken; echo no such flag >&2; exit 1'),
+    ])
+    t.match(ran.failures, [/no such flag/])
+    t.strictSame(
+      asked(hosts, 'b').map(a => a.replace(/.*action=/, '')),
+      ['drain', 'ready'],
+    )
+  },
+)
+
 void t.test('what haproxy prints is data', t => {
   t.strictSame(
     [
       ...parseStatuses(
-        'api_6443,UP\nweb_80,UP 1/3\nbad\n$(x),UP\nweb_443,\u001b[31m\nn,no check\n',
+        'api_6443,UP,2\nweb_80,UP 1/3,0\nbad\n$(x),UP,1\nweb_443,\u001b[31m,1\nn,no check,1\nm,UP,x\n',
       ),
     ],
     [
-      ['api_6443', 'UP'],
-      ['web_80', 'UP 1/3'],
-      ['n', 'no check'],
+      ['api_6443', { status: 'UP', others: 2 }],
+      ['web_80', { status: 'UP 1/3', others: 0 }],
+      ['n', { status: 'no check', others: 1 }],
     ],
   )
   t.end()
