@@ -62,6 +62,7 @@ limited() {
 }
 
 if [ -e "$state/not-before" ]; then
+  # May fail: read, of a file that an older fmc or a full disk has left empty.
   begun= until=
   read -r begun until <"$state/not-before" || :
   now=$(date +%s)
