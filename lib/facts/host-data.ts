@@ -15,16 +15,18 @@ const SHOWN = 120
  * The first 120 characters of a host's output, made safe for one line of an error message: printable ASCII, with escapes as in
  * JSON and ? for everything else.
  *
+ * @param most - characters that are shown, if not 120
+ *
  * @example
  * const { stdout } = await probe`k3s --version`
  * if (!/^k3s version v/.test(stdout)) throw new TaskError(`no version: ${excerpt(stdout)}`)
  */
-export const excerpt = (text: string): string =>
+export const excerpt = (text: string, most = SHOWN): string =>
   text === ''
     ? '(nothing)'
-    : JSON.stringify(text.slice(0, SHOWN))
+    : JSON.stringify(text.slice(0, most))
         .slice(1, -1)
-        .replace(/[^\x20-\x7e]/g, '?') + (text.length > SHOWN ? ' …' : '')
+        .replace(/[^\x20-\x7e]/g, '?') + (text.length > most ? ' …' : '')
 
 /**
  * Makes the error for host output that a parser does not understand; throw it.

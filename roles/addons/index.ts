@@ -1,4 +1,5 @@
 import { gate, role } from '../../lib/index.ts'
+import { chartsInstalled } from '../shared/kubernetes/chart-gate.ts'
 import { isKeeper, manifest, onlyManifests, secretManifest } from '../shared/kubernetes/manifest.ts'
 import { workersOf } from '../shared/k3s/workers.ts'
 import { chartName, type AddOn } from './add-on.ts'
@@ -33,11 +34,12 @@ export default role({
     })
     for (const [entry, options] of all)
       if (options?.state === 'absent') await uninstalled({ entry, objects: entry.objects(options) })
+    const installed = await chartsInstalled(present.map(([entry, options]) => entry.chart(options)))
     for (const [entry, options] of present)
       for (const { name, objects, write } of manifestsOf(entry, options))
         await write('addons', name, objects)
     for (const [entry, options] of present)
-      await gate(`add-on ${entry.name} is ready`, isReady(entry, options), {
+      await gate(`add-on ${entry.name} is ready`, isReady(entry, options, installed), {
         timeoutSeconds: 1200,
         everySeconds: 2,
       })

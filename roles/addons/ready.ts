@@ -1,6 +1,6 @@
 import { z } from '../../lib/index.ts'
 import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
-import { chartsDeployed } from '../shared/kubernetes/charts.ts'
+import type { Installed } from '../shared/kubernetes/chart-gate.ts'
 import { itemsIn, kubectl, objectName } from '../shared/kubernetes/kubectl.ts'
 import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
 import type { AddOn } from './add-on.ts'
@@ -51,10 +51,13 @@ export function illness(object: KubernetesObject, items: readonly Item[]): strin
 }
 
 /** Check of an add-on's gate: true, or which of its chart, workloads and custom resources is not ready, and why. */
-export function isReady(entry: AddOn, options: Options): () => Promise<true | string> {
-  const installed = chartsDeployed([entry.chart(options)])
+export function isReady(
+  entry: AddOn,
+  options: Options,
+  installed: Installed,
+): () => Promise<true | string> {
   return async () => {
-    const chart = await installed()
+    const chart = await installed([entry.chart(options)])
     return chart === true ? runs(entry, options) : chart
   }
 }

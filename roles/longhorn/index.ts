@@ -15,7 +15,7 @@ import {
   TaskError,
   type Host,
 } from '../../lib/index.ts'
-import { chartsDeployed } from '../shared/kubernetes/charts.ts'
+import { chartsInstalled } from '../shared/kubernetes/chart-gate.ts'
 import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
 import { nodeMarks } from '../shared/kubernetes/nodes.ts'
 import { askLonghorn, sickNode } from './health.ts'
@@ -93,10 +93,12 @@ async function install(vars: Vars): Promise<void> {
     labels: NODE_LABELS,
     annotations: NODE_ANNOTATIONS,
   })
+  const charts = [chart, ...(share ?? [])]
+  const installed = await chartsInstalled(charts)
   await manifest('longhorn', 'longhorn', [chart])
   if (share) await manifest('longhorn', 'nfs', share)
   else await noManifest('nfs')
-  await gate('the charts are installed', chartsDeployed([chart, ...(share ?? [])]), INSTALLING)
+  await gate('the charts are installed', () => installed(charts), INSTALLING)
   await gate(
     'every Longhorn node is ready and has its disk',
     () => nodesAreReady(nodes),

@@ -1,12 +1,22 @@
-import { gate, hosts, on, probe, role, TaskError, vips, type Vip } from '../../lib/index.ts'
+import {
+  excerpt,
+  gate,
+  hosts,
+  on,
+  probe,
+  role,
+  TaskError,
+  vips,
+  type Vip,
+} from '../../lib/index.ts'
 import { OWN_CURL_WORDS } from '../shared/curl.ts'
 import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
-import { CHARTS, differences, readCharts, released } from '../shared/kubernetes/charts.ts'
-import { kubectl } from '../shared/kubernetes/kubectl.ts'
+import { chartsInstalled, type Installed } from '../shared/kubernetes/chart-gate.ts'
+import { kubectl, type Answer } from '../shared/kubernetes/kubectl.ts'
 import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
 import { isReady, NODES, readNodes, type Node } from '../shared/kubernetes/nodes.ts'
 import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
-import { exposureProblem, INGRESS_LABEL, traefikConfig } from './templates.ts'
+import { exposureProblem, INGRESS_LABEL, SERVICE_TYPES, traefikConfig } from './templates.ts'
 import { DEFAULT_VIP, vars as schema } from './vars.ts'
 
 export default role({
@@ -39,8 +49,10 @@ export default role({
     const config = traefikConfig(vip, hosts(vip.balancers), vars)
     if (!vip.proxyProtocol)
       await gate('no balancer speaks the PROXY protocol to it', () => silent(vip))
+    const installed = await chartsInstalled([config])
     await manifest('traefik', 'traefik', [config])
-    await gate('Traefik runs with this configuration', () => runs(vip, config), {
+    const type = SERVICE_TYPES[vars.traefik_exposure]
+    await gate('Traefik runs with this configuration', () => runs(vip, config, type, installed), {
       timeoutSeconds: 600,
       everySeconds: 2,
     })
@@ -82,24 +94,45 @@ async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
 }
 
 /** true when the cluster runs Traefik with this configuration. Before the first worker joins, helm's job has no node: true, too. */
-async function runs(vip: Vip, config: KubernetesObject): Promise<true | string> {
-  const state = readCharts(await CHARTS.ask())
-  if (typeof state === 'string') return state
-  const differing = differences(config, state)
-  if (differing.length > 0) return differing.join('; ')
+async function runs(
+  vip: Vip,
+  config: KubernetesObject,
+  type: string,
+  installed: Installed,
+): Promise<true | string> {
+  const applied = await installed([config], [])
+  if (applied !== true) return applied
   const nodes = await ingressNodes(vip)
   if (typeof nodes === 'string') return nodes
   if (nodes.length === 0) return true
-  const waiting = released('traefik', state)
-  if (waiting.length > 0) return waiting.join('; ')
+  const released = await installed([config], ['traefik'])
+  if (released !== true) return released
   const workloads = readWorkloads(await SYSTEM.ask())
   if (typeof workloads === 'string') return workloads
   const own = workloads.filter(w => w.metadata.name === 'traefik')
   if (own.length === 0) return 'the cluster does not have Traefik yet'
   const wrong = unready(own)
-  return wrong.length === 0 || wrong.join('; ')
+  return wrong.length === 0 ? hasType(await SERVICE.ask(), type) : wrong.join('; ')
 }
 
+/** true when Traefik's Service has the type of the exposure: a chart ignores a value whose key it has renamed. */
+function hasType({ code, stdout }: Answer, type: string): true | string {
+  if (code !== 0) return 'the cluster does not have Traefik’s Service yet'
+  return (
+    stdout.trim() === type ||
+    `Traefik’s Service has the type ${excerpt(stdout.trim())}, not ${type}: the chart of this K3s does not know service.spec.type`
+  )
+}
+
+const SERVICE = kubectl(
+  '-n',
+  'kube-system',
+  'get',
+  'service',
+  'traefik',
+  '-o',
+  'jsonpath={.spec.type}',
+)
 const SYSTEM = kubectl('-n', 'kube-system', 'get', WORKLOADS, '-o', 'json')
 
 /** true when Traefik answers on all ready backends. Any answer counts: without a route it is 404. */

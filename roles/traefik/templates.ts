@@ -1,5 +1,10 @@
 import type { Host, Vip } from '../../lib/index.ts'
-import { CHARTS_NAMESPACE, LABELS, type KubernetesObject } from '../shared/kubernetes/chart.ts'
+import {
+  CHARTS_NAMESPACE,
+  LABELS,
+  REPAIRED,
+  type KubernetesObject,
+} from '../shared/kubernetes/chart.ts'
 import { toYaml } from '../shared/kubernetes/yaml.ts'
 import type { Vars } from './vars.ts'
 
@@ -30,20 +35,31 @@ export function exposureProblem(vip: Vip, { traefik_exposure: how }: Vars): stri
     : `traefik_exposure ${how} opens ${expected} of the nodes, but the VIP ${vip.name} has ${wrong.join(', ')} on its backends`
 }
 
-/** The chart's values that open the nodes' ports. A connection keeps its source address on the way to the pod. */
+/** The type of Traefik's Service that goes with an exposure. */
+export const SERVICE_TYPES = {
+  servicelb: 'LoadBalancer',
+  nodeport: 'NodePort',
+  hostport: 'ClusterIP',
+} as const
+
+/**
+ * The chart's values that open the nodes' ports. A connection keeps its source address on the way to the pod. The type is
+ * `service.spec.type` since chart 40 (traefik-helm-chart v40.0.0; K3s v1.36.3 bundles 40.1.4+up40.1.0), and without it the
+ * Service has the API's default, ClusterIP.
+ */
 function exposure(vip: Vip, { traefik_exposure: how }: Vars) {
   const opened = (key: 'nodePort' | 'hostPort') => (entry: keyof typeof ENTRY_POINTS) => {
     const port = backendPort(vip, entry)
     return port === undefined ? {} : { [key]: port }
   }
-  const local = { spec: { externalTrafficPolicy: 'Local' } }
-  if (how === 'servicelb') return { port: () => ({}), values: { service: local } }
-  if (how === 'nodeport')
-    return { port: opened('nodePort'), values: { service: { type: 'NodePort', ...local } } }
+  const type = SERVICE_TYPES[how]
+  const local = { service: { spec: { type, externalTrafficPolicy: 'Local' } } }
+  if (how === 'servicelb') return { port: () => ({}), values: local }
+  if (how === 'nodeport') return { port: opened('nodePort'), values: local }
   return {
     port: opened('hostPort'),
     values: {
-      service: { type: 'ClusterIP' },
+      service: { spec: { type } },
       // A new pod can bind the port only after the old one has released it.
       updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
     },
@@ -67,7 +83,7 @@ export function traefikConfig(vip: Vip, balancers: readonly Host[], vars: Vars):
     kind: 'HelmChartConfig',
     metadata: { name: 'traefik', namespace: CHARTS_NAMESPACE, labels: LABELS },
     spec: {
-      failurePolicy: 'abort',
+      ...REPAIRED,
       valuesContent: toYaml({
         deployment: { kind: 'DaemonSet' },
         nodeSelector: Object.fromEntries([INGRESS_LABEL]),

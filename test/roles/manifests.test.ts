@@ -73,12 +73,12 @@ t.test('every manifest is valid', t => {
   for (const chart of Object.values(MANIFESTS)
     .flat()
     .filter(o => o.kind.startsWith('HelmChart'))) {
-    const spec = chart['spec'] as { valuesContent: string; failurePolicy: string; version?: string }
+    const spec = chart['spec'] as { valuesContent: string }
     t.type(parse(spec.valuesContent), 'object', `${chart.metadata.name}: its values are a map`)
-    t.equal(
-      spec.failurePolicy,
-      'abort',
-      `${chart.metadata.name}: a failed upgrade uninstalls nothing`,
+    t.match(
+      spec,
+      { failurePolicy: 'retry', forceConflicts: true },
+      `${chart.metadata.name}: a failed upgrade uninstalls nothing and can be repaired`,
     )
   }
   t.end()

@@ -3,6 +3,8 @@ import t from 'tap'
 import { hostItems, hostJson, nonsense, z } from '../../lib/index.ts'
 import { illness } from '../../roles/addons/ready.ts'
 import { readCharts } from '../../roles/shared/kubernetes/charts.ts'
+import { errorIn, readTries } from '../../roles/shared/kubernetes/helm-pods.ts'
+import { readReleases } from '../../roles/shared/kubernetes/releases.ts'
 import { readNodes } from '../../roles/shared/kubernetes/nodes.ts'
 import { readWorkloads, unready } from '../../roles/shared/kubernetes/workloads.ts'
 import { parseDig } from '../../roles/coredns-chrony/dig.ts'
@@ -51,6 +53,9 @@ const V = 'v1.36.3+k3s1'
 /** By its name: each takes what a host printed. */
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   readCharts: text => readCharts(said(text)),
+  readReleases: text => readReleases(said(text)),
+  readTries: text => readTries(said(text), { kind: 'Job', metadata: { name: 'j' } }),
+  errorIn: text => errorIn(said(text)),
   readNodes: text => readNodes(said(text)),
   readWorkloads(text) {
     const found = readWorkloads(said(text))

@@ -16,14 +16,18 @@ const values = (v: Vip, how: string) =>
   }
 
 void t.test('how the nodes open their ports', t => {
-  const local = { spec: { externalTrafficPolicy: 'Local' } }
+  const local = (type: string) => ({ spec: { type, externalTrafficPolicy: 'Local' } })
   for (const [how, v, expected] of [
-    ['servicelb', vip([80, 443]), { service: local, ports: { web: {}, websecure: {} } }],
+    [
+      'servicelb',
+      vip([80, 443]),
+      { service: local('LoadBalancer'), ports: { web: {}, websecure: {} } },
+    ],
     [
       'nodeport',
       vip([30080, 30443]),
       {
-        service: { type: 'NodePort', ...local },
+        service: local('NodePort'),
         ports: { web: { nodePort: 30080 }, websecure: { nodePort: 30443 } },
       },
     ],
@@ -31,7 +35,7 @@ void t.test('how the nodes open their ports', t => {
       'nodeport',
       vip([30443], false, [443]),
       {
-        service: { type: 'NodePort', ...local },
+        service: local('NodePort'),
         ports: { web: {}, websecure: { nodePort: 30443 } },
       },
     ],
@@ -39,7 +43,7 @@ void t.test('how the nodes open their ports', t => {
       'hostport',
       vip([8080, 8443], true),
       {
-        service: { type: 'ClusterIP' },
+        service: { spec: { type: 'ClusterIP' } },
         updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
         ports: {
           web: { hostPort: 8080, proxyProtocol: { trustedIPs: ['192.168.0.30'] } },

@@ -11,8 +11,10 @@ export type KubernetesObject = { readonly [key: string]: Yaml | undefined } & {
 export interface Chart {
   /** Name of the HelmChart object and of the release. */
   readonly name: string
+  /** Its name in `repo`, or `oci://registry/path`. */
   readonly chart: string
-  readonly repo: string
+  /** URL of a chart repository; undefined for an OCI registry. */
+  readonly repo?: string | undefined
   readonly version: string
   readonly namespace: string
   readonly values: Yaml
@@ -24,9 +26,14 @@ export const CHARTS_NAMESPACE = 'kube-system'
 export const LABELS = { 'app.kubernetes.io/managed-by': 'fmc' } as const
 
 /**
- * The HelmChart object. `abort`, because the default policy answers a failed upgrade by uninstalling the release, with
- * its volumes (helm-controller, spec.failurePolicy).
+ * What helm's job does with a failed release, and with fields that somebody else set. `retry` upgrades it with the values
+ * of now; the default would uninstall it first, and `abort` would never call helm again. Helm 4 applies on the server,
+ * where a field that a person changed (`kubectl scale`) belongs to that person: without `forceConflicts` the next upgrade
+ * fails. (helm-controller v0.17.6, types.go; klipper-helm v0.13.3, entry; K3s sets both for its own charts.)
  */
+export const REPAIRED = { failurePolicy: 'retry', forceConflicts: true } as const
+
+/** The HelmChart object. */
 export const helmChart = (c: Chart): KubernetesObject => ({
   apiVersion: 'helm.cattle.io/v1',
   kind: 'HelmChart',
@@ -37,7 +44,7 @@ export const helmChart = (c: Chart): KubernetesObject => ({
     version: c.version,
     targetNamespace: c.namespace,
     createNamespace: true,
-    failurePolicy: 'abort',
+    ...REPAIRED,
     valuesContent: toYaml(c.values),
   },
 })

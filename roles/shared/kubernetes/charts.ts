@@ -1,4 +1,4 @@
-import { TaskError, z } from '../../../lib/index.ts'
+import { z } from '../../../lib/index.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from './chart.ts'
 import { itemsIn, kubectl, objectName, type Answer } from './kubectl.ts'
 
@@ -18,10 +18,26 @@ const Item = z.looseObject({
   kind: z.string(),
   metadata: z.looseObject({
     name: objectName,
+    uid: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
   }),
   spec: z
-    .looseObject({ version: z.string().optional(), valuesContent: z.string().optional() })
+    .looseObject({
+      repo: z.string().optional(),
+      chart: z.string().optional(),
+      version: z.string().optional(),
+      valuesContent: z.string().optional(),
+      failurePolicy: z.string().optional(),
+      forceConflicts: z.boolean().optional(),
+      targetNamespace: objectName.optional(),
+      template: z
+        .looseObject({
+          metadata: z
+            .looseObject({ annotations: z.record(z.string(), z.string()).optional() })
+            .optional(),
+        })
+        .optional(),
+    })
     .optional(),
   status: z.looseObject({ conditions: z.array(Condition).optional() }).optional(),
 })
@@ -32,11 +48,19 @@ export function readCharts(answer: Answer): readonly Item[] | string {
   return itemsIn('the charts', answer, Item)
 }
 
-const find = (state: readonly Item[], kind: string, name: string): Item | undefined =>
+export const find = (state: readonly Item[], kind: string, name: string): Item | undefined =>
   state.find(item => item.kind === kind && item.metadata.name === name)
 
-const holds = (item: Item, type: string): boolean =>
-  item.status?.conditions?.some(c => c.type === type && c.status === 'True') === true
+/** The job in which helm installs and upgrades a chart (helm-controller, jobName). */
+export const jobOf = (state: readonly Item[], name: string): Item | undefined =>
+  find(state, 'Job', `helm-install-${name}`)
+
+/** Is this condition true? */
+export const holds = (item: Item | undefined, type: string): boolean =>
+  item?.status?.conditions?.some(c => c.type === type && c.status === 'True') === true
+
+/** Fields of a HelmChart or HelmChartConfig that are compared, beside forceConflicts and the values. */
+const COMPARED = ['repo', 'chart', 'version', 'failurePolicy'] as const
 
 /** How a HelmChart or HelmChartConfig in the cluster differs from its manifest. Other kinds are not compared. */
 export function differences(object: KubernetesObject, state: readonly Item[]): string[] {
@@ -44,11 +68,17 @@ export function differences(object: KubernetesObject, state: readonly Item[]): s
   const { name } = object.metadata
   const now = find(state, object.kind, name)
   if (!now) return [`${object.kind} ${name} is not in the cluster`]
-  const want = object['spec'] as { readonly version?: string; readonly valuesContent: string }
+  const want = object['spec'] as NonNullable<Item['spec']> & { readonly valuesContent: string }
   return [
-    ...(want.version === now.spec?.version
+    ...COMPARED.flatMap(key => {
+      const [is, wanted] = [now.spec?.[key], want[key]]
+      return is === wanted
+        ? []
+        : [`${name} has the ${key} ${is ?? 'none'}, not ${wanted ?? 'none'}`]
+    }),
+    ...((now.spec?.forceConflicts ?? false) === (want.forceConflicts ?? false)
       ? []
-      : [`${name} has the version ${now.spec?.version ?? 'none'}, not ${want.version ?? 'none'}`]),
+      : [`${name} has another forceConflicts`]),
     ...(want.valuesContent.trimEnd() === now.spec?.valuesContent?.trimEnd()
       ? []
       : [`${name} has other values`]),
@@ -62,52 +92,4 @@ export function applied(objects: readonly KubernetesObject[], state: readonly It
     o.kind === item.kind && o.metadata.name === item.metadata.name
   const items = [...state.filter(item => !changed.some(isOf(item))), ...changed]
   return { code: 0, stdout: JSON.stringify({ items }), stderr: '' }
-}
-
-/** true, or which charts differ from their manifests or are not installed yet. */
-export function deployed(
-  objects: readonly KubernetesObject[],
-  state: readonly Item[],
-): true | string {
-  const waiting = objects.flatMap(object => {
-    const differing = differences(object, state)
-    return differing.length > 0 || object.kind !== 'HelmChart'
-      ? differing
-      : released(object.metadata.name, state)
-  })
-  return waiting.length === 0 || waiting.join('; ')
-}
-
-const FAILED = 'helm could not install'
-
-/** Why a chart's release is not installed as its HelmChart says; empty when helm's job has installed it. */
-export function released(name: string, state: readonly Item[]): string[] {
-  const chart = find(state, 'HelmChart', name)
-  if (!chart) return [`HelmChart ${name} is not in the cluster`]
-  const job = find(state, 'Job', `helm-install-${name}`)
-  const failed = chart.status?.conditions?.find(c => c.type === 'Failed' && c.status === 'True')
-  if (failed || (job && holds(job, 'Failed')))
-    return [
-      `${FAILED} ${name}: ${failed?.message ?? 'its job failed'} (k3s kubectl -n ${CHARTS_NAMESPACE} logs job/helm-install-${name})`,
-    ]
-  return job && holds(job, 'Complete') ? [] : [`helm is installing ${name}`]
-}
-
-/** A failure counts once it was seen so often in a row: until helm's next job starts, the old job still shows its failure. */
-const FAILURES_THAT_COUNT = 5
-
-/**
- * For a gate: true, or which of these charts is not installed yet. helm does not retry after a failure (`abort`), so
- * a lasting failure ends the wait with a TaskError.
- */
-export function chartsDeployed(objects: readonly KubernetesObject[]): () => Promise<true | string> {
-  let failures = 0
-  return async () => {
-    const state = readCharts(await CHARTS.ask())
-    if (typeof state === 'string') return state
-    const answer = deployed(objects, state)
-    failures = answer !== true && answer.includes(FAILED) ? failures + 1 : 0
-    if (answer !== true && failures >= FAILURES_THAT_COUNT) throw new TaskError(answer)
-    return answer
-  }
 }

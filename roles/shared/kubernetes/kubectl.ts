@@ -18,6 +18,8 @@ export interface Question {
   readonly query: Query<'command'>
   /** For a gate, an invariant, or a role that only reads. */
   ask(): Promise<Answer>
+  /** The same before the role has changed anything: what it then plans does not depend on the answer. */
+  before(): Promise<Answer>
 }
 
 /** The answer of a host without K3s: command not found. */
@@ -29,15 +31,15 @@ export const MOST_BYTES = 16 * 1024 * 1024
 /** A question to the cluster, by kubectl on the server on which it is asked. The same words are asked only once. */
 export function kubectl(...words: readonly string[]): Question {
   const command = [...KUBECTL, ...words]
+  const read = async (estimate: boolean): Promise<Answer> => {
+    const options = { whenNew: NO_K3S, maxBytes: MOST_BYTES, estimate }
+    const { exitCode, stdout, stderr } = await probe(options)`${command}`
+    return { code: exitCode ?? 1, stdout, stderr }
+  }
   return {
     query: ask('command', quoteAll(command), NO_K3S, MOST_BYTES),
-    async ask() {
-      const { exitCode, stdout, stderr } = await probe({
-        whenNew: NO_K3S,
-        maxBytes: MOST_BYTES,
-      })`${command}`
-      return { code: exitCode ?? 1, stdout, stderr }
-    },
+    ask: () => read(true),
+    before: () => read(false),
   }
 }
 
@@ -45,7 +47,7 @@ export function kubectl(...words: readonly string[]): Question {
 export const isMissing = ({ code }: Answer): boolean => code === 127
 
 /** Why kubectl gave no answer: the last line of its stderr. */
-const noAnswer = ({ stderr }: Answer): string =>
+export const noAnswer = ({ stderr }: Answer): string =>
   `K3s does not answer: ${(stderr.trim().split('\n').at(-1) ?? '').slice(0, 200)}`
 
 /** Name of an object (RFC 1123 subdomain, kubernetes.io "Object Names and IDs"). Checked because users paste it from hints. */

@@ -1,11 +1,9 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { illness } from '../../../roles/addons/ready.ts'
-import {
-  deployed,
-  differences,
-  readCharts,
-  released,
-} from '../../../roles/shared/kubernetes/charts.ts'
+import { standing } from '../../../roles/shared/kubernetes/chart-gate.ts'
+import { differences, find, jobOf, readCharts } from '../../../roles/shared/kubernetes/charts.ts'
+import { readTries } from '../../../roles/shared/kubernetes/helm-pods.ts'
+import { CONFIG_HASH, readReleases } from '../../../roles/shared/kubernetes/releases.ts'
 import type { KubernetesObject } from '../../../roles/shared/kubernetes/chart.ts'
 import { isReady, marking, readNodes } from '../../../roles/shared/kubernetes/nodes.ts'
 import { readWorkloads, unready } from '../../../roles/shared/kubernetes/workloads.ts'
@@ -64,6 +62,7 @@ const CHART_LIST = {
     {
       kind: 'Job',
       metadata: { name: 'helm-install-longhorn' },
+      spec: { template: { metadata: { annotations: { [CONFIG_HASH]: 'SHA256=AB' } } } },
       status: { conditions: [CONDITION] },
     },
   ],
@@ -71,11 +70,42 @@ const CHART_LIST = {
 const charts = target('cluster/charts', jsonMutants([CHART_LIST]), text => {
   const found = readCharts(fact(text))
   if (typeof found === 'string') return
-  texts([...differences(CHART, found), ...released('longhorn', found)])
-  const answer = deployed([CHART], found)
-  ok(answer === true || typeof answer === 'string')
-  // Only a job that says so has installed a chart.
-  if (answer === true) ok(text.includes('Complete') && text.includes('helm-install-longhorn'))
+  texts(differences(CHART, found))
+  const [chart, job] = [find(found, 'HelmChart', 'longhorn'), jobOf(found, 'longhorn')]
+  if (!chart) return
+  const releases = [{ revision: 1, status: 'deployed', hash: 'AB' }]
+  const { missing } = standing('longhorn', chart, { job, releases, tries: { failures: 0 } })
+  // Only a job with the release's hash has installed a chart.
+  if (missing === undefined) ok(text.includes('AB') && text.includes('helm-install-longhorn'))
+  else texts([missing])
+})
+
+const JOB = { kind: 'Job', metadata: { name: 'helm-install-longhorn' } }
+const HELM_POD = {
+  metadata: { name: 'helm-install-longhorn-x', labels: {}, creationTimestamp: '2026' },
+  status: {
+    conditions: [{ type: 'PodScheduled', status: 'False', message: 'm' }],
+    containerStatuses: [
+      {
+        restartCount: 2,
+        state: { waiting: { reason: 'ImagePullBackOff', message: 'm' } },
+        lastState: { terminated: { exitCode: 1, reason: 'Error', message: 'm' } },
+      },
+    ],
+  },
+}
+const helmPods = target('cluster/helm-pods', jsonMutants([{ items: [HELM_POD] }]), text => {
+  const tries = readTries(fact(text), JOB)
+  if (typeof tries === 'string') return
+  ok(tries.failures >= 0)
+  texts([tries.said ?? '', tries.waits ?? '', tries.pod?.name ?? ''])
+})
+
+/** kubectl's table of helm's Secrets. */
+const releases = target('cluster/releases', nasty(3), text => {
+  const found = readReleases(fact(text))
+  if (typeof found === 'string') return
+  for (const r of found) deepStrictEqual([typeof r.revision, typeof r.hash], ['number', 'string'])
 })
 
 const STATUS = {
@@ -163,4 +193,13 @@ const copies = target('longhorn/copies', jsonMutants([COPIES]), text => {
   ok(answer === true || typeof answer === 'string')
 })
 
-export const clusters: readonly Target[] = [nodes, charts, workloads, served, longhorn, copies]
+export const clusters: readonly Target[] = [
+  nodes,
+  charts,
+  helmPods,
+  releases,
+  workloads,
+  served,
+  longhorn,
+  copies,
+]

@@ -42,7 +42,7 @@ func (s *server) control() {
 			continue
 		}
 		for _, controller := range []func() error{
-			func() error { return s.judgeNodes(seen) }, s.installCharts, s.runLonghorn, s.runWorkloads,
+			func() error { return s.judgeNodes(seen) }, s.installCharts, s.runHelmJobs, s.runLonghorn, s.runWorkloads,
 		} {
 			if err := controller(); err != nil {
 				errorf("error syncing: %v", err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -115,6 +116,48 @@ func TestProxyHeaders(t *testing.T) {
 		}
 		if err != nil || got != want {
 			t.Errorf("%q: %q %v, want %q", header, got, err, want)
+		}
+	}
+}
+
+func TestHelmConflicts(t *testing.T) {
+	before := parsed(t, `{replicas: 1, template: {spec: {a: 1}}}`)
+	for live, want := range map[string]string{
+		`{replicas: 1, template: {spec: {a: 1}}, added: 1}`: "",
+		`{replicas: 5, template: {spec: {a: 1}}}`:           ".spec.replicas",
+		`{replicas: 2, template: {spec: {a: 1}}}`:           "",
+		`{replicas: 1, template: {spec: {a: 7}}}`:           ".spec.template.spec.a",
+	} {
+		wanted := parsed(t, `{replicas: 2, template: {spec: {a: 1}}}`)
+		if got := conflict(before, parsed(t, live), wanted, ".spec"); got != want {
+			t.Errorf("%s: %q, want %q", live, got, want)
+		}
+	}
+	if got := conflict(nil, parsed(t, `{replicas: 5}`), parsed(t, `{replicas: 1}`), ".spec"); got != "" {
+		t.Errorf("what helm never set is no conflict: %q", got)
+	}
+}
+
+func TestHelmSettings(t *testing.T) {
+	chart := parsed(t, `{spec: {failurePolicy: abort, forceConflicts: true}}`)
+	for override, want := range map[string]settings{
+		`{}`: {failurePolicy: "abort", forceConflicts: true},
+		`{spec: {failurePolicy: retry, forceConflicts: false}}`: {failurePolicy: "retry"},
+	} {
+		got := settingsOf(chart, parsed(t, override))
+		if got.failurePolicy != want.failurePolicy || got.forceConflicts != want.forceConflicts {
+			t.Errorf("%s: %v", override, got)
+		}
+		if label := labelOf(got.hash); len(label) != 63 || !strings.HasPrefix(got.hash, "SHA256="+label) {
+			t.Errorf("%s is the label of %s", label, got.hash)
+		}
+	}
+	if got := settingsOf(object{}, nil).failurePolicy; got != "reinstall" {
+		t.Errorf("the default policy is %s", got)
+	}
+	for restarts, want := range []time.Duration{0, 2, 4, 8, 16, 20, 20} {
+		if got := backoff(restarts); got != want*time.Second {
+			t.Errorf("%d restarts: %s", restarts, got)
 		}
 	}
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -11,8 +11,7 @@ import (
 const (
 	madeBy     = "double/chart"
 	configHash = "helmcharts.helm.cattle.io/configHash"
-	// installTime is the shortest time of helm's job.
-	installTime = time.Second
+	chartLabel = "helmcharts.helm.cattle.io/chart"
 )
 
 // clusterFault returns a word list from the ConfigMap kube-system/k3s-double.
@@ -24,7 +23,8 @@ func (s *server) clusterFault(name string) []string {
 	return strings.Fields(o.str("data", name))
 }
 
-// installCharts is helm-controller: a job per HelmChart, again when the chart or its HelmChartConfig changed.
+// installCharts is helm-controller: a job per HelmChart, and another one when the chart or its HelmChartConfig changed, or
+// when the release is not what the job should have made.
 func (s *server) installCharts() error {
 	charts, err := s.store.list(builtin("helmcharts"), "", "")
 	if err != nil {
@@ -42,53 +42,136 @@ func (s *server) installCharts() error {
 
 func chartID(chart object) string { return chart.namespace() + "." + chart.name() }
 
-func (s *server) installChart(chart object) error {
+func targetNamespace(chart object) string {
+	if namespace := chart.str("spec", "targetNamespace"); namespace != "" {
+		return namespace
+	}
+	return chart.namespace()
+}
+
+// settings is what helm-controller puts into a job's environment, and what its hash is made of.
+type settings struct {
+	failurePolicy  string
+	forceConflicts bool
+	hash           string
+}
+
+// settingsOf merges a HelmChart and its HelmChartConfig, whose settings win (getJobAndRelatedResources).
+func settingsOf(chart, override object) settings {
+	result := settings{failurePolicy: "reinstall", forceConflicts: chart.is("spec", "forceConflicts")}
+	for _, source := range []object{chart, override} {
+		if policy := source.str("spec", "failurePolicy"); policy != "" {
+			result.failurePolicy = policy
+		}
+	}
+	if force, ok := override.at("spec", "forceConflicts").(bool); ok {
+		result.forceConflicts = force
+	}
+	sum := sha256.Sum256(append(object(chart.sub("spec")).json(), object(override.sub("spec")).json()...))
+	result.hash = fmt.Sprintf("SHA256=%X", sum)
+	return result
+}
+
+// labelOf is the hash as a label: without its prefix, 63 characters.
+func labelOf(hash string) string { return strings.TrimPrefix(hash, "SHA256=")[:63] }
+
+func (s *server) configOf(chart object) (object, error) {
 	override, err := s.store.get(builtin("helmchartconfigs"), chart.namespace(), chart.name())
-	if err != nil && !isNotFound(err) {
-		return err
+	if isNotFound(err) {
+		return nil, nil
 	}
-	hash := hashCA(append(object(chart.sub("spec")).json(), object(override.sub("spec")).json()...))
-	jobs, name := builtin("jobs"), "helm-install-"+chart.name()
-	job, err := s.store.get(jobs, chart.namespace(), name)
-	if err != nil && !isNotFound(err) {
-		return err
-	}
-	if job == nil || job.annotations()[configHash] != hash {
-		return s.startJob(chart, name, hash)
-	}
-	started, _ := time.Parse(time.RFC3339Nano, job.str("status", "startTime"))
-	if job.num("status", "active") == 0 || time.Since(started) < installTime || !s.hasRoom(chart) {
+	return override, err
+}
+
+func (s *server) installChart(chart object) error {
+	if indexOf(s.clusterFault("helm-lags"), chart.name()) >= 0 {
 		return nil
 	}
-	values, failure := mergedValues(chart, override)
-	if failure == nil {
-		failure = s.release(chart, values)
+	override, err := s.configOf(chart)
+	if err != nil {
+		return err
 	}
-	if failure != nil && !hasPolicy(chart, override, "abort") {
-		s.uninstall(chartID(chart))
-	}
-	return s.endJob(chart, name, failure)
-}
-
-func hasPolicy(chart, override object, policy string) bool {
-	if own := override.str("spec", "failurePolicy"); own != "" {
-		return own == policy
-	}
-	return chart.str("spec", "failurePolicy") == policy
-}
-
-func (s *server) startJob(chart object, name, hash string) error {
-	_, err := s.store.delete(builtin("jobs"), chart.namespace(), name)
+	want := settingsOf(chart, override)
+	job, err := s.store.get(builtin("jobs"), chart.namespace(), "helm-install-"+chart.name())
 	if err != nil && !isNotFound(err) {
 		return err
 	}
-	_, err = s.store.create(builtin("jobs"), object{
-		"metadata": map[string]any{
-			"name": name, "namespace": chart.namespace(), "annotations": map[string]any{configHash: hash},
-			"labels": map[string]any{"helmcharts.helm.cattle.io/chart": chart.name()},
+	latest, err := s.latestRelease(chart)
+	if err != nil {
+		return err
+	}
+	switch {
+	case job == nil:
+		return s.startJob(chart, want, latest)
+	case hasCondition(job, "Suspended") && job.num("metadata", "generation") == 1 && job.is("spec", "suspend"):
+		return s.suspend(job, false)
+	case hasCondition(job, "Failed"):
+		return s.chartFailed(chart)
+	case hasCondition(job, "Complete"):
+		if latest.status == "deployed" && latest.hash == labelOf(want.hash) {
+			return nil
+		}
+	case hashOfJob(job) == want.hash:
+		return nil
+	}
+	return s.replaceJob(chart, job, want, latest)
+}
+
+func hashOfJob(job object) string {
+	return object(job.sub("spec", "template", "metadata", "annotations")).str(configHash)
+}
+
+func hasCondition(job object, kind string) bool {
+	for _, condition := range job.list("status", "conditions") {
+		if condition.str("type") == kind {
+			return condition.str("status") == "True"
+		}
+	}
+	return false
+}
+
+func (s *server) suspend(job object, suspended bool) error {
+	_, err := s.store.change(builtin("jobs"), job.namespace(), job.name(), func(live object) object {
+		return live.set(suspended, "spec", "suspend")
+	})
+	return err
+}
+
+// replaceJob suspends the old job, waits until the job controller has seen it and its pods are gone (reconcileJob), and
+// only then deletes it.
+func (s *server) replaceJob(chart, job object, want settings, latest release) error {
+	if err := s.suspend(job, true); err != nil {
+		return err
+	}
+	if len(job.list("status", "conditions")) == 0 || job.num("status", "active") > 0 {
+		return nil
+	}
+	if err := s.deleteJob(job); err != nil {
+		return err
+	}
+	return s.startJob(chart, want, latest)
+}
+
+// startJob makes the job, suspended, for the revision of now.
+func (s *server) startJob(chart object, want settings, latest release) error {
+	name := "helm-install-" + chart.name()
+	labels := map[string]any{chartLabel: chart.name()}
+	env := []any{}
+	for _, pair := range [][2]string{
+		{"FAILURE_POLICY", want.failurePolicy}, {"FORCE_CONFLICTS", fmt.Sprint(want.forceConflicts)},
+		{"EXPECTED_RELEASE_REVISION", decimal(latest.revision)}, {"CONFIG_HASH", labelOf(want.hash)},
+	} {
+		env = append(env, map[string]any{"name": pair[0], "value": pair[1]})
+	}
+	_, err := s.store.create(builtin("jobs"), object{
+		"metadata": map[string]any{"name": name, "namespace": chart.namespace(), "labels": labels},
+		"spec": map[string]any{
+			"backoffLimit": 1000, "completions": 1, "parallelism": 1, "suspend": true,
+			"template": map[string]any{
+				"metadata": map[string]any{"labels": labels, "annotations": map[string]any{configHash: want.hash}},
+				"spec":     map[string]any{"restartPolicy": "OnFailure", "containers": []any{map[string]any{"name": "helm", "env": env}}},
+			},
 		},
-		"spec":   map[string]any{"backoffLimit": 1000, "completions": 1, "parallelism": 1},
-		"status": map[string]any{"active": 1, "startTime": time.Now().UTC().Format(time.RFC3339Nano)},
 	})
 	if err != nil {
 		return err
@@ -107,33 +190,15 @@ func conditions(triples ...string) []any {
 	return result
 }
 
-func (s *server) endJob(chart object, name string, failure error) error {
-	infof("Helm job %s of chart %s ended: %v", name, chart.name(), failure)
-	_, err := s.store.change(builtin("jobs"), chart.namespace(), name, func(job object) object {
-		job.set(nil, "status", "active").set(timestamp(), "status", "completionTime")
-		if failure != nil {
-			return normal(job.set(1, "status", "failed").set(conditions("Failed", "True", failure.Error()), "status", "conditions"))
+func (s *server) chartFailed(chart object) error {
+	_, err := s.store.change(builtin("helmcharts"), chart.namespace(), chart.name(), func(live object) object {
+		if hasCondition(live, "Failed") {
+			return nil
 		}
-		return normal(job.set(1, "status", "succeeded").set(conditions("Complete", "True", ""), "status", "conditions"))
-	})
-	if err != nil || failure == nil {
-		return err
-	}
-	_, err = s.store.change(builtin("helmcharts"), chart.namespace(), chart.name(), func(live object) object {
-		return normal(live.set(conditions("JobCreated", "True", "", "Failed", "True", failure.Error()), "status", "conditions"))
+		return normal(live.set(conditions("JobCreated", "True", "", "Failed", "True",
+			"Job has reached configured number of retries without succeeding"), "status", "conditions"))
 	})
 	return err
-}
-
-// hasRoom returns whether the job, a pod, finds a node; bootstrap charts tolerate the control plane.
-func (s *server) hasRoom(chart object) bool {
-	nodes, err := s.store.list(builtin("nodes"), "", "")
-	for _, node := range nodes {
-		if isReady(node) && !node.is("spec", "unschedulable") && (chart.is("spec", "bootstrap") || fits(object{}, node, false)) {
-			return err == nil
-		}
-	}
-	return false
 }
 
 // mergedValues merges valuesContent and set of the chart with those of its HelmChartConfig, which win.
@@ -152,16 +217,11 @@ func mergedValues(chart, override object) (object, error) {
 	return values, nil
 }
 
-// release creates those objects of a chart that fmc looks at.
-func (s *server) release(chart, values object) error {
-	for _, name := range s.clusterFault("helm-fail") {
-		if name == chart.name() {
-			return fmt.Errorf("the fault helm-fail names %s", name)
-		}
-	}
-	namespace := chart.str("spec", "targetNamespace")
-	if namespace == "" {
-		namespace = chart.namespace()
+// createObjects creates or applies those objects of a chart that fmc looks at.
+func (s *server) createObjects(chart, values object, forceConflicts bool) error {
+	namespace := targetNamespace(chart)
+	if indexOf(s.clusterFault("helm-fail"), chart.name()) >= 0 {
+		return fmt.Errorf("the fault helm-fail names %s", chart.name())
 	}
 	if _, err := s.store.get(builtin("namespaces"), "", namespace); isNotFound(err) {
 		if !chart.is("spec", "createNamespace") {
@@ -183,7 +243,7 @@ func (s *server) release(chart, values object) error {
 		}
 		o.set(chartID(chart), "metadata", "annotations", madeBy).set("Helm", "metadata", "labels", "app.kubernetes.io/managed-by")
 		o.set(chart.name(), "metadata", "labels", "app.kubernetes.io/instance")
-		if err := s.store.ensure(r, o); err != nil {
+		if err := s.applyReleased(r, o, forceConflicts); err != nil {
 			return err
 		}
 	}
@@ -227,7 +287,11 @@ func objectsOf(chart, values object, namespace string) []object {
 			{"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": map[string]any{"name": "nfs.csi.k8s.io"}},
 		}
 	}
-	return []object{workload("Deployment", chart.name(), namespace, 1, nil)}
+	o := workload("Deployment", chart.name(), namespace, 1, nil)
+	if replicas := values.at("replicaCount"); replicas != nil {
+		o.set(replicas, "spec", "replicas")
+	}
+	return []object{o}
 }
 
 func workload(kind, name, namespace string, replicas int, podSpec object) object {
@@ -267,7 +331,7 @@ var releasedKinds = []string{"deployments", "daemonsets", "statefulsets", "stora
 
 // uninstallOrphans uninstalls the releases of deleted HelmCharts.
 func (s *server) uninstallOrphans(present map[string]bool) error {
-	for _, kind := range releasedKinds {
+	for _, kind := range append([]string{"secrets"}, releasedKinds...) {
 		list, err := s.store.list(builtin(kind), "", "")
 		if err != nil {
 			return err
@@ -285,6 +349,7 @@ func (s *server) uninstallOrphans(present map[string]bool) error {
 // uninstall removes a release. Removing a definition removes all objects of its kind, Longhorn's volumes too.
 func (s *server) uninstall(id string) {
 	infof("Uninstalling release of chart %s", id)
+	s.dropReleases(id)
 	for _, kind := range releasedKinds {
 		list, _ := s.store.list(builtin(kind), "", "")
 		for _, o := range list {

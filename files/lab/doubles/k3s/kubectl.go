@@ -32,6 +32,7 @@ var kubectlCommands = map[string]func(*kube) error{
 	"get": (*kube).get, "apply": (*kube).apply, "create": (*kube).create, "delete": (*kube).delete, "patch": (*kube).patch,
 	"label": (*kube).label, "annotate": (*kube).annotate, "taint": (*kube).taint, "cordon": (*kube).cordon,
 	"uncordon": (*kube).uncordon, "drain": (*kube).drain, "version": (*kube).version, "replace": (*kube).replace,
+	"logs": (*kube).logs,
 }
 
 // kubectl returns the exit code and prints errors on stderr, in the words of the real kubectl.
@@ -52,10 +53,10 @@ func kubectl(args []string) int {
 	return 1
 }
 
-var kubectlShort = map[string]string{"n": "namespace", "o": "output", "l": "selector", "f": "filename", "A": "all-namespaces", "p": "patch", "w": "watch"}
+var kubectlShort = map[string]string{"n": "namespace", "o": "output", "l": "selector", "f": "filename", "L": "label-columns", "A": "all-namespaces", "p": "patch", "w": "watch"}
 
 var kubectlSwitches = words(`all-namespaces ignore-daemonsets delete-emptydir-data force overwrite ignore-not-found
-	no-headers server-side force-conflicts all disable-eviction client now dry-run`)
+	no-headers server-side force-conflicts all disable-eviction client now dry-run previous follow`)
 
 func parseKubectl(args []string) (*kube, error) {
 	k := &kube{flags: map[string]string{}}

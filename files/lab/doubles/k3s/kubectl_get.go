@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -114,6 +116,10 @@ func (k *kube) table(list []object) error {
 	if wide {
 		head = append([]string{"NAMESPACE"}, head...)
 	}
+	labels := strings.FieldsFunc(k.flags["label-columns"], func(r rune) bool { return r == ',' })
+	for _, label := range labels {
+		head = append(head, strings.ToUpper(label[strings.LastIndex(label, "/")+1:]))
+	}
 	if k.flags["no-headers"] != "true" {
 		fmt.Fprintln(w, strings.Join(head, "\t"))
 	}
@@ -121,6 +127,9 @@ func (k *kube) table(list []object) error {
 		cells := row(o)
 		if wide {
 			cells = append([]string{o.namespace()}, cells...)
+		}
+		for _, label := range labels {
+			cells = append(cells, o.labels()[label])
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
@@ -140,6 +149,11 @@ func columns(kind string) ([]string, func(object) []string) {
 				ready = "1/1"
 			}
 			return []string{o.name(), ready, o.str("status", "phase"), "0", age(o), o.str("spec", "nodeName")}
+		}
+	}
+	if kind == "Secret" {
+		return []string{"NAME", "TYPE", "DATA", "AGE"}, func(o object) []string {
+			return []string{o.name(), o.str("type"), decimal(len(o.sub("data"))), age(o)}
 		}
 	}
 	return []string{"NAME", "AGE"}, func(o object) []string { return []string{o.name(), age(o)} }
@@ -167,4 +181,43 @@ func roles(o object) string {
 		return "<none>"
 	}
 	return strings.Join(found, ",")
+}
+
+// logs prints the log of helm's pods, the only ones that have one here; --follow ends with the container.
+func (k *kube) logs() error {
+	name := strings.TrimPrefix(k.words[len(k.words)-1], "pod/")
+	for until := time.Now().Add(k.timeout()); ; {
+		refs, err := k.references([]string{"pods", name})
+		if err != nil {
+			return err
+		}
+		list, err := k.objects(refs)
+		if err != nil {
+			return err
+		}
+		pod := list[0]
+		if k.flags["previous"] == "true" {
+			if containerOf(pod).at("lastState") == nil {
+				return fmt.Errorf("Error from server (BadRequest): previous terminated container \"helm\" in pod %q not found", name)
+			}
+			fmt.Print(pod.annotations()[podOldLog])
+			return nil
+		}
+		if pod.str("status", "phase") == "Pending" {
+			return fmt.Errorf("Error from server (BadRequest): container \"helm\" in pod %q is waiting to start: ContainerCreating", name)
+		}
+		if containerOf(pod).at("state", "waiting") != nil {
+			fmt.Print(pod.annotations()[podOldLog])
+			return nil
+		}
+		text, ended := pod.annotations()[podLog]
+		if ended || k.flags["follow"] != "true" {
+			fmt.Print(text)
+			return nil
+		}
+		if time.Now().After(until) {
+			return errors.New("error: net/http: request canceled (Client.Timeout or context cancellation while reading body)")
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 }

@@ -31,7 +31,9 @@ func tolerant() object {
 func helmChart(name string) object {
 	return object{
 		"apiVersion": "helm.cattle.io/v1", "kind": "HelmChart", "metadata": map[string]any{"name": name, "namespace": "kube-system"},
-		"spec": map[string]any{"chart": "https://%{KUBERNETES_API}%/static/charts/" + name + "-double.tgz"},
+		"spec": map[string]any{
+			"chart": "https://%{KUBERNETES_API}%/static/charts/" + name + "-double.tgz", "failurePolicy": "retry", "forceConflicts": true,
+		},
 	}
 }
 

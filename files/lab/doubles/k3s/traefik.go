@@ -25,7 +25,8 @@ func traefikObjects(values object, namespace string) []object {
 		"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "traefik", "namespace": namespace},
 		"spec": map[string]any{"type": "LoadBalancer", "externalTrafficPolicy": "Cluster"},
 	}
-	if kind := values.str("service", "type"); kind != "" {
+	// Chart 40 ignores service.type.
+	if kind := values.str("service", "spec", "type"); kind != "" {
 		service.set(kind, "spec", "type")
 	}
 	if policy := values.str("service", "spec", "externalTrafficPolicy"); policy != "" {
