@@ -2,12 +2,14 @@ import { helmChart, LABELS, type KubernetesObject } from '../shared/kubernetes/c
 import type { Yaml } from '../shared/kubernetes/yaml.ts'
 import type { Name, Options } from './vars.ts'
 
-/** Pods of one kind, and the resources of each. */
+/** Pods of one kind, or containers beside them, and the resources of each. */
 export interface Pods {
   /** `node`: one on every node. */
   readonly count: number | 'node'
   /** Request, in thousandths of a processor. */
   readonly cpu: number
+  /** Thousandths of a processor that a pod cannot exceed, where its chart would set a limit that is too low. */
+  readonly cpuLimit?: number
   /** Request, in MiB. */
   readonly memory: number
   /** Memory in MiB above which Kubernetes kills a pod. */
@@ -38,12 +40,15 @@ interface Definition<P extends string, V extends string> {
   readonly namespace: string
   readonly pods: Readonly<Record<P, Pods>>
   readonly volumes: Readonly<Record<V, Volumes>>
-  readonly chart: { readonly name: string; readonly repo: string; readonly version: string }
+  /** `name` is that in `repo`, or `oci://registry/path` without `repo`. */
+  readonly chart: { readonly name: string; readonly repo?: string; readonly version: string }
   values(sizes: Sizes<P, V>): Values
   /** Custom resources for its operator, applied once the chart has brought their kinds. */
   objects?(sizes: Sizes<P, V>): readonly KubernetesObject[]
   /** Objects with secrets in clear text: a separate manifest, written before the chart. */
   secrets?(options: Options): readonly KubernetesObject[]
+  /** Kinds of which the chart makes objects that an operator reports about. */
+  readonly operated?: readonly string[]
   /** Its own workloads, where it shares the namespace. Default: all of the namespace. */
   readonly workloads?: readonly string[]
 }
@@ -56,15 +61,16 @@ export interface AddOn {
   readonly pods: readonly Pods[]
   readonly volumes: readonly Volumes[]
   readonly workloads: readonly string[] | undefined
+  readonly operated: readonly string[]
   /** The HelmChart, named like the add-on. */
   chart(options: Options): KubernetesObject
   objects(options: Options): readonly KubernetesObject[]
   secrets(options: Options): readonly KubernetesObject[]
 }
 
-const resources = ({ cpu, memory, limit }: Pods): Values => ({
+const resources = ({ cpu, cpuLimit, memory, limit }: Pods): Values => ({
   requests: { cpu: `${cpu}m`, memory: `${memory}Mi` },
-  limits: { memory: `${limit}Mi` },
+  limits: { cpu: cpuLimit === undefined ? undefined : `${cpuLimit}m`, memory: `${limit}Mi` },
 })
 
 const mapped = <K extends string, A, B>(of: Readonly<Record<K, A>>, fn: (value: A) => B) =>
@@ -100,6 +106,7 @@ export function defineAddOn<P extends string, V extends string>(d: Definition<P,
     pods: Object.values<Pods>(d.pods),
     volumes: Object.values<Volumes>(d.volumes),
     workloads: d.workloads,
+    operated: d.operated ?? [],
     chart: options =>
       helmChart({
         name: chartName(d.name),

@@ -24,8 +24,12 @@ export const CATALOGUE: Readonly<Record<Name, AddOn>> = {
 /** Every add-on with its options in the inventory; undefined: the inventory does not name it. */
 export const entries = (
   addons: Vars['addons'],
+  clusterDomain?: string,
 ): readonly (readonly [AddOn, Options | undefined])[] =>
-  Object.values(CATALOGUE).map(entry => [entry, addons[entry.name]] as const)
+  Object.values(CATALOGUE).map(entry => {
+    const options = addons[entry.name]
+    return [entry, options && { ...options, clusterDomain }] as const
+  })
 
 /** The add-ons that the inventory declares as present. */
 export const wanted = (addons: Vars['addons']): readonly AddOn[] =>

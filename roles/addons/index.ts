@@ -19,7 +19,7 @@ export default role({
       ...found,
     })),
   async tasks({ vars, host }) {
-    const all = entries(vars.addons)
+    const all = entries(vars.addons, vars.k3s_cluster_domain)
     if (!isKeeper(host)) {
       await onlyManifests({ prefix: 'addon-', keep: [] })
       return

@@ -12,6 +12,8 @@ export const SERVED: Readonly<Record<string, string>> = {
   Kibana: 'kibanas.kibana.k8s.elastic.co',
   Beat: 'beats.beat.k8s.elastic.co',
   Kafka: 'kafkas.kafka.strimzi.io',
+  Prometheus: 'prometheuses.monitoring.coreos.com',
+  Alertmanager: 'alertmanagers.monitoring.coreos.com',
 }
 
 const Served = z.looseObject({
@@ -36,17 +38,20 @@ type Item = z.output<typeof Served>
 
 /**
  * Why a custom resource is not healthy; [] = it is. Elastic's operator reports green (or yellow: one node has no place
- * for copies), Strimzi a condition Ready.
+ * for copies), Strimzi a condition Ready, Prometheus' operator a condition Available.
  */
 export function illness(object: KubernetesObject, items: readonly Item[]): string[] {
   const { name } = object.metadata
   const item = items.find(i => i.kind === object.kind && i.metadata.name === name)
-  if (!item) return [`${object.kind} ${name} is not in the cluster yet`]
-  const ready = item.status?.conditions.find(c => c.type === 'Ready')
+  return item ? sickness(item) : [`${object.kind} ${name} is not in the cluster yet`]
+}
+
+function sickness(item: Item): string[] {
+  const ready = item.status?.conditions.find(c => c.type === 'Ready' || c.type === 'Available')
   const { health } = item.status ?? {}
   if (ready?.status === 'True' || health === 'green' || health === 'yellow') return []
   return [
-    `${object.kind} ${name}: ${health ?? ready?.message ?? 'its operator reports nothing yet'}`,
+    `${item.kind} ${item.metadata.name}: ${health ?? ready?.message ?? 'its operator reports nothing yet'}`,
   ]
 }
 
@@ -75,9 +80,13 @@ async function runs(entry: AddOn, options: Options): Promise<true | string> {
 
 async function served(entry: AddOn, options: Options): Promise<string[]> {
   const objects = entry.objects(options).filter(o => o.kind in SERVED)
-  if (objects.length === 0) return []
-  const kinds = objects.map(o => SERVED[o.kind]).join(',')
+  const names = [...new Set([...objects.map(o => o.kind), ...entry.operated])]
+  if (names.length === 0) return []
+  const kinds = names.map(kind => SERVED[kind]).join(',')
   const answer = await kubectl('-n', entry.namespace, 'get', kinds, '-o', 'json').ask()
   const items = itemsIn(kinds, answer, Served)
-  return typeof items === 'string' ? [items] : objects.flatMap(object => illness(object, items))
+  if (typeof items === 'string') return [items]
+  // What the chart makes is there once helm is done; the inventory's values may have turned it off.
+  const made = items.filter(item => entry.operated.includes(item.kind))
+  return [...objects.flatMap(object => illness(object, items)), ...made.flatMap(sickness)]
 }

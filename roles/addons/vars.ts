@@ -1,4 +1,5 @@
 import { Secret, z } from '../../lib/index.ts'
+import { clusterDomain } from '../shared/k3s/vars.ts'
 import { WORKERS } from '../shared/k3s/workers.ts'
 
 const hasSecret = (value: unknown): boolean =>
@@ -32,6 +33,7 @@ const withPage = z.strictObject({
 })
 
 export const vars = z.object({
+  k3s_cluster_domain: clusterDomain,
   addons: z
     .strictObject({
       monitoring: withPage.optional(),
@@ -69,6 +71,8 @@ export type Name = keyof Vars['addons']
 /** Options of one add-on in the inventory. */
 export type Options = NonNullable<Vars['addons'][Name]> & {
   readonly host?: string | undefined
+  /** DNS domain of the services, if the inventory has another than Kubernetes' own. */
+  readonly clusterDomain?: string | undefined
   readonly password?: Secret | undefined
   readonly key?: Secret | undefined
 }

@@ -1,7 +1,7 @@
 import { Secret, z } from '../../lib/index.ts'
 import { kubeconfigVars } from '../shared/k3s/kubeconfig-path.ts'
 import { retention } from '../shared/k3s/snapshot.ts'
-import { commonVars } from '../shared/k3s/vars.ts'
+import { clusterDomain, commonVars } from '../shared/k3s/vars.ts'
 
 const cidr = z.string().regex(/^\d+(\.\d+){3}\/\d+$/, 'expected a range such as 10.42.0.0/16')
 
@@ -31,7 +31,7 @@ export const vars = z.object({
     .ipv4()
     .default('10.43.0.10')
     .describe('Address of the DNS in the cluster, within k3s_service_cidr'),
-  k3s_cluster_domain: z.string().default('cluster.local').describe('DNS domain of the services'),
+  k3s_cluster_domain: clusterDomain,
   k3s_flannel_backend: z
     .enum(['vxlan', 'host-gw', 'wireguard-native', 'none'])
     .default('vxlan')

@@ -55,7 +55,8 @@ export const nfsDriver = (vars: Vars): KubernetesObject =>
     repo: 'https://kubernetes-csi.github.io/csi-driver-nfs',
     version: vars.longhorn_nfs_driver_version,
     namespace: 'kube-system',
-    values: { controller: { replicas: 1 } },
+    // Its snapshotter needs kinds that K3s does not have.
+    values: { controller: { replicas: 1, enableSnapshotter: false } },
   })
 
 /** The storage class nfs. The share squashes root, so a volume's directory must be writable for any user of a pod. */

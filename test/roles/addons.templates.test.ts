@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import t from 'tap'
+import { parse } from 'yaml'
 import { Secret, type Host } from '../../lib/index.ts'
 import { overlaid } from '../../roles/addons/add-on.ts'
 import { budget, excess, memoryOf } from '../../roles/addons/budget.ts'
-import { CATALOGUE, wanted } from '../../roles/addons/catalogue.ts'
+import { CATALOGUE, entries, wanted } from '../../roles/addons/catalogue.ts'
 import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
 import { illness, SERVED } from '../../roles/addons/ready.ts'
 import { removal } from '../../roles/addons/removal.ts'
@@ -106,6 +108,93 @@ t.test('declared values override the catalogue’s', t => {
   t.end()
 })
 
+/** The values of an add-on's chart. */
+const valuesOf = (name: Name, more: object = {}): unknown =>
+  parse(
+    (
+      CATALOGUE[name].chart({ state: 'present', password: secret, ...more })['spec'] as {
+        valuesContent: string
+      }
+    ).valuesContent,
+  )
+
+t.test('what a chart would do otherwise', t => {
+  const host = 'page.cloud.internal'
+  for (const [name, more, expected] of [
+    // The chart sets GOMEMLIMIT to Grafana's limit.
+    [
+      'monitoring',
+      {},
+      { grafana: { resources: { requests: { memory: '320Mi' }, limits: { memory: '1024Mi' } } } },
+    ],
+    ['monitoring', {}, { grafana: { sidecar: { resources: { limits: { memory: '192Mi' } } } } }],
+    ['monitoring', {}, { prometheus: { prometheusSpec: { retentionSize: '6GB' } } }],
+    ['jenkins', { host }, { controller: { jenkinsUrlProtocol: 'https' } }],
+    ['jenkins', {}, { agent: { resources: { limits: { cpu: '2000m' } } } }],
+    ['jenkins', { clusterDomain: 'k8s.lan' }, { clusterZone: 'k8s.lan' }],
+    ['kafka', { clusterDomain: 'k8s.lan' }, { kubernetesServiceDnsDomain: 'k8s.lan' }],
+    ['redis', { clusterDomain: 'k8s.lan' }, { clusterDomain: 'k8s.lan' }],
+  ] as const)
+    t.match(valuesOf(name, more), expected, name)
+  t.notMatch(valuesOf('jenkins'), { controller: { jenkinsUrlProtocol: /./ } }, 'no page, no URL')
+  t.match(CATALOGUE.kafka.chart({ state: 'present' })['spec'], {
+    chart: 'oci://quay.io/strimzi-helm/strimzi-kafka-operator',
+    repo: undefined,
+  })
+  t.end()
+})
+
+t.test('the cluster’s domain comes from the variable of the servers', t => {
+  const { addons, k3s_cluster_domain } = vars.parse({
+    addons: { kafka: {} },
+    k3s_cluster_domain: 'k8s.lan',
+  })
+  const options = entries(addons, k3s_cluster_domain).flatMap(([, o]) => (o ? [o] : []))
+  t.match(options, [{ clusterDomain: 'k8s.lan' }])
+  t.equal(vars.parse({}).k3s_cluster_domain, 'cluster.local')
+  t.end()
+})
+
+t.test('another password of Redis makes another pod, and nothing tells the password', t => {
+  const users = (text: string): string =>
+    (
+      valuesOf('redis', { password: new Secret(text) }) as {
+        podAnnotations: Record<string, string>
+      }
+    ).podAnnotations['fmc/users'] ?? ''
+  t.equal(users('tulip'), users('tulip'))
+  t.not(users('tulip'), users('tulips'))
+  t.match(users('tulip'), /^[0-9a-f]{16}$/)
+  t.not(
+    users('tulip').slice(0, 8),
+    createHash('sha256').update('tulip').digest('hex').slice(0, 8),
+    'no fast hash, which a list of words would open',
+  )
+  t.end()
+})
+
+t.test('Filebeat reads every node’s logs, and old logs are deleted', t => {
+  const objects = CATALOGUE.logging.objects({ state: 'present' })
+  const find = (kind: string) => objects.find(o => o.kind === kind) as unknown
+  t.match(find('Beat'), {
+    spec: { daemonSet: { podTemplate: { spec: { tolerations: [{ operator: 'Exists' }] } } } },
+  })
+  const { data } = find('ConfigMap') as { data: Record<string, string> }
+  t.match(find('Beat'), {
+    spec: {
+      config: {
+        setup: {
+          ilm: { overwrite: true, policy_file: `/etc/filebeat-lifecycle/${Object.keys(data)[0]}` },
+        },
+      },
+    },
+  })
+  t.match(JSON.parse(Object.values(data)[0] ?? ''), {
+    policy: { phases: { delete: { min_age: '3d', actions: { delete: {} } } } },
+  })
+  t.end()
+})
+
 t.test('the key of Sealed Secrets', t => {
   const pem = (label: string) => `-----BEGIN ${label}-----\nAAAA\nBB==\n-----END ${label}-----\n`
   const both = { privateKey: pem('PRIVATE KEY'), certificate: pem('CERTIFICATE') }
@@ -132,6 +221,11 @@ t.test('the health that operators report', t => {
     [item({ conditions: [{ type: 'Ready', status: 'True' }] }), []],
     [item({ health: 'red' }), ['Kafka kafka: red']],
     [item({ health: 'yellow' }), []],
+    [item({ conditions: [{ type: 'Available', status: 'True' }] }), []],
+    [
+      item({ conditions: [{ type: 'Available', status: 'False', message: 'shard 0: no pod' }] }),
+      ['Kafka kafka: shard 0: no pod'],
+    ],
   ] as const)
     t.strictSame(illness(kafka, items as never), expected)
   t.end()
@@ -142,7 +236,10 @@ t.test('custom resources are asked for by their plural and their API group', t =
     const [entry] = wanted(of(name).addons)
     return entry?.objects(of(name).addons[name] as never).filter(o => o.kind in SERVED) ?? []
   })
-  t.strictSame([...new Set(served.map(o => o.kind))].sort(), Object.keys(SERVED).sort())
+  t.strictSame(
+    [...new Set([...served.map(o => o.kind), ...ALL.flatMap(n => CATALOGUE[n].operated)])].sort(),
+    Object.keys(SERVED).sort(),
+  )
   for (const { kind, apiVersion } of served)
     t.match(
       SERVED[kind],

@@ -16,8 +16,11 @@ export default defineAddOn({
   },
   volumes: { kafka: { count: 3, gib: 5 } },
   // github.com/strimzi/strimzi-kafka-operator, tag 1.2.0
-  chart: { name: 'strimzi-kafka-operator', repo: 'https://strimzi.io/charts/', version: '1.2.0' },
-  values: ({ resources }) => ({ resources: resources.operator }),
+  chart: { name: 'oci://quay.io/strimzi-helm/strimzi-kafka-operator', version: '1.2.0' },
+  values: ({ resources, options: { clusterDomain } }) => ({
+    resources: resources.operator,
+    kubernetesServiceDnsDomain: clusterDomain,
+  }),
   objects: ({ resources, storage }) => [
     {
       apiVersion: 'kafka.strimzi.io/v1',

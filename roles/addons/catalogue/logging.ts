@@ -25,6 +25,7 @@ export default defineAddOn({
     kibana(resources.kibana),
     ...(host === undefined ? [] : page(host)),
     filebeat(resources.filebeat),
+    LIFECYCLE,
     ...FILEBEAT_RIGHTS,
   ],
 })
@@ -101,6 +102,11 @@ const filebeat = (resources: Resources): KubernetesObject => ({
     version: STACK,
     elasticsearchRef: { name: 'logs' },
     config: {
+      // Filebeat writes the policy at each start. With the one node of its cluster a copy has no place.
+      setup: {
+        ilm: { enabled: true, overwrite: true, policy_file: `${POLICY.dir}/${POLICY.file}` },
+        template: { settings: { index: { number_of_replicas: 0 } } },
+      },
       filebeat: {
         inputs: [
           {
@@ -126,6 +132,8 @@ const filebeat = (resources: Resources): KubernetesObject => ({
       podTemplate: {
         spec: {
           serviceAccountName: 'filebeat',
+          // Every node has logs: masters and nodes for storage, too, whatever their taints.
+          tolerations: [{ operator: 'Exists' }],
           automountServiceAccountToken: true,
           containers: [
             {
@@ -136,18 +144,46 @@ const filebeat = (resources: Resources): KubernetesObject => ({
               volumeMounts: [
                 { name: 'containers', mountPath: '/var/log/containers', readOnly: true },
                 { name: 'pods', mountPath: '/var/log/pods', readOnly: true },
+                { name: 'lifecycle', mountPath: POLICY.dir, readOnly: true },
               ],
             },
           ],
           volumes: [
             { name: 'containers', hostPath: { path: '/var/log/containers' } },
             { name: 'pods', hostPath: { path: '/var/log/pods' } },
+            { name: 'lifecycle', configMap: { name: POLICY.name } },
           ],
         },
       },
     },
   },
 })
+
+const POLICY = {
+  name: 'filebeat-lifecycle',
+  dir: '/etc/filebeat-lifecycle',
+  file: 'policy.json',
+} as const
+
+/**
+ * Logs of at least three days; Filebeat's own policy deletes nothing, and the volume has 10 GiB. An index is closed after
+ * a day or at 1 GB and deleted three days later (elastic.co, "Index lifecycle actions").
+ */
+const LIFECYCLE: KubernetesObject = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: metadata(POLICY.name, NAMESPACE),
+  data: {
+    [POLICY.file]: JSON.stringify({
+      policy: {
+        phases: {
+          hot: { actions: { rollover: { max_age: '1d', max_primary_shard_size: '1gb' } } },
+          delete: { min_age: '3d', actions: { delete: {} } },
+        },
+      },
+    }),
+  },
+}
 
 const RBAC = 'rbac.authorization.k8s.io'
 const FILEBEAT_RIGHTS: readonly KubernetesObject[] = [

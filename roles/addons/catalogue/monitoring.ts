@@ -7,10 +7,16 @@ export default defineAddOn({
   name: 'monitoring',
   title: 'Prometheus, Alertmanager and Grafana',
   namespace: 'monitoring',
+  operated: ['Prometheus', 'Alertmanager'],
   pods: {
     prometheus: { count: 1, cpu: 200, memory: 1024, limit: 2048 },
     alertmanager: { count: 1, cpu: 20, memory: 64, limit: 128 },
-    grafana: { count: 1, cpu: 100, memory: 192, limit: 384 },
+    // Its chart sets GOMEMLIMIT to the whole limit, so that Go keeps what it once took up to there.
+    grafana: { count: 1, cpu: 100, memory: 320, limit: 1024 },
+    // Beside Grafana: one reads the dashboards, one the data sources.
+    sidecar: { count: 2, cpu: 10, memory: 80, limit: 192 },
+    // Beside Prometheus and beside Alertmanager.
+    reloader: { count: 2, cpu: 10, memory: 32, limit: 96 },
     operator: { count: 1, cpu: 50, memory: 96, limit: 256 },
     state: { count: 1, cpu: 20, memory: 64, limit: 256 },
     node: { count: 'node', cpu: 20, memory: 32, limit: 64 },
@@ -31,7 +37,8 @@ export default defineAddOn({
     prometheus: {
       prometheusSpec: {
         retention: '10d',
-        retentionSize: '7GB',
+        // The write-ahead log and a block that is being compacted come on top (8 GiB).
+        retentionSize: '6GB',
         resources: resources.prometheus,
         storageSpec: { volumeClaimTemplate: { spec: claim(storage.prometheus) } },
         // What other charts bring is scraped, too.
@@ -48,6 +55,7 @@ export default defineAddOn({
     },
     grafana: {
       resources: resources.grafana,
+      sidecar: { resources: resources.sidecar },
       persistence: {
         enabled: true,
         storageClassName: STORAGE_CLASS,
@@ -62,7 +70,10 @@ export default defineAddOn({
         hosts: host === undefined ? [] : [host],
       },
     },
-    prometheusOperator: { resources: resources.operator },
+    prometheusOperator: {
+      resources: resources.operator,
+      prometheusConfigReloader: { resources: resources.reloader },
+    },
     'kube-state-metrics': { resources: resources.state },
     'prometheus-node-exporter': { resources: resources.node },
   }),

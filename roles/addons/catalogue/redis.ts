@@ -1,3 +1,4 @@
+import { scryptSync } from 'node:crypto'
 import { defineAddOn, metadata, STORAGE_CLASS } from '../add-on.ts'
 
 const NAMESPACE = 'redis'
@@ -15,8 +16,11 @@ export default defineAddOn({
   volumes: { valkey: { count: 1, gib: 2 } },
   // github.com/valkey-io/valkey-helm, 2026-07-22
   chart: { name: 'valkey', repo: 'https://valkey.io/valkey-helm/', version: '0.11.0' },
-  values: ({ resources, storage }) => ({
+  values: ({ resources, storage, options: { password, clusterDomain } }) => ({
     fullnameOverride: 'redis',
+    clusterDomain,
+    // The pod reads its users when it starts: with another password it is another pod.
+    podAnnotations: password && { 'fmc/users': fingerprint(password.reveal()) },
     resources: resources.valkey,
     dataStorage: {
       enabled: true,
@@ -43,3 +47,12 @@ export default defineAddOn({
     },
   ],
 })
+
+const known = new Map<string, string>()
+
+/** Changes with the password and says nothing about it: slow to compute, so that nobody finds the password by trying. */
+function fingerprint(password: string): string {
+  const print = known.get(password) ?? scryptSync(password, 'fmc/users', 8).toString('hex')
+  known.set(password, print)
+  return print
+}

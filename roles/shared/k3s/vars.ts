@@ -15,6 +15,12 @@ const labelValue = z
     'expected a label value: at most 63 letters, digits, - _ .',
   )
 
+/** For the servers, and for charts that need to know it. */
+export const clusterDomain = z
+  .string()
+  .default('cluster.local')
+  .describe('DNS domain of the services')
+
 /** Variables of servers and agents: set them for the group k3s_cluster. */
 export const commonVars = {
   k3s_version: z
