@@ -35,6 +35,12 @@ export function exposureProblem(vip: Vip, { traefik_exposure: how }: Vars): stri
     : `traefik_exposure ${how} opens ${expected} of the nodes, but the VIP ${vip.name} has ${wrong.join(', ')} on its backends`
 }
 
+/**
+ * The chart of Traefik (traefik-helm-chart) that the pinned K3s has as 40.1.4+up40.1.0 (k3s-io/k3s v1.36.3,
+ * manifests/traefik.yaml). Its values are the ones set here: with another K3s, look there first.
+ */
+export const BUNDLED = { k3s: 'v1.36.3+k3s1', chart: '40.1.0' } as const
+
 /** The type of Traefik's Service that goes with an exposure. */
 export const SERVICE_TYPES = {
   servicelb: 'LoadBalancer',
@@ -44,8 +50,7 @@ export const SERVICE_TYPES = {
 
 /**
  * The chart's values that open the nodes' ports. A connection keeps its source address on the way to the pod. The type is
- * `service.spec.type` since chart 40 (traefik-helm-chart v40.0.0; K3s v1.36.3 bundles 40.1.4+up40.1.0), and without it the
- * Service has the API's default, ClusterIP.
+ * `service.spec.type` since chart 40.
  */
 function exposure(vip: Vip, { traefik_exposure: how }: Vars) {
   const opened = (key: 'nodePort' | 'hostPort') => (entry: keyof typeof ENTRY_POINTS) => {
