@@ -92,8 +92,9 @@ const subcommandTerm = (command: Command): string => {
 /** All commands as data; the build writes it to dist/commands.json. */
 export const commandTree = (): CommandTree => treeOf(build(() => Promise.resolve()))
 
-/** Adds the examples to the help of each command. */
+/** Adds the examples to the help of each command, and the way to that help to its errors. */
 function addExamples(command: Command, path: readonly string[]): void {
+  command.showHelpAfterError(`  ${['fmc', ...path, '--help'].join(' ')}`)
   const examples = EXAMPLES[path.join(' ')]
   if (examples)
     command.addHelpText('after', `\nExamples:\n${examples.map(e => `  ${e}`).join('\n')}`)

@@ -148,6 +148,22 @@ void t.test('an unknown command, verb or option: exit code 1 and the nearest', a
   }
 })
 
+void t.test('an error of the command line names the help of its command', async t => {
+  for (const [args, help] of [
+    [['play'], 'fmc play --help'],
+    [['logs', 'web1'], 'fmc logs --help'],
+    [['firewall', 'explain', 'a'], 'fmc firewall explain --help'],
+    [['hosts', '--no-such-option'], 'fmc hosts --help'],
+    [['lint', '--output', 'xml'], 'fmc lint --help'],
+    [['nonsense'], 'fmc --help'],
+  ] as const) {
+    const { code, stderr } = await fmc(...args)
+    t.equal(code, 1)
+    t.match(stderr, new RegExp(`\n  ${help}\n$`), args.join(' '))
+    t.equal((await fmc(...help.split(' ').slice(1))).code, 0, help)
+  }
+})
+
 /** The rows of the table below a heading: first and second cell, without marks. */
 const table = (file: string, heading: string): [string, string][] => {
   const text = readFileSync(join(ROOT, file), 'utf8').split(`\n## ${heading}\n`)[1] ?? ''

@@ -329,6 +329,10 @@ void t.test('the command', async t => {
     code: 1,
     stderr: /other\.txt exists, and fmc graph has not written it\n {2}another name, or --force/,
   })
+  t.match(await fmc('-o', join(dir, 'x.png')), {
+    code: 1,
+    stderr: /writes text and SVG, not PNG\n {2}fmc graph -o \S+x\.svg$/m,
+  })
   t.match(await fmc('-o', join(dir, 'no/such/x.svg')), {
     code: 1,
     stderr: /cannot write .*: ENOENT/,

@@ -75,10 +75,13 @@ const addProbeOptions = (command: Command): Command =>
     .addHelpText(
       'after',
       `
-Every flow is tried from a host where it starts, and a sample of what no flow allows, on ports where programs listen. It logs in to
-the hosts, reads which ports are in use, and connects with bash and timeout; it sends no data over TCP and writes nothing.
+Every flow is tried from a host where it starts, and a sample of what no flow
+allows, on ports where programs listen. It logs in to the hosts, reads which
+ports are in use, and connects with bash and timeout; it sends no data over TCP
+and writes nothing.
 
-Exit code: 2 if something differs from the declaration, 4 if a host could not be reached.
+Exit code: 2 if something differs from the declaration, 4 if a host could not
+be reached.
 
 Examples:
   fmc firewall probe

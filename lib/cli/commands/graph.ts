@@ -1,4 +1,5 @@
 import { EXIT, UsageError } from '../../errors.ts'
+import { quote } from '../../shell/quote.ts'
 import { Option } from 'commander'
 import {
   extraVarsOption,
@@ -46,8 +47,14 @@ Examples:
     .action((o: Options) => run(drawGraph(o)))
 }
 
-const formatOf = ({ output, out }: Options): 'text' | 'svg' | 'json' =>
-  output ?? (out?.endsWith('.svg') ? 'svg' : out?.endsWith('.json') ? 'json' : 'text')
+const formatOf = ({ output, out = '' }: Options): 'text' | 'svg' | 'json' => {
+  const [, other] = /\.(png|jpe?g|gif|webp|pdf|dot|mmd|html?)$/i.exec(out) ?? []
+  if (other !== undefined)
+    throw new UsageError(`fmc graph writes text and SVG, not ${other.toUpperCase()}`, {
+      hint: `fmc graph -o ${quote(out.replace(/\.\w+$/, '.svg'))}`,
+    })
+  return output ?? (out.endsWith('.svg') ? 'svg' : out.endsWith('.json') ? 'json' : 'text')
+}
 
 async function drawGraph(o: Options): Promise<number> {
   const [{ openContext }, { graphOf }] = await Promise.all([
