@@ -1,4 +1,4 @@
-import { failureHere } from '../engine/role/unawaited.ts'
+import { failureHere, isThrownByRole } from '../engine/role/unawaited.ts'
 import { EXIT } from '../errors.ts'
 import { printError } from './print.ts'
 
@@ -12,7 +12,7 @@ export interface Late {
 export function watchLate(): Late {
   let over = false
   let any = false
-  process.on('unhandledRejection', (cause: unknown) => {
+  const on = (cause: unknown): void => {
     if (!over) return
     const { host, error } = failureHere(cause)
     printError(
@@ -20,6 +20,15 @@ export function watchLate(): Late {
     )
     any = true
     process.exitCode = EXIT.failed
+  }
+  process.on('unhandledRejection', on)
+  process.on('uncaughtException', error => {
+    if (isThrownByRole(error)) {
+      on(error)
+      return
+    }
+    printError(`fmc: this is a bug in fmc\n${error.stack ?? error.message}`)
+    process.exit(EXIT.failed)
   })
   return {
     ended(code) {

@@ -22,6 +22,12 @@ export interface Access {
 
 /** Options with their defaults. Throws TaskError for a mode that is not octal and for a malformed owner. */
 export function accessOf(options: AccessOptions, defaultMode: string): Access {
+  // fmc does not check types: 0o644 and 644 arrive as numbers, and only one of them means what it looks like.
+  const given: unknown = options.mode
+  expect(
+    typeof given !== 'number',
+    `mode ${String(given)} is a number: write a text such as '0644'`,
+  )
   const mode = (options.mode ?? defaultMode).padStart(4, '0')
   expect(/^[0-7]{4}$/.test(mode), `mode ${JSON.stringify(options.mode)} is not octal, such as 0644`)
   const [user = '', group = 'root'] = (options.owner ?? 'root').split(':')

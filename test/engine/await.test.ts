@@ -54,6 +54,15 @@ void t.test('found in the plan: exit code 2, the place, and no host is changed',
       `the role role-\\d+ did not await something that failed: unheard ${HERE}`,
     ],
   }
+  cases['a timer that throws'] = [
+    async () => {
+      setTimeout(() => {
+        throw new Error('unheard')
+      }, 1)
+      await gate('it takes a while', () => sleep(50).then(() => true))
+    },
+    `the role role-\\d+ did not await something that failed: unheard ${HERE}`,
+  ]
   for (const [name, [body, message]] of Object.entries(cases)) {
     const hosts = new Hosts(t)
     const good = tasks(() => file('/srv/good', { content: 'x' }))

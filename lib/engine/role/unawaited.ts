@@ -35,8 +35,12 @@ export function failureHere(cause: unknown): {
   return { host: here?.host.name, error: unawaitedError(here?.role, cause) }
 }
 
+/** Has the code of a role, in a timer or an event, thrown this? Anything else is a bug in fmc. */
+export const isThrownByRole = (cause: unknown): boolean =>
+  cause instanceof Error && siteOf(cause) !== undefined
+
 /**
- * Reports promises that a role did not await and that fail: they neither end fmc nor go unseen. Each is a failure of the host
+ * Reports promises that a role did not await and that fail, and what its timers and events throw: they neither end fmc nor go unseen. Each is a failure of the host
  * for which the role ran. `any`: was there one that belongs to no host?
  */
 export function watchUnawaited({ emit, fleet, settings }: Run): {
@@ -59,9 +63,17 @@ export function watchUnawaited({ emit, fleet, settings }: Run): {
     any = true
     emit({ type: 'note', level: 'warning', text: `${error.message}: ${error.hint}` })
   }
+  const onThrown = (cause: unknown): void => {
+    if (isThrownByRole(cause)) on(cause)
+    else if (process.listenerCount('uncaughtException') === 1) throw cause
+  }
   process.on('unhandledRejection', on)
+  process.on('uncaughtException', onThrown)
   return {
-    off: () => void process.off('unhandledRejection', on),
+    off: () => {
+      process.off('unhandledRejection', on)
+      process.off('uncaughtException', onThrown)
+    },
     any: () => any,
     settled: async () => {
       await turn()
