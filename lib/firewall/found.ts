@@ -66,13 +66,18 @@ export const seenIn = (stdout: string): ReadonlyMap<number, Seen> =>
     }),
   )
 
-/** Read-only shell text that prints the sockets of programs that listen for others (ss(8)). */
-export const LISTENING = `ss -Hltn | sed 's/^/tcp /'; ss -Hlun | sed 's/^/udp /'`
+/** Read-only shell text that prints the sockets of programs that listen for others (ss(8)), and the host's addresses (ip-address(8)). */
+export const LISTENING = `t=$(ss -Hltn) && u=$(ss -Hlun) && a=$(ip -o -4 addr show) || exit
+printf '%s\\n' "$t" | sed 's/^/tcp /'
+printf '%s\\n' "$u" | sed 's/^/udp /'
+printf '%s\\n' "$a" | sed 's/^/addr /'`
 
-/** Where programs listen for others: `*:22/tcp`, `10.17.3.11:53/udp`. */
+/** Where programs listen for others: `*:22/tcp`, `10.17.3.11:53/udp`; and the host's addresses: `@10.17.3.11`. */
 export const listeningIn = (stdout: string): ReadonlySet<string> =>
   new Set(
     stdout.split('\n').flatMap(line => {
+      const [, own] = /^addr .*\sinet (\d{1,3}(?:\.\d{1,3}){3})[/ ]/.exec(line) ?? []
+      if (own !== undefined) return [`@${own}`]
       const [proto = '', ...words] = line.trim().split(/\s+/)
       const local = words.find(word => /:\d{1,5}$/.test(word)) ?? ''
       const [, address = '', port = ''] = /^(.*?)(?:%[^:]*)?:(\d{1,5})$/.exec(local) ?? []

@@ -2,6 +2,7 @@ import t from 'tap'
 import {
   differs,
   foundBy,
+  LISTENING,
   listeningIn,
   listensOn,
   probeScript,
@@ -65,10 +66,20 @@ tcp LISTEN 0      128            [::1]:25           [::]:*
 udp UNCONN 0      0       10.17.3.11%eth0:53        0.0.0.0:*
 tcp \u001b[2J garbage :x
 raw UNCONN 0 0 0.0.0.0:99 0.0.0.0:*
+addr 2: eth0    inet 10.17.4.21/24 brd 10.17.4.255 scope global eth0\\       valid_lft forever
+addr 3: ppp0    inet 10.0.0.1 peer 10.0.0.2/32 scope global ppp0
 `)
   t.strictSame(
     [...set],
-    ['*:22/tcp', '10.17.4.21:6443/tcp', '*:80/tcp', '*:443/tcp', '10.17.3.11:53/udp'],
+    [
+      '*:22/tcp',
+      '10.17.4.21:6443/tcp',
+      '*:80/tcp',
+      '*:443/tcp',
+      '10.17.3.11:53/udp',
+      '@10.17.4.21',
+      '@10.0.0.1',
+    ],
   )
   t.ok(listensOn(set, { target: '192.0.2.1', port: 22, proto: 'tcp' }))
   t.ok(listensOn(set, { target: '10.17.4.21', port: 6443, proto: 'tcp' }))
@@ -127,6 +138,11 @@ ${probeScript(
   3,
 )}
 kill $server`
+  const listening = await run(['unshare', '-n', 'sh', '-c', LISTENING])
+  t.match(listening, { code: 0, stderr: '' })
+  t.strictSame([...listeningIn(listening.stdout)], [])
+  const without = await run(['sh', '-c', `PATH=/nowhere; ${LISTENING}`])
+  t.not(without.code, 0, 'a host without ss is not one on which nothing listens')
   const { stdout, stderr } = await run([
     'unshare',
     '-n',

@@ -222,7 +222,7 @@ WantedBy=multi-user.target
   await t.test('fmc firewall probe finds what differs from the declaration', async t => {
     const probe = async () => {
       const limit = `--limit=${HOSTS.join(',')}`
-      const ran = await r.fmc('firewall', 'probe', limit, '--timeout=8', '--sample=60')
+      const ran = await r.fmc('firewall', 'probe', limit, '--timeout=6', '--sample=60')
       const lines = ran.stdout.trim().split('\n')
       const values = lines.map(line => JSON.parse(line) as Record<string, string>)
       const different = values

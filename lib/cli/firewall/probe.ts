@@ -1,4 +1,4 @@
-import { EXIT, UsageError } from '../../errors.ts'
+import { EXIT, TaskError, UsageError } from '../../errors.ts'
 import {
   differs,
   foundBy,
@@ -11,7 +11,6 @@ import {
 } from '../../firewall/found.ts'
 import { probesOf, type Outside, type Probe } from '../../firewall/probes.ts'
 import { parseIpv4 } from '../../inventory/net.ts'
-import { matchHosts } from '../../inventory/patterns.ts'
 import type { Inventory } from '../../inventory/types.ts'
 import { insideLab } from '../../lab/index.ts'
 import { hostsOf } from '../limit.ts'
@@ -71,10 +70,16 @@ export async function runProbes(o: ProbeOptions): Promise<number> {
   const tried = await onEach(context, sources, o.forks, async (host, session) => {
     const probes = own(host.name)
     const timeoutMs = (60 + probes.length * seconds) * 1000
-    const { stdout } = await session.run(probeScript(probes, seconds), { timeoutMs })
+    const { code, stdout, stderr } = await session.run(probeScript(probes, seconds), { timeoutMs })
     const answers = seenIn(stdout)
+    if (answers.size === 0)
+      throw new TaskError(`it could not try a connection: ${stderr.trim() || `exit code ${code}`}`)
     for (const [i, probe] of probes.entries())
-      seen.set(probe, foundBy(answers.get(i), probe, listens(inventory, listening, probe, outside)))
+      if (answers.has(i))
+        seen.set(
+          probe,
+          foundBy(answers.get(i), probe, listens(inventory, listening, probe, outside)),
+        )
     return EXIT.ok
   })
   const results = plan.probes.map((probe): Result => {
@@ -86,7 +91,7 @@ export async function runProbes(o: ProbeOptions): Promise<number> {
   return Math.max(asked, tried)
 }
 
-/** Does a program listen where a probe leads? A VIP is on one of its balancers, or on none yet. */
+/** Does a program listen where a probe leads? Undefined: the host could not be asked, or no balancer has the VIP. */
 function listens(
   inventory: Inventory,
   listening: ReadonlyMap<string, ReadonlySet<string>>,
@@ -94,11 +99,10 @@ function listens(
   outside: Outside | undefined,
 ): boolean | undefined {
   if (probe.target === outside?.address) return true
-  const vip = inventory.vips.get(probe.to)
-  const hosts = vip ? matchHosts(inventory, vip.balancers).map(h => h.name) : [probe.to]
-  const known = hosts.map(name => listening.get(name))
-  if (known.some(set => set && listensOn(set, probe))) return true
-  return vip === undefined && known.every(set => set !== undefined) ? false : undefined
+  const set = inventory.vips.has(probe.to)
+    ? [...listening.values()].find(own => own.has(`@${probe.target}`))
+    : listening.get(probe.to)
+  return set && listensOn(set, probe)
 }
 
 const show = async (
