@@ -245,20 +245,23 @@ void t.test('the K3s double', async t => {
     const names = Object.keys(ADDRESS) as Name[]
     const dead = names.find(n => n === holder)
     const via = names.find(n => n !== holder && n.startsWith('master'))
-    if (!t.ok(dead !== undefined && via !== undefined, `the lease is ${holder}'s`)) return
+    if (dead === undefined || via === undefined) throw new Error(`the lease is ${holder}'s`)
     // It ends at once, and nobody takes its lease for the time that K3s's lease has.
     for (const host of names.filter(n => n.startsWith('master') && n !== dead))
       await c.write(host, '/etc/k3s-double/times', 'real')
-    await c.text(dead!, 'systemctl kill -s KILL k3s; systemctl stop k3s')
-    t.equal(await c.until(via!, 'k3s kubectl get --raw /readyz'), true)
-    const soon = await c.kubectl(`delete node ${dead!} --timeout=5s`, via)
+    await c.text(dead, 'systemctl kill -s KILL k3s; systemctl stop k3s')
+    t.equal(await c.until(via, 'k3s kubectl get --raw /readyz'), true)
+    const soon = await c.kubectl(`delete node ${dead} --timeout=5s`, via)
     t.equal(soon.code, 1)
     t.match(soon.stderr, /timed out waiting for the condition on node\/master/)
     for (const host of names.filter(n => n.startsWith('master') && n !== dead))
       await c.text(host, 'rm -r /etc/k3s-double')
-    t.equal((await c.kubectl(`delete node ${dead!} --timeout=30s`, via)).code, 0)
-    await c.text(dead!, 'systemctl start --no-block k3s')
-    t.equal(await c.until(dead!, 'systemctl -q is-active k3s'), true)
+    t.equal((await c.kubectl(`delete node ${dead} --timeout=30s`, via)).code, 0)
+    // The founder must not found another one: it names a server to join.
+    const join = serverConfig(dead, `server: https://${ADDRESS[via]}:6443`)
+    await c.write(dead, CONFIG, join)
+    await c.text(dead, 'systemctl start --no-block k3s')
+    t.equal(await c.until(dead, 'systemctl -q is-active k3s'), true)
     await c.voters(VOTERS)
   })
 
