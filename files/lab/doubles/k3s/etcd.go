@@ -214,6 +214,10 @@ func (m *member) addTo(client *clientv3.Client) ([]string, error) {
 func (m *member) test() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
+	// etcd panics when it is asked whether it learns before it has read that it is a member at all, as after a power cut.
+	if m.etcd.Server.Cluster().Member(m.etcd.Server.MemberID()) == nil {
+		return errors.New("this server has not yet learned that it is a member of the etcd cluster")
+	}
 	if m.etcd.Server.IsLearner() {
 		return errors.New("this server has not yet been promoted from learner to voting member")
 	}
