@@ -100,7 +100,7 @@ const local = (
 
 const published = (entry: ArtifactEntry, arch: Arch, o: ArtifactOverride): ArtifactSpec => {
   const version = o.version ?? entry.version
-  const named = (text: string) => text.replaceAll('{version}', version)
+  const named = (text: string) => text.replaceAll('{version}', version).replaceAll('{arch}', arch)
   const url = o.url ?? entry.url[arch]
   const sha256 = o.sha256 ?? entry.sha256[arch]
   if (url !== undefined && sha256 === undefined && entry.checksums !== undefined)

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Inventory, Os } from '../inventory/types.ts'
 import { changesOf, inWords, type Changes, type Recipe } from './changes.ts'
 import { notForContainers, soil } from './dirt.ts'
+import { etcdctl } from './doubles/etcdctl.ts'
 import { virtualMachines } from './doubles/hypervisor-vms.ts'
 import { programs } from './doubles/programs.ts'
 import { fromImages, standIns } from './doubles/stand-ins.ts'
@@ -58,6 +59,7 @@ export const build = async (
     return { name: host.name, vm, personality: personalityOf(host, vm) }
   })
   notForContainers(inventory, soiled).forEach(log)
+  const tools = target.programs.etcdctl ? await etcdctl(files.mirror) : {}
   const packages = await ownPackages(inventory, files, log)
   if (before === undefined || before.packages !== packages) await publishPackages(lab.dir, packages)
   raiseLimits()
@@ -101,9 +103,11 @@ export const build = async (
       // Not at the place of the real cloud's kubeconfig.
       kubeconfig_path: join(lab.dir, 'kubeconfig'),
       k3s_stable_seconds: 2,
+      // Rancher's repository is out of reach: the lab's has a package of that name.
+      k3s_rpm_repository: 'none',
       ...vms.vars,
     },
-    artifacts: { ...made.artifacts, ...vms.artifacts },
+    artifacts: { ...made.artifacts, ...tools, ...vms.artifacts },
     made: vms.made,
     planned: vms.planned,
   }

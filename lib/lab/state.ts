@@ -90,6 +90,8 @@ export interface Programs {
   readonly k3s: boolean
   /** A host is in a VPN. */
   readonly wireguard: boolean
+  /** A K3s server runs on Enterprise Linux. */
+  readonly etcdctl?: boolean
   /** The inventory's overrides of files/artifacts.yaml. */
   readonly artifacts: Inventory['artifacts']
 }

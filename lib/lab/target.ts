@@ -3,6 +3,7 @@ import type { Dirt } from '../inventory/dirt.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
 import { demandVms, dirtOf } from './dirt.ts'
+import { needsEtcdctl } from './doubles/etcdctl.ts'
 import { runsK3s } from './doubles/k3s.ts'
 import { inVpn } from './doubles/wireguard-go.ts'
 import { ownPackagesPath } from './images/own-packages.ts'
@@ -77,6 +78,7 @@ export const targetOf = (
   const programs = {
     k3s: [...wanted, ...coming].some(runsK3s),
     wireguard: wanted.some(host => inVpn(inventory, host)),
+    ...(wanted.some(needsEtcdctl) ? { etcdctl: true } : {}),
     artifacts: inventory.artifacts,
   }
   const packages = ownPackagesPath(inventory)

@@ -11,6 +11,8 @@ export interface AgentConfig {
   readonly device?: string | undefined
   /** Address of the server to register with. Once registered, the agent itself balances over all servers. */
   readonly via: string
+  /** SELinux confines the containers of this host. */
+  readonly selinux?: boolean | undefined
   /** Hash of the certificate authority that the token trusts. */
   readonly pin: string | undefined
 }
@@ -23,6 +25,7 @@ export const agentConfig = (c: AgentConfig, vars: AgentVars): Secret =>
     'node-label': registeredLabels(vars.k3s_node_labels),
     'node-name': c.name,
     'node-taint': [...vars.k3s_node_taints].sort(),
+    selinux: c.selinux ? true : undefined,
     server: `https://${c.via}:6443`,
     token: pinned(vars.k3s_agent_token, 'node', c.pin),
   })

@@ -19,6 +19,7 @@ import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
 import { adviceOn } from '../shared/k3s/advice.ts'
 import { agentHere } from '../shared/k3s/agent-state.ts'
 import { noNode } from '../shared/k3s/forget.ts'
+import { labelled, prepareSystem } from '../shared/k3s/el.ts'
 import { install } from '../shared/k3s/install.ts'
 import { labelsAndTaints } from '../shared/k3s/labels.ts'
 import { kubeletReports } from '../shared/k3s/node-ready.ts'
@@ -50,10 +51,14 @@ export default role({
 
     if (todo.forget) await on(server, () => noNode({ node: host.name }))
     const notify = todo.restarts ? ['restart k3s-agent'] : []
+    await prepareSystem('agent', platform, vars)
     await install({ kind: 'agent', platform, vars, notify })
     await file(CONFIG, {
       content: agentConfig(
-        { name: host.name, address: addressOf(host), device, via: todo.seed, pin: todo.pin },
+        {
+          ...{ name: host.name, address: addressOf(host), device, via: todo.seed, pin: todo.pin },
+          selinux: platform.selinux,
+        },
         vars,
       ),
       mode: '0600',
@@ -76,6 +81,7 @@ export default role({
     )
   },
   handlers: {
+    'label k3s': ({ platform }) => $`restorecon -F ${labelled('agent', platform.binary)}`,
     'restart k3s-agent': () =>
       $`case $(systemctl is-active k3s-agent.service) in active|activating|reloading) systemctl stop k3s-agent.service && systemctl --no-block start k3s-agent.service ;; esac`,
   },

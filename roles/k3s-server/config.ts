@@ -13,6 +13,8 @@ export interface ServerConfig {
   readonly sans: readonly string[]
   /** Address of the server to join; K3s ignores it once it has etcd data. */
   readonly via: string | undefined
+  /** SELinux confines the containers of this host. */
+  readonly selinux?: boolean | undefined
   /** Only while founding. A server that kept it and lost its disk would found a second cluster. */
   readonly clusterInit: boolean
   /** Hash of the certificate authority that the token trusts. */
@@ -37,6 +39,7 @@ export const serverConfig = (c: ServerConfig, vars: ServerVars): Secret =>
     'node-name': c.name,
     'node-taint': [...vars.k3s_node_taints].sort(),
     'secrets-encryption': vars.k3s_secrets_encryption,
+    selinux: c.selinux ? true : undefined,
     server: c.clusterInit || c.via === undefined ? undefined : `https://${c.via}:6443`,
     'service-cidr': vars.k3s_service_cidr,
     'tls-san': [...new Set([...c.sans, ...vars.k3s_tls_san])],

@@ -21,6 +21,7 @@ import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree } from '../shared/ports.ts'
 import { k3sPorts } from '../shared/k3s/ports.ts'
 import { presentHere, refusedAdoption } from '../shared/k3s/adoption.ts'
+import { labelled, prepareSystem } from '../shared/k3s/el.ts'
 import { install } from '../shared/k3s/install.ts'
 import { labelsAndTaints } from '../shared/k3s/labels.ts'
 import { CONFIG, DATA_DIR, PLATFORMS } from '../shared/k3s/platform.ts'
@@ -58,12 +59,14 @@ export default role({
     )
     const running = step.kind === 'run'
     await portsAreFree(...k3sPorts('server'))
-    const config = configOf(host, step, await interfaceOf(host, nicOf(host)))
+    const device = await interfaceOf(host, nicOf(host))
+    const config = configOf(host, step, device, platform.selinux)
     // Before anything is written: systemd restarts a server that cannot join again and again.
     if (!running) await gate('the clocks of the servers agree', clocksAgree, SOON)
 
     if (step.kind === 'rebuild') await rebuild(host, step)
     if (platform.serverPackages.length > 0) await packages(...platform.serverPackages)
+    await prepareSystem('server', platform, vars)
     const notify = running ? ['restart k3s'] : []
     const installed = await install({ kind: 'server', platform, vars, notify })
     const configured = await configFile(config, vars, notify)
@@ -86,6 +89,7 @@ export default role({
     })
   },
   handlers: {
+    'label k3s': ({ platform }) => $`restorecon -F ${labelled('server', platform.binary)}`,
     // Stops first, so that no gate mistakes the old process for the new one. Does not wait for the start: the gates do.
     'restart k3s': () =>
       $`case $(systemctl is-active k3s.service) in active|activating|reloading) systemctl stop k3s.service && systemctl --no-block start k3s.service ;; esac`,
@@ -158,7 +162,7 @@ function pinOf(step: Step, found: Survey, self: string): string | undefined {
   return typeof via === 'object' ? via.ca : undefined
 }
 
-function configOf(host: Host, step: Decision, device: string): ServerConfig {
+function configOf(host: Host, step: Decision, device: string, selinux: boolean): ServerConfig {
   const servers = hosts(SERVERS)
   const { domain } = inventory()
   const apis = vips().filter(v => hosts(v.backends).some(h => h.name === host.name))
@@ -173,6 +177,7 @@ function configOf(host: Host, step: Decision, device: string): ServerConfig {
     ],
     via: step.kind === 'bootstrap' ? other && addressOf(other) : step.via?.address,
     clusterInit: step.kind === 'bootstrap',
+    selinux,
     pin: step.pin,
   }
 }

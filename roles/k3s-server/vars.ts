@@ -1,4 +1,5 @@
 import { Secret, z } from '../../lib/index.ts'
+import { CLUSTER_CIDR, SERVICE_CIDR } from '../shared/k3s/networks.ts'
 import { kubeconfigVars } from '../shared/k3s/kubeconfig-path.ts'
 import { retention } from '../shared/k3s/snapshot.ts'
 import { clusterDomain, commonVars } from '../shared/k3s/vars.ts'
@@ -23,9 +24,9 @@ export const vars = z.object({
     .describe(
       'More names and addresses for the API certificate. It always contains the servers and their VIPs, by address and name',
     ),
-  k3s_cluster_cidr: cidr.default('10.42.0.0/16').describe('Pod addresses; cannot be changed later'),
+  k3s_cluster_cidr: cidr.default(CLUSTER_CIDR).describe('Pod addresses; cannot be changed later'),
   k3s_service_cidr: cidr
-    .default('10.43.0.0/16')
+    .default(SERVICE_CIDR)
     .describe('Service addresses; cannot be changed later'),
   k3s_cluster_dns: z
     .ipv4()

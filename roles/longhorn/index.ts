@@ -19,7 +19,15 @@ import { chartsInstalled } from '../shared/kubernetes/chart-gate.ts'
 import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
 import { nodeMarks } from '../shared/kubernetes/nodes.ts'
 import { askLonghorn, sickNode } from './health.ts'
-import { ISCSI_UNIT, MODULES, MULTIPATH_UNITS, PLATFORMS, type Platform } from './platform.ts'
+import {
+  ISCSI_UNIT,
+  MODULES,
+  MULTIPATH_UNITS,
+  PLATFORMS,
+  SELINUX_MODULE,
+  SELINUX_SOURCE,
+  type Platform,
+} from './platform.ts'
 import {
   DISK,
   initiatorName,
@@ -51,6 +59,7 @@ export default role({
     else for (const name of ['longhorn', 'nfs']) await noManifest(name)
   },
   handlers: {
+    'load the SELinux module': () => $`semodule -i ${SELINUX_MODULE}`,
     'restart iscsid': () => $`systemctl try-restart ${ISCSI_UNIT}`,
   },
 })
@@ -64,9 +73,15 @@ function deviceOf(host: Host, vars: Vars): string {
 }
 
 /** Prepares a node: what volumes need from the operating system, and the disk. */
-async function prepare(host: Host, vars: Vars, { packages: wanted }: Platform): Promise<void> {
+async function prepare(
+  host: Host,
+  vars: Vars,
+  { packages: wanted, selinux }: Platform,
+): Promise<void> {
   const device = deviceOf(host, vars)
   if (wanted.length > 0) await packages(...wanted)
+  if (selinux)
+    await file(SELINUX_MODULE, { content: SELINUX_SOURCE, notify: 'load the SELinux module' })
   for (const module of MODULES) await kernelModule(module)
   await directory('/etc/iscsi')
   await file('/etc/iscsi/initiatorname.iscsi', {

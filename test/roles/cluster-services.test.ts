@@ -38,7 +38,7 @@ hosts:
   lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
   s1: { os: flatcar, nics: [{ network: kube, address: 10.17.4.21 }] }
   w1: { os: flatcar, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.24 }] }
-  w2: { os: flatcar, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.25 }] }
+  w2: { os: rocky 9, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.25 }] }
 `
 const PLAYBOOK = `
 import { play, playbook } from '${ROOT}/lib/index.ts'

@@ -22,7 +22,7 @@ groups:
     vars: { k3s_agent_token: !secret k3s_agent_token }
 hosts:
   m1: { os: flatcar, nics: [{ network: lan, address: 192.168.0.21 }] }
-  m2: { os: flatcar, nics: [{ network: lan, address: 192.168.0.22 }] }
+  m2: { os: almalinux 9, nics: [{ network: lan, address: 192.168.0.22 }] }
   m3: { os: debian 12, nics: [{ network: lan, address: 192.168.0.23 }] }
   a1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.24 }], vars: { k3s_node_labels: { tier: web } } }
 `
@@ -116,7 +116,7 @@ const PHASES: readonly {
     args: [...SITE, '-e', `k3s_version=${NEXT}`],
     strikes: [
       ['m1', 'handler restart k3s', 'cut'],
-      ['m2', 'artifact /opt/bin/k3s', 'kill'],
+      ['m2', 'artifact /usr/local/bin/k3s', 'kill'],
       ['m3', 'handler restart k3s', 'wipe'],
     ],
   },
@@ -149,6 +149,19 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
       [...ALL, 'a1'].map(h => r.text(h, 'cat /etc/rancher/k3s/config.yaml')),
     )
     t.notMatch(configs.join(''), 'cluster-init', 'no server founds a cluster any more')
+    for (const host of ALL)
+      t.equal(
+        /^selinux: true$/m.test(await r.text(host, 'cat /etc/rancher/k3s/config.yaml')),
+        host === 'm2',
+      )
+    t.equal(
+      await r.text(
+        'm2',
+        'awk \'/k3s/ { print $2 }\' /var/lib/fmc-lab/selinux/contexts; rpm -q --qf "%{name}\\n" k3s-selinux; firewall-cmd --permanent --zone=trusted --list-sources; firewall-cmd --list-ports',
+      ),
+      'container_runtime_exec_t\ncontainer_unit_file_t\nk3s-selinux\n10.42.0.0/16 10.43.0.0/16\n6443/tcp 2379-2380/tcp 10250/tcp 8472/udp',
+      'Enterprise Linux: labels, policy, and what firewalld lets in',
+    )
     const token = /^token: "(.*)"$/m.exec(configs[0] ?? '')?.[1] ?? 'none'
     t.notMatch(configs[3], token, 'an agent has only its own token')
     for (const [i, user] of [

@@ -19,8 +19,8 @@ printf 'SELINUX=enforcing\nSELINUXTYPE=targeted\n' >"$root/etc/selinux/config"
 ln -s ../selinux/config "$root/etc/sysconfig/selinux"
 printf '[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n' >"$root/etc/dnf/dnf.conf"
 mkdir -p "$root/var/lib/fmc-lab/selinux" "$root/usr/local/libexec"
-touch "$root"/var/lib/fmc-lab/selinux/{booleans,fcontexts,ports,permissive,contexts}
-for tool in getenforce setenforce sestatus getsebool setsebool selinuxenabled matchpathcon restorecon; do
+touch "$root"/var/lib/fmc-lab/selinux/{booleans,fcontexts,ports,permissive,modules,contexts}
+for tool in getenforce setenforce sestatus getsebool setsebool selinuxenabled matchpathcon restorecon semodule; do
   ln -s ../lib/fmc-lab/selinux "$root/usr/sbin/$tool"
 done
 ln -sf ../lib/fmc-lab/selinux "$root/usr/bin/chcon"

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Inventory } from '../../inventory/types.ts'
 import { outside } from '../network/internet.ts'
+import { needsEtcdctl } from './etcdctl.ts'
 import { runsK3s } from './k3s.ts'
 import type { LabHost, Personality } from '../state.ts'
 import { inVpn } from './wireguard-go.ts'
@@ -78,6 +79,14 @@ export const standIns = (
   add(
     k3s.length > 0,
     `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (files/lab/doubles/k3s/README.md); a server counts as stable after 2 s`,
+  )
+  const elServers = el.filter(name => {
+    const host = inventory.hosts.get(name)
+    return host !== undefined && needsEtcdctl(host)
+  })
+  add(
+    elServers.length > 0,
+    `Debian's etcdctl stands in for that of etcd's release (${elServers.join(', ')})`,
   )
   const vms = hosts.filter(host => inventory.hosts.get(host.name)?.vmOn !== undefined)
   add(

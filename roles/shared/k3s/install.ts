@@ -19,8 +19,14 @@ interface Install {
 const IMAGES = `${DATA_DIR}/agent/images`
 
 /** Program, unit, registries and images: the same for servers and agents. true: something changed, so K3s must restart. */
-export async function install({ kind, platform, vars, notify }: Install): Promise<boolean> {
+export async function install({
+  kind,
+  platform,
+  vars,
+  notify: restart,
+}: Install): Promise<boolean> {
   const version = vars.k3s_version
+  const notify = [...(platform.selinux ? ['label k3s'] : []), ...restart]
   const results: Result[] = []
   await directory(dirname(platform.binary))
   results.push(await artifact('k3s', platform.binary, { version, notify, validate: runs(version) }))

@@ -54,6 +54,13 @@ export const commonVars = {
     .record(z.string(), z.unknown())
     .optional()
     .describe('Content of registries.yaml (mirrors, configs); write passwords as !secret'),
+  k3s_rpm_repository: z
+    .string()
+    .regex(/^(none|https?:\/\/[^/\s@]+(\/\S*)?)$/, 'expected the URL of a repository, or none')
+    .default('https://rpm.rancher.io/k3s/stable/common/centos/9/noarch')
+    .describe(
+      'On Enterprise Linux: the repository of k3s-selinux, with /public.key of that server; none: a repository of the host has it. In the lab: none',
+    ),
   k3s_airgap_images: z
     .boolean()
     .default(false)
