@@ -6,6 +6,7 @@ import {
   unusedVarProblems,
   type Usage,
 } from './check-usage.ts'
+import { labFileProblems } from './check-lab-files.ts'
 import { findCycle } from './groups.ts'
 import { readInventory } from './load.ts'
 import { platformProblems } from './platform.ts'
@@ -58,6 +59,8 @@ export async function lint(file: string, options: LintOptions = {}): Promise<Pro
   const resolved = resolveInventory(raw, file, options.extraVars)
   const inventory = (await options.complete?.(resolved)) ?? resolved
   const more = options.more?.(inventory) ?? []
+  for (const finding of ruled('lab', labFileProblems(inventory)))
+    found.push(source.problem(finding))
   if (options.roles !== undefined) {
     const roles =
       typeof options.roles === 'function' ? await options.roles(inventory) : options.roles

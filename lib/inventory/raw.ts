@@ -103,6 +103,16 @@ export interface RawLabImage {
   readonly repo?: string | undefined
 }
 
+interface RawLabK3sProgram {
+  readonly url?: string | undefined
+  readonly path?: string | undefined
+  readonly sha256: string
+}
+
+export interface RawLabK3s extends RawLabK3sProgram {
+  readonly releases?: Readonly<Record<string, RawLabK3sProgram>> | undefined
+}
+
 export interface RawInventory {
   readonly timezone: string
   readonly domain: string
@@ -126,6 +136,7 @@ export interface RawInventory {
         readonly images?: Readonly<Partial<Record<Os['name'], RawLabImage>>> | undefined
         readonly packages?: RawLabPackages | undefined
         readonly dirt?: Readonly<Record<string, readonly Dirt[]>> | undefined
+        readonly k3s?: RawLabK3s | undefined
       }
     | undefined
   readonly networks: Readonly<Record<string, RawNetwork>>

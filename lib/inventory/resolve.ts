@@ -2,8 +2,19 @@ import { dirname, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { groupTree, type GroupTree } from './groups.ts'
 import { parseCidr } from './net.ts'
-import type { RawDisk, RawHost, RawInventory, RawNic, RawSsh, RawValue } from './raw.ts'
-import type { Disk, Host, Inventory, LabPackages, Network, Nic, Os, Vars, Vip } from './types.ts'
+import type { RawDisk, RawHost, RawInventory, RawLabK3s, RawNic, RawSsh, RawValue } from './raw.ts'
+import type {
+  Disk,
+  Host,
+  Inventory,
+  LabK3s,
+  LabPackages,
+  Network,
+  Nic,
+  Os,
+  Vars,
+  Vip,
+} from './types.ts'
 
 /** A new operating system of a known family needs its name here, in types.ts (Os) and in schema.ts; roles then use the family's row. */
 const FAMILIES = {
@@ -90,6 +101,7 @@ export function resolveInventory(
       ),
       packages: raw.lab?.packages && labPackages(raw.lab.packages, file),
       dirt: new Map(Object.entries(raw.lab?.dirt ?? {})),
+      k3s: raw.lab?.k3s === undefined ? [] : labK3s(raw.lab.k3s, file),
     },
   }
 }
@@ -107,6 +119,19 @@ const labPackages = (
   ),
   dir: dir === undefined ? undefined : directoryOf(dir, file),
 })
+
+const labK3s = ({ releases = {}, ...first }: RawLabK3s, file: string): LabK3s[] =>
+  [
+    { key: 'lab.k3s', release: undefined, program: first },
+    ...Object.entries(releases).map(([release, program]) => ({
+      ...{ key: `lab.k3s.releases.${release}`, release, program },
+    })),
+  ].flatMap(({ key, release, program: { url, path, sha256 } }): LabK3s[] => {
+    if (url !== undefined) return [{ key, release, sha256, source: { url } }]
+    // check-lab.ts reports a program that has neither.
+    if (path === undefined) return []
+    return [{ key, release, sha256, source: { path: directoryOf(path, file) } }]
+  })
 
 const directoryOf = (repo: string, file: string): string =>
   repo.startsWith('file:') ? fileURLToPath(repo) : resolvePath(dirname(resolvePath(file)), repo)

@@ -144,11 +144,14 @@ const artifact = z.strictObject({
     .describe('The finished binary on this machine, instead of a download'),
 })
 
+const fileUrl = text(
+  /^(https?:\/\/[^/\s@]+|file:\/\/)\/\S*[^/\s]$/,
+  'the URL of a file, without user and password: https://, http:// or file:///',
+)
 const rootfs = {
-  url: text(
-    /^(https?:\/\/[^/\s@]+|file:\/\/)\/\S*[^/\s]$/,
-    'the URL of a file, without user and password: https://, http:// or file:///',
-  ).describe('tar archive of the root file system, plain or packed with gzip, xz or zstd'),
+  url: fileUrl.describe(
+    'tar archive of the root file system, plain or packed with gzip, xz or zstd',
+  ),
   sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
 }
 const rootfsWithRepo = z.strictObject({
@@ -199,7 +202,28 @@ const labPackages = z.strictObject({
   dir: directory.optional().describe('Directory with .deb and .rpm files of your own'),
 })
 
+const k3sProgram = {
+  url: fileUrl.optional().describe('The program k3s; or path'),
+  path: text(/^(?!\w+:\/\/)./, 'the path of a file on this machine, relative to this file')
+    .optional()
+    .describe('The program k3s on this machine, relative to this file; or url'),
+  sha256: text(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
+}
+
 const lab = z.strictObject({
+  k3s: z
+    .strictObject({
+      ...k3sProgram,
+      releases: z
+        .record(
+          text(/^v\d+\.\d+\.\d+\S*\+k3s\d+$/, 'a release of K3s such as v1.36.4+k3s1'),
+          z.strictObject(k3sProgram),
+        )
+        .optional()
+        .describe('Other releases, for rehearsals of an upgrade'),
+    })
+    .optional()
+    .describe("The real K3s, which the lab's hosts then run instead of a double"),
   dirt: z
     .record(z.string().min(1), z.array(z.enum(DIRT)))
     .optional()

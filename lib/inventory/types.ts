@@ -200,6 +200,17 @@ export interface GivenSsh {
   readonly sudo: boolean | undefined
 }
 
+/** A program of the real K3s for the lab. */
+export interface LabK3s {
+  /** Its keys in the inventory, such as lab.k3s. */
+  readonly key: string
+  /** The release that it has to be; undefined: whichever it is. */
+  readonly release: string | undefined
+  /** `path` is absolute. */
+  readonly source: { readonly url: string } | { readonly path: string }
+  readonly sha256: string
+}
+
 /**
  * The whole inventory with defaults and inherited settings; `inventory()` returns it in a role.
  *
@@ -247,6 +258,8 @@ export interface Inventory {
   readonly lab: {
     readonly images: Readonly<Partial<Record<Os['name'], LabImage>>>
     readonly packages: LabPackages | undefined
+    /** Programs of the real K3s; the first one without a release. Empty: a double stands in for it. */
+    readonly k3s: readonly LabK3s[]
     /** What makes its hosts dirty, by pattern of hosts. */
     readonly dirt: ReadonlyMap<string, readonly Dirt[]>
   }

@@ -6,7 +6,7 @@ import { notForContainers, soil } from './dirt.ts'
 import { etcdctl } from './doubles/etcdctl.ts'
 import { virtualMachines } from './doubles/hypervisor-vms.ts'
 import { programs } from './doubles/programs.ts'
-import { fromImages, standIns } from './doubles/stand-ins.ts'
+import { fromImages, onRealK3s, standIns } from './doubles/stand-ins.ts'
 import { WIREGUARD } from './doubles/wireguard-go.ts'
 import { enterLab, sshCommand } from './enter.ts'
 import { all } from './exec.ts'
@@ -102,7 +102,7 @@ export const build = async (
     vars: {
       // Not at the place of the real cloud's kubeconfig.
       kubeconfig_path: join(lab.dir, 'kubeconfig'),
-      k3s_stable_seconds: 2,
+      ...(target.programs.realK3s ? {} : { k3s_stable_seconds: 2 }),
       // Rancher's repository is out of reach: the lab's has a package of that name.
       k3s_rpm_repository: 'none',
       ...vms.vars,
@@ -150,6 +150,7 @@ export const build = async (
     hosts,
     standIns: [...standIns(inventory, hosts, WIREGUARD in state.artifacts), ...vms.standIns],
     fromImages: fromImages(inventory, hosts),
+    realK3s: onRealK3s(state, hosts),
   }
   writeState(state)
   await waitUntilReady(state)

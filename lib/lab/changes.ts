@@ -15,6 +15,8 @@ export interface Recipe {
   /** A QEMU machine instead of systemd-nspawn. */
   readonly vm: boolean
   readonly disks: readonly Disk[]
+  /** The real K3s runs on it; undefined: none, or the double. */
+  readonly k3s?: 'real' | undefined
   /** What makes it dirty; undefined: nothing. */
   readonly dirt?: readonly Dirt[] | undefined
   readonly place: HostPlan
@@ -81,6 +83,9 @@ const differences = (old: Recipe, now: Recipe): string[] => [
     : [now.vm ? 'it becomes a virtual machine' : 'it becomes a container']),
   ...(old.os === now.os ? [] : [`its OS changed from ${old.os} to ${now.os}`]),
   ...(old.image === now.image ? [] : ['its image changed']),
+  ...(old.k3s === now.k3s
+    ? []
+    : [now.k3s === 'real' ? 'it gets the real K3s' : 'it gets the double of K3s']),
   ...(same(old.disks, now.disks) ? [] : ['its disks changed']),
   // Dirt that is added is put on the running host.
   ...((old.dirt ?? []).every(d => now.dirt?.includes(d)) ? [] : ['it loses dirt']),

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileS
 import { join } from 'node:path'
 import { UsageError } from '../errors.ts'
 import type { Dirt } from '../inventory/dirt.ts'
-import type { Inventory } from '../inventory/types.ts'
+import type { Inventory, LabK3s } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
 import type { Wiring } from './network/topology.ts'
 import { labDir, labRoot } from './paths.ts'
@@ -73,6 +73,8 @@ export interface LabState {
   readonly standIns: readonly string[]
   /** Hosts that run from root file systems of lab.images. */
   readonly fromImages: readonly string[]
+  /** Hosts that run the real K3s, which one, and what does not work there. */
+  readonly realK3s?: readonly string[]
   readonly skippedRoles: readonly { readonly role: string; readonly why: string }[]
   /** Variables that hold in the lab only. */
   readonly vars: Readonly<Record<string, string | number | boolean | readonly string[]>>
@@ -88,6 +90,8 @@ export interface LabState {
 export interface Programs {
   /** A host runs K3s, or a VM that a role may make. */
   readonly k3s: boolean
+  /** The programs of the real K3s, if the lab is given any. */
+  readonly realK3s?: readonly LabK3s[]
   /** A host is in a VPN. */
   readonly wireguard: boolean
   /** A K3s server runs on Enterprise Linux. */

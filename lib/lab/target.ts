@@ -11,6 +11,7 @@ import { personalityOf } from './images/rootfs.ts'
 import { settle } from './network/settle.ts'
 import { topology, type Wiring } from './network/topology.ts'
 import { labKey } from './paths.ts'
+import { givenK3s } from './real-k3s.ts'
 import type { LabState, Programs } from './state.ts'
 
 /** What the lab is to be. */
@@ -60,12 +61,13 @@ export const targetOf = (
   const { hosts, ...wiring } =
     before === undefined ? fresh : settle({ ...before.wiring, hosts: places }, fresh)
   const dirt = options.dirt ?? before?.dirt ?? []
+  const given = givenK3s(inventory)
   const recipes = wanted.map(host => {
     const place = hosts.find(h => h.name === host.name)
     if (place === undefined) throw new Error(`no place for ${host.name}`)
     const was = before?.hosts.find(h => h.name === host.name)
     const vm = options.vm?.includes(host.name) ?? was?.vm ?? false
-    return recipeOf(inventory, host, vm, place, dirt)
+    return recipeOf(inventory, host, vm, place, dirt, given.length > 0)
   })
   demandVms(
     options.dirt ?? [],
@@ -75,8 +77,10 @@ export const targetOf = (
     }),
   )
   const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
+  const isK3s = [...wanted, ...coming].some(runsK3s)
   const programs = {
-    k3s: [...wanted, ...coming].some(runsK3s),
+    k3s: isK3s,
+    ...(isK3s && given.length > 0 ? { realK3s: given } : {}),
     wireguard: wanted.some(host => inVpn(inventory, host)),
     ...(wanted.some(needsEtcdctl) ? { etcdctl: true } : {}),
     artifacts: inventory.artifacts,
@@ -91,6 +95,7 @@ const recipeOf = (
   vm: boolean,
   place: Recipe['place'],
   everywhere: readonly Dirt[],
+  realK3s: boolean,
 ): Recipe => {
   const { name, address, os, disks } = host
   const dirt = dirtOf(inventory, everywhere, { name, vm, personality: personalityOf(host, vm) })
@@ -103,6 +108,7 @@ const recipeOf = (
     vm,
     disks,
     ...(dirt.length > 0 ? { dirt } : {}),
+    ...(realK3s && runsK3s(host) ? { k3s: 'real' } : {}),
     place,
   }
 }

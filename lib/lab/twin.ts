@@ -78,7 +78,7 @@ const inventoryIn = (lab: LabState, loaded: Inventory, madeVms: readonly unknown
     artifacts: {
       ...loaded.artifacts,
       ...lab.artifacts,
-      ...k3sVersions(loaded, lab.artifacts['k3s']),
+      ...(lab.programs.realK3s ? {} : k3sVersions(loaded, lab.artifacts['k3s'])),
     },
     hosts: new Map(
       [...loaded.hosts].map(([name, host]) => [

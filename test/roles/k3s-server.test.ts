@@ -157,9 +157,9 @@ void t.test('a cluster, from nothing and through what can go wrong', async t => 
     t.equal(
       await r.text(
         'm2',
-        'awk \'/k3s/ { print $2 }\' /var/lib/fmc-lab/selinux/contexts; rpm -q --qf "%{name}\\n" k3s-selinux; firewall-cmd --permanent --zone=trusted --list-sources; firewall-cmd --list-ports',
+        'awk \'/k3s/ { print $2 }\' /var/lib/fmc-lab/selinux/contexts; rpm -q --qf "%{name}\\n" k3s-selinux; firewall-cmd --permanent --zone=trusted --list-sources; firewall-cmd --zone=public --list-ports',
       ),
-      'container_runtime_exec_t\ncontainer_unit_file_t\nk3s-selinux\n10.42.0.0/16 10.43.0.0/16\n6443/tcp 2379-2380/tcp 10250/tcp 8472/udp',
+      'container_runtime_exec_t\ncontainer_unit_file_t\nk3s-selinux\n10.42.0.0/16 10.43.0.0/16\n2379-2380/tcp 6443/tcp 10250/tcp 8472/udp',
       'Enterprise Linux: labels, policy, and what firewalld lets in',
     )
     const token = /^token: "(.*)"$/m.exec(configs[0] ?? '')?.[1] ?? 'none'

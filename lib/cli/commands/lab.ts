@@ -167,6 +167,7 @@ function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]): stri
         ]
       : []),
     ...section('From root file systems of lab.images:', state.fromImages),
+    ...section('The real K3s:', state.realK3s ?? []),
     ...section('What is not the real thing:', state.standIns),
     ...section(
       'Roles left out:',

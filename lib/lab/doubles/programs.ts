@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { all } from '../exec.ts'
+import { realK3s } from '../real-k3s.ts'
 import { same } from '../same.ts'
 import type { LabState } from '../state.ts'
 import type { Target } from '../target.ts'
@@ -13,11 +14,17 @@ export const programs = async (
   state: LabState | undefined,
   options: { readonly yes: boolean; readonly log: (text: string) => void },
 ): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
-  const known = same(state?.programs.artifacts, programs.artifacts) ? state : undefined
+  const known =
+    same(state?.programs.artifacts, programs.artifacts) &&
+    same(state?.programs.realK3s, programs.realK3s)
+      ? state
+      : undefined
   const has = (name: string): boolean => existsSync(known?.artifacts[name]?.path ?? '')
   const made = await all([
     known ?? coredns(inventory, options),
-    ...(programs.k3s && !has('k3s') ? [k3sDouble(options)] : []),
+    ...(programs.k3s && !has('k3s')
+      ? [programs.realK3s ? realK3s(programs.realK3s) : k3sDouble(options)]
+      : []),
     ...(programs.wireguard && !has(WIREGUARD) ? [wireguardGo(options)] : []),
   ])
   const skipped = new Map(made.flatMap(m => m.skippedRoles).map(s => [s.role, s]))

@@ -3,7 +3,7 @@ import type { Inventory } from '../../inventory/types.ts'
 import { outside } from '../network/internet.ts'
 import { needsEtcdctl } from './etcdctl.ts'
 import { runsK3s } from './k3s.ts'
-import type { LabHost, Personality } from '../state.ts'
+import type { LabHost, LabState, Personality } from '../state.ts'
 import { inVpn } from './wireguard-go.ts'
 
 /** Whether the running kernel has a file system type (nfs4, nfsd). */
@@ -75,7 +75,9 @@ export const standIns = (
     flatcar.length > 0,
     `Debian's programs stand in for Flatcar's (${flatcar.join(', ')}): read-only /usr, only Flatcar's commands (files/lab/flatcar/commands.txt), update-engine and locksmithd that do nothing; proves nothing about versions, Ignition, updates or socket-activated sshd`,
   )
-  const k3s = hosts.map(host => host.name).filter(name => runsHere(inventory, name))
+  const k3s = hosts
+    .filter(({ name, recipe }) => recipe.k3s !== 'real' && runsHere(inventory, name))
+    .map(host => host.name)
   add(
     k3s.length > 0,
     `a double stands in for K3s (${k3s.join(', ')}): the real etcd, TLS, tokens and API paths of fmc's own making; proves nothing about containers, scheduling, pod networks, Helm charts or volumes (files/lab/doubles/k3s/README.md); a server counts as stable after 2 s`,
@@ -149,6 +151,28 @@ export const standIns = (
       `wireguard-go stands in for the kernel's WireGuard${on}: the same protocol and tools; proves nothing about the module or its speed`,
   )
   return result
+}
+
+/** Which hosts run the real K3s, which one, and what does not work there. */
+export const onRealK3s = (
+  { artifacts }: Pick<LabState, 'artifacts'>,
+  hosts: readonly LabHost[],
+): string[] => {
+  const names = (vm: boolean) => hosts.filter(h => h.recipe.k3s === 'real' && h.vm === vm)
+  const on = (which: readonly LabHost[]) => which.map(h => h.name).join(', ')
+  const [machines, vms] = [names(false), names(true)]
+  if (machines.length + vms.length === 0) return []
+  const programs = Object.entries(artifacts)
+    .filter(([name]) => name.startsWith('k3s@'))
+    .map(([, { version, sha256 }]) => `${version} (sha256 ${sha256})`)
+  return [
+    `the real K3s (${on([...machines, ...vms])}): ${programs.join(', ')}. A lab host has no Internet: pods start only from images that the host has, as with k3s_airgap_images`,
+    ...(machines.length === 0
+      ? []
+      : [
+          `K3s in nspawn machines (${on(machines)}): kubelet runs with KubeletInUserNamespace and fail-cgroupv1=false, and writes sysctls of the kernel to files: proves nothing about them, or about SELinux and AppArmor`,
+        ]),
+  ]
 }
 
 /** Which hosts run from which root file system of lab.images, and what does not work there. */

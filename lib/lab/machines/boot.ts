@@ -61,7 +61,8 @@ export const boot = async (host: Host, recipe: Recipe, options: BootOptions): Pr
   const start = vm ? bootVm : bootMachine
   const image = options.rootfs?.root ?? baseOf(options.images, personalityOf(host, vm)).root
   const root = options.before?.root ?? image
-  const { disks, pid, startTime } = await start(host, place, { ...options, ...dirs, root })
+  const k3s = recipe.k3s === 'real'
+  const { disks, pid, startTime } = await start(host, place, { ...options, ...dirs, root, k3s })
   return {
     name: host.name,
     address: host.address,
@@ -82,6 +83,7 @@ export const boot = async (host: Host, recipe: Recipe, options: BootOptions): Pr
 
 interface StartOptions extends Omit<BootOptions, 'dir'> {
   readonly root: string
+  readonly k3s: boolean
   readonly dir: string
   readonly diskDir: string
 }
@@ -111,6 +113,7 @@ const bootMachine = async (host: Host, place: HostPlan, o: StartOptions): Promis
     disks,
     place,
     wireguard: o.wireguard,
+    k3s: o.k3s,
   })
   return { ...started, disks }
 }
@@ -126,5 +129,6 @@ const bootVm = async (host: Host, place: HostPlan, o: StartOptions): Promise<Sta
     diskDir: o.diskDir,
     image,
     accelerator: await accelerator(image, labCache('kvm')),
+    k3s: o.k3s,
   })
 }

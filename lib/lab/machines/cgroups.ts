@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FmcError } from '../../errors.ts'
 
@@ -7,22 +7,49 @@ import { FmcError } from '../../errors.ts'
  * its own there: machines in one group would see each other's services, and the group finds all processes of a machine,
  * even those that have lost their parents.
  */
-const roots = (): string[] =>
+const systemd = / - cgroup2 | - cgroup \S+ \S*name=systemd/
+/** These, and on systems with cgroup v1 every controller's. */
+const everything = / - cgroup2? /
+
+const roots = (which: RegExp): string[] =>
   readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .filter(line => / - cgroup2 /.test(line) || / - cgroup \S+ \S*name=systemd/.test(line))
+    .filter(line => which.test(line))
     .map(line => line.split(' ')[4] ?? '')
     .filter(path => path !== '')
 
-const groupDirs = (key: string, machine?: string): string[] =>
-  roots().map(root => join(root, `fmc-lab-${key}`, machine ?? ''))
+const groupDirs = (key: string, machine?: string, which = everything): string[] =>
+  roots(which).map(root => join(root, `fmc-lab-${key}`, machine ?? ''))
 
-/** Makes a machine's groups. Returns the files to which a process writes its id to enter them. */
-export const makeGroups = (key: string, machine: string): string[] =>
-  groupDirs(key, machine).map(dir => {
+/**
+ * Makes a machine's groups; with `controllers`, it can limit what its processes use. Returns the files to which a process writes its
+ * id to enter them.
+ */
+export const makeGroups = (key: string, machine: string, controllers = false): string[] =>
+  groupDirs(key, machine, controllers ? everything : systemd).map(dir => {
     mkdirSync(dir, { recursive: true })
+    if (controllers) passOn(dir)
     return join(dir, 'cgroup.procs')
   })
+
+/** cgroup2 gives a group the controllers that all groups above it pass on; v1's cpuset takes no process before it has processors (cgroups(7), cpuset(7)). */
+const passOn = (dir: string): void => {
+  for (const group of [join(dir, '..', '..'), join(dir, '..')]) {
+    const control = join(group, 'cgroup.subtree_control')
+    if (!existsSync(control)) continue
+    const all = readFileSync(join(group, 'cgroup.controllers'), 'utf8').trim().split(' ')
+    const wanted = all.filter(name => CONTROLLERS.includes(name)).map(name => `+${name}`)
+    writeFileSync(control, wanted.join(' '))
+  }
+  if (!existsSync(join(dir, 'cpuset.cpus')) || existsSync(join(dir, 'cgroup.controllers'))) return
+  for (const group of [join(dir, '..'), dir])
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
+      writeFileSync(join(group, file), readFileSync(join(group, '..', file)))
+  writeFileSync(join(dir, 'cgroup.clone_children'), '1')
+}
+
+/** What kubelet limits. */
+const CONTROLLERS = ['cpu', 'cpuset', 'io', 'memory', 'pids', 'hugetlb']
 
 const walk = (dir: string): string[] => {
   if (!existsSync(dir)) return []

@@ -16,6 +16,7 @@ import type { Os } from '../../inventory/types.ts'
 import { makeGroups, startTime } from './cgroups.ts'
 import type { DiskFile } from './disks.ts'
 import { baseOf, type Images } from '../images/images.ts'
+import { k3sArguments, prepareK3s } from './k3s.ts'
 import { installKeys } from './keys.ts'
 import { moduleTree } from './modules.ts'
 import { ownPackagesBind } from './packages.ts'
@@ -46,6 +47,8 @@ interface MachineSpec {
   readonly place: HostPlan
   /** wireguard-go, where the kernel has no WireGuard. */
   readonly wireguard: string | undefined
+  /** The real K3s will run on it. */
+  readonly k3s: boolean
 }
 
 /**
@@ -83,7 +86,7 @@ export const startMachine = async (
   prepareRoot(spec)
   const console = join(spec.dir, 'console.log')
   const fd = openSync(console, 'w', 0o600)
-  const groups = makeGroups(spec.key, spec.name)
+  const groups = makeGroups(spec.key, spec.name, spec.k3s)
   const args = [groups.join(' '), spec.root, spec.dir, spec.personality]
   const child = spawn(
     'unshare',
@@ -126,6 +129,7 @@ const nspawnArguments = (spec: MachineSpec): string[] => [
   '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_DAC_READ_SEARCH',
   ...['/dev/net/tun', '/dev/fuse'].filter(existsSync).map(device => `--bind=${device}`),
   ...wireguardBind(spec.wireguard),
+  ...(spec.k3s ? k3sArguments(spec.dir) : []),
   ...spec.disks.map((disk, n) => `--bind=${disk.loop}:${diskNode(n)}`),
   ...packageSource(spec),
   ...(spec.rootfs === undefined ? ownPackagesBind(spec.labDir, spec.personality) : []),
@@ -176,6 +180,7 @@ const prepareRoot = (spec: MachineSpec): void => {
   writeFileSync(join(etc, 'hosts'), ['127.0.0.1 localhost', ...names, ''].join('\n'))
   if (spec.disks.length > 0) prepareDisks(etc, spec.disks)
   prepareRouter(etc, spec.place)
+  if (spec.k3s) prepareK3s(etc)
   if (spec.personality === 'el9' && spec.rootfs === undefined) prepareElRelease(upper, spec.os)
   writeFileSync(join(etc, 'machine-id'), `${machineId(spec)}\n`)
 }

@@ -25,7 +25,12 @@ interface VmSpec {
   readonly image: VmImage
   /** QEMU's -accel and -cpu. */
   readonly accelerator: readonly string[]
+  /** The real K3s will run on it. */
+  readonly k3s: boolean
 }
+
+/** MiB of a machine of the lab, at most; a server of the real K3s needs 2 GB (docs.k3s.io/installation/requirements). */
+const MEMORY = { usual: 1024, k3s: 2048 }
 
 /** Enters the machine's groups and network namespace and becomes QEMU. $1 groups, $2 namespace. */
 const START = `
@@ -71,7 +76,7 @@ const qemuArguments = (
   const debian = host.os.family !== 'flatcar'
   return [
     ...['-name', host.name, ...spec.accelerator],
-    ...['-m', String(Math.max(512, Math.min(host.memoryMb ?? 1024, 1024)))],
+    ...['-m', String(memoryOf(spec))],
     ...['-smp', String(Math.min(host.vcpu ?? 1, 2)), '-nodefaults', '-display', 'none'],
     ...['-kernel', image.kernel, '-initrd', image.initrd],
     ...['-append', 'root=/dev/vda rw console=ttyS0 net.ifnames=0 no_timer_check quiet panic=-1'],
@@ -87,6 +92,11 @@ const qemuArguments = (
     ]),
     ...['-daemonize', '-pidfile', pidFile],
   ]
+}
+
+const memoryOf = ({ host, k3s }: VmSpec): number => {
+  const most = k3s ? MEMORY.k3s : MEMORY.usual
+  return Math.max(512, Math.min(host.memoryMb ?? most, most))
 }
 
 /** The serial by which udev names a virtio disk: /dev/disk/by-id/virtio-<serial>. */

@@ -51,8 +51,8 @@ export async function prepareSystem(
   const vs = hosts(SERVERS)[0]?.vars ?? {}
   await firewalldOpen(...openingsOf(kind, vs['k3s_flannel_backend']))
   await firewalldTrusts(
-    String(vs['k3s_cluster_cidr'] ?? CLUSTER_CIDR),
-    String(vs['k3s_service_cidr'] ?? SERVICE_CIDR),
+    (vs['k3s_cluster_cidr'] as string | undefined) ?? CLUSTER_CIDR,
+    (vs['k3s_service_cidr'] as string | undefined) ?? SERVICE_CIDR,
   )
 }
 

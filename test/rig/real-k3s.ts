@@ -1,0 +1,12 @@
+/** Why a test of the real K3s is left out; false: it runs. */
+export const realK3sOrSkip: string | false =
+  (process.env['FMC_TEST_K3S'] ?? '') !== ''
+    ? false
+    : 'needs the real K3s, which the lab cannot download here: FMC_TEST_K3S=/path/to/k3s runs it'
+
+/** Whether labs run the real K3s. */
+export const isRealK3s: boolean = realK3sOrSkip === false
+
+/** Why a case is left out on the real K3s: only the double can play what it needs. false: it runs. */
+export const onlyDouble = (what: string): string | false =>
+  isRealK3s && `only the double can play this: ${what}`
