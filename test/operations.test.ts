@@ -7,6 +7,7 @@ import { cut, heal, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
 import { ETCDCTL } from '../roles/shared/k3s/server-state.ts'
 import { rig, ROOT } from './rig/lab.ts'
+import { NEEDS_PODS } from './rig/real-k3s.ts'
 import { until } from './rig/until.ts'
 
 const NEW = 'v1.36.4+k3s1'
@@ -257,7 +258,7 @@ void t.test('operations', { timeout: 900_000 }, async t => {
     },
   )
 
-  await t.test('a drain that is blocked is undone and told', async t => {
+  await t.test('a drain that is blocked is undone and told', NEEDS_PODS, async t => {
     const objects = [
       {
         apiVersion: 'apps/v1',

@@ -8,6 +8,7 @@ import { Canaries, watchProcesses } from './rig/canaries.ts'
 import { HOUSE, internet, SOMEBODY } from './rig/internet.ts'
 import { cacheDir } from '../lib/cache-dir.ts'
 import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from './rig/lab.ts'
+import { NEEDS_PODS } from './rig/real-k3s.ts'
 
 /** What a running system writes by itself: logs, its own run-time state (of RPM's database: sqlite.org/wal.html), ssh's and the package cache's time stamps. */
 const NOISE =
@@ -67,7 +68,9 @@ const told = ({ tasks }: FmcRun, without: readonly string[]): string[] =>
 
 const SERVICE_HOSTS = ['infra-cluster', 'storage1', 'postgresql1', 'loadbalancer1', 'loadbalancer2']
 
-void t.test('the site, from nothing to a second run that changes nothing', async t => {
+const FROM_NOTHING = 'the site, from nothing to a second run that changes nothing'
+
+void t.test(FROM_NOTHING, NEEDS_PODS, async t => {
   const r = await rig(t, 'site')
 
   await t.test('a dry run on fresh hosts writes nothing', async t => {

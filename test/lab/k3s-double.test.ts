@@ -2,6 +2,7 @@ import t from 'tap'
 import { k3sVersions } from '../../lib/lab/doubles/k3s.ts'
 import { enterLab, sshCommand } from '../../lib/lab/enter.ts'
 import { rig, run, type Rig } from '../rig/lab.ts'
+import { onlyDouble } from '../rig/real-k3s.ts'
 import { until } from '../rig/until.ts'
 
 const ADDRESS = {
@@ -114,7 +115,7 @@ const VOTERS = ['master1 started false', 'master2 started false', 'master3 start
 const code = (path: string): string =>
   `curl -sk -m 3 -o /dev/null -w '%{http_code}' https://127.0.0.1:6443${path} || true`
 
-void t.test('the K3s double', async t => {
+void t.test('the K3s double', { skip: onlyDouble('its own tests') }, async t => {
   const r = await rig(t, 'test-k3sdouble', { hosts: ['hypervisor', ...Object.keys(ADDRESS)] })
   const c = new Cluster(r)
   t.ok(

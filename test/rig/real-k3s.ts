@@ -10,3 +10,6 @@ export const isRealK3s: boolean = realK3sOrSkip === false
 /** Why a case is left out on the real K3s: only the double can play what it needs. false: it runs. */
 export const onlyDouble = (what: string): string | false =>
   isRealK3s && `only the double can play this: ${what}`
+
+/** For tests of what runs in pods: a lab of the real K3s has no images. */
+export const NEEDS_PODS = { skip: onlyDouble('pods that run without images') }

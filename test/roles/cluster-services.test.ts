@@ -5,6 +5,7 @@ import t from 'tap'
 import { labSecret } from '../../lib/lab/secrets.ts'
 import { inside } from '../rig/balancers.ts'
 import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
+import { NEEDS_PODS } from '../rig/real-k3s.ts'
 import { until } from '../rig/until.ts'
 
 const WEB = '192.168.0.33'
@@ -100,7 +101,9 @@ data: { ${data} }
 /** Longhorn has not yet seen that w1 is cordoned. */
 const LAGS = DOUBLE('longhorn-lags: w1')
 
-void t.test('a cluster with one server and two workers', { timeout: 900_000 }, async t => {
+const OPTIONS = { timeout: 900_000, ...NEEDS_PODS }
+
+void t.test('a cluster with one server and two workers', OPTIONS, async t => {
   const dir = t.testdir({
     'inventory.yaml': INVENTORY,
     'off.yaml': INVENTORY.replace('proxy_protocol: true, ', ''),
