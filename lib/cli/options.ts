@@ -149,7 +149,10 @@ export const addRunOptions = (command: Command): Command =>
     .option('--start-at <role/task>', 'skip all tasks before this one; ROLE alone: its first task')
 
 /** Does the work here, or with --lab runs this command line again inside the lab's network. */
-export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): Promise<number> {
+export async function inLabIfAsked(
+  o: LabOptions & { readonly artifacts?: string },
+  work: () => Promise<number>,
+): Promise<number> {
   if (!o.lab || isInside())
     return work().catch((error: unknown) => {
       throw errorWithOwnFlags(error, o)
@@ -158,6 +161,7 @@ export async function inLabIfAsked(o: LabOptions, work: () => Promise<number>): 
     inventory: o.inventory,
     vm: o.vm,
     dirt: o.dirt,
+    artifactsDir: o.artifacts,
     yes: o.yes ?? false,
     log: printError,
   })

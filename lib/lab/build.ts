@@ -27,7 +27,7 @@ import { VERSION, writeState, type LabHost, type LabState } from './state.ts'
 import type { Target } from './target.ts'
 import type { UpOptions } from './up.ts'
 
-interface BuildOptions extends Pick<UpOptions, 'asItIs' | 'yes' | 'log'> {
+interface BuildOptions extends Pick<UpOptions, 'asItIs' | 'yes' | 'artifactsDir' | 'log'> {
   /** The root file systems of lab.images for these hosts, by OS. */
   readonly roots: ReadonlyMap<Os['name'], Rootfs>
 }
@@ -42,12 +42,12 @@ export const build = async (
   options: BuildOptions,
 ): Promise<LabState> => {
   const { name, inventory, wanted, recipes } = target
-  const [started, { yes = false, log }] = [Date.now(), options]
+  const [started, { yes = false, artifactsDir, log }] = [Date.now(), options]
   const lab = { dir: labDir(name), key: labKey(name) }
   mkdirSync(lab.dir, { recursive: true, mode: 0o700 })
   const [files, made, vms] = await all([
     images(log, { debian13: recipes.some(r => needsDebian13(r, inventory)) }),
-    programs(target, before, { yes, log }),
+    programs(target, before, { yes, artifactsDir, log }),
     virtualMachines(
       inventory,
       wanted.map(h => h.name),

@@ -32,6 +32,8 @@ interface InsideOptions {
   readonly vm?: readonly string[] | undefined
   /** Dirt for every host that can have it; undefined: as before. */
   readonly dirt?: readonly string[] | undefined
+  /** A directory of downloads (`--artifacts`); default FMC_ARTIFACTS. */
+  readonly artifactsDir?: string | undefined
   /** Install missing prerequisites without asking. */
   readonly yes: boolean
   readonly log: (text: string) => void
@@ -57,6 +59,7 @@ export async function runInside(o: InsideOptions): Promise<number> {
     log: o.log,
     ...(o.vm ? { vm: [...o.vm] } : {}),
     dirt: o.dirt && dirtNamed(o.dirt),
+    artifactsDir: o.artifactsDir,
   })
   const [command = '', ...args] = enterLab(state, [
     process.execPath,

@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fetchArtifact } from '../artifacts/fetch.ts'
 import { archOf } from '../artifacts/resolve.ts'
+import type { ArtifactSpec } from '../artifacts/types.ts'
 import { FmcError, UsageError } from '../errors.ts'
 import type { Inventory, LabK3s } from '../inventory/types.ts'
 import { exec } from './exec.ts'
@@ -55,9 +56,10 @@ const sha256Of = (path: string): string => {
  */
 export const realK3s = async (
   given: readonly LabK3s[],
+  options: { readonly artifactsDir?: string | undefined } = {},
 ): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
   const found: LabArtifact[] = []
-  for (const program of given) found.push(await programOf(program))
+  for (const program of given) found.push(await programOf(program, options.artifactsDir))
   const [first] = found
   return {
     artifacts: Object.fromEntries([
@@ -68,16 +70,20 @@ export const realK3s = async (
   }
 }
 
-const programOf = async ({ key, release, source, sha256 }: LabK3s): Promise<LabArtifact> => {
+const programOf = async (
+  { key, release, source, sha256 }: LabK3s,
+  artifactsDir: string | undefined,
+): Promise<LabArtifact> => {
   const dir = labCache(`realk3s-${sha256}`)
   const path = join(dir, 'k3s')
   await once(dir, async into => {
     const file = 'url' in source && source.url.startsWith('file:')
-    const fetched = await fetchArtifact({
+    const spec: ArtifactSpec = {
       ...{ name: 'k3s', key, arch: archOf(machine()), version: '', format: 'binary' },
       source: file ? { path: fileURLToPath(source.url) } : source,
       ...{ member: undefined, sha256, memberSha256: undefined },
-    })
+    }
+    const fetched = await fetchArtifact(spec, { artifactsDir })
     copyFileSync(fetched.path, join(into, 'k3s'))
     chmodSync(join(into, 'k3s'), 0o755)
   })

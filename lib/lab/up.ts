@@ -28,6 +28,8 @@ export interface UpOptions {
   readonly asItIs?: boolean | undefined
   /** Dirt for every host that can have it; undefined: as before. */
   readonly dirt?: readonly Dirt[] | undefined
+  /** A directory of downloads, which may hold the file of lab.k3s.url; default FMC_ARTIFACTS. */
+  readonly artifactsDir?: string | undefined
   /** Take the lab down first, and build new hosts. */
   readonly fresh?: boolean | undefined
   /** Install missing prerequisites without asking. */

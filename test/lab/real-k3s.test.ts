@@ -131,6 +131,12 @@ void t.test('the programs are asked which release they are', async t => {
     message: 'lab.k3s.releases.x: the program is v1.36.3+k3s1, not v1.36.4+k3s1',
   })
 
+  const url = `https://a.example/next`
+  const away = { ...next!, sha256: sum(NEXT), source: { url } }
+  set('FMC_CACHE', join(dir, 'empty'))
+  const offline = await realK3s([away], { artifactsDir: join(dir, 'bin') })
+  t.match(offline.artifacts, { k3s: { version: 'v1.36.4+k3s1' } }, '--artifacts DIR has the file')
+
   const bad = await load(`{ path: bin/k3s, sha256: ${SHA} }`)
   await t.rejects(realK3s(givenK3s(bad.inventory)), {
     message:

@@ -12,7 +12,11 @@ import { WIREGUARD, wireguardGo } from './wireguard-go.ts'
 export const programs = async (
   { inventory, programs }: Target,
   state: LabState | undefined,
-  options: { readonly yes: boolean; readonly log: (text: string) => void },
+  options: {
+    readonly yes: boolean
+    readonly artifactsDir?: string | undefined
+    readonly log: (text: string) => void
+  },
 ): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
   const known =
     same(state?.programs.artifacts, programs.artifacts) &&
@@ -23,7 +27,7 @@ export const programs = async (
   const made = await all([
     known ?? coredns(inventory, options),
     ...(programs.k3s && !has('k3s')
-      ? [programs.realK3s ? realK3s(programs.realK3s) : k3sDouble(options)]
+      ? [programs.realK3s ? realK3s(programs.realK3s, options) : k3sDouble(options)]
       : []),
     ...(programs.wireguard && !has(WIREGUARD) ? [wireguardGo(options)] : []),
   ])
