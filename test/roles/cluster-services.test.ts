@@ -114,6 +114,8 @@ void t.test('a cluster with one server and two workers', OPTIONS, async t => {
     playbooks: { 'site.ts': PLAYBOOK },
   })
   const r = await rig(t, 'test-charts', { inventory: join(dir, 'inventory.yaml') })
+  // K3s forwards what comes to its ServiceLB, and firewalld lets forwarded packets pass. The double listens itself.
+  await r.text('w2', 'systemctl disable -q --now firewalld')
   const kubectl = (words: string, input = '') => r.on('s1', `/opt/bin/k3s kubectl ${words}`, input)
   const addons = (value: object, ...more: string[]) =>
     r.fmc('role', 'addons', 's1', '-e', JSON.stringify({ addons: value }), ...more)
