@@ -9,7 +9,7 @@ import type { ArtifactSpec } from '../artifacts/types.ts'
 import { FmcError, UsageError } from '../errors.ts'
 import type { Inventory, LabK3s } from '../inventory/types.ts'
 import { exec } from './exec.ts'
-import { once } from './images/images.ts'
+import { once } from './images/cached.ts'
 import { labCache } from './paths.ts'
 import type { LabArtifact, LabState } from './state.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { loadArtifacts } from '../../artifacts/load.ts'
 import type { Host } from '../../inventory/types.ts'
 import { exec } from '../exec.ts'
-import { once } from '../images/images.ts'
+import { once } from '../images/cached.ts'
 import { artifactsFile, labCache } from '../paths.ts'
 import type { LabState } from '../state.ts'
 
