@@ -39,7 +39,7 @@ hosts:
   lb1: { os: debian 12, nics: [{ network: lan, address: 192.168.0.30 }] }
   s1: { os: flatcar, nics: [{ network: kube, address: 10.17.4.21 }] }
   w1: { os: flatcar, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.24 }] }
-  w2: { os: rocky 9, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.25 }] }
+  w2: { os: flatcar, memory: 8GB, disks: [{ name: data, size: 1GB }], nics: [{ network: kube, address: 10.17.4.25 }] }
 `
 const PLAYBOOK = `
 import { play, playbook } from '${ROOT}/lib/index.ts'
@@ -114,8 +114,6 @@ void t.test('a cluster with one server and two workers', OPTIONS, async t => {
     playbooks: { 'site.ts': PLAYBOOK },
   })
   const r = await rig(t, 'test-charts', { inventory: join(dir, 'inventory.yaml') })
-  // K3s forwards what comes to its ServiceLB, and firewalld lets forwarded packets pass. The double listens itself.
-  await r.text('w2', 'systemctl disable -q --now firewalld')
   const kubectl = (words: string, input = '') => r.on('s1', `/opt/bin/k3s kubectl ${words}`, input)
   const addons = (value: object, ...more: string[]) =>
     r.fmc('role', 'addons', 's1', '-e', JSON.stringify({ addons: value }), ...more)
