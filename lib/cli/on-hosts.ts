@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { EXIT, UnreachableError } from '../errors.ts'
+import { EXIT, FmcError, UnreachableError } from '../errors.ts'
 import { GarbledProbe } from '../facts/family.ts'
 import type { Host } from '../inventory/types.ts'
 import { insideLab } from '../lab/index.ts'
@@ -46,10 +46,9 @@ export async function onEach(
           return await work(host, session, hide, hosts.length)
         } catch (thrown) {
           const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-          printFailure(
-            host,
-            error instanceof GarbledProbe ? error.redacted(hide) : hide(error.message),
-          )
+          const why = error instanceof GarbledProbe ? error.redacted(hide) : hide(error.message)
+          const hint = error instanceof FmcError && error.hint !== undefined ? hide(error.hint) : ''
+          printFailure(host, withoutName(host, why), hint)
           return error instanceof UnreachableError ? EXIT.unreachable : EXIT.failed
         } finally {
           session?.close()
@@ -64,6 +63,12 @@ export async function onEach(
 const worst = (codes: readonly number[]): number =>
   [EXIT.failed, EXIT.unreachable].find(code => codes.includes(code)) ?? EXIT.ok
 
+/** A message that begins with the host's name, for a line that begins with it too. */
+export const withoutName = ({ name }: Host, message: string): string =>
+  message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message
+
 /** Further lines of an error are indented, so that they cannot pass for another host's. */
-const printFailure = (host: Host, message: string): void =>
-  printError(`${host.name}: ${message.replaceAll('\n', '\n  ')}`)
+const printFailure = (host: Host, message: string, hint: string): void =>
+  printError(
+    `${host.name}: ${[message, ...(hint === '' ? [] : [hint])].join('\n').replaceAll('\n', '\n  ')}`,
+  )

@@ -6,6 +6,7 @@ import { redactor } from '../secrets/redact.ts'
 import { runStreamed, type StreamEnd } from '../ssh/index.ts'
 import { openContext } from './context.ts'
 import { hostsOf, type Limited } from './limit.ts'
+import { withoutName } from './on-hosts.ts'
 import { positive, type HostsOptions } from './options.ts'
 import { jsonView, textView, type HostEnd } from './stream-view.ts'
 import { SharedInput } from './shared-input.ts'
@@ -115,7 +116,7 @@ const failureOf = (
   return {
     host,
     kind: error instanceof UnreachableError ? 'unreachable' : 'failed',
-    why: hide(message),
+    why: withoutName(host, hide(message)),
     hint: hint === undefined ? undefined : hide(hint),
   }
 }

@@ -28,7 +28,7 @@ export const typed = (
 /** Asks on /dev/tty without echo, whatever stdin and stdout are. Rejects with UsageError if there is no terminal. */
 export const askHidden: Ask = question =>
   new Promise((resolve, reject) => {
-    const tty = openTerminal()
+    const tty = openTerminal(question)
     const input = new ReadStream(tty.input)
     input.setEncoding('utf8').setRawMode(true)
     writeSync(tty.output, cleanLine(question))
@@ -51,12 +51,15 @@ export const askHidden: Ask = question =>
     input.once('end', () => end(() => reject(new UsageError('the terminal was closed'))))
   })
 
-const openTerminal = (): { input: number; output: number } => {
+const openTerminal = (question: string): { input: number; output: number } => {
   try {
     return { input: openSync('/dev/tty', 'r+'), output: openSync('/dev/tty', 'w') }
   } catch {
-    throw new UsageError('there is no terminal to ask for a passphrase or value', {
-      hint: 'passphrase: FMC_AGE_PASSPHRASE_FILE; value: on stdin',
+    const what = question.replace(/[:?\s]+$/, '')
+    throw new UsageError(`there is no terminal to ask for: ${what}`, {
+      hint: question.startsWith('sudo')
+        ? 'without a terminal, log in as root (ssh.user in the inventory) or allow NOPASSWD in /etc/sudoers.d on the host'
+        : 'passphrase: FMC_AGE_PASSPHRASE_FILE; value: on stdin',
     })
   }
 }

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -85,6 +85,30 @@ hosts:
         text.includes(Buffer.from(PASSWORD).toString('base64').slice(0, 20)),
         `${what}: base64`,
       )
+    }
+
+    // Without a terminal. The name of the host stands before the message once, and the hint below it.
+    const unasked = (...args: string[]): string =>
+      spawnSync('setsid', ['--wait', 'node', BIN, ...args], {
+        encoding: 'utf8',
+        input: '',
+      }).stderr
+    const needed = /sudo for asks: it asks for a password, but none was given\n {2}give it with -K/
+    t.match(unasked('facts', 'all', '-i', inventory), new RegExp(`^a: ${needed.source}`))
+    t.match(
+      unasked('run', 'all', '-i', inventory, '--', 'id'),
+      new RegExp(`^a: unreachable: ${needed.source}`, 'm'),
+    )
+    for (const command of [
+      ['facts', 'all', '-K'],
+      ['logs', 'all', 'ssh', '-K'],
+    ]) {
+      const said = unasked(...command, '-i', inventory)
+      t.match(
+        said,
+        /there is no terminal to ask for: sudo password\n {2}without a terminal, log in/,
+      )
+      t.notMatch(said, 'FMC_AGE')
     }
   },
 )
