@@ -1,4 +1,3 @@
-import { getMaxListeners } from 'node:events'
 import t from 'tap'
 import { listenForSignals } from '../../lib/cli/signals.ts'
 
