@@ -24,7 +24,7 @@ const newest = dir => {
 const built = statSync(bundle, { throwIfNoEntry: false })?.mtimeMs ?? 0
 const script = statSync(join(lib, '../scripts/build.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
 if (built === 0 && script === 0) {
-  // .npmrc of the checkout turns npm's prepack off.
+  // It was packed with --ignore-scripts.
   console.error(
     'fmc: this package was packed without its program (dist/)\n  in the checkout that it comes from: npm ci && npm run build && npm pack',
   )

@@ -1,5 +1,5 @@
 // All that a package needs beside its sources: the bundle, the declarations and the manual page. `npm run build`; npm calls it
-// before `npm pack --ignore-scripts=false` and `npm publish --ignore-scripts=false` (prepack; .npmrc turns scripts off).
+// before `npm pack` and `npm publish` (prepack).
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -46,8 +46,12 @@ void t.test('every package of an installation is reviewed: docs/dependencies.md'
   t.end()
 })
 
-void t.test('nothing runs at installation, and nothing is compiled', t => {
-  t.match(readFileSync(join(root, '.npmrc'), 'utf8'), /^ignore-scripts=true$/m)
+void t.test('no package is allowed to run a script when it is installed', t => {
+  const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    allowScripts: Record<string, boolean>
+  }
+  const scripts = installed.filter(([, p]) => p.hasInstallScript).map(([path]) => nameOf(path))
+  t.strictSame(allowScripts, Object.fromEntries(scripts.map(name => [name, false])))
   t.strictSame(
     installed
       .map(([path]) => nameOf(path))

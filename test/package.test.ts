@@ -17,7 +17,7 @@ const copy = (to: string): string => {
 
 void t.test('packed, installed, and used in a project of its own', async t => {
   const dir = t.testdir({ copy: {}, tool: {} })
-  const pack = ['npm', 'pack', '--silent', '--ignore-scripts=false', '--pack-destination', dir]
+  const pack = ['npm', 'pack', '--silent', '--pack-destination', dir]
   const packed = await run(pack, { cwd: copy(join(dir, 'copy')) })
   t.equal(packed.code, 0, packed.stderr)
   const tarball = join(dir, packed.stdout.trim().split('\n').at(-1) ?? '')
