@@ -103,7 +103,9 @@ const pods = target(
   'health/pods',
   jsonMutants([{ items: [POD] }]),
   text => {
-    const found = unlessRefused([TaskError], () => parsePods({ pods: fact(text), events: fact(text), now: 1e9, patience: 60 }))
+    const found = unlessRefused([TaskError], () =>
+      parsePods({ pods: fact(text), events: fact(text), now: 1e9, patience: 60 }),
+    )
     if (!found) return
     texts(found.sickPods)
     ok(found.sickPods.length <= found.pods)
