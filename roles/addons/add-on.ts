@@ -1,5 +1,7 @@
-import { helmChart, LABELS, type KubernetesObject } from '../shared/kubernetes/chart.ts'
+import { helmChart, type KubernetesObject } from '../shared/kubernetes/chart.ts'
 import type { Yaml } from '../shared/kubernetes/yaml.ts'
+import { kindsJob } from './crds.ts'
+import { metadata } from './metadata.ts'
 import type { Name, Options } from './vars.ts'
 
 /** Pods of one kind, or containers beside them, and the resources of each. */
@@ -47,6 +49,8 @@ interface Definition<P extends string, V extends string> {
   objects?(sizes: Sizes<P, V>): readonly KubernetesObject[]
   /** Objects with secrets in clear text: a separate manifest, written before the chart. */
   secrets?(options: Options): readonly KubernetesObject[]
+  /** The chart has kinds in its directory crds/, which helm never upgrades. */
+  readonly kinds?: boolean
   /** Kinds of which the chart makes objects that an operator reports about. */
   readonly operated?: readonly string[]
   /** Its own workloads, where it shares the namespace. Default: all of the namespace. */
@@ -62,6 +66,8 @@ export interface AddOn {
   readonly volumes: readonly Volumes[]
   readonly workloads: readonly string[] | undefined
   readonly operated: readonly string[]
+  /** The job that applies the chart's kinds, and its rights; [] = helm upgrades them. Before the chart. */
+  kinds(options: Options): readonly KubernetesObject[]
   /** The HelmChart, named like the add-on. */
   chart(options: Options): KubernetesObject
   objects(options: Options): readonly KubernetesObject[]
@@ -107,6 +113,8 @@ export function defineAddOn<P extends string, V extends string>(d: Definition<P,
     volumes: Object.values<Volumes>(d.volumes),
     workloads: d.workloads,
     operated: d.operated ?? [],
+    kinds: ({ version = d.chart.version }) =>
+      d.kinds === true ? kindsJob(chartName(d.name), { ...d.chart, version }) : [],
     chart: options =>
       helmChart({
         name: chartName(d.name),
@@ -140,5 +148,4 @@ export const TLS_ANNOTATIONS = {
   'traefik.ingress.kubernetes.io/router.tls': 'true',
 } as const
 
-/** Metadata of an object, with fmc's labels. */
-export const metadata = (name: string, namespace?: string) => ({ name, namespace, labels: LABELS })
+export { metadata }

@@ -5,6 +5,7 @@ import { workersOf } from '../shared/k3s/workers.ts'
 import { chartName, type AddOn } from './add-on.ts'
 import { excess } from './budget.ts'
 import { entries } from './catalogue.ts'
+import { applied } from './crds.ts'
 import { isReady } from './ready.ts'
 import { nothingForgotten, uninstalled } from './removal.ts'
 import { vars as schema, type Options } from './vars.ts'
@@ -30,14 +31,27 @@ export default role({
     await nothingForgotten({ unnamed: all.flatMap(([e, options]) => (options ? [] : [e])) })
     await onlyManifests({
       prefix: 'addon-',
-      keep: present.flatMap(([entry, options]) => manifestsOf(entry, options).map(m => m.name)),
+      keep: present.flatMap(([entry, options]) => [
+        ...(entry.kinds(options).length > 0 ? [kindsManifest(entry)] : []),
+        ...manifestsOf(entry, options).map(m => m.name),
+      ]),
     })
     for (const [entry, options] of all)
-      if (options?.state === 'absent') await uninstalled({ entry, objects: entry.objects(options) })
+      if (options?.state === 'absent')
+        await uninstalled({ entry, objects: [...entry.kinds(options), ...entry.objects(options)] })
     const installed = await chartsInstalled(present.map(([entry, options]) => entry.chart(options)))
-    for (const [entry, options] of present)
+    for (const [entry, options] of present) {
+      const kinds = entry.kinds(options)
+      if (kinds.length > 0) {
+        await manifest('addons', kindsManifest(entry), kinds)
+        await gate(`the kinds of ${entry.name} are those of its chart`, () => applied(kinds), {
+          timeoutSeconds: 900,
+          everySeconds: 2,
+        })
+      }
       for (const { name, objects, write } of manifestsOf(entry, options))
         await write('addons', name, objects)
+    }
     for (const [entry, options] of present)
       await gate(`add-on ${entry.name} is ready`, isReady(entry, options, installed), {
         timeoutSeconds: 1200,
@@ -45,6 +59,8 @@ export default role({
       })
   },
 })
+
+const kindsManifest = (entry: AddOn): string => `addon-${chartName(entry.name)}-kinds`
 
 /** An add-on's manifests: its secrets, its chart, and the custom resources for its operator. */
 const manifestsOf = (entry: AddOn, options: Options) => {

@@ -10,6 +10,7 @@ import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
 import { illness, SERVED } from '../../roles/addons/ready.ts'
 import { removal } from '../../roles/addons/removal.ts'
 import { vars, type Name } from '../../roles/addons/vars.ts'
+import { differences } from '../../roles/shared/kubernetes/charts.ts'
 
 const worker = (memoryMb: number, sizeGb: number): Host =>
   ({ memoryMb, disks: [{ name: 'data', sizeGb }] }) as unknown as Host
@@ -192,6 +193,42 @@ t.test('Filebeat reads every node’s logs, and old logs are deleted', t => {
   t.match(JSON.parse(Object.values(data)[0] ?? ''), {
     policy: { phases: { delete: { min_age: '3d', actions: { delete: {} } } } },
   })
+  t.end()
+})
+
+t.test('kinds that helm never upgrades are applied by a job for each version', t => {
+  t.strictSame(
+    ALL.filter(n => CATALOGUE[n].kinds({ state: 'present' }).length > 0).sort(),
+    ['kafka', 'monitoring', 'sealed_secrets'],
+    'the charts with a directory crds/',
+  )
+  const job = (name: Name, more: object = {}) => {
+    const found = CATALOGUE[name].kinds({ state: 'present', ...more }).find(o => o.kind === 'Job')
+    return { name: found?.metadata.name, text: JSON.stringify(found) }
+  }
+  t.equal(job('sealed_secrets').name, 'fmc-crds-sealed-secrets-2-19-1')
+  t.equal(
+    job('kafka', { version: '1.3.0-RC1+x' }).name,
+    'fmc-crds-kafka-1-3-0-rc1-x',
+    'another version is another job, with a name that Kubernetes takes',
+  )
+  t.match(
+    job('kafka').text,
+    'helm show crds oci://quay.io/strimzi-helm/strimzi-kafka-operator --version 1.2.0 > /work',
+  )
+  t.match(
+    job('monitoring', { version: "1'; rm -rf /" }).text,
+    /helm show crds kube-prometheus-stack --version .*'1'\\?.*rm -rf .* --repo https:/,
+  )
+  t.notMatch(job('kafka').text, '--repo')
+  const wanted = CATALOGUE.kafka.kinds({ state: 'present' }).filter(o => o.kind === 'Job')
+  t.strictSame(differences(wanted[0] as never, []), [
+    'Job fmc-crds-kafka-1-2-0 is not in the cluster',
+  ])
+  t.strictSame(
+    differences(wanted[0] as never, [{ kind: 'Job', metadata: { name: 'fmc-crds-kafka-1-2-0' } }]),
+    [],
+  )
   t.end()
 })
 

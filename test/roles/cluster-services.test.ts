@@ -348,10 +348,26 @@ void t.test('a cluster with one server and two workers', OPTIONS, async t => {
         'the old job, complete, was not taken for the new one',
       )
 
-      const gone = await addons({ dashboard: { state: 'absent' } })
+      const watched = { dashboard: { values: { replicaCount: 3 } }, monitoring: {} }
+      const kinds = await addons(watched)
+      t.equal(kinds.code, 0, said(kinds))
+      t.strictSame(
+        kinds.changed.map(c => c.replace(/^.*fmc-addon-/, '')),
+        ['monitoring-kinds.yaml', 'monitoring.yaml'],
+        'the kinds come before their chart',
+      )
+      await kubectl('-n kube-system delete job fmc-crds-monitoring-88-5-3')
+      t.strictSame(
+        (await addons(watched)).changed,
+        ['s1 addons/manifest addon-monitoring-kinds in the cluster'],
+        'a job that somebody deleted runs again',
+      )
+
+      const gone = await addons({ dashboard: { state: 'absent' }, monitoring: { state: 'absent' } })
       t.equal(gone.code, 0, said(gone))
-      t.strictSame(gone.changed, [
+      t.strictSame(gone.changed.toSorted(), [
         's1 addons/add-on dashboard uninstalled',
+        's1 addons/add-on monitoring uninstalled',
         's1 addons/no other manifest addon-*',
       ])
       t.notMatch((await kubectl('get helmcharts.helm.cattle.io -A -o name')).stdout, 'dashboard')

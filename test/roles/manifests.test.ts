@@ -51,6 +51,7 @@ const MANIFESTS: Readonly<Record<string, readonly KubernetesObject[]>> = {
       ].map((more, i) => [
         `${entry.name} ${i === 0 ? 'by default' : 'with everything'}`,
         [
+          ...entry.kinds(options(more)),
           ...entry.secrets(options(more)),
           entry.chart(options(more)),
           ...entry.objects(options(more)),

@@ -61,7 +61,7 @@ function ofKubernetes(ajv: Ajv): Map<string, ValidateFunction> {
     for (const { group, version, kind } of (schema['x-kubernetes-group-version-kind'] ??
       []) as Gvk[])
       if (
-        /^(ConfigMap|Namespace|Secret|ServiceAccount|StorageClass|Ingress|ClusterRole|ClusterRoleBinding)$/.test(
+        /^(ConfigMap|Job|Namespace|Secret|ServiceAccount|StorageClass|Ingress|ClusterRole|ClusterRoleBinding)$/.test(
           kind,
         )
       )

@@ -15,6 +15,7 @@ export default defineAddOn({
     topics: { count: 1, cpu: 50, memory: 256, limit: 384 },
   },
   volumes: { kafka: { count: 3, gib: 5 } },
+  kinds: true,
   // github.com/strimzi/strimzi-kafka-operator, tag 1.2.0
   chart: { name: 'oci://quay.io/strimzi-helm/strimzi-kafka-operator', version: '1.2.0' },
   values: ({ resources, options: { clusterDomain } }) => ({

@@ -26,6 +26,7 @@ export default defineAddOn({
     alertmanager: { count: 1, gib: 1 },
     grafana: { count: 1, gib: 1 },
   },
+  kinds: true,
   // github.com/prometheus-community/helm-charts, charts/kube-prometheus-stack, 2026-08-22
   chart: {
     name: 'kube-prometheus-stack',

@@ -16,6 +16,7 @@ export default defineAddOn({
   pods: { controller: { count: 1, cpu: 20, memory: 64, limit: 128 } },
   volumes: {},
   workloads: [CONTROLLER],
+  kinds: true,
   // github.com/bitnami/sealed-secrets, helm/sealed-secrets, 2026-07-03
   chart: {
     name: 'sealed-secrets',

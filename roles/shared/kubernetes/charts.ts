@@ -62,12 +62,16 @@ export const holds = (item: Item | undefined, type: string): boolean =>
 /** Fields of a HelmChart or HelmChartConfig that are compared, beside forceConflicts and the values. */
 const COMPARED = ['repo', 'chart', 'version', 'failurePolicy'] as const
 
-/** How a HelmChart or HelmChartConfig in the cluster differs from its manifest. Other kinds are not compared. */
+/**
+ * How a HelmChart or HelmChartConfig in the cluster differs from its manifest; of a job of its namespace, whether it is
+ * there. Other kinds are not compared.
+ */
 export function differences(object: KubernetesObject, state: readonly Item[]): string[] {
-  if (!object.kind.startsWith('HelmChart')) return []
+  if (!object.kind.startsWith('HelmChart') && object.kind !== 'Job') return []
   const { name } = object.metadata
   const now = find(state, object.kind, name)
   if (!now) return [`${object.kind} ${name} is not in the cluster`]
+  if (object.kind === 'Job') return []
   const want = object['spec'] as NonNullable<Item['spec']> & { readonly valuesContent: string }
   return [
     ...COMPARED.flatMap(key => {

@@ -287,6 +287,12 @@ func objectsOf(chart, values object, namespace string) []object {
 			{"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": map[string]any{"name": "nfs.csi.k8s.io"}},
 		}
 	}
+	if name == "kube-prometheus-stack" {
+		return []object{
+			definition("monitoring.coreos.com", "Prometheus", "prometheuses", true), definition("monitoring.coreos.com", "Alertmanager", "alertmanagers", true),
+			workload("Deployment", "monitoring-grafana", namespace, 1, nil),
+		}
+	}
 	o := workload("Deployment", chart.name(), namespace, 1, nil)
 	if replicas := values.at("replicaCount"); replicas != nil {
 		o.set(replicas, "spec", "replicas")

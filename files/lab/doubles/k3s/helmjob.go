@@ -11,18 +11,30 @@ const (
 	podStarted                   = "double/started"
 )
 
-// runHelmJobs is the job controller and the kubelet for helm's jobs.
+// runHelmJobs is the job controller and the kubelet for helm's jobs; any other job ends well after the time of a pod.
 func (s *server) runHelmJobs() error {
-	jobs, err := s.store.list(builtin("jobs"), "", chartLabel)
+	jobs, err := s.store.list(builtin("jobs"), "", "")
 	if err != nil {
 		return err
 	}
 	for _, job := range jobs {
-		if err := s.runHelmJob(job); err != nil && !isNotFound(err) {
+		run := s.runHelmJob
+		if job.labels()[chartLabel] == "" {
+			run = s.runOtherJob
+		}
+		if err := run(job); err != nil && !isNotFound(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *server) runOtherJob(job object) error {
+	started, err := time.Parse(time.RFC3339, job.str("metadata", "creationTimestamp"))
+	if hasCondition(job, "Complete") || err == nil && time.Since(started) < podStart() {
+		return nil
+	}
+	return s.setJob(job, 0, "Complete", "True", "")
 }
 
 func (s *server) runHelmJob(job object) error {
