@@ -8,6 +8,7 @@ import { entries } from './catalogue.ts'
 import { applied } from './crds.ts'
 import { isReady } from './ready.ts'
 import { nothingForgotten, uninstalled } from './removal.ts'
+import { ignoredValues } from './value-advice.ts'
 import { vars as schema, type Options } from './vars.ts'
 
 export default role({
@@ -15,10 +16,9 @@ export default role({
   summary: 'What else runs in the cluster: monitoring, logging, Redis, Kafka, Argo CD, Jenkins …',
   vars: schema,
   advise: ({ vars, inventory }) =>
-    excess(vars, workersOf(inventory, vars.addons_nodes)).map(found => ({
-      variable: 'addons',
-      ...found,
-    })),
+    [...excess(vars, workersOf(inventory, vars.addons_nodes)), ...ignoredValues(vars.addons)].map(
+      found => ({ variable: 'addons', ...found }),
+    ),
   async tasks({ vars, host }) {
     const all = entries(vars.addons, vars.k3s_cluster_domain)
     if (!isKeeper(host)) {

@@ -9,6 +9,7 @@ import { CATALOGUE, entries, wanted } from '../../roles/addons/catalogue.ts'
 import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
 import { illness, SERVED } from '../../roles/addons/ready.ts'
 import { removal } from '../../roles/addons/removal.ts'
+import { ignoredValues } from '../../roles/addons/value-advice.ts'
 import { vars, type Name } from '../../roles/addons/vars.ts'
 import { differences } from '../../roles/shared/kubernetes/charts.ts'
 
@@ -229,6 +230,36 @@ t.test('kinds that helm never upgrades are applied by a job for each version', t
     differences(wanted[0] as never, [{ kind: 'Job', metadata: { name: 'fmc-crds-kafka-1-2-0' } }]),
     [],
   )
+  t.end()
+})
+
+t.test('lint warns of values that the chart does not know', t => {
+  const of = (addons: object) => ignoredValues(vars.parse({ addons }).addons).map(f => f.message)
+  for (const [addons, expected] of [
+    [{}, []],
+    [{ monitoring: {} }, []],
+    [
+      { monitoring: { values: { grafana: { adminUser: 'root' }, defaultRules: { rules: {} } } } },
+      [],
+    ],
+    [
+      { monitoring: { values: { grafna: { adminUser: 'root' } } } },
+      [/^monitoring\.values: the chart kube-prometheus-stack 88\.5\.3 has no key grafna, and helm/],
+    ],
+    [
+      { kafka: { values: { resources: { any: 1 }, replica: 2, toleration: [] } } },
+      [
+        /^kafka\.values: the chart strimzi-kafka-operator 1\.2\.0 has no key replica,/,
+        /no key toleration,/,
+      ],
+    ],
+    [{ kafka: { version: '9.9.9', values: { nothing: 1 } } }, []],
+    [{ kafka: { state: 'absent', values: { nothing: 1 } } }, []],
+  ] as const) {
+    const got = of(addons)
+    t.equal(got.length, expected.length, got.join('; '))
+    for (const [i, pattern] of expected.entries()) t.match(got[i], pattern)
+  }
   t.end()
 })
 
