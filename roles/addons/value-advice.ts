@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
 import { parseKeys, unknownKeys, type KeyList } from '../shared/kubernetes/value-keys.ts'
 import { entries } from './catalogue.ts'
 import type { Vars } from './vars.ts'
 
-const listOf = (chart: string): KeyList =>
-  parseKeys(
-    readFileSync(new URL(`../../files/charts/${chart}.txt`, import.meta.url), { encoding: 'utf8' }),
-  )
+/** undefined: a copy of this role in another project has no lists beside it. */
+function listOf(chart: string): KeyList | undefined {
+  const file = new URL(`../../files/charts/${chart}.txt`, import.meta.url)
+  return existsSync(file) ? parseKeys(readFileSync(file, 'utf8')) : undefined
+}
 
 /** Name without the registry, and version, of a HelmChart's chart. */
 const chartOf = (object: KubernetesObject): { name: string; version: string } => {
@@ -25,7 +26,7 @@ export const ignoredValues = (addons: Vars['addons']): { message: string; hint: 
     if (options?.state !== 'present' || options.values === undefined) return []
     const { name, version } = chartOf(entry.chart(options))
     const list = listOf(name)
-    if (list.version !== version) return []
+    if (list?.version !== version) return []
     const top = Object.fromEntries(Object.keys(options.values).map(key => [key, null]))
     return unknownKeys(top, list.keys).map(key => ({
       message: `${entry.name}.values: the chart ${name} ${version} has no key ${key}, and helm ignores it`,
