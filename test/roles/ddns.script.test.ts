@@ -9,7 +9,8 @@ const NOW = 1_000_000
 
 void t.test('a wait that Cloudflare asked for', t => {
   const dir = t.testdir({
-    config: '{"api":"http://192.0.2.1/v4","sources":["http://192.0.2.1/a","http://192.0.2.1/b"],"records":[{"name":"home.example.org","zone":"example.org"}]}',
+    config:
+      '{"api":"http://192.0.2.1/v4","sources":["http://192.0.2.1/a","http://192.0.2.1/b"],"records":[{"name":"home.example.org","zone":"example.org"}]}',
     bin: {
       date: `#!/bin/sh\necho ${NOW}\n`,
       curl: `#!/bin/sh
