@@ -15,7 +15,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { notForeign } from '../shared/foreign-files.ts'
-import { adminSocket } from '../shared/balancers.ts'
+import { adminSocket } from '../shared/platform.ts'
 import { OWN_CURL_WORDS } from '../shared/curl.ts'
 import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree, type Port } from '../shared/ports.ts'

@@ -13,18 +13,11 @@ import {
   type Vip,
 } from '../../lib/index.ts'
 import { OWN_CURL } from './curl.ts'
+import { adminSocket } from './platform.ts'
 
 /** haproxy's name for the backend that serves a port of a VIP. */
 export const backendOf = (vip: { readonly name: string }, port: number): string =>
   `${vip.name}_${port}`
-
-/**
- * Where a balancer's haproxy takes commands: its statistics page with `stats admin`, on a socket that only root may open
- * (docs.haproxy.org, configuration manual, "stats admin" and "bind": user, group, mode). On Enterprise Linux it is beside
- * the socket of the package's own configuration, where SELinux lets haproxy make one.
- */
-export const adminSocket = ({ os }: Host): string =>
-  os.family === 'el' ? '/var/lib/haproxy/fmc.sock' : '/run/haproxy-fmc.sock'
 
 const curl = (balancer: Host): string =>
   `${OWN_CURL} -sS -m 5 --unix-socket ${adminSocket(balancer)}`
