@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { backendOf } from '../shared/balancers.ts'
+import { backendOf } from '../shared/haproxy-admin.ts'
 import { OWN_CURL } from '../shared/curl.ts'
 import type { Balanced } from './balancing.ts'
 import type { BalancerVars } from './vars.ts'
@@ -118,7 +118,12 @@ function forwarding(vip: Balanced, port: number, to: number, vars: BalancerVars)
 }
 
 // K3s answers 503 before its apiserver is up, afterwards 401 without a token. /ping answers "pong" in both cases.
-const K3S_CHECK = ['    option httpchk GET /readyz', '    http-check expect rstatus ^(200|401)$']
+const K3S_CHECK = [
+  // A single late answer takes a server out, so it may be later than elsewhere: a machine pauses while it is copied.
+  '    timeout check 5s',
+  '    option httpchk GET /readyz',
+  '    http-check expect rstatus ^(200|401)$',
+]
 
 /** keepalived.conf: one VRRP instance for each VIP, with unicast to the other balancers, if there are any. */
 export const keepalivedConf = (

@@ -1,6 +1,6 @@
 import { observe, role, vips } from '../../lib/index.ts'
 import { balancerState as balancerHere, type BalancerState } from '../haproxy-keepalived/index.ts'
-import { drainedHere } from '../shared/balancers.ts'
+import { drainedHere } from '../shared/haproxy-admin.ts'
 import { serverHealth, type ServerHealth } from './cluster.ts'
 import { hostState, type HostState } from './host.ts'
 import { vipAnswers, type Answers } from './network.ts'

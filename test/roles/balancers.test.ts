@@ -1,7 +1,8 @@
 // Planned restarts of servers behind a balancer, with the whole engine in this process; haproxy is a script.
 import t, { type Test } from 'tap'
 import { $, host } from '../../lib/index.ts'
-import { outOfPool, parseStatuses } from '../../roles/shared/balancers.ts'
+import { outOfPool } from '../../roles/shared/balancers.ts'
+import { parseStatuses } from '../../roles/shared/haproxy-admin.ts'
 import { Hosts, one, tasks } from '../engine/hosts.ts'
 
 const GROUPS = `
@@ -10,7 +11,7 @@ vips:
   web: { address: 10.0.0.8, network: lan, vrid: 52, ports: [80, 443], backends: a, balancers: b }
 groups:
   k3s_servers: { hosts: [a] }
-  loadbalancers: { hosts: [b, c] }
+  loadbalancers: { hosts: [b, c], vars: { haproxy_check_seconds: 1 } }
 `
 const SOCKET = '/run/haproxy-fmc.sock'
 const row = (backend: string, server: string, status: string): string =>
@@ -23,6 +24,7 @@ function haproxy(
   states: Readonly<Record<string, string>>,
   outcome = 'DONE',
   others = 'UP',
+  drained: 'DRAIN' | 'DOWN' | 'no answer' = 'DRAIN',
 ): void {
   hosts.write(name, SOCKET, '')
   hosts.write(
@@ -38,11 +40,11 @@ function haproxy(
     name,
     'curl',
     `case "$*" in
-  *csv*) cat /srv/csv ;;
+  *csv*) [ ! -e /srv/mute ] || exit 28; cat /srv/csv ;;
   *action=*)
     echo "$*" | grep -o 's=.*action=[a-z]*' >>/srv/asked
     b=$(echo "$*" | sed 's/.* b=\\([^ ]*\\).*/\\1/')
-    case "$*" in *drain*) to=DRAIN ;; *) to=UP ;; esac
+    case "$*" in *drain*) to=${drained === 'DOWN' ? 'DOWN' : 'DRAIN'}; ${drained === 'no answer' ? '>/srv/mute' : ':'} ;; *) to=UP ;; esac
     [ ${outcome} != DONE ] || sed -i "/^$b,a,/s/\\(UP\\|DRAIN\\),1$/$to,1/" /srv/csv
     printf 'http://haproxy/;st=${outcome}' ;;
 esac`,
@@ -157,6 +159,40 @@ void t.test(
     )
   },
 )
+
+void t.test('a server that is still down gets connections as soon as it is up', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', 'UP', 'DOWN')
+  const ran = await hosts.run([restarts('k3s')])
+  t.match(ran.changed.join(), /b no new connections to a,.*b connections again to a/)
+  t.strictSame(
+    asked(hosts, 'b').map(a => a.replace(/.*action=/, '')),
+    ['drain', 'ready'],
+    'haproxy shows a drained server that is down as DOWN',
+  )
+})
+
+void t.test('a balancer that refuses: those before it send connections again', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'UP' })
+  haproxy(hosts, 'c', { api_6443: 'UP' }, 'DENY')
+  const ran = await hosts.run([restarts('k3s')])
+  t.match(ran.failures, [/haproxy does not set a in api_6443 to drain/])
+  t.strictSame(
+    asked(hosts, 'b').map(a => a.replace(/.*action=/, '')),
+    ['drain', 'ready'],
+  )
+  t.equal(hosts.read('a', '/srv/log'), undefined, 'nothing was restarted')
+})
+
+void t.test('a balancer that no longer answers is a failure: a is without connections', async t => {
+  const hosts = cluster(t)
+  haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', 'UP', 'no answer')
+  haproxy(hosts, 'c', { api_6443: 'UP' })
+  const ran = await hosts.run([restarts('k3s')])
+  t.match(ran.failures, [/haproxy does not tell the state of its servers/])
+  t.match(asked(hosts, 'c').join(), /action=ready/, 'the others get it back all the same')
+})
 
 void t.test('what haproxy prints is data', t => {
   t.strictSame(
