@@ -177,7 +177,7 @@ void t.test('what the roles of fmc’s site need: pins, VIPs and images', async 
   t.equal(code, 1)
   t.match(
     stdout,
-    /inventory\.yaml:14:7: error: role k3s-server: k3s v1\.20\.0\+k3s1 is not pinned\n {2}add its sha256/,
+    /inventory\.yaml:14:7: error: role k3s-server: k3s v1\.20\.0\+k3s1 is not pinned\n {2}leave the version out, or write into the inventory, with the sha256/,
   )
   t.match(stdout, /inventory\.yaml:15:7: error: role traefik: the inventory has no VIP webb\n/)
   t.match(
