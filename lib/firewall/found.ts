@@ -72,14 +72,20 @@ printf '%s\\n' "$t" | sed 's/^/tcp /'
 printf '%s\\n' "$u" | sed 's/^/udp /'
 printf '%s\\n' "$a" | sed 's/^/addr /'`
 
-/** Where programs listen for others: `*:22/tcp`, `10.17.3.11:53/udp`; and the host's addresses: `@10.17.3.11`. */
+/** An address with an interface's name (15 characters, IFNAMSIZ) and a port is shorter. */
+const LONGEST_WORD = 64
+
+/**
+ * Where programs listen for others: `*:22/tcp`, `10.17.3.11:53/udp`; and the host's addresses: `@10.17.3.11`. A host may print
+ * anything: a line costs time in proportion to its length.
+ */
 export const listeningIn = (stdout: string): ReadonlySet<string> =>
   new Set(
     stdout.split('\n').flatMap(line => {
       const [, own] = /^addr .*\sinet (\d{1,3}(?:\.\d{1,3}){3})[/ ]/.exec(line) ?? []
       if (own !== undefined) return [`@${own}`]
       const [proto = '', ...words] = line.trim().split(/\s+/)
-      const local = words.find(word => /:\d{1,5}$/.test(word)) ?? ''
+      const local = words.find(word => word.length <= LONGEST_WORD && /:\d{1,5}$/.test(word)) ?? ''
       const [, address = '', port = ''] = /^(.*?)(?:%[^:]*)?:(\d{1,5})$/.exec(local) ?? []
       const where = EVERYWHERE.has(address) ? '*' : address
       const isForOthers = where === '*' || /^(?!127\.)\d{1,3}(\.\d{1,3}){3}$/.test(where)

@@ -206,6 +206,9 @@ const keyOf = ({ from, target, proto, port }: Probe): string => `${from} ${targe
 const unique = (probes: readonly Probe[]): Probe[] =>
   [...new Map(probes.toReversed().map(p => [keyOf(p), p])).values()].toReversed()
 
+/** On so many ports of a host others are tried: a host may name any number of them. */
+const MOST_PORTS = 500
+
 /** Connections to programs that listen on the hosts. */
 const candidates = (
   inventory: Inventory,
@@ -213,18 +216,25 @@ const candidates = (
   listening: Listening,
   starts: readonly Host[],
   { hosts }: Range,
-): Probe[] =>
-  starts.flatMap(source =>
-    hosts.flatMap(host => {
+): Probe[] => {
+  const programs = hosts.map(host => ({
+    host,
+    sockets: [...(listening.get(host.name) ?? [])].flatMap(where => {
+      const [, address, port] = /^(.*):(\d+)\/tcp$/.exec(where) ?? []
+      return port === undefined ? [] : [{ address, port: Number(port) }]
+    }),
+  }))
+  return starts.flatMap(source =>
+    programs.flatMap(({ host, sockets }) => {
       const [from, to] = endsOf(inventory, source.name, host.name)
-      const ports = [...(listening.get(host.name) ?? [])].flatMap(where => {
-        const [, address, port = ''] = /^(.*):(\d+)\/tcp$/.exec(where) ?? []
-        return address === '*' || address === to ? [Number(port)] : []
-      })
       const target = { name: host.name, address: to }
-      return ports.flatMap(port => judge(source, target, { from, to, proto: 'tcp', port }))
+      return sockets
+        .filter(({ address }) => address === '*' || address === to)
+        .slice(0, MOST_PORTS)
+        .flatMap(({ port }) => judge(source, target, { from, to, proto: 'tcp', port }))
     }),
   )
+}
 
 /** At most `count` of them, evenly from the whole list. */
 const spread = (probes: readonly Probe[], count: number): Probe[] => {

@@ -23,6 +23,14 @@ void t.test('which file systems are full', t => {
     ['btrfs counts no inodes', [ROOT], [BTRFS], ['/data']],
     ['quota: none is full', [ROOT, ROOT], [ROOT], ['/']],
     ['garbage', ['\u001b[2J'], ['what? /', 'tmpfs tmpfs 0 1 1 1 /a\u001b[2J'], []],
+    ['garbage without end', [`a${' '.repeat(30_000)}`], ['a '.repeat(15_000), VAR], ['/var']],
+    [
+      'a path of the greatest length',
+      [`/dev/vdd ext4 0 90000 1 9 /${'a'.repeat(4000)}`],
+      [],
+      [`/${'a'.repeat(4000)}`],
+    ],
+    ['a line that is longer', [VAR], [`/dev/vdd ext4 0 90000 1 9 /${'a'.repeat(5000)}`], ['/var']],
     ['nothing', [], [], []],
   ]
   for (const [title, near, all, expected] of rows) {

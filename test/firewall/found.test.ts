@@ -1,4 +1,5 @@
 import t from 'tap'
+import { listeningOn, tryFrom } from '../../lib/cli/firewall/ask.ts'
 import {
   differs,
   foundBy,
@@ -11,6 +12,7 @@ import {
   type Seen,
 } from '../../lib/firewall/found.ts'
 import type { Probe } from '../../lib/firewall/probes.ts'
+import type { ScriptOptions, Session } from '../../lib/ssh/types.ts'
 import { run } from '../rig/lab.ts'
 
 void t.test('what became of a connection', t => {
@@ -54,6 +56,38 @@ void t.test('what became of a connection', t => {
     t.equal(differs({ declared: 'deny' }, found), deny, `${found}, denied`)
   }
   t.end()
+})
+
+void t.test('a line of any length takes no more time than its length', t => {
+  const start = performance.now()
+  for (const text of [
+    `tcp ${'%'.repeat(1_000_000)}:x:1`,
+    'tcp %:'.repeat(160_000),
+    ' '.repeat(1e6),
+  ])
+    t.equal(listeningIn(text).size, 0)
+  t.ok(performance.now() - start < 2000, `${performance.now() - start} ms`)
+  const longest = '255.255.255.255%abcdefghijklmno:65535'
+  t.strictSame([...listeningIn(`tcp LISTEN 0 1 ${longest} *:*`)], ['255.255.255.255:65535/tcp'])
+  t.end()
+})
+
+void t.test('a host may print one MiB', async t => {
+  const limits: (number | undefined)[] = []
+  const session = (stdout: string, code = 0): Pick<Session, 'run'> => ({
+    run: (_: string, { maxBytes }: ScriptOptions = {}) => {
+      limits.push(maxBytes)
+      return Promise.resolve({ code, stdout, stderr: 'bash: not found' })
+    },
+  })
+  t.strictSame(
+    await listeningOn(session('tcp LISTEN 0 1 0.0.0.0:22 0.0.0.0:*\n')),
+    new Set(['*:22/tcp']),
+  )
+  t.equal(await listeningOn(session('', 127)), undefined)
+  t.strictSame(await tryFrom(session('0 open\n'), [], 2), new Map([[0, 'open']]))
+  await t.rejects(tryFrom(session('', 127), [], 2), { message: /bash: not found/ })
+  t.strictSame(limits, Array<number>(4).fill(1_048_576))
 })
 
 void t.test('what ss(8) and a host say is data', t => {

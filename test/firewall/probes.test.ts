@@ -104,6 +104,29 @@ void t.test('a sample of what no flow allows, where programs listen', async t =>
   t.strictSame(probes(2), probes(2), 'the same each time')
 })
 
+void t.test('a host may name any number of ports: others try a part of them', async t => {
+  const inventory = await cloud(t)
+  const hosts = [...inventory.hosts.values()]
+  const firewalls = withRules(inventory, 'hv', {
+    ...ROUTER,
+    firewall_flows: [{ from: 'lan', to: 'dns', ports: [53] }],
+  })
+  const many = Array.from({ length: 60_000 }, (_, i) => `*:${i + 1}/tcp`)
+  const ports = listening({
+    w1: many,
+    dns: [...many.slice(0, 499), '*:60001/tcp'],
+    m1: ['*:22/tcp'],
+  })
+  const { probes } = probesOf(inventory, firewalls, ports, { sample: 1_000_000, hosts })
+  const denied = probes.filter(p => p.declared === 'deny')
+  const of = (from: string, to: string): number[] =>
+    denied.filter(p => p.from === from && p.to === to).map(p => p.port)
+  const [source = ''] = denied.map(p => p.from)
+  t.ok(of(source, 'dns').includes(60_001), 'the last of 500')
+  t.strictSame(of(source, 'm1'), [22], 'other hosts are tried')
+  t.equal(of(source, 'w1').length, 500)
+})
+
 void t.test('a firewall that is not of fmc: what no rule of a host decides', async t => {
   const inventory = await cloud(t)
   const lan = inventory.networks.get('lan')

@@ -1,14 +1,5 @@
-import { EXIT, TaskError, UsageError } from '../../errors.ts'
-import {
-  differs,
-  foundBy,
-  LISTENING,
-  listeningIn,
-  listensOn,
-  probeScript,
-  seenIn,
-  type Found,
-} from '../../firewall/found.ts'
+import { EXIT, UsageError } from '../../errors.ts'
+import { differs, foundBy, listensOn, type Found } from '../../firewall/found.ts'
 import { probesOf, type Outside, type Probe } from '../../firewall/probes.ts'
 import { parseIpv4 } from '../../inventory/net.ts'
 import type { Inventory } from '../../inventory/types.ts'
@@ -17,6 +8,7 @@ import { hostsOf } from '../limit.ts'
 import { jsonLines } from '../json-lines.ts'
 import { positive, type HostsOptions } from '../options.ts'
 import { print, printError } from '../print.ts'
+import { listeningOn, tryFrom } from './ask.ts'
 import { asUsage, firewallsOf, placesOf } from './model.ts'
 import { probeText, summaryOf } from './probe-text.ts'
 
@@ -36,7 +28,6 @@ export interface Result extends Probe {
 
 /** Above, a shell script would become too long. */
 const MOST = 5000
-const LISTENING_MS = 30_000
 
 /** Tries the flows, prints what differs from the declaration, and resolves with the exit code. */
 export async function runProbes(o: ProbeOptions): Promise<number> {
@@ -58,8 +49,8 @@ export async function runProbes(o: ProbeOptions): Promise<number> {
   const reached = new Set<string>()
   const asked = await onEach(context, hosts, o.forks, async (host, session) => {
     reached.add(host.name)
-    const { code, stdout } = await session.run(LISTENING, { timeoutMs: LISTENING_MS })
-    if (code === 0) listening.set(host.name, listeningIn(stdout))
+    const sockets = await listeningOn(session)
+    if (sockets) listening.set(host.name, sockets)
     return EXIT.ok
   })
   const plan = asUsage(() => probesOf(inventory, firewalls, listening, { sample, outside, hosts }))
@@ -69,11 +60,7 @@ export async function runProbes(o: ProbeOptions): Promise<number> {
   printError(`trying ${plan.probes.length} connections from ${sources.length} hosts`)
   const tried = await onEach(context, sources, o.forks, async (host, session) => {
     const probes = own(host.name)
-    const timeoutMs = (60 + probes.length * seconds) * 1000
-    const { code, stdout, stderr } = await session.run(probeScript(probes, seconds), { timeoutMs })
-    const answers = seenIn(stdout)
-    if (answers.size === 0)
-      throw new TaskError(`it could not try a connection: ${stderr.trim() || `exit code ${code}`}`)
+    const answers = await tryFrom(session, probes, seconds)
     for (const [i, probe] of probes.entries())
       if (answers.has(i))
         seen.set(

@@ -45,9 +45,13 @@ done
 echo
 df -lk --output=${COLUMNS} 2>/dev/null | tail -n +2`
 
+/** A path has at most so many bytes (PATH_MAX, limits.h); a longer line is no file system's. */
+const LONGEST_LINE = 4096
+
 const volumeOf = (line: string): Volume[] => {
+  if (line.length > LONGEST_LINE) return []
   const [, source = '', type = '', freeKb, sizeKb, freeInodes, inodes, mount = ''] =
-    /^(.*?) +(\S+) +(\d+|-) +(\d+|-) +(\d+|-) +(\d+|-) (\/.*)$/.exec(line) ?? []
+    /^(.*?\S) +(\S+) +(\d+|-) +(\d+|-) +(\d+|-) +(\d+|-) (\/.*)$/.exec(line) ?? []
   const isPlain = /^[\x20-\x7e]+$/.test(mount + source)
   if (mount === '' || !isPlain || READ_ONLY.has(type)) return []
   const [a, b, c, d] = [freeKb, sizeKb, freeInodes, inodes].map(n => Number(n === '-' ? 0 : n))

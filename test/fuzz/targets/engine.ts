@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { EXIT } from '../../../lib/errors.ts'
 import type { Counts, Event } from '../../../lib/engine/events.ts'
+import { fullVolumes } from '../../../lib/engine/host/full.ts'
 import { Journal } from '../../../lib/engine/host/journal.ts'
 import { lockScript } from '../../../lib/engine/host/lock.ts'
 import { Questions } from '../../../lib/engine/host/questions.ts'
@@ -178,4 +179,24 @@ const recap = target(
   },
 )
 
-export const engine: readonly Target[] = [lock, journal, questions, recap]
+const DF = [
+  '/dev/vda3 ext4 0 2097152 90000 131072 /var\n\n/dev/vda1 ext4 9000000 20000000 90000 131072 /\n',
+  'srv1:/my data nfs4 0 2097152 - - /mnt/my data\n\n/dev/vdb xfs 500000 900000 0 131072 /var/spool\n',
+]
+
+/** df(1): at most three file systems, printable. `answer` may have 64 KiB. */
+const volumes = target(
+  'engine/volumes',
+  mutants(DF),
+  text => {
+    const found = fullVolumes(text)
+    ok(found.length <= 3)
+    for (const { mount, source, type, ...numbers } of found) {
+      ok(/^\/[\x20-\x7e]*$/.test(mount) && /^[\x20-\x7e]+$/.test(source) && type !== '')
+      ok(Object.values(numbers).every(n => n >= 0))
+    }
+  },
+  { examples: [`a${' '.repeat(65_000)}`, `${'a '.repeat(2000)}\n`.repeat(16)] },
+)
+
+export const engine: readonly Target[] = [lock, journal, questions, recap, volumes]

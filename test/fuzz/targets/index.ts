@@ -2,6 +2,7 @@ import type { Target } from '../harness.ts'
 import { clusters } from './cluster.ts'
 import { engine } from './engine.ts'
 import { facts } from './facts.ts'
+import { firewalls } from './firewall.ts'
 import { hypervisor } from './hypervisor.ts'
 import { imports } from './import.ts'
 import { inventories } from './inventory.ts'
@@ -17,5 +18,5 @@ import { ssh } from './ssh.ts'
 /** All parsers of foreign data: from hosts, people and kept files. */
 export const TARGETS: readonly Target[] = [
   ...[facts, ssh, knownHostsFiles, engine, inventories, patternsAndGroups, imports, secrets],
-  ...[reports, clusters, k3sAnswers, hypervisor, services, kubeconfigs],
+  ...[reports, clusters, k3sAnswers, hypervisor, services, kubeconfigs, firewalls],
 ].flat()
