@@ -4,7 +4,7 @@ import { CERTIFICATES, parseDates, type Dates } from '../shared/k3s/certificates
 import { KUBECTL } from '../shared/k3s/platform.ts'
 import { stateHere } from '../shared/k3s/survey.ts'
 import type { ServerState } from '../shared/k3s/server-state.ts'
-import { parsePods, type Pods } from './pods.ts'
+import { parsePods, type Asked, type Pods } from './pods.ts'
 import { askLonghorn, sickVolumes } from '../longhorn/index.ts'
 
 /** What a K3s server reports: about itself, and about the cluster if the API answers. */
@@ -41,20 +41,22 @@ export async function serverHealth(patience: number): Promise<ServerHealth> {
     probe({ estimate: false })`sh -c ${DATES}`,
   ])
   const unasked: string[] = []
-  const ask = <T>(what: string, answer: () => T, none: T): T => {
+  const ask = async <T>(what: string, answer: () => T | Promise<T>, none: T): Promise<T> => {
     try {
-      return answer()
+      return await answer()
     } catch (error) {
-      unasked.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+      // Of a server that is lost, nothing is known.
+      if (!(error instanceof TaskError)) throw error
+      unasked.push(`${what}: ${error.message}`)
       return none
     }
   }
   const seen = {
     state,
-    ...ask<Dates>('certificates and snapshots', () => parseDates(answerOf(dates)), {
+    ...(await ask<Dates>('certificates and snapshots', () => parseDates(answerOf(dates)), {
       certificateDays: undefined,
       snapshotHours: undefined,
-    }),
+    })),
     snapshots: parseSnapshots(dates.stdout),
     sickPods: [],
     pods: 0,
@@ -63,32 +65,40 @@ export async function serverHealth(patience: number): Promise<ServerHealth> {
     unasked,
   }
   if (!state.healthy) return seen
-  const [pods, longhorn] = await Promise.all([
-    probe({ estimate: false, maxBytes: MOST_BYTES })`timeout 10 ${KUBECTL} get pods -A -o json`,
-    askLonghorn(),
+  const asked = { now: nowIn(dates.stdout), patience }
+  const [listed, volumes] = await Promise.all([
+    ask('pods', async () => podsOf(await list('pods', '-A'), asked), undefined),
+    ask('volumes', async () => volumesOf(await askLonghorn()), {}),
   ])
-  const asked = { pods: answerOf(pods), now: nowIn(dates.stdout), patience }
-  const first = ask<Partial<ServerHealth>>('pods', () => parsePods(asked), {})
-  const events =
-    (first.sickPods ?? []).length === 0
-      ? undefined
-      : answerOf(
-          await probe({
-            estimate: false,
-            maxBytes: MOST_BYTES,
-          })`timeout 10 ${KUBECTL} get events -A --field-selector type=Warning -o json`,
+  const why: Partial<Pods> =
+    listed === undefined || listed.found.sickPods.length === 0
+      ? {}
+      : await ask<Partial<Pods>>(
+          'events',
+          async () => {
+            const events = await list('events', '-A', '--field-selector', 'type=Warning')
+            return parsePods({ ...asked, pods: listed.pods, events })
+          },
+          {},
         )
-  return {
-    ...seen,
-    ...first,
-    ...ask<Partial<ServerHealth>>(
-      'events',
-      () => (events ? parsePods({ ...asked, events }) : {}),
-      {},
-    ),
-    ...ask<Partial<ServerHealth>>('volumes', () => volumesOf(longhorn), {}),
-  }
+  return { ...seen, ...listed?.found, ...why, ...volumes }
 }
+
+type Answer = Facts['command']
+
+/** All objects of a kind. Throws TaskError when they are more than fmc reads. */
+const list = async (...words: readonly string[]): Promise<Answer> =>
+  answerOf(
+    await probe({
+      estimate: false,
+      maxBytes: MOST_BYTES,
+    })`timeout 10 ${KUBECTL} get ${words} -o json`,
+  )
+
+const podsOf = (pods: Answer, asked: Omit<Asked, 'pods'>): { pods: Answer; found: Pods } => ({
+  pods,
+  found: parsePods({ ...asked, pods }),
+})
 
 /** The server's clock; NaN if it did not say: then no pod counts as young. */
 const nowIn = (text: string): number => Number(/^now (\d{1,12})$/m.exec(text)?.[1] ?? NaN)
@@ -98,7 +108,7 @@ interface Output {
   readonly stdout: string
   readonly stderr: string
 }
-const answerOf = ({ exitCode, stdout, stderr }: Output): Facts['command'] => ({
+const answerOf = ({ exitCode, stdout, stderr }: Output): Answer => ({
   code: exitCode ?? 1,
   stdout,
   stderr,

@@ -72,7 +72,7 @@ export interface Asked {
   readonly pods: Facts['command']
   /** Its answer to `get events -A -o json`; undefined: it was not asked. */
   readonly events?: Facts['command'] | undefined
-  /** The server's clock, in seconds since 1970. */
+  /** The server's clock, in seconds since 1970; NaN: it did not say. */
   readonly now: number
   /** How many seconds a pod may take to start, to become Ready and to end. */
   readonly patience: number
@@ -90,15 +90,16 @@ export function parsePods({ pods, events, now, patience }: Asked): Pods {
   const sickPods = all.flatMap(pod => {
     const found = illness(pod)
     if (found === undefined) return []
-    const age = found.since === undefined ? undefined : now - found.since
-    if (found.passes && age !== undefined && age < patience) return []
+    // NaN: unknown.
+    const age = now - (found.since ?? NaN)
+    if (found.passes && age < patience) return []
     const { namespace, name } = pod.metadata
     const event = why.get(`${namespace}/${name}`) ?? found.says
     return [
       [
         `${namespace}/${name}: ${found.state}`,
         ...(pod.spec?.nodeName ? [` on ${pod.spec.nodeName}`] : []),
-        ...(age === undefined || age < 0 ? [] : [` for ${duration(age)}`]),
+        ...(age >= 0 ? [` for ${duration(age)}`] : []),
         ...(event === undefined || event === '' ? [] : [`: ${event}`]),
       ].join(''),
     ]

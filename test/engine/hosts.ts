@@ -7,12 +7,12 @@ import type { Event } from '../../lib/engine/events.ts'
 import { run } from '../../lib/engine/run.ts'
 import { checkVars, select } from '../../lib/engine/define/select.ts'
 import type { StartAt } from '../../lib/engine/settings.ts'
-import { UnreachableError } from '../../lib/errors.ts'
+import { TaskError, UnreachableError } from '../../lib/errors.ts'
 import { playbook, role, z, type Conclude, type Play, type Role } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { matchNames } from '../../lib/inventory/patterns.ts'
 import type { Inventory } from '../../lib/inventory/types.ts'
-import type { OpenSession, Output } from '../../lib/ssh/types.ts'
+import type { OpenSession, Output, ScriptOptions } from '../../lib/ssh/types.ts'
 
 type TaskEvent = Extract<Event, { type: 'task' }>
 type RecapEvent = Extract<Event, { type: 'recap' }>
@@ -157,7 +157,11 @@ ${hosts.join('')}${more}`,
         word: '',
         shellPid: 0,
         lost: false,
-        run: one,
+        run: async (script: string, { maxBytes = Infinity }: ScriptOptions = {}) => {
+          const output = await one(script)
+          if (Buffer.byteLength(output.stdout) <= maxBytes) return output
+          throw new TaskError(`the command printed more than ${maxBytes} bytes`)
+        },
         upload: () => Promise.reject(new Error('not here')),
         connected: () => Promise.reject(new Error('a double')),
         interrupt: () => Promise.resolve(),

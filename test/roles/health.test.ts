@@ -537,6 +537,11 @@ void t.test('pods that do not run: which, since when, and why', t => {
   for (const answer of [said('{"items":[]}', 1), said('{'), said('{}')])
     t.throws(() => parsePods({ ...asked, pods: answer }), { name: 'TaskError' })
   t.throws(() => parsePods({ ...asked, events: said('{') }), { name: 'TaskError' })
+  t.strictSame(
+    parsePods({ ...asked, now: NaN }).sickPods,
+    ['a/x: Pending: 0/3 nodes fit'],
+    'a server that does not tell its time',
+  )
   t.end()
 })
 
