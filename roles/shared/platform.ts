@@ -3,8 +3,9 @@ import type { Host } from '../../lib/index.ts'
 const SOCKETS: Readonly<Record<Host['os']['family'], string>> = {
   debian: '/run/haproxy-fmc.sock',
   flatcar: '/run/haproxy-fmc.sock',
-  // Beside the socket of the package's own configuration, where SELinux lets haproxy make one.
-  el: '/var/lib/haproxy/fmc.sock',
+  // SELinux labels the socket by this name, and lets haproxy make one in /run: selinux-policy, rhcs.fc `/run/haproxy\.sock.*`,
+  // rhcs.if files_pid_filetrans. The package's own directory, /var/lib/haproxy, is no place: it belongs to the user haproxy.
+  el: '/run/haproxy.sock.fmc',
 }
 
 /**

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Host, Vip } from '../../lib/index.ts'
 import { balancedBy, priorityOf } from '../../roles/haproxy-keepalived/balancing.ts'
@@ -9,6 +11,9 @@ import {
   keepalivedConf,
 } from '../../roles/haproxy-keepalived/templates.ts'
 import { vars } from '../../roles/haproxy-keepalived/vars.ts'
+import { adminSocket } from '../../roles/shared/platform.ts'
+import { OWN_CURL } from '../../roles/shared/curl.ts'
+import { ROOT } from '../rig/lab.ts'
 
 const host = (
   name: string,
@@ -326,5 +331,17 @@ t.test('the invariant', t => {
   t.match(before(holder, 'no route to host', ['lb1']), /lb2: no route to host/)
   t.match(before(holder, sound(api.address), ['lb2']), /both hold api.*systemctl stop keepalived/)
   t.match(before(holder, sound(), ['lb1', 'lb2']), /together with lb2: the play needs serial: 1/)
+  t.end()
+})
+
+t.test('where haproxy takes commands', t => {
+  const readme = readFileSync(join(ROOT, 'roles/haproxy-keepalived/README.md'), 'utf8')
+  for (const family of ['debian', 'el'] as const) {
+    const socket = adminSocket({ os: { name: family, family, version: '9' } } as unknown as Host)
+    t.match(socket, /^\/run\/[^/]+$/, 'in a directory where only root may rename it')
+    t.match(readme, `${OWN_CURL} --unix-socket ${socket} -d`, 'the command by hand')
+    // The names that selinux-policy labels haproxy_var_run_t (rhcs.fc).
+    if (family === 'el') t.match(socket, /^\/run\/haproxy\.sock.*$/)
+  }
   t.end()
 })
