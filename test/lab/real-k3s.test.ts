@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { statusText } from '../../lib/cli/commands/lab.ts'
 import { lint } from '../../lib/inventory/lint.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { changesOf, inWords } from '../../lib/lab/changes.ts'
 import { onRealK3s, standIns } from '../../lib/lab/doubles/stand-ins.ts'
 import { givenK3s, realK3s } from '../../lib/lab/real-k3s.ts'
-import type { LabHost } from '../../lib/lab/state.ts'
+import type { LabHost, LabState } from '../../lib/lab/state.ts'
 import { targetOf } from '../../lib/lab/target.ts'
 import { rig } from '../rig/lab.ts'
 import { realK3sOrSkip } from '../rig/real-k3s.ts'
@@ -214,6 +215,23 @@ void t.test(
       /^K3s in nspawn machines \(m1\)/,
     ])
     t.strictSame(onRealK3s({ artifacts }, hosts(double)), [])
+    const status = (target: typeof real): string => {
+      const [host] = hosts(target).map(h => ({ ...h, address: '192.168.0.21' }))
+      if (!host) throw new Error('no host')
+      const state = {
+        ...{ name: 'x', dir: '/x', absent: [], fromImages: [], skippedRoles: [] },
+        standIns: standIns(target.inventory, hosts(target), false),
+        realK3s: onRealK3s({ artifacts }, hosts(target)),
+      } as unknown as LabState
+      return statusText(state, [{ host, state: 'running' }])
+    }
+    t.match(status(real), /\nThe real K3s:\n {2}- the real K3s \(m1\): v1\.36\.3\+k3s1 \(sha256 ab/)
+    t.notMatch(status(real), /stands in for K3s/)
+    t.notMatch(status(double), /The real K3s:/)
+    t.match(
+      status(double),
+      /\nWhat is not the real thing:\n(.*\n)* {2}- .*stands in for K3s \(m1\)/,
+    )
   },
 )
 

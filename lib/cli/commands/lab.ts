@@ -144,7 +144,8 @@ async function printDirt(o: Options): Promise<number> {
   return EXIT.ok
 }
 
-function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]): string {
+/** What `fmc lab status` says: the hosts, and what in this lab is real, stands in for something, or is left out. */
+export function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]): string {
   const width = Math.max(...hosts.map(({ host }) => host.name.length))
   const lines = hosts.map(({ host, state: now }) =>
     [
