@@ -7,7 +7,7 @@ import logging from './catalogue/logging.ts'
 import monitoring from './catalogue/monitoring.ts'
 import redis from './catalogue/redis.ts'
 import sealedSecrets from './catalogue/sealed-secrets.ts'
-import type { Name, Options, Vars } from './vars.ts'
+import type { Cluster, Name, Options, Vars } from './vars.ts'
 
 /** All add-ons by their names in the inventory, in the order in which they are applied. */
 export const CATALOGUE: Readonly<Record<Name, AddOn>> = {
@@ -24,11 +24,11 @@ export const CATALOGUE: Readonly<Record<Name, AddOn>> = {
 /** Every add-on with its options in the inventory; undefined: the inventory does not name it. */
 export const entries = (
   addons: Vars['addons'],
-  clusterDomain?: string,
+  cluster: Cluster = {},
 ): readonly (readonly [AddOn, Options | undefined])[] =>
   Object.values(CATALOGUE).map(entry => {
     const options = addons[entry.name]
-    return [entry, options && { ...options, clusterDomain }] as const
+    return [entry, options && { ...options, ...cluster }] as const
   })
 
 /** The add-ons that the inventory declares as present. */

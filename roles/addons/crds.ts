@@ -1,6 +1,7 @@
-import { quoteAll } from '../../lib/index.ts'
+import { quote, quoteAll, TaskError } from '../../lib/index.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from '../shared/kubernetes/chart.ts'
 import { CHARTS, holds, find, readCharts } from '../shared/kubernetes/charts.ts'
+import { podsOfJob, readTries, type Tries } from '../shared/kubernetes/helm-pods.ts'
 import { metadata } from './metadata.ts'
 
 /** The images of the pinned K3s' own helm jobs (k3s v1.36.3, scripts/airgap/image-list.txt) and of its Kubernetes. */
@@ -26,6 +27,8 @@ const container = (name: string, image: string, command: readonly string[]) => (
   name,
   image,
   command,
+  // So that the pod itself says why it failed.
+  terminationMessagePolicy: 'FallbackToLogsOnError',
   env: [
     { name: 'HOME', value: '/work' },
     { name: 'HELM_CACHE_HOME', value: '/work/cache' },
@@ -49,9 +52,16 @@ export function kindsJob(addOn: string, chart: ChartOf): readonly KubernetesObje
     ...(chart.repo === undefined ? [] : ['--repo', chart.repo]),
   ]
   const name = nameOf(addOn)
+  const account = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: metadata(name, CHARTS_NAMESPACE),
+  }
+  // kubectl refuses to apply nothing: of a version without kinds the job applies its own account, which is there.
+  const script = `${quoteAll(show)} > ${FILE} && { grep -q '^kind:' ${FILE} || echo ${quote(JSON.stringify(account))} > ${FILE}; }`
   const RBAC = 'rbac.authorization.k8s.io'
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata(name, CHARTS_NAMESPACE) },
+    account,
     {
       apiVersion: `${RBAC}/v1`,
       kind: 'ClusterRole',
@@ -61,6 +71,12 @@ export function kindsJob(addOn: string, chart: ChartOf): readonly KubernetesObje
           apiGroups: ['apiextensions.k8s.io'],
           resources: ['customresourcedefinitions'],
           verbs: ['get', 'create', 'patch'],
+        },
+        {
+          apiGroups: [''],
+          resources: ['serviceaccounts'],
+          resourceNames: [name],
+          verbs: ['get', 'patch'],
         },
       ],
     },
@@ -89,7 +105,7 @@ export function kindsJob(addOn: string, chart: ChartOf): readonly KubernetesObje
               fsGroup: 1000,
               seccompProfile: { type: 'RuntimeDefault' },
             },
-            initContainers: [container('helm', HELM, ['sh', '-c', `${quoteAll(show)} > ${FILE}`])],
+            initContainers: [container('helm', HELM, ['sh', '-c', script])],
             containers: [
               container('kubectl', KUBECTL, [
                 ...['kubectl', 'apply', '--server-side', '--force-conflicts'],
@@ -104,15 +120,36 @@ export function kindsJob(addOn: string, chart: ChartOf): readonly KubernetesObje
   ]
 }
 
-/** For a gate: true, or why the kinds of this job are not applied yet. */
-export async function applied(objects: readonly KubernetesObject[]): Promise<true | string> {
-  const state = readCharts(await CHARTS.ask())
-  if (typeof state === 'string') return state
-  for (const { metadata: wanted } of objects.filter(o => o.kind === 'Job')) {
-    const job = find(state, 'Job', wanted.name)
-    if (!job) return `K3s has not made the job ${wanted.name} yet`
-    if (!holds(job, 'Complete'))
-      return `the job ${wanted.name} has not ended (k3s kubectl -n ${CHARTS_NAMESPACE} logs job/${wanted.name} --all-containers)`
+/** A job that failed so often ends the wait, if it failed again during the wait. */
+const FAILURES_THAT_COUNT = 3
+
+/**
+ * Check of a gate: true, or why the kinds of this job are not applied yet, as its pods say. A job that fails again and
+ * again ends the wait with a TaskError.
+ */
+export function kindsApplied(objects: readonly KubernetesObject[]): () => Promise<true | string> {
+  const [name = ''] = objects.flatMap(o => (o.kind === 'Job' ? [o.metadata.name] : []))
+  let atFirst: number | undefined
+  return async () => {
+    const state = readCharts(await CHARTS.ask())
+    if (typeof state === 'string') return state
+    const job = find(state, 'Job', name)
+    if (!job) return `K3s has not made the job ${name} yet`
+    if (holds(job, 'Complete')) return true
+    const tries = readTries(await podsOfJob(name).ask(), job)
+    if (typeof tries === 'string') return tries
+    const why = unfinished(name, tries)
+    atFirst = Math.min(atFirst ?? tries.failures, tries.failures)
+    if (holds(job, 'Failed') || (tries.failures >= FAILURES_THAT_COUNT && tries.failures > atFirst))
+      throw new TaskError(why)
+    return why
   }
-  return true
+}
+
+/** Why a job for kinds has not ended, with the command that shows more. */
+export function unfinished(name: string, { failures, said, waits }: Tries): string {
+  const more = `k3s kubectl -n ${CHARTS_NAMESPACE} logs job/${name} --all-containers`
+  if (failures > 0)
+    return `the job ${name} failed (${failures} ${failures === 1 ? 'try' : 'tries'}): ${said ?? 'its log says why'} (${more})`
+  return `the job ${name} has not ended${waits === undefined ? ` (${more})` : `: ${waits}`}`
 }

@@ -1,11 +1,13 @@
-import { gate, role } from '../../lib/index.ts'
+import { gate, inventory, role } from '../../lib/index.ts'
+import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
 import { chartsInstalled } from '../shared/kubernetes/chart-gate.ts'
 import { isKeeper, manifest, onlyManifests, secretManifest } from '../shared/kubernetes/manifest.ts'
 import { workersOf } from '../shared/k3s/workers.ts'
 import { chartName, type AddOn } from './add-on.ts'
 import { excess } from './budget.ts'
 import { entries } from './catalogue.ts'
-import { applied } from './crds.ts'
+import { kindsApplied } from './crds.ts'
+import { install } from './installation.ts'
 import { isReady } from './ready.ts'
 import { nothingForgotten, uninstalled } from './removal.ts'
 import { ignoredValues } from './value-advice.ts'
@@ -20,7 +22,11 @@ export default role({
       found => ({ variable: 'addons', ...found }),
     ),
   async tasks({ vars, host }) {
-    const all = entries(vars.addons, vars.k3s_cluster_domain)
+    const all = entries(vars.addons, {
+      clusterDomain: vars.k3s_cluster_domain,
+      k3s: vars.k3s_version,
+      domain: inventory().domain,
+    })
     if (!isKeeper(host)) {
       await onlyManifests({ prefix: 'addon-', keep: [] })
       return
@@ -31,43 +37,61 @@ export default role({
     await nothingForgotten({ unnamed: all.flatMap(([e, options]) => (options ? [] : [e])) })
     await onlyManifests({
       prefix: 'addon-',
-      keep: present.flatMap(([entry, options]) => [
-        ...(entry.kinds(options).length > 0 ? [kindsManifest(entry)] : []),
-        ...manifestsOf(entry, options).map(m => m.name),
-      ]),
+      keep: present.flatMap(([entry, options]) =>
+        [...early(entry, options), ...late(entry, options)].map(m => m.name),
+      ),
     })
     for (const [entry, options] of all)
       if (options?.state === 'absent')
         await uninstalled({ entry, objects: [...entry.kinds(options), ...entry.objects(options)] })
     const installed = await chartsInstalled(present.map(([entry, options]) => entry.chart(options)))
-    for (const [entry, options] of present) {
-      const kinds = entry.kinds(options)
-      if (kinds.length > 0) {
-        await manifest('addons', kindsManifest(entry), kinds)
-        await gate(`the kinds of ${entry.name} are those of its chart`, () => applied(kinds), {
-          timeoutSeconds: 900,
+    await install(present, {
+      hasKinds: ([entry, options]) => entry.kinds(options).length > 0,
+      prepare: ([entry, options]) => write(early(entry, options)),
+      awaitKinds: ([entry, options], timeoutSeconds) =>
+        gate(
+          `the kinds of ${entry.name} are those of its chart`,
+          kindsApplied(entry.kinds(options)),
+          { timeoutSeconds, everySeconds: 2 },
+        ),
+      write: ([entry, options]) => write(late(entry, options)),
+      awaitReady: ([entry, options], timeoutSeconds) =>
+        gate(`add-on ${entry.name} is ready`, isReady(entry, options, installed), {
+          timeoutSeconds,
           everySeconds: 2,
-        })
-      }
-      for (const { name, objects, write } of manifestsOf(entry, options))
-        await write('addons', name, objects)
-    }
-    for (const [entry, options] of present)
-      await gate(`add-on ${entry.name} is ready`, isReady(entry, options, installed), {
-        timeoutSeconds: 1200,
-        everySeconds: 2,
-      })
+        }),
+    })
   },
 })
 
-const kindsManifest = (entry: AddOn): string => `addon-${chartName(entry.name)}-kinds`
-
-/** An add-on's manifests: its secrets, its chart, and the custom resources for its operator. */
-const manifestsOf = (entry: AddOn, options: Options) => {
-  const name = `addon-${chartName(entry.name)}`
-  return [
-    { name: `${name}-secrets`, objects: entry.secrets(options), write: secretManifest },
-    { name, objects: [entry.chart(options)], write: manifest },
-    { name: `${name}-objects`, objects: entry.objects(options), write: manifest },
-  ].filter(({ objects }) => objects.length > 0)
+interface Manifest {
+  readonly name: string
+  readonly objects: readonly KubernetesObject[]
+  readonly write: (
+    role: string,
+    name: string,
+    objects: readonly KubernetesObject[],
+  ) => Promise<unknown>
 }
+
+async function write(manifests: readonly Manifest[]): Promise<void> {
+  for (const { name, objects, write } of manifests) await write('addons', name, objects)
+}
+
+const nameOf = (entry: AddOn): string => `addon-${chartName(entry.name)}`
+const used = (manifests: readonly Manifest[]): Manifest[] =>
+  manifests.filter(({ objects }) => objects.length > 0)
+
+/** An add-on's manifests before its chart: the job for its kinds, and its secrets. */
+const early = (entry: AddOn, options: Options): Manifest[] =>
+  used([
+    { name: `${nameOf(entry)}-kinds`, objects: entry.kinds(options), write: manifest },
+    { name: `${nameOf(entry)}-secrets`, objects: entry.secrets(options), write: secretManifest },
+  ])
+
+/** Its chart, and the custom resources for its operator. */
+const late = (entry: AddOn, options: Options): Manifest[] =>
+  used([
+    { name: nameOf(entry), objects: [entry.chart(options)], write: manifest },
+    { name: `${nameOf(entry)}-objects`, objects: entry.objects(options), write: manifest },
+  ])

@@ -1,5 +1,5 @@
 import { Secret, z } from '../../lib/index.ts'
-import { clusterDomain } from '../shared/k3s/vars.ts'
+import { clusterDomain, commonVars } from '../shared/k3s/vars.ts'
 import { WORKERS } from '../shared/k3s/workers.ts'
 
 const hasSecret = (value: unknown): boolean =>
@@ -34,6 +34,7 @@ const withPage = z.strictObject({
 
 export const vars = z.object({
   k3s_cluster_domain: clusterDomain,
+  k3s_version: commonVars.k3s_version,
   addons: z
     .strictObject({
       monitoring: withPage.optional(),
@@ -68,11 +69,20 @@ export const vars = z.object({
 
 export type Vars = z.output<typeof vars>
 export type Name = keyof Vars['addons']
-/** Options of one add-on in the inventory. */
-export type Options = NonNullable<Vars['addons'][Name]> & {
-  readonly host?: string | undefined
+/** What an add-on's values depend on beside its own options. */
+export interface Cluster {
   /** DNS domain of the services, if the inventory has another than Kubernetes' own. */
   readonly clusterDomain?: string | undefined
-  readonly password?: Secret | undefined
-  readonly key?: Secret | undefined
+  /** Release of K3s; undefined: a new one. */
+  readonly k3s?: string | undefined
+  /** The inventory's domain. */
+  readonly domain?: string | undefined
 }
+
+/** Options of one add-on in the inventory. */
+export type Options = NonNullable<Vars['addons'][Name]> &
+  Cluster & {
+    readonly host?: string | undefined
+    readonly password?: Secret | undefined
+    readonly key?: Secret | undefined
+  }

@@ -28,6 +28,7 @@ export const longhorn = (vars: Vars): KubernetesObject =>
     repo: 'https://charts.longhorn.io',
     version: vars.longhorn_version,
     namespace: NAMESPACE,
+    k3s: vars.k3s_version,
     values: {
       defaultSettings: {
         createDefaultDiskLabeledNodes: true,
@@ -55,6 +56,7 @@ export const nfsDriver = (vars: Vars): KubernetesObject =>
     repo: 'https://kubernetes-csi.github.io/csi-driver-nfs',
     version: vars.longhorn_nfs_driver_version,
     namespace: 'kube-system',
+    k3s: vars.k3s_version,
     // Its snapshotter needs kinds that K3s does not have.
     values: { controller: { replicas: 1, enableSnapshotter: false } },
   })

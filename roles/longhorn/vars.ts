@@ -1,9 +1,11 @@
 import { z } from '../../lib/index.ts'
+import { commonVars } from '../shared/k3s/vars.ts'
 import { WORKERS } from '../shared/k3s/workers.ts'
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, 'expected a version such as 1.12.1')
 
 export const vars = z.object({
+  k3s_version: commonVars.k3s_version,
   longhorn_version: version
     .default('1.12.1')
     .describe(

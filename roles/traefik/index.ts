@@ -16,7 +16,13 @@ import { kubectl, type Answer } from '../shared/kubernetes/kubectl.ts'
 import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
 import { isReady, NODES, readNodes, type Node } from '../shared/kubernetes/nodes.ts'
 import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
-import { exposureProblem, INGRESS_LABEL, SERVICE_TYPES, traefikConfig } from './templates.ts'
+import {
+  exposureProblem,
+  INGRESS_LABEL,
+  SERVICE_TYPES,
+  traefikConfig,
+  typeKey,
+} from './templates.ts'
 import { DEFAULT_VIP, vars as schema } from './vars.ts'
 
 export default role({
@@ -51,8 +57,8 @@ export default role({
       await gate('no balancer speaks the PROXY protocol to it', () => silent(vip))
     const installed = await chartsInstalled([config])
     await manifest('traefik', 'traefik', [config])
-    const type = SERVICE_TYPES[vars.traefik_exposure]
-    await gate('Traefik runs with this configuration', () => runs(vip, config, type, installed), {
+    const wanted = { type: SERVICE_TYPES[vars.traefik_exposure], key: typeKey(vars.k3s_version) }
+    await gate('Traefik runs with this configuration', () => runs(vip, config, wanted, installed), {
       timeoutSeconds: 600,
       everySeconds: 2,
     })
@@ -93,11 +99,17 @@ async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
   return `${bare.join(', ')} lack the label ${label}=${value}: add it to k3s_node_labels of ${vip.backends}`
 }
 
+/** The type of Traefik's Service, and the chart's key for it. */
+interface WantedType {
+  readonly type: string
+  readonly key: string
+}
+
 /** true when the cluster runs Traefik with this configuration. Before the first worker joins, helm's job has no node: true, too. */
 async function runs(
   vip: Vip,
   config: KubernetesObject,
-  type: string,
+  wanted: WantedType,
   installed: Installed,
 ): Promise<true | string> {
   const applied = await installed([config], [])
@@ -112,15 +124,15 @@ async function runs(
   const own = workloads.filter(w => w.metadata.name === 'traefik')
   if (own.length === 0) return 'the cluster does not have Traefik yet'
   const wrong = unready(own)
-  return wrong.length === 0 ? hasType(await SERVICE.ask(), type) : wrong.join('; ')
+  return wrong.length === 0 ? hasType(await SERVICE.ask(), wanted) : wrong.join('; ')
 }
 
 /** true when Traefik's Service has the type of the exposure: a chart ignores a value whose key it has renamed. */
-function hasType({ code, stdout }: Answer, type: string): true | string {
+function hasType({ code, stdout }: Answer, { type, key }: WantedType): true | string {
   if (code !== 0) return 'the cluster does not have Traefik’s Service yet'
   return (
     stdout.trim() === type ||
-    `Traefik’s Service has the type ${excerpt(stdout.trim())}, not ${type}: the chart of this K3s does not know service.spec.type`
+    `Traefik’s Service has the type ${excerpt(stdout.trim())}, not ${type}: the chart of this K3s does not know ${key}`
   )
 }
 

@@ -1,10 +1,11 @@
 import type { Host, Vip } from '../../lib/index.ts'
 import {
   CHARTS_NAMESPACE,
+  configRepair,
   LABELS,
-  REPAIRED,
   type KubernetesObject,
 } from '../shared/kubernetes/chart.ts'
+import { bundledWith } from '../shared/kubernetes/bundled.ts'
 import { toYaml } from '../shared/kubernetes/yaml.ts'
 import type { Vars } from './vars.ts'
 
@@ -37,7 +38,7 @@ export function exposureProblem(vip: Vip, { traefik_exposure: how }: Vars): stri
 
 /**
  * The chart of Traefik (traefik-helm-chart) that the pinned K3s has as 40.1.4+up40.1.0 (k3s-io/k3s v1.36.3,
- * manifests/traefik.yaml). Its values are the ones set here: with another K3s, look there first.
+ * manifests/traefik.yaml): the chart whose keys are listed. An older K3s has an older one (bundledWith).
  */
 export const BUNDLED = { k3s: 'v1.36.3+k3s1', chart: '40.1.0' } as const
 
@@ -48,23 +49,28 @@ export const SERVICE_TYPES = {
   hostport: 'ClusterIP',
 } as const
 
-/**
- * The chart's values that open the nodes' ports. A connection keeps its source address on the way to the pod. The type is
- * `service.spec.type` since chart 40.
- */
-function exposure(vip: Vip, { traefik_exposure: how }: Vars) {
+/** The chart's key for the type of Traefik's Service. */
+export const typeKey = (k3s: string | undefined): 'service.spec.type' | 'service.type' =>
+  bundledWith(k3s).specType ? 'service.spec.type' : 'service.type'
+
+/** The chart's values that open the nodes' ports. A connection keeps its source address on the way to the pod. */
+function exposure(vip: Vip, { traefik_exposure: how, k3s_version }: Vars) {
   const opened = (key: 'nodePort' | 'hostPort') => (entry: keyof typeof ENTRY_POINTS) => {
     const port = backendPort(vip, entry)
     return port === undefined ? {} : { [key]: port }
   }
   const type = SERVICE_TYPES[how]
-  const local = { service: { spec: { type, externalTrafficPolicy: 'Local' } } }
+  const service = (spec: Readonly<Record<string, string>>) =>
+    typeKey(k3s_version) === 'service.type'
+      ? { type, ...(Object.keys(spec).length > 0 && { spec }) }
+      : { spec: { type, ...spec } }
+  const local = { service: service({ externalTrafficPolicy: 'Local' }) }
   if (how === 'servicelb') return { port: () => ({}), values: local }
   if (how === 'nodeport') return { port: opened('nodePort'), values: local }
   return {
     port: opened('hostPort'),
     values: {
-      service: { spec: { type } },
+      service: service({}),
       // A new pod can bind the port only after the old one has released it.
       updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
     },
@@ -88,7 +94,7 @@ export function traefikConfig(vip: Vip, balancers: readonly Host[], vars: Vars):
     kind: 'HelmChartConfig',
     metadata: { name: 'traefik', namespace: CHARTS_NAMESPACE, labels: LABELS },
     spec: {
-      ...REPAIRED,
+      ...configRepair(vars.k3s_version),
       valuesContent: toYaml({
         deployment: { kind: 'DaemonSet' },
         nodeSelector: Object.fromEntries([INGRESS_LABEL]),

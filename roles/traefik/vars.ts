@@ -1,4 +1,5 @@
 import { z } from '../../lib/index.ts'
+import { commonVars } from '../shared/k3s/vars.ts'
 
 const block = z
   .string()
@@ -11,6 +12,7 @@ const block = z
 export const DEFAULT_VIP = 'web'
 
 export const vars = z.object({
+  k3s_version: commonVars.k3s_version,
   traefik_vip: z
     .string()
     .default(DEFAULT_VIP)

@@ -1,16 +1,22 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { chmodSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { Secret, type Host } from '../../lib/index.ts'
+import { UnreachableError } from '../../lib/errors.ts'
+import { Secret, TaskError, type Host } from '../../lib/index.ts'
 import { overlaid } from '../../roles/addons/add-on.ts'
 import { budget, excess, memoryOf } from '../../roles/addons/budget.ts'
 import { CATALOGUE, entries, wanted } from '../../roles/addons/catalogue.ts'
 import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
+import { unfinished } from '../../roles/addons/crds.ts'
+import { install } from '../../roles/addons/installation.ts'
 import { illness, SERVED } from '../../roles/addons/ready.ts'
 import { removal } from '../../roles/addons/removal.ts'
 import { ignoredValues } from '../../roles/addons/value-advice.ts'
 import { vars, type Name } from '../../roles/addons/vars.ts'
+import { readTries } from '../../roles/shared/kubernetes/helm-pods.ts'
 import { differences } from '../../roles/shared/kubernetes/charts.ts'
 
 const worker = (memoryMb: number, sizeGb: number): Host =>
@@ -151,7 +157,9 @@ t.test('the cluster’s domain comes from the variable of the servers', t => {
     addons: { kafka: {} },
     k3s_cluster_domain: 'k8s.lan',
   })
-  const options = entries(addons, k3s_cluster_domain).flatMap(([, o]) => (o ? [o] : []))
+  const options = entries(addons, { clusterDomain: k3s_cluster_domain }).flatMap(([, o]) =>
+    o ? [o] : [],
+  )
   t.match(options, [{ clusterDomain: 'k8s.lan' }])
   t.equal(vars.parse({}).k3s_cluster_domain, 'cluster.local')
   t.end()
@@ -230,6 +238,142 @@ t.test('kinds that helm never upgrades are applied by a job for each version', t
     differences(wanted[0] as never, [{ kind: 'Job', metadata: { name: 'fmc-crds-kafka-1-2-0' } }]),
     [],
   )
+  t.end()
+})
+
+t.test('a chart without kinds leaves its job something to apply', t => {
+  const objects = CATALOGUE.kafka.kinds({ state: 'present' })
+  const { template } = objects.find(o => o.kind === 'Job')?.['spec'] as {
+    template: { spec: { initContainers: readonly { command: readonly string[] }[] } }
+  }
+  const script = template.spec.initContainers[0]?.command.at(-1) ?? ''
+  const run = (helm: string) => {
+    const dir = t.testdir({ helm: `#!/bin/sh\n${helm}\n` })
+    chmodSync(join(dir, 'helm'), 0o755)
+    const { status } = spawnSync('sh', ['-c', script.replaceAll('/work/', `${dir}/`)], {
+      env: { PATH: `${dir}:/usr/bin:/bin` },
+    })
+    return { status, text: readFileSync(join(dir, 'crds.yaml'), 'utf8') }
+  }
+  const kinds = 'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n'
+  t.strictSame(run(`printf '${kinds}'`), { status: 0, text: kinds }, 'its kinds, as they are')
+  for (const nothing of ['true', 'echo', 'echo ---']) {
+    const { status, text } = run(nothing)
+    t.equal(status, 0, nothing)
+    t.match(parse(text), { kind: 'ServiceAccount', metadata: { name: 'fmc-crds-kafka' } }, nothing)
+  }
+  t.equal(run('echo no such version >&2; exit 3').status, 3, 'an error of helm stays one')
+  const role = objects.find(o => o.kind === 'ClusterRole')
+  t.match(role?.['rules'], [
+    { resources: ['customresourcedefinitions'] },
+    { resources: ['serviceaccounts'], resourceNames: ['fmc-crds-kafka'], verbs: ['get', 'patch'] },
+  ])
+  t.end()
+})
+
+t.test('why the job for kinds has not ended', t => {
+  const told = (...items: readonly object[]) => {
+    const tries = readTries(
+      { code: 0, stdout: JSON.stringify({ items }), stderr: '' },
+      { kind: 'Job', metadata: { name: 'j' } },
+    )
+    return typeof tries === 'string' ? tries : unfinished('j', tries)
+  }
+  const pod = (
+    init: object,
+    main: object = { state: { waiting: { reason: 'PodInitializing' } } },
+  ) => ({
+    metadata: { name: 'p' },
+    status: { initContainerStatuses: [init], containerStatuses: [main] },
+  })
+  const ended = (exitCode: number, message: string) => ({
+    terminated: { exitCode, reason: 'Error', message },
+  })
+  t.match(
+    told(),
+    /^the job j has not ended \(k3s kubectl -n kube-system logs job\/j --all-containers\)$/,
+  )
+  for (const reason of ['ErrImagePull', 'ImagePullBackOff'])
+    t.equal(
+      told(pod({ state: { waiting: { reason, message: 'no such host' } } })),
+      `the job j has not ended: ${reason}: no such host`,
+      'its first image',
+    )
+  t.equal(
+    told(
+      pod(
+        { state: ended(0, '') },
+        { state: { waiting: { reason: 'ErrImagePull', message: '403' } } },
+      ),
+    ),
+    'the job j has not ended: ErrImagePull: 403',
+    'its second image',
+  )
+  t.match(
+    told(
+      pod({
+        restartCount: 4,
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: ended(1, 'a warning\nError: no chart of this version\n'),
+      }),
+    ),
+    /^the job j failed \(4 tries\): Error: no chart of this version \(k3s kubectl/,
+  )
+  t.match(
+    told(pod({ state: ended(0, '') }, { state: ended(1, 'error: no objects passed to apply') })),
+    /^the job j failed \(1 try\): error: no objects passed to apply/,
+  )
+  t.end()
+})
+
+t.test('an add-on that fails holds no other one up, and fails the run at the end', async t => {
+  const fails = (message: string, Kind = TaskError) => {
+    throw new Error('the task', { cause: new Kind(message) })
+  }
+  const run = async (failing: Readonly<Record<string, () => never>> = {}) => {
+    const done: string[] = []
+    const step = (name: string) => (addOn: string) => {
+      done.push(`${name} ${addOn}`)
+      failing[`${name} ${addOn}`]?.()
+      return Promise.resolve()
+    }
+    let failure: unknown
+    await install(['seals', 'plain', 'watch', 'last'], {
+      hasKinds: addOn => addOn === 'seals' || addOn === 'watch',
+      prepare: step('prepare'),
+      awaitKinds: step('kinds'),
+      write: step('write'),
+      awaitReady: step('ready'),
+    }).catch((error: unknown) => void (failure = error))
+    return { done: done.join(', '), failure: failure as Error | undefined }
+  }
+  const prepared =
+    'prepare seals, prepare plain, prepare watch, prepare last, write plain, write last'
+  t.strictSame(await run(), {
+    done: `${prepared}, kinds seals, write seals, kinds watch, write watch, ready plain, ready last, ready seals, ready watch`,
+    failure: undefined,
+  })
+  const blocked = await run({ 'kinds seals': () => fails('no image') })
+  t.equal(
+    blocked.done,
+    `${prepared}, kinds seals, kinds watch, write watch, ready plain, ready last, ready watch`,
+    'the chart without its kinds alone is left out',
+  )
+  t.match(blocked.failure?.cause, { message: 'no image' })
+  const unready = await run({
+    'ready plain': () => fails('first'),
+    'ready seals': () => fails('second'),
+  })
+  t.match(unready.done, /ready plain, ready last, ready seals, ready watch$/)
+  t.match(unready.failure?.cause, { message: 'first' })
+  const lost = await run({ 'kinds seals': () => fails('lost', UnreachableError as never) })
+  t.match(lost.done, /kinds seals$/, 'a host that does not answer is asked no more')
+  const broken = await run({
+    'ready plain': () => {
+      throw new TypeError('a mistake')
+    },
+  })
+  t.match(broken.done, /ready plain$/)
   t.end()
 })
 

@@ -10,7 +10,7 @@ const said = (stdout: string, code = 0, stderr = '') => ({ code, stdout, stderr 
 const [NOW, OLD] = ['1', '0'].map(n => n.repeat(63)) as [string, string]
 const chart = helmChart({
   ...{ name: 'app', chart: 'app', repo: 'https://charts.example', version: '1.2.3' },
-  ...{ namespace: 'app', values: {} },
+  ...{ namespace: 'app', values: {}, k3s: undefined },
 }) as unknown as Item
 const conditions = (...types: readonly string[]) => ({
   conditions: types.map(type => ({ type, status: 'True', message: 'the message' })),

@@ -96,6 +96,7 @@ const chart: Chart = {
   version: '1.2.3',
   namespace: 'app',
   values: { a: 1 },
+  k3s: undefined,
 }
 const wanted = helmChart(chart)
 const item = (kind: string, name: string, spec: object) => ({ kind, metadata: { name }, spec })
@@ -140,6 +141,24 @@ t.test('how a chart in the cluster differs from its manifest', t => {
     ],
   ] as const)
     t.strictSame(differences(wanted, state(...items)), expected, name)
+  const silent = { ...wanted, kind: 'HelmChartConfig', spec: { valuesContent: 'a: 1\n' } }
+  t.strictSame(
+    differences(
+      silent,
+      state(
+        item('HelmChartConfig', 'app', { valuesContent: 'a: 1\n', failurePolicy: 'reinstall' }),
+      ),
+    ),
+    [],
+    'what the API server fills in is no difference',
+  )
+  t.strictSame(
+    differences(
+      silent,
+      state(item('HelmChartConfig', 'app', { valuesContent: 'a: 1\n', failurePolicy: 'retry' })),
+    ),
+    ['app has the failurePolicy retry, not none'],
+  )
   t.strictSame(
     differences({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'x' } }, []),
     [],

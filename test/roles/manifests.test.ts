@@ -2,8 +2,8 @@
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 import { Secret, type Host, type Vip } from '../../lib/index.ts'
-import { CATALOGUE } from '../../roles/addons/catalogue.ts'
-import type { Options } from '../../roles/addons/vars.ts'
+import { CATALOGUE, entries } from '../../roles/addons/catalogue.ts'
+import { vars as addOnVars, type Options } from '../../roles/addons/vars.ts'
 import type { KubernetesObject } from '../../roles/shared/kubernetes/chart.ts'
 import { manifestText } from '../../roles/shared/kubernetes/manifest.ts'
 import { longhorn, nfsClass, nfsDriver } from '../../roles/longhorn/templates.ts'
@@ -22,6 +22,17 @@ const secrets = {
   key: new Secret(pem('PRIVATE KEY') + pem('CERTIFICATE')),
 }
 const options = (more: object): Options => ({ state: 'present', ...secrets, ...more })
+
+const ADD_ONS = Object.fromEntries(
+  Object.keys(CATALOGUE).map(name => [
+    name,
+    name === 'redis'
+      ? { password: secrets.password }
+      : name === 'sealed_secrets'
+        ? { key: secrets.key }
+        : {},
+  ]),
+)
 
 /** Every manifest, in every form that variables give it. */
 const MANIFESTS: Readonly<Record<string, readonly KubernetesObject[]>> = {
@@ -80,6 +91,57 @@ t.test('every manifest is valid', t => {
       spec,
       { failurePolicy: 'retry', forceConflicts: true },
       `${chart.metadata.name}: a failed upgrade uninstalls nothing and can be repaired`,
+    )
+  }
+  t.end()
+})
+
+t.test('an older K3s gets only fields that its helm-controller accepts', t => {
+  const [older, newer] = [validator(MODULES.olderHelmController), validator()]
+  const charts = (k3s_version: string): KubernetesObject[] => [
+    longhorn(longhornVars.parse({ k3s_version })),
+    nfsDriver(longhornVars.parse({ k3s_version })),
+    traefikConfig(vip, balancers, traefikVars.parse({ k3s_version })),
+    ...entries(addOnVars.parse({ addons: ADD_ONS }).addons, { k3s: k3s_version }).flatMap(
+      ([entry, o]) => (o ? [entry.chart(o)] : []),
+    ),
+  ]
+  for (const object of charts('v1.36.2+k3s1'))
+    t.strictSame(older(object), [], `v1.36.2: ${object.kind} ${object.metadata.name}`)
+  for (const object of charts('v1.36.3+k3s1')) {
+    t.strictSame(newer(object), [], `v1.36.3: ${object.kind} ${object.metadata.name}`)
+    for (const refused of [/failurePolicy must be equal/, /forceConflicts/])
+      t.match(older(object).join('\n'), refused)
+  }
+  for (const [release, repairs] of [
+    ['v1.31.12+k3s1', false],
+    ['v1.33.13+k3s1', false],
+    ['v1.34.9+k3s1', false],
+    ['v1.34.10+k3s1', true],
+    ['v1.35.6+k3s1', false],
+    ['v1.35.7+k3s1', true],
+    ['v1.36.2+k3s2', false],
+    ['v1.36.3+k3s1', true],
+    ['v1.36.77+k3s1', true],
+    ['v1.37.0+k3s1', true],
+    ['v2.0.0+k3s1', true],
+  ] as const) {
+    const [chart, , config] = charts(release)
+    t.strictSame(
+      [chart, config].map(o => {
+        const { failurePolicy, forceConflicts } = o?.['spec'] as Record<string, unknown>
+        return [failurePolicy, forceConflicts]
+      }),
+      repairs
+        ? [
+            ['retry', true],
+            ['retry', true],
+          ]
+        : [
+            ['abort', undefined],
+            [undefined, undefined],
+          ],
+      release,
     )
   }
   t.end()

@@ -12,6 +12,8 @@ export const MODULES = {
   kubernetes: 'k8s.io/kubernetes@v1.36.3',
   // As K3s v1.36 vendors it.
   helmController: 'github.com/k3s-io/helm-controller@v0.17.7',
+  // The newest before `failurePolicy: retry` that the proxy has; K3s v1.36.2 has 0.17.1, with the same fields.
+  olderHelmController: 'github.com/k3s-io/helm-controller@v0.17.3',
   elastic: 'github.com/elastic/cloud-on-k8s/v3@v3.5.0',
 } as const
 
@@ -90,14 +92,20 @@ const ofCrds = (ajv: Ajv, text: string): [string, ValidateFunction][] =>
       ]),
     )
 
-/** What is wrong with an object; [] when its kind's schema accepts it. An unknown kind is an error. */
-export function validator(): (object: KubernetesObject) => string[] {
+/**
+ * What is wrong with an object; [] when its kind's schema accepts it. An unknown kind is an error.
+ *
+ * @param helmController - the module with the schemas of HelmChart and HelmChartConfig
+ */
+export function validator(
+  helmController: string = MODULES.helmController,
+): (object: KubernetesObject) => string[] {
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false })
   const crds = 'pkg/crds/yaml/generated/helm.cattle.io_'
   const schemas = new Map([
     ...ofKubernetes(ajv),
-    ...ofCrds(ajv, read(MODULES.helmController, `${crds}helmcharts.yaml`)),
-    ...ofCrds(ajv, read(MODULES.helmController, `${crds}helmchartconfigs.yaml`)),
+    ...ofCrds(ajv, read(helmController, `${crds}helmcharts.yaml`)),
+    ...ofCrds(ajv, read(helmController, `${crds}helmchartconfigs.yaml`)),
     ...ofCrds(ajv, read(MODULES.elastic, 'config/crds/v1/all-crds.yaml')),
   ])
   const check = (key: string, value: unknown, at: string): string[] => {

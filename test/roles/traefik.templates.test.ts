@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parse } from 'yaml'
 import type { Host, Vip } from '../../lib/index.ts'
-import { exposureProblem, traefikConfig } from '../../roles/traefik/templates.ts'
+import { exposureProblem, traefikConfig, typeKey } from '../../roles/traefik/templates.ts'
 import { vars } from '../../roles/traefik/vars.ts'
 
 const balancers = [{ nics: [{ address: '192.168.0.30' }] }] as unknown as Host[]
@@ -58,6 +58,46 @@ void t.test('how the nodes open their ports', t => {
       [deployment, nodeSelector],
       [{ kind: 'DaemonSet' }, { 'svccontroller.k3s.cattle.io/enablelb': 'true' }],
     )
+  }
+  t.end()
+})
+
+void t.test('the type of the Service has the key of the chart that comes with this K3s', t => {
+  const service = (k3s_version: string, how: string) =>
+    (
+      parse(
+        (
+          traefikConfig(
+            vip([30080, 30443]),
+            balancers,
+            vars.parse({ k3s_version, traefik_exposure: how }),
+          ).spec as { valuesContent: string }
+        ).valuesContent,
+      ) as { service: unknown }
+    ).service
+  for (const [release, spec] of [
+    ['v1.31.12+k3s1', false],
+    ['v1.33.12+k3s1', false],
+    ['v1.33.13+k3s1', true],
+    ['v1.34.8+k3s1', false],
+    ['v1.34.9+k3s1', true],
+    ['v1.35.5+k3s1', false],
+    ['v1.35.6+k3s1', true],
+    ['v1.36.1+k3s1', false],
+    ['v1.36.2+k3s1', true],
+    ['v1.37.0+k3s1', true],
+  ] as const) {
+    t.strictSame(
+      ['nodeport', 'hostport'].map(how => service(release, how)),
+      spec
+        ? [
+            { spec: { type: 'NodePort', externalTrafficPolicy: 'Local' } },
+            { spec: { type: 'ClusterIP' } },
+          ]
+        : [{ type: 'NodePort', spec: { externalTrafficPolicy: 'Local' } }, { type: 'ClusterIP' }],
+      release,
+    )
+    t.equal(typeKey(release), spec ? 'service.spec.type' : 'service.type')
   }
   t.end()
 })

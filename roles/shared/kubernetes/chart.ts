@@ -1,3 +1,4 @@
+import { bundledWith } from './bundled.ts'
 import { toYaml, type Yaml } from './yaml.ts'
 
 /** A Kubernetes object of a manifest. */
@@ -18,6 +19,8 @@ export interface Chart {
   readonly version: string
   readonly namespace: string
   readonly values: Yaml
+  /** The release of K3s that reads the object; undefined: a new one. */
+  readonly k3s: string | undefined
 }
 
 /** Namespace of the HelmChart objects; each release is in its own namespace. */
@@ -31,7 +34,15 @@ export const LABELS = { 'app.kubernetes.io/managed-by': 'fmc' } as const
  * where a field that a person changed (`kubectl scale`) belongs to that person: without `forceConflicts` the next upgrade
  * fails. (helm-controller v0.17.6, types.go; klipper-helm v0.13.3, entry; K3s sets both for its own charts.)
  */
-export const REPAIRED = { failurePolicy: 'retry', forceConflicts: true } as const
+const REPAIRED = { failurePolicy: 'retry', forceConflicts: true } as const
+
+/** Fields of a HelmChart that keep a failed release; where this K3s cannot repair one, it is left as it is, with its volumes. */
+export const chartRepair = (k3s: string | undefined): Readonly<Record<string, Yaml>> =>
+  bundledWith(k3s).repairs ? REPAIRED : { failurePolicy: 'abort' }
+
+/** The same fields of a HelmChartConfig: for a chart of K3s' own, which K3s may install again. */
+export const configRepair = (k3s: string | undefined): Readonly<Record<string, Yaml>> =>
+  bundledWith(k3s).repairs ? REPAIRED : {}
 
 /** The HelmChart object. */
 export const helmChart = (c: Chart): KubernetesObject => ({
@@ -44,7 +55,7 @@ export const helmChart = (c: Chart): KubernetesObject => ({
     version: c.version,
     targetNamespace: c.namespace,
     createNamespace: true,
-    ...REPAIRED,
+    ...chartRepair(c.k3s),
     valuesContent: toYaml(c.values),
   },
 })

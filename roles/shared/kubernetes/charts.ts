@@ -62,6 +62,9 @@ export const holds = (item: Item | undefined, type: string): boolean =>
 /** Fields of a HelmChart or HelmChartConfig that are compared, beside forceConflicts and the values. */
 const COMPARED = ['repo', 'chart', 'version', 'failurePolicy'] as const
 
+/** The API server writes it into an object that does not say (helm-controller v0.16.13, types.go, +kubebuilder:default). */
+const DEFAULTS: Readonly<Record<string, string>> = { failurePolicy: 'reinstall' }
+
 /**
  * How a HelmChart or HelmChartConfig in the cluster differs from its manifest; of a job of its namespace, whether it is
  * there. Other kinds are not compared.
@@ -76,7 +79,7 @@ export function differences(object: KubernetesObject, state: readonly Item[]): s
   return [
     ...COMPARED.flatMap(key => {
       const [is, wanted] = [now.spec?.[key], want[key]]
-      return is === wanted
+      return (is ?? DEFAULTS[key]) === (wanted ?? DEFAULTS[key])
         ? []
         : [`${name} has the ${key} ${is ?? 'none'}, not ${wanted ?? 'none'}`]
     }),

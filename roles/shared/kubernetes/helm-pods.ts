@@ -3,6 +3,10 @@ import { CHARTS_NAMESPACE } from './chart.ts'
 import type { Item } from './charts.ts'
 import { itemsIn, kubectl, objectName, type Answer, type Question } from './kubectl.ts'
 
+/** The pods of a job of fmc's own (kubernetes.io, "Well-Known Labels", job-name). */
+export const podsOfJob = (job: string): Question =>
+  kubectl('-n', CHARTS_NAMESPACE, 'get', 'pods', '-l', `job-name=${job}`, '-o', 'json')
+
 /** The pods in which helm installs a chart (helm-controller labels them). */
 export const podsOf = (chart: string): Question =>
   kubectl(
@@ -23,6 +27,15 @@ const State = z
     terminated: Ended.optional(),
   })
   .optional()
+const Containers = z
+  .array(
+    z.looseObject({
+      restartCount: z.int().min(0).default(0),
+      state: State,
+      lastState: State,
+    }),
+  )
+  .default([])
 const Pod = z.looseObject({
   metadata: z.looseObject({
     name: objectName,
@@ -40,15 +53,8 @@ const Pod = z.looseObject({
           }),
         )
         .default([]),
-      containerStatuses: z
-        .array(
-          z.looseObject({
-            restartCount: z.int().min(0).default(0),
-            state: State,
-            lastState: State,
-          }),
-        )
-        .default([]),
+      initContainerStatuses: Containers,
+      containerStatuses: Containers,
     })
     .optional(),
 })
@@ -71,6 +77,12 @@ const UID_LABEL = 'batch.kubernetes.io/controller-uid'
 const failedEnd = (state: z.output<typeof State>): z.output<typeof Ended> | undefined =>
   state?.terminated && state.terminated.exitCode !== 0 ? state.terminated : undefined
 
+/** Those that run first, and then the others. */
+const containersOf = ({ status }: Pod) => [
+  ...(status?.initContainerStatuses ?? []),
+  ...(status?.containerStatuses ?? []),
+]
+
 /** What the pods of this job say; those of other jobs are left out. A text says why they are unknown. */
 export function readTries(answer: Answer, job: Item): Tries | string {
   const all = itemsIn('helm’s pods', answer, Pod)
@@ -80,11 +92,10 @@ export function readTries(answer: Answer, job: Item): Tries | string {
       p => job.metadata.uid === undefined || p.metadata.labels[UID_LABEL] === job.metadata.uid,
     )
     .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1))
-  const ends = pods.flatMap(pod => {
-    const [helm] = pod.status?.containerStatuses ?? []
-    const now = failedEnd(helm?.state)
-    const end = now ?? failedEnd(helm?.lastState)
-    return end && helm ? [{ end, failures: helm.restartCount + (now ? 1 : 0) }] : []
+  const ends = pods.flatMap(containersOf).flatMap(container => {
+    const now = failedEnd(container.state)
+    const end = now ?? failedEnd(container.lastState)
+    return end ? [{ end, failures: container.restartCount + (now ? 1 : 0) }] : []
   })
   const last = ends.at(-1)
   const newest = pods.at(-1)
@@ -99,19 +110,27 @@ export function readTries(answer: Answer, job: Item): Tries | string {
   }
 }
 
-/** Exit code and termination message. klipper-helm writes there what it was doing, and helm its own words into the log. */
+/**
+ * Exit code and termination message. klipper-helm writes there what it was doing, and helm its own words into the log. With
+ * `FallbackToLogsOnError` it is the end of the log, and there an error of the program itself is enough.
+ */
 const words = ({ exitCode, reason, message }: z.output<typeof Ended>): string => {
   const doing = message?.trim().split('\n').at(-1)
+  if (doing !== undefined && /^error\b[^:]*: /i.test(doing)) return excerpt(doing, MOST_WORDS)
   const how = reason !== undefined && reason !== 'Error' ? reason : `exit code ${exitCode ?? '?'}`
   return doing === undefined || doing === '' ? how : `${how} after “${excerpt(doing)}”`
 }
 
-function waiting({ status }: Pod): string | undefined {
-  const why = status?.containerStatuses[0]?.state?.waiting
-  // A container between two tries waits for nothing: its failures are counted.
-  if (why && why.reason !== 'ContainerCreating' && why.reason !== 'CrashLoopBackOff')
-    return [why.reason, why.message && excerpt(why.message)].filter(Boolean).join(': ')
-  const placed = status?.conditions.find(c => c.type === 'PodScheduled' && c.status === 'False')
+/** Containers in these states wait for nothing: they start, or are between two tries, which are counted. */
+const HARMLESS = ['ContainerCreating', 'PodInitializing', 'CrashLoopBackOff']
+
+function waiting(pod: Pod): string | undefined {
+  for (const { state } of containersOf(pod)) {
+    const why = state?.waiting
+    if (why && !HARMLESS.includes(why.reason ?? ''))
+      return [why.reason, why.message && excerpt(why.message)].filter(Boolean).join(': ')
+  }
+  const placed = pod.status?.conditions.find(c => c.type === 'PodScheduled' && c.status === 'False')
   return placed && `no node takes its pod: ${excerpt(placed.message ?? 'no reason given')}`
 }
 
