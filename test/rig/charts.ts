@@ -83,6 +83,9 @@ export const keyFile = (chart: string): string => join(ROOT, 'files/charts', `${
 /** The list of a chart's keys. */
 export const keysOf = (chart: string): KeyList => parseKeys(readFileSync(keyFile(chart), 'utf8'))
 
-/** A chart in a directory: the package of the pinned version, or the unpacked chart; undefined: it is not there. */
+/** A chart in a directory: the package of the pinned version or of the listed one, or the unpacked chart; undefined: it is not there. */
 export const chartIn = (dir: string, { chart, version }: Filled): string | undefined =>
-  [join(dir, `${chart}-${version}.tgz`), join(dir, chart)].find(existsSync)
+  [version, ...(existsSync(keyFile(chart)) ? [keysOf(chart).version] : [])]
+    .map(v => join(dir, `${chart}-${v}.tgz`))
+    .concat(join(dir, chart))
+    .find(existsSync)

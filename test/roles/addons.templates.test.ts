@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { scryptSync } from 'node:crypto'
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -165,21 +165,29 @@ t.test('the cluster’s domain comes from the variable of the servers', t => {
   t.end()
 })
 
-t.test('another password of Redis makes another pod, and nothing tells the password', t => {
-  const users = (text: string): string =>
+t.test('another password of Redis makes another pod, and it is slow to guess', t => {
+  const users = (text: string, more: object = {}): string =>
     (
-      valuesOf('redis', { password: new Secret(text) }) as {
+      valuesOf('redis', { password: new Secret(text), ...more }) as {
         podAnnotations: Record<string, string>
       }
     ).podAnnotations['fmc/users'] ?? ''
-  t.equal(users('tulip'), users('tulip'))
-  t.not(users('tulip'), users('tulips'))
-  t.match(users('tulip'), /^[0-9a-f]{16}$/)
-  t.not(
-    users('tulip').slice(0, 8),
-    createHash('sha256').update('tulip').digest('hex').slice(0, 8),
-    'no fast hash, which a list of words would open',
+  const domain = 'cloud.internal'
+  t.equal(users('tulip', { domain }), users('tulip', { domain }))
+  t.not(users('tulip', { domain }), users('tulips', { domain }))
+  t.not(users('tulip', { domain }), users('tulip', { domain: 'other.internal' }), 'own salt')
+  t.match(users('tulip', { domain }), /^[0-9a-f]{16}$/)
+  t.equal(
+    users('tulip', { domain }),
+    scryptSync('tulip', 'fmc/users redis cloud.internal', 8, {
+      N: 32_768,
+      maxmem: 128 * 1024 * 1024,
+    }).toString('hex'),
+    'scrypt with twice the default cost, and a salt of this inventory',
   )
+  const { addons } = of('redis')
+  const [options] = entries(addons, { domain }).flatMap(([, o]) => (o ? [o] : []))
+  t.match(options, { domain })
   t.end()
 })
 

@@ -11,15 +11,45 @@ import { digest, unpacked } from '../rig/chart-files.ts'
 import { chartIn, FILLED, keysOf, type Filled } from '../rig/charts.ts'
 import { render, running, type Rendered, type Resources } from '../rig/helm.ts'
 
-const title = ({ chart, version, form }: Filled) => `${chart} ${version}, ${form}`
+/** What these values are compared with, where the pinned chart could not be had. */
+const substitute = ({ chart, version }: Filled): string | undefined => {
+  const list = keysOf(chart)
+  return list.inPlaceOf === undefined
+    ? undefined
+    : `${chart} ${version}: compared with ${list.version}, because the chart ${list.inPlaceOf} could not be had`
+}
+
+const title = (filled: Filled) => {
+  const { chart, version, form } = filled
+  return `${chart} ${version}, ${form}${substitute(filled) === undefined ? '' : ` (of ${keysOf(chart).version})`}`
+}
+
+t.test('charts whose pinned version could not be had are compared with another, and named', t => {
+  const named = [...new Set(FILLED.flatMap(filled => substitute(filled) ?? []))]
+  for (const line of named) t.comment(line)
+  t.strictSame(named, [
+    'argo-cd 10.3.0: compared with 10.1.1, because the chart 10.3.0 could not be had',
+  ])
+  t.match(title(FILLED.find(f => f.chart === 'argo-cd') as Filled), '(of 10.1.1)')
+  t.match(parseKeys(`app 1.2.3 sha256:${'0'.repeat(64)} in place of 1.3.0\n`), {
+    version: '1.2.3',
+    inPlaceOf: '1.3.0',
+  })
+  t.equal(parseKeys(`app 1.2.3 sha256:${'0'.repeat(64)}\n`).inPlaceOf, undefined)
+  const dir = t.testdir({ 'argo-cd-10.1.1.tgz': '', 'traefik-1.0.0.tgz': '' })
+  const found = (chart: string) => chartIn(dir, FILLED.find(f => f.chart === chart) as Filled)
+  t.equal(found('argo-cd'), join(dir, 'argo-cd-10.1.1.tgz'))
+  t.equal(found('traefik'), undefined)
+  t.end()
+})
 
 t.test('every key that a role sets is one of the pinned chart', t => {
   for (const filled of FILLED) {
     const list = keysOf(filled.chart)
     t.strictSame(
-      [list.chart, list.version],
+      [list.chart, list.inPlaceOf ?? list.version],
       [filled.chart, filled.version],
-      `${filled.chart}: the list is of the pinned version (scripts/charts.js)`,
+      `${filled.chart}: the list is of the pinned version, or says that it is not (scripts/charts.js)`,
     )
     t.strictSame(unknownKeys(parse(filled.values), list.keys), [], title(filled))
   }
@@ -51,6 +81,7 @@ t.test('a list of keys that is damaged is an error with its line', t => {
   for (const [text, expected] of [
     ['', /line 1: expected NAME VERSION sha256/],
     ['app 1.2.3\na\n', /line 1/],
+    [head.replace('\n', ' in place of\n'), /line 1/],
     [`${head}a\n    b\n`, /line 3: expected a key below the one before/],
     [`${head}  a\n`, /line 2/],
     [`${head}a\n   b\n`, /line 3/],

@@ -13,8 +13,8 @@ export default defineAddOn({
     redis: { count: 1, cpu: 20, memory: 64, limit: 128 },
   },
   volumes: {},
-  // github.com/argoproj/argo-helm, argo-cd-10.1.1: the newest whose chart could be rendered
-  chart: { name: 'argo-cd', repo: 'https://argoproj.github.io/argo-helm', version: '10.1.1' },
+  // github.com/argoproj/argo-helm, release argo-cd-10.3.0; rendered, and compared with the keys, at 10.1.1
+  chart: { name: 'argo-cd', repo: 'https://argoproj.github.io/argo-helm', version: '10.3.0' },
   values: ({ resources, options: { host } }) => ({
     global: host === undefined ? {} : { domain: host },
     // Traefik already ends TLS. If Argo CD redirected to HTTPS, too, requests would loop.

@@ -16,11 +16,11 @@ export default defineAddOn({
   volumes: { valkey: { count: 1, gib: 2 } },
   // github.com/valkey-io/valkey-helm, 2026-07-22
   chart: { name: 'valkey', repo: 'https://valkey.io/valkey-helm/', version: '0.11.0' },
-  values: ({ resources, storage, options: { password, clusterDomain } }) => ({
+  values: ({ resources, storage, options: { password, clusterDomain, domain } }) => ({
     fullnameOverride: 'redis',
     clusterDomain,
     // The pod reads its users when it starts: with another password it is another pod.
-    podAnnotations: password && { 'fmc/users': fingerprint(password.reveal()) },
+    podAnnotations: password && { 'fmc/users': fingerprint(password.reveal(), domain) },
     resources: resources.valkey,
     dataStorage: {
       enabled: true,
@@ -48,11 +48,23 @@ export default defineAddOn({
   ],
 })
 
+/** RFC 7914: N, the costs in time and memory. 32 MB, and 0.1 s of a processor, for each password that somebody tries. */
+const COST = 2 ** 15
+
 const known = new Map<string, string>()
 
-/** Changes with the password and says nothing about it: slow to compute, so that nobody finds the password by trying. */
-function fingerprint(password: string): string {
-  const print = known.get(password) ?? scryptSync(password, 'fmc/users', 8).toString('hex')
-  known.set(password, print)
+/**
+ * Changes with the password. Who may read pods can try passwords with it, for this inventory alone and slowly, so that it
+ * helps only against a password that is hard to guess.
+ *
+ * @param domain - the inventory's: with the namespace it is the salt
+ */
+function fingerprint(password: string, domain = ''): string {
+  const salt = `fmc/users ${NAMESPACE} ${domain}`
+  const key = JSON.stringify([salt, password])
+  const print =
+    known.get(key) ??
+    scryptSync(password, salt, 8, { N: COST, maxmem: 2 * 128 * COST * 8 }).toString('hex')
+  known.set(key, print)
   return print
 }

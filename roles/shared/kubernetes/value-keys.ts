@@ -8,6 +8,8 @@ export interface Keys {
 export interface KeyList {
   readonly chart: string
   readonly version: string
+  /** The pinned version, if that chart could not be had: the list is of the nearest one that could. */
+  readonly inPlaceOf?: string | undefined
   /** Of the chart's values, schema and templates (scripts/charts.js). */
   readonly sha256: string
   readonly keys: Keys
@@ -20,15 +22,16 @@ interface Growing {
 const node = (): Growing => ({ open: false, below: new Map() })
 
 /**
- * Parses a list of keys: a line with name, version and sha256, then one key a line, two blanks deeper than the key that it
- * lies in. ` *` after a key: what lies below is free. `*` as a key: any key. Throws Error with the line's number.
+ * Parses a list of keys: a line with name, version and sha256 (and `in place of VERSION` if the pinned chart could not be had),
+ * then one key a line, two blanks deeper than the key that it lies in. ` *` after a key: what lies below is free. `*` as a key: any key. Throws Error with the line's number.
  *
  * @example
  * parseKeys('app 1.2.3 sha256:0000000000000000000000000000000000000000000000000000000000000000\nimage\n  tag\nresources *\n')
  */
 export function parseKeys(text: string): KeyList {
   const [head = '', ...lines] = text.split('\n')
-  const [, chart, version, sha256] = /^(\S+) (\S+) sha256:([0-9a-f]{64})$/.exec(head) ?? []
+  const [, chart, version, sha256, inPlaceOf] =
+    /^(\S+) (\S+) sha256:([0-9a-f]{64})(?: in place of (\S+))?$/.exec(head) ?? []
   if (chart === undefined || version === undefined || sha256 === undefined)
     throw new Error('line 1: expected NAME VERSION sha256:…')
   const path = [node()]
@@ -43,7 +46,7 @@ export function parseKeys(text: string): KeyList {
     parent.below.set(key, own)
     path.splice(depth + 1, path.length, own)
   }
-  return { chart, version, sha256, keys: path[0] as Growing }
+  return { chart, version, sha256, inPlaceOf, keys: path[0] as Growing }
 }
 
 const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
