@@ -210,6 +210,17 @@ t.test('Filebeat reads every node’s logs, and old logs are deleted', t => {
   t.match(JSON.parse(Object.values(data)[0] ?? ''), {
     policy: { phases: { delete: { min_age: '3d', actions: { delete: {} } } } },
   })
+  const manual = (file: string) => readFileSync(join(import.meta.dirname, '../..', file), 'utf8')
+  for (const told of [
+    /over one of the same name\W+\(`setup\.ilm\.overwrite`\)/,
+    /deleted three days later[^]*logs that are there already/,
+    /_ilm\/remove/,
+  ])
+    t.match(manual('roles/addons/README.md'), told, 'the manual says what is lost')
+  t.match(
+    manual('docs/own-cloud.md').split('\n## Upgrade\n')[1],
+    /`logging`: [^]*deleted after three days, \*\*those that are there\s+already, too/,
+  )
   t.end()
 })
 
