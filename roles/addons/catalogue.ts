@@ -21,10 +21,16 @@ export const CATALOGUE: Readonly<Record<Name, AddOn>> = {
   dashboard,
 }
 
+/** What the variables say of the cluster. */
+export const clusterOf = (
+  { k3s_cluster_domain, k3s_version }: Omit<Vars, 'addons'>,
+  domain: string,
+): Cluster => ({ clusterDomain: k3s_cluster_domain, k3s: k3s_version, domain })
+
 /** Every add-on with its options in the inventory; undefined: the inventory does not name it. */
 export const entries = (
   addons: Vars['addons'],
-  cluster: Cluster = {},
+  cluster: Cluster,
 ): readonly (readonly [AddOn, Options | undefined])[] =>
   Object.values(CATALOGUE).map(entry => {
     const options = addons[entry.name]
@@ -33,4 +39,4 @@ export const entries = (
 
 /** The add-ons that the inventory declares as present. */
 export const wanted = (addons: Vars['addons']): readonly AddOn[] =>
-  entries(addons).flatMap(([entry, options]) => (options?.state === 'present' ? [entry] : []))
+  entries(addons, {}).flatMap(([entry, options]) => (options?.state === 'present' ? [entry] : []))

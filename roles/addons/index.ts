@@ -5,7 +5,7 @@ import { isKeeper, manifest, onlyManifests, secretManifest } from '../shared/kub
 import { workersOf } from '../shared/k3s/workers.ts'
 import { chartName, type AddOn } from './add-on.ts'
 import { excess } from './budget.ts'
-import { entries } from './catalogue.ts'
+import { clusterOf, entries } from './catalogue.ts'
 import { kindsApplied } from './crds.ts'
 import { install } from './installation.ts'
 import { isReady } from './ready.ts'
@@ -22,11 +22,7 @@ export default role({
       found => ({ variable: 'addons', ...found }),
     ),
   async tasks({ vars, host }) {
-    const all = entries(vars.addons, {
-      clusterDomain: vars.k3s_cluster_domain,
-      k3s: vars.k3s_version,
-      domain: inventory().domain,
-    })
+    const all = entries(vars.addons, clusterOf(vars, inventory().domain))
     if (!isKeeper(host)) {
       await onlyManifests({ prefix: 'addon-', keep: [] })
       return

@@ -22,7 +22,7 @@ const chartOf = (object: KubernetesObject): { name: string; version: string } =>
  * counts. Of another version than the pinned one fmc has no list.
  */
 export const ignoredValues = (addons: Vars['addons']): { message: string; hint: string }[] =>
-  entries(addons).flatMap(([entry, options]) => {
+  entries(addons, {}).flatMap(([entry, options]) => {
     if (options?.state !== 'present' || options.values === undefined) return []
     const { name, version } = chartOf(entry.chart(options))
     const list = listOf(name)

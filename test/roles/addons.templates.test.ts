@@ -8,7 +8,7 @@ import { UnreachableError } from '../../lib/errors.ts'
 import { Secret, TaskError, type Host } from '../../lib/index.ts'
 import { overlaid } from '../../roles/addons/add-on.ts'
 import { budget, excess, memoryOf } from '../../roles/addons/budget.ts'
-import { CATALOGUE, entries, wanted } from '../../roles/addons/catalogue.ts'
+import { CATALOGUE, clusterOf, entries, wanted } from '../../roles/addons/catalogue.ts'
 import { parts } from '../../roles/addons/catalogue/sealed-secrets.ts'
 import { unfinished } from '../../roles/addons/crds.ts'
 import { install } from '../../roles/addons/installation.ts'
@@ -152,15 +152,13 @@ t.test('what a chart would do otherwise', t => {
   t.end()
 })
 
-t.test('the cluster’s domain comes from the variable of the servers', t => {
-  const { addons, k3s_cluster_domain } = vars.parse({
-    addons: { kafka: {} },
-    k3s_cluster_domain: 'k8s.lan',
-  })
-  const options = entries(addons, { clusterDomain: k3s_cluster_domain }).flatMap(([, o]) =>
-    o ? [o] : [],
-  )
-  t.match(options, [{ clusterDomain: 'k8s.lan' }])
+t.test('what charts need to know of the cluster comes from the variables of the servers', t => {
+  const given = { k3s_cluster_domain: 'k8s.lan', k3s_version: 'v1.36.2+k3s1' }
+  const own = vars.parse({ addons: { kafka: {} }, ...given })
+  const all = entries(own.addons, clusterOf(own, 'cloud.internal'))
+  const [[kafka, options] = []] = all.filter(([, o]) => o)
+  t.match(options, { clusterDomain: 'k8s.lan', k3s: 'v1.36.2+k3s1', domain: 'cloud.internal' })
+  t.match(kafka?.chart(options as never)['spec'], { failurePolicy: 'abort' })
   t.equal(vars.parse({}).k3s_cluster_domain, 'cluster.local')
   t.end()
 })
@@ -312,6 +310,7 @@ t.test('why the job for kinds has not ended', t => {
     told(),
     /^the job j has not ended \(k3s kubectl -n kube-system logs job\/j --all-containers\)$/,
   )
+  t.match(told(pod({ state: { running: {} } })), /^the job j has not ended \(k3s/, 'it runs')
   for (const reason of ['ErrImagePull', 'ImagePullBackOff'])
     t.equal(
       told(pod({ state: { waiting: { reason, message: 'no such host' } } })),
