@@ -148,8 +148,8 @@ export function kindsApplied(objects: readonly KubernetesObject[]): () => Promis
 
 /** Why a job for kinds has not ended, with the command that shows more. */
 export function unfinished(name: string, { failures, said, waits }: Tries): string {
-  const more = `k3s kubectl -n ${CHARTS_NAMESPACE} logs job/${name} --all-containers`
+  const hint = `k3s kubectl -n ${CHARTS_NAMESPACE} logs job/${name} --all-containers`
   if (failures > 0)
-    return `the job ${name} failed (${failures} ${failures === 1 ? 'try' : 'tries'}): ${said ?? 'its log says why'} (${more})`
-  return `the job ${name} has not ended${waits === undefined ? ` (${more})` : `: ${waits}`}`
+    return `the job ${name} failed (${failures} ${failures === 1 ? 'try' : 'tries'}): ${said ?? 'its log says why'} (${hint})`
+  return `the job ${name} has not ended${waits === undefined ? ` (${hint})` : `: ${waits}`}`
 }
