@@ -50,6 +50,7 @@ export type { PlannedChange } from './resources/scope.ts'
 // Acting: commands, handlers, and changes that a host undoes by itself.
 export { $ } from './resources/command.ts'
 export { flush } from './resources/flush.ts'
+export { markOf } from './engine/role/marks.ts'
 export { guarded, type GuardOptions } from './resources/guarded.ts'
 
 // Asking: reading hosts, waiting for them, and checking what they print.

@@ -1,7 +1,7 @@
 import { z } from '../../lib/index.ts'
 import type { KubernetesObject } from '../shared/kubernetes/chart.ts'
 import type { Installed } from '../shared/kubernetes/chart-gate.ts'
-import { itemsIn, kubectl, objectName } from '../shared/kubernetes/kubectl.ts'
+import { conditions, itemsIn, kubectl, objectName } from '../shared/kubernetes/kubectl.ts'
 import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
 import type { AddOn } from './add-on.ts'
 import type { Options } from './vars.ts'
@@ -22,15 +22,7 @@ const Served = z.looseObject({
   status: z
     .looseObject({
       health: z.string().optional(),
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string(),
-            message: z.string().optional(),
-          }),
-        )
-        .default([]),
+      conditions,
     })
     .optional(),
 })

@@ -6,6 +6,7 @@ import {
   gate,
   hosts,
   inventory,
+  markOf,
   on,
   packages,
   probe,
@@ -105,7 +106,7 @@ const restartIsPending = async (): Promise<boolean> =>
     await probe({
       estimate: false,
       whenNew: { code: 1 },
-    })`test -e ${`/var/lib/fmc/pending/k3s-server/${encodeURIComponent('restart k3s')}`}`
+    })`test -e ${markOf('k3s-server', 'restart k3s')}`
   ).ok
 
 const SOON = { timeoutSeconds: 30 }

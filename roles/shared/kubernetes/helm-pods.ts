@@ -1,7 +1,7 @@
 import { excerpt, z } from '../../../lib/index.ts'
 import { CHARTS_NAMESPACE } from './chart.ts'
 import type { Item } from './charts.ts'
-import { itemsIn, kubectl, objectName, type Answer, type Question } from './kubectl.ts'
+import { conditions, itemsIn, kubectl, objectName, type Answer, type Question } from './kubectl.ts'
 
 /** The pods of a job of fmc's own (kubernetes.io, "Well-Known Labels", job-name). */
 export const podsOfJob = (job: string): Question =>
@@ -44,15 +44,7 @@ const Pod = z.looseObject({
   }),
   status: z
     .looseObject({
-      conditions: z
-        .array(
-          z.looseObject({
-            type: z.string(),
-            status: z.string(),
-            message: z.string().optional(),
-          }),
-        )
-        .default([]),
+      conditions,
       initContainerStatuses: Containers,
       containerStatuses: Containers,
     })

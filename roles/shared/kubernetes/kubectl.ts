@@ -10,6 +10,11 @@ import {
 } from '../../../lib/index.ts'
 import { KUBECTL } from '../k3s/platform.ts'
 
+/** The conditions in the status of an object (kubernetes.io, API conventions). */
+export const conditions = z
+  .array(z.looseObject({ type: z.string(), status: z.string(), message: z.string().optional() }))
+  .default([])
+
 /** kubectl's answer, in the form of a fact. */
 export type Answer = Facts['command']
 
