@@ -1,33 +1,24 @@
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { cacheDir } from '../cache-dir.ts'
 import type { Event } from '../engine/events.ts'
 import { Journal } from '../engine/host/journal.ts'
 import type { Playbook } from '../engine/define/playbook.ts'
 import { run } from '../engine/run.ts'
 import type { StartAt } from '../engine/settings.ts'
-import type { Role } from '../engine/define/role.ts'
-import { checkVars, missingGroups, select, type Selection } from '../engine/define/select.ts'
-import { EXIT, FmcError, UsageError } from '../errors.ts'
-import { matchHosts } from '../inventory/patterns.ts'
-import { requireRoleVars } from '../inventory/role-vars.ts'
-import type { Host } from '../inventory/types.ts'
-import { insideLab, type Twin } from '../lab/index.ts'
-import { gitState, labRunsDir, runsDir, shownArgv } from '../record/index.ts'
+import { missingGroups } from '../engine/define/select.ts'
+import { EXIT, FmcError } from '../errors.ts'
+import type { Twin } from '../lab/index.ts'
+import { gitState, shownArgv } from '../record/index.ts'
 import { createReport, type KnownMs, type Report } from '../report/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { allSecrets } from '../secrets/secret.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
 import { openConversation } from './conversation.ts'
-import { demandConfirmation } from './confirm.ts'
-import { openContext, withSecrets, type Context } from './context.ts'
-import { demandKnownVars } from './known-vars.ts'
-import { limitNames } from './limit-names.ts'
 import { printPlays, taskList } from './listing.ts'
-import { loadRoles } from './load.ts'
 import { positive } from './options.ts'
 import { eventWithOwnFlags, lastingLimit, sameCommand } from './own-flags.ts'
-import { keepDir } from './paths.ts'
+import { choose, commonSettings, makeReady } from './prepare.ts'
 import { canMoveCursor, printError, reportTarget } from './print.ts'
 import { knownMs, recordedReport } from './recorded.ts'
 import { watchLate } from './late.ts'
@@ -41,39 +32,17 @@ declare const FMC_VERSION: string
  * `command` is the command line without its options. Resolves with the exit code.
  */
 export async function perform(book: Playbook, command: string, o: PlayOptions): Promise<number> {
-  const forks = positive('--forks', o.forks)
+  positive('--forks', o.forks)
   if (o.debug) allSecrets()
   const asked = (o.dryRun ?? false) || (o.check ?? false)
   const dryRun = asked || (o.listTasks ?? false)
   demandTerminal(o, asked)
-  const lab = await insideLab({ dryRun })
-  const context = await openContext(o, lab)
-  const others = (): Promise<Role[]> => loadRoles(o.inventory)
-  await demandKnownVars(book, context.extraVars, others)
-  const selection = selectionOf(context, command, o)
-  if (o.pattern !== undefined) matchHosts(context.inventory, o.pattern)
-  const planned = select(context.inventory, book, selection)
-  if (o.listHosts || o.listTags) return printPlays(planned, o)
+  const chosen = await choose(book, command, o, dryRun)
+  const { context, lab, selection } = chosen
+  if (o.listHosts || o.listTags) return printPlays(chosen.stages, o)
   const git = o.listTasks ? undefined : gitState(dirname(resolve(o.inventory)))
-  const plays = planned.flat()
-  await requireRoleVars(
-    context.inventory,
-    plays.flatMap(p =>
-      p.roles.map(({ name, vars, platforms }) => ({
-        role: name,
-        hosts: p.hosts.map(h => h.name),
-        vars,
-        platforms,
-      })),
-    ),
-  )
-  const hosts = [...new Map(plays.flatMap(p => p.hosts.map(h => [h.name, h]))).values()]
-  demandOneHost(book, hosts)
-  await demandConfirmation(book, context.inventory, hosts, dryRun)
-  const names = new Set(hosts.map(h => h.name))
-  const keys = new Set(plays.flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
-  const inventory = await withSecrets(context, names, keys, o)
-  const stages = select(inventory, book, selection)
+  const ready = await makeReady(chosen)
+  const { hosts, inventory, stages } = ready
   // In a lab the journal is in the lab's directory, so it goes with the lab.
   const journal = new Journal(lab?.dir ?? cacheDir(), [
     inventory.file,
@@ -126,33 +95,20 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   let code: number = EXIT.failed
   try {
     code = await run({
-      inventory,
-      stages,
-      vars: checkVars(stages, () => inventory.file),
-      dryRun,
-      readOnly: book.readOnly ?? false,
+      ...commonSettings(ready),
       startAt: startAt(o),
       confirm: o.step ? stepper(signals.stop) : undefined,
-      conclude: book.conclude,
-      found: new Map(),
       begun,
-      keepDir: lab ? join(lab.dir, 'kept') : keepDir(inventory.domain),
-      diff: o.diff ?? false,
-      forks,
-      lab: lab !== undefined,
       pendingIsError: o.exitCode ?? false,
-      artifactsDir: o.artifacts ?? process.env['FMC_ARTIFACTS'],
-      secrets: context.secrets,
       stop: signals.stop,
       kill: signals.kill,
       term: signals.term,
       openSession: conversation?.watch(openSession) ?? openSession,
-      targetOf: context.targetOf,
-      cacheDir: cacheDir(),
-      inventoryFile: inventory.file,
-      command,
       emit: (event: Event) => report.on(eventWithOwnFlags(event, o, command)),
-      next: sameCommand(command, { ...o, limit: lastingLimit(o.limit, names) }),
+      next: sameCommand(command, {
+        ...o,
+        limit: lastingLimit(o.limit, new Set(hosts.map(h => h.name))),
+      }),
     })
     if (changes && code === EXIT.ok) journal.end()
   } catch (error) {
@@ -171,35 +127,11 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   return late.ended(code)
 }
 
-/** What the options select. `startAt` is the role; the engine looks for the task. */
-function selectionOf({ inventory, lab }: Context, command: string, o: PlayOptions): Selection {
-  const limit =
-    o.limit &&
-    limitNames(inventory, o.limit, () => ({
-      dir: lab ? labRunsDir(lab.dir) : runsDir(),
-      inventory: inventory.file,
-      command,
-    }))
-  return {
-    ...{ limit, tags: o.tags, skipTags: o.skipTags, role: o.role },
-    startAt: o.startAt?.split('/')[0],
-    skip: new Map(lab?.skippedRoles.map(s => [s.role, s.why]) ?? []),
-  }
-}
-
 /** The task in ROLE/TASK; undefined: the role starts with its first. */
 function startAt({ startAt: text = '' }: PlayOptions): StartAt | undefined {
   const slash = text.indexOf('/')
   const [role, task] = [text.slice(0, slash), text.slice(slash + 1)]
   return slash < 0 || task === '' ? undefined : { role, task }
-}
-
-function demandOneHost(book: Playbook, hosts: readonly Host[]): void {
-  if (book.hosts === undefined || hosts.length === 1) return
-  throw new UsageError(
-    `play ${book.name} works on one host, but ${hosts.length} are selected: ${hosts.map(h => h.name).join(', ')}`,
-    { hint: `fmc play ${book.name} --limit HOST` },
-  )
 }
 
 function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
