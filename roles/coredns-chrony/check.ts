@@ -1,5 +1,5 @@
 import { quote, quoteAll, unitLog } from '../../lib/index.ts'
-import { asked, PATIENT_DIG, type Question } from './dig.ts'
+import { asked, PATIENT_DIG, type Question } from '../shared/dns/dig.ts'
 import { SERIAL_SED } from './serial.ts'
 import { COREFILE, healthOf, versionOf, zonePath } from './templates.ts'
 

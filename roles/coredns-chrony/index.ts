@@ -21,13 +21,14 @@ import { interfaceOf } from '../shared/interface-of.ts'
 import { portsAreFree, type Port } from '../shared/ports.ts'
 import { firewalldOpen } from '../shared/firewalld/open.ts'
 import { applyFiles, checkBinary, checkCorefile, checkZone, TRIAL_PORTS } from './check.ts'
-import { questionsOf, type Question } from './dig.ts'
-import { dnsAnswers, timeIsServed } from './gates.ts'
+import { chronyConf } from '../shared/dns/chrony.ts'
+import { questionsOf, type Question } from '../shared/dns/dig.ts'
+import { dnsAnswers, timeIsServed } from '../shared/dns/gates.ts'
 import { PLATFORMS, type Platform } from './platform.ts'
 import { parseSerials, serialFor, serialsScript } from './serial.ts'
-import { chronyConf, corednsUnit, COREFILE, corefile, zoneFile, zonePath } from './templates.ts'
+import { corednsUnit, COREFILE, corefile, zoneFile, zonePath } from './templates.ts'
 import { vars as schema, type Vars } from './vars.ts'
-import { cloudOf, zonesOf, type Zone } from './zones.ts'
+import { cloudOf, zonesOf, type Zone } from '../shared/dns/zones.ts'
 
 export default role({
   name: 'coredns-chrony',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { excerpt, quoteAll, quote, TaskError } from '../../lib/index.ts'
-import { PATIENT_DIG } from './dig.ts'
+import { PATIENT_DIG } from '../shared/dns/dig.ts'
 
 /** What a host has of a zone: serial and checksum of its file, or only the served serial if the file is lost or not ours. */
 export interface Known {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Platform } from './platform.ts'
 import type { Vars } from './vars.ts'
-import type { Rr, Zone } from './zones.ts'
+import type { Rr, Zone } from '../shared/dns/zones.ts'
 
 export const COREFILE = '/etc/coredns/Corefile'
 /** Where the file of a zone is. */
@@ -153,29 +152,3 @@ UMask=0077
 [Install]
 WantedBy=multi-user.target
 `
-
-/** What chrony.conf is made from. */
-export interface ChronyOptions {
-  readonly platform: Pick<Platform, 'chronyKeys' | 'chronyDrift'>
-  /** Networks that may ask. */
-  readonly clients: readonly string[]
-  readonly vars: Pick<Vars, 'ntp_pools' | 'ntp_servers' | 'ntp_local_stratum'>
-}
-
-/** chrony.conf(5), whole. */
-export const chronyConf = ({ platform, clients, vars }: ChronyOptions): string =>
-  [
-    '# Managed by fmc',
-    ...vars.ntp_servers.map(s => `server ${s} iburst`),
-    ...vars.ntp_pools.map(p => `pool ${p} iburst`),
-    ...clients.map(c => `allow ${c}`),
-    `local stratum ${vars.ntp_local_stratum}`,
-    'makestep 1.0 3',
-    'maxupdateskew 100.0',
-    'rtcsync',
-    `keyfile ${platform.chronyKeys}`,
-    `driftfile ${platform.chronyDrift}`,
-    'ntsdumpdir /var/lib/chrony',
-    'logdir /var/log/chrony',
-    '',
-  ].join('\n')

@@ -3,12 +3,11 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { Host, Network, Vip } from '../../lib/index.ts'
 import { applyFiles, checkCorefile } from '../../roles/coredns-chrony/check.ts'
-import { judge, parseDig, questionsOf } from '../../roles/coredns-chrony/dig.ts'
-import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
+import { judge, parseDig, questionsOf } from '../../roles/shared/dns/dig.ts'
+import { judgeNtp } from '../../roles/shared/dns/gates.ts'
 import { PLATFORMS } from '../../roles/coredns-chrony/platform.ts'
 import { parseSerials, serialFor } from '../../roles/coredns-chrony/serial.ts'
 import {
-  chronyConf,
   corefile,
   corednsUnit,
   healthOf,
@@ -16,7 +15,8 @@ import {
   zoneFile,
 } from '../../roles/coredns-chrony/templates.ts'
 import { vars } from '../../roles/coredns-chrony/vars.ts'
-import { namesOf, reverseZones, zonesOf, type Cloud } from '../../roles/coredns-chrony/zones.ts'
+import { chronyConf } from '../../roles/shared/dns/chrony.ts'
+import { namesOf, reverseZones, zonesOf, type Cloud } from '../../roles/shared/dns/zones.ts'
 
 const host = (name: string, ...nics: readonly (readonly [string, string])[]): Host =>
   ({ name, nics: nics.map(([network, address]) => ({ network, address })) }) as unknown as Host

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { judgeNtp } from '../../roles/coredns-chrony/gates.ts'
+import { judgeNtp } from '../../roles/shared/dns/gates.ts'
 import { proveRole, rig } from '../rig/lab.ts'
 
 const ROLE = ['role', 'coredns-chrony', 'infra-cluster']

@@ -1,4 +1,4 @@
-import { nonsense } from '../../lib/index.ts'
+import { nonsense } from '../../../lib/index.ts'
 import type { Zone } from './zones.ts'
 
 /** A question that dig asks, and its right answer. */

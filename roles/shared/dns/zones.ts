@@ -1,5 +1,5 @@
-import { TaskError, type Host, type Inventory, type Network, type Vip } from '../../lib/index.ts'
-import type { Vars } from './vars.ts'
+import { TaskError, type Host, type Inventory, type Network, type Vip } from '../../../lib/index.ts'
+import type { DnsVars } from './vars.ts'
 
 /** One resource record. Its name is absolute, without the final dot. */
 export interface Rr {
@@ -51,7 +51,7 @@ const label = (name: string): string => name.replaceAll('_', '-')
  */
 export function namesOf(
   cloud: Pick<Cloud, 'domain' | 'hosts' | 'vips'>,
-  vipNames: Vars['dns_vip_names'],
+  vipNames: DnsVars['dns_vip_names'],
 ): Named[] {
   const { domain } = cloud
   const unknown = Object.keys(vipNames).find(name => !cloud.vips.some(v => v.name === name))
@@ -103,7 +103,10 @@ export function reverseZones(cidr: string): string[] {
 }
 
 /** The forward zone and the reverse zones, with all hosts, VIPs and `dns_records`. Throws TaskError for clashes. */
-export function zonesOf(cloud: Cloud, vars: Pick<Vars, 'dns_vip_names' | 'dns_records'>): Zone[] {
+export function zonesOf(
+  cloud: Cloud,
+  vars: Pick<DnsVars, 'dns_vip_names' | 'dns_records'>,
+): Zone[] {
   const names = namesOf(cloud, vars.dns_vip_names)
   const servers = cloud.nameservers.map(h => `${h.name}.${cloud.domain}`)
   const primary = servers[0]
@@ -136,7 +139,11 @@ export function zonesOf(cloud: Cloud, vars: Pick<Vars, 'dns_vip_names' | 'dns_re
   ]
 }
 
-function extraRecords(domain: string, names: readonly Named[], records: Vars['dns_records']): Rr[] {
+function extraRecords(
+  domain: string,
+  names: readonly Named[],
+  records: DnsVars['dns_records'],
+): Rr[] {
   const found = records.map(r => ({ ...r, name: r.name === '@' ? domain : `${r.name}.${domain}` }))
   for (const one of found) {
     const taken = names.find(n => n.name === one.name)

@@ -1,4 +1,4 @@
-import { probe } from '../../lib/index.ts'
+import { probe } from '../../../lib/index.ts'
 import { asked, judge, parseDig, type Question } from './dig.ts'
 
 /** true when the DNS server on this address answers all questions as the authority, else the first wrong answer. */
