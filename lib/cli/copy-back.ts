@@ -10,6 +10,7 @@ import { downloadExamined, examine } from '../ssh/download.ts'
 import type { Session } from '../ssh/types.ts'
 import type { PlayOptions } from './commands/play.ts'
 import { onHosts } from './on-hosts.ts'
+import { demandListOutput } from './options.ts'
 import { print, printJson, printVersion } from './print.ts'
 
 const MOST_FILES = 2000
@@ -28,6 +29,7 @@ export async function copyBack(
   const path = from.replace(/\/+$/, '')
   if (path === '' || path.split('/').some((p, i) => p === '..' || p === '.' || (p === '' && i > 0)))
     throw new UsageError(`${from}: expected an absolute path without . and ..`)
+  demandListOutput(o.output)
   const dryRun = (o.dryRun ?? false) || (o.check ?? false)
   if (o.output === 'json') printVersion()
   return onHosts(pattern, o, async (host, session, hide, hosts) => {

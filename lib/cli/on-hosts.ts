@@ -21,7 +21,7 @@ export type Hide = (text: string) => string
  */
 export async function onHosts(
   pattern: string,
-  o: HostsOptions & Limited,
+  o: Omit<HostsOptions, 'output'> & Limited,
   work: (host: Host, session: Session, hide: Hide, all: number) => Promise<number>,
 ): Promise<number> {
   const context = await openContext(o, await insideLab())

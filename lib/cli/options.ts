@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { UsageError } from '../errors.ts'
 import { isInside, runInside } from '../lab/index.ts'
+import { REPORT_KINDS, type ReportKind } from '../report/index.ts'
 import { errorWithOwnFlags } from './own-flags.ts'
 import { printError } from './print.ts'
 
@@ -39,7 +40,8 @@ export interface HostsOptions extends LoginOptions, LabOptions {
 }
 
 /** Options of `play` and `role`. */
-export interface RunOptions extends HostsOptions {
+export interface RunOptions extends Omit<HostsOptions, 'output'> {
+  readonly output?: ReportKind
   readonly listHosts?: boolean
   readonly listTags?: boolean
   readonly listTasks?: boolean
@@ -93,20 +95,35 @@ export const outputOption = (): Option =>
     'json',
   ])
 
-/** The options of HostsOptions. */
-export const addHostsOptions = (command: Command): Command =>
+/** Throws UsageError for an output that only a run has, not a list. */
+export function demandListOutput(output: ReportKind | undefined): void {
+  if (output === 'junit' || output === 'github' || output === 'sarif')
+    throw new UsageError(`--output ${output} is for runs, and this only lists`, {
+      hint: 'write --output plain or --output json',
+    })
+}
+
+const liveOutput = (): Option =>
+  new Option(
+    '--output <format>',
+    'tty, plain, or json (NDJSON); default: tty on a terminal',
+  ).choices(['tty', 'plain', 'json'])
+
+const reportOutput = (): Option =>
+  new Option(
+    '--output <format>',
+    'tty, plain, json (NDJSON), or for CI: junit, github, sarif; default: tty on a terminal',
+  ).choices(REPORT_KINDS)
+
+/** The options of HostsOptions. `output`: the option of that name. */
+export const addHostsOptions = (command: Command, output = liveOutput()): Command =>
   command
     .addOption(inventoryOption())
     .addOption(extraVarsOption())
     .option('--forks <n>', 'hosts worked on at the same time', '50')
     .option('-K, --ask-become-pass', 'ask for the sudo password, once')
     .option('--identity <file>', 'age identity that opens the secrets file')
-    .addOption(
-      new Option(
-        '--output <format>',
-        'tty, plain, or json (NDJSON); default: tty on a terminal',
-      ).choices(['tty', 'plain', 'json']),
-    )
+    .addOption(output)
     .option('--lab', "run against the lab: a twin of the inventory on this machine (see 'fmc lab')")
     .option(
       '--vm <hosts>',
@@ -122,7 +139,7 @@ export const addHostsOptions = (command: Command): Command =>
 
 /** The options of RunOptions. */
 export const addRunOptions = (command: Command): Command =>
-  addHostsOptions(command)
+  addHostsOptions(command, reportOutput())
     .option('--dry-run', 'say what would change; writes nothing')
     .option('-C, --check', 'the same as --dry-run')
     .option('--diff', 'show what changes in files')

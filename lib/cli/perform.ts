@@ -15,8 +15,9 @@ import { allSecrets } from '../secrets/secret.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
 import { openConversation } from './conversation.ts'
+import { inventoryPlaces } from './inventory-place.ts'
 import { printPlays, taskList } from './listing.ts'
-import { positive } from './options.ts'
+import { demandListOutput, positive } from './options.ts'
 import { eventWithOwnFlags, lastingLimit, sameCommand } from './own-flags.ts'
 import { choose, commonSettings, makeReady } from './prepare.ts'
 import { canMoveCursor, printError, reportTarget } from './print.ts'
@@ -37,6 +38,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const asked = (o.dryRun ?? false) || (o.check ?? false)
   const dryRun = asked || (o.listTasks ?? false)
   demandTerminal(o, asked)
+  if (o.listHosts || o.listTags || o.listTasks) demandListOutput(o.output)
   const chosen = await choose(book, command, o, dryRun)
   const { context, lab, selection } = chosen
   if (o.listHosts || o.listTags) return printPlays(chosen.stages, o)
@@ -140,10 +142,17 @@ function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
     report.on({ type: 'note', level: 'warning', text: `lab: role ${role} is left out: ${why}` })
 }
 
-const openReport = (o: PlayOptions, known: KnownMs): Promise<Report> =>
-  createReport(o.output ?? (canMoveCursor() && !o.step ? 'tty' : 'plain'), {
+async function openReport(o: PlayOptions, known: KnownMs): Promise<Report> {
+  const kind = o.output ?? (canMoveCursor() && !o.step ? 'tty' : 'plain')
+  return createReport(kind, {
     ...reportTarget(),
     diff: o.diff ?? false,
     verbose: o.verbose ?? false,
     known,
+    place:
+      kind === 'github' || kind === 'sarif'
+        ? await inventoryPlaces(resolve(o.inventory))
+        : undefined,
+    cwd: process.cwd(),
   })
+}

@@ -41,7 +41,13 @@ const taskLine = (event: TaskEvent, dryRun: boolean, style: Style): string => {
 const indent = (lines: readonly string[], by: string): string[] => lines.map(line => by + line)
 
 /** Plain lines for logs and pipes: what changed or failed as it happens, then the recap and where something failed. */
-export const createPlain = async (options: ReportOptions): Promise<Report> => {
+export const createPlain = async (
+  options: ReportOptions & {
+    /** What becomes of a text before it is printed. */
+    readonly shown?: (text: string) => string
+  },
+): Promise<Report> => {
+  const { shown: made = text => text } = options
   const style = await createStyle(options.color)
   const out = createWriter(options.stdout)
   const people = createWriter(options.stderr)
@@ -52,7 +58,7 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   let hasPage = false
 
   const print = (lines: readonly string[]): void => {
-    if (lines.length > 0) out.write(`${lines.join('\n')}\n`)
+    if (lines.length > 0) out.write(`${made(lines.join('\n'))}\n`)
   }
   /** A run shows what it changes when it is done: of its plan only failures and drift are shown. */
   const shown = (event: TaskEvent): boolean => {
@@ -84,14 +90,15 @@ export const createPlain = async (options: ReportOptions): Promise<Report> => {
   return {
     on(event) {
       if (event.type === 'note')
-        (event.level === 'warning' ? people : out).write(`${noteLine(event)}\n`)
+        (event.level === 'warning' ? people : out).write(`${made(noteLine(event))}\n`)
       else if (event.type === 'start') {
         dryRun = event.dryRun
         readOnly = event.readOnly ?? false
       } else if (event.type === 'page') {
         hasPage = true
         print(['', ...pageLines(event, style)])
-      } else if (event.type === 'stopping') people.write(`fmc: ${cleanLine(event.text)}\n`)
+      } else if (event.type === 'stopping')
+        people.write(`${made(`fmc: ${cleanLine(event.text)}`)}\n`)
       else if (readOnly && (hasPage || event.type !== 'recap')) return
       else if (event.type === 'pass') {
         planning = event.pass === 'plan' && event.state === 'start'

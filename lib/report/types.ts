@@ -1,5 +1,6 @@
 import type { Event } from '../engine/events.ts'
 import type { KnownMs } from './estimate.ts'
+import type { FilePlace } from './sarif-log.ts'
 
 /** Consumes a run's events and shows them. */
 export interface Report {
@@ -22,4 +23,8 @@ export interface ReportOptions {
   readonly verbose: boolean
   /** How many milliseconds a task took in earlier runs, for the estimated rest. */
   readonly known?: KnownMs | undefined
+  /** Where the inventory has a host; without one: the inventory. For annotations and SARIF. */
+  readonly place?: ((host?: string) => FilePlace | undefined) | undefined
+  /** Files below this directory are named relative to it. */
+  readonly cwd?: string | undefined
 }
