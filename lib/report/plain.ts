@@ -47,7 +47,7 @@ export const createPlain = async (
     readonly shown?: (text: string) => string
   },
 ): Promise<Report> => {
-  const { shown: made = text => text } = options
+  const { shown: made = (text: string): string => text } = options
   const style = await createStyle(options.color)
   const out = createWriter(options.stdout)
   const people = createWriter(options.stderr)
