@@ -1,8 +1,8 @@
 import { cleanBlock } from '../text/sanitise.ts'
 
 /*
- * Workflow commands of GitHub Actions (docs.github.com, "Workflow commands for GitHub Actions"): lines that the runner obeys,
- * whoever has written them to stdout or stderr of a step.
+ * Workflow commands of GitHub Actions (docs.github.com, "Workflow commands for GitHub Actions"): lines on stdout or stderr
+ * of a step that the runner obeys, also if a program has only passed them on.
  */
 
 /** The kinds of annotations. */
