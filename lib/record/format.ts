@@ -19,6 +19,8 @@ export interface RunLine {
   /** Of the playbook: it only reads the hosts. */
   readonly readOnly: boolean
   readonly lab: boolean
+  /** With --shard: which part of the hosts this run works on, and a key that all parts have in common. */
+  readonly shard?: { readonly index: number; readonly of: number; readonly key: string } | undefined
   /** The path of the inventory's file. */
   readonly inventory: string
   /** The user who runs fmc, and the one who called sudo. */

@@ -12,11 +12,13 @@ import { demandOwnRuns, prune, recordFile } from './store.ts'
 /** What the caller says about a run. */
 export type RunStart = Pick<
   RunLine,
-  'command' | 'argv' | 'dryRun' | 'readOnly' | 'lab' | 'inventory' | 'git'
+  'command' | 'argv' | 'dryRun' | 'readOnly' | 'lab' | 'inventory' | 'git' | 'shard'
 >
 
 /** Takes the events of one run into its record. Its methods never throw. */
 export interface Recorder {
+  /** The run's id, also if it is not recorded. */
+  readonly id: string
   /** The record's file; undefined: the run is not recorded. */
   readonly file: string | undefined
   /** Adds one event. The engine has removed the secrets from it. */
@@ -74,6 +76,7 @@ export function openRecorder(
     begin: begin.toISOString(),
   }
   return {
+    id,
     file,
     on(event) {
       if (!inContract(event)) return
