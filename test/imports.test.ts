@@ -21,7 +21,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   graph: ['errors', 'text', 'inventory', 'firewall', 'report'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events', 'text'],
-  record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'report/contract', 'text'],
+  record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'text'],
   resources: [
     'errors',
     'trust',

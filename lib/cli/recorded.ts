@@ -3,6 +3,7 @@ import type { Twin } from '../lab/index.ts'
 import {
   labRunsDir,
   openRecorder,
+  retention,
   runsDir,
   taskTimes,
   type RunStart,
@@ -19,15 +20,18 @@ export interface RecordedReport {
   end(exitCode: number): Promise<void>
 }
 
-/** Opens the run's record beside its report. A run that cannot be recorded costs a warning. */
+/** Opens the run's record beside its report. A run that cannot be recorded costs a warning. Throws UsageError for a wrong FMC_RUNS_… variable. */
 export function recordedReport(
   report: Report,
   lab: Twin | undefined,
   start: RunStart,
 ): RecordedReport {
   const warnings: string[] = []
-  const recorder = openRecorder(lab ? labRunsDir(lab.dir) : runsDir, start, text =>
-    warnings.push(text),
+  const recorder = openRecorder(
+    lab ? labRunsDir(lab.dir) : runsDir,
+    start,
+    text => warnings.push(text),
+    retention(),
   )
   const warn = (): void => {
     for (const text of warnings.splice(0)) report.on({ type: 'note', level: 'warning', text })

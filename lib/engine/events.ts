@@ -170,11 +170,21 @@ export interface TaskEvent {
   readonly note?: string
   /** The note is about a difference that the task leaves alone. Not part of the NDJSON contract. */
   readonly drift?: true
+  /** When the task ended: milliseconds since 1970. Not part of the NDJSON contract. */
+  readonly ended?: number
   readonly unpredicted?: true
   readonly unneeded?: true
   /** The prediction rests on a probe that could not see earlier planned changes. */
   readonly estimate?: true
   readonly failure?: Failure
+}
+
+/** For the record of the run: what a host is, as the plan found it. Not part of the NDJSON contract. */
+export interface FactsEvent {
+  readonly type: 'facts'
+  readonly host: string
+  /** Answers by question, "os", "deb haproxy", "unit k3s"; without the content of files and what commands print. */
+  readonly facts: Readonly<Record<string, unknown>>
 }
 
 /** A step of a host that has no failure. */
@@ -233,6 +243,7 @@ export type Event =
   | PlannedEvent
   | StoppingEvent
   | TaskEvent
+  | FactsEvent
   | HostStateEvent
   | NewHostEvent
   | LostHostEvent

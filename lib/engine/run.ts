@@ -67,6 +67,7 @@ async function runPasses(run: Run, settled: () => Promise<void>): Promise<Passed
   const interrupted = (): boolean => settings.stop.aborted
   const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
   const plan = await inPass('plan', emit, () => planAll(run))
+  emitAll(fleet.facts())
   await settled()
   const { startAt } = settings
   if (startAt && !interrupted() && !fleet.hasMistake && !hasTask(plan, startAt)) {

@@ -37,6 +37,7 @@ const base = (play: string, record: TaskRecord): Omit<TaskEvent, 'status' | 'pre
   task: record.name,
   changes: changesOf(record),
   ms: Math.round(record.ms * 10) / 10,
+  ...(record.ended === undefined ? {} : { ended: record.ended }),
   ...(record.note === undefined ? {} : { note: record.note }),
   ...(record.drift ? { drift: true } : {}),
   ...(record.error === undefined ? {} : { failure: failureOf(record.error) }),

@@ -1,9 +1,9 @@
-import type { Event } from '../engine/events.ts'
+import type { Event, VersionEvent, WorkingEvent } from '../engine/events.ts'
 
 /*
  * The record of a run, one JSON value per line (docs/architecture.md, "Records of runs"): the version line of NDJSON, the
- * line `run`, the events of the NDJSON contract, and the line `end`. A record without `end` is of a run that still works
- * or was killed; its last line may be incomplete.
+ * line `run`, the events, and the line `end`. A record without `end` is of a run that still works or was killed; its last
+ * line may be incomplete.
  */
 
 /** The second line: which run this is. */
@@ -26,6 +26,8 @@ export interface RunLine {
   /** The user who runs fmc, and the one who called sudo. */
   readonly user: string
   readonly sudoUser?: string
+  /** The address from which that user has logged in to this machine with SSH. */
+  readonly from?: string
   /** The name of the machine that fmc runs on, and the process. */
   readonly controller: string
   readonly pid: number
@@ -33,6 +35,8 @@ export interface RunLine {
   readonly git?: { readonly revision: string; readonly dirty: boolean } | undefined
   /** ISO 8601. */
   readonly begin: string
+  /** Of a record that `fmc runs merge` has made: the ids of its parts. */
+  readonly merged?: readonly string[]
 }
 
 /** The last line. */
@@ -43,8 +47,11 @@ export interface EndLine {
   readonly end: string
 }
 
-/** An event, and how many milliseconds after the run's begin it came. */
-export type EventLine = Event & { readonly at: number }
+/** What a record keeps of a run: all events but what tasks say while they work. */
+export type RecordedEvent = Exclude<Event, VersionEvent | WorkingEvent>
+
+/** An event, and how many milliseconds after the run's begin it happened. A task's `at` is its end. */
+export type EventLine = RecordedEvent & { readonly at: number }
 
 /** Any line. */
-export type RecordLine = RunLine | EventLine | EndLine
+export type RecordLine = VersionEvent | RunLine | EventLine | EndLine

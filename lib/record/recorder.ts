@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
 import { makeDirs } from '../cache-dir.ts'
 import type { Event } from '../engine/events.ts'
-import { inContract, ndjson } from '../report/contract.ts'
 import { safeJson } from '../text/sanitise.ts'
-import type { EndLine, RunLine } from './format.ts'
-import { demandOwnRuns, prune, recordFile } from './store.ts'
+import type { EndLine, EventLine, RecordedEvent, RunLine } from './format.ts'
+import { demandOwnRuns, prune, recordFile, type Retention } from './store.ts'
 
 /** What the caller says about a run. */
 export type RunStart = Pick<
@@ -35,6 +35,7 @@ export function openRecorder(
   dir: string | (() => string),
   start: RunStart,
   warn: (text: string) => void,
+  keep?: Retention,
 ): Recorder {
   const begin = new Date()
   const id = randomBytes(4).toString('hex')
@@ -62,7 +63,7 @@ export function openRecorder(
     const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants
     fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW, 0o600)
     file = path
-    prune(dirname(path))
+    prune(dirname(path), keep)
   } catch (error) {
     giveUp(error)
   }
@@ -79,9 +80,9 @@ export function openRecorder(
     id,
     file,
     on(event) {
-      if (!inContract(event)) return
-      if (event.type === 'version') write(`${ndjson(event)}${safeJson(meta)}\n`)
-      else write(ndjson(event, { at: Date.now() - begin.getTime() }))
+      if (event.type === 'working') return
+      if (event.type === 'version') write(`${safeJson(event)}\n${safeJson(meta)}\n`)
+      else write(`${safeJson(lineOf(event, begin.getTime()))}\n`)
     },
     end(exitCode) {
       const last: EndLine = { type: 'end', exitCode, end: new Date().toISOString() }
@@ -92,7 +93,13 @@ export function openRecorder(
   }
 }
 
-function caller(): Pick<RunLine, 'user' | 'sudoUser'> {
+function lineOf(event: RecordedEvent, begin: number): EventLine {
+  if (event.type !== 'task') return { ...event, at: Date.now() - begin }
+  const { ended = Date.now(), ...task } = event
+  return { ...task, at: Math.max(0, ended - begin) }
+}
+
+function caller(): Pick<RunLine, 'user' | 'sudoUser' | 'from'> {
   const sudoUser = process.env['SUDO_USER']
   const user = ((): string => {
     try {
@@ -101,5 +108,7 @@ function caller(): Pick<RunLine, 'user' | 'sudoUser'> {
       return `uid ${process.geteuid?.() ?? '?'}`
     }
   })()
-  return { user, ...(sudoUser ? { sudoUser } : {}) }
+  // sshd(8): "client ip-address, client port number, server ip-address, and server port number".
+  const from = process.env['SSH_CONNECTION']?.split(' ')[0] ?? ''
+  return { user, ...(sudoUser ? { sudoUser } : {}), ...(isIP(from) ? { from } : {}) }
 }

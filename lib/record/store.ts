@@ -2,9 +2,39 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { demandOwnDir, userDir } from '../cache-dir.ts'
 import { UsageError } from '../errors.ts'
+import { cleanLine } from '../text/sanitise.ts'
 
-/** How many records are kept, and how many bytes they may have together. */
-const KEPT = { records: 200, bytes: 256 * 1024 * 1024 }
+/** Which records are kept. */
+export interface Retention {
+  readonly records: number
+  /** Of all records together, and again of all that `--debug` wrote. */
+  readonly bytes: number
+  /** Undefined: of any age. */
+  readonly days?: number | undefined
+}
+
+const MB = 1024 * 1024
+const KEPT: Retention = { records: 200, bytes: 256 * MB }
+
+/**
+ * What the user wants to keep: $FMC_RUNS_KEEP records (default 200), at most $FMC_RUNS_MB megabytes (default 256), none older
+ * than $FMC_RUNS_DAYS days (default: of any age). Throws UsageError unless each is a whole number of at least 1.
+ */
+export function retention(env: NodeJS.ProcessEnv = process.env): Retention {
+  const number = (name: string): number | undefined => {
+    const text = env[name] ?? ''
+    if (text === '') return undefined
+    if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+    throw new UsageError(`${name}=${cleanLine(text)}: expected a whole number of at least 1`, {
+      hint: `unset ${name}`,
+    })
+  }
+  return {
+    records: number('FMC_RUNS_KEEP') ?? KEPT.records,
+    bytes: (number('FMC_RUNS_MB') ?? KEPT.bytes / MB) * MB,
+    days: number('FMC_RUNS_DAYS'),
+  }
+}
 
 const NAME = /^\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{8}\.jsonl$/
 
@@ -50,15 +80,20 @@ export function recordFiles(dir: string): string[] {
 /** The directory beside a record for what `--debug` writes about the same run. It goes with the record. */
 export const debugDir = (record: string): string => record.replace(/\.jsonl$/, '.debug')
 
-/** Removes the oldest records beyond the limits; the newest stays whatever its size. Never throws. */
-export function prune(dir: string, limits: typeof KEPT = KEPT): void {
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Removes the oldest records beyond the limits; the newest stays whatever its size and age. Never throws. */
+export function prune(dir: string, limits: Retention = KEPT, now = Date.now()): void {
   let bytes = 0
   let debug = 0
+  const oldest = limits.days === undefined ? 0 : now - limits.days * DAY_MS
   for (const [index, file] of recordFiles(dir).entries())
     try {
-      bytes += statSync(file).size
+      const stat = statSync(file)
+      bytes += stat.size
       debug += bytesIn(debugDir(file))
-      const old = index > 0 && (index >= limits.records || bytes > limits.bytes)
+      const old =
+        index > 0 && (index >= limits.records || bytes > limits.bytes || stat.mtimeMs < oldest)
       if (old) rmSync(file)
       if (old || (index > 0 && debug > limits.bytes))
         rmSync(debugDir(file), { recursive: true, force: true })

@@ -16,16 +16,20 @@ import t, { type Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import {
   failedHosts,
+  findRun,
   gitState,
   lastRun,
   openRecorder,
   recordedRuns,
+  retention,
   runsDir,
   shownArgv,
   taskTimes,
   type RunStart,
 } from '../../lib/record/index.ts'
+import { checkedLine } from '../../lib/record/check.ts'
 import { prune, recordFile, recordFiles } from '../../lib/record/store.ts'
+import { inContract } from '../../lib/report/contract.ts'
 import { ROOT, run } from '../rig/lab.ts'
 
 const BIN = join(ROOT, 'lib/bin.js')
@@ -116,7 +120,10 @@ void t.test('a run leaves its record, for the user only', async t => {
   })
   t.match(lines.at(-1), { type: 'end', exitCode: 4 })
   t.same(
-    lines.slice(2, -1).map(({ at, ...event }) => (t.type(at, 'number'), event)),
+    lines
+      .slice(2, -1)
+      .map(({ at, ...event }) => (t.type(at, 'number'), event))
+      .filter(event => inContract(event as unknown as Event)),
     stdout
       .trimEnd()
       .split('\n')
@@ -185,7 +192,7 @@ void t.test('what is read is what was written, whatever its length', t => {
       const [first] = recordedRuns(dir)
       const found = [...(first?.events() ?? [])].map(({ at: _, ...event }) => event)
       t.same(
-        found.slice(1),
+        found,
         events.map(e => JSON.parse(JSON.stringify(e)) as unknown),
       )
       t.equal(first?.end()?.exitCode, 0)
@@ -360,5 +367,99 @@ void t.test('where records are', t => {
   t.equal(runsDir({ FMC_STATE: '/s' }), '/s/fmc/runs')
   t.equal(runsDir({ XDG_STATE_HOME: '/x', HOME: '/h' }), '/x/fmc/runs')
   t.equal(runsDir({ XDG_STATE_HOME: 'relative', HOME: '/h' }), '/h/.local/state/fmc/runs')
+  t.end()
+})
+
+void t.test('a run by number, by the begin of its id, or by its file', t => {
+  const dir = join(t.testdir(), 'runs')
+  t.throws(() => findRun(dir, 'last'), { message: /there is no record of a run in / })
+  const files = ['play a', 'play b', 'play c'].map(command => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    return record(dir, [], { command })
+  })
+  const [oldest = ''] = files
+  const command = (word: string): string => findRun(dir, word).run.command
+  const id = findRun(dir, '3').run.id
+  for (const [word, expected] of [
+    ['last', 'play c'],
+    ['1', 'play c'],
+    ['2', 'play b'],
+    ['3', 'play a'],
+    [id, 'play a'],
+    [id.slice(0, 6), 'play a'],
+    [oldest, 'play a'],
+  ] as const)
+    t.equal(command(word), expected, word)
+  const head = readFileSync(oldest, 'utf8')
+  for (const id of ['abcd0001', 'abcd0002', '77770001'])
+    writeFileSync(
+      recordFile(dir, new Date(0), id),
+      head.replace(/"id":"\w+"/, `"id":"${id}"`).replace('play a', id),
+    )
+  t.equal(command('77770'), '77770001', 'an id of digits')
+  for (const [word, message] of [
+    ['abcd', /^2 recorded runs have an id that begins with abcd: abcd000[12], abcd000[12]$/],
+    ['abce', /^no recorded run has an id that begins with abce$/],
+    ['7', /^there is no run number 7: 6 runs are recorded in /],
+    ['0', /^"0" names no run$/],
+    ['-1', /names no run/],
+    ['newest', /names no run/],
+    ['./none.jsonl', /none\.jsonl is not the record of a run$/],
+    [join(dir, 'none'), /is not the record of a run/],
+  ] as const)
+    t.throws(() => findRun(dir, word), { message, name: 'UsageError' }, word)
+  t.end()
+})
+
+void t.test('a line that makes no sense is left out, and counted', t => {
+  const dir = join(t.testdir(), 'runs')
+  const file = record(dir, [task('a', 'x', 1)], {}, false)
+  const bad = [
+    'null',
+    '[]',
+    '{"type":"constructor"}',
+    '{"type":"host","at":1,"host":"h","state":"__proto__"}',
+    '{"type":"host","at":1,"host":"h","state":"failed"}',
+    '{"type":"task","at":1,"host":"h"}',
+    '{"type":"task","at":1e999,"host":"h","play":"p","role":"r","task":"t","status":"ok","predicted":true,"changes":[],"ms":1}',
+    '{"type":"note","at":1,"level":"info","text":7}',
+    '{"type":"end","exitCode":"0","end":"now"}',
+    '['.repeat(50_000),
+    '{"type":"note","at":1,"level":"inf\0',
+  ]
+  appendFileSync(file, `${bad.join('\n')}\n{"type":"note","at":1,"level":"info","text":"cu`)
+  const { events, end, damaged } = findRun(dir, '1').read()
+  t.same([events.length, end, damaged], [1, undefined, bad.length])
+  fc.assert(
+    fc.property(
+      fc.jsonValue(),
+      fc.constantFrom('task', 'recap', 'run', 'host', 'facts'),
+      (v, type) => {
+        const value = typeof v === 'object' && !Array.isArray(v) ? { ...v, type } : v
+        t.equal(checkedLine(value) ?? value, value)
+      },
+    ),
+  )
+  t.end()
+})
+
+void t.test('how much is kept can be set', t => {
+  t.same(retention({}), { records: 200, bytes: 256 * 1024 * 1024, days: undefined })
+  t.same(retention({ FMC_RUNS_KEEP: '5', FMC_RUNS_MB: '1', FMC_RUNS_DAYS: '30' }), {
+    ...{ records: 5, bytes: 1024 * 1024, days: 30 },
+  })
+  for (const name of ['FMC_RUNS_KEEP', 'FMC_RUNS_MB', 'FMC_RUNS_DAYS'])
+    for (const value of ['0', '-1', '1.5', 'all', ' 5', '99999999999'])
+      t.throws(() => retention({ [name]: value }), { message: new RegExp(`^${name}=`) }, value)
+  const dir = join(t.testdir({ runs: {} }), 'runs')
+  const [old = '', newest = ''] = ['00000001', '00000002'].map((id, n) => {
+    const file = recordFile(dir, new Date(n), id)
+    writeFileSync(file, 'x')
+    return file
+  })
+  prune(dir, { records: 9, bytes: 1e6, days: 2 }, Date.now() + 1.5 * 86_400_000)
+  t.same([existsSync(old), existsSync(newest)], [true, true])
+  prune(dir, { records: 9, bytes: 1e6, days: 2 }, Date.now() + 2.5 * 86_400_000)
+  t.same([existsSync(old), existsSync(newest)], [false, true], 'the newest stays')
   t.end()
 })

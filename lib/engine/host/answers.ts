@@ -18,12 +18,20 @@ export const PROBE_TIMEOUT_MS = 120_000
 /** Characters of a broken probe's output that people see. */
 const SHOWN_OF_PROBE = 400
 
+/** A question with the host's answer. */
+export interface Remembered {
+  readonly query: Query
+  readonly fact: unknown
+}
+
 /** Answers questions about one host. */
 export interface Answers {
   /** From memory if possible. `fresh`: from the host. */
   ask<F extends FamilyName>(query: Query<F>, fresh?: boolean): Promise<Facts[F]>
   /** Is the answer to this question more than a guess? */
   knows(query: Query): boolean
+  /** The questions whose answers are remembered, with those. */
+  remembered(): readonly Remembered[]
   /** Discards all remembered answers. */
   forget(): void
   /** Asks again, in one round trip, everything that was asked so far. */
@@ -56,6 +64,12 @@ export class SessionAnswers implements Answers {
 
   knows(): boolean {
     return true
+  }
+
+  remembered(): readonly Remembered[] {
+    return [...this.asked].flatMap(([key, query]) =>
+      this.#memory.has(key) ? [{ query, fact: this.#memory.get(key) }] : [],
+    )
   }
 
   forget(): void {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { FmcError, TaskError, UnreachableError } from '../../errors.ts'
 import type { Host } from '../../inventory/types.ts'
+import type { FactsEvent } from '../events.ts'
 import type { Emit, RunSettings } from '../settings.ts'
 import { failureOf } from '../task-events.ts'
 import { isAbort, isUnreachable } from '../role/failed-task.ts'
@@ -11,6 +12,7 @@ import { Ending } from './ending.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError, type LockKind } from './lock.ts'
 import { newHost, silentHost } from './new-host.ts'
+import { recordedFacts } from './recorded-facts.ts'
 import { Traffic } from './traffic.ts'
 
 /** How much longer a host may take to answer once its hypervisor's plan has announced it. */
@@ -64,6 +66,17 @@ export class Fleet {
   /** Connected hosts that this run has written to. */
   get touched(): readonly HostRun[] {
     return this.#connections.all.filter(r => r.touched)
+  }
+
+  /** What the connected hosts have said about themselves (recorded-facts.ts). */
+  facts(): FactsEvent[] {
+    return this.#connections.all
+      .filter(run => run.connection !== undefined)
+      .map(({ host, answers }) => ({
+        type: 'facts',
+        host: host.name,
+        facts: recordedFacts(answers.remembered()),
+      }))
   }
 
   /** Drops the remembered answers of all hosts: a change to one host can alter another. */

@@ -9,6 +9,9 @@ import { HostRun } from './host-run.ts'
 abstract class FixedAnswers implements Answers {
   abstract ask<F extends FamilyName>(query: Query<F>): Promise<Facts[F]>
   abstract knows(query: Query): boolean
+  remembered(): [] {
+    return []
+  }
   forget(): void {
     // Nothing is remembered.
   }

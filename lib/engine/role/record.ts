@@ -11,6 +11,8 @@ export interface TaskRecord {
   readonly changes: readonly PlannedChange[]
   /** Milliseconds. */
   readonly ms: number
+  /** When the task ended: milliseconds since 1970. */
+  readonly ended?: number
   readonly note?: string | undefined
   /** A gate that did not hold in the plan: why. */
   readonly waiting?: string | undefined

@@ -104,7 +104,8 @@ export class TaskRunner {
     host.answers.lookAhead(this.#applies && predicted?.has(recordKey(task)) !== true)
     const start = performance.now()
     const record = (result: Omit<TaskRecord, keyof typeof task | 'ms'>): void => {
-      if (shown) this.#record({ ...task, ms: performance.now() - start, ...result })
+      if (shown)
+        this.#record({ ...task, ms: performance.now() - start, ended: Date.now(), ...result })
     }
     try {
       const result = await body(this.#taskRun(id))
