@@ -35,7 +35,7 @@ export function* recordedRuns(dir: string): Generator<RecordedRun> {
   }
 }
 
-/** The record in a file that the user names, whoever has written it. Throws UsageError. */
+/** The record in a file that the user names, also of another user. Throws UsageError. */
 export function recordOf(file: string): RecordedRun {
   const recorded = recordIn(file, () => true)
   if (recorded) return recorded
