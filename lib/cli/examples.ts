@@ -22,6 +22,14 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc firewall rules --for pfsense',
     'fmc firewall rules --for opnsense --output json',
   ],
+  'runs list': ['fmc runs list --limit 100', 'fmc runs list --output json'],
+  'runs show': ['fmc runs show last --changed', 'fmc runs show 3 --host web1 --diff'],
+  'runs diff': ['fmc runs diff 2 1', 'fmc runs diff 2 last --exit-code --output json'],
+  'runs replay': ['fmc runs replay last', 'fmc runs replay 2 --speed 10'],
+  'runs merge': [
+    'fmc runs merge shard-1.jsonl shard-2.jsonl --out all.jsonl',
+    'fmc runs merge 2 1 --out all.jsonl',
+  ],
   lab: ['fmc lab up', 'fmc lab status --output json'],
   import: [
     "fmc import ansible hosts.ini -o inventory.yaml --os 'debian 12'",

@@ -22,6 +22,7 @@ import { manCommand } from './commands/man.ts'
 import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
+import { runs } from './commands/runs.ts'
 import { secrets } from './commands/secrets.ts'
 import { shell } from './commands/shell.ts'
 import { test } from './commands/test.ts'
@@ -41,6 +42,7 @@ declare const FMC_VERSION: string
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Change hosts:': [play, role, copy],
   'Look at hosts:': [facts, run, shell, logs],
+  'Look at runs:': [runs],
   'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory, upgradeCheck],

@@ -57,6 +57,10 @@ export const printFile = (text: string): void =>
 /** A picture in terminal colours; qrCode() makes it of blocks and blanks only, so it is not cleaned. */
 export const printPicture = (text: string): void => void process.stdout.write(text)
 
+/** Lines in terminal colours, made of texts that are clean already (lib/report). */
+export const printStyled = (lines: readonly string[]): void =>
+  void process.stdout.write(`${lines.join('\n')}\n`)
+
 /** Is a person looking at stdout? */
 export const isTerminal = (): boolean => process.stdout.isTTY
 

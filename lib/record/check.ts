@@ -63,6 +63,7 @@ const LINES: Readonly<Record<RecordLine['type'], Check>> = {
     git: may(shape({ revision: text, dirty: flag })),
     begin: time,
     merged: may(list(text)),
+    shard: may(shape({ index: number, of: number, key: text })),
   }),
   end: shape({ exitCode: number, end: time }),
   start: shape({

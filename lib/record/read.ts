@@ -15,6 +15,8 @@ export interface RecordedRun {
   events(): Iterable<EventLine>
   /** The last line; undefined: the run still works, or was killed. */
   end(): EndLine | undefined
+  /** The recap and the last line, from the end of the file; undefined: it has none. */
+  last(): Last
   /** Everything after the first two lines, read once. */
   read(): RunContent
 }
@@ -25,6 +27,12 @@ export interface RunContent {
   readonly end: EndLine | undefined
   /** How many lines were left out, because they are cut or make no sense. */
   readonly damaged: number
+}
+
+/** How a run ended. */
+interface Last {
+  readonly recap: Extract<EventLine, { type: 'recap' }> | undefined
+  readonly end: EndLine | undefined
 }
 
 /** The records in a directory, newest first. Reads only the begin of each. Files of other users are left out. */
@@ -47,7 +55,8 @@ export function recordOf(file: string): RecordedRun {
 type Accept = (stat: Stats) => boolean
 
 function recordIn(file: string, accept: Accept): RecordedRun | undefined {
-  const lines = (): Generator<RecordLine | undefined> => linesOf(file, accept)
+  const lines = (fromEnd?: number): Generator<RecordLine | undefined> =>
+    linesOf(file, accept, fromEnd)
   const head = headOf(lines())
   if (!head) return undefined
   const read = (): RunContent => {
@@ -66,9 +75,25 @@ function recordIn(file: string, accept: Accept): RecordedRun | undefined {
     *events() {
       for (const line of lines()) if (line && isEvent(line)) yield line
     },
-    end: () => read().end,
+    end: () => lastOf(lines(LAST_BYTES)).end,
+    last() {
+      const short = lastOf(lines(LAST_BYTES))
+      return short.recap || !short.end ? short : lastOf(lines())
+    },
     read,
   }
+}
+
+/** More than the last line, and than the recap of some hundred hosts. */
+const LAST_BYTES = 128 * 1024
+
+function lastOf(lines: Iterable<RecordLine | undefined>): Last {
+  let recap: Last['recap']
+  let end: EndLine | undefined
+  for (const line of lines)
+    if (line?.type === 'recap') recap = line
+    else if (line?.type === 'end') end = line
+  return { recap, end }
 }
 
 const isEvent = (line: RecordLine): line is EventLine =>
@@ -93,16 +118,22 @@ const MAX_LINE = 16 * 1024 * 1024
 
 /**
  * The lines of a record that end with a newline; undefined for one that is no line of a record. Nothing, if the file cannot
- * be opened or is not accepted.
+ * be opened or is not accepted. `fromEnd`: only the last bytes of the file, whose first line may be a part of one.
  */
-function* linesOf(file: string, accept: Accept): Generator<RecordLine | undefined> {
+function* linesOf(
+  file: string,
+  accept: Accept,
+  fromEnd = Infinity,
+): Generator<RecordLine | undefined> {
   const fd = open(file, accept)
   if (fd === undefined) return
   try {
+    let at = Math.max(0, fstatSync(fd).size - fromEnd)
     const chunk = Buffer.alloc(CHUNK)
     let rest: Buffer[] = []
     let size = 0
-    for (let n = read(fd, chunk); n > 0; n = read(fd, chunk)) {
+    for (let n = read(fd, chunk, at); n > 0; n = read(fd, chunk, at)) {
+      at += n
       let from = 0
       for (
         let to = chunk.indexOf(NEWLINE);
@@ -137,9 +168,9 @@ function open(file: string, accept: Accept): number | undefined {
   return undefined
 }
 
-const read = (fd: number, chunk: Buffer): number => {
+const read = (fd: number, chunk: Buffer, at: number): number => {
   try {
-    return readSync(fd, chunk)
+    return readSync(fd, chunk, 0, chunk.length, at)
   } catch {
     return 0
   }

@@ -111,6 +111,7 @@ void t.test('help is grouped by purpose', async t => {
   const groups = [
     'Change hosts:',
     'Look at hosts:',
+    'Look at runs:',
     'Look at the project:',
     'Rehearse:',
     'Secrets and keys:',
