@@ -7,14 +7,16 @@ import type { ReplayCommandOptions } from '../runs/replay.ts'
 import type { DiffOptions } from '../runs/diff.ts'
 import type { ShowOptions } from '../runs/show.ts'
 
-const RUN = 'RUN: last, a number (1 is the newest), the begin of an id, or the path of a record.'
+const RUN = `
+RUN is last, a number (1 is the newest), the begin of an id, or the path of a
+record.`
 
 /** `fmc runs …`: the recorded runs of this machine. No host is contacted. */
 export const runs: AddCommand = (program, run) => {
   const command = program
     .command('runs')
     .description('the recorded runs: list, show, compare, replay, merge')
-    .addHelpText('after', `\n${RUN}`)
+    .addHelpText('after', RUN)
   withLab(command.command('list', { isDefault: true }))
     .description('the recorded runs, newest first')
     .option('-n, --limit <n>', 'only the newest N', '20')
@@ -27,7 +29,7 @@ export const runs: AddCommand = (program, run) => {
     .option('--diff', 'with the diffs, if the run had --diff')
     .option('--facts', 'what the hosts were: operating system, packages, units …')
     .addOption(outputOption())
-    .addHelpText('after', `\n${RUN}`)
+    .addHelpText('after', RUN)
     .action((word: string, o: ShowOptions) =>
       run(import('../runs/show.ts').then(m => m.showRun(word, o))),
     )
@@ -35,7 +37,7 @@ export const runs: AddCommand = (program, run) => {
     .description('what differs between two runs or dry runs: tasks, hosts, exit codes')
     .option('--exit-code', 'exit 3 when something differs')
     .addOption(outputOption())
-    .addHelpText('after', `\nA and B are as RUN. ${RUN}`)
+    .addHelpText('after', RUN.replace('RUN is', 'A and B are'))
     .action((a: string, b: string, o: DiffOptions) =>
       run(import('../runs/diff.ts').then(m => m.diffRuns(a, b, o))),
     )
@@ -50,14 +52,14 @@ export const runs: AddCommand = (program, run) => {
         'tty, plain, or json (NDJSON); default: tty on a terminal',
       ).choices(['tty', 'plain', 'json']),
     )
-    .addHelpText('after', `\n${RUN}`)
+    .addHelpText('after', RUN)
     .action((word: string, o: ReplayCommandOptions) =>
       run(import('../runs/replay.ts').then(m => m.replayRun(word, o))),
     )
   withLab(command.command('merge <run...>'))
     .description('the records of the shards of one run as one record')
     .requiredOption('-o, --out <file>', 'write the record to this new file')
-    .addHelpText('after', `\nThe file is a RUN for the other commands. ${RUN}`)
+    .addHelpText('after', `${RUN} So is the merged file.`)
     .action((words: string[], o: MergeOptions) =>
       run(import('../runs/merge.ts').then(m => m.mergeRuns(words, o))),
     )
