@@ -21,6 +21,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   graph: ['errors', 'text', 'inventory', 'firewall', 'report'],
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events', 'text'],
+  notify: ['errors', 'engine/events', 'inventory', 'text'],
   record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'text'],
   resources: [
     'errors',
@@ -66,6 +67,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     'graph',
     'report',
     'record',
+    'notify',
     'text',
     'lab/index',
     'import',

@@ -122,7 +122,7 @@ export async function withSecrets(
     ? await (
         await import('./lab-secrets.ts')
       ).labSecrets(context.lab, names, context.inventory.secretsFile, o.identity)
-    : await storedSecrets(context.inventory, o)
+    : await secretsOf(context, o)
   const { secretNamed } = await import('../secrets/store.ts')
   const used = new Map<string, Secret>()
   const resolved = resolveSecrets(
@@ -163,13 +163,22 @@ const onlyVars = (
   ),
 })
 
-async function storedSecrets(
-  inventory: Inventory,
-  o: LoginOptions,
+const opened = new WeakMap<object, Promise<ReadonlyMap<string, Secret>>>()
+
+/** The secrets file of a context by name, opened once. Throws UsageError. */
+export function secretsOf(
+  context: Pick<Context, 'inventory'>,
+  o: Pick<LoginOptions, 'identity'>,
 ): Promise<ReadonlyMap<string, Secret>> {
-  const { openSecrets } = await import('../secrets/store.ts')
-  return openSecrets(
-    inventory.secretsFile,
-    o.identity === undefined ? {} : { identity: o.identity },
-  )
+  let secrets = opened.get(context)
+  if (!secrets) {
+    secrets = import('../secrets/store.ts').then(({ openSecrets }) =>
+      openSecrets(
+        context.inventory.secretsFile,
+        o.identity === undefined ? {} : { identity: o.identity },
+      ),
+    )
+    opened.set(context, secrets)
+  }
+  return secrets
 }

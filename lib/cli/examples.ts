@@ -40,6 +40,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc secrets set k3s_token --random',
     'fmc secrets rotate postgresql_app --random',
   ],
+  'hooks list': ['fmc hooks list', 'fmc hooks list --output json'],
+  'hooks test': ['fmc hooks test', 'fmc hooks test --output json'],
   'wireguard client': [
     'fmc wireguard client laptop',
     'fmc wireguard client laptop --out laptop.conf',

@@ -11,6 +11,7 @@ import { explainCommand } from './commands/explain.ts'
 import { facts } from './commands/facts.ts'
 import { firewall } from './commands/firewall.ts'
 import { graph } from './commands/graph.ts'
+import { hooksCommand } from './commands/hooks.ts'
 import { hosts } from './commands/hosts.ts'
 import { importInventory } from './commands/import.ts'
 import { init } from './commands/init.ts'
@@ -42,7 +43,7 @@ declare const FMC_VERSION: string
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Change hosts:': [play, role, copy],
   'Look at hosts:': [facts, run, shell, logs],
-  'Look at runs:': [runs],
+  'Look at runs:': [runs, hooksCommand],
   'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory, upgradeCheck],

@@ -25,6 +25,7 @@ import { knownMs, recordedReport } from './recorded.ts'
 import { watchLate } from './late.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
+import { toldReport } from './telling.ts'
 
 declare const FMC_VERSION: string
 
@@ -60,15 +61,18 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const begun = unfinished ?? Date.now()
   const report = o.listTasks
     ? taskList(stages, o)
-    : recordedReport(await openReport(o, knownMs(lab, inventory.file)), lab, {
-        command,
-        argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
-        dryRun,
-        readOnly: book.readOnly ?? false,
-        lab: lab !== undefined,
-        inventory: inventory.file,
-        git: await git,
-      })
+    : await toldReport(
+        recordedReport(await openReport(o, knownMs(lab, inventory.file)), lab, {
+          command,
+          argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
+          dryRun,
+          readOnly: book.readOnly ?? false,
+          lab: lab !== undefined,
+          inventory: inventory.file,
+          git: await git,
+        }),
+        { command, dryRun, context, options: o },
+      )
   const conversation = o.debug ? openConversation(report.file, context.secrets) : undefined
   const signals = listenForSignals(undefined, text => report.on({ type: 'stopping', text }))
   const late = watchLate()

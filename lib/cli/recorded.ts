@@ -25,7 +25,7 @@ export function recordedReport(
   report: Report,
   lab: Twin | undefined,
   start: RunStart,
-): RecordedReport {
+): RecordedReport & { readonly id: string } {
   const warnings: string[] = []
   const recorder = openRecorder(
     lab ? labRunsDir(lab.dir) : runsDir,
@@ -37,6 +37,7 @@ export function recordedReport(
     for (const text of warnings.splice(0)) report.on({ type: 'note', level: 'warning', text })
   }
   return {
+    id: recorder.id,
     file: recorder.file,
     on(event) {
       report.on(event)

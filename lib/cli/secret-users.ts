@@ -38,7 +38,7 @@ export function usedBy(name: string, users: readonly SecretUser[]): string {
   return own
     .map(
       ({ variable, hosts, roles }) =>
-        `${variable} on ${hosts.join(', ')}${roles.length > 0 ? ` (role ${roles.join(', ')})` : ''}`,
+        `${variable}${hosts.length > 0 ? ` on ${hosts.join(', ')}` : ''}${roles.length > 0 ? ` (role ${roles.join(', ')})` : ''}`,
     )
     .join('; ')
 }

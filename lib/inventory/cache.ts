@@ -3,7 +3,7 @@ import type { RawInventory, RawValue } from './raw.ts'
 import { SecretRef } from './secret-ref.ts'
 
 /** First digits of the sha256 of files/inventory.schema.json without roles: a new schema makes cached data invalid. */
-export const SCHEMA = '283a7eff7ac2'
+export const SCHEMA = '955b1ae891ca'
 
 type Stored = readonly [
   path: readonly (string | number)[],

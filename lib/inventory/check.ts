@@ -2,6 +2,7 @@ import { addressProblems } from './check-addresses.ts'
 import { capacityProblems } from './check-capacity.ts'
 import { referenceProblems } from './check-references.ts'
 import { timezoneProblems } from './check-timezone.ts'
+import { hookProblems } from './check-hooks.ts'
 import { labProblems } from './check-lab.ts'
 import { vipProblems } from './check-vips.ts'
 import { vpnProblems } from './check-vpn.ts'
@@ -17,5 +18,6 @@ export const checkInventory = (raw: RawInventory): UnplacedProblem[] => [
   ...ruled('vip', vipProblems(raw)),
   ...ruled('vpn', vpnProblems(raw)),
   ...ruled('capacity', capacityProblems(raw)),
+  ...ruled('hook', hookProblems(raw)),
   ...ruled('lab', labProblems(raw)),
 ]

@@ -113,7 +113,23 @@ export interface RawLabK3s extends RawLabK3sProgram {
   readonly releases?: Readonly<Record<string, RawLabK3sProgram>> | undefined
 }
 
+export interface RawHook {
+  readonly type: 'webhook' | 'ntfy' | 'healthchecks' | 'slack'
+  readonly url: string | SecretRef
+  readonly token?: SecretRef | undefined
+  readonly commands?: readonly string[] | undefined
+  readonly dry_runs?: boolean | undefined
+}
+
+export interface RawHooks {
+  readonly on_start?: readonly RawHook[] | undefined
+  readonly on_success?: readonly RawHook[] | undefined
+  readonly on_failure?: readonly RawHook[] | undefined
+  readonly on_drift?: readonly RawHook[] | undefined
+}
+
 export interface RawInventory {
+  readonly hooks?: RawHooks | undefined
   readonly timezone: string
   readonly domain: string
   readonly os_unsupported?: 'allow' | undefined

@@ -2,9 +2,19 @@ import { dirname, resolve as resolvePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { groupTree, type GroupTree } from './groups.ts'
 import { parseCidr } from './net.ts'
-import type { RawDisk, RawHost, RawInventory, RawLabK3s, RawNic, RawSsh, RawValue } from './raw.ts'
+import type {
+  RawDisk,
+  RawHooks,
+  RawHost,
+  RawInventory,
+  RawLabK3s,
+  RawNic,
+  RawSsh,
+  RawValue,
+} from './raw.ts'
 import type {
   Disk,
+  Hook,
   Host,
   Inventory,
   LabK3s,
@@ -92,6 +102,7 @@ export function resolveInventory(
     secretsFile: resolvePath(dirname(resolvePath(file)), raw.secrets ?? 'secrets.age'),
     knownHostsFile: resolvePath(dirname(resolvePath(file)), 'known_hosts'),
     artifacts: (raw.artifacts ?? {}) as Inventory['artifacts'],
+    hooks: resolveHooks(raw.hooks ?? {}),
     lab: {
       images: Object.fromEntries(
         Object.entries(raw.lab?.images ?? {}).map(([os, { repo, ...image }]) => [
@@ -105,6 +116,14 @@ export function resolveInventory(
     },
   }
 }
+
+const resolveHooks = (raw: RawHooks): Hook[] =>
+  (['start', 'success', 'failure', 'drift'] as const).flatMap(event =>
+    (raw[`on_${event}`] ?? []).map((hook, index) => ({
+      ...{ key: `hooks.on_${event}[${index}]`, event, type: hook.type, url: hook.url },
+      ...{ token: hook.token, commands: hook.commands, dryRuns: hook.dry_runs ?? false },
+    })),
+  )
 
 const labPackages = (
   { debian = [], el = {}, dir }: NonNullable<NonNullable<RawInventory['lab']>['packages']>,

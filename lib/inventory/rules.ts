@@ -15,6 +15,7 @@ export const RULES = {
   'ungrouped-host': 'A host on which no play runs',
   advice: 'What a role says about its variables and the inventory',
   secret: 'A secret that the secrets file does not have',
+  hook: 'A hook with a secret in the open, or with what its service does not take',
   lab: 'What the lab is to make of the inventory',
   'play-hosts': 'A play on a group that the inventory does not have',
   load: 'A playbook or role that cannot be compiled or loaded',

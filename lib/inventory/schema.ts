@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DIRT } from './dirt.ts'
+import { Secret } from '../secrets/secret.ts'
 
 const NAME = /^[a-z][a-z0-9_-]*$/
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
@@ -244,6 +245,44 @@ const lab = z.strictObject({
     .describe("Real root file systems: the lab's hosts of that OS run from them"),
 })
 
+const secretUrl = z.union([
+  text(/^https?:\/\/[^/\s]+\S*$/, 'a URL: https://'),
+  z.instanceof(Secret),
+])
+
+const hook = z.strictObject({
+  type: z
+    .enum(['webhook', 'ntfy', 'healthchecks', 'slack'])
+    .describe(
+      'webhook: JSON of the summary; ntfy: a message to a topic; healthchecks: a ping with the exit code; slack: a message to Slack, Mattermost and others',
+    ),
+  url: secretUrl.describe(
+    'Its address, best as !secret name: that of Slack and Healthchecks is one',
+  ),
+  token: z
+    .instanceof(Secret)
+    .optional()
+    .describe('Of a webhook or ntfy: !secret name, sent as Authorization: Bearer'),
+  commands: z
+    .array(text(/^(play|role|drift)( \S+)*$/, 'a command such as play site or drift'))
+    .min(1)
+    .optional()
+    .describe('Only runs of these commands, such as play site; default: all'),
+  dry_runs: z
+    .boolean()
+    .optional()
+    .describe('Also at the start and at the end of a dry run. Default: only if it fails'),
+})
+const hooks = z.strictObject({
+  on_start: z.array(hook).optional().describe('Called when a run begins'),
+  on_success: z.array(hook).optional().describe('Called when a run has ended with exit code 0'),
+  on_failure: z
+    .array(hook)
+    .optional()
+    .describe('Called when a run has failed, missed a host or was interrupted'),
+  on_drift: z.array(hook).optional().describe('Called when fmc drift has found drift'),
+})
+
 /** The schema of inventory.yaml. Unknown keys are errors. check.ts checks the names. */
 export const inventorySchema = z.strictObject({
   timezone: text(
@@ -264,6 +303,7 @@ export const inventorySchema = z.strictObject({
     .record(z.string(), artifact)
     .optional()
     .describe('Overrides of files/artifacts.yaml'),
+  hooks: hooks.optional().describe('Whom a run tells how it went'),
   lab: lab.optional().describe('What `--lab` makes of this inventory'),
   networks: z.record(text(NAME, 'a network name: a-z, 0-9, - and _'), network),
   vips: z.record(text(NAME, 'a VIP name: a-z, 0-9, - and _'), vip).optional(),

@@ -18,14 +18,15 @@ export function secretRefs(inventory: Inventory): SecretRef[] {
 export interface SecretUse {
   /** The secret's name. */
   readonly name: string
+  /** Or the key of a hook, such as hooks.on_failure[0].url. */
   readonly variable: string
   /** file:line of the reference. */
   readonly where: string
-  /** The hosts that have the variable from this place, in inventory order. */
+  /** The hosts that have the variable from this place, in inventory order; none for a hook. */
   readonly hosts: readonly string[]
 }
 
-/** Every `!secret` reference that a host's variables have, by the name of the secret, then in inventory order. */
+/** Every `!secret` reference that a host's variables and the hooks have, by the name of the secret, then in inventory order. */
 export function secretUses(inventory: Inventory): SecretUse[] {
   const found = new Map<string, SecretUse & { readonly hosts: string[] }>()
   for (const host of inventory.hosts.values())
@@ -42,6 +43,13 @@ export function secretUses(inventory: Inventory): SecretUse[] {
       }
       visit(value)
     }
+  for (const hook of inventory.hooks)
+    for (const [part, value] of Object.entries({ url: hook.url, token: hook.token }))
+      if (value instanceof SecretRef) {
+        const where = `${value.file}:${value.line}`
+        const variable = `${hook.key}.${part}`
+        found.set(`${value.name}\0${variable}`, { name: value.name, variable, where, hosts: [] })
+      }
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name))
 }
 

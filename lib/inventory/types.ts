@@ -211,6 +211,29 @@ export interface LabK3s {
   readonly sha256: string
 }
 
+/** The services that a hook can call. */
+export type HookType = 'webhook' | 'ntfy' | 'healthchecks' | 'slack'
+
+/**
+ * A service that runs call.
+ *
+ * @example
+ * const isForFailures = ({ event }: Hook): boolean => event === 'failure'
+ */
+export interface Hook {
+  /** Where the inventory has it, such as hooks.on_failure[0]. */
+  readonly key: string
+  readonly event: 'start' | 'success' | 'failure' | 'drift'
+  readonly type: HookType
+  /** A Secret must be read from the secrets file first. */
+  readonly url: string | Secret
+  readonly token: Secret | undefined
+  /** Only for runs of these commands, such as "play site"; undefined: all. */
+  readonly commands: readonly string[] | undefined
+  /** Also at the start of a dry run, and at its end if it does not fail. */
+  readonly dryRuns: boolean
+}
+
 /**
  * The whole inventory with defaults and inherited settings; `inventory()` returns it in a role.
  *
@@ -254,6 +277,8 @@ export interface Inventory {
       }
     >
   >
+  /** Whom runs tell how they went, in the order of the file. */
+  readonly hooks: readonly Hook[]
   /** Settings of the lab. */
   readonly lab: {
     readonly images: Readonly<Partial<Record<Os['name'], LabImage>>>

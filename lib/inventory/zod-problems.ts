@@ -59,7 +59,8 @@ function findings(
         hint: `expected ${expected(issue)}`,
       },
     ]
-  const hide = wantsSecret(issue) || isSecretive(path) || hidden(path)
+  const hide =
+    wantsSecret(issue) || takesSecret(schemaAt(schema, inner)) || isSecretive(path) || hidden(path)
   return [
     {
       severity: 'error',
@@ -132,6 +133,12 @@ const wantsSecret = (issue: Issue): boolean =>
   (issue.code === 'invalid_type' && issue.expected === 'Secret') ||
   (issue.code === 'custom' && issue.message === 'Invalid input') ||
   (issue.code === 'invalid_union' && issue.errors.flat().some(wantsSecret))
+
+/** A union with `z.instanceof(Secret)`: of such a one zod reports only the branch that comes nearest. */
+function takesSecret(schema: unknown): boolean {
+  const def = unwrap(schema)
+  return def?.type === 'union' && (def.options ?? []).some(isSecretSchema)
+}
 
 /** Is it `z.instanceof(Secret)`, with or without a description? */
 function isSecretSchema(schema: unknown): boolean {
@@ -252,6 +259,7 @@ interface Shape {
   readonly shape?: Readonly<Record<string | number, unknown>>
   readonly valueType?: unknown
   readonly element?: unknown
+  readonly options?: readonly unknown[]
 }
 
 function unwrap(schema: unknown): Shape | undefined {
