@@ -132,7 +132,7 @@ export async function openHooks(
   return all.filter(hook => hook !== undefined)
 }
 
-/** A report whose run is told, too. */
+/** A report that also calls the hooks of its run and sends its spans. */
 export async function toldReport(
   report: RecordedReport & { readonly id: string },
   of: Omit<TellingOf, 'run' | 'warn'>,

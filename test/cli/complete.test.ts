@@ -75,8 +75,8 @@ void t.test('commands, options, values and the names of the project', async t =>
     ['pla', ['play']],
     ['play mi', ['mine']],
     ['play mine --dry', ['--dry-run']],
-    ['play mine --output ', ['tty', 'plain', 'json']],
-    ['play mine --output=j', ['json']],
+    ['play mine --output ', ['tty', 'plain', 'json', 'junit', 'github', 'sarif']],
+    ['play mine --output=j', ['json', 'junit']],
     ['play mine -l w', ['web', 'web1', 'web2']],
     ['play mine -l web,d', ['web,dc1', 'web,db1']],
     ['play mine -lweb1', ['-lweb1']],
@@ -195,7 +195,7 @@ complete -p fmc >/dev/null && _fmc fmc; printf '%s\\n' "\${COMPREPLY[@]}"`,
   }
   t.same(await tab('fmc play mi'), ['mine'])
   t.same(await tab('fmc tes'), ['test'], 'a description with the signs of a pattern')
-  t.same(await tab('fmc play mine --output=j'), ['json'])
+  t.same(await tab('fmc play mine --output=js'), ['json'])
   t.same(await tab('fmc hosts w'), ['web', 'web1', 'web2'])
   t.same(await tab('fmc hosts -i '), [''])
 })

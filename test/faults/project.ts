@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { enterLab } from '../../lib/lab/enter.ts'
+import { demandContract } from '../report/demand-contract.ts'
 import { rig, ROOT, type Ran, type RecapEvent, type Rig, type TaskEvent } from '../rig/lab.ts'
 
 /** Three equal Debian hosts on one network. */
@@ -83,6 +84,8 @@ const parse = (text: string): Event[] =>
 
 const runOf = (ran: Ran, seconds: number): Run => {
   const events = parse(ran.stdout)
+  // fmc run has lines of its own.
+  if (events.some(e => e.type === 'start')) events.forEach(demandContract)
   const tasks = events.filter(e => e.type === 'task')
   const failures: Record<string, string> = {}
   for (const e of events)

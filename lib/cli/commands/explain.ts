@@ -2,7 +2,7 @@ import { EXIT } from '../../errors.ts'
 import { pad } from '../../report/width.ts'
 import { jsonLines } from '../json-lines.ts'
 import { outputOption, type AddCommand, type OutputOptions } from '../options.ts'
-import { print } from '../print.ts'
+import { print, printJson } from '../print.ts'
 
 /** `fmc explain [TERM|ERROR]`: what a word of fmc, a state, an exit code or an error message means. */
 export const explainCommand: AddCommand = (program, run) => {
@@ -10,7 +10,16 @@ export const explainCommand: AddCommand = (program, run) => {
     .command('explain [words...]')
     .description('what a word of fmc, an exit code or an error message means, and what to do')
     .addOption(outputOption())
-    .action((words: string[], o: OutputOptions) => run(printExplanation(words.join(' '), o)))
+    .option('--schema', 'print the JSON Schema of what runs print with --output json')
+    .action((words: string[], o: OutputOptions & { readonly schema?: boolean }) =>
+      run(o.schema ? printSchema() : printExplanation(words.join(' '), o)),
+    )
+}
+
+async function printSchema(): Promise<number> {
+  const { eventsJsonSchema } = await import('../../report/contract-schema.ts')
+  printJson(eventsJsonSchema(), 2)
+  return EXIT.ok
 }
 
 async function printExplanation(text: string, o: OutputOptions): Promise<number> {
