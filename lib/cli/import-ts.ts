@@ -48,13 +48,25 @@ export async function importTs(entry: string, inventoryFile: string): Promise<un
   const scratch = module.file === undefined ? scratchFile(module.code) : undefined
   const file = module.file ?? scratch
   try {
-    const url = file === undefined ? inMemory(entry, module.code) : pathToFileURL(file).href
+    const url = file === undefined ? inMemory(entry, module.code) : urlOf(file, module.code)
     return ((await import(url)) as { default?: unknown }).default
   } catch (error) {
     throw await loadError(entry, module.sources, error)
   } finally {
     if (scratch !== undefined) rmSync(dirname(scratch), { recursive: true, force: true })
   }
+}
+
+/** What this process has imported of each file: Node keeps a module by its URL, whatever the file says later. */
+const imported = new Map<string, string>()
+
+/** The URL of a module: its file; with a query if this process has imported other code from there. */
+function urlOf(file: string, code: string): string {
+  const { href } = pathToFileURL(file)
+  const now = digest(code)
+  const first = imported.get(file) ?? now
+  imported.set(file, first)
+  return first === now ? href : `${href}?${now.slice(0, 16)}`
 }
 
 /**

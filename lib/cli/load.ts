@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import type { Playbook } from '../engine/define/playbook.ts'
 import type { Role } from '../engine/define/role.ts'
 import { suggestion } from '../text/nearest.ts'
-import { importTs } from './import-ts.ts'
+import { importTs, moduleOf } from './import-ts.ts'
 import { packageRoot, searchDirs } from './paths.ts'
 
 const names = (
@@ -81,6 +81,13 @@ export async function loadPlaybook(name: string, inventoryFile: string): Promise
     throw new UsageError(`${file}: its default export is not a playbook(…)`)
   return found
 }
+
+/** The files that a playbook is made of: its own and all that they import. Throws UsageError. */
+export const playbookSources = async (
+  name: string,
+  inventoryFile: string,
+): Promise<readonly string[]> =>
+  (await moduleOf(pick('playbook', name, playbookFiles(inventoryFile)), inventoryFile)).sources
 
 /** A role by name. Throws UsageError. */
 export async function loadRole(name: string, inventoryFile: string): Promise<Role> {

@@ -7,6 +7,7 @@ import { EXIT, FmcError } from '../errors.ts'
 import { completion } from './commands/completion.ts'
 import { copy } from './commands/copy.ts'
 import { doc } from './commands/doc.ts'
+import { drift } from './commands/drift.ts'
 import { explainCommand } from './commands/explain.ts'
 import { facts } from './commands/facts.ts'
 import { firewall } from './commands/firewall.ts'
@@ -42,7 +43,7 @@ declare const FMC_VERSION: string
 /** By what one wants to do, in the order of `fmc --help`. */
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Change hosts:': [play, role, copy],
-  'Look at hosts:': [facts, run, shell, logs],
+  'Look at hosts:': [drift, facts, run, shell, logs],
   'Look at runs:': [runs, hooksCommand],
   'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],
   'Rehearse:': [labCommand, test],

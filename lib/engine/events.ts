@@ -172,6 +172,8 @@ export interface TaskEvent {
   readonly drift?: true
   /** When the task ended: milliseconds since 1970. Not part of the NDJSON contract. */
   readonly ended?: number
+  /** Absolute paths and units that predicted changes are about. Not part of the NDJSON contract. */
+  readonly about?: { readonly paths: readonly string[]; readonly units: readonly string[] }
   readonly unpredicted?: true
   readonly unneeded?: true
   /** The prediction rests on a probe that could not see earlier planned changes. */

@@ -21,6 +21,18 @@ export function failureOf(error: Error): Failure {
 const changesOf = (record: TaskRecord): Change[] =>
   record.changes.map(c => ({ what: c.what, ...(c.diff === undefined ? {} : { diff: c.diff }) }))
 
+/** What the facts say that the changes leave behind. */
+function aboutOf({ changes }: TaskRecord): { paths: readonly string[]; units: readonly string[] } {
+  const [paths, units] = [new Set<string>(), new Set<string>()]
+  for (const [{ family, arg }] of changes.flatMap(c => c.factsAfter ?? [])) {
+    const [path = ''] = arg.split('\0')
+    if (family === 'unit') units.add(arg)
+    else if (path.startsWith('/') && ['path', 'sha', 'link', 'line'].includes(family))
+      paths.add(path)
+  }
+  return { paths: [...paths], units: [...units] }
+}
+
 /** Who delegated the task, if it was. */
 export const delegation = ({
   delegatedBy,
@@ -85,6 +97,7 @@ export function plannedEvent(
     status: 'changed',
     predicted: true,
     ...(record.estimate ? { estimate: true } : {}),
+    about: aboutOf(record),
   }
 }
 

@@ -95,7 +95,7 @@ export function openRecorder(
 
 function lineOf(event: RecordedEvent, begin: number): EventLine {
   if (event.type !== 'task') return { ...event, at: Date.now() - begin }
-  const { ended = Date.now(), ...task } = event
+  const { ended = Date.now(), about: _, ...task } = event
   return { ...task, at: Math.max(0, ended - begin) }
 }
 

@@ -11,6 +11,6 @@ export const inContract = (event: Event): boolean =>
     ? event.state === 'unreachable' || event.state === 'failed' || event.state === 'new'
     : !['working', 'planned', 'stopping', 'facts'].includes(event.type)
 
-/** An event as a line of NDJSON, harmless on a terminal too. A task's `drift` and `ended` are not part of the contract. */
+/** An event as a line of NDJSON, harmless on a terminal too. A task's `drift`, `about` and `ended` are not part of the contract. */
 export const ndjson = (event: Event): string =>
-  `${safeJson(event.type === 'task' ? { ...event, drift: undefined, ended: undefined } : event)}\n`
+  `${safeJson(event.type === 'task' ? { ...event, drift: undefined, about: undefined, ended: undefined } : event)}\n`
