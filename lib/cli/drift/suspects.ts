@@ -22,6 +22,8 @@ export interface Suspects {
   readonly odd: number
 }
 
+/** Controls, formats and the like: no record has them in its form. */
+const INVISIBLE = /\p{C}/u
 /** Shown of one kind: the newest ones. */
 const SHOWN = 8
 
@@ -42,7 +44,7 @@ export function readSuspects(
   const lines = <T>(part: string, read: (line: string) => T | undefined): T[] =>
     part.split('\n').flatMap((line, i, all) => {
       if (line === '' || (i === all.length - 1 && !part.endsWith('\n'))) return []
-      const found = read(line)
+      const found = INVISIBLE.test(line) ? undefined : read(line)
       if (found === undefined) odd++
       return found === undefined ? [] : [found]
     })
@@ -108,6 +110,7 @@ function accepted(line: string): Login | undefined {
   const entry = parsed(line)
   const { MESSAGE: message, __REALTIME_TIMESTAMP: time } = entry
   if (typeof message !== 'string' || typeof time !== 'string') return undefined
+  if (INVISIBLE.test(message)) return undefined
   const [, method, user, from, port, key] =
     /^Accepted (\S{1,40}) for (\S{1,64}) from (\S{1,64}) port (\d{1,5})(?: ssh2)?(?:: (\S{1,32}(?: ID \S{1,128})? SHA256:[\w+/]{1,64})(?: .*)?)?$/.exec(
       message,
