@@ -44,6 +44,7 @@ void t.test('every option that a page names is in --help', async t => {
       ['role'],
       ['run'],
       ['logs'],
+      ['drift'],
       ['copy'],
       ['graph'],
       ['shell'],

@@ -9,6 +9,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc role nfs storage --dry-run',
     'fmc role haproxy-keepalived loadbalancer1 --list-tasks',
   ],
+  drift: [
+    'fmc drift',
+    'fmc drift site --since last',
+    'fmc drift --watch 5m --status-file /srv/www/drift.json',
+  ],
   facts: ['fmc facts all', 'fmc facts workers --output json'],
   hosts: ['fmc hosts', "fmc hosts 'workers:!worker1' --output json"],
   lint: ['fmc lint', 'fmc lint --output json'],

@@ -122,7 +122,7 @@ export function build(set: Run): Command {
     .configureHelp({ showGlobalOptions: true, subcommandTerm })
     .addHelpText(
       'after',
-      '\nExit codes: 0 fine, 1 usage or inventory error, 2 a task failed,\n3 changes pending (--dry-run --exit-code), 4 a host was unreachable,\n130 interrupted, 143 terminated.',
+      '\nExit codes: 0 fine, 1 usage or inventory error, 2 a task failed,\n3 changes pending (--dry-run --exit-code; drift), 4 a host was unreachable,\n130 interrupted, 143 terminated.',
     )
 
   for (const [heading, commands] of Object.entries(COMMANDS)) {

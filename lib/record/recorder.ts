@@ -95,7 +95,8 @@ export function openRecorder(
 
 function lineOf(event: RecordedEvent, begin: number): EventLine {
   if (event.type !== 'task') return { ...event, at: Date.now() - begin }
-  const { ended = Date.now(), about: _, ...task } = event
+  const { ended = Date.now(), ...task } = event
+  delete (task as { about?: unknown }).about
   return { ...task, at: Math.max(0, ended - begin) }
 }
 

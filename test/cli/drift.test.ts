@@ -16,7 +16,7 @@ import { PARTS, suspectsScript, type Question } from '../../lib/cli/drift/suspec
 import { readSuspects } from '../../lib/cli/drift/suspects.ts'
 import { reportLines } from '../../lib/cli/drift/text.ts'
 import type { Event, TaskEvent } from '../../lib/engine/events.ts'
-import type { EventLine, RecordedRun, RunLine } from '../../lib/record/index.ts'
+import type { EndLine, EventLine, RecordedRun, RunLine } from '../../lib/record/index.ts'
 import { width } from '../../lib/report/width.ts'
 import { mark } from '../../lib/ssh/word.ts'
 
@@ -141,17 +141,26 @@ void t.test('the matrix of 14 and of 200 hosts', t => {
 
 const INVENTORY = '/srv/inventory.yaml'
 let records = 0
-const record = (o: Partial<RunLine>, events: readonly Event[], end = true): RecordedRun => ({
-  file: `/nowhere/${++records}`,
-  run: {
-    ...{ type: 'run', id: String(records), command: 'drift site', argv: [], dryRun: true },
-    ...{ readOnly: false, lab: false, inventory: INVENTORY, user: 'me', controller: 'c', pid: 1 },
-    ...{ begin: '2026-11-30T10:00:00Z', ...o },
-  },
-  events: () => events.map((e): EventLine => ({ ...e, at: 0 })),
-  end: () =>
-    end ? { type: 'end', exitCode: 0, end: `2026-11-30T10:00:0${records % 10}Z` } : undefined,
-})
+const record = (o: Partial<RunLine>, all: readonly Event[], whole = true): RecordedRun => {
+  const events = all.flatMap((e): EventLine[] =>
+    e.type === 'version' || e.type === 'working' ? [] : [{ ...e, at: 0 }],
+  )
+  const end: EndLine | undefined = whole
+    ? { type: 'end', exitCode: 0, end: '2026-11-30T10:00:00Z' }
+    : undefined
+  return {
+    ...{ file: `/nowhere/${++records}`, fmc: '0' },
+    run: {
+      ...{ type: 'run', id: String(records), command: 'drift site', argv: [], dryRun: true },
+      ...{ readOnly: false, lab: false, inventory: INVENTORY, user: 'me', controller: 'c', pid: 1 },
+      ...{ begin: '2026-11-30T10:00:00Z', ...o },
+    },
+    events: () => events,
+    end: () => end,
+    last: () => ({ recap: undefined, end }),
+    read: () => ({ events, end, damaged: 0 }),
+  }
+}
 const plays = start({ p: [['a', 'b'], ['x']] })
 const both = new Set(['a\0x', 'b\0x'])
 

@@ -1,6 +1,6 @@
 import { Option } from 'commander'
 import { UsageError } from '../../errors.ts'
-import { addHostsOptions, inLabIfAsked, repeated, repeatedLists } from '../options.ts'
+import { addHostsOptions, inLabIfAsked, outputOption, repeated, repeatedLists } from '../options.ts'
 import type { AddCommand } from '../options.ts'
 import type { PlayOptions } from './play.ts'
 
@@ -20,6 +20,7 @@ export const drift: AddCommand = (program, run) => {
       .description(
         "show which hosts differ from what a playbook declares (default: site); changes nothing; whether the cloud works is another question: 'fmc play health'",
       ),
+    outputOption(),
   )
     .option('-l, --limit <pattern>', 'only these hosts; as in fmc play (repeatable)', repeated)
     .option(

@@ -118,7 +118,12 @@ async function valuesOf(
       return word.includes('=') ? [] : plain([...(await names.variables())].map(name => `${name}=`))
     case '--tags':
     case '--skip-tags':
-      return list(word, names.tags(path[0] === 'play' ? given[0] : undefined))
+      return list(
+        word,
+        names.tags(
+          path[0] === 'play' ? given[0] : path[0] === 'drift' ? (given[0] ?? 'site') : undefined,
+        ),
+      )
     case '--vm':
     case '--hosts':
       return list(word, await names.hosts())

@@ -6,6 +6,7 @@ import {
   gitState,
   openRecorder,
   recordedRuns,
+  retention,
   shownArgv,
   type RecordedRun,
 } from '../../record/index.ts'
@@ -45,6 +46,7 @@ export async function recordCheck(
       git: await gitState(dirname(resolve(options.inventory))),
     },
     warn,
+    retention(),
   )
   recorder.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   return recorder

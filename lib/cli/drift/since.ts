@@ -4,7 +4,7 @@ import { cellKey, driftKey, foundIn, whatOf, type Drift, type Found } from './fo
 
 /** What was known of one role on one host. */
 export interface Known {
-  /** When: the end of that run, ISO 8601; undefined: it was killed after it had planned. */
+  /** When: the end of that run, ISO 8601. */
   readonly at: string
   /** "drift site", "play site". */
   readonly command: string
@@ -36,12 +36,11 @@ export function baselineOf(
     const { run } = recorded
     if (run.inventory !== inventory || run.readOnly) continue
     if (left-- === 0) break
-    const events = [...recorded.events()]
-    const end = recorded.end()?.end
-    if (end === undefined) continue
+    const { events, end } = recorded.read()
+    if (!end) continue
     for (const [key, drift] of run.dryRun ? planned(events) : made(events))
       if (wanted.has(key) && !known.has(key))
-        known.set(key, { at: end, command: run.command, planned: run.dryRun, drift })
+        known.set(key, { at: end.end, command: run.command, planned: run.dryRun, drift })
     if (known.size === wanted.size) break
   }
   return known

@@ -26,7 +26,11 @@ export const WORDS: readonly Term[] = [
   word('fact', 'the answer of a host to one question, such as the mode of a path'),
   word('forecast', 'the facts that will hold after the changes planned so far'),
   word('estimate', 'a plan that depends on something only the changed host can tell'),
-  word('drift', 'a difference that a resource reports and leaves alone'),
+  word(
+    'drift',
+    'a host differs from what a playbook declares (fmc drift); some of it a resource only reports',
+  ),
+  word('health', 'whether the cloud works (fmc play health), whatever its hosts look like'),
   word('gate', 'a condition that a role waits for'),
   word('invariant', 'a condition that must hold before and after each batch of a rolling play'),
   word(
@@ -107,7 +111,10 @@ export const EXIT_CODES: readonly Term[] = [
     EXIT.failed,
     'a task failed, a host is locked by another run, a run would break an invariant, or health found a problem',
   ),
-  exit(EXIT.pending, 'changes are pending (only with --dry-run --exit-code)'),
+  exit(
+    EXIT.pending,
+    'changes are pending (with --dry-run --exit-code), or a host differs (fmc drift)',
+  ),
   exit(EXIT.unreachable, 'a host was unreachable or stopped answering; fmc finished the others'),
   exit(EXIT.interrupted, 'interrupted by Ctrl-C'),
   exit(EXIT.terminated, 'ended by SIGTERM'),
