@@ -22,7 +22,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   facts: ['errors', 'shell', 'ssh'],
   report: ['engine/events', 'text'],
   notify: ['errors', 'engine/events', 'inventory', 'text'],
-  record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'text'],
+  record: ['errors', 'cache-dir', 'trust', 'secrets', 'engine/events', 'report', 'text'],
   resources: [
     'errors',
     'trust',

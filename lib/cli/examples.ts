@@ -31,6 +31,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'runs show': ['fmc runs show last --changed', 'fmc runs show 3 --host web1 --diff'],
   'runs diff': ['fmc runs diff 2 1', 'fmc runs diff 2 last --exit-code --output json'],
   'runs replay': ['fmc runs replay last', 'fmc runs replay 2 --speed 10'],
+  'runs report': [
+    'fmc runs report last --out report.html',
+    'fmc runs report 3f2c --out friday.html',
+  ],
   'runs merge': [
     'fmc runs merge shard-1.jsonl shard-2.jsonl --out all.jsonl',
     'fmc runs merge 2 1 --out all.jsonl',

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import { outputOption, repeated } from '../options.ts'
 import type { AddCommand } from '../options.ts'
+import type { ReportFileOptions } from '../runs/html.ts'
 import type { ListOptions } from '../runs/list.ts'
 import type { MergeOptions } from '../runs/merge.ts'
 import type { ReplayCommandOptions } from '../runs/replay.ts'
@@ -15,7 +16,7 @@ record.`
 export const runs: AddCommand = (program, run) => {
   const command = program
     .command('runs')
-    .description('the recorded runs: list, show, compare, replay, merge')
+    .description('the recorded runs: list, show, compare, replay, report, merge')
     .addHelpText('after', RUN)
   withLab(command.command('list', { isDefault: true }))
     .description('the recorded runs, newest first')
@@ -37,7 +38,10 @@ export const runs: AddCommand = (program, run) => {
     .description('what differs between two runs or dry runs: tasks, hosts, exit codes')
     .option('--exit-code', 'exit 3 when something differs')
     .addOption(outputOption())
-    .addHelpText('after', RUN.replace('RUN is', 'A and B are'))
+    .addHelpText(
+      'after',
+      '\nA and B are each last, a number (1 is the newest), the begin of an id, or the\npath of a record.',
+    )
     .action((a: string, b: string, o: DiffOptions) =>
       run(import('../runs/diff.ts').then(m => m.diffRuns(a, b, o))),
     )
@@ -55,6 +59,14 @@ export const runs: AddCommand = (program, run) => {
     .addHelpText('after', RUN)
     .action((word: string, o: ReplayCommandOptions) =>
       run(import('../runs/replay.ts').then(m => m.replayRun(word, o))),
+    )
+  withLab(command.command('report <run>'))
+    .description('a page for a browser: summary, failures, timeline, changes; needs no network')
+    .requiredOption('-o, --out <file>', 'write the page to this file')
+    .option('--force', 'replace a file that fmc runs report has not written')
+    .addHelpText('after', RUN)
+    .action((word: string, o: ReportFileOptions) =>
+      run(import('../runs/html.ts').then(m => m.writeReport(word, o))),
     )
   withLab(command.command('merge <run...>'))
     .description('the records of the shards of one run as one record')

@@ -1,0 +1,103 @@
+import { elapsed } from '../../report/words.ts'
+import type { Band, Span, Timeline } from '../timeline.ts'
+import { spanName } from './gantt.ts'
+import { markup, NONE, type Html } from './escape.ts'
+
+/** Steps that are shown at once: the longest. */
+const SHOWN = 12
+/** Shorter steps are not worth a line: a share of the run. */
+const WORTH = 0.005
+
+interface Step {
+  readonly host: string
+  readonly what: string
+  readonly from: number
+  readonly to: number
+  /** How long its tasks took. */
+  readonly ms: number
+}
+
+/** The critical path in words and as a table, in the order of time. */
+export function pathPart(path: readonly Span[], { ms, passes }: Timeline): Html[] {
+  if (path.length === 0) return []
+  const steps = stepsOf(path, passes, ms)
+  const longest = path.reduce((a, b) => (b.to - b.from > a.to - a.from ? b : a))
+  const perHost = new Map<string, number>()
+  for (const { host, from, to } of path) perHost.set(host, (perHost.get(host) ?? 0) + to - from)
+  const [host = '', time = 0] = [...perHost].toSorted((a, b) => b[1] - a[1])[0] ?? []
+  const worth = steps.filter(step => step.ms >= ms * WORTH)
+  const kept = new Set(worth.toSorted((a, b) => b.ms - a.ms).slice(0, SHOWN))
+  const shown = worth.filter(step => kept.has(step))
+  const share = (some: number): string => `${Math.round((some / ms) * 100)} %`
+  const left = ms - shown.reduce((sum, step) => sum + step.ms, 0)
+  return [
+    markup`<p>
+      The run waited most for <b>${{ text: host }}</b>:
+      ${{ text: `${elapsed(time)} of ${elapsed(ms)} (${share(time)})` }}. The longest task on the
+      critical path: <span class="t">${{ text: spanName(longest) }}</span> on
+      ${{ text: `${longest.host}, ${elapsed(longest.to - longest.from)}` }}.
+    </p>`,
+    markup`<table>
+      <thead>
+        <tr>
+          <th class="l o">after</th>
+          <th class="l">host</th>
+          <th class="l">the run waited for</th>
+          <th>time</th>
+          <th>share</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${shown.map(
+          step =>
+            markup`<tr data-q>
+              <td class="l o">${{ text: elapsed(step.from) }}</td>
+              <td class="l w">${{ text: step.host }}</td>
+              <td class="l">${{ text: step.what }}</td>
+              <td>${{ text: elapsed(step.ms) }}</td>
+              <td>${{ text: share(step.ms) }}</td>
+            </tr>`,
+        )}${
+          left > ms * WORTH
+            ? markup`<tr>
+                <td class="l o"></td>
+                <td class="l"></td>
+                <td class="l soft">everything shorter</td>
+                <td>${{ text: elapsed(left) }}</td>
+                <td>${{ text: share(left) }}</td>
+              </tr>`
+            : NONE
+        }
+      </tbody>
+    </table>`,
+  ]
+}
+
+const GAPS = { plan: 'planning', apply: 'between tasks', verify: 'verifying' } as const
+
+/** Tasks as they follow each other, short ones of the same role together; time without a task is named by its pass. */
+function stepsOf(path: readonly Span[], passes: readonly Band[], ms: number): Step[] {
+  const steps: Step[] = []
+  let at = 0
+  const gap = (to: number): void => {
+    for (const { pass, from: begin, to: end } of passes) {
+      const [from, until] = [Math.max(at, begin), Math.min(to, end)]
+      if (until > from)
+        steps.push({ host: '', what: GAPS[pass], from, to: until, ms: until - from })
+    }
+    at = Math.max(at, to)
+  }
+  for (const span of path) {
+    gap(span.from)
+    steps.push({
+      host: span.host,
+      what: spanName(span),
+      from: span.from,
+      to: span.to,
+      ms: span.to - at,
+    })
+    at = Math.max(at, span.to)
+  }
+  gap(ms)
+  return steps
+}
