@@ -10,6 +10,7 @@ import {
   type Host,
 } from '../../lib/index.ts'
 import { noVm } from '../hypervisor/index.ts'
+import { leavesPool } from '../shared/balancers.ts'
 import { drain } from '../shared/k3s/drain.ts'
 import { forgetHost } from '../shared/k3s/forget.ts'
 import { k3sUnitOf } from '../shared/k3s/node-ready.ts'
@@ -31,6 +32,8 @@ export default role({
       for (const unit of units) await service(unit, { state: 'stopped', enabled: false })
     }
 
+    // A dead host gets no connections anyway.
+    if (up) await leavesPool(host)
     if (isNode(host)) await leaveCluster(host, up, vars.remove_drain_seconds, stop)
     // It would keep its VIPs while the other balancers, which no longer listen to it, take them too.
     if (vips(host).length > 0) await stop('keepalived', 'haproxy')

@@ -1,5 +1,6 @@
 import { ask, probe, quote, TaskError, type Facts, type Host } from '../../lib/index.ts'
 import { OWN_CURL } from './curl.ts'
+import { HELD } from './drain-marks.ts'
 import { adminSocket } from './platform.ts'
 
 /** haproxy's name for the backend that serves a port of a VIP. */
@@ -10,20 +11,23 @@ const curl = (balancer: Host): string =>
   `${OWN_CURL} -sS -m 5 --unix-socket ${adminSocket(balancer)}`
 
 /** Shell text that reads haproxy's table of servers into $csv; it ends where haproxy does not run, or is not fmc's. */
-const csvScript = (balancer: Host): string =>
+export const csvScript = (balancer: Host): string =>
   `[ -e ${adminSocket(balancer)} ] || exit 0
 csv=$(${curl(balancer)} 'http://haproxy/;csv') || { echo 'haproxy does not tell the state of its servers' >&2; exit 1; }`
 
 /**
- * Prints BACKEND,STATUS,OTHERS for a server in each backend, with the number of other servers there that are up; nothing
- * where haproxy has none of fmc's admin page.
+ * Prints BACKEND,STATUS,OTHERS,HELD for a server in each backend, with the number of other servers there that are up, and 1 if another
+ * run has drained one of them; nothing where haproxy has none of fmc's admin page.
  */
 const statusScript = (balancer: Host, server: string): string =>
   `${csvScript(balancer)}
+${HELD}
 printf '%s\\n' "$csv" | awk -F, -v server=${quote(server)} '
 $2 == server { mine[$1] = $18; next }
 $2 !~ /^(FRONTEND|BACKEND)$/ && $18 ~ /^UP/ { others[$1]++ }
-END { for (b in mine) print b "," mine[b] "," others[b] + 0 }'`
+END { for (b in mine) print b "," mine[b] "," others[b] + 0 }' | while read -r line; do
+if fmc_held "\${line%%,*}" ${quote(server)} >/dev/null; then echo "$line,1"; else echo "$line,0"; fi
+done`
 
 /** How a balancer sees a server. */
 export interface Status {
@@ -31,6 +35,8 @@ export interface Status {
   readonly status: string
   /** Other servers of the backend that are up. */
   readonly others: number
+  /** Has another run, which is at work, drained one of the others? */
+  readonly held: boolean
 }
 /** By backend. */
 export type Statuses = ReadonlyMap<string, Status>
@@ -39,12 +45,15 @@ export type Statuses = ReadonlyMap<string, Status>
  * Parses what `statusScript` prints, by backend. Lines of another form are left out.
  *
  * @example
- * parseStatuses('api_6443,UP,2\n').get('api_6443')?.status // UP
+ * parseStatuses('api_6443,UP,2,0\n').get('api_6443')?.status // UP
  */
 export const parseStatuses = (text: string): Statuses =>
   new Map(
-    [...text.matchAll(/^([\w.-]{1,200}),([A-Za-z][\w ()/-]{0,60}),(\d{1,6})$/gm)].map(
-      ([, backend = '', status = '', others]) => [backend, { status, others: Number(others) }],
+    [...text.matchAll(/^([\w.-]{1,200}),([A-Za-z][\w ()/-]{0,60}),(\d{1,6}),([01])$/gm)].map(
+      ([, backend = '', status = '', others, held]) => [
+        backend,
+        { status, others: Number(others), held: held === '1' },
+      ],
     ),
   )
 

@@ -1,7 +1,8 @@
 // Planned restarts of servers behind a balancer, with the whole engine in this process; haproxy is a script.
 import t, { type Test } from 'tap'
 import { $, host } from '../../lib/index.ts'
-import { outOfPool } from '../../roles/shared/balancers.ts'
+import remove from '../../roles/remove/index.ts'
+import { notBack, outOfPool } from '../../roles/shared/balancers.ts'
 import { parseStatuses } from '../../roles/shared/haproxy-admin.ts'
 import { Hosts, one, tasks } from '../engine/hosts.ts'
 
@@ -40,7 +41,7 @@ function haproxy(
     name,
     'curl',
     `case "$*" in
-  *csv*) [ ! -e /srv/mute ] || exit 28; cat /srv/csv ;;
+  *csv*) [ ! -e /srv/mute ] || exit 28; echo x >>/srv/looks; cat /srv/csv ;;
   *action=*)
     echo "$*" | grep -o 's=.*action=[a-z]*' >>/srv/asked
     b=$(echo "$*" | sed 's/.* b=\\([^ ]*\\).*/\\1/')
@@ -160,17 +161,23 @@ void t.test(
   },
 )
 
-void t.test('a server that is still down gets connections as soon as it is up', async t => {
-  const hosts = cluster(t)
-  haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', 'UP', 'DOWN')
-  const ran = await hosts.run([restarts('k3s')])
-  t.match(ran.changed.join(), /b no new connections to a,.*b connections again to a/)
-  t.strictSame(
-    asked(hosts, 'b').map(a => a.replace(/.*action=/, '')),
-    ['drain', 'ready'],
-    'haproxy shows a drained server that is down as DOWN',
-  )
-})
+void t.test(
+  'a server that does not come up again is a failure, and gets connections as soon as it is up',
+  async t => {
+    const hosts = cluster(t)
+    haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', 'UP', 'DOWN')
+    process.env['FMC_GATE_SECONDS'] = '1'
+    t.teardown(() => Reflect.deleteProperty(process.env, 'FMC_GATE_SECONDS'))
+    const ran = await hosts.run([restarts('k3s')])
+    t.match(ran.failures, [/the balancers have checked a: .*b: a is still DOWN in api_6443$/])
+    t.match(ran.changed.join(), /b no new connections to a,.*b connections again to a/)
+    t.strictSame(
+      asked(hosts, 'b').map(a => a.replace(/.*action=/, '')),
+      ['drain', 'ready'],
+      'haproxy shows a drained server that is down as DOWN',
+    )
+  },
+)
 
 void t.test('a balancer that refuses: those before it send connections again', async t => {
   const hosts = cluster(t)
@@ -194,17 +201,100 @@ void t.test('a balancer that no longer answers is a failure: a is without connec
   t.match(asked(hosts, 'c').join(), /action=ready/, 'the others get it back all the same')
 })
 
+void t.test('where a restarted server has to come up', t => {
+  const down = (...at: string[]) =>
+    at.map(text => {
+      const [balancer = '', backend = ''] = text.split('/')
+      return { balancer, backend }
+    })
+  const before = [
+    { balancer: { name: 'b' }, up: ['api_6443', 'web_80'] },
+    { balancer: { name: 'c' }, up: [] },
+  ]
+  const all = down('b/web_80', 'b/web_443', 'c/web_80', 'd/web_80')
+  t.strictSame(notBack(all, before, false), all, 'while the checks may still come')
+  t.strictSame(notBack(all, before, true), down('b/web_80'), 'then: where it was up')
+  t.strictSame(notBack(all, [], true), [], 'nothing was restarted')
+  t.end()
+})
+
+/** On b: the session of another run, which has drained `other` and gives it back once somebody has looked again. */
+const ANOTHER_RUN = `umask 077; exec 9>>/run/fmc.lock; mkdir -p /run/fmc-drained
+echo "joe@elsewhere pid 7 (play reboot) (shell pid $$)" >>/run/fmc.lock; echo $$ >/run/fmc-drained/api_6443,other
+looks() { wc -l </srv/looks; }
+i=0; until [ -e /run/fmc-drained/lock ] || [ $((i = i + 1)) -gt 100 ]; do sleep 0.1; done
+n=$(looks); until [ $(looks) -gt $((n + 1)) ] || [ $((i = i + 1)) -gt 100 ]; do sleep 0.1; done
+echo 'other is back' >>/srv/asked; sed -i 's/DRAIN/UP/' /srv/csv`
+
+void t.test('two runs do not take two servers away: the second one waits', async t => {
+  for (const third of ['UP', 'DOWN']) {
+    const hosts = cluster(t)
+    haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', 'DRAIN')
+    const csv = hosts.read('b', '/srv/csv') ?? ''
+    hosts.write('b', '/srv/csv', `${csv}${row('api_6443', 'third', third)}\n`)
+    hosts.write('b', '/srv/looks', '')
+    hosts.write('b', '/run/x', '')
+    hosts.write('b', '/srv/another', ANOTHER_RUN)
+    const another = hosts.sh('b', 'exec sh /srv/another')
+    const ran = await hosts.run([restarts('k3s')])
+    await another
+    t.strictSame(
+      asked(hosts, 'b').map(a => a.replace(/.*action=/, '')),
+      ['other is back', 'drain', 'ready'],
+      `the third is ${third}: ${ran.failures.join()}`,
+    )
+  }
+})
+
+void t.test(
+  'what another run has drained and lost, or given back, keeps nobody waiting',
+  async t => {
+    for (const [status, mark] of [
+      ['DRAIN', '4194305'],
+      ['DRAIN', 'x; reboot'],
+      ['DOWN', ''],
+    ] as const) {
+      const hosts = cluster(t)
+      haproxy(hosts, 'b', { api_6443: 'UP' }, 'DONE', status)
+      const csv = hosts.read('b', '/srv/csv') ?? ''
+      hosts.write('b', '/srv/csv', `${csv}${row('api_6443', 'third', 'UP')}\n`)
+      hosts.write('b', '/run/fmc-drained/api_6443,other', mark)
+      await hosts.run([restarts('k3s')])
+      t.equal(asked(hosts, 'b').length, 2, `${status} ${mark}`)
+    }
+  },
+)
+
+void t.test('a host that leaves for good gets no new connections first', async t => {
+  const hosts = new Hosts(
+    t,
+    {},
+    'vips: { web: { address: 10.0.0.8, network: lan, vrid: 52, ports: [80, 443], backends: k3s_workers, balancers: b } }\ngroups: { k3s_workers: { hosts: [a, c] } }\n',
+  )
+  haproxy(hosts, 'b', { web_80: 'UP', web_443: 'DOWN' })
+  const leaves = { ...one(remove, { hosts: 'a' }) }
+  const planned = await hosts.run([leaves], { dryRun: true })
+  const ran = await hosts.run([leaves])
+  t.strictSame(ran.changed, ['b no new connections to a'], ran.failures.join())
+  t.strictSame(planned.changed, ran.changed)
+  t.strictSame(asked(hosts, 'b'), ['s=a --data-urlencode b=web_80 -d action=drain'])
+  t.strictSame((await hosts.run([leaves])).changed, [], 'and nothing gives them back')
+  hosts.down.add('a')
+  haproxy(hosts, 'b', { web_80: 'UP' })
+  t.strictSame((await hosts.run([leaves])).changed, [], 'a dead host gets none anyway')
+})
+
 void t.test('what haproxy prints is data', t => {
   t.strictSame(
     [
       ...parseStatuses(
-        'api_6443,UP,2\nweb_80,UP 1/3,0\nbad\n$(x),UP,1\nweb_443,\u001b[31m,1\nn,no check,1\nm,UP,x\n',
+        'api_6443,UP,2,0\nweb_80,UP 1/3,0,1\nbad\n$(x),UP,1,0\nweb_443,\u001b[31m,1,0\nn,no check,1,0\nm,UP,x,0\no,UP,1\n',
       ),
     ],
     [
-      ['api_6443', { status: 'UP', others: 2 }],
-      ['web_80', { status: 'UP 1/3', others: 0 }],
-      ['n', { status: 'no check', others: 1 }],
+      ['api_6443', { status: 'UP', others: 2, held: false }],
+      ['web_80', { status: 'UP 1/3', others: 0, held: true }],
+      ['n', { status: 'no check', others: 1, held: false }],
     ],
   )
   t.end()
