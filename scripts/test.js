@@ -20,8 +20,8 @@ const run = spawnSync(
     `--output-file=${results}`,
     // Not a terminal: a table of all files might push the failures out of a log that is cut.
     ...(process.stdout.isTTY ? [] : ['--coverage-report=text-summary']),
-    // VMs take half an hour under emulation.
-    ...(process.env.FMC_TEST_VM ? ['--timeout=2400'] : []),
+    // VMs take half an hour under emulation, and so does a cluster of the real K3s.
+    ...(process.env.FMC_TEST_VM || process.env.FMC_TEST_K3S ? ['--timeout=2700'] : []),
     ...(files.length > 0 ? ['--disable-coverage', ...files] : []),
   ],
   { stdio: 'inherit' },

@@ -7,7 +7,7 @@ import { cut, heal, kill, type LabState } from '../lib/lab/index.ts'
 import { Project, soon, type Run } from './faults/project.ts'
 import { ETCDCTL } from '../roles/shared/k3s/server-state.ts'
 import { rig, ROOT } from './rig/lab.ts'
-import { NEEDS_PODS } from './rig/real-k3s.ts'
+import { isRealK3s, k3sTimeout, NEEDS_PODS } from './rig/real-k3s.ts'
 import { until } from './rig/until.ts'
 
 const NEW = 'v1.36.4+k3s1'
@@ -93,7 +93,7 @@ const pageOf = (run: Run) => run.events.find(e => e.type === 'page')
 const texts = (run: Run, level: string): string[] =>
   pageOf(run)?.findings.flatMap(f => (f.level === level ? [f.text] : [])) ?? []
 
-void t.test('operations', { timeout: 900_000 }, async t => {
+void t.test('operations', { timeout: k3sTimeout(900_000) }, async t => {
   const dir = t.testdir({
     'inventory.yaml': INVENTORY,
     playbooks: { 'cluster.ts': CLUSTER },
@@ -114,8 +114,10 @@ void t.test('operations', { timeout: 900_000 }, async t => {
 
   await t.test('a healthy cloud is one page without a fault', async t => {
     const run = await fmc('play', 'health')
-    t.strictSame([texts(run, 'broken'), texts(run, 'degraded')], [[], []], run.stdout)
-    t.equal(run.code, 0)
+    // The real K3s has pods of its own, which wait for their images.
+    const waiting = isRealK3s ? ['2 of 4 pods do not run as they should'] : []
+    t.strictSame([texts(run, 'broken'), texts(run, 'degraded')], [[], waiting], run.stdout)
+    t.equal(run.code, isRealK3s ? 2 : 0)
     t.ok(texts(run, 'fine').some(f => /3 voters/.test(f)))
   })
 
@@ -242,7 +244,11 @@ void t.test('operations', { timeout: 900_000 }, async t => {
             'double/pending': 'MountVolume.SetUp failed for volume "x": secret "y" not found',
           },
         },
-        spec: { tolerations: [{ operator: 'Exists' }], containers: [{ name: 'c', image: 'x' }] },
+        spec: {
+          tolerations: [{ operator: 'Exists' }],
+          containers: [{ name: 'c', image: 'x' }],
+          volumes: [{ name: 'x', secret: { secretName: 'y' } }],
+        },
       }
       await r.on('master1', kubectl('apply -f -'), JSON.stringify(pod))
       const dir = '/var/lib/rancher/k3s/server/db/snapshots'
@@ -252,7 +258,8 @@ void t.test('operations', { timeout: 900_000 }, async t => {
       )
       const found = (): Promise<Run> => fmc('play', 'health', '-e', 'health_pod_seconds=2')
       await until(
-        async () => /kube-system\/waits/.test(JSON.stringify(pageOf(await found()))),
+        async () =>
+          /kube-system\/waits: [^"]*FailedMount/.test(JSON.stringify(pageOf(await found()))),
         30,
         'it waits',
       )
