@@ -191,6 +191,41 @@ void t.test('operations', { timeout: k3sTimeout(900_000) }, async t => {
     t.ok(run.changed.includes('lb2 connections again to master2'), run.changed.join())
   })
 
+  await t.test('certificates that end soon are renewed, and users notice nothing', async t => {
+    const dir = '/etc/systemd/system/k3s.service.d'
+    const [short, long] = isRealK3s
+      ? [
+          // rancher/dynamiclistener, cert/cert.go: how long K3s's certificates last.
+          `mkdir -p ${dir}; printf '[Service]\\nEnvironment=CATTLE_NEW_SIGNED_CERT_EXPIRATION_DAYS=30\\n' >${dir}/test.conf; systemctl daemon-reload`,
+          `rm ${dir}/test.conf; systemctl daemon-reload`,
+        ]
+      : [
+          'mkdir -p /etc/k3s-double; echo 30 >/etc/k3s-double/cert-days',
+          'rm /etc/k3s-double/cert-days',
+        ]
+    await r.text(
+      'master3',
+      `PATH=$PATH:/opt/bin; ${short}; k3s certificate rotate >/dev/null 2>&1 && systemctl restart k3s; ${long}`,
+    )
+    await until(
+      async () => (await r.on('master3', kubectl('get --raw /readyz'))).code === 0,
+      k3sTimeout(60),
+      'master3 is back',
+    )
+    const args = ['play', 'certificates', '--limit', 'k3s_servers']
+    const stop = client(r.state)
+    const run = await fmc(...args)
+    const seen = await stop()
+    good(t, run, 'the certificates')
+    t.strictSame(
+      run.changed.filter(c => c.includes('certificates')),
+      ['master3 certificates of k3s'],
+    )
+    t.comment(`certificates of a master, an API client every 100 ms: ${JSON.stringify(seen)}`)
+    t.equal(seen.failed, 0, JSON.stringify(seen))
+    t.strictSame((await fmc(...args, '--dry-run')).changed, [], 'nothing is left to do')
+  })
+
   await t.test(
     'a server that restarts unplanned gets no connections while it answers 503',
     async t => {
@@ -198,7 +233,7 @@ void t.test('operations', { timeout: k3sTimeout(900_000) }, async t => {
       await r.text('master2', 'systemctl kill -s KILL k3s')
       await until(
         async () => (await r.on('master2', kubectl('get --raw /readyz'))).code === 0,
-        60,
+        k3sTimeout(60),
         'master2 is back',
       )
       const seen = await stop()

@@ -11,7 +11,7 @@ export const isRealK3s: boolean = realK3sOrSkip === false
 export const onlyDouble = (what: string): string | false =>
   isRealK3s && `only the double can play this: ${what}`
 
-/** A time limit for a test against K3s, in milliseconds: the real one starts, elects and stops more slowly than the double. */
+/** A time limit of a test against K3s, from that with the double: the real one starts, elects and stops more slowly than the double. */
 export const k3sTimeout = (withDouble: number): number => withDouble * (isRealK3s ? 3 : 1)
 
 /** For tests of what runs in pods: a lab of the real K3s has no images. */
