@@ -30,6 +30,10 @@ export async function copyBack(
   if (path === '' || path.split('/').some((p, i) => p === '..' || p === '.' || (p === '' && i > 0)))
     throw new UsageError(`${from}: expected an absolute path without . and ..`)
   demandListOutput(o.output)
+  if (o.shard !== undefined)
+    throw new UsageError('--shard is for runs, and this copies from hosts', {
+      hint: 'name the hosts in the pattern',
+    })
   const dryRun = (o.dryRun ?? false) || (o.check ?? false)
   if (o.output === 'json') printVersion()
   return onHosts(pattern, o, async (host, session, hide, hosts) => {

@@ -51,6 +51,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'hooks list': ['fmc hooks list', 'fmc hooks list --output json'],
   'hooks test': ['fmc hooks test', 'fmc hooks test --output json'],
+  shard: ['fmc shard --jobs 4', 'fmc shard --jobs 8 --kind github -- play site --limit web'],
   'wireguard client': [
     'fmc wireguard client laptop',
     'fmc wireguard client laptop --out laptop.conf',

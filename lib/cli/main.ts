@@ -26,6 +26,7 @@ import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
 import { runs } from './commands/runs.ts'
 import { secrets } from './commands/secrets.ts'
+import { shard } from './commands/shard.ts'
 import { shell } from './commands/shell.ts'
 import { test } from './commands/test.ts'
 import { upgradeCheck } from './commands/upgrade-check.ts'
@@ -42,7 +43,7 @@ declare const FMC_VERSION: string
 
 /** By what one wants to do, in the order of `fmc --help`. */
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
-  'Change hosts:': [play, role, copy],
+  'Change hosts:': [play, role, copy, shard],
   'Look at hosts:': [drift, facts, run, shell, logs],
   'Look at runs:': [runs, hooksCommand],
   'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],

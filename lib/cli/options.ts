@@ -47,6 +47,7 @@ export interface RunOptions extends Omit<HostsOptions, 'output'> {
   readonly listTasks?: boolean
   readonly step?: boolean
   readonly startAt?: string
+  readonly shard?: string
   readonly dryRun?: boolean
   readonly check?: boolean
   readonly diff?: boolean
@@ -162,6 +163,10 @@ export const addRunOptions = (command: Command): Command =>
     .option(
       '--step',
       'before anything is applied to a host, ask: yes, no, or continue without asking',
+    )
+    .option(
+      '--shard <i/n>',
+      'only part I of N of the hosts, for runs on several machines (see fmc shard)',
     )
     .option('--start-at <role/task>', 'skip all tasks before this one; ROLE alone: its first task')
 

@@ -11,6 +11,7 @@ export interface OwnFlags {
   readonly tags?: readonly string[] | undefined
   readonly skipTags?: readonly string[] | undefined
   readonly role?: string | undefined
+  readonly shard?: string | undefined
 }
 
 /** "another fmc run holds the lock" is no command. */
@@ -20,11 +21,12 @@ const PLAY = /\bfmc (play [a-z][\w-]*)((?: --?[a-z][\w-]*(?:[ =][^\s;,()]+)?)*)/
 const SELECTS = / (?:--limit|--tags|--skip-tags|--role|-l|-t)\b/
 
 /** The user's own --limit, --tags and --role. */
-const selection = ({ limit = [], tags = [], skipTags = [], role }: OwnFlags): string[] => [
+const selection = ({ limit = [], tags = [], skipTags = [], role, shard }: OwnFlags): string[] => [
   ...limit.map(pattern => `--limit ${quote(pattern)}`),
   ...(tags.length === 0 ? [] : [`--tags ${quote(tags.join(','))}`]),
   ...(skipTags.length === 0 ? [] : [`--skip-tags ${quote(skipTags.join(','))}`]),
   ...(role === undefined ? [] : [`--role ${quote(role)}`]),
+  ...(shard === undefined ? [] : [`--shard ${shard}`]),
 ]
 
 const place = ({ inventory, lab }: OwnFlags): string[] => [

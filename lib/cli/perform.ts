@@ -23,6 +23,7 @@ import { choose, commonSettings, makeReady } from './prepare.ts'
 import { canMoveCursor, printError, reportTarget } from './print.ts'
 import { knownMs, recordedReport } from './recorded.ts'
 import { watchLate } from './late.ts'
+import { parseShard, shardKey } from './shard.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
 import { toldReport } from './telling.ts'
@@ -56,20 +57,27 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     o.extraVars,
     o.skipTags,
     o.startAt,
+    ...(o.shard === undefined ? [] : [o.shard]),
   ])
   const unfinished = journal.unfinished()
   const begun = unfinished ?? Date.now()
+  const argv = shownArgv(process.argv.slice(2), redactor(context.secrets))
+  const revision = await git
   const report = o.listTasks
     ? taskList(stages, o)
     : await toldReport(
         recordedReport(await openReport(o, knownMs(lab, inventory.file)), lab, {
           command,
-          argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
+          argv,
           dryRun,
           readOnly: book.readOnly ?? false,
           lab: lab !== undefined,
           inventory: inventory.file,
-          git: await git,
+          git: revision,
+          shard:
+            o.shard === undefined
+              ? undefined
+              : { ...parseShard(o.shard), key: shardKey(argv, revision?.revision) },
         }),
         { command, dryRun, context, options: o },
       )

@@ -19,6 +19,7 @@ import { limitNames } from './limit-names.ts'
 import { loadRoles } from './load.ts'
 import { positive } from './options.ts'
 import { keepDir } from './paths.ts'
+import { demandShardable, parseShard, shardOf } from './shard.ts'
 
 /** Which plays, roles and hosts of a playbook a command line means. */
 export interface Chosen {
@@ -52,10 +53,25 @@ export async function choose(
   const context = await openContext(options, lab)
   const others = (): Promise<Role[]> => loadRoles(options.inventory)
   await demandKnownVars(book, context.extraVars, others)
-  const selection = selectionOf(context, command, options)
+  const whole = selectionOf(context, command, options)
   if (options.pattern !== undefined) matchHosts(context.inventory, options.pattern)
+  const selection =
+    options.shard === undefined
+      ? whole
+      : { ...whole, limit: partOf(book, select(context.inventory, book, whole), options.shard) }
   const stages = select(context.inventory, book, selection)
   return { book, command, options, dryRun, context, lab, selection, stages }
+}
+
+/** The hosts of a shard. Throws UsageError when the plays cannot be split. */
+function partOf(
+  book: Playbook,
+  stages: readonly (readonly SelectedPlay[])[],
+  text: string,
+): ReadonlySet<string> {
+  const shard = parseShard(text)
+  demandShardable(book, stages)
+  return shardOf(stages, shard)
 }
 
 /** Checks the roles' variables, asks for confirmation and decrypts the secrets. Throws UsageError. */
