@@ -96,6 +96,12 @@ export const outputOption = (): Option =>
     'json',
   ])
 
+export const shardOption = (): Option =>
+  new Option(
+    '--shard <i/n>',
+    'only part I of N of the hosts, for runs on several machines (see fmc shard)',
+  )
+
 /** Throws UsageError for an output that only a run has, not a list. */
 export function demandListOutput(output: ReportKind | undefined): void {
   if (output === 'junit' || output === 'github' || output === 'sarif')
@@ -164,10 +170,7 @@ export const addRunOptions = (command: Command): Command =>
       '--step',
       'before anything is applied to a host, ask: yes, no, or continue without asking',
     )
-    .option(
-      '--shard <i/n>',
-      'only part I of N of the hosts, for runs on several machines (see fmc shard)',
-    )
+    .addOption(shardOption())
     .option('--start-at <role/task>', 'skip all tasks before this one; ROLE alone: its first task')
 
 /** Does the work here, or with --lab runs this command line again inside the lab's network. */

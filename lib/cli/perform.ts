@@ -23,7 +23,7 @@ import { choose, commonSettings, makeReady } from './prepare.ts'
 import { canMoveCursor, printError, reportTarget } from './print.ts'
 import { knownMs, recordedReport } from './recorded.ts'
 import { watchLate } from './late.ts'
-import { parseShard, shardKey } from './shard.ts'
+import { shardLine } from './shard.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
 import { toldReport } from './telling.ts'
@@ -74,10 +74,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
           lab: lab !== undefined,
           inventory: inventory.file,
           git: revision,
-          shard:
-            o.shard === undefined
-              ? undefined
-              : { ...parseShard(o.shard), key: shardKey(argv, revision?.revision) },
+          shard: shardLine(o.shard, argv, revision?.revision),
         }),
         { command, dryRun, context, options: o },
       )
@@ -87,6 +84,12 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
   context.transportNote.say = text => report.on({ type: 'note', level: 'info', text })
   if (lab) noteLab(report, lab)
+  if (stages.length === 0)
+    report.on({
+      type: 'note',
+      level: 'info',
+      text: `no selected host is in part ${o.shard ?? ''}: nothing to do`,
+    })
   for (const { name, plays } of missingGroups(context.inventory, book, selection))
     report.on({
       type: 'note',

@@ -59,7 +59,9 @@ export async function choose(
     options.shard === undefined
       ? whole
       : { ...whole, limit: partOf(book, select(context.inventory, book, whole), options.shard) }
-  const stages = select(context.inventory, book, selection)
+  // A part of the hosts may be empty: its run does nothing, and leaves a record.
+  const isEmpty = options.shard !== undefined && selection.limit?.size === 0
+  const stages = isEmpty ? [] : select(context.inventory, book, selection)
   return { book, command, options, dryRun, context, lab, selection, stages }
 }
 
@@ -95,7 +97,8 @@ export async function makeReady(chosen: Chosen): Promise<Ready> {
   const names = new Set(hosts.map(h => h.name))
   const keys = new Set(plays.flatMap(p => p.roles.flatMap(r => Object.keys(r.vars.shape))))
   const inventory = await withSecrets(context, names, keys, options)
-  return { chosen, hosts, inventory, stages: select(inventory, book, selection) }
+  const stages = chosen.stages.length === 0 ? [] : select(inventory, book, selection)
+  return { chosen, hosts, inventory, stages }
 }
 
 /** What the engine gets to know of a playbook that is ready, whatever the command is. */

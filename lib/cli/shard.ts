@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Playbook } from '../engine/define/playbook.ts'
 import type { SelectedPlay } from '../engine/define/select.ts'
-import { EXIT, FmcError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
+import type { RunLine } from '../record/index.ts'
 
 /** Part `index` (from 1) of `of` parts of the hosts. */
 export interface Shard {
@@ -29,17 +30,17 @@ export function parseShard(text: string): Shard {
 export const isInShard = (host: string, { index, of }: Shard): boolean =>
   createHash('sha256').update(host).digest().readUIntBE(0, 6) % of === index - 1
 
-/** The names of this part. Throws FmcError with exit code 0 when no selected host is in it. */
-export function shardOf(stages: readonly (readonly SelectedPlay[])[], shard: Shard): Set<string> {
-  const all = new Set(stages.flat().flatMap(play => play.hosts.map(host => host.name)))
-  const part = new Set([...all].filter(name => isInShard(name, shard)))
-  if (part.size === 0)
-    throw new FmcError(
-      `none of the ${all.size} selected hosts is in part ${shard.index} of ${shard.of}: nothing to do`,
-      { exitCode: EXIT.ok },
-    )
-  return part
-}
+/** The names of this part; there may be none. */
+export const shardOf = (
+  stages: readonly (readonly SelectedPlay[])[],
+  shard: Shard,
+): ReadonlySet<string> =>
+  new Set(
+    stages
+      .flat()
+      .flatMap(play => play.hosts.map(host => host.name))
+      .filter(name => isInShard(name, shard)),
+  )
 
 /** Throws UsageError for a playbook that has to see all its hosts in one run. */
 export function demandShardable(
@@ -88,3 +89,11 @@ export function shardKey(
   const text = JSON.stringify([same, revision])
   return `same-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
 }
+
+/** What the record of a run says of its part; undefined: it is the whole. Throws UsageError. */
+export const shardLine = (
+  text: string | undefined,
+  argv: readonly string[],
+  revision: string | undefined,
+): RunLine['shard'] =>
+  text === undefined ? undefined : { ...parseShard(text), key: shardKey(argv, revision) }

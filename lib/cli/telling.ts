@@ -28,6 +28,8 @@ export interface TellingOf {
   readonly run: string
   /** The command without its options: "play site". For `drift`, exit code 3 calls the hooks on_drift. */
   readonly command: string
+  /** false: the hooks on_start are not called, because this is not the first check of a watch. */
+  readonly starts?: boolean
   /** `fmc drift` says false: its hooks on_start and on_success are called. */
   readonly dryRun: boolean
   readonly context: Pick<Context, 'inventory' | 'secrets' | 'lab'>
@@ -66,7 +68,7 @@ export async function openTelling(of: TellingOf): Promise<Telling> {
         ...of,
         warn: () => undefined,
       })
-  const started = call('start', EXIT.ok)
+  const started = of.starts === false ? undefined : call('start', EXIT.ok)
   return {
     on(event) {
       summary.on(event)

@@ -1,4 +1,5 @@
 // --shard: which part a host is in, what cannot be split, the key of all parts; and the manifests of fmc shard.
+import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -120,16 +121,13 @@ void t.test('what cannot be split says which play and why', t => {
   t.end()
 })
 
-void t.test('the part of what the other options select; none of it is no error', t => {
+void t.test('the part of what the other options select', t => {
   const flat = play('Flat', { hosts: 'all', roles: [motd] })
   const names = Array.from({ length: 30 }, (_, i) => `h${i}`)
   const stages = [[selected(flat, names)]]
   const parts = [1, 2, 3].map(index => shardOf(stages, { index, of: 3 }))
   t.same(parts.flatMap(part => [...part]).sort(), [...names].sort())
-  t.throws(() => shardOf([[selected(flat, ['web1'])]], { index: 1, of: 2 }), {
-    exitCode: 0,
-    message: 'none of the 1 selected hosts is in part 1 of 2: nothing to do',
-  })
+  t.same([...shardOf([[selected(flat, ['web1'])]], { index: 1, of: 2 })], [], 'a part may be empty')
   t.end()
 })
 
@@ -356,3 +354,33 @@ void t.test('fmc shard prints YAML, and refuses what cannot be split', async t =
   ])
     t.throws(() => demandShardCommand(words), { name: 'UsageError' }, words.join(' '))
 })
+
+void t.test(
+  'an empty part does nothing, says so, and leaves a record for fmc runs merge',
+  async t => {
+    const dir = t.testdir({
+      'inventory.yaml':
+        'timezone: UTC\ndomain: shard.internal\nnetworks:\n  lan: {cidr: 192.0.2.0/24, mode: bridge}\nhosts:\n  web1: {os: debian 12, nics: [{network: lan, address: 192.0.2.2}]}\n',
+      playbooks: {
+        'site.ts':
+          "import { play, playbook, role, z } from 'fmc'\nconst motd = role({ name: 'motd', summary: 'x', vars: z.object({}), async tasks() {} })\nexport default playbook('site', [play('Welcome', { hosts: 'all', roles: [motd] })])\n",
+      },
+    })
+    const fmc = (...args: string[]) =>
+      run([process.execPath, `${ROOT}/lib/bin.js`, ...args], {
+        cwd: dir,
+        env: { FMC_CACHE: `${dir}/cache`, FMC_STATE: `${dir}/state`, FMC_SHARD_KEY: 'night-1' },
+      })
+    const { code, stdout, stderr } = await fmc('play', 'site', '--shard', '1/2', '--output', 'json')
+    t.equal(code, 0, stderr)
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as object)
+    t.match(lines.at(-1), { type: 'recap', exitCode: 0, hosts: {} })
+    t.match(stderr, 'no selected host is in part 1/2: nothing to do')
+    const [record = ''] = readdirSync(`${dir}/state/fmc/runs`)
+    const text = readFileSync(`${dir}/state/fmc/runs/${record}`, 'utf8')
+    t.match(JSON.parse(text.split('\n')[1] ?? ''), { shard: { index: 1, of: 2, key: 'night-1' } })
+  },
+)

@@ -1,6 +1,13 @@
 import { Option } from 'commander'
 import { UsageError } from '../../errors.ts'
-import { addHostsOptions, inLabIfAsked, outputOption, repeated, repeatedLists } from '../options.ts'
+import {
+  addHostsOptions,
+  inLabIfAsked,
+  outputOption,
+  repeated,
+  repeatedLists,
+  shardOption,
+} from '../options.ts'
 import type { AddCommand } from '../options.ts'
 import type { PlayOptions } from './play.ts'
 
@@ -34,6 +41,7 @@ export const drift: AddCommand = (program, run) => {
       repeatedLists,
     )
     .option('--role <role>', 'only this role')
+    .addOption(shardOption())
     .option('--diff', 'show what differs in files')
     .option(
       '--artifacts <dir>',

@@ -13,6 +13,7 @@ import { dropRepeated, recordCheck, records } from './record.ts'
 import { baselineOf, compare, type Compared } from './since.ts'
 import { writeOutputs } from './outputs.ts'
 import type { Suspects } from './suspects.ts'
+import { tellingOf } from './telling.ts'
 import { reportLines } from './text.ts'
 
 /** `fmc drift` without --watch. Resolves with the exit code. */
@@ -32,11 +33,13 @@ export async function driftOnce(chosen: Chosen, o: DriftOptions): Promise<number
     const baseline =
       o.since === undefined ? undefined : baselineOf(records(ready), inventory.file, cells)
     const record = await recordCheck(ready, text => printError(`fmc: ${text}`))
+    const telling = await tellingOf(ready, record.id)
     let exitCode: number = EXIT.failed
     try {
       const checked = await check(ready, kept, signals, {
         each: event => {
           record.on(event)
+          telling.on(event)
           if (event.type === 'note' && o.output !== 'json') printError(event.text)
         },
       })
@@ -58,6 +61,7 @@ export async function driftOnce(chosen: Chosen, o: DriftOptions): Promise<number
       writeOutputs(o, all)
       return exitCode
     } finally {
+      await telling.end(exitCode)
       record.end(exitCode)
       dropRepeated(records(ready), chosen.command, inventory.file)
     }

@@ -12,6 +12,7 @@ import {
 } from '../../record/index.ts'
 import { redactor } from '../../secrets/redact.ts'
 import { recordsDir, type Ready } from '../prepare.ts'
+import { shardLine } from '../shard.ts'
 import { driftKey, foundIn, whatOf, type Found } from './found.ts'
 
 declare const FMC_VERSION: string
@@ -27,6 +28,7 @@ export function records({ chosen }: Ready): Iterable<RecordedRun> {
 
 /** A check's record, which begins now. */
 export interface CheckRecord {
+  readonly id: string
   on(event: Event): void
   end(exitCode: number): void
 }
@@ -37,13 +39,13 @@ export async function recordCheck(
   warn: (text: string) => void,
 ): Promise<CheckRecord> {
   const { command, context, lab, options } = chosen
+  const argv = shownArgv(process.argv.slice(2), redactor(context.secrets))
+  const git = await gitState(dirname(resolve(options.inventory)))
   const recorder = openRecorder(
     () => recordsDir(lab),
     {
-      ...{ command, dryRun: true, readOnly: false, lab: lab !== undefined },
-      argv: shownArgv(process.argv.slice(2), redactor(context.secrets)),
-      inventory: inventory.file,
-      git: await gitState(dirname(resolve(options.inventory))),
+      ...{ command, argv, dryRun: true, readOnly: false, lab: lab !== undefined },
+      ...{ inventory: inventory.file, git, shard: shardLine(options.shard, argv, git?.revision) },
     },
     warn,
     retention(),

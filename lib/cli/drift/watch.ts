@@ -16,6 +16,7 @@ import { writeOutputs } from './outputs.ts'
 import { recordCheck } from './record.ts'
 import { baselineAfter } from './since.ts'
 import { Sources } from './sources.ts'
+import { tellingOf } from './telling.ts'
 import { reportLines, shortTime, suspectLines } from './text.ts'
 
 /** A cycle in which a host does not answer ends after the interval, or after this time if the interval is shorter. */
@@ -103,7 +104,7 @@ async function tell(c: {
           columns: canMoveCursor() ? reportTarget().columns : 80,
         }).join('\n'),
       )
-    await record(ready, checked)
+    await record(ready, checked, true)
   } else {
     const { changes, fresh } = changesSince(before, found)
     for (const { text, ...change } of changes)
@@ -111,7 +112,7 @@ async function tell(c: {
       else print(`${shortTime(Date.parse(at))} ${change.host}: ${text}`)
     if (changes.length > 0) {
       out?.(recapLine(result))
-      await record(ready, checked)
+      await record(ready, checked, false)
     }
     if (o.since !== undefined && fresh.length > 0)
       for (const s of await askSuspects(ready, c.kept, fresh))
@@ -127,10 +128,15 @@ async function tell(c: {
   return { found, baseline }
 }
 
-/** Records a check whose result is another one than that of the check before. */
-async function record(ready: Ready, { events, exitCode }: Checked): Promise<void> {
+/** Records a check whose result is another one than that of the check before, and calls the hooks. */
+async function record(ready: Ready, { events, exitCode }: Checked, first: boolean): Promise<void> {
   const recorder = await recordCheck(ready, text => printError(`fmc: ${text}`))
-  for (const event of events) recorder.on(event)
+  const telling = await tellingOf(ready, recorder.id, { starts: first })
+  for (const event of events) {
+    recorder.on(event)
+    telling.on(event)
+  }
+  await telling.end(exitCode)
   recorder.end(exitCode)
 }
 
