@@ -17,6 +17,11 @@ export interface DriftOptions extends PlayOptions {
   readonly watch?: string
   readonly statusFile?: string
   readonly prometheus?: string
+  readonly install?: boolean
+  readonly uninstall?: boolean
+  readonly print?: boolean
+  readonly user?: boolean
+  readonly every?: string
 }
 
 /** `fmc drift [PLAYBOOK]`: which hosts differ from what a playbook declares. */
@@ -62,6 +67,17 @@ export const drift: AddCommand = (program, run) => {
       '--prometheus <file>',
       "write the result as metrics, for node_exporter's textfile collector (NAME.prom)",
     )
+    .option('--install', 'check regularly: write and start a systemd service and its timer')
+    .option(
+      '--every <time>',
+      'with --install: how long after a check the next one starts (default: 1h)',
+    )
+    .option(
+      '--user',
+      "with --install, --uninstall: units of your own systemd manager, not the system's",
+    )
+    .option('--print', 'with --install: only show the units')
+    .option('--uninstall', 'stop and remove what --install has written')
     .action((name: string | undefined, o: DriftOptions) =>
       run(inLabIfAsked(o, () => findDrift(name ?? 'site', o))),
     )
@@ -75,6 +91,7 @@ async function findDrift(name: string, o: DriftOptions): Promise<number> {
     import('../drift/interval.ts'),
   ])
   demandOutputs(o)
+  demandInstallOptions(o)
   const every = o.watch === undefined ? undefined : interval('--watch', o.watch)
   const book = await loadPlaybook(name, o.inventory)
   if (book.readOnly)
@@ -86,7 +103,25 @@ async function findDrift(name: string, o: DriftOptions): Promise<number> {
       `the playbook ${name} is an operation: it declares no state to compare with`,
       { hint: 'fmc drift site' },
     )
+  if (o.install || o.uninstall) {
+    const { install, uninstall } = await import('../drift/install.ts')
+    const chosen = await choose(book, `drift ${name}`, o, true)
+    return o.uninstall ? uninstall(chosen, o) : install(chosen, o)
+  }
   if (every !== undefined) return (await import('../drift/watch.ts')).driftWatch(name, o, every)
   const chosen = await choose(book, `drift ${name}`, o, true)
   return (await import('../drift/once.ts')).driftOnce(chosen, o)
+}
+
+function demandInstallOptions(o: DriftOptions): void {
+  if (o.install && o.uninstall)
+    throw new UsageError('--install and --uninstall contradict each other')
+  const alone = [
+    ...(o.print && !o.install ? ['--print'] : []),
+    ...(o.every !== undefined && !o.install ? ['--every'] : []),
+    ...(o.user && !o.install && !o.uninstall ? ['--user'] : []),
+  ]
+  const [first] = alone
+  if (first !== undefined)
+    throw new UsageError(`${first} belongs to --install`, { hint: `fmc drift --install ${first}` })
 }
