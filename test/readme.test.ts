@@ -45,6 +45,7 @@ void t.test('every option that a page names is in --help', async t => {
       ['run'],
       ['logs'],
       ['drift'],
+      ['support'],
       ['copy'],
       ['graph'],
       ['shell'],

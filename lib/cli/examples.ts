@@ -14,6 +14,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc drift site --since last',
     'fmc drift --watch 5m --status-file /srv/www/drift.json',
   ],
+  support: ['fmc support', 'fmc support --hosts web --out problem.tar.gz'],
   facts: ['fmc facts all', 'fmc facts workers --output json'],
   hosts: ['fmc hosts', "fmc hosts 'workers:!worker1' --output json"],
   lint: ['fmc lint', 'fmc lint --output json'],

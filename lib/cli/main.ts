@@ -28,6 +28,7 @@ import { runs } from './commands/runs.ts'
 import { secrets } from './commands/secrets.ts'
 import { shard } from './commands/shard.ts'
 import { shell } from './commands/shell.ts'
+import { support } from './commands/support.ts'
 import { test } from './commands/test.ts'
 import { upgradeCheck } from './commands/upgrade-check.ts'
 import { vars } from './commands/vars.ts'
@@ -50,7 +51,7 @@ const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
   'Rehearse:': [labCommand, test],
   'Start a project:': [init, importInventory, upgradeCheck],
   'Secrets and keys:': [secrets, wireguard],
-  'Learn fmc:': [explainCommand, completion, manCommand(() => commandTree())],
+  'Learn fmc:': [explainCommand, support, completion, manCommand(() => commandTree())],
 }
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */

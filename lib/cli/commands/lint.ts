@@ -51,6 +51,18 @@ export const lint: AddCommand = (program, run) => {
 }
 
 async function printProblems(o: Options): Promise<number> {
+  const { text, exitCode } = await lintProject(o, note => {
+    printError(`note: ${note}`)
+  })
+  print(text)
+  return exitCode
+}
+
+/** What `fmc lint` prints, and its exit code. `say` gets what could not be checked. */
+export async function lintProject(
+  o: Options,
+  say: (note: string) => void,
+): Promise<{ text: string; exitCode: number }> {
   const [{ loadProject, missingGroupProblems }, { projectChecks }] = await Promise.all([
     import('../lint/project.ts'),
     import('../lint/checks.ts'),
@@ -58,11 +70,9 @@ async function printProblems(o: Options): Promise<number> {
   const project = await loadProject(o.inventory, o.playbook)
   const checks = projectChecks(o.inventory, project, {
     identity: o.identity,
-    say: note => {
-      printError(`note: ${note}`)
-    },
+    say,
   })
-  const { text, exitCode } = await lintInventory({
+  return lintInventory({
     file: o.inventory,
     json: o.json ?? false,
     output: o.output,
@@ -75,8 +85,6 @@ async function printProblems(o: Options): Promise<number> {
       ...(inventory ? missingGroupProblems(inventory, project.playbooks) : []),
     ],
   })
-  print(text)
-  return exitCode
 }
 
 async function printSchema(inventory: string): Promise<number> {
