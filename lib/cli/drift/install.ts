@@ -103,6 +103,7 @@ function unitsOf({ context, book }: Chosen, o: DriftOptions): Parameters<typeof 
       ...many('-t', o.tags),
       ...many('--skip-tags', o.skipTags),
       ...one('--role', o.role),
+      ...one('--shard', o.shard),
       ...many(
         '-e',
         o.extraVars?.map(v => (v.startsWith('@') ? `@${file(v.slice(1))}` : v)),

@@ -3,6 +3,7 @@ import { KeptSessions } from '../../ssh/kept.ts'
 import { openSession } from '../../ssh/index.ts'
 import type { DriftOptions } from '../commands/drift.ts'
 import { jsonLines } from '../json-lines.ts'
+import { watchLate } from '../late.ts'
 import { makeReady, type Chosen } from '../prepare.ts'
 import { canMoveCursor, print, printError, reportTarget } from '../print.ts'
 import { listenForSignals } from '../signals.ts'
@@ -23,6 +24,7 @@ export async function driftOnce(chosen: Chosen, o: DriftOptions): Promise<number
   const name = chosen.book.name
   const signals = listenForSignals()
   const kept = new KeptSessions(openSession)
+  const late = watchLate()
   try {
     // Read the baseline before this check becomes a record itself.
     const cells = new Set(
@@ -59,7 +61,7 @@ export async function driftOnce(chosen: Chosen, o: DriftOptions): Promise<number
           }).join('\n'),
         )
       writeOutputs(o, all)
-      return exitCode
+      return late.ended(exitCode)
     } finally {
       await telling.end(exitCode)
       record.end(exitCode)
