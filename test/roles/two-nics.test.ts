@@ -86,21 +86,24 @@ function asked(
   everywhere: boolean,
   addresses = ['10.17.4.21'],
 ): string {
-  const cases = Object.entries(zones).map(([device, zone]) => `*=${device}) echo ${zone} ;;`)
+  const cases = Object.entries(zones).map(
+    ([device, zone]) => `*' ${device}') echo 's "${zone}"' ;;`,
+  )
   const dir = t.testdir({
     systemctl: '#!/bin/sh\nexit 0\n',
     ip: `#!/bin/sh\ncat <<'END'\n${TWO}END\n`,
-    'firewall-cmd': `#!/bin/sh
+    busctl: `#!/bin/sh
+shift 4
 case "$*" in
-*--get-zone-of-interface=*) case $1 in ${cases.join('\n')} *) echo no zone; exit 2 ;; esac ;;
---get-default-zone) echo public ;;
-*--zone=dmz*--list-all) echo '  ports: 6443/tcp' ;;
-*--list-all) echo '  ports: ' ;;
-*--query-*) exit 1 ;;
+getZoneOfInterface*) case "$*" in ${cases.join('\n')} *) echo 's ""' ;; esac ;;
+getDefaultZone) echo 's "public"' ;;
+getZoneByName*) echo "o \"/config/$3\"" ;;
+'queryPort sss dmz 6443 tcp' | 'queryPort ss 6443 tcp') echo 'b true' ;;
+query*) echo 'b false' ;;
 esac
 `,
   })
-  for (const name of ['systemctl', 'ip', 'firewall-cmd']) chmodSync(join(dir, name), 0o755)
+  for (const name of ['systemctl', 'ip', 'busctl']) chmodSync(join(dir, name), 0o755)
   const ran = spawnSync(
     'sh',
     ['-c', question({ openings: ['6443/tcp', 'vrrp'], addresses, everywhere })],

@@ -8,6 +8,7 @@ import {
   type Common,
   type Result,
 } from '../../../lib/index.ts'
+import { FIREWALLD } from './dbus.ts'
 
 export interface Options extends Common {
   /** `53/udp`, or a protocol such as `vrrp`. */
@@ -29,18 +30,18 @@ export const question = ({
   addresses,
   everywhere,
 }: Options): string => `systemctl -q is-active firewalld || exit 0
-default=$(firewall-cmd --get-default-zone)
+${FIREWALLD}
+default=$(firewalld $now '' getDefaultZone)
 zones=$(ip -o -4 addr show | while read -r _ device _ address _; do
-  case \${address%%/*} in ${addresses.join('|') || '-'}) firewall-cmd --get-zone-of-interface="$device" 2>/dev/null || echo "$default" ;; esac
+  case \${address%%/*} in ${addresses.join('|') || '-'}) zone=$(firewalld $now .zone getZoneOfInterface s "$device"); echo "\${zone:-$default}" ;; esac
 done | grep -xE '[A-Za-z0-9_-]+' | sort -u)
 for zone in ${everywhere ? '$(printf \'%s\\n\' $zones "$default" | sort -u)' : '${zones:-$default}'}; do
-  for when in '' --permanent; do
-    open=" $(firewall-cmd $when --zone="$zone" --list-all 2>/dev/null | sed -n 's/^ *\\(ports\\|protocols\\)://p' | tr '\\n' ' ') "
-    for o in ${quoteAll(openings)}; do
-      case $open in *" $o "*) continue ;; esac
-      case $o in [0-9]*) kind=port ;; *) kind=protocol ;; esac
-      firewall-cmd $when --zone="$zone" -q --query-$kind="$o" 2>/dev/null || echo "$zone $o" # it may be in a range
-    done
+  boot=$(firewalld $now/config .config getZoneByName s "$zone")
+  for o in ${quoteAll(openings)}; do
+    case $o in [0-9]*) set -- queryPort ss "\${o%/*}" "\${o#*/}" ;; *) set -- queryProtocol s "$o" ;; esac
+    query=$1 signature=$2; shift 2
+    { [ "$(firewalld $now .zone $query s$signature "$zone" "$@")" = true ] &&
+      [ "$(firewalld "$boot" .config.zone $query $signature "$@")" = true ]; } || echo "$zone $o"
   done
 done | sort -u`
 

@@ -1,4 +1,5 @@
 import { ask, nonsense, quoteAll, resource, type Common, type Result } from '../../../lib/index.ts'
+import { FIREWALLD } from './dbus.ts'
 
 export interface Options extends Common {
   /** Networks of IPv4, such as 10.42.0.0/16. */
@@ -11,11 +12,12 @@ const NOTHING = { code: 0, stdout: '', stderr: '' }
 export const question = ({
   sources,
 }: Options): string => `systemctl -q is-active firewalld || exit 0
+${FIREWALLD}
+boot=$(firewalld $now/config .config getZoneByName s trusted)
 for source in ${quoteAll(sources)}; do
-  for when in '' --permanent; do
-    firewall-cmd $when --zone=trusted -q --query-source="$source" 2>/dev/null || echo "$source"
-  done
-done | sort -u`
+  { [ "$(firewalld $now .zone querySource ss trusted "$source")" = true ] &&
+    [ "$(firewalld "$boot" .config.zone querySource s "$source")" = true ]; } || echo "$source"
+done`
 
 /** Parses the answer. Throws TaskError for a line that is none of the sources. */
 export const parseMissing = (text: string, sources: readonly string[]): string[] =>
