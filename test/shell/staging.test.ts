@@ -32,6 +32,7 @@ import {
 
 const USER = 65534
 const SECRET = 'the secret'
+const MINE = 'root’s own'
 const SHELLS = ['/bin/dash', '/bin/bash --norc --posix'].filter(s =>
   existsSync(s.split(' ')[0] ?? ''),
 )
@@ -85,13 +86,14 @@ interface Place {
 function makePlace(root: string): Place {
   const [home, d, victims, bin] = ['home', 'home/d', 'victims', 'bin'].map(p => join(root, p))
   if (!home || !d || !victims || !bin) throw new Error('no place')
+  chmodSync(root, 0o755)
   for (const dir of [home, d, victims, bin, `${d}/dir`, `${d}/deputy`]) mkdirSync(dir)
   for (const f of ['new', 'name', 'there']) writeFileSync(join(victims, f), `victim ${f}\n`)
   for (const f of ['new', 'name', 'there']) chmodSync(join(victims, f), 0o600)
   writeFileSync(`${d}/there`, 'old\n')
   writeFileSync(`${d}/dir/f`, 'f\n')
-  writeFileSync(`${d}/deputy/other`, 'root’s own\n')
-  writeFileSync(`${d}/deputy.file`, 'root’s own\n')
+  writeFileSync(`${d}/deputy/other`, `${MINE}\n`)
+  writeFileSync(`${d}/deputy.file`, `${MINE}\n`)
   chmodSync(`${d}/deputy`, 0o700)
   chmodSync(`${d}/deputy.file`, 0o600)
   chmodSync(victims, 0o755)
@@ -101,7 +103,7 @@ function makePlace(root: string): Place {
 
 /** Programs that play the attack before the `at`th of them; the count stands in a file of root's. */
 function shims({ bin, d, victims }: Place, attack: string, at: number): void {
-  writeFileSync(`${bin}/attack`, `D=${d} V=${victims}\ncd $D || exit\n${attack}\n`)
+  writeFileSync(`${bin}/attack`, `D=${d} V=${victims}\ncd $D || exit\necho struck\n${attack}\n`)
   writeFileSync(`${bin}/count`, '0')
   for (const name of PROGRAMS.split(' ')) {
     writeFileSync(
@@ -120,6 +122,8 @@ interface Ran {
   readonly code: number | null
   readonly stderr: string
   readonly steps: number
+  /** The attack was played. */
+  readonly struck: boolean
 }
 
 function play(place: Place, shell: string, script: string, input = ''): Ran {
@@ -130,7 +134,13 @@ function play(place: Place, shell: string, script: string, input = ''): Ran {
     env: { PATH: `${place.bin}:/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: 'C' },
     timeout: 30_000,
   })
-  return { code: status, stderr, steps: Number(readFileSync(`${place.bin}/count`, 'utf8')) }
+  const seen = `${place.bin}/seen`
+  return {
+    code: status,
+    stderr,
+    steps: Number(readFileSync(`${place.bin}/count`, 'utf8')),
+    struck: existsSync(seen) && readFileSync(seen, 'utf8').startsWith('struck\n'),
+  }
 }
 
 /** Everything below a directory: type, mode, owner, links, content. */
@@ -152,25 +162,51 @@ function tree(dir: string): string[] {
     })
 }
 
-/** Which of root's own things in the user's directory are not as they were, wherever the user has moved them. */
-const deputies = ({ root }: Place): string[] =>
-  tree(join(root, 'home'))
-    .filter(line => line.includes('root’s own'))
-    .map(line => line.replace(/^\S+ /, ''))
-    .sort()
+/**
+ * What the user got of root's own things in its directory. It may move or remove root's file there, since the directory is
+ * its own, and may so let that file be the one that is declared; it must neither read it nor change what root's directory holds.
+ */
+function gained({ root }: Place): string[] {
+  const found = tree(join(root, 'home')).filter(line => line.includes(MINE))
+  const kept = found.filter(line => line.endsWith(`/other 100644 0:0 1 ${MINE}\n`))
+  return [
+    ...(kept.length === 1 ? [] : [`root's directory does not hold its file: ${found.join()}`]),
+    ...found.filter(line => !kept.includes(line) && !/ 100600 0:0 \d+ /.test(line)),
+  ]
+}
 
-function readable(place: Place): string {
-  return spawnSync(
-    'setpriv',
-    ['--reuid', String(USER), '--regid', String(USER), '--clear-groups', 'timeout', '10'].concat(
-      'grep',
-      '-rsl',
-      '--devices=skip',
-      SECRET,
-      place.root,
-    ),
-    { encoding: 'utf8' },
-  ).stdout
+/** The paths of the files below a directory that hold the secret and that the user can read. */
+function readable(dir: string): string[] {
+  const { getegid, geteuid, getgroups, setegid, seteuid, setgroups } = process
+  if (!getegid || !geteuid || !getgroups || !setegid || !seteuid || !setgroups) return []
+  const groups = getgroups()
+  setgroups([])
+  setegid(USER)
+  seteuid(USER)
+  try {
+    return holding(dir)
+  } finally {
+    seteuid(0)
+    setegid(0)
+    setgroups(groups)
+  }
+}
+
+function holding(dir: string): string[] {
+  const unlessRefused = <T>(read: () => T[]): T[] => {
+    try {
+      return read()
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EACCES') return []
+      throw error
+    }
+  }
+  return unlessRefused(() => readdirSync(dir, { withFileTypes: true })).flatMap(entry => {
+    const path = join(dir, entry.name)
+    if (entry.isDirectory()) return holding(path)
+    if (!entry.isFile()) return []
+    return unlessRefused(() => (readFileSync(path, 'utf8').includes(SECRET) ? [path] : []))
+  })
 }
 
 const skip = process.getuid?.() === 0 ? false : 'needs root: it acts as two users'
@@ -194,7 +230,7 @@ void t.test('the user strikes at every step', { skip, timeout: 900_000 }, t => {
       for (const [what, { script, input }] of Object.entries(OPERATIONS))
         for (let at = 1, steps = 1; at <= steps; at++) {
           const place = makePlace(mkdtempSync('/srv/fmc-staging-'))
-          const [before, own] = [tree(place.victims), deputies(place)]
+          const before = tree(place.victims)
           shims(place, text, at)
           const ran = play(place, SHELLS[at % SHELLS.length] ?? '/bin/sh', script(place.d), input)
           steps = ran.steps
@@ -202,8 +238,9 @@ void t.test('the user strikes at every step', { skip, timeout: 900_000 }, t => {
           if (ran.code !== 0) refused++
           const here = `${what}, step ${at} of ${steps}: exit ${ran.code}: ${ran.stderr}`
           same(t, tree(place.victims), before, `the victims: ${here}`)
-          same(t, deputies(place), own, `root’s own files: ${here}`)
-          same(t, readable(place), '', `the secret cannot be read: ${here}`)
+          same(t, gained(place), [], `root’s own files: ${here}`)
+          same(t, readable(place.root), [], `the secret cannot be read: ${here}`)
+          if (!ran.struck) t.fail(`nobody struck: ${here}`)
           if (ran.stderr.includes('victim')) t.fail(`a victim in the output: ${here}`)
           rmSync(place.root, { recursive: true })
         }
