@@ -8,9 +8,15 @@ import { fileURLToPath } from 'node:url'
  * Node's own --enable-source-maps reads those of all modules at every start.
  */
 export function nameSourcesInStackTraces(): void {
-  Error.prepareStackTrace = (error, sites) =>
-    [String(error), ...sites.map(site => `    at ${sourceOf(site)}`)].join('\n')
+  Error.prepareStackTrace = (error, sites) => {
+    const what = String(error)
+    const shown = what === ZX_ASKS ? String : sourceOf
+    return [what, ...sites.map(site => `    at ${shown(site)}`)].join('\n')
+  }
 }
+
+/** zx makes this error in every command, only for the place that calls it (Fail.getCallerLocation); fmc shows it nowhere. */
+const ZX_ASKS = 'Error: zx error'
 
 function sourceOf(site: NodeJS.CallSite): string {
   // V8's call sites have a toString of their own (v8.dev/docs/stack-trace-api).
