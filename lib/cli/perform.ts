@@ -117,6 +117,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       confirm: o.step ? stepper(signals.stop) : undefined,
       begun,
       pendingIsError: o.exitCode ?? false,
+      auditedBy: report.auditedBy,
       stop: signals.stop,
       kill: signals.kill,
       term: signals.term,

@@ -15,6 +15,8 @@ import type { KnownMs, Report } from '../report/index.ts'
 export interface RecordedReport {
   /** The record's file; undefined: the run is not recorded. */
   readonly file: string | undefined
+  /** Who runs which command, for the audit on the hosts. */
+  readonly auditedBy?: string
   on(event: Event): void
   /** As the report's, with the run's exit code for the record. */
   end(exitCode: number): Promise<void>
@@ -39,6 +41,7 @@ export function recordedReport(
   return {
     id: recorder.id,
     file: recorder.file,
+    auditedBy: recorder.by,
     on(event) {
       report.on(event)
       recorder.on(event)

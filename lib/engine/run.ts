@@ -2,6 +2,7 @@ import { redactor } from '../secrets/redact.ts'
 import { applyAll } from './apply.ts'
 import type { Done } from './done.ts'
 import type { Event, Page } from './events.ts'
+import { Audit } from './host/audit.ts'
 import { Fleet } from './host/fleet.ts'
 import { planAll, type Plan } from './plan.ts'
 import { leftOf } from './left.ts'
@@ -18,7 +19,8 @@ export async function run(settings: RunSettings): Promise<number> {
   const start = performance.now()
   const recap = new Recap()
   const lost = new Map<string, string>()
-  const emit = countedAndRedacted(settings, recap, lost)
+  const audit = new Audit(settings.auditedBy)
+  const emit = countedAndRedacted(settings, recap, lost, audit)
   const fleet = new Fleet(settings, emit)
   for (const host of fleet.hosts) recap.add(host.name)
   emit(startOf(settings, fleet))
@@ -27,7 +29,7 @@ export async function run(settings: RunSettings): Promise<number> {
   process.on('beforeExit', stuck)
   let passed: Passed
   try {
-    passed = await runPasses({ settings, fleet, emit }, unawaited.settled)
+    passed = await runPasses({ settings, fleet, emit }, audit, unawaited.settled)
     await unawaited.settled()
   } finally {
     fleet.close()
@@ -62,7 +64,7 @@ interface Passed {
 }
 
 /** The passes, in order: each gets what the one before it found. */
-async function runPasses(run: Run, settled: () => Promise<void>): Promise<Passed> {
+async function runPasses(run: Run, audit: Audit, settled: () => Promise<void>): Promise<Passed> {
   const { settings, fleet, emit } = run
   const interrupted = (): boolean => settings.stop.aborted
   const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
@@ -86,11 +88,14 @@ async function runPasses(run: Run, settled: () => Promise<void>): Promise<Passed
   } else if (!interrupted()) {
     const planned = plannedCount(plan)
     const done = await inPass('apply', emit, () => applyAll(run, plan), { planned })
+    // Beside the verify pass, which talks to the same hosts.
+    const audited = audit.write(run)
     if (fleet.touched.length > 0 && !interrupted())
       await inPass('verify', emit, async () => {
         const left = await verify(run, done)
         emitAll(left.map(({ play, record }) => notIdempotentEvent(play, record)))
       })
+    await audited
     return { plan, done }
   }
   return { plan }
@@ -135,11 +140,17 @@ const startOf = (settings: RunSettings, fleet: Fleet): Event => ({
 })
 
 /** Counts every event, and removes the run's secrets from its texts: the second line of defence, after the Secret type. */
-function countedAndRedacted(settings: RunSettings, recap: Recap, lost: Map<string, string>): Emit {
+function countedAndRedacted(
+  settings: RunSettings,
+  recap: Recap,
+  lost: Map<string, string>,
+  audit: Audit,
+): Emit {
   const redact = redactor(settings.secrets)
   return event => {
     const safe = settings.secrets.length === 0 ? event : (withTexts(event, redact) as Event)
     recap.count(safe)
+    audit.note(safe)
     if ('failure' in safe) lost.set(safe.host, safe.failure.message)
     settings.emit(safe)
   }

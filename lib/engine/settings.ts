@@ -20,6 +20,8 @@ export interface RunSettings extends ConnectSettings, RoleSettings {
   /** Hosts worked on at the same time. */
   readonly forks: number
   readonly lab: boolean
+  /** Who runs which command, for the audit on hosts that the run changes (host/audit.ts). It contains no secret. Absent: no audit. */
+  readonly auditedBy?: string | undefined
   /** A dry run with changes pending exits 3. */
   readonly pendingIsError: boolean
   /** The command line that does the same, or what a dry run predicts; reports show it. It contains no secret. */

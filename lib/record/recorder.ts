@@ -7,6 +7,7 @@ import { makeDirs } from '../cache-dir.ts'
 import type { Event } from '../engine/events.ts'
 import { safeJson } from '../text/sanitise.ts'
 import type { EndLine, EventLine, RecordedEvent, RunLine } from './format.ts'
+import { whoRan } from './summary.ts'
 import { demandOwnRuns, prune, recordFile, type Retention } from './store.ts'
 
 /** What the caller says about a run. */
@@ -19,6 +20,8 @@ export type RunStart = Pick<
 export interface Recorder {
   /** The run's id, also if it is not recorded. */
   readonly id: string
+  /** Who runs which command, in one line: "root@admin1 (anna) from 10.0.10.7, run 5a3b0012: fmc play site". */
+  readonly by: string
   /** The record's file; undefined: the run is not recorded. */
   readonly file: string | undefined
   /** Adds one event. The engine has removed the secrets from it. */
@@ -76,8 +79,10 @@ export function openRecorder(
     pid: process.pid,
     begin: begin.toISOString(),
   }
+  const from = meta.from === undefined ? '' : ` from ${meta.from}`
   return {
     id,
+    by: `${whoRan({ run: meta })}${from}, run ${id}: fmc ${start.argv.join(' ')}`,
     file,
     on(event) {
       if (event.type === 'working') return
