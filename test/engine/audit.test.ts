@@ -145,7 +145,7 @@ void t.test('appending, and what another user may have planted', root, t => {
       return join(log, 'fmc.log')
     }
     const append = (file: string, line = 'a line', max = 1000) => {
-      const [program = '', ...args] = [...shell, '-c', auditScript(line, file, max)]
+      const [program, ...args] = [...shell, '-c', auditScript(line, file, max)]
       return spawnSync(program, args, { encoding: 'utf8', timeout: 5000 })
     }
     const file = place()
