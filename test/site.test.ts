@@ -7,6 +7,8 @@ import { API, WEB } from './rig/balancers.ts'
 import { Canaries, watchProcesses } from './rig/canaries.ts'
 import { HOUSE, internet, SOMEBODY } from './rig/internet.ts'
 import { cacheDir } from '../lib/cache-dir.ts'
+import { reportPage } from '../lib/record/html/page.ts'
+import { labRunsDir, recordedRuns } from '../lib/record/index.ts'
 import { proveRole, rig, ROOT, run, type FmcRun, type Rig } from './rig/lab.ts'
 import { NEEDS_PODS } from './rig/real-k3s.ts'
 
@@ -111,6 +113,11 @@ void t.test(FROM_NOTHING, NEEDS_PODS, async t => {
     t.strictSame(canaries.in(Buffer.from(done.stdout + done.stderr)), [], 'none in events')
     for (const dir of [cacheDir(), '/tmp', '/run', '/var/tmp'])
       t.strictSame(canaries.below(dir), [], `none in ${dir}`)
+    const runs = labRunsDir(r.state.dir)
+    t.strictSame(canaries.below(runs), [], 'none in records')
+    const pages = [...recordedRuns(runs)].map(one => reportPage(one, one.read()))
+    t.ok(pages.length > 0 && pages.every(page => page.includes('Timeline')))
+    t.strictSame(canaries.in(Buffer.from(pages.join(''))), [], 'none in reports')
     const files = r.state.hosts.flatMap(h => secretFiles(r, canaries, h.name))
     t.strictSame(
       files.filter(f => f.open).map(f => f.what),

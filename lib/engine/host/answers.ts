@@ -18,9 +18,9 @@ export const PROBE_TIMEOUT_MS = 120_000
 /** Characters of a broken probe's output that people see. */
 const SHOWN_OF_PROBE = 400
 
-/** A question with the host's answer. */
+/** A question, as by keyOf, with the host's answer. */
 export interface Remembered {
-  readonly query: Query
+  readonly key: string
   readonly fact: unknown
 }
 
@@ -67,9 +67,7 @@ export class SessionAnswers implements Answers {
   }
 
   remembered(): readonly Remembered[] {
-    return [...this.asked].flatMap(([key, query]) =>
-      this.#memory.has(key) ? [{ query, fact: this.#memory.get(key) }] : [],
-    )
+    return [...this.#memory].map(([key, fact]) => ({ key, fact }))
   }
 
   forget(): void {

@@ -3,20 +3,24 @@ import { count } from '../../report/words.ts'
 import { ownerOf, type TaskLine } from '../outcomes.ts'
 import { block, markup, NONE, type Html } from './escape.ts'
 
+/** Hosts that the head of a part names. */
+const NAMED = 6
 /** Of one diff. */
 const MOST_LINES = 300
 /** Of all diffs of a page. */
 const MOST_BYTES = 3 * 1024 * 1024
 
-/** What changed, by host; hosts with the same changes share a part. `id`: of the run, for what is left out. */
-export function changes(tasks: readonly TaskLine[], id: string): Html {
+/** What changed, by host; hosts with the same changes share a part. `order`: all hosts; `id`: of the run, for what is left out. */
+export function changes(tasks: readonly TaskLine[], order: readonly string[], id: string): Html {
   const byHost = new Map<string, TaskLine[]>()
   for (const task of tasks) {
     const has = task.status === 'changed' || task.changes.length > 0 || task.drift === true
     if (has) byHost.set(ownerOf(task), [...(byHost.get(ownerOf(task)) ?? []), task])
   }
   const same = new Map<string, { hosts: string[]; tasks: readonly TaskLine[] }>()
-  for (const [host, own] of byHost) {
+  for (const host of order) {
+    const own = byHost.get(host)
+    if (!own) continue
     const key = JSON.stringify(
       own.map(t => [t.role, t.task, t.status, t.note, t.changes, t.delegatedBy && t.host]),
     )
@@ -28,12 +32,14 @@ export function changes(tasks: readonly TaskLine[], id: string): Html {
   const room = (diff: string): boolean => (bytes += diff.length) <= MOST_BYTES
   const groups = [...same.values()]
   return markup`${groups.map(({ hosts, tasks: own }) => {
-    const names =
-      hosts.length === 1 ? (hosts[0] ?? '') : `${count(hosts.length, 'host')}: ${hosts.join(', ')}`
+    const first = hosts.slice(0, NAMED).join(', ')
+    const more = hosts.length > NAMED ? ` and ${hosts.length - NAMED} more` : ''
+    const names = hosts.length === 1 ? first : `${count(hosts.length, 'host')}: ${first}${more}`
     return markup`<details data-q${groups.length <= 3 ? (' open' as Html) : NONE}>
       <summary>
         <b>${{ text: names }}</b> <span class="soft">${{ text: count(own.length, 'change') }}</span>
       </summary>
+      ${more === '' ? NONE : markup`<p class="soft">${{ text: hosts.join(', ') }}</p>`}
       <ul>
         ${own.map(task => entry(task, room, id))}
       </ul>

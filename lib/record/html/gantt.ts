@@ -1,5 +1,5 @@
-import { elapsed } from '../../report/words.ts'
 import type { Span, Timeline } from '../timeline.ts'
+import { duration } from './duration.ts'
 import { markup, NONE, type Html } from './escape.ts'
 
 /** The width of a row in its own units; the page stretches it. */
@@ -60,10 +60,10 @@ export function gantt(
 
 function head({ passes, ms }: Timeline): Html {
   const ticks = [0, 1, 2, 3].map(
-    n => markup`<span>${{ text: n === 0 ? '0' : elapsed((ms * n) / 4) }}</span>`,
+    n => markup`<span>${{ text: n === 0 ? '0' : duration((ms * n) / 4) }}</span>`,
   )
   const bands = passes.map(({ pass, from, to }) =>
-    rect(pass, from, to, ms, 0, 10, `${pass}: ${elapsed(to - from)}`),
+    rect(pass, from, to, ms, 0, 10, `${pass}: ${duration(to - from)}`),
   )
   return markup`<div class="row">
       <span class="name soft">time</span>
@@ -151,7 +151,7 @@ export const spanName = ({ role, task }: Pick<Span, 'role' | 'task'>): string =>
 function titleOf({ spans, status, from, to }: Bar): string {
   const [one] = spans
   const name = spans.length === 1 && one ? spanName(one) : `${spans.length} tasks`
-  return `${name}: ${status === 'connect' ? '' : `${status}, `}${elapsed(to - from)}`
+  return `${name}: ${status === 'connect' ? '' : `${status}, `}${duration(to - from)}`
 }
 
 function legend({ passes }: Timeline): Html {

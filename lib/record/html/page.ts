@@ -41,7 +41,7 @@ export function reportPage(recorded: RecordedRun, content: RunContent): string {
   const timeline = timelineOf(content, run.begin)
   const path = criticalPath(timeline)
   const bad = new Set(failures.map(({ host }) => host))
-  const changed = changes(tasks, run.id)
+  const changed = changes(tasks, names, run.id)
   const page = markup`<html lang="en">
     <head>
       <meta charset="utf-8" />

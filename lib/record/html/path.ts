@@ -1,4 +1,4 @@
-import { elapsed } from '../../report/words.ts'
+import { duration } from './duration.ts'
 import type { Band, Span, Timeline } from '../timeline.ts'
 import { spanName } from './gantt.ts'
 import { markup, NONE, type Html } from './escape.ts'
@@ -8,9 +8,15 @@ const SHOWN = 12
 /** Shorter steps are not worth a line: a share of the run. */
 const WORTH = 0.005
 
+/** Shorter tasks of a role that follow each other are one step. */
+const TOGETHER = 0.02
+
 interface Step {
   readonly host: string
   readonly what: string
+  /** How many tasks of which role; none: time without a task. */
+  readonly role: string
+  readonly tasks: number
   readonly from: number
   readonly to: number
   /** How long its tasks took. */
@@ -33,9 +39,9 @@ export function pathPart(path: readonly Span[], { ms, passes }: Timeline): Html[
   return [
     markup`<p>
       The run waited most for <b>${{ text: host }}</b>:
-      ${{ text: `${elapsed(time)} of ${elapsed(ms)} (${share(time)})` }}. The longest task on the
+      ${{ text: `${duration(time)} of ${duration(ms)} (${share(time)})` }}. The longest task on the
       critical path: <span class="t">${{ text: spanName(longest) }}</span> on
-      ${{ text: `${longest.host}, ${elapsed(longest.to - longest.from)}` }}.
+      ${{ text: `${longest.host}, ${duration(longest.to - longest.from)}` }}.
     </p>`,
     markup`<table>
       <thead>
@@ -51,10 +57,10 @@ export function pathPart(path: readonly Span[], { ms, passes }: Timeline): Html[
         ${shown.map(
           step =>
             markup`<tr data-q>
-              <td class="l o">${{ text: elapsed(step.from) }}</td>
+              <td class="l o">${{ text: duration(step.from) }}</td>
               <td class="l w">${{ text: step.host }}</td>
               <td class="l">${{ text: step.what }}</td>
-              <td>${{ text: elapsed(step.ms) }}</td>
+              <td>${{ text: duration(step.ms) }}</td>
               <td>${{ text: share(step.ms) }}</td>
             </tr>`,
         )}${
@@ -63,7 +69,7 @@ export function pathPart(path: readonly Span[], { ms, passes }: Timeline): Html[
                 <td class="l o"></td>
                 <td class="l"></td>
                 <td class="l soft">everything shorter</td>
-                <td>${{ text: elapsed(left) }}</td>
+                <td>${{ text: duration(left) }}</td>
                 <td>${{ text: share(left) }}</td>
               </tr>`
             : NONE
@@ -83,20 +89,30 @@ function stepsOf(path: readonly Span[], passes: readonly Band[], ms: number): St
     for (const { pass, from: begin, to: end } of passes) {
       const [from, until] = [Math.max(at, begin), Math.min(to, end)]
       if (until > from)
-        steps.push({ host: '', what: GAPS[pass], from, to: until, ms: until - from })
+        steps.push({
+          host: '',
+          what: GAPS[pass],
+          role: '',
+          tasks: 0,
+          from,
+          to: until,
+          ms: until - from,
+        })
     }
     at = Math.max(at, to)
   }
   for (const span of path) {
     gap(span.from)
-    steps.push({
-      host: span.host,
-      what: spanName(span),
-      from: span.from,
-      to: span.to,
-      ms: span.to - at,
-    })
-    at = Math.max(at, span.to)
+    const { host, role, to } = span
+    const step = { host, role, what: spanName(span), tasks: 1, from: span.from, to, ms: to - at }
+    const last = steps.at(-1)
+    const isShort = (some: Step): boolean => some.ms < ms * TOGETHER * some.tasks
+    if (last && last.host === host && last.role === role && isShort(last) && isShort(step)) {
+      const tasks = last.tasks + 1
+      const sum = { tasks, what: `${role}: ${tasks} tasks`, to, ms: last.ms + step.ms }
+      steps[steps.length - 1] = { ...last, ...sum }
+    } else steps.push(step)
+    at = Math.max(at, to)
   }
   gap(ms)
   return steps
