@@ -42,6 +42,9 @@ void t.test('every option that a page names is in --help', async t => {
     [
       ['play'],
       ['role'],
+      ['apply'],
+      ['approve'],
+      ['show'],
       ['run'],
       ['logs'],
       ['drift'],

@@ -15,6 +15,13 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'fmc drift --watch 5m --status-file /srv/www/drift.json',
   ],
   support: ['fmc support', 'fmc support --hosts web --out problem.tar.gz'],
+  plan: [
+    'fmc plan site --diff',
+    'fmc plan site --out plan.fmc --require-approval boss --valid-until 3d',
+  ],
+  show: ['fmc show plan.fmc', 'fmc show plan.fmc --html plan.html'],
+  approve: ['fmc approve plan.fmc --as boss', 'fmc approve --print-key'],
+  apply: ['fmc apply plan.fmc', 'fmc apply plan.fmc --step --diff'],
   facts: ['fmc facts all', 'fmc facts workers --output json'],
   hosts: ['fmc hosts', "fmc hosts 'workers:!worker1' --output json"],
   lint: ['fmc lint', 'fmc lint --output json'],

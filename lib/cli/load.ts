@@ -73,9 +73,17 @@ function pick(kind: string, name: string, files: ReadonlyMap<string, string>): s
   })
 }
 
+/** The file of a playbook by name or path. Throws UsageError. */
+export const playbookFile = (name: string, inventoryFile: string): string =>
+  pick('playbook', name, playbookFiles(inventoryFile))
+
+/** The index.ts of a role by name or path. Throws UsageError. */
+export const roleFile = (name: string, inventoryFile: string): string =>
+  pick('role', name, roleFiles(inventoryFile))
+
 /** A playbook by name or path. Throws UsageError. */
 export async function loadPlaybook(name: string, inventoryFile: string): Promise<Playbook> {
-  const file = pick('playbook', name, playbookFiles(inventoryFile))
+  const file = playbookFile(name, inventoryFile)
   const found = (await importTs(file, inventoryFile)) as Playbook | undefined
   if (!Array.isArray(found?.stages))
     throw new UsageError(`${file}: its default export is not a playbook(…)`)
@@ -91,7 +99,7 @@ export const playbookSources = async (
 
 /** A role by name. Throws UsageError. */
 export async function loadRole(name: string, inventoryFile: string): Promise<Role> {
-  const file = pick('role', name, roleFiles(inventoryFile))
+  const file = roleFile(name, inventoryFile)
   const found = (await importTs(file, inventoryFile)) as Role | undefined
   if (typeof found?.tasks !== 'function')
     throw new UsageError(`${file}: its default export is not a role({…})`)

@@ -4,6 +4,8 @@
  */
 import { Command, CommanderError, Help } from 'commander'
 import { EXIT, FmcError } from '../errors.ts'
+import { apply } from './commands/apply.ts'
+import { approve } from './commands/approve.ts'
 import { completion } from './commands/completion.ts'
 import { copy } from './commands/copy.ts'
 import { doc } from './commands/doc.ts'
@@ -21,6 +23,7 @@ import { list } from './commands/list.ts'
 import { lint } from './commands/lint.ts'
 import { logs } from './commands/logs.ts'
 import { manCommand } from './commands/man.ts'
+import { plan } from './commands/plan.ts'
 import { play } from './commands/play.ts'
 import { role } from './commands/role.ts'
 import { run } from './commands/run.ts'
@@ -28,6 +31,7 @@ import { runs } from './commands/runs.ts'
 import { secrets } from './commands/secrets.ts'
 import { shard } from './commands/shard.ts'
 import { shell } from './commands/shell.ts'
+import { show } from './commands/show.ts'
 import { support } from './commands/support.ts'
 import { test } from './commands/test.ts'
 import { upgradeCheck } from './commands/upgrade-check.ts'
@@ -44,7 +48,7 @@ declare const FMC_VERSION: string
 
 /** By what one wants to do, in the order of `fmc --help`. */
 const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
-  'Change hosts:': [play, role, copy, shard],
+  'Change hosts:': [play, role, plan, show, approve, apply, copy, shard],
   'Look at hosts:': [drift, facts, run, shell, logs],
   'Look at runs:': [runs, hooksCommand],
   'Look at the project:': [hosts, vars, graph, lint, list, doc, firewall],

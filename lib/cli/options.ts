@@ -55,6 +55,12 @@ export interface RunOptions extends Omit<HostsOptions, 'output'> {
   readonly artifacts?: string
   readonly verbose?: boolean
   readonly debug?: boolean
+  /** With --dry-run: the file for the plan, and what belongs to it. */
+  readonly out?: string
+  readonly requireApproval?: readonly string[]
+  readonly notBefore?: string
+  readonly validUntil?: string
+  readonly key?: string
 }
 
 export const inventoryOption = (): Option =>
@@ -65,6 +71,9 @@ export const extraVarsOption = (): Option =>
     '-e, --extra-vars <k=v>',
     'set a variable; @file.yaml reads a file (repeatable)',
   ).argParser(repeated)
+
+export const signingKeyOption = (): Option =>
+  new Option('--key <file>', 'Ed25519 key that signs instead of the age identity')
 
 /** Collects the values of an option that may be given several times. */
 export const repeated = (value: string, all: readonly string[] | undefined): readonly string[] => [
@@ -172,6 +181,15 @@ export const addRunOptions = (command: Command): Command =>
     )
     .addOption(shardOption())
     .option('--start-at <role/task>', 'skip all tasks before this one; ROLE alone: its first task')
+    .option('--out <file>', "with --dry-run: save the plan, for 'fmc apply'")
+    .option(
+      '--require-approval <name>',
+      "with --out: 'fmc apply' refuses until NAME has approved (repeatable)",
+      repeated,
+    )
+    .option('--not-before <time>', 'with --out: when it may be applied (2026-12-06T02:00Z, 3d)')
+    .option('--valid-until <time>', 'with --out: until when it may be applied')
+    .addOption(signingKeyOption())
 
 /** Does the work here, or with --lab runs this command line again inside the lab's network. */
 export async function inLabIfAsked(

@@ -47,6 +47,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   const git = o.listTasks ? undefined : gitState(dirname(resolve(o.inventory)))
   const ready = await makeReady(chosen)
   const { hosts, inventory, stages } = ready
+  const work = await o.plan?.(ready)
   // In a lab the journal is in the lab's directory, so it goes with the lab.
   const journal = new Journal(lab?.dir ?? cacheDir(), [
     inventory.file,
@@ -58,6 +59,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     o.skipTags,
     o.startAt,
     ...(o.shard === undefined ? [] : [o.shard]),
+    ...(work?.job ?? []),
   ])
   const unfinished = journal.unfinished()
   const begun = unfinished ?? Date.now()
@@ -102,6 +104,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       level: 'info',
       text: `the run of this command that began at ${new Date(unfinished).toISOString()} has not finished: a reboot or snapshot that it made counts as done (to start over: rm ${journal.file})`,
     })
+  for (const text of work?.notes ?? []) report.on({ type: 'note', level: 'info', text })
   const changes = !dryRun && book.readOnly !== true
   if (changes && !journal.begin(begun))
     report.on({
@@ -113,6 +116,8 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   try {
     code = await run({
       ...commonSettings(ready),
+      ...work?.settings,
+      saved: work?.follow?.(unfinished !== undefined),
       startAt: startAt(o),
       confirm: o.step ? stepper(signals.stop) : undefined,
       begun,
@@ -122,12 +127,20 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       kill: signals.kill,
       term: signals.term,
       openSession: conversation?.watch(openSession) ?? openSession,
-      emit: (event: Event) => report.on(eventWithOwnFlags(event, o, command)),
-      next: sameCommand(command, {
-        ...o,
-        limit: lastingLimit(o.limit, new Set(hosts.map(h => h.name))),
-      }),
+      emit: (event: Event) => {
+        const own = eventWithOwnFlags(event, o, command)
+        for (const shown of work?.events(own) ?? [own]) report.on(shown)
+      },
+      next:
+        work?.next ??
+        sameCommand(command, {
+          ...o,
+          limit: lastingLimit(o.limit, new Set(hosts.map(h => h.name))),
+        }),
     })
+    const last = await work?.end()
+    for (const event of last?.events ?? []) report.on(event)
+    if (last?.error !== undefined) throw last.error as Error
     if (changes && code === EXIT.ok) journal.end()
   } catch (error) {
     if (error instanceof FmcError) code = error.exitCode

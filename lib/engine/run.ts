@@ -10,6 +10,7 @@ import { failureEvents, planEvents, plannedCount } from './plan-events.ts'
 import { Recap } from './recap.ts'
 import { hasTask, noSuchTask } from './role/start-at.ts'
 import { watchUnawaited } from './role/unawaited.ts'
+import { Following } from './saved/follow.ts'
 import type { Emit, Run, RunSettings } from './settings.ts'
 import { notIdempotentEvent } from './task-events.ts'
 import { verify } from './verify.ts'
@@ -24,12 +25,13 @@ export async function run(settings: RunSettings): Promise<number> {
   const fleet = new Fleet(settings, emit)
   for (const host of fleet.hosts) recap.add(host.name)
   emit(startOf(settings, fleet))
+  const following = settings.saved && new Following(settings.saved)
   const unawaited = watchUnawaited({ settings, fleet, emit })
   const stuck = (): void => fleet.ending.giveUp()
   process.on('beforeExit', stuck)
   let passed: Passed
   try {
-    passed = await runPasses({ settings, fleet, emit }, audit, unawaited.settled)
+    passed = await runPasses({ settings, fleet, emit, following }, audit, unawaited.settled)
     await unawaited.settled()
   } finally {
     fleet.close()
@@ -71,6 +73,8 @@ async function runPasses(run: Run, audit: Audit, settled: () => Promise<void>): 
   const plan = await inPass('plan', emit, () => planAll(run))
   emitAll(fleet.facts())
   await settled()
+  settings.onPlan?.(plan)
+  emitAll(run.following?.compare(plan) ?? [])
   const { startAt } = settings
   if (startAt && !interrupted() && !fleet.hasMistake && !hasTask(plan, startAt)) {
     emitAll(failureEvents(plan))

@@ -4,6 +4,9 @@ import type { CheckedVars, SelectedPlay } from './define/select.ts'
 import type { Event } from './events.ts'
 import type { ConnectSettings } from './host/connect.ts'
 import type { Fleet } from './host/fleet.ts'
+import type { Plan } from './plan.ts'
+import type { Digest } from './saved/digests.ts'
+import type { Following, SavedPlan } from './saved/follow.ts'
 
 /** Where a run starts: in the first play that has the role. */
 export interface StartAt {
@@ -35,6 +38,12 @@ export interface RunSettings extends ConnectSettings, RoleSettings {
   readonly confirm?: ((play: string, host: string) => Promise<boolean>) | undefined
   /** What roles hand to `conclude`, by host NUL role. The run fills it. */
   readonly found: Map<string, unknown>
+  /** Makes the digests of a saved plan; undefined: the run neither saves its plan nor follows a saved one. */
+  readonly digest?: Digest | undefined
+  /** Gets the finished plan, before anything is applied. */
+  readonly onPlan?: ((plan: Plan) => void) | undefined
+  /** Apply nothing but this. */
+  readonly saved?: SavedPlan | undefined
   /** Aborted: start no further task. */
   readonly stop: AbortSignal
   /** Aborted: also end what is running on the hosts. */
@@ -52,4 +61,6 @@ export interface Run {
   readonly settings: RunSettings
   readonly fleet: Fleet
   readonly emit: Emit
+  /** Of a run that applies a saved plan. */
+  readonly following?: Following | undefined
 }

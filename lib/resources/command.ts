@@ -52,6 +52,7 @@ const run = resource({
     return [
       {
         what: o.command,
+        command: true,
         script: o.stdin instanceof Secret ? scriptAround(script, o.stdin) : script,
         factsAfter,
         ...(o.timeoutSeconds === undefined ? {} : { timeoutMs: o.timeoutSeconds * 1000 }),

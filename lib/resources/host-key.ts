@@ -7,6 +7,7 @@ import { expand } from '../ssh/ask.ts'
 import { generateHostKey } from '../ssh/host-key.ts'
 import { knownFor, knownName, loadKnownHosts, parseKnownHosts } from '../ssh/known-hosts.ts'
 import { localFile } from './local-file.ts'
+import { newEachTime } from './new-each-time.ts'
 import { scope } from './scope.ts'
 
 /**
@@ -38,6 +39,8 @@ const namesOf = (of: Host): readonly string[] =>
  */
 export async function newHostKey(of: Host): Promise<HostKey> {
   const pair = generateHostKey(of.name)
+  newEachTime(pair.private)
+  newEachTime(pair.public)
   const line = `${namesOf(of).join(',')} ${pair.public}\n`
   await localFile(scope().settings.inventory.knownHostsFile, {
     mode: '0644',

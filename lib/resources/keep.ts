@@ -46,6 +46,8 @@ export async function keep(
         `${name} must be a whole number of at least 1, not ${limit}`,
       )
     if (existsSync(target)) return { changes: [] }
+    const changes = [{ what: `copy to ${target} on the controller`, compared: script }]
+    task.permit(changes)
     if (here.mode === 'apply') {
       const part = `${target}.part`
       try {
@@ -61,7 +63,7 @@ export async function keep(
         throw error
       }
     }
-    return { changes: [{ what: `copy to ${target} on the controller` }] }
+    return { changes }
   })
 }
 

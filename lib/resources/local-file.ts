@@ -57,13 +57,14 @@ function inTurn<T>(path: string, body: () => Promise<T>): Promise<T> {
 export async function localFile(path: string, o: LocalFileOptions): Promise<Result> {
   const here = scope()
   const mode = o.mode ?? '0600'
-  return here.task(`local file ${path}`, async () => {
+  return here.task(`local file ${path}`, async task => {
     checkPath(path)
     expect(/^0?[0-7]{3}$/.test(mode), `mode ${JSON.stringify(mode)} is not octal, such as 0600`)
     return inTurn(path, async () => {
       const now = await find(path)
       const content = typeof o.content === 'function' ? await o.content(now.text) : o.content
       const changes = await planned(here, now, content, Number.parseInt(mode, 8))
+      task.permit(changes)
       if (here.mode === 'apply' && changes.length > 0)
         await write(now, content, Number.parseInt(mode, 8)).catch((error: unknown) => {
           throw new TaskError(`cannot write ${now.path} on the controller: ${codeOf(error)}`)
@@ -103,7 +104,13 @@ async function planned(
     throw new TaskError(`the content of ${now.path} is still unknown`)
   if (content !== null && textOf(content) === now.text)
     return now.mode === mode ? [] : [{ what: `mode ${octal(now.mode)} → ${octal(mode)}` }]
-  return [{ what: 'content', ...(here.settings.diff ? { diff: await diffOf(now, content) } : {}) }]
+  return [
+    {
+      what: 'content',
+      compared: content ?? '',
+      ...(here.settings.diff ? { diff: await diffOf(now, content) } : {}),
+    },
+  ]
 }
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0')

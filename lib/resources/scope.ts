@@ -45,6 +45,10 @@ export interface PlannedChange {
    * are. Without it a later task of the same plan cannot know what it will find there.
    */
   readonly keepsSettings?: true
+  /** The script is a command of the role: a saved plan allows no other one, whatever is true afterwards. */
+  readonly command?: true
+  /** Of a change without a script: what a saved plan compares instead. */
+  readonly compared?: string | Secret
   /** Unified diff for the report; fmc fills it in for --diff. */
   readonly diff?: string
 }
@@ -100,6 +104,8 @@ export interface TaskRun {
    * session is lost, it is opened again. Throws UnreachableError, TaskError.
    */
   onNewConnection(script: string, timeoutMs: number): Promise<Facts['command']>
+  /** For changes that are made without `carryOut`, before they are made: throws TaskError if a saved plan does not have them. */
+  permit(changes: readonly PlannedChange[]): void
   /** Show progress of a task that takes time. */
   progress(text: string): void
 }

@@ -1,6 +1,6 @@
 import { createHash, createHmac, pbkdf2, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
-import { Secret, TaskError } from '../../lib/index.ts'
+import { newEachTime, Secret, TaskError } from '../../lib/index.ts'
 
 /** PostgreSQL's own default (its setting scram_iterations). */
 const ITERATIONS = 4096
@@ -33,7 +33,7 @@ const stored = (salted: Buffer, iterations: number, salt: Buffer): string => {
  */
 export function verifier(password: Secret, salt: Buffer = randomBytes(16)): Secret {
   const salted = pbkdf2Sync(checked(password), salt, ITERATIONS, 32, 'sha256')
-  return new Secret(stored(salted, ITERATIONS, salt), password.name)
+  return new Secret(newEachTime(stored(salted, ITERATIONS, salt)), password.name)
 }
 
 /** What the host tells about a stored verifier: not the verifier, but how it was made and its SHA-256. */

@@ -72,7 +72,11 @@ void t.test('words of a line', t => {
 void t.test('commands, options, values and the names of the project', async t => {
   const { dir, fits } = project(t)
   for (const [line, wanted] of [
-    ['pla', ['play']],
+    ['pla', ['play', 'plan']],
+    ['plan mi', ['mine']],
+    ['plan other -t ba', ['back']],
+    ['apply ', [':files']],
+    ['plan mine --out ', [':files']],
     ['play mi', ['mine']],
     ['play mine --dry', ['--dry-run']],
     ['play mine --output ', ['tty', 'plain', 'json', 'junit', 'github', 'sarif']],

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
 import { run } from '../../lib/engine/run.ts'
 import { checkVars, select } from '../../lib/engine/define/select.ts'
-import type { StartAt } from '../../lib/engine/settings.ts'
+import type { RunSettings, StartAt } from '../../lib/engine/settings.ts'
 import { TaskError, UnreachableError } from '../../lib/errors.ts'
 import { playbook, role, z, type Conclude, type Play, type Role } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
@@ -188,6 +188,7 @@ ${hosts.join('')}${more}`,
       skipTags?: readonly string[]
       startAt?: StartAt
       confirm?: (play: string, host: string) => Promise<boolean>
+      plan?: Pick<RunSettings, 'digest' | 'onPlan' | 'saved'>
     } = {},
   ): Promise<Ran> {
     const inventory = await this.inventory(o.extraVars)
@@ -207,6 +208,7 @@ ${hosts.join('')}${more}`,
       conclude: o.conclude,
       startAt: o.startAt,
       confirm: o.confirm,
+      ...o.plan,
       found: new Map(),
       begun: o.begun ?? Date.now(),
       keepDir: join(this.#dir, 'kept'),

@@ -1,5 +1,8 @@
+import type { Command } from 'commander'
 import { addRunOptions, inLabIfAsked, repeated, repeatedLists } from '../options.ts'
 import type { AddCommand, RunOptions } from '../options.ts'
+import type { PlanWork } from '../plans/work.ts'
+import type { Ready } from '../prepare.ts'
 
 /** Options of `fmc play`. */
 export interface PlayOptions extends RunOptions {
@@ -9,17 +12,24 @@ export interface PlayOptions extends RunOptions {
   readonly role?: string
   /** A pattern from the command line, in which every name must exist. */
   readonly pattern?: string
+  /** What a saved plan adds to the run. */
+  readonly plan?: ((ready: Ready) => Promise<PlanWork>) | undefined
 }
 
 /** `fmc play NAME`: runs a playbook. */
 export const play: AddCommand = (program, run) => {
-  addRunOptions(
+  addPlayOptions(
     program
       .command('play <playbook>')
       .description(
         'run a playbook, playbooks/<name>.ts: site to build the cloud; to operate it: health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, remove, certificates, flatcar-update',
       ),
-  )
+  ).action((name: string, o: PlayOptions) => run(inLabIfAsked(o, () => runPlaybook(name, o))))
+}
+
+/** The options of PlayOptions. */
+export const addPlayOptions = (command: Command): Command =>
+  addRunOptions(command)
     .option(
       '-l, --limit <pattern>',
       'only these hosts; @failed: those that failed in the last run; @FILE: a pattern per line (repeatable)',
@@ -36,13 +46,14 @@ export const play: AddCommand = (program, run) => {
       repeatedLists,
     )
     .option('--role <role>', 'only this role')
-    .action((name: string, o: PlayOptions) => run(inLabIfAsked(o, () => runPlaybook(name, o))))
-}
 
-async function runPlaybook(name: string, o: PlayOptions): Promise<number> {
-  const [{ loadPlaybook }, { perform }] = await Promise.all([
+/** Runs a playbook; with --out saves its plan. Resolves with the exit code. */
+export async function runPlaybook(name: string, o: PlayOptions): Promise<number> {
+  const [{ loadPlaybook }, { perform }, { planned }] = await Promise.all([
     import('../load.ts'),
     import('../perform.ts'),
+    import('../plans/planned.ts'),
   ])
-  return perform(await loadPlaybook(name, o.inventory), `play ${name}`, o)
+  const book = await loadPlaybook(name, o.inventory)
+  return perform(book, `play ${name}`, planned({ kind: 'play', name }, o))
 }

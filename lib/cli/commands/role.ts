@@ -2,6 +2,7 @@ import { UsageError } from '../../errors.ts'
 import { quote } from '../../shell/quote.ts'
 import { addRunOptions, inLabIfAsked } from '../options.ts'
 import type { AddCommand, RunOptions } from '../options.ts'
+import type { PlayOptions } from './play.ts'
 
 /** `fmc role ROLE PATTERN`: runs one role. */
 export const role: AddCommand = (program, run) => {
@@ -13,12 +14,14 @@ export const role: AddCommand = (program, run) => {
 }
 
 /** On these hosts, but with serial, order and invariant of the play of `site` that has the role. */
-async function runRole(name: string, pattern: string, o: RunOptions): Promise<number> {
-  const [{ loadPlaybook, loadRole }, { perform }, { play, playbook }] = await Promise.all([
-    import('../load.ts'),
-    import('../perform.ts'),
-    import('../../engine/define/playbook.ts'),
-  ])
+export async function runRole(name: string, pattern: string, o: PlayOptions): Promise<number> {
+  const [{ loadPlaybook, loadRole }, { perform }, { planned }, { play, playbook }] =
+    await Promise.all([
+      import('../load.ts'),
+      import('../perform.ts'),
+      import('../plans/planned.ts'),
+      import('../../engine/define/playbook.ts'),
+    ])
   const site = await loadPlaybook('site', o.inventory).catch((error: unknown) => {
     if (error instanceof UsageError) return undefined
     throw error
@@ -27,7 +30,7 @@ async function runRole(name: string, pattern: string, o: RunOptions): Promise<nu
   const found = home?.roles.find(r => r.name === name) ?? (await loadRole(name, o.inventory))
   const only = play(home?.name ?? name, { ...home, hosts: pattern, roles: [found] })
   return perform(playbook(`role ${name}`, [only]), `role ${name} ${quote(pattern)}`, {
-    ...o,
+    ...planned({ kind: 'role', name, pattern }, o),
     pattern,
   })
 }

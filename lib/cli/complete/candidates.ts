@@ -121,7 +121,11 @@ async function valuesOf(
       return list(
         word,
         names.tags(
-          path[0] === 'play' ? given[0] : path[0] === 'drift' ? (given[0] ?? 'site') : undefined,
+          path[0] === 'play' || path[0] === 'plan'
+            ? given[0]
+            : path[0] === 'drift'
+              ? (given[0] ?? 'site')
+              : undefined,
         ),
       )
     case '--vm':

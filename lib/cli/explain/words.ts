@@ -24,6 +24,7 @@ export const WORDS: readonly Term[] = [
   word('resource', 'the declared state of one thing: file, service, …'),
   word('change', 'one step that a task makes: words for people and a script for the host'),
   word('fact', 'the answer of a host to one question, such as the mode of a path'),
+  word('saved plan', 'a file with what a dry run found; fmc apply makes exactly that, or refuses'),
   word('forecast', 'the facts that will hold after the changes planned so far'),
   word('estimate', 'a plan that depends on something only the changed host can tell'),
   word(

@@ -1,4 +1,12 @@
 import type { PlannedChange } from '../../resources/scope.ts'
+import type { SavedFact } from '../saved/digests.ts'
+
+/** A fact that a task has read while it was planned. */
+export interface SeenFact {
+  readonly saved: SavedFact
+  /** What was asked, for people. May contain a secret: the run removes it from events. */
+  readonly words: string
+}
 
 /** What one task found or did, in one pass. */
 export interface TaskRecord {
@@ -23,6 +31,8 @@ export interface TaskRecord {
   /** The note is about a difference that the task leaves alone. */
   readonly drift?: boolean | undefined
   readonly error?: Error | undefined
+  /** Of a planned task with changes, if the run saves its plan or follows a saved one. */
+  readonly facts?: readonly SeenFact[] | undefined
 }
 
 /** The records of a play's roles on one host, by role. */

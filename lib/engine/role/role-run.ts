@@ -116,7 +116,9 @@ export class RoleRun implements Scope {
       // Answers from memory alone would let a loop in the role's code keep this process from everything else.
       if (++this.#reads % 64 === 0) await turn()
       const answer = this.#pass.read(query, this.#o.host.answers, options.fresh)
-      return this.#tasks.asking(name, answer)
+      const fact = await this.#tasks.asking(name, answer)
+      this.#runner.saw(query, fact)
+      return fact
     })
   }
 
@@ -230,7 +232,9 @@ export class RoleRun implements Scope {
       return { changes: [{ what: 'run' }], ...note }
     }
     this.#interruption.check()
-    await this.#guarding(() => this.#runner.run(`handler ${name}`, run, { most: level }))
+    await this.#guarding(() =>
+      this.#runner.run(`handler ${name}`, run, { most: level, handles: true }),
+    )
   }
 
   async reach(name: string): Promise<Scope> {

@@ -1,3 +1,4 @@
+import type { Query } from '../../facts/index.ts'
 import type { Consequences, PlannedChange, TaskResult, TaskRun } from '../../resources/scope.ts'
 import type { Play } from '../define/playbook.ts'
 import type { Role } from '../define/role.ts'
@@ -8,8 +9,9 @@ import { taskFailure } from './failed-task.ts'
 import { Fences } from './fences.ts'
 import type { Handlers } from './handlers.ts'
 import { markScript } from './marks.ts'
+import { seenFact } from '../saved/seen.ts'
 import type { EnginePass, HostPass } from './pass.ts'
-import { recordKey, type Predicted, type TaskRecord } from './record.ts'
+import { recordKey, type Predicted, type SeenFact, type TaskRecord } from './record.ts'
 import type { RunningTasks } from './running-tasks.ts'
 import type { Start } from './start-at.ts'
 
@@ -35,6 +37,8 @@ export interface Terms {
   readonly shown?: boolean
   /** A gate: what runs before it, while it counts as running. */
   readonly before?: () => Promise<void>
+  /** A handler: it changes the host, and not through `carryOut` alone. */
+  readonly handles?: boolean
 }
 
 /** Runs the tasks of one role on one host: records them, and makes or forecasts their changes. */
@@ -49,6 +53,8 @@ export class TaskRunner {
   readonly #running: RunningTasks
   readonly #start: Start
   readonly #delegated: { readonly delegatedBy?: string }
+  /** What the running task has read so far; undefined: nobody wants to know. */
+  #seen: SeenFact[] | undefined
 
   constructor(
     o: RoleRunOptions,
@@ -77,14 +83,14 @@ export class TaskRunner {
   async run(
     name: string,
     body: Body,
-    { most, shown = true, before }: Terms,
+    { most, shown = true, before, handles = false }: Terms,
   ): Promise<{ readonly changed: boolean }> {
     this.#running.checkAlone(most, name)
     const started = this.#running.start(name, before !== undefined)
     try {
       if (shown && this.#start.skips(started.name)) return this.#skip(started.name)
       await before?.()
-      return await this.#perform(started.name, body, shown)
+      return await this.#perform(started.name, body, { shown, handles })
     } finally {
       this.#running.end(started)
     }
@@ -97,7 +103,17 @@ export class TaskRunner {
     return { changed: false }
   }
 
-  async #perform(id: string, body: Body, shown: boolean): Promise<{ readonly changed: boolean }> {
+  /** The task on this host has read a fact. */
+  saw(query: Query, fact: unknown): void {
+    const seen = this.#seen && seenFact(query, fact, this.#o.run.settings.digest)
+    if (seen) this.#seen?.push(seen)
+  }
+
+  async #perform(
+    id: string,
+    body: Body,
+    { shown, handles }: { readonly shown: boolean; readonly handles: boolean },
+  ): Promise<{ readonly changed: boolean }> {
     const { host, role, predicted } = this.#o
     const task = { host: host.host.name, ...this.#delegated, role: role.name, name: id }
     if (shown && this.#applies) this.#progress(id)
@@ -107,23 +123,40 @@ export class TaskRunner {
       if (shown)
         this.#record({ ...task, ms: performance.now() - start, ended: Date.now(), ...result })
     }
+    const permit = (changes: readonly PlannedChange[] | undefined): void => {
+      if (this.#applies && shown) this.#o.run.following?.permit(this.#o.play.name, task, changes)
+    }
+    const seen = (this.#seen = this.#notes ? [] : undefined)
     try {
-      const result = await body(this.#taskRun(id))
+      if (handles) permit(undefined)
+      const result = await body(this.#taskRun(id, handles ? () => undefined : permit))
       if (result.changes.length > 0) this.#pass.dirty = true
-      record({ estimate: this.#pass.estimate || undefined, ...result })
+      const facts = result.changes.length > 0 ? seen : undefined
+      record({ estimate: this.#pass.estimate || undefined, ...result, facts })
       return { changed: result.changes.length > 0 }
     } catch (cause) {
       if (cause instanceof Error && cause.name === 'AbortError') throw cause
       const error = taskFailure(id, cause)
       record({ changes: [], error })
       throw error
+    } finally {
+      this.#seen = undefined
     }
   }
 
-  #taskRun(id: string): TaskRun {
+  /** Are facts of planned tasks noted, for a saved plan? */
+  get #notes(): boolean {
+    return this.#o.pass.mode === 'plan' && this.#o.run.settings.digest !== undefined
+  }
+
+  #taskRun(id: string, permit: TaskRun['permit']): TaskRun {
     const { host } = this.#o
     return {
-      carryOut: (changes, consequences) => this.#carryOut(id, changes, consequences),
+      permit,
+      carryOut: async (changes, consequences) => {
+        permit(changes)
+        return this.#carryOut(id, changes, consequences)
+      },
       take: (script, into, limits) => host.take(script, into, limits),
       onNewConnection: (script, ms) => host.onNewConnection(script, ms),
       progress: text => this.#progress(id, text),

@@ -4,6 +4,7 @@ import {
   inventory,
   loginKeys,
   macOf,
+  newEachTime,
   TaskError,
   type Common,
   type Disk,
@@ -48,7 +49,7 @@ export async function declaredVm(
   const dns = nameservers(vm, servers, vars.hypervisor_dns_upstreams)
   return {
     machine: machineOf(vm, vars, volumes, {
-      created: Date.now(),
+      created: Number(newEachTime(String(Date.now()))),
       image: base?.name ?? '',
       guest: guestOf(vm, inventory(), dns),
       ...(explicit ? { authorized: explicit } : {}),

@@ -1,0 +1,100 @@
+import { UsageError } from '../../errors.ts'
+import { digestWith, openBox, type Box } from '../../plan/box.ts'
+import { approvalsLeft, demandInTime } from '../../plan/format.ts'
+import { moved } from '../../plan/moved.ts'
+import { signersFile } from '../../plan/signers.ts'
+import { fingerprint } from '../../plan/signing.ts'
+import { redactor } from '../../secrets/redact.ts'
+import { quote } from '../../shell/quote.ts'
+import type { Ready } from '../prepare.ts'
+import { entriesOf } from './entries.ts'
+import { inputsOf } from './inputs.ts'
+import { demandKnownSigner, signerWords, type OpenedPlan } from './open.ts'
+import type { PlanRun, PlanWork } from './work.ts'
+
+/** How many of the things that have changed an error names. */
+const MOST_NAMED = 30
+
+/** Throws UsageError unless the plan may be applied now: known signature, its time, all approvals. */
+export function demandApplicable(opened: OpenedPlan, now = new Date()): void {
+  const { file, plan, signers, inventory } = opened
+  demandKnownSigner(opened)
+  demandInTime(plan.body, file, now)
+  const left = approvalsLeft(plan)
+  if (left.length > 0)
+    throw new UsageError(`${file} still needs the approval of ${left.join(', ')}`, {
+      hint: left.map(name => `fmc approve ${quote(file)} --as ${name}`).join('\n  '),
+    })
+  for (const { name, key } of plan.body.approvers)
+    if (!(signers.get(name) ?? []).includes(key))
+      throw new UsageError(
+        `${signersFile(inventory)} no longer gives ${name} the key ${fingerprint(key)}, which has approved ${file}`,
+        { hint: 'make a new plan' },
+      )
+}
+
+/** The encrypted part. Throws UsageError if the user's identity does not open it. */
+export async function boxOf({ file, plan, keys }: OpenedPlan): Promise<Box> {
+  const box = await openBox(plan.body.sealed, keys.identities, file)
+  if (box) return box
+  throw new UsageError(
+    `your age identity does not open ${file}: it is encrypted to who made it and to who could open the project's secrets then`,
+    { hint: 'name the right one with --identity FILE, or ask for a new plan' },
+  )
+}
+
+export const runOf = ({ plan: { body } }: Pick<OpenedPlan, 'plan'>): PlanRun => ({
+  kind: body.run.kind,
+  name: body.run.name,
+  ...(body.run.pattern === undefined ? {} : { pattern: body.run.pattern }),
+})
+
+/** The command that makes a new plan. */
+const againOf = ({ kind, name, pattern }: PlanRun, { file, plan }: OpenedPlan): string =>
+  [
+    ...[`fmc ${kind}`, ...[name, ...(pattern === undefined ? [] : [pattern])].map(quote)],
+    ...['--dry-run --out', quote(file)],
+    ...plan.body.approvers.map(a => `--require-approval ${quote(a.name)}`),
+  ].join(' ')
+
+/** The run applies the plan and nothing else. Throws UsageError if what the plan was made from has changed. */
+export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Promise<PlanWork> {
+  const { file, plan } = opened
+  const run = runOf(opened)
+  const digest = digestWith(box)
+  const inputs = await inputsOf(ready, entriesOf(run, opened.inventory), digest)
+  const changed = moved(plan.body.inputs, inputs)
+  const again = againOf(run, opened)
+  if (changed.length > 0) {
+    const named = changed.slice(0, MOST_NAMED).map(text => `\n  ${text}`)
+    const more = changed.length - named.length
+    throw new UsageError(
+      `${file} does not fit any more, and nothing was touched:${named.join('')}${more > 0 ? `\n  and ${more} more` : ''}`,
+      { hint: again },
+    )
+  }
+  let refused = false
+  const approvals = plan.approvals.map(a => `; ${a.name} approved it at ${a.at}`).join('')
+  return {
+    settings: { digest },
+    follow: resumed => ({
+      tasks: plan.body.tasks,
+      digest,
+      shown: redactor(ready.chosen.context.secrets),
+      resumed,
+      again,
+    }),
+    job: ['plan', plan.body.id],
+    notes: [`${file}: planned at ${plan.body.made}, signed by ${signerWords(opened)}${approvals}`],
+    next: `fmc apply ${quote(file)}`,
+    events(event) {
+      if (event.type === 'task')
+        refused ||= event.failure?.hint?.includes('--dry-run --out ') ?? false
+      // What was refused stays refused.
+      return event.type === 'recap' && refused && event.next !== undefined
+        ? [{ ...event, next: again }]
+        : [event]
+    },
+    end: () => Promise.resolve({ events: [] }),
+  }
+}
