@@ -418,7 +418,7 @@ void t.test('the report and its JSON', t => {
     ),
   )
   const text = reportLines({ ...result, compared, diff: false, columns: 80 }).join('\n')
-  t.match(text, 'Drift of site: 1 task on 1 host differ, 1 host unknown (3 hosts, 1.2 s)')
+  t.match(text, 'Drift of site: 1 task on 1 host differs, 1 host unknown (3 hosts, 1.2 s)')
   t.match(text, /New:\n {2}x: f: content \[since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(play site\)\]/)
   t.match(text, '  down: unknown: no answer')
   const lines = [...checkLines({ ...result, compared })] as Record<string, unknown>[]

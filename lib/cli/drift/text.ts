@@ -36,7 +36,7 @@ function headline({ found, name, ms }: Shown): string {
   const parts = [
     t.drifted === 0
       ? 'nothing differs'
-      : `${count(t.tasks, 'task')} on ${count(t.drifted, 'host')} differ`,
+      : `${count(t.tasks, 'task')} on ${count(t.drifted, 'host')} ${t.tasks === 1 ? 'differs' : 'differ'}`,
     ...(t.failed === 0 ? [] : [`${count(t.failed, 'host')} failed`]),
     ...(t.unknown === 0 ? [] : [`${count(t.unknown, 'host')} unknown`]),
   ]
@@ -123,7 +123,7 @@ const aged = (all: readonly Compared[], diff: boolean): string[] =>
       title,
       all
         .filter(c => c.age === age)
-        .map(c => ({ ...c, ...(c.since ? { more: sinceText(c.since) } : {}) })),
+        .map(c => ({ ...c, ...(c.since && age !== 'known' ? { more: sinceText(c.since) } : {}) })),
       diff,
     ),
   )
