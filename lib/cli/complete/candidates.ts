@@ -131,6 +131,8 @@ async function valuesOf(
     case '--vm':
     case '--hosts':
       return list(word, await names.hosts())
+    case '--host':
+      return plain(await names.hosts())
     case '--dirt':
       return list(word, [...DIRT, 'none'])
     case '--role':
@@ -166,6 +168,10 @@ async function argument(place: Place, word: string, names: Names): Promise<Compl
     case 'from':
     case 'to':
       return plain(await names.hosts())
+    case 'run':
+    case 'a':
+    case 'b':
+      return plain(['last'])
     case 'file':
       return 'files'
     default:

@@ -51,6 +51,9 @@ export const WORDS: readonly Term[] = [
     'journal, job',
     'a job is a run with the runs that resume it after an interruption; the journal remembers when it began',
   ),
+  word('record', 'what fmc keeps of a run on the controller; fmc runs lists them'),
+  word('audit', 'a line in /var/log/fmc.log of each host that a run has changed: when, who, what'),
+  word('critical path', 'the tasks, one after another, that made a run as long as it was'),
   word('lab', 'the twin of the inventory on this machine'),
   word(
     'double',
