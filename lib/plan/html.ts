@@ -9,7 +9,8 @@ body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1r
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;overflow-wrap:anywhere}dt{opacity:.75}dd{margin:0}
 table{border-collapse:collapse;width:100%}td,th{border-top:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
-pre{margin:.3rem 0;overflow-x:auto;font-size:.85rem}pre span{display:block}.add{background:var(--add)}.del{background:var(--del)}`
+pre{margin:.3rem 0;overflow-x:auto;font-size:.85rem}pre span{display:block}.add{background:var(--add)}.del{background:var(--del)}
+@media(max-width:45rem){thead{display:none}tr,td{display:block}td{border:0;padding:0}tr{border-top:1px solid var(--line);padding:.4rem 0}}`
 
 const escaped = (text: string): string =>
   cleanLine(text)
@@ -50,9 +51,9 @@ const diffHtml = (diff: string): string =>
     .replace(/\n$/, '')
     .split('\n')
     .map(line => {
-      const kind = line.startsWith('+')
+      const kind = /^\+(?!\+\+ )/.test(line)
         ? ' class="add"'
-        : line.startsWith('-')
+        : /^-(?!-- )/.test(line)
           ? ' class="del"'
           : ''
       return `<span${kind}>${escaped(line) || ' '}</span>`

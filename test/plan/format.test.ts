@@ -309,6 +309,7 @@ void t.test('what people see has no control characters, and HTML no markup of th
   const html = viewHtml(view)
   t.notMatch(html, /<script|\u001b|\u202e/)
   t.match(html, '<span class="add">+^[[31m&lt;script&gt;')
+  t.match(html, '<span>+++ /x</span>', 'the head of a diff is no added line')
   const unknown = viewOf(plan, { signedBy: 'an unknown key', known: false, diffs: undefined })
   t.match(viewText(unknown), /this project does not know it[^]*diffs {7}encrypted/)
   t.end()
