@@ -9,9 +9,12 @@ import { readTar } from '../../lib/artifacts/tar.ts'
 import { listLines, withReadme, writeArchive } from '../../lib/cli/support/archive.ts'
 import { collect } from '../../lib/cli/support/collect.ts'
 import { masked, masking } from '../../lib/cli/support/mask.ts'
+import { labSecret } from '../../lib/lab/secrets.ts'
 import { openRecorder } from '../../lib/record/index.ts'
 import { redactor } from '../../lib/secrets/redact.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
+import { Canaries } from '../rig/canaries.ts'
+import { newKeyFile, saveSecrets } from '../secrets/keys.ts'
 
 Object.assign(globalThis, { FMC_VERSION: '9.9.9' })
 
@@ -151,4 +154,50 @@ hosts:
     'bad YAML',
     'support works when the inventory does not',
   )
+})
+
+void t.test('no canary is in the archive, in any form, even if a record had one', async t => {
+  const dir = t.testdir()
+  const names = ['db_password', 'k3s_token']
+  const values = new Map(names.map(name => [name, new Secret(labSecret(dir, name), name)]))
+  const key = await newKeyFile(join(dir, 'identity.txt'))
+  const inventory = join(dir, 'inventory.yaml')
+  writeFileSync(
+    inventory,
+    `timezone: UTC
+domain: test.internal
+networks: { lan: { cidr: 10.0.0.0/24, mode: bridge, gateway: 10.0.0.1 } }
+all: { vars: { a: !secret db_password, b: !secret k3s_token } }
+hosts:
+  a: { os: debian 12, nics: [{ network: lan, address: 10.0.0.11 }] }
+`,
+  )
+  await saveSecrets(join(dir, 'secrets.age'), values, { recipients: [key.recipient] })
+  const env = { ...process.env }
+  Object.assign(process.env, { FMC_STATE: join(dir, 'state'), FMC_CACHE: join(dir, 'cache') })
+  t.teardown(() => {
+    process.env = env
+  })
+  const start = { command: 'play site', argv: [], dryRun: true, readOnly: false, lab: false }
+  const recorder = openRecorder(join(dir, 'state/fmc/runs'), { ...start, inventory }, text =>
+    t.fail(text),
+  )
+  recorder.on({ type: 'version', fmc: '1', contract: 1 })
+  for (const [name, secret] of values) {
+    const value = secret.reveal()
+    for (const text of [
+      value,
+      Buffer.from(`x${value}`).toString('base64'),
+      encodeURIComponent(value),
+    ])
+      recorder.on({ type: 'note', level: 'warning', text: `${name}=${text};` })
+  }
+  recorder.end(0)
+  const canaries = new Canaries(inventory, dir)
+  t.same(canaries.names, names)
+  t.same(canaries.below(join(dir, 'state')).length, 2, 'the record has them')
+  const parts = await collect({ inventory, runs: '5', identity: key.path }, 5)
+  t.same(canaries.in(Buffer.from(parts.map(p => p.text).join('\n'))), [])
+  const unread = await collect({ inventory, runs: '5', identity: join(dir, 'gone.txt') }, 5)
+  t.match(unread[0]?.about, 'the secrets file could not be opened')
 })
