@@ -69,3 +69,19 @@ void t.test('every package has its checksum and comes from the registry', t => {
   }
   t.end()
 })
+
+void t.test(
+  'the generator of the documentation site: no install script, every package with its checksum',
+  t => {
+    const lock = JSON.parse(readFileSync(join(root, 'scripts/site/package-lock.json'), 'utf8')) as {
+      packages: Readonly<Record<string, Locked>>
+    }
+    const all = Object.entries(lock.packages).filter(([path]) => path !== '')
+    t.ok(all.length > 50, 'the lock was read')
+    for (const [path, { integrity, hasInstallScript }] of all) {
+      t.notOk(hasInstallScript, path)
+      t.match(integrity, /^sha512-/, path)
+    }
+    t.end()
+  },
+)

@@ -1,0 +1,2 @@
+export function slug(text: string): string
+export function headingIds(text: string): string[]
