@@ -171,7 +171,10 @@ async function factsPart(
       const answers = questions.parse(output, session.word)
       return {
         ...part,
-        text: json({ ...Object.fromEntries(answers), ssh: await session.connected() }),
+        text: json({
+          ...Object.fromEntries([...answers].map(([key, fact]) => [key.replace(/:$/, ''), fact])),
+          ssh: await session.connected(),
+        }),
       }
     } finally {
       session.close()
