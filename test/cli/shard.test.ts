@@ -15,6 +15,8 @@ import {
 } from '../../lib/cli/manifests.ts'
 import { sameCommand } from '../../lib/cli/own-flags.ts'
 import { demandShardable, isInShard, parseShard, shardKey, shardOf } from '../../lib/cli/shard.ts'
+import { traceOf } from '../../lib/notify/spans.ts'
+import { service } from '../notify/service.ts'
 import { run, ROOT } from '../rig/lab.ts'
 
 void t.test('--shard: I of N', t => {
@@ -356,11 +358,13 @@ void t.test('fmc shard prints YAML, and refuses what cannot be split', async t =
 })
 
 void t.test(
-  'an empty part does nothing, says so, and leaves a record for fmc runs merge',
+  'an empty part does nothing, says so, leaves a record for fmc runs merge, and is told like every run',
   async t => {
+    const { got, url } = await service(t)
     const dir = t.testdir({
       'inventory.yaml':
-        'timezone: UTC\ndomain: shard.internal\nnetworks:\n  lan: {cidr: 192.0.2.0/24, mode: bridge}\nhosts:\n  web1: {os: debian 12, nics: [{network: lan, address: 192.0.2.2}]}\n',
+        'timezone: UTC\ndomain: shard.internal\nnetworks:\n  lan: {cidr: 192.0.2.0/24, mode: bridge}\nhosts:\n  web1: {os: debian 12, nics: [{network: lan, address: 192.0.2.2}]}\n' +
+        `hooks:\n  on_success: [{ type: webhook, url: "${url}/done" }]\n`,
       playbooks: {
         'site.ts':
           "import { play, playbook, role, z } from 'fmc'\nconst motd = role({ name: 'motd', summary: 'x', vars: z.object({}), async tasks() {} })\nexport default playbook('site', [play('Welcome', { hosts: 'all', roles: [motd] })])\n",
@@ -369,7 +373,12 @@ void t.test(
     const fmc = (...args: string[]) =>
       run([process.execPath, `${ROOT}/lib/bin.js`, ...args], {
         cwd: dir,
-        env: { FMC_CACHE: `${dir}/cache`, FMC_STATE: `${dir}/state`, FMC_SHARD_KEY: 'night-1' },
+        env: {
+          FMC_CACHE: `${dir}/cache`,
+          FMC_STATE: `${dir}/state`,
+          FMC_SHARD_KEY: 'night-1',
+          OTEL_EXPORTER_OTLP_ENDPOINT: url,
+        },
       })
     const { code, stdout, stderr } = await fmc('play', 'site', '--shard', '1/2', '--output', 'json')
     t.equal(code, 0, stderr)
@@ -381,6 +390,12 @@ void t.test(
     t.match(stderr, 'no selected host is in part 1/2: nothing to do')
     const [record = ''] = readdirSync(`${dir}/state/fmc/runs`)
     const text = readFileSync(`${dir}/state/fmc/runs/${record}`, 'utf8')
+    const { id } = JSON.parse(text.split('\n')[1] ?? '') as { id: string }
     t.match(JSON.parse(text.split('\n')[1] ?? ''), { shard: { index: 1, of: 2, key: 'night-1' } })
+    t.same(got.map(one => one.url).sort(), ['/done', '/v1/traces'])
+    t.match(JSON.parse(got.find(one => one.url === '/done')?.body ?? ''), {
+      ...{ event: 'success', command: 'play site', run: id, exitCode: 0, hosts: 0 },
+    })
+    t.match(got.find(one => one.url === '/v1/traces')?.body, `"traceId":"${traceOf(id)}"`)
   },
 )

@@ -81,6 +81,7 @@ void t.test('secrets come from the secrets file; each event calls its own hooks'
   )
   t.same(await paths(2, { lab: {} }), [], 'a rehearsal tells nobody')
   t.same(await paths(0, { command: 'play reboot' }), [])
+  t.same(await paths(2, { command: 'copy a web:/b' }), [], 'fmc copy tells nobody')
 })
 
 void t.test('what cannot be called is one warning each, and shows no secret', async t => {
