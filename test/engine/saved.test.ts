@@ -40,14 +40,22 @@ const apply = (
     resumed = false,
     limit = 'a:b',
     stop,
-  }: { resumed?: boolean; limit?: string; stop?: AbortSignal } = {},
+    onRefusal = () => undefined,
+  }: { resumed?: boolean; limit?: string; stop?: AbortSignal; onRefusal?: () => void } = {},
 ): Promise<Ran> =>
   hosts.run(plays, {
     limit,
     ...(stop ? { stop } : {}),
     plan: {
       digest,
-      saved: { tasks: saved, digest, shown: text => text, resumed, again: 'fmc plan again' },
+      saved: {
+        tasks: saved,
+        digest,
+        shown: text => text,
+        resumed,
+        again: 'fmc plan again',
+        onRefusal,
+      },
     },
   })
 
@@ -220,6 +228,45 @@ void t.test('an interrupted apply goes on, although the host is no longer as it 
   const second = await apply(hosts, plays, saved, { limit: 'a', resumed: true })
   t.equal(second.code, 0, second.failures.join('\n'))
   t.equal(hosts.read('a', 'srv/conf'), 'mine\n')
+})
+
+void t.test('an apply that has refused a task is not resumed by the next one', async t => {
+  const hosts = new Hosts(t)
+  const plays = three()
+  hosts.write('b', 'srv/two', 'old\n')
+  const saved = await plan(hosts, plays)
+  hosts.write('b', 'srv/two', 'changed by hand\n')
+  let refusals = 0
+  const onRefusal = () => {
+    refusals++
+  }
+  await apply(hosts, plays, saved, { onRefusal })
+  t.ok(refusals > 0)
+  const again = await apply(hosts, plays, saved, { resumed: refusals === 0 })
+  t.match(again.failures, [/^b: file \/srv\/two: refused: the host has moved/])
+  t.equal(hosts.read('b', 'srv/two'), 'changed by hand\n')
+  const unplanned = saved.filter(task => task.task !== 'file /srv/two')
+  let seen = 0
+  hosts.erase('b')
+  await apply(hosts, plays, unplanned, {
+    onRefusal: () => {
+      seen++
+    },
+  })
+  t.ok(seen > 0, 'also a task that the plan does not have')
+})
+
+void t.test('a task that fails when it is planned again is not already as planned', async t => {
+  const hosts = new Hosts(t)
+  const plays = three()
+  const saved = await plan(hosts, plays, 'a')
+  hosts.write('a', 'srv/one/in-the-way', '')
+  const ran = await apply(hosts, plays, saved, { limit: 'a' })
+  t.match(ran.failures, [/^a: file \/srv\/one: .*director/])
+  t.strictSame(
+    ran.events.filter(e => e.type === 'note' && /already/.test(e.text)),
+    [],
+  )
 })
 
 void t.test('what a role makes again each time is no difference, and a gate may wait', async t => {

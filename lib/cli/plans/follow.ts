@@ -1,3 +1,5 @@
+import { cacheDir } from '../../cache-dir.ts'
+import { Journal } from '../../engine/host/journal.ts'
 import { UsageError } from '../../errors.ts'
 import { digestWith, openBox, type Box } from '../../plan/box.ts'
 import { approvalsLeft, demandInTime } from '../../plan/format.ts'
@@ -74,6 +76,8 @@ export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Pr
     )
   }
   let refused = false
+  // What a first apply has refused, a second one must not take for its own unfinished work.
+  const refusals = new Journal(ready.chosen.lab?.dir ?? cacheDir(), ['refused', plan.body.id])
   const approvals = plan.approvals.map(a => `; ${a.name} approved it at ${a.at}`).join('')
   return {
     settings: { digest },
@@ -81,8 +85,9 @@ export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Pr
       tasks: plan.body.tasks,
       digest,
       shown: redactor(ready.chosen.context.secrets),
-      resumed,
+      resumed: resumed && refusals.unfinished() === undefined,
       again,
+      onRefusal: () => void refusals.begin(Date.now()),
     }),
     job: ['plan', plan.body.id],
     notes: [`${file}: planned at ${plan.body.made}, signed by ${signerWords(opened)}${approvals}`],

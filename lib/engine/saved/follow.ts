@@ -16,6 +16,8 @@ export interface SavedPlan {
   readonly resumed: boolean
   /** The command that makes a new plan. */
   readonly again: string
+  /** Called for a refusal. The caller remembers it: no later apply of the plan counts as `resumed`. */
+  readonly onRefusal?: () => void
 }
 
 /** Which task asks. */
@@ -50,9 +52,10 @@ export class Following {
     const known = new Set<string>()
     for (const one of fresh.values())
       for (const record of [...one.roles.values()].flat()) {
+        if (record.error) continue
         const key = this.#key(one.play, record)
         known.add(key)
-        if (record.changes.length > 0 && !record.error) changing.set(key, { ...one, record })
+        if (record.changes.length > 0) changing.set(key, { ...one, record })
       }
     const done = new Set<string>()
     for (const [host, tasks] of planned) {
@@ -71,6 +74,7 @@ export class Following {
       )
       if (why !== undefined) this.#refused.set(key, why)
     }
+    if (this.#refused.size > 0) this.#saved.onRefusal?.()
     return notes
   }
 
@@ -95,6 +99,7 @@ export class Following {
         : whyNot(saved, { changes, facts: [] }, { digest: this.#saved.digest, resultsOnly: true }))
     if (why === undefined) return
     this.#stopped.set(home, task.name)
+    this.#saved.onRefusal?.()
     throw this.#error(why)
   }
 
