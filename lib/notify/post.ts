@@ -32,7 +32,7 @@ export const post: Post = async ({ url, headers, body }, ms) => {
   const login =
     parsed.username === '' && parsed.password === ''
       ? undefined
-      : `${decodeURIComponent(parsed.username)}:${decodeURIComponent(parsed.password)}`
+      : `${decoded(parsed.username)}:${decoded(parsed.password)}`
   parsed.username = parsed.password = ''
   try {
     const response = await fetch(parsed, {
@@ -55,6 +55,15 @@ export const post: Post = async ({ url, headers, body }, ms) => {
       : `it answered HTTP ${response.status}`
   } catch (error) {
     return reason(error, ms)
+  }
+}
+
+/** Without percent encoding; a text with a percent sign of its own, which URL leaves alone, as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 

@@ -145,6 +145,16 @@ void t.test('Healthchecks: start, and the exit code with the same run id', async
   t.match(uuidOf('x'), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/)
 })
 
+void t.test('a password with a percent sign of its own is sent as it is', async t => {
+  const { got, url } = await service(t)
+  const address = url.replace('//', '//user:100%sure%2F@')
+  t.equal(await post({ url: address, headers: {}, body: '' }, 5000), undefined)
+  t.equal(
+    got[0]?.headers.authorization,
+    `Basic ${Buffer.from('user:100%sure%2F').toString('base64')}`,
+  )
+})
+
 void t.test('every exit code has words, and a dry run says that it is one', t => {
   const title = (exitCode: number, more = {}): string =>
     requestOf(
