@@ -66,6 +66,10 @@ function demandParts(parts: readonly Part[]): void {
       throw new UsageError(
         `${recorded.file} and ${one.recorded.file} are not shards of one run: they were started with different hosts or options`,
       )
+    if (run.shard?.of !== one.run.shard?.of)
+      throw new UsageError(
+        `${recorded.file} is shard ${shown(run)} and ${one.recorded.file} is shard ${shown(one.run)}: they are not parts of one run`,
+      )
     for (const host of hostsOf(part.events)) {
       const other = owner.get(host)
       if (other)
@@ -77,6 +81,12 @@ function demandParts(parts: readonly Part[]): void {
   }
   const { shard } = one.run
   if (!shard) return
+  const indexes = parts.map(({ run }) => run.shard?.index)
+  const twice = parts.find(({ run }, n) => indexes.indexOf(run.shard?.index) !== n)
+  if (twice)
+    throw new UsageError(
+      `${twice.recorded.file} is another record of shard ${shown(twice.run)}: name one of each`,
+    )
   const missing = Array.from({ length: shard.of }, (__, n) => n + 1).filter(
     index => !parts.some(({ run }) => run.shard?.index === index),
   )
@@ -85,6 +95,8 @@ function demandParts(parts: readonly Part[]): void {
       `the record of shard ${missing.map(n => `${n}/${shard.of}`).join(', ')} is missing`,
     )
 }
+
+const shown = ({ shard }: RunLine): string => (shard ? `${shard.index}/${shard.of}` : 'none')
 
 /** By time. What frames a run (its start, passes, plays, recap) comes once. */
 function mergedEvents(parts: readonly Part[]): EventLine[] {

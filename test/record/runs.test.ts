@@ -335,6 +335,16 @@ void t.test('shards of a run become one record', async t => {
       ],
       /the record of shard 3\/3 is missing/,
     ],
+    [
+      'a part of three and a part of two',
+      [shard(t, 1), shard(t, 2, 'failed', { shard: { index: 2, of: 3, key: 'k' } })],
+      /is shard 2\/3 and .* is shard 1\/2: they are not parts of one run/,
+    ],
+    [
+      'a part twice, with other hosts',
+      [shard(t, 1), shard(t, 2, 'failed', { shard: { index: 1, of: 2, key: 'k' } })],
+      /is another record of shard 1\/2: name one of each/,
+    ],
   ] as const)
     t.throws(() => mergedRecord(some), { message, name: 'UsageError' }, what)
 })
