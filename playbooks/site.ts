@@ -3,6 +3,8 @@ import addons from '../roles/addons/index.ts'
 import corednsChrony from '../roles/coredns-chrony/index.ts'
 import ddns from '../roles/ddns/index.ts'
 import firewall from '../roles/firewall/index.ts'
+import freeipa from '../roles/freeipa/index.ts'
+import freeipaClient from '../roles/freeipa-client/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import hypervisor from '../roles/hypervisor/index.ts'
 import k3sAgent from '../roles/k3s-agent/index.ts'
@@ -35,8 +37,11 @@ export default playbook('site', [
   play('Time zone', { hosts: 'all', roles: [timezone], tags: ['timezone'] }),
   together(
     play('DNS and time', { hosts: 'infra', roles: [corednsChrony], tags: ['infra'] }),
+    // In place of the play before it, where the inventory has a FreeIPA server.
+    play('FreeIPA', { hosts: 'ipa_servers', roles: [freeipa], tags: ['infra', 'freeipa'] }),
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),
   ),
+  play('FreeIPA clients', { hosts: 'ipa_clients', roles: [freeipaClient], tags: ['freeipa'] }),
   play('Database', { hosts: 'databases', roles: [postgresql], tags: ['database'] }),
   // They join by their real addresses: the VIP comes later.
   play('K3s servers', {

@@ -27,7 +27,7 @@ export default role({
 })
 
 /** Groups whose hosts ask the VIPs from outside of the balancers. */
-const OUTSIDE = ['infra', 'k3s_agents', 'databases']
+const OUTSIDE = ['infra', 'ipa_servers', 'k3s_agents', 'databases']
 
 /** Everything that one host reports. */
 export interface Seen {

@@ -23,6 +23,8 @@ const el: Platform = {
     ...BALANCERS,
     infra: ['coredns', 'chronyd'],
     databases: ['postgresql'],
+    ipa_servers: ['dirsrv@*', 'krb5kdc', 'named', 'httpd', 'chronyd'],
+    ipa_clients: ['sssd'],
   },
 }
 

@@ -77,7 +77,9 @@ export const vars = z.object({
   hypervisor_dns_servers: z
     .string()
     .optional()
-    .describe('Pattern of the hosts that serve DNS to the VMs; default the group infra'),
+    .describe(
+      'Pattern of the hosts that serve DNS to the VMs; default the groups infra and ipa_servers',
+    ),
   hypervisor_dns_upstreams: z
     .array(z.ipv4())
     .default(['1.1.1.1', '9.9.9.9'])

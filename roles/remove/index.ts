@@ -9,6 +9,7 @@ import {
   vips,
   type Host,
 } from '../../lib/index.ts'
+import { forgetInFreeipa } from '../freeipa/index.ts'
 import { noVm } from '../hypervisor/index.ts'
 import { leavesPool } from '../shared/balancers.ts'
 import { drain } from '../shared/k3s/drain.ts'
@@ -20,7 +21,7 @@ import { vars, type Vars } from './vars.ts'
 
 export default role({
   name: 'remove',
-  summary: 'Takes a host out for good: out of the cluster, and its VM',
+  summary: 'Takes a host out for good: out of the cluster and FreeIPA, and its VM',
   vars,
   async tasks({ vars, host }) {
     const disks = disksOf(host, vars)
@@ -37,6 +38,7 @@ export default role({
     if (isNode(host)) await leaveCluster(host, up, vars.remove_drain_seconds, stop)
     // It would keep its VIPs while the other balancers, which no longer listen to it, take them too.
     if (vips(host).length > 0) await stop('keepalived', 'haproxy')
+    await forgetInFreeipa(host)
     if (host.vmOn !== undefined && disks)
       for (const hypervisor of hosts(host.vmOn))
         await on(hypervisor, () => noVm({ vm: host.name, disks }))

@@ -90,6 +90,17 @@ export const standIns = (
     elServers.length > 0,
     `Debian's etcdctl stands in for that of etcd's release (${elServers.join(', ')})`,
   )
+  const inGroup = (group: string) => el.filter(name => inventory.groups.get(group)?.includes(name))
+  const ipaServers = inGroup('ipa_servers')
+  add(
+    ipaServers.length > 0,
+    `a stand-in plays FreeIPA's server (${ipaServers.join(', ')}): MIT's real Kerberos server and BIND's real named behind commands of fmc's own making; proves nothing about the installer, the 389 Directory Server, certificates, the web interface or replication; ldapsearch knows one question, and nobody answers on ports 80, 389, 443, 464 and 636`,
+  )
+  const ipaClients = inGroup('ipa_clients')
+  add(
+    ipaClients.length > 0,
+    `a stand-in plays ipa-client-install (${ipaClients.join(', ')}): a real Kerberos login with the host's key, an sssd that does nothing, the server's name in /etc/hosts; proves nothing about PAM, SSSD, sudo rules or logins of users`,
+  )
   const vms = hosts.filter(host => inventory.hosts.get(host.name)?.vmOn !== undefined)
   add(
     vms.length > 0,

@@ -41,6 +41,18 @@ export const namesOf = ({ networks, hosts }: Pick<Inventory, 'networks' | 'hosts
     return parseIpv4(endpoint) === undefined ? [`${hub.address} ${endpoint}`] : []
   })
 
+/** Lines of /etc/hosts for what a client of FreeIPA must know by name: a lab's machine asks no DNS server by itself. */
+export const serversOf = (
+  { groups, hosts, domain }: Pick<Inventory, 'groups' | 'hosts' | 'domain'>,
+  client: Host,
+): string[] =>
+  client.groups.includes('ipa_clients')
+    ? (groups.get('ipa_servers') ?? []).flatMap(name => {
+        const server = hosts.get(name)
+        return server ? [`${server.address} ${name}.${domain}`] : []
+      })
+    : []
+
 function networkAround(networks: ReadonlyMap<string, Network>, { name, address }: Host): Network {
   const value = parseIpv4(address)
   const own =

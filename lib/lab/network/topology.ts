@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts'
 import { bridgeMacOf, bridgeOf, macOf } from '../../inventory/devices.ts'
 import type { Host, Inventory, Network, Nic } from '../../inventory/types.ts'
-import { namesOf, withInternet } from './internet.ts'
+import { namesOf, serversOf, withInternet } from './internet.ts'
 import { netnsName } from '../paths.ts'
 
 /** A cable from a host into a network's bridge. */
@@ -179,7 +179,7 @@ const hostPlan = (
     links,
     routes: hostRoutes(inventory, { ...host, nics }, links, routed),
     forwards: routes.length > 0,
-    names: namesOf(inventory),
+    names: [...namesOf(inventory), ...serversOf(inventory, host)],
   }
 }
 

@@ -37,6 +37,7 @@ export function lostHosts(c: Cloud): Finding[] {
       for (const [group, what] of [
         ['databases', 'the database is down'],
         ['infra', 'DNS and time are down'],
+        ['ipa_servers', 'FreeIPA is down: names, time, and logins of its users'],
         ['storage', 'NFS is down: PostgreSQL’s backups and shared volumes hang'],
         ['hypervisors', 'its virtual machines are down'],
       ] as const)

@@ -7,7 +7,13 @@ export function services(c: Cloud): Finding[] {
   const critical = (unit: string): string | undefined =>
     unit.startsWith('postgresql')
       ? 'the database is down'
-      : { 'nfs-server': 'NFS is down', coredns: 'DNS is down' }[unit]
+      : {
+          'nfs-server': 'NFS is down',
+          coredns: 'DNS is down',
+          named: 'DNS is down',
+          krb5kdc: 'Kerberos is down',
+          'dirsrv@*': "FreeIPA's directory is down",
+        }[unit]
   const reportedElsewhere = new Set(['k3s', 'haproxy', 'keepalived'])
   const nodesDown = new Set(
     healthyServer(c)
@@ -31,7 +37,9 @@ export function services(c: Cloud): Finding[] {
       hint: `journalctl -u '${unit}' -n 50 there; fmc play site --limit ${names.join(',')}`,
     }
   })
-  const running = ['databases', 'storage', 'infra'].flatMap(g => c.in(g)).filter(n => c.of(n))
+  const running = ['databases', 'storage', 'infra', 'ipa_servers']
+    .flatMap(g => c.in(g))
+    .filter(n => c.of(n))
   if (findings.length === 0 && running.length > 0)
     return [
       { level: 'fine', text: `database, NFS, DNS and time run on ${list([...new Set(running)])}` },

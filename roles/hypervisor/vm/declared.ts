@@ -43,9 +43,8 @@ export async function declaredVm(
   const pool = vars.hypervisor_pool_path
   const volumes = volumesOf(vm, pool, base)
   const explicit = vars.hypervisor_authorized_keys
-  const servers = hosts(
-    vars.hypervisor_dns_servers ?? (inventory().groups.has('infra') ? 'infra' : 'all:!all'),
-  )
+  const groups = ['infra', 'ipa_servers'].filter(group => inventory().groups.has(group))
+  const servers = hosts(vars.hypervisor_dns_servers ?? (groups.join(',') || 'all:!all'))
   const dns = nameservers(vm, servers, vars.hypervisor_dns_upstreams)
   return {
     machine: machineOf(vm, vars, volumes, {
