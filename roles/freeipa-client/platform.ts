@@ -6,7 +6,6 @@ export interface Platform {
 }
 
 /**
- * Enterprise Linux 9. Flatcar has no SSSD, no PAM stack of its own to change and a read-only /usr: its hosts cannot be
- * enrolled. Debian and Ubuntu have a package freeipa-client; nobody has tried this role with it.
+ * Enterprise Linux 9. Flatcar has no ipa-client, and its /usr is read-only: its hosts cannot be enrolled. Debian and Ubuntu have a package freeipa-client; nobody has tried this role with it.
  */
 export const PLATFORMS: Platforms<Platform> = { 'el 9': { packages: ['ipa-client'] } }

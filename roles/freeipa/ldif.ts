@@ -28,7 +28,11 @@ export function parseLdif(text: string): Entry[] {
       now = { dn: value.toLowerCase(), attributes: new Map() }
       entries.push(now)
     } else if (!now) throw nonsense('ldapsearch', 'the zones', line, 'an attribute of no entry')
-    else now.attributes.set(key, [...(now.attributes.get(key) ?? []), value])
+    else {
+      const values = now.attributes.get(key)
+      if (values) values.push(value)
+      else now.attributes.set(key, [value])
+    }
   }
   return entries
 }

@@ -88,6 +88,8 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   'architecture-4.yaml': [
     ...[...ALL, NFS, ...VPS],
     ['worker1', 'freeipa', '53/udp', 'accept'],
+    ['loadbalancer1', 'freeipa', 88, 'accept'],
+    ['loadbalancer1', 'freeipa', '464/udp', 'accept'],
     ['worker1', 'freeipa', 22, 'drop'],
     ['loadbalancer1', 'master1', 30443, 'accept'],
     ['loadbalancer1', 'worker1', 30443, 'drop'],

@@ -46,6 +46,11 @@ import { config, type KnownPeer } from '../../roles/wireguard/templates.ts'
 import { vars as wireguardVars } from '../../roles/wireguard/vars.ts'
 import type { Tunnel } from '../../roles/wireguard/vpn.ts'
 import { Secret } from '../../lib/index.ts'
+import { judgeClient } from '../../roles/freeipa-client/state.ts'
+import { parseLdif } from '../../roles/freeipa/ldif.ts'
+import { directoryOf } from '../../roles/freeipa/records.ts'
+import { stoppedIn } from '../../roles/freeipa/services.ts'
+import { parseSurvey } from '../../roles/shared/freeipa/survey.ts'
 
 const said = (stdout: string) => ({ code: 0, stdout, stderr: '' })
 const V = 'v1.36.3+k3s1'
@@ -114,6 +119,11 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseDig,
   judgeNtp,
   parseListeners,
+  parseLdif: text => directoryOf(parseLdif(text)),
+  'parseLdif, in an entry': text =>
+    directoryOf(parseLdif(`dn: idnsname=a,idnsname=b.,cn=dns,dc=c\n${text}`)),
+  stoppedIn,
+  parseSurvey: text => judgeClient(parseSurvey(text), { host: 'h', realm: 'R' }),
   parseSerials: text => parseSerials(text, [{ name: 'z', path: '/z' }]),
   stillAdmits: text => stillAdmits({ input: [], forward: [] } as never, text),
   parseBalancer,

@@ -6,6 +6,10 @@ import { judge, parseDig } from '../../../roles/shared/dns/dig.ts'
 import { inTheWay, parseListeners } from '../../../roles/shared/ports.ts'
 import { parseSerials, serialFor } from '../../../roles/coredns-chrony/serial.ts'
 import { parseState } from '../../../roles/haproxy-keepalived/state.ts'
+import { parseLdif } from '../../../roles/freeipa/ldif.ts'
+import { directoryOf, zoneCalls } from '../../../roles/freeipa/records.ts'
+import { judgeServer } from '../../../roles/freeipa/state.ts'
+import { parseSurvey } from '../../../roles/shared/freeipa/survey.ts'
 import { compareExports, exportsFile, parseExports } from '../../../roles/nfs/exports.ts'
 import { readClusters } from '../../../roles/postgresql/cluster.ts'
 import { matches, verifier } from '../../../roles/postgresql/scram.ts'
@@ -51,6 +55,45 @@ const serials = target('coredns/serials', mutants([SERIALS]), text => {
     // RFC 1982: 32 bits.
     ok(isCount(next) && next >= 1 && next <= 0xffff_ffff, `the serial ${next}`)
   }
+})
+
+const LDIF =
+  'dn: idnsname=n1,idnsname=a.b.,cn=dns,dc=a,dc=b\naRecord: 10.0.0.1\n\ndn:: aWRuc25hbWU9YS5iLixjbj1kbnM=\nmXRecord: 10 m\nidnsForwarders: 1.1\n .1.1\n'
+const A_ZONE = {
+  name: 'a.b',
+  primary: 'n1.a.b',
+  records: [
+    { name: 'n1.a.b', type: 'A', value: '10.0.0.2' },
+    { name: 'a.b', type: 'MX', value: '10 m' },
+  ],
+}
+const ldif = target('freeipa/ldif', mutants([LDIF]), text => {
+  const found = unlessRefused([TaskError], () => directoryOf(parseLdif(text)))
+  if (!found) return
+  for (const { what, words } of zoneCalls(A_ZONE, found)) {
+    texts([what, ...words])
+    ok(['dnszone-add', 'dnsrecord-add', 'dnsrecord-mod'].includes(words[0] ?? ''), what)
+    ok(
+      words
+        .slice(1)
+        .every(
+          w =>
+            !w.startsWith('-') ||
+            /^--(a-rec=10\.0\.0\.2|mx-rec=10 m\.a\.b\.|skip-overlap-check)$/.test(w),
+        ),
+      words.join(),
+    )
+  }
+})
+
+const SURVEY =
+  'conf realm A.B\nconf domain a.b\nconf host n1.a.b\ncomplete ipa True\ntraces ipa\ninstance A-B\naddress 10.0.0.1\nbegun\n'
+const survey = target('freeipa/survey', mutants([SURVEY, 'begun\ntraces ipa\n']), text => {
+  const want = { host: 'n1', fqdn: 'n1.a.b', realm: 'A.B', domain: 'a.b', addresses: ['10.0.0.1'] }
+  const state = unlessRefused([TaskError], () => judgeServer(parseSurvey(text), want))
+  if (state === 'installed')
+    ok(text.includes('complete ipa True') && text.includes('conf realm A.B'))
+  if (state === 'interrupted') ok(text.includes('begun'))
 })
 
 const BALANCER =
@@ -182,6 +225,19 @@ const exports_ = target('nfs/exports', mutants([ETAB]), text => {
 })
 
 export const services: readonly Target[] = [
-  ...[dig, listeners, serials, balancer, running, written, keys, database, clusters, quoting],
+  ...[
+    dig,
+    listeners,
+    serials,
+    ldif,
+    survey,
+    balancer,
+    running,
+    written,
+    keys,
+    database,
+    clusters,
+    quoting,
+  ],
   ...[scram, verifiers, exports_],
 ]
