@@ -2,17 +2,40 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { labSecret } from '../../lib/lab/secrets.ts'
-import { loadInventory } from '../../lib/inventory/load.ts'
-import { proveRole, rig, ROOT, type FmcRun } from '../rig/lab.ts'
+import { proveRole, rig, type FmcRun } from '../rig/lab.ts'
 
-const SERVER = 'freeipa'
-const CLIENT = 'loadbalancer1'
-const DNS = '10.17.3.11'
+const SERVER = 'ipa1'
+const CLIENT = 'db1'
+const DNS = '192.168.7.2'
+const INVENTORY = `timezone: UTC
+domain: cloud.internal
+networks:
+  lan: { cidr: 192.168.7.0/24, mode: bridge, gateway: 192.168.7.1 }
+  inner: { cidr: 10.9.0.0/23, mode: bridge, gateway: 10.9.0.1 }
+vips:
+  web: { address: 192.168.7.9, network: lan, vrid: 51, ports: [80], backends: db1, balancers: db1 }
+groups:
+  ipa_servers:
+    hosts: [ipa1]
+    vars:
+      freeipa_admin_password: !secret freeipa_admin
+      freeipa_directory_password: !secret freeipa_directory
+      dns_records:
+        - { name: git, type: CNAME, value: web }
+        - { name: '@', type: MX, value: 10 db1 }
+        - { name: notes, type: TXT, value: 'two words' }
+  ipa_clients:
+    hosts: [db1]
+hosts:
+  ipa1: { os: almalinux 9.5, nics: [{ network: lan, address: 192.168.7.2 }] }
+  db1: { os: rocky 9.5, nics: [{ network: lan, address: 192.168.7.3 }] }
+  away: { os: flatcar, nics: [{ network: lan, address: 192.168.7.4 }, { network: inner, address: 10.9.1.4 }] }
+`
 const tasks = (run: FmcRun): string[] =>
   run.changed.map(c => c.replace(/ freeipa(-client)?\//, ' '))
 
 void t.test('FreeIPA', { timeout: 300_000 }, async t => {
-  const inventory = join(ROOT, 'test/inventories/architecture-4.yaml')
+  const inventory = join(t.testdir({ 'inventory.yaml': INVENTORY }), 'inventory.yaml')
   const r = await rig(t, 'freeipa', { inventory, hosts: [SERVER, CLIENT] })
   const PLAY = ['play', 'site', '--tags', 'freeipa']
   const ipa = (script: string) => r.text(SERVER, script)
@@ -22,13 +45,13 @@ void t.test('FreeIPA', { timeout: 300_000 }, async t => {
     const done = await proveRole(t, r, ...PLAY)
     const made = tasks(done)
     for (const task of [
-      'freeipa hostname freeipa.cloud.internal',
-      'freeipa FreeIPA server freeipa.cloud.internal',
-      'freeipa zone cloud.internal',
-      'freeipa zone 4.17.10.in-addr.arpa',
-      'freeipa handler log in as admin',
-      'freeipa key for loadbalancer1.cloud.internal',
-      'loadbalancer1 enrol in CLOUD.INTERNAL',
+      'ipa1 hostname ipa1.cloud.internal',
+      'ipa1 FreeIPA server ipa1.cloud.internal',
+      'ipa1 zone cloud.internal',
+      'ipa1 zone 1.9.10.in-addr.arpa',
+      'ipa1 handler log in as admin',
+      'ipa1 key for db1.cloud.internal',
+      'db1 enrol in CLOUD.INTERNAL',
     ])
       t.ok(made.includes(task), task)
     t.notOk(
@@ -36,14 +59,23 @@ void t.test('FreeIPA', { timeout: 300_000 }, async t => {
       'the installation has set them',
     )
 
-    const { hosts, vips, domain } = await loadInventory(inventory)
-    const names = [...hosts.values(), ...vips.values()].map(x => `${x.name}.${domain}`)
-    const inner = [...hosts.values()].filter(h => h.vmOn !== undefined)
-    const answers = await r.text(CLIENT, `dig +short @${DNS} ${names.join(' ')}`)
-    t.equal(answers.split('\n').length, names.length)
+    await r.text(CLIENT, 'dnf -q -y install bind-utils')
+    const asked = (...words: readonly string[]) =>
+      r.text(CLIENT, `dig +short @${DNS} ${words.join(' ')}`)
+    const names = ['ipa1', 'db1', 'away', 'away.inner', 'web', 'git'].map(
+      n => `${n}.cloud.internal`,
+    )
     t.equal(
-      await r.text(CLIENT, `dig +short @${DNS} ${inner.map(h => `-x ${h.address}`).join(' ')}`),
-      inner.map(h => `${h.name}.${domain}.`).join('\n'),
+      await asked(...names),
+      '192.168.7.2\n192.168.7.3\n192.168.7.4\n10.9.1.4\n192.168.7.9\nweb.cloud.internal.\n192.168.7.9',
+    )
+    t.equal(
+      await asked('-x 192.168.7.4', '-x 10.9.1.4'),
+      'away.cloud.internal.\naway.inner.cloud.internal.',
+    )
+    t.equal(
+      await asked('cloud.internal MX', 'notes.cloud.internal TXT'),
+      '10 db1.cloud.internal.\n"two words"',
     )
   })
 
@@ -73,19 +105,19 @@ void t.test('FreeIPA', { timeout: 300_000 }, async t => {
 
   await t.test('drift is shown and undone; what fmc does not declare stays', async t => {
     const cli = 'ipa -n -e in_server=true -e ldap_uri=ldapi://%2Frun%2Fslapd-CLOUD-INTERNAL.socket'
-    await ipa(`${cli} dnsrecord-mod cloud.internal. master1 --a-rec=10.17.4.99
+    await ipa(`${cli} dnsrecord-mod cloud.internal. away --a-rec=192.168.7.99
 ${cli} dnsrecord-add cloud.internal. theirs --a-rec=192.0.2.7
-${cli} dnsserver-mod freeipa.cloud.internal --forwarder=192.0.2.53
+${cli} dnsserver-mod ipa1.cloud.internal --forwarder=192.0.2.53
 systemctl stop krb5kdc`)
     const done = await proveRole(t, r, ...PLAY)
     t.strictSame(tasks(done).sort(), [
-      "freeipa FreeIPA's services",
-      'freeipa forwarders of freeipa.cloud.internal',
-      'freeipa zone cloud.internal',
+      "ipa1 FreeIPA's services",
+      'ipa1 forwarders of ipa1.cloud.internal',
+      'ipa1 zone cloud.internal',
     ])
     t.equal(
-      await r.text(CLIENT, `dig +short @${DNS} master1.cloud.internal theirs.cloud.internal`),
-      '10.17.4.21\n192.0.2.7',
+      await r.text(CLIENT, `dig +short @${DNS} away.cloud.internal theirs.cloud.internal`),
+      '192.168.7.4\n192.0.2.7',
     )
   })
 
@@ -123,7 +155,7 @@ systemctl stop krb5kdc`)
       await ipa('touch /var/lib/fmc/freeipa-begun')
       const again = await r.fmc('role', 'freeipa', SERVER)
       t.equal(again.code, 0, again.failures.join('\n'))
-      t.ok(tasks(again).includes('freeipa FreeIPA server freeipa.cloud.internal'))
+      t.ok(tasks(again).includes('ipa1 FreeIPA server ipa1.cloud.internal'))
       t.equal((await r.fmc('role', 'freeipa', SERVER)).changed.length, 0)
     },
   )
