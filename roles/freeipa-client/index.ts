@@ -39,8 +39,8 @@ export default role({
       const name = fqdnOf(server, domain)
       await gate(`${name} is known here`, () => resolves(name, server), SOON)
       await enrol({ host, server, domain, vars })
-    }
-    await service('sssd')
+    } else await service('sssd')
+    await gate('SSSD runs', async () => (await probe`systemctl is-active sssd`).ok, SOON)
     await gate('Kerberos knows this host', () => kerberosAnswers(fqdn, domain), SOON)
   },
 })
