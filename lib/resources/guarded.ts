@@ -72,7 +72,8 @@ export async function guarded(
 ): Promise<void> {
   const here = scope()
   const { files = [], save = '', undo = '', seconds = 60 } = options
-  const query = ask('command', stateScript(name))
+  // A new host has none.
+  const query = ask('command', stateScript(name), { code: 0, stdout: '', stderr: '' })
   const fence: Fence = {
     first: armScript(name, { files, save, undo, seconds, who: me() }),
     next: renewScript(name),

@@ -4,13 +4,19 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import {
+  hosts as hostsOf,
   Secret,
+  willExist,
   TaskError,
   type Host,
   type Inventory,
+  type Role,
   type Network,
   type Vip,
 } from '../../lib/index.ts'
+import { Hosts, one, tasks } from '../engine/hosts.ts'
+import freeipa from '../../roles/freeipa/index.ts'
+import freeipaClient from '../../roles/freeipa-client/index.ts'
 import { keyScript, clientOptions, joinScript } from '../../roles/freeipa-client/enrolment.ts'
 import { judgeClient } from '../../roles/freeipa-client/state.ts'
 import { advise } from '../../roles/freeipa/advice.ts'
@@ -523,4 +529,61 @@ void t.test('what lint says', t => {
   )
   t.equal(said.filter(a => a.severity === 'error').length, 4)
   t.end()
+})
+
+void t.test('the plan of a server and a client that do not exist yet is exact', async t => {
+  const hosts = new Hosts(
+    t,
+    { b: 'a', c: 'a' },
+    'groups: { ipa_servers: { hosts: [b] }, ipa_clients: { hosts: [c] } }\n',
+  )
+  hosts.down.add('b').add('c')
+  // Hosts of this rig are called Debian 12: they take EL's row.
+  const asDebian = (role: Role): Role => ({
+    ...role,
+    platforms: { 'debian 12': role.platforms?.['el 9'] },
+  })
+  const ran = await hosts.run(
+    [
+      one(
+        tasks(() => {
+          for (const vm of hostsOf('b,c')) willExist(vm)
+          return Promise.resolve()
+        }),
+        { hosts: 'a' },
+      ),
+      one(asDebian(freeipa), { hosts: 'ipa_servers' }),
+      one(asDebian(freeipaClient), { hosts: 'ipa_clients' }),
+    ],
+    {
+      dryRun: true,
+      extraVars: {
+        freeipa_admin_password: new Secret('abcdefgh1', 'ipa'),
+        freeipa_directory_password: new Secret('abcdefgh2', 'dm'),
+      },
+    },
+  )
+  t.strictSame(ran.failures, [])
+  t.strictSame(
+    ran.tasks.filter(e => e.estimate).map(e => e.task),
+    [],
+  )
+  t.strictSame(ran.changed, [
+    'b hostname b.test.internal',
+    'b line /etc/hosts 10.0.0.11 b.test.internal b',
+    'b packages ipa-server ipa-server-dns bind-utils chrony',
+    'b file /etc/chrony.conf',
+    'b service chronyd',
+    'b FreeIPA server b.test.internal',
+    'b service ipa',
+    'b zone test.internal',
+    'b zone 0.0.10.in-addr.arpa',
+    'b handler restart chrony',
+    'b handler log in as admin',
+    'c hostname c.test.internal',
+    'c packages ipa-client',
+    'b key for c.test.internal',
+    'c enrol in TEST.INTERNAL',
+    'b forget the key for c.test.internal',
+  ])
 })
