@@ -1,4 +1,14 @@
-import { $, guarded, on, quote, quoteAll, readSecret, Secret, type Host } from '../../lib/index.ts'
+import {
+  guarded,
+  on,
+  quote,
+  quoteAll,
+  readSecret,
+  resource,
+  Secret,
+  type Common,
+  type Host,
+} from '../../lib/index.ts'
 import { fqdnOf, ipa, ldapiOf, realmOf } from '../shared/freeipa/names.ts'
 import type { Vars } from './vars.ts'
 
@@ -70,14 +80,35 @@ export async function enrol(enrolment: Enrolment): Promise<void> {
   const fqdn = fqdnOf(host, domain)
   await guarded('freeipa-client', { undo: UNDO, seconds: SECONDS }, async () => {
     const key = await on(server, async () => {
-      await $({ name: `key for ${fqdn}` })`sh -euc ${keyScript(fqdn, domain)}`
+      await step({ name: `key for ${fqdn}`, what: 'make', script: keyScript(fqdn, domain) })
       return readSecret(`${KEYS}/${fqdn}`)
     })
-    await $({
-      name: `enrol in ${realmOf(domain)}`,
-      stdin: key ?? new Secret(''),
-      timeoutSeconds: SECONDS,
-    })`sh -euc ${joinScript(clientOptions(enrolment))}`
-    await on(server, () => $({ name: `forget the key for ${fqdn}` })`rm -f -- ${`${KEYS}/${fqdn}`}`)
+    const script = `printf %s ${quote(key?.reveal() ?? '')} | sh -euc ${quote(joinScript(clientOptions(enrolment)))}`
+    await step({
+      name: `FreeIPA client ${fqdn}`,
+      what: `enrol, realm ${realmOf(domain)}`,
+      script: new Secret(script, key?.name),
+    })
+    await on(server, () =>
+      step({
+        name: `no key for ${fqdn}`,
+        what: 'delete: the host has it',
+        script: `rm -f -- ${quote(`${KEYS}/${fqdn}`)}`,
+      }),
+    )
   })
 }
+
+interface Step extends Common {
+  readonly name: string
+  readonly what: string
+  readonly script: string | Secret
+}
+
+/** A step of an enrolment, which is made whole or not at all: what the host has decides before the first one. */
+const step = resource({
+  name: ({ name }: Step) => name,
+  opaque: true,
+  needs: () => ({}),
+  plan: ({ what, script }) => [{ what, script, timeoutMs: SECONDS * 1000 }],
+})

@@ -583,7 +583,7 @@ void t.test('the plan of a server and a client that do not exist yet is exact', 
     'c hostname c.test.internal',
     'c packages ipa-client',
     'b key for c.test.internal',
-    'c enrol in TEST.INTERNAL',
-    'b forget the key for c.test.internal',
+    'c FreeIPA client c.test.internal',
+    'b no key for c.test.internal',
   ])
 })

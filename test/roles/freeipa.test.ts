@@ -51,7 +51,7 @@ void t.test('FreeIPA', { timeout: 300_000 }, async t => {
       'ipa1 zone 1.9.10.in-addr.arpa',
       'ipa1 handler log in as admin',
       'ipa1 key for db1.cloud.internal',
-      'db1 enrol in CLOUD.INTERNAL',
+      'db1 FreeIPA client db1.cloud.internal',
     ])
       t.ok(made.includes(task), task)
     t.notOk(
