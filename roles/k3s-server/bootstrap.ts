@@ -23,7 +23,8 @@ export interface Via {
 
 /** What a server does next. `waitsFor`: the condition that must end before it does that. */
 export type Step =
-  | { readonly kind: 'bootstrap' }
+  /** `begun`: K3s runs and founds the cluster, since a run that was interrupted has started it. */
+  | { readonly kind: 'bootstrap'; readonly begun?: true }
   | { readonly kind: 'join'; readonly via: Via; readonly waitsFor?: string }
   | {
       readonly kind: 'rebuild'
@@ -169,11 +170,23 @@ function withoutQuorum(s: Situation, own: ServerState): Step {
   const stopped = withData.filter(([, state]) => !isUp(state)).map(([name]) => name)
   if (own.data && stopped.length > 0) return amongStopped(s, own, stopped)
   const lost = quorumLost(s)
+  const founder = founding(s)
+  if (founder === s.self) return { kind: 'bootstrap', begun: true }
+  if (founder !== undefined) return { kind: 'join', via: viaOf(s, founder), waitsFor: lost }
   if (own.data)
     return { kind: 'run', via: seedOf(s, own), wake: [], waitsFor: `${lost}: ${BRING_BACK}` }
   const [member] = withData
   if (!member || stopped.length === 0) return stop(lost, BRING_BACK)
   return { kind: 'join', via: viaOf(s, member[0]), waitsFor: lost }
+}
+
+/** The server that is founding the cluster: K3s runs as a founder, and no other server has data or has been a node. It needs nobody's vote. */
+function founding(s: Situation): string | undefined {
+  const all = known(s)
+  const [founder, ...rest] = all.filter(([, state]) => state.data || state.joined)
+  if (!founder || rest.length > 0 || all.length !== s.servers.length) return undefined
+  const [name, state] = founder
+  return state.data && state.founds && isUp(state) ? name : undefined
 }
 
 /** The first of the stopped servers starts all of them. */

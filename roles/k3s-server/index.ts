@@ -58,7 +58,7 @@ export default role({
       missingFor,
       SOON,
     )
-    const running = step.kind === 'run'
+    const running = step.kind === 'run' || (step.kind === 'bootstrap' && step.begun === true)
     await portsAreFree(...k3sPorts('server'))
     const device = await interfaceOf(host, nicOf(host))
     const config = configOf(host, step, device, platform.selinux)

@@ -46,6 +46,7 @@ const server = (more: Partial<ServerHealth> = {}, state = {}): ServerHealth => (
     joined: true,
     unit: { active: 'active', sub: 'running', restarts: 0 },
     seed: undefined,
+    founds: false,
     pin: undefined,
     ca: undefined,
     healthy: true,

@@ -32,6 +32,7 @@ const fresh: ServerState = {
   joined: false,
   unit: unit('inactive'),
   seed: undefined,
+  founds: false,
   pin: undefined,
   ca: undefined,
   healthy: false,
@@ -54,6 +55,7 @@ const sick: ServerState = {
   problem: 'etcd is not healthy: no leader',
   said: '',
 }
+const founder: ServerState = { ...starting, founds: true }
 const healthy = (
   members: readonly Member[],
   nodes = members.map(m => m.name.slice(0, 7)),
@@ -79,6 +81,7 @@ const say = (step: Step): string =>
       : '',
     step.kind === 'run' && step.woken ? 'woken' : '',
     step.kind === 'run' && step.wake.length > 0 ? `wake ${step.wake.join('+')}` : '',
+    step.kind === 'bootstrap' && step.begun ? 'begun' : '',
     'waitsFor' in step ? 'waits' : '',
   ]
     .filter(Boolean)
@@ -155,6 +158,27 @@ const TABLE: readonly [
     'the founder was killed while founding',
     [stopped, fresh, fresh],
     ['run', 'join via master1 waits', 'join via master1 waits'],
+  ],
+  [
+    'the runner was killed while the founder founds',
+    [founder, fresh, fresh],
+    ['bootstrap begun', 'join via master1 waits', 'join via master1 waits'],
+  ],
+  [
+    'the same, seen a moment before etcd has a leader',
+    [{ ...sick, founds: true }, fresh, fresh],
+    ['bootstrap begun', 'join via master1 waits', 'join via master1 waits'],
+  ],
+  [
+    'it is no founder, and the others have new disks',
+    [starting, fresh, fresh],
+    ['run waits', 'stop', 'stop'],
+  ],
+  ['a founder, and one has been a node', [founder, wiped, fresh], ['run waits', 'stop', 'stop']],
+  [
+    'a founder, and one cannot be asked',
+    [founder, 'unreachable', fresh],
+    ['run waits', 'stop', 'stop'],
   ],
   [
     'all were stopped',
@@ -253,6 +277,7 @@ void t.test('no combination founds a second cluster, or forgets a server that se
     wiped,
     stopped,
     starting,
+    founder,
     sick,
     up,
     partial,
@@ -270,7 +295,13 @@ void t.test('no combination founds a second cluster, or forgets a server that se
           const own = states[NAMES.indexOf(self)]
           const told = `${states.map(s => Object.entries(kinds).find(([, k]) => k === s)?.[0]).join(' ')}: ${self}: ${say(result)}`
           const known = states.filter(s => typeof s === 'object')
-          if (result.kind === 'bootstrap' && (self !== 'master1' || states.some(s => s !== fresh)))
+          const begun = result.kind === 'bootstrap' && result.begun === true
+          if (
+            result.kind === 'bootstrap' &&
+            (begun
+              ? own !== founder || states.filter(s => s !== fresh).length > 1
+              : self !== 'master1' || states.some(s => s !== fresh))
+          )
             broken.push(`founds: ${told}`)
           if (
             result.kind === 'rebuild' &&

@@ -191,6 +191,8 @@ const ANSWER = [
 ].join('\n')
 
 void t.test('the state of a server', t => {
+  t.equal(parseState(ANSWER).founds, false)
+  t.equal(parseState(ANSWER.replace(/^seed .*/m, 'founds yes')).founds, true)
   t.match(parseState(ANSWER), {
     data: true,
     joined: true,
@@ -420,6 +422,7 @@ const down: ServerState = {
   joined: true,
   unit: { active: 'inactive', sub: 'dead', restarts: 0 },
   seed: undefined,
+  founds: false,
   pin: undefined,
   ca: undefined,
   healthy: false,

@@ -27,6 +27,8 @@ export interface ServerState {
   readonly unit: UnitState
   /** Address of the server that its config.yaml names as the one to join. */
   readonly seed: string | undefined
+  /** Does its config.yaml tell it to found a cluster? fmc removes that once it is up. */
+  readonly founds: boolean
   /** Hash of the certificate authority that the token in its config.yaml trusts. */
   readonly pin: string | undefined
   /** Hash of its cluster's certificate authority, from the token file that K3s wrote. */
@@ -53,7 +55,7 @@ export const ETCDCTL = `ETCDCTL_API=3 timeout 10 etcdctl --endpoints https://127
 export const STATE_SCRIPT = `d=${DATA_DIR}
 if [ -d $d/server/db/etcd/member/wal ]; then echo data yes; else echo data no; fi
 if [ -e $d/agent/client-kubelet.crt ]; then echo joined yes; else echo joined no; fi
-sed -n -e 's/^server: */seed /p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
+sed -n -e 's/^server: */seed /p' -e 's/^cluster-init: *true$/founds yes/p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
 ready=
 if systemctl is-active -q k3s.service; then
   echo "health $(${OWN_CURL} -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
@@ -97,6 +99,7 @@ export function parseState(text: string): ServerState {
     joined: yesOrNo(lines, 'joined'),
     unit,
     seed: seedOf(lines.get('seed') ?? ''),
+    founds: lines.get('founds') === 'yes',
     pin: hashOf(lines.get('pin')),
     ca: hashOf(lines.get('ca')),
     healthy,
@@ -112,6 +115,7 @@ const KEYS = new Set([
   'joined',
   'unit',
   'seed',
+  'founds',
   'pin',
   'ca',
   'said',
