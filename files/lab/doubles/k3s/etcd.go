@@ -132,8 +132,8 @@ func (m *member) setAsideRemoved() error {
 	if _, err := os.Stat(filepath.Join(m.dir(), "tombstone")); err != nil {
 		return nil
 	}
-	infof("tombstone file has been detected, removing data dir to rejoin the cluster")
-	return os.Rename(m.dir(), fmt.Sprintf("%s-old-%d", m.dir(), time.Now().Unix()))
+	infof("tombstone file has been detected, removing ${datadir}/server/db to rejoin the cluster")
+	return os.Rename(m.dir(), fmt.Sprintf("%s-backup-%d", m.dir(), time.Now().Unix()))
 }
 
 // remoteClient connects to the members of a cluster that this server may not have joined yet.

@@ -215,7 +215,7 @@ func (k *kube) awaitDeleted(r resource, path, name string, o object) error {
 			return nil
 		}
 		if limit > 0 && time.Since(begun) > limit {
-			return fmt.Errorf("error: timed out waiting for the condition on %s", slashed(r, name))
+			return fmt.Errorf("error: timed out waiting for the condition on %s/%s", r.key(), name)
 		}
 	}
 	return nil
