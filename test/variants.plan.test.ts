@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { loadInventory } from '../lib/inventory/load.ts'
-import { matchHosts } from '../lib/inventory/patterns.ts'
+import { matchPlay } from '../lib/inventory/patterns.ts'
 import site from '../playbooks/site.ts'
 import { rig, ROOT } from './rig/lab.ts'
 
@@ -19,7 +19,7 @@ for (const [n, file] of FILES.entries())
     const machines = all.filter(h => h.vmOn === undefined).map(h => h.name)
     const planned = site.stages
       .flat()
-      .flatMap(play => matchHosts(inventory, play.hosts).map(h => h.name))
+      .flatMap(play => matchPlay(inventory, play.hosts).hosts.map(h => h.name))
     const r = await rig(t, `variants-${n}`, { inventory: path, hosts: machines })
     const ran = await r.fmc('play', 'site', '--dry-run')
     t.equal(ran.code, 0, ran.failures.join('\n') + ran.stderr)

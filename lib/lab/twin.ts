@@ -63,6 +63,10 @@ const withPlanned = (lab: LabState): LabState => ({
 
 const DEBIAN: Os = { name: 'debian', family: 'debian', version: '12' }
 
+/** Hosts whose roles have no row for Debian: a VM that is still to be made is planned as what it is. */
+const enterpriseOnly = ({ groups }: Inventory): ReadonlySet<unknown> =>
+  new Set(['ipa_servers', 'ipa_clients'].flatMap(group => groups.get(group) ?? []))
+
 /**
  * The lab's hosts have the operating systems of their personalities and the artifacts that the lab has built. A host
  * that the lab does not run itself may be a VM that its hypervisor makes: Debian, with keys of its own.
@@ -70,7 +74,7 @@ const DEBIAN: Os = { name: 'debian', family: 'debian', version: '12' }
 const inventoryIn = (lab: LabState, loaded: Inventory, madeVms: readonly unknown[]): Inventory => {
   const likeDebian = new Set<unknown>([
     ...lab.hosts.filter(h => h.personality === 'debian' && h.image !== true).map(h => h.name),
-    ...madeVms,
+    ...madeVms.filter(name => !enterpriseOnly(loaded).has(name)),
   ])
   return {
     ...loaded,
