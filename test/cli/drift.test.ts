@@ -246,6 +246,14 @@ void t.test('a watch prints what has changed', t => {
     'a mended: as declared again: x: f',
     'a new: differs: x: g: content',
   ])
+  const lost: Event = { type: 'host', host: 'b', state: 'failed', failure: { message: 'disk full' } }
+  t.same(
+    cycle(differs('a', 'x', 'g'), lost),
+    ['b failed: failed: disk full'],
+    'a host that fails before its first task',
+  )
+  t.same(cycle(differs('a', 'x', 'g'), lost), [], 'the same again')
+  t.same(cycle(differs('a', 'x', 'g')), ['b works: works again'])
   t.end()
 })
 

@@ -40,6 +40,12 @@ export function changesSince(
       ...(!unknown && was?.state === 'unknown'
         ? [change('known', host, `known again${hasDrift(now) ? '' : ', as declared'}`)]
         : []),
+      ...(isLost(now) && (!isLost(was) || was?.why !== now.why)
+        ? [change('failed', host, `failed: ${why}`)]
+        : []),
+      ...(isLost(was) && !isLost(now) && !unknown && failures.length === 0
+        ? [change('works', host, 'works again')]
+        : []),
       ...failures.filter(f => !failed.some(g => g.text === f.text)),
       ...failed
         .filter(f => !unknown && !failures.some(g => g.task === f.task && g.role === f.role))
@@ -64,6 +70,10 @@ const change = (
   text: string,
   where: Pick<WatchChange, 'role' | 'task'> = {},
 ): WatchChange => ({ what, host, ...where, text })
+
+/** Has the host failed, and no task of it? */
+const isLost = (host: Found['hosts'][number] | undefined): boolean =>
+  host?.state === 'failed' && failuresOf(host).length === 0
 
 const failuresOf = (host: Found['hosts'][number] | undefined): WatchChange[] =>
   (host?.cells ?? []).flatMap(({ host: name, role, failures }) =>
