@@ -32,6 +32,8 @@ void t.test('the units', t => {
   t.match(unitTexts({ ...OF, directory: '/srv', writes: [] })[SERVICE], 'PrivateTmp=yes\n')
   t.match(timer, 'OnUnitInactiveSec=300s\n')
   t.ok(service.startsWith(`${MARK}\n`) && timer.startsWith(`${MARK}\n`))
+  for (const directory of ['/srv/a\nExecStartPre=/bin/false', '/srv/a\\', '/srv/a '])
+    t.throws(() => unitTexts({ ...OF, directory }), /a systemd unit cannot name the directory/)
   const own = unitTexts({ ...OF, user: true })[SERVICE] ?? ''
   t.notMatch(own, /Protect|Private|Capability|ReadWritePaths/, 'a user’s manager cannot do that')
   t.match(own, 'NoNewPrivileges=yes\n')

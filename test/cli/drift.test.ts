@@ -246,7 +246,12 @@ void t.test('a watch prints what has changed', t => {
     'a mended: as declared again: x: f',
     'a new: differs: x: g: content',
   ])
-  const lost: Event = { type: 'host', host: 'b', state: 'failed', failure: { message: 'disk full' } }
+  const lost: Event = {
+    type: 'host',
+    host: 'b',
+    state: 'failed',
+    failure: { message: 'disk full' },
+  }
   t.same(
     cycle(differs('a', 'x', 'g'), lost),
     ['b failed: failed: disk full'],

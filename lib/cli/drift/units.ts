@@ -1,4 +1,5 @@
 /** The systemd units of `fmc drift --install`: a service that checks once, and its timer. */
+import { UsageError } from '../../errors.ts'
 
 /** The first line of every unit that fmc writes; it replaces and removes no other. */
 export const MARK = '# Written by fmc drift --install. To remove it: fmc drift --uninstall'
@@ -50,7 +51,17 @@ const FOR_ROOT = [
   'CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH',
 ]
 
-/** Both units. No secret is in them: only paths and names. */
+/** WorkingDirectory takes the rest of its line as it is, without quotes (systemd.syntax(7)). Throws UsageError. */
+function bareLine(path: string): string {
+  if (/\p{Cc}|[\\\s]$/u.test(path))
+    throw new UsageError(
+      `a systemd unit cannot name the directory ${JSON.stringify(path)}: it has a control character, or a blank or backslash at its end`,
+      { hint: 'move the project to a directory with another name' },
+    )
+  return path.replaceAll('%', '%%')
+}
+
+/** Both units. No secret is in them: only paths and names. Throws UsageError for a directory that a unit cannot name. */
 export function unitTexts(o: UnitsOf): Units {
   const command = o.argv.map(word => unitWord(word, { variables: true })).join(' ')
   return {
@@ -62,7 +73,7 @@ export function unitTexts(o: UnitsOf): Units {
       '',
       '[Service]',
       'Type=oneshot',
-      `WorkingDirectory=${o.directory.replaceAll('%', '%%')}`,
+      `WorkingDirectory=${bareLine(o.directory)}`,
       ...Object.entries(o.environment).map(([k, v]) => `Environment=${unitWord(`${k}=${v}`)}`),
       `ExecStart=${command}`,
       '# 3: hosts differ. That is a result, and no failure of the check.',
