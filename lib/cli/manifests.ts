@@ -140,13 +140,16 @@ const kubernetes = ({ jobs, words, image, name, records }: ShardJob): Manifest =
   },
 })
 
-/** The steps in a shell that bring two secrets of a CI system into files that only the user can read. */
-const keysFrom = (identity: string, key: string, dir: string): string =>
+/** Runs `command` with two secrets of a CI system: the SSH key in an agent of its own, the age identity in a file that is removed. */
+const withKeys = (identity: string, key: string, command: string): string =>
   [
     'umask 077',
-    `mkdir -p ~/.ssh`,
-    `printf '%s\\n' "${identity}" >"${dir}/identity.txt"`,
-    `printf '%s\\n' "${key}" >~/.ssh/id_ed25519`,
+    'keys=$(mktemp -d)',
+    'eval "$(ssh-agent -s)" >/dev/null',
+    `trap 'ssh-agent -k >/dev/null; rm -rf "$keys"' EXIT`,
+    `printf '%s\n' "${key}" | ssh-add -q -`,
+    `printf '%s\n' "${identity}" >"$keys/identity.txt"`,
+    `FMC_AGE_IDENTITY="$keys/identity.txt" ${command}`,
   ].join('\n')
 
 const github = ({ jobs, words }: ShardJob): Manifest => ({
@@ -171,18 +174,15 @@ const github = ({ jobs, words }: ShardJob): Manifest => ({
           { uses: 'actions/setup-node@v4', with: { 'node-version': 22 } },
           { run: 'npm ci' },
           {
-            name: 'Keys',
-            run: keysFrom('$IDENTITY', '$SSH_KEY', '$RUNNER_TEMP'),
+            name: 'fmc',
+            run: withKeys(
+              '$IDENTITY',
+              '$SSH_KEY',
+              line(words, `\${{ matrix.shard }}/${jobs}`, '--output github'),
+            ),
             env: {
               IDENTITY: '${{ secrets.FMC_AGE_IDENTITY }}',
               SSH_KEY: '${{ secrets.FMC_SSH_KEY }}',
-            },
-          },
-          {
-            name: 'fmc',
-            run: line(words, `\${{ matrix.shard }}/${jobs}`, '--output github'),
-            env: {
-              FMC_AGE_IDENTITY: '${{ runner.temp }}/identity.txt',
               FMC_STATE: '${{ runner.temp }}/state',
             },
           },
@@ -213,8 +213,11 @@ const gitlab = ({ jobs, words, image }: ShardJob): Manifest => ({
       variables: { FMC_STATE: '$CI_PROJECT_DIR/state' },
       script: [
         'npm ci',
-        keysFrom('$FMC_IDENTITY', '$FMC_SSH_KEY', '$HOME'),
-        `FMC_AGE_IDENTITY=~/identity.txt ${line(words, '"$CI_NODE_INDEX/$CI_NODE_TOTAL"', '--output junit >fmc.xml')}`,
+        withKeys(
+          '$FMC_IDENTITY',
+          '$FMC_SSH_KEY',
+          line(words, '"$CI_NODE_INDEX/$CI_NODE_TOTAL"', '--output junit >fmc.xml'),
+        ),
       ],
       artifacts: {
         when: 'always',

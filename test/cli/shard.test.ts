@@ -1,5 +1,6 @@
 // --shard: which part a host is in, what cannot be split, the key of all parts; and the manifests of fmc shard.
-import { readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -18,6 +19,7 @@ import { demandShardable, isInShard, parseShard, shardKey, shardOf } from '../..
 import { traceOf } from '../../lib/notify/spans.ts'
 import { service } from '../notify/service.ts'
 import { run, ROOT } from '../rig/lab.ts'
+import { until } from '../rig/until.ts'
 
 void t.test('--shard: I of N', t => {
   t.same(parseShard('2/5'), { index: 2, of: 5 })
@@ -337,6 +339,61 @@ void t.test('the script of the Kubernetes Job gives each pod its part', async t 
       env: { JOB_COMPLETION_INDEX: String(index) },
     })
     t.equal(stdout, `play site --shard ${index + 1}/3\n`)
+  }
+})
+
+void t.test('a CI system’s keys are there for fmc, and nowhere afterwards', async t => {
+  const dir = t.testdir({
+    home: { '.ssh': { id_ed25519: 'the runner’s own' } },
+    tmp: {},
+    bin: {
+      npx: '#!/bin/sh\nssh-add -l\ncat -- "$FMC_AGE_IDENTITY"\necho "agent $SSH_AGENT_PID"\n',
+    },
+  })
+  chmodSync(join(dir, 'bin/npx'), 0o755)
+  await run([
+    'ssh-keygen',
+    '-q',
+    '-t',
+    'ed25519',
+    '-N',
+    '',
+    '-C',
+    'of the CI',
+    '-f',
+    join(dir, 'key'),
+  ])
+  const key = readFileSync(join(dir, 'key'), 'utf8').trimEnd()
+  const of = (kind: ShardKind): unknown =>
+    manifestOf(kind, {
+      jobs: 2,
+      words: ['play', 'site'],
+      image: 'x',
+      name: 'x',
+      records: undefined,
+    }).data
+  const step = WORKFLOW.parse(of('github')).jobs.fmc.steps.flatMap(s =>
+    'run' in s && s.name === 'fmc' ? [s.run] : [],
+  )
+  const script = PIPELINE.parse(of('gitlab')).fmc.script.slice(1)
+  for (const text of [step.join('\n'), `${script.join('\n')}; cat fmc.xml`]) {
+    const { code, stdout, stderr } = await run(
+      ['bash', '-ec', text.replace(/\$\{\{[^}]*\}\}/, '1')],
+      {
+        cwd: dir,
+        env: {
+          PATH: `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}`,
+          ...{ HOME: join(dir, 'home'), TMPDIR: join(dir, 'tmp') },
+          ...{ IDENTITY: 'AGE', FMC_IDENTITY: 'AGE', SSH_KEY: key, FMC_SSH_KEY: key },
+        },
+      },
+    )
+    t.equal(code, 0, stderr)
+    const [, pid = ''] = /ED25519[^]*\nAGE\nagent (\d+)\n$/.exec(stdout) ?? []
+    t.not(pid, '', stdout)
+    await until(() => Promise.resolve(!existsSync(`/proc/${pid}`)), 10, 'the agent ends')
+    t.strictSame(readdirSync(join(dir, 'tmp')), [])
+    t.equal(readFileSync(join(dir, 'home/.ssh/id_ed25519'), 'utf8'), 'the runner’s own')
   }
 })
 

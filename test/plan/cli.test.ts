@@ -231,10 +231,15 @@ void t.test('a plan of a stranger decides nothing', async t => {
 
 void t.test('what cannot be saved is found before any host is connected to', async t => {
   const p = await project(t)
+  p.write(
+    'signers',
+    readFileSync(join(p.dir, 'signers'), 'utf8').replace(/^boss (.*)$/m, '$&\nchief $1'),
+  )
   for (const [more, message] of [
     [{ out: join(p.dir, 'inventory.yaml') }, /exists, and fmc has not written it/],
     [{ requireApproval: ['bos'] }, /signers has no key of bos/],
     [{ requireApproval: ['alice'] }, /nobody approves a plan of their own/],
+    [{ requireApproval: ['boss', 'chief'] }, /chief: boss has the same key/],
     [{ validUntil: 'soon' }, /--valid-until soon: expected a time/],
     [{ validUntil: '1h', notBefore: '2h' }, /is over before/],
     [{ identity: join(p.dir, 'nobody') }, /there is no identity file/],

@@ -146,13 +146,21 @@ function approversOf(o: PlayOptions, own: string): { name: string; key: string }
   const names = [...new Set(o.requireApproval ?? [])]
   if (names.length === 0) return []
   const signers = readSigners(o.inventory)
-  return names.map(name => {
+  const approvers = names.map(name => {
     const key = approverKey(signers, name, signersFile(o.inventory))
     if (key !== own) return { name, key }
     throw new UsageError(
       `--require-approval ${name}: the key of ${name} signs this plan, and nobody approves a plan of their own`,
     )
   })
+  for (const [i, { name, key }] of approvers.entries()) {
+    const same = approvers.slice(0, i).find(other => other.key === key)
+    if (same)
+      throw new UsageError(
+        `--require-approval ${name}: ${same.name} has the same key, and one person cannot approve for two`,
+      )
+  }
+  return approvers
 }
 
 /** The options -e as they are kept: a file by its whole path. */
