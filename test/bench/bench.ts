@@ -4,6 +4,7 @@ import { fmcFidelity, peerFidelity, type Fidelity } from './fidelity.ts'
 import * as fmc from './fmc.ts'
 import { addPython, downAll, farLab, freshLab, type Lab } from './lab.ts'
 import { endAll, good, rounds, TIME, type Contender, type Run } from './measure.ts'
+import { manyHosts } from './many.ts'
 import { apt, installPeers, peers, type Peer } from './peers.ts'
 import { makeProject } from './project.ts'
 import { text, type Report } from './report.ts'
@@ -14,11 +15,13 @@ import { wholeSite } from './site.ts'
 const USAGE = `npm run bench -- [options]
 fmc, Ansible, Mitogen, pyinfra and a hand-written ssh loop do the same 15 tasks on equal lab hosts, in turns.
 
-  --quick      without the peers, the large lab and the site, few hosts and rounds
+  --quick      without the peers, the large lab, the light hosts and the site, few hosts and rounds
   --site       only the whole site of inventory.yaml
   --json       the figures as JSON
   --hosts N    hosts of the usual lab (14, with --quick 4; the targets are for 14)
   --scale N    hosts of the large lab (100; 0 leaves it out)
+  --many N     light hosts: sshds without systemd, for how far one controller goes (500; 0 leaves them out)
+  --only-many  only these
   --rounds N   rounds of a no-change run (9)
 `
 
@@ -28,6 +31,7 @@ const USUAL = 14
 const COUNT = Number(options.hosts ?? (options.quick ? 4 : USUAL))
 const target = (t: { atMost?: number; atLeast?: number }): typeof t => (COUNT === USUAL ? t : {})
 const SCALE = Number(options.scale ?? (options.quick ? 0 : 100))
+const MANY = Number(options.many ?? (options.quick ? 0 : 500))
 const ROUNDS = Number(options.rounds ?? (options.quick ? 3 : 9))
 const SLOW_ROUNDS = 2
 const APPLIES = options.quick ? 1 : 3
@@ -209,6 +213,8 @@ async function site(): Promise<void> {
   await downAll()
 }
 
+const many = (): Promise<void> => manyHosts(project, MANY, Math.min(ROUNDS, 5), say)
+
 async function bench(): Promise<Report> {
   if (!existsSync(TIME)) {
     say('installing GNU time')
@@ -216,6 +222,10 @@ async function bench(): Promise<Report> {
   }
   if (options.site) {
     await site()
+    return { figures, sections, fidelity, notes: notes() }
+  }
+  if (options['only-many']) {
+    await many()
     return { figures, sections, fidelity, notes: notes() }
   }
   const others = options.quick ? [] : peers(project, await installPeers(say))
@@ -226,6 +236,8 @@ async function bench(): Promise<Report> {
   judgeAll(others)
   if (!options.quick) await site()
   if (SCALE > 0) await scaled()
+  await downAll()
+  if (MANY > 0) await many()
   return { figures, sections, fidelity, notes: notes() }
 }
 
@@ -267,6 +279,8 @@ function commandLine() {
     site: { type: 'boolean', default: false },
     hosts: { type: 'string' },
     scale: { type: 'string' },
+    many: { type: 'string' },
+    'only-many': { type: 'boolean', default: false },
     rounds: { type: 'string' },
   } as const
   try {

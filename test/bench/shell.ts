@@ -6,7 +6,12 @@ import { put, type Place } from './project.ts'
 import { applyScript, checkScript } from './scripts.ts'
 
 /** A shell loop: one fresh ssh per host, all at once, each with one script. Fails if one of them does. */
-function loop(key: string, knownHosts: string, places: readonly Place[], script: string): string {
+export function loop(
+  key: string,
+  knownHosts: string,
+  places: readonly Pick<Place, 'address' | 'port'>[],
+  script: string,
+): string {
   const options = [
     '-F',
     'none',

@@ -101,3 +101,15 @@ export const FILES: readonly WorkFile[] = [
     content: '*/5 * * * * bench /usr/local/bin/bench-check >/dev/null 2>&1\n',
   },
 ]
+
+const DIR = '/run/many'
+
+/** 15 tasks for many light hosts: all is in a file system of the host's own. */
+export const MANY = {
+  directories: [DIR, ...['a', 'b', 'c'].map(name => `${DIR}/${name}`)],
+  files: Array.from({ length: 10 }, (_, i) => ({
+    path: `${DIR}/${'abc'[i % 3] ?? 'a'}/${i}.conf`,
+    content: `setting = ${i}\n`.repeat(20),
+  })),
+  links: [{ path: `${DIR}/current`, to: 'a/0.conf' }],
+} as const
