@@ -1,4 +1,5 @@
 // What a pfSense or OPNsense in front of each architecture has to let through.
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { outerFirewall, type HostFirewall } from '../../lib/firewall/outer.ts'
@@ -185,6 +186,9 @@ void t.test('the command', async t => {
   const fmc = (...words: string[]) =>
     run([process.execPath, join(ROOT, 'lib/bin.js'), 'firewall', ...words], { cwd: ROOT })
   const file = 'test/inventories/architecture-4.yaml'
+  const lines = readFileSync(join(ROOT, file), 'utf8').split('\n')
+  const line = lines.findIndex(text => /to: api, ports: \[6443\]/.test(text)) + 1
+  t.ok(line)
   const json = await fmc('rules', '--for', 'opnsense', '-i', file, '--output', 'json')
   t.equal(json.code, 0)
   const values = json.stdout
@@ -201,7 +205,7 @@ void t.test('the command', async t => {
       protocol: 'tcp',
       source: '192.168.0.0/24',
       port: '6443',
-      place: `${file}:79`,
+      place: `${file}:${line}`,
     },
   )
   t.match(await fmc('rules', '-i', file), { code: 1, stderr: /--for <product>/ })
