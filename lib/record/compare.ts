@@ -29,8 +29,8 @@ export interface Comparison {
 }
 
 /**
- * Compares what two runs, or two dry runs, came to: by task of each host its status, its changes with their diffs, its note, and
- * why it failed. Times do not count. A task that only one run has counts if it changed something or failed there.
+ * Compares what two runs, or two dry runs, came to: by task of each host its status, its changes, its note, and why it
+ * failed; the diffs of its changes, too, if both runs have them (`--diff`). Times do not count. A task that only one run has counts if it changed something or failed there.
  */
 export function compare(a: RunContent, b: RunContent): Comparison {
   const [hostsA, hostsB] = [hostsOf(a.events), hostsOf(b.events)]
@@ -43,7 +43,7 @@ export function compare(a: RunContent, b: RunContent): Comparison {
     const [one, other] = [tasksA.get(key), tasksB.get(key)]
     const task = one ?? other
     if (!task || !both.has(ownerOf(task))) continue
-    if (one && other ? sideText(one) === sideText(other) : !isNews(task)) {
+    if (one && other ? isEqual(one, other) : !isNews(task)) {
       if (one && other) same++
       continue
     }
@@ -109,8 +109,15 @@ const sideOf = ({ status, changes, note, failure }: TaskLine): Side => ({
   ...(failure === undefined ? {} : { failure }),
 })
 
-const sideText = ({ status, changes, note, failure }: TaskLine): string =>
+const isEqual = (a: TaskLine, b: TaskLine): boolean => {
+  const withDiffs = hasDiffs(a) && hasDiffs(b)
+  return sideText(a, withDiffs) === sideText(b, withDiffs)
+}
+
+const hasDiffs = ({ changes }: TaskLine): boolean => changes.some(({ diff }) => diff !== undefined)
+
+const sideText = ({ status, changes, note, failure }: TaskLine, withDiffs: boolean): string =>
   JSON.stringify([
     ...[status, note ?? '', failure?.message ?? ''],
-    changes.map(({ what, diff = '' }: Change) => [what, diff]),
+    changes.map(({ what, diff = '' }: Change) => (withDiffs ? [what, diff] : what)),
   ])

@@ -149,6 +149,10 @@ void t.test('two runs: hosts, tasks whose outcome or diff differs, exit codes; n
   )
   const [diff, ...others] = compare(fine.read(), recorded(t, edited).read()).tasks
   t.same([diff?.host, others], ['master1', []], 'a diff alone')
+  const bare = changed(sampleLines(12, 'fine'), line =>
+    line.type === 'task' ? { ...line, changes: line.changes.map(({ what }) => ({ what })) } : line,
+  )
+  t.ok(isSame(compare(fine.read(), recorded(t, bare).read())), 'a run without --diff')
   const gone = sampleLines(12, 'fine').map(
     line => JSON.parse(JSON.stringify(line).replaceAll('worker9', 'worker90')) as object,
   )
