@@ -40,10 +40,11 @@ const session = (run: Run): Session => ({
 const kept = (keepDir: string, run: Run, options: KeepOptions): Promise<unknown> => {
   const take: TaskRun['take'] = (script, into, limits) =>
     takeFrom(session(run), script, into, limits)
+  const task: Pick<TaskRun, 'take' | 'permit'> = { take, permit: () => undefined }
   const scope = {
     mode: 'apply',
     settings: { keepDir },
-    task: (_: string, body: (run: object) => unknown) => body({ take }),
+    task: (_: string, body: (run: object) => unknown) => body(task),
   }
   return within(scope as unknown as Scope, () => keep('etcd/one', options))
 }
