@@ -56,7 +56,7 @@ const site = (t: Test): Site => {
     fmc: (args, env = {}, cwd = project) =>
       run([process.execPath, BIN, ...args], {
         cwd,
-        env: { SUDO_UID: '', FMC_CACHE: join(dir, 'cache'), ...env },
+        env: { SUDO_UID: '', FMC_CACHE: join(ROOT, '.tap/cache'), ...env },
       }),
   }
 }
@@ -291,13 +291,13 @@ void t.test('a cache that others own or may write is not used', root, async t =>
   ] as const) {
     const s = site(t)
     const cache = join(s.dir, 'cache')
-    t.equal((await s.fmc(['doc', 'mine'])).code, 0)
+    t.equal((await s.fmc(['doc', 'mine'], { FMC_CACHE: cache })).code, 0)
     rmSync(s.ran)
     const evil = join(s.dir, 'evil')
     for (const name of readdirSync(join(cache, 'compiled')).filter(n => n.endsWith('.mjs')))
       writeFileSync(join(cache, 'compiled', name), `${planted}${mark(evil)}\nexport default 1\n`)
     spoil(cache)
-    const { code, stderr } = await s.fmc(['doc', 'mine'])
+    const { code, stderr } = await s.fmc(['doc', 'mine'], { FMC_CACHE: cache })
     t.notOk(existsSync(evil), `${what}: nothing of it ran`)
     t.equal(code, refused ? 1 : 0, `${what}: ${stderr}`)
     if (refused)
