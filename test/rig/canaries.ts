@@ -44,14 +44,16 @@ export class Canaries {
     return [...new Set(this.#forms.flatMap(([name, form]) => (text.includes(form) ? [name] : [])))]
   }
 
-  /** `path: name` for every regular file below a directory that holds one. */
-  below(dir: string): string[] {
+  /** `path: name` for every regular file below a directory that holds one; those that nothing has touched since then are left out. */
+  below(dir: string, since = new Date(0)): string[] {
     if (!existsSync(dir)) return []
     return readdirSync(dir, { withFileTypes: true }).flatMap(entry => {
       const path = join(dir, entry.name)
-      if (entry.isDirectory()) return this.below(path)
+      if (entry.isDirectory()) return this.below(path, since)
       try {
-        if (!entry.isFile() || lstatSync(path).size > 32 * 1024 * 1024) return []
+        if (!entry.isFile()) return []
+        const { size, ctime } = lstatSync(path)
+        if (size > 32 * 1024 * 1024 || ctime < since) return []
         return this.in(readFileSync(path)).map(name => `${path}: ${name}`)
       } catch {
         return [] // gone meanwhile, or a kernel's file that cannot be read
@@ -72,14 +74,19 @@ export interface Sighting {
 export function watchProcesses(canaries: Canaries, everyMs = 100): { stop: () => Sighting } {
   const found = new Set<string>()
   const seen = new Set<string>()
+  /** Of each file what stood there when it was last read: most processes never change it. */
+  const last = new Map<string, Buffer>()
   let samples = 0
   const look = (): void => {
     samples++
     for (const pid of readdirSync('/proc').filter(n => /^\d+$/.test(n)))
       for (const what of ['cmdline', 'environ'])
         try {
-          const text = readFileSync(`/proc/${pid}/${what}`)
+          const path = `/proc/${pid}/${what}`
+          const text = readFileSync(path)
           seen.add(pid)
+          if (last.get(path)?.equals(text)) continue
+          last.set(path, text)
           for (const name of canaries.in(text))
             found.add(`${what} of ${pid}: ${name}: ${text.toString().split('\0')[0] ?? ''}`)
         } catch {
