@@ -37,7 +37,7 @@ export async function mergedInto(
 ): Promise<Secret> {
   if (now === undefined || now.trim() === '') return ours
   const { parseDocument, parse, isMap, isSeq } = await yaml()
-  const doc = parseDocument(now, { prettyErrors: false })
+  const doc = parseDocument(now, { prettyErrors: false, logLevel: 'error' })
   if (doc.errors.length > 0 || !isMap(doc.contents))
     throw new TaskError(`${file} is not a kubeconfig`)
   const itemsOf = (key: string): readonly (Partial<Named> | null)[] => {

@@ -199,6 +199,18 @@ t.test("merging leaves other clusters' entries alone", async t => {
   }
 })
 
+t.test('a key that is a list makes no warning of Node', async t => {
+  const warnings: string[] = []
+  const note = (warning: Error): unknown => warnings.push(warning.message)
+  process.on('warning', note)
+  t.teardown(() => process.removeListener('warning', note))
+  const theirs = 'clusters:\n  - name: work\n    ? [1, 3]\n    : x\n'
+  t.match((await mergedInto('config', theirs, await point(K3S))).reveal(), '? [ 1, 3 ]')
+  // Node tells listeners in a later turn.
+  await new Promise(setImmediate)
+  t.strictSame(warnings, [])
+})
+
 const EVIL = (command: string) =>
   ({
     apiVersion: 'client.authentication.k8s.io/v1',
