@@ -67,12 +67,23 @@ const traffic = (
 
 /** haproxy shows a server that is down as DOWN, drained or not: `ready` counts for it as well. */
 const afterwards = (action: 'drain' | 'ready', status: string): string =>
-  action === 'drain' ? 'DRAIN' : status.startsWith('DOWN') ? status : 'UP'
+  status.startsWith('DOWN') ? status : action === 'drain' ? 'DRAIN' : 'UP'
 
-/** The last server that is up keeps its connections to the end: without it there is none. Another run may be about to give back another. */
+const NO_TRAFFIC = 'no new connections to'
+
+/**
+ * Before a restart. The last server that is up keeps its connections to the end: without it there is none. Another run may be
+ * about to give back another. One that is down may come up just before it restarts, by a check of a moment before.
+ */
 const noTraffic = traffic(
   'drain',
-  'no new connections to',
+  NO_TRAFFIC,
+  ({ status, others, held }) => /^(UP|DOWN)/.test(status) && (others > 0 || held),
+)
+/** For a host that leaves. */
+const noTrafficForGood = traffic(
+  'drain',
+  NO_TRAFFIC,
   ({ status, others, held }) => status.startsWith('UP') && (others > 0 || held),
 )
 /** Not MAINT: fmc never sets that, so a person has. */
@@ -172,7 +183,7 @@ export async function outOfPool(
  */
 export async function leavesPool(host: Host): Promise<void> {
   for (const seen of await balancersOf(host, 'machine'))
-    await on(seen.balancer, () => noTraffic({ ...seen, server: host.name }))
+    await on(seen.balancer, () => noTrafficForGood({ ...seen, server: host.name }))
 }
 
 /** Gives the balancers' checks time to see the host, so that the next one is not restarted before this one is back. */

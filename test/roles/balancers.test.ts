@@ -5,6 +5,7 @@ import remove from '../../roles/remove/index.ts'
 import { notBack, outOfPool } from '../../roles/shared/balancers.ts'
 import { parseStatuses } from '../../roles/shared/haproxy-admin.ts'
 import { Hosts, one, tasks } from '../engine/hosts.ts'
+import { until } from '../rig/until.ts'
 
 const GROUPS = `
 vips:
@@ -46,7 +47,7 @@ function haproxy(
     echo "$*" | grep -o 's=.*action=[a-z]*' >>/srv/asked
     b=$(echo "$*" | sed 's/.* b=\\([^ ]*\\).*/\\1/')
     case "$*" in *drain*) to=${drained === 'DOWN' ? 'DOWN' : 'DRAIN'}; ${drained === 'no answer' ? '>/srv/mute' : ':'} ;; *) to=UP ;; esac
-    [ ${outcome} != DONE ] || sed -i "/^$b,a,/s/\\(UP\\|DRAIN\\),1$/$to,1/" /srv/csv
+    [ ${outcome} != DONE ] || sed -i "/^$b,a,/s/\\(UP\\|DRAIN\\|DOWN 1.2\\),1$/$to,1/" /srv/csv
     printf 'http://haproxy/;st=${outcome}' ;;
 esac`,
   )
@@ -107,6 +108,22 @@ void t.test(
     t.match(ran.changed, ['b no new connections to a', /^a /, 'b connections again to a'])
     t.match(asked(hosts, 'b').join(), /b=api_6443 -d action=drain,.*b=web_80 -d action=drain/)
     t.notMatch(asked(hosts, 'b').join(), /web_443/, 'what a person has taken out stays out')
+  },
+)
+
+void t.test(
+  'a server that is coming up is taken out, too: it would be up in the middle of its restart',
+  async t => {
+    const hosts = cluster(t)
+    haproxy(hosts, 'b', { api_6443: 'DOWN 1/2' })
+    const planned = await hosts.run([restarts('k3s')], { dryRun: true })
+    const ran = await hosts.run([restarts('k3s')])
+    t.match(ran.changed, ['b no new connections to a', /^a /, 'b connections again to a'])
+    t.strictSame(planned.changed, ran.changed)
+    t.strictSame(asked(hosts, 'b'), [
+      's=a --data-urlencode b=api_6443 -d action=drain',
+      's=a --data-urlencode b=api_6443 -d action=ready',
+    ])
   },
 )
 
@@ -236,6 +253,8 @@ void t.test('two runs do not take two servers away: the second one waits', async
     hosts.write('b', '/run/x', '')
     hosts.write('b', '/srv/another', ANOTHER_RUN)
     const another = hosts.sh('b', 'exec sh /srv/another')
+    const mark = (): string => hosts.read('b', '/run/fmc-drained/api_6443,other') ?? ''
+    await until(() => Promise.resolve(mark() !== ''), 10, 'the other run is at work')
     const ran = await hosts.run([restarts('k3s')])
     await another
     t.strictSame(
