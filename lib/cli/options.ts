@@ -153,6 +153,22 @@ export const addHostsOptions = (command: Command, output = liveOutput()): Comman
     )
     .option('--yes', 'with --lab: install what the lab needs without asking')
 
+/** The options that select plays and roles of a playbook. `limit`: what --limit says of itself. */
+export const addSelectOptions = (command: Command, limit: string): Command =>
+  command
+    .option('-l, --limit <pattern>', limit, repeated)
+    .option(
+      '-t, --tags <tags>',
+      'only plays or roles with one of these tags (repeatable)',
+      repeatedLists,
+    )
+    .option(
+      '--skip-tags <tags>',
+      'no play or role with one of these tags (repeatable)',
+      repeatedLists,
+    )
+    .option('--role <role>', 'only this role')
+
 /** The options of RunOptions. */
 export const addRunOptions = (command: Command): Command =>
   addHostsOptions(command, reportOutput())

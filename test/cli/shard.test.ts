@@ -272,6 +272,10 @@ const SCHEMAS: Readonly<Record<ShardKind, z.ZodType>> = {
   gitlab: PIPELINE,
 }
 
+/** The manifest for the whole site in three parts. */
+const siteIn = (kind: ShardKind, records?: string): unknown =>
+  manifestOf(kind, { jobs: 3, words: ['play', 'site'], image: 'x', name: 'fmc', records }).data
+
 void t.test('manifests keep to their schema, and every part is run once', t => {
   for (const kind of SHARD_KINDS)
     for (const records of [undefined, 'records']) {
@@ -292,15 +296,7 @@ void t.test('manifests keep to their schema, and every part is run once', t => {
         'quoted',
       )
     }
-  const job = JOB.parse(
-    manifestOf('kubernetes', {
-      jobs: 3,
-      words: ['play', 'site'],
-      image: 'x',
-      name: 'fmc',
-      records: 'r',
-    }).data,
-  )
+  const job = JOB.parse(siteIn('kubernetes', 'r'))
   const { containers, volumes } = job.spec.template.spec
   t.same(
     containers[0].volumeMounts.map(m => m.name).sort(),
@@ -312,28 +308,16 @@ void t.test('manifests keep to their schema, and every part is run once', t => {
     containers[0].command[2],
     'exec npx fmc play site --shard "$((JOB_COMPLETION_INDEX + 1))/3"',
   )
-  const workflow = WORKFLOW.parse(
-    manifestOf('github', {
-      jobs: 3,
-      words: ['play', 'site'],
-      image: 'x',
-      name: 'x',
-      records: undefined,
-    }).data,
-  )
+  const workflow = WORKFLOW.parse(siteIn('github'))
   t.same(workflow.jobs.fmc.strategy.matrix.shard, [1, 2, 3])
   t.end()
 })
 
 void t.test('the script of the Kubernetes Job gives each pod its part', async t => {
-  const { data } = manifestOf('kubernetes', {
-    jobs: 3,
-    words: ['play', 'site'],
-    image: 'x',
-    name: 'fmc',
-    records: undefined,
-  })
-  const last = JOB.parse(data).spec.template.spec.containers[0].command[2]?.split('\n').at(-1) ?? ''
+  const last =
+    JOB.parse(siteIn('kubernetes'))
+      .spec.template.spec.containers[0].command[2]?.split('\n')
+      .at(-1) ?? ''
   for (const index of [0, 2]) {
     const { stdout } = await run(['/bin/sh', '-euc', last.replace('exec npx fmc', 'exec echo')], {
       env: { JOB_COMPLETION_INDEX: String(index) },
@@ -364,18 +348,10 @@ void t.test('a CI system’s keys are there for fmc, and nowhere afterwards', as
     join(dir, 'key'),
   ])
   const key = readFileSync(join(dir, 'key'), 'utf8').trimEnd()
-  const of = (kind: ShardKind): unknown =>
-    manifestOf(kind, {
-      jobs: 2,
-      words: ['play', 'site'],
-      image: 'x',
-      name: 'x',
-      records: undefined,
-    }).data
-  const step = WORKFLOW.parse(of('github')).jobs.fmc.steps.flatMap(s =>
+  const step = WORKFLOW.parse(siteIn('github')).jobs.fmc.steps.flatMap(s =>
     'run' in s && s.name === 'fmc' ? [s.run] : [],
   )
-  const script = PIPELINE.parse(of('gitlab')).fmc.script.slice(1)
+  const script = PIPELINE.parse(siteIn('gitlab')).fmc.script.slice(1)
   for (const text of [step.join('\n'), `${script.join('\n')}; cat fmc.xml`]) {
     const { code, stdout, stderr } = await run(
       ['bash', '-ec', text.replace(/\$\{\{[^}]*\}\}/, '1')],

@@ -2,10 +2,9 @@ import { Option } from 'commander'
 import { UsageError } from '../../errors.ts'
 import {
   addHostsOptions,
+  addSelectOptions,
   inLabIfAsked,
   outputOption,
-  repeated,
-  repeatedLists,
   shardOption,
 } from '../options.ts'
 import type { AddCommand } from '../options.ts'
@@ -26,26 +25,17 @@ export interface DriftOptions extends PlayOptions {
 
 /** `fmc drift [PLAYBOOK]`: which hosts differ from what a playbook declares. */
 export const drift: AddCommand = (program, run) => {
-  addHostsOptions(
-    program
-      .command('drift [playbook]')
-      .description(
-        "show which hosts differ from what a playbook declares (default: site); changes nothing; whether the cloud works is another question: 'fmc play health'",
-      ),
-    outputOption(),
+  addSelectOptions(
+    addHostsOptions(
+      program
+        .command('drift [playbook]')
+        .description(
+          "show which hosts differ from what a playbook declares (default: site); changes nothing; whether the cloud works is another question: 'fmc play health'",
+        ),
+      outputOption(),
+    ),
+    'only these hosts; as in fmc play (repeatable)',
   )
-    .option('-l, --limit <pattern>', 'only these hosts; as in fmc play (repeatable)', repeated)
-    .option(
-      '-t, --tags <tags>',
-      'only plays or roles with one of these tags (repeatable)',
-      repeatedLists,
-    )
-    .option(
-      '--skip-tags <tags>',
-      'no play or role with one of these tags (repeatable)',
-      repeatedLists,
-    )
-    .option('--role <role>', 'only this role')
     .addOption(shardOption())
     .option('--diff', 'show what differs in files')
     .option(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addRunOptions, inLabIfAsked, repeated, repeatedLists } from '../options.ts'
+import { addRunOptions, addSelectOptions, inLabIfAsked } from '../options.ts'
 import type { AddCommand, RunOptions } from '../options.ts'
 import type { PlanWork } from '../plans/work.ts'
 import type { Ready } from '../prepare.ts'
@@ -29,23 +29,10 @@ export const play: AddCommand = (program, run) => {
 
 /** The options of PlayOptions. */
 export const addPlayOptions = (command: Command): Command =>
-  addRunOptions(command)
-    .option(
-      '-l, --limit <pattern>',
-      'only these hosts; @failed: those that failed in the last run; @FILE: a pattern per line (repeatable)',
-      repeated,
-    )
-    .option(
-      '-t, --tags <tags>',
-      'only plays or roles with one of these tags (repeatable)',
-      repeatedLists,
-    )
-    .option(
-      '--skip-tags <tags>',
-      'no play or role with one of these tags (repeatable)',
-      repeatedLists,
-    )
-    .option('--role <role>', 'only this role')
+  addSelectOptions(
+    addRunOptions(command),
+    'only these hosts; @failed: those that failed in the last run; @FILE: a pattern per line (repeatable)',
+  )
 
 /** Runs a playbook; with --out saves its plan. Resolves with the exit code. */
 export async function runPlaybook(name: string, o: PlayOptions): Promise<number> {
