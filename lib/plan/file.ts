@@ -1,20 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { shownPath } from '../secrets/secretive.ts'
+import { writeWholeFile } from '../whole-file.ts'
 import { HEAD, MOST_BYTES } from './format.ts'
 
 /** Flags that follow no link and wait for nobody. */
@@ -58,7 +46,7 @@ function bytesOf(fd: number, size: number): Buffer {
 }
 
 /** Is there nothing, or a regular file that fmc has written (it begins with `head`)? Throws UsageError otherwise. */
-export function demandReplaceable(file: string, head = HEAD): 'new' | 'old' {
+export function demandReplaceable(file: string, head = HEAD, hint = 'another name'): 'new' | 'old' {
   const stat = lstatSync(file, { throwIfNoEntry: false })
   if (!stat) {
     if (lstatSync(dirname(file), { throwIfNoEntry: false })) return 'new'
@@ -69,7 +57,7 @@ export function demandReplaceable(file: string, head = HEAD): 'new' | 'old' {
       hint: 'name the file itself',
     })
   if (stat.isFile() && startsWith(file, head)) return 'old'
-  throw new UsageError(`${file} exists, and fmc has not written it`, { hint: 'another name' })
+  throw new UsageError(`${file} exists, and fmc has not written it`, { hint })
 }
 
 function startsWith(file: string, head: string): boolean {
@@ -88,23 +76,11 @@ function startsWith(file: string, head: string): boolean {
  * Writes a file in one step, readable for the user only. It replaces only a file that fmc has written. Throws UsageError; then
  * what was there is unchanged.
  */
-export function writeWhole(file: string, text: string, head = HEAD): void {
-  const before = demandReplaceable(file, head)
-  const candidate = `${file}.${randomBytes(6).toString('hex')}.tmp`
+export function writeWhole(file: string, text: string, head = HEAD, hint?: string): void {
+  const isNew = demandReplaceable(file, head, hint) === 'new'
   try {
-    const fd = openSync(candidate, 'wx', 0o600)
-    try {
-      writeFileSync(fd, text)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    // rename() replaces whatever has the name by now, also a link; link() nothing at all.
-    if (before === 'old') renameSync(candidate, file)
-    else linkSync(candidate, file)
+    writeWholeFile(file, text, { isNew })
   } catch (error) {
     throw new UsageError(`cannot write ${shownPath(file)}: ${codeOf(error)}`)
-  } finally {
-    rmSync(candidate, { force: true })
   }
 }

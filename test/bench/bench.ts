@@ -213,7 +213,7 @@ async function site(): Promise<void> {
   await downAll()
 }
 
-const many = (): Promise<void> => manyHosts(project, MANY, Math.min(ROUNDS, 5), say)
+const many = (): Promise<void> => manyHosts(project, MANY, Math.min(ROUNDS, 2), say)
 
 async function bench(): Promise<Report> {
   if (!existsSync(TIME)) {

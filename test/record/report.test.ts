@@ -1,7 +1,7 @@
 // The HTML report of a recorded run: what it says, that nothing of a record becomes markup, and the critical path.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { writeReport } from '../../lib/cli/runs/html.ts'
@@ -197,17 +197,27 @@ void t.test('the critical path', t => {
 })
 
 void t.test('the file: only over a report, only .html, never through a link', async t => {
-  const dir = t.testdir({ 'mine.html': '<p>mine', link: t.fixture('symlink', 'nowhere.html') })
+  const dir = t.testdir({ 'mine.html': '<p>mine', 'link.html': t.fixture('symlink', 'mine.html') })
   const record = fileOf(t, sampleLines(1, 'fine'))
   const write = (name: string, force = false): Promise<number> =>
     writeReport(record, { name: 'default', out: join(dir, name), force })
   t.equal(await write('r.html'), 0)
   t.equal(await write('r.html'), 0, 'again')
-  await t.rejects(write('mine.html'), { message: /mine\.html exists, and fmc runs report has not/ })
+  await t.rejects(write('mine.html'), {
+    message: /mine\.html exists, and fmc has not written it$/,
+    hint: 'another name, or --force',
+  })
+  for (const force of [false, true])
+    await t.rejects(write('link.html', force), { message: /link\.html is a link/ })
   t.equal(readFileSync(join(dir, 'mine.html'), 'utf8'), '<p>mine')
   await t.rejects(write('r.pdf'), { message: /expected a name that ends in \.html$/ })
-  await t.rejects(write('none/r.html'), { message: /cannot write .*ENOENT/ })
+  await t.rejects(write('none/r.html'), { message: /cannot write .*: there is no directory / })
   t.equal(await write('mine.html', true), 0)
+  t.strictSame(
+    readdirSync(dir).sort(),
+    ['link.html', 'mine.html', 'r.html', 'r.jsonl'],
+    'nothing is left',
+  )
 })
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)

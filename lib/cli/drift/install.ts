@@ -1,13 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { cacheDir, makeDirs, userDir } from '../../cache-dir.ts'
 import { EXIT, TaskError, UsageError } from '../../errors.ts'
@@ -16,6 +8,7 @@ import type { DriftOptions } from '../commands/drift.ts'
 import { packageRoot } from '../paths.ts'
 import type { Chosen } from '../prepare.ts'
 import { print } from '../print.ts'
+import { writeWholeFile } from '../../whole-file.ts'
 import { interval } from './interval.ts'
 import { MARK, unitName, unitTexts, type Units } from './units.ts'
 
@@ -161,11 +154,7 @@ function ownText(file: string): string | undefined {
 export function writeUnits(dir: string, units: Units, run: Systemctl): boolean {
   const due = Object.entries(units).filter(([name, text]) => ownText(join(dir, name)) !== text)
   mkdirSync(dir, { recursive: true })
-  for (const [name, text] of due) {
-    const candidate = join(dir, `.${name}.${process.pid}`)
-    writeFileSync(candidate, text, { mode: 0o644, flag: 'wx' })
-    renameSync(candidate, join(dir, name))
-  }
+  for (const [name, text] of due) writeWholeFile(join(dir, name), text, { mode: 0o644 })
   if (due.length > 0) run('daemon-reload')
   const timer = Object.keys(units).filter(name => name.endsWith('.timer'))
   run('enable', '--now', ...timer)

@@ -1,17 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { UsageError } from '../../errors.ts'
 import { safeJson } from '../../text/sanitise.ts'
+import { writeWholeFile } from '../../whole-file.ts'
 import { totals, type Found } from './found.ts'
 
 /** The files of a check. */
@@ -129,24 +120,11 @@ export function metrics({ name: playbook, found, ms, at }: Result): string {
   ].join('\n')
 }
 
-/**
- * Writes a file in one step: readers see the old text or the new one, never a part. Other users may read it. Throws UsageError.
- */
+/** Writes a file that other users may read. Throws UsageError. */
 function replaceFile(option: string, file: string, text: string): void {
-  const candidate = `${file}.${randomBytes(6).toString('hex')}.tmp`
-  let made = false
   try {
-    const fd = openSync(candidate, 'wx', 0o600)
-    made = true
-    try {
-      writeFileSync(fd, text)
-      fchmodSync(fd, 0o644)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(candidate, file)
+    writeWholeFile(file, text, { mode: 0o644 })
   } catch (error) {
-    if (made) rmSync(candidate, { force: true })
     throw new UsageError(
       `${option} ${file}: cannot be written: ${error instanceof Error ? error.message : String(error)}`,
     )

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
 import { EXIT, UsageError } from '../../errors.ts'
 import { findRun, mergedRecord } from '../../record/index.ts'
 import { quote } from '../../shell/quote.ts'
+import { writeWholeFile } from '../../whole-file.ts'
 import { print } from '../print.ts'
 import { placeOf, type PlaceOptions } from './place.ts'
 
@@ -20,7 +20,7 @@ export function mergeRuns(words: readonly string[], o: MergeOptions): Promise<nu
   const dir = words.every(isPath) ? '.' : placeOf(o)
   const text = mergedRecord(words.map(word => findRun(dir, word)))
   try {
-    writeFileSync(o.out, text, { flag: 'wx', mode: 0o600 })
+    writeWholeFile(o.out, text, { isNew: true })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new UsageError(

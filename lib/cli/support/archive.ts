@@ -1,8 +1,8 @@
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { writeTar } from '../../artifacts/tar.ts'
 import { UsageError } from '../../errors.ts'
 import { table } from '../../report/table.ts'
+import { writeWholeFile } from '../../whole-file.ts'
 import type { Part } from './collect.ts'
 
 /** What is in the archive, and what is not. */
@@ -44,13 +44,10 @@ export function writeArchive(file: string, parts: readonly Part[]): number {
     content: Buffer.from(text),
   }))
   const bytes = gzipSync(writeTar(members))
-  let fd: number | undefined
   try {
-    fd = openSync(file, 'wx', 0o600)
-    writeFileSync(fd, bytes)
+    writeWholeFile(file, bytes, { isNew: true })
     return bytes.length
   } catch (error) {
-    if (fd !== undefined) rmSync(file, { force: true })
     const why =
       (error as NodeJS.ErrnoException).code === 'EEXIST'
         ? 'there is such a file already'
@@ -60,7 +57,5 @@ export function writeArchive(file: string, parts: readonly Part[]): number {
     throw new UsageError(`${file} cannot be written: ${why}`, {
       hint: 'fmc support --out ANOTHER.tar.gz',
     })
-  } finally {
-    if (fd !== undefined) closeSync(fd)
   }
 }
