@@ -19,7 +19,7 @@ export interface WholeFileOptions {
 }
 
 /**
- * Writes a file in one step: whoever reads it sees what was there or all of the new content, also after a crash. It replaces a link
+ * Writes a file in one step: a reader sees what was there or all of the new content, also after a crash. It replaces a link
  * and does not follow it. Throws the error of the system call; then what was there is unchanged, and nothing is left beside it.
  *
  * @example
