@@ -7,10 +7,10 @@ import freeipa from '../roles/freeipa/index.ts'
 import freeipaClient from '../roles/freeipa-client/index.ts'
 import haproxyKeepalived, { holdersLast, oneVipHolder } from '../roles/haproxy-keepalived/index.ts'
 import hypervisor from '../roles/hypervisor/index.ts'
-import k3sAgent from '../roles/k3s-agent/index.ts'
+import k3sAgent, { neverJoined } from '../roles/k3s-agent/index.ts'
 import k3sServer, { etcdQuorum, nodesReady, repairFirst } from '../roles/k3s-server/index.ts'
 import kubeconfig from '../roles/kubeconfig/index.ts'
-import longhorn, { longhornHealthy } from '../roles/longhorn/index.ts'
+import longhorn, { longhornHealthy, withoutVolumes } from '../roles/longhorn/index.ts'
 import nfs from '../roles/nfs/index.ts'
 import postgresql from '../roles/postgresql/index.ts'
 import timezone from '../roles/timezone/index.ts'
@@ -42,38 +42,45 @@ export default playbook('site', [
     play('Storage', { hosts: 'storage', roles: [nfs], tags: ['storage'] }),
   ),
   play('FreeIPA clients', { hosts: 'ipa_clients', roles: [freeipaClient], tags: ['freeipa'] }),
-  play('Database', { hosts: 'databases', roles: [postgresql], tags: ['database'] }),
-  // They join by their real addresses: the VIP comes later.
-  play('K3s servers', {
-    hosts: 'k3s_servers',
-    roles: [k3sServer],
-    serial: 1,
-    order: repairFirst,
-    invariant: etcdQuorum,
-    tags: ['k3s'],
-  }),
+  together(
+    play('Database', { hosts: 'databases', roles: [postgresql], tags: ['database'] }),
+    // They join by their real addresses: the VIP comes later.
+    play('K3s servers', {
+      hosts: 'k3s_servers',
+      roles: [k3sServer],
+      serial: 1,
+      order: repairFirst,
+      invariant: etcdQuorum,
+      tags: ['k3s'],
+    }),
+  ),
   // Traefik must understand the PROXY protocol before a balancer sends it.
   play('Ingress', { hosts: 'k3s_servers', roles: [traefik], tags: ['ingress'] }),
-  play('Load balancers', {
-    hosts: 'loadbalancers',
-    roles: [haproxyKeepalived],
-    serial: 1,
-    order: holdersLast,
-    invariant: oneVipHolder,
-    tags: ['loadbalancers'],
-  }),
+  together(
+    play('Load balancers', {
+      hosts: 'loadbalancers',
+      roles: [haproxyKeepalived],
+      serial: 1,
+      order: holdersLast,
+      invariant: oneVipHolder,
+      tags: ['loadbalancers'],
+    }),
+    // They join by the servers' real addresses, too.
+    play('K3s agents', {
+      hosts: 'k3s_agents',
+      roles: [k3sAgent],
+      serial: 1,
+      servesNothing: neverJoined,
+      invariant: nodesReady,
+      tags: ['k3s'],
+    }),
+  ),
   play('Kubeconfig', { hosts: 'k3s_servers', roles: [kubeconfig], tags: ['k3s'] }),
-  play('K3s agents', {
-    hosts: 'k3s_agents',
-    roles: [k3sAgent],
-    serial: 1,
-    invariant: nodesReady,
-    tags: ['k3s'],
-  }),
   play('Longhorn nodes', {
     hosts: 'workers',
     roles: [longhorn],
     serial: 1,
+    servesNothing: withoutVolumes,
     invariant: longhornHealthy,
     tags: ['longhorn'],
   }),

@@ -1,5 +1,5 @@
 import type { Host } from '../inventory/types.ts'
-import { batches } from './define/batches.ts'
+import { apart } from './define/apart.ts'
 import type { Role } from './define/role.ts'
 import type { SelectedPlay } from './define/select.ts'
 import { Done } from './done.ts'
@@ -8,9 +8,9 @@ import { failureEvents, failureEventsOf, hostEvents, plannedEvent } from './plan
 import { hasWorkOn, planAgain, planOf, type Plan } from './plan.ts'
 import { EnginePass } from './role/pass.ts'
 import { perform } from './role/perform.ts'
-import { asPlay } from './role/play-scope.ts'
 import { hasWork, recordKey, type TaskRecord } from './role/record.ts'
 import { RoleRun } from './role/role-run.ts'
+import { batchesOf } from './rolling.ts'
 import type { Run } from './settings.ts'
 import { unneededEvent } from './task-events.ts'
 
@@ -34,7 +34,11 @@ export async function applyAll(run: Run, plan: Plan): Promise<Done> {
   for (const selected of run.settings.stages.flat()) run.emit(plannedEvent(run, plan, selected))
   for (const stage of run.settings.stages) {
     if (isOver(apply)) break
-    await Promise.all(stage.map(selected => applyPlay(apply, selected)))
+    await Promise.all(
+      apart(stage).map(async plays => {
+        for (const selected of plays) if (!isOver(apply)) await applyPlay(apply, selected)
+      }),
+    )
   }
   return apply.done
 }
@@ -68,11 +72,12 @@ async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
       for (const event of isLost ? failureEventsOf(plan, one) : hostEvents(plan, one)) emit(event)
       if (!isLost) done.add(selected, host)
     }
-  const ordered = await inOrder(run, selected, busy)
+  const inBatches = await batchesOf(run, selected, busy)
+  if (play.servesNothing) emit(plannedEvent(run, plan, selected, inBatches))
   const lost = tooManyDropped(run, selected)
   if (lost && (busy.length > 0 || hosts.every(h => fleet.isDropped(h))))
     stop(apply, selected, `not started, because ${lost} failed or could not be reached`)
-  else await applyBatches(apply, selected, ordered)
+  else await applyBatches(apply, selected, inBatches)
   emit({ type: 'play', play: play.name, state: 'end', hosts: names })
 }
 
@@ -97,36 +102,19 @@ function tooManyDropped({ fleet }: Run, { play, hosts }: SelectedPlay): string |
     : undefined
 }
 
-/** Hosts by the rank that the play's order gives them. A host that cannot be asked is left out. */
-async function inOrder(
-  run: Run,
-  { play: { order } }: SelectedPlay,
-  hosts: readonly Host[],
-): Promise<readonly Host[]> {
-  if (!order) return hosts
-  const ranks = new Map<string, number>()
-  await run.fleet.each(hosts, async host => {
-    ranks.set(host.name, await asPlay(run, run.fleet.get(host), order))
-  })
-  return hosts
-    .filter(h => ranks.has(h.name))
-    .sort((a, b) => (ranks.get(a.name) ?? 0) - (ranks.get(b.name) ?? 0))
-}
-
 async function applyBatches(
   apply: Apply,
   selected: SelectedPlay,
-  hosts: readonly Host[],
+  inBatches: readonly (readonly Host[])[],
 ): Promise<void> {
   const { run } = apply
-  const { play } = selected
   const holds = async (when: 'before' | 'after', batch: readonly Host[]): Promise<boolean> => {
     const yes = await invariantHolds(run, selected, when, batch)
     if (!yes)
       stop(apply, selected, `stopped ${when} ${namesOf(batch)}; the other hosts were not touched`)
     return yes
   }
-  for (const all of batches(hosts, play.serial)) {
+  for (const all of inBatches) {
     if (isOver(apply)) return
     const batch = await confirmed(run, selected, all)
     if (batch.length === 0) continue

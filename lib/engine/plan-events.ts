@@ -1,3 +1,4 @@
+import type { Host } from '../inventory/types.ts'
 import { batches } from './define/batches.ts'
 import type { SelectedPlay } from './define/select.ts'
 import type { PlannedEvent, TaskEvent } from './events.ts'
@@ -33,19 +34,17 @@ export function hostEvents(
   return records.map(record => plannedTask(one.play, record, elsewhere))
 }
 
-/** What a play is about to change, for live output. */
+/** What a play is about to change, for live output. The batches are those of `serial` until the hosts themselves have been asked. */
 export const plannedEvent = (
   { settings }: Run,
   plan: Plan,
   { play, hosts }: SelectedPlay,
+  inBatches: readonly (readonly Host[])[] = batches(hosts, play.serial),
 ): PlannedEvent => ({
   type: 'planned',
   play: play.name,
   stage: settings.stages.findIndex(stage => stage.some(p => p.play === play)),
-  batches: batches(
-    hosts.map(h => h.name),
-    play.serial,
-  ),
+  batches: inBatches.map(batch => batch.map(h => h.name)),
   forks: settings.forks,
   tasks: [...plan.values()]
     .filter(one => one.play === play.name)

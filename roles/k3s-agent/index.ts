@@ -32,6 +32,8 @@ import { plan, type AgentPlan } from './plan.ts'
 import { releaseUnpinned } from '../shared/k3s/release-pin.ts'
 import { vars } from './vars.ts'
 
+export { neverJoined } from '../shared/k3s/agent-state.ts'
+
 export default role({
   name: 'k3s-agent',
   summary: 'A K3s agent: joins with the agents’ token, keeps its labels and taints',

@@ -1,4 +1,4 @@
-import { z, type Invariant } from '../../lib/index.ts'
+import { host, z, type Invariant } from '../../lib/index.ts'
 import { itemsIn, kubectl, objectName, type Answer } from '../shared/kubernetes/kubectl.ts'
 import { onServer } from '../shared/kubernetes/servers.ts'
 import { DISK, NAMESPACE } from './templates.ts'
@@ -119,6 +119,14 @@ const isReady = (name: string, { nodes }: Longhorn): boolean =>
 /** A new node has no disk in Longhorn until the role runs on a server: there is nothing on it to wait for. */
 const hasDisk = (name: string, { nodes }: Longhorn): boolean =>
   nodes.some(n => n.metadata.name === name && Object.keys(n.spec.disks).length > 0)
+
+/** Does Longhorn keep nothing on this node, because it is not installed or has no disk there? */
+export const keepsNothing = (state: ReturnType<typeof readLonghorn>, name: string): boolean =>
+  state === 'none' || ('nodes' in state && !hasDisk(name, state))
+
+/** The same for the host on which this runs. */
+export const withoutVolumes = async (): Promise<boolean> =>
+  keepsNothing(await onServer(askLonghorn, [host().name]), host().name)
 
 /** The same state without cordons: a node that a person has cordoned counts as healthy. */
 const withoutCordons = (state: Longhorn): Longhorn => ({

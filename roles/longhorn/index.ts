@@ -41,7 +41,7 @@ import { workersOf } from '../shared/k3s/workers.ts'
 import { upgradeStep } from './upgrade.ts'
 import { vars as schema, type Vars } from './vars.ts'
 
-export { askLonghorn, longhornHealthy, sickVolumes } from './health.ts'
+export { askLonghorn, longhornHealthy, sickVolumes, withoutVolumes } from './health.ts'
 export { NAMESPACE } from './templates.ts'
 
 export default role({

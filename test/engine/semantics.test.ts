@@ -204,6 +204,66 @@ void t.test('plays in together run at the same time', async t => {
   t.equal(ran.code, 0, ran.failures.join('\n'))
 })
 
+void t.test(
+  'plays in together with a host in common run one after another, beside the others',
+  async t => {
+    const hosts = new Hosts(t)
+    const log: string[] = []
+    const step = (name: string, until = '') =>
+      tasks(async host => {
+        await $({ creates: `/srv/${name}` })`touch /srv/${name}`
+        log.push(`${host} begins ${name}`)
+        if (until !== '')
+          await gate('the other play has begun', () => Promise.resolve(log.includes(until)), {
+            everySeconds: 0.05,
+            timeoutSeconds: 60,
+          })
+        log.push(`${host} ends ${name}`)
+      })
+    const ran = await hosts.run([
+      together(
+        one(step('first', 'c begins beside'), { hosts: 'a:b' }),
+        one(step('beside', 'b begins first'), { hosts: 'c' }),
+        one(step('second'), { hosts: 'b:d' }),
+      ),
+    ])
+    t.equal(ran.code, 0, ran.failures.join('\n'))
+    const at = (entry: string) => log.lastIndexOf(entry)
+    t.ok(at('b ends first') < at('b begins second'), log.join(', '))
+  },
+)
+
+void t.test('servesNothing: those hosts at once, then the others, serial at a time', async t => {
+  const hosts = new Hosts(t)
+  for (const [host, rank] of [
+    ['a', '3'],
+    ['b', '1'],
+    ['c', '2'],
+    ['d', '0'],
+  ] as const)
+    hosts.write(host, 'srv/rank', rank)
+  for (const host of ['a', 'd']) hosts.write(host, 'srv/serves', '')
+  const servesNothing = async () => !(await probe`test -e /srv/serves`).ok
+  const order = async () => Number((await probe`cat /srv/rank`).stdout)
+  const asked: string[] = []
+  const invariant: Invariant = {
+    name: 'quorum',
+    check: (when, batch) => (asked.push(`${when} ${batch.join('')}`), Promise.resolve(true)),
+  }
+  const rolled = one(mark([]), { serial: 1, servesNothing, order, invariant })
+  const ran = await hosts.run([rolled])
+  t.equal(ran.code, 0, ran.failures.join('\n'))
+  t.strictSame(asked, ['before bc', 'after bc', 'before d', 'after d', 'before a', 'after a'])
+  const planned = ran.events.flatMap(e => (e.type === 'planned' ? [e.batches] : []))
+  t.strictSame(planned.at(-1), [['b', 'c'], ['d'], ['a']], 'the estimate knows the real batches')
+
+  const bad = new Hosts(t)
+  for (const host of ['a', 'd']) bad.write(host, 'srv/serves', '')
+  const stopped = await bad.run([one(failingOn('b'), { serial: 1, servesNothing })])
+  t.equal(stopped.code, 2)
+  t.strictSame(done(bad), ['c'], 'a host that serves is not touched after a failure')
+})
+
 void t.test('a later play is planned again with what the earlier ones made', async t => {
   const hosts = new Hosts(t)
   const first = tasks(() => file('/srv/token', { content: 'secret' }))

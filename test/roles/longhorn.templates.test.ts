@@ -1,6 +1,6 @@
 import t from 'tap'
 import { marking, readNodes } from '../../roles/shared/kubernetes/nodes.ts'
-import { holds, readLonghorn, sickNode } from '../../roles/longhorn/health.ts'
+import { holds, keepsNothing, readLonghorn, sickNode } from '../../roles/longhorn/health.ts'
 import { initiatorName } from '../../roles/longhorn/templates.ts'
 import { KUBECTL_TEXT } from '../../roles/shared/k3s/platform.ts'
 import { mayGo } from '../../roles/longhorn/upgrade.ts'
@@ -90,6 +90,16 @@ t.test('may these workers be touched, and have they recovered', t => {
     /degraded/,
     'one of the batch carries copies',
   )
+  t.end()
+})
+
+t.test('a worker keeps nothing if Longhorn has no disk there; if nobody knows, it may keep volumes', t => {
+  const answer = (stderr: string) => readLonghorn({ code: 1, stdout: '', stderr })
+  t.ok(keepsNothing(answer(`error: the server doesn't have a resource type "volumes"`), 'w1'))
+  t.ok(keepsNothing(state(node('w2')), 'w1'), 'Longhorn does not know it')
+  t.ok(keepsNothing(state(node('w1', { none: true })), 'w1'))
+  t.notOk(keepsNothing(state(node('w1', { ready: false })), 'w1'))
+  t.notOk(keepsNothing(answer('connection refused'), 'w1'))
   t.end()
 })
 

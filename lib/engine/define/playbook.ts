@@ -54,6 +54,11 @@ export interface PlayDefinition {
   /** Rank of a host, lowest first. Runs on each host before the play and only reads. */
   readonly order?: () => Promise<number>
   readonly invariant?: Invariant
+  /**
+   * Does this host serve nothing yet, so that work on it interrupts nobody? Such hosts make the first batch, all at once;
+   * `serial` counts for the others. Runs on each host before the play and only reads.
+   */
+  readonly servesNothing?: () => Promise<boolean>
   /** Run the roles also for a host that does not answer: they work from other hosts (`on`). Questions to it throw UnreachableError. */
   readonly allowUnreachable?: boolean
   /** How many hosts of a rolling play may fail before it stops; default 0. */
@@ -88,7 +93,8 @@ export interface Together {
 }
 
 /**
- * Runs plays at the same time that do not depend on each other.
+ * Runs plays at the same time that do not depend on each other. Plays with a host in common run one after another, in
+ * their order.
  *
  * @example
  * const stage = together(

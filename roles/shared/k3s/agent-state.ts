@@ -41,6 +41,12 @@ export async function agentHere(): Promise<AgentState> {
   return parseAgent(stdout)
 }
 
+/** Has the agent on which this runs never joined a cluster? Then no pod runs there. */
+export async function neverJoined(): Promise<boolean> {
+  const { joined, unit } = await agentHere()
+  return !joined && unit.active === 'inactive'
+}
+
 /** Parses the answer to AGENT_SCRIPT. Throws TaskError when it makes no sense. */
 export function parseAgent(text: string): AgentState {
   const [joined, seed = '', pin, show = '', ...complaints] = text.split('\n')
