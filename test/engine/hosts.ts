@@ -94,6 +94,11 @@ ${hosts.join('')}${more}`,
     )
   }
 
+  /** Where this machine keeps what belongs to the hosts. */
+  get dir(): string {
+    return this.#dir
+  }
+
   /** A program of a host instead of this machine's: a shell script. */
   program(host: string, name: string, text: string): void {
     this.write(host, `bin/${name}`, `#!/bin/sh\n${text}\n`)

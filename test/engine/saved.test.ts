@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { savedTask, type SavedTask } from '../../lib/engine/saved/digests.ts'
+import { Progress } from '../../lib/engine/saved/progress.ts'
 import { $, file, gate, newEachTime, on, hosts as matching, probe, tryOn } from '../../lib/index.ts'
 import { Hosts, one, tasks, type Ran } from './hosts.ts'
 
@@ -40,8 +41,7 @@ const apply = (
     resumed = false,
     limit = 'a:b',
     stop,
-    onRefusal = () => undefined,
-  }: { resumed?: boolean; limit?: string; stop?: AbortSignal; onRefusal?: () => void } = {},
+  }: { resumed?: boolean; limit?: string; stop?: AbortSignal } = {},
 ): Promise<Ran> =>
   hosts.run(plays, {
     limit,
@@ -52,9 +52,8 @@ const apply = (
         tasks: saved,
         digest,
         shown: text => text,
-        resumed,
+        progress: new Progress(hosts.dir, 'a plan', digest, resumed),
         again: 'fmc plan again',
-        onRefusal,
       },
     },
   })
@@ -206,54 +205,97 @@ void t.test('an estimate: only what the plan has', async t => {
   t.equal(hosts.read('a', 'srv/end'), undefined)
 })
 
-void t.test('an interrupted apply goes on, although the host is no longer as it was', async t => {
-  const hosts = new Hosts(t)
+/** A role whose command also writes the next task's file, and the signal that stops an apply after the command. */
+function interrupted(hosts: Hosts) {
   const stop = new AbortController()
-  // The second task writes into the file of the first, so its facts differ once that is done.
   const plays = [
     one(
       tasks(async () => {
+        await file('/srv/first', { content: 'first\n' })
         await $({ creates: '/srv/made' })`touch /srv/made; echo default >/srv/conf`
         if (hosts.read('a', 'srv/conf') !== undefined) stop.abort()
         await file('/srv/conf', { content: 'mine\n' })
       }),
     ),
   ]
+  return { plays, stop: stop.signal }
+}
+
+void t.test('an interrupted apply goes on, although it has altered the host', async t => {
+  const hosts = new Hosts(t)
+  const { plays, stop } = interrupted(hosts)
   const saved = await plan(hosts, plays, 'a')
-  const first = await apply(hosts, plays, saved, { limit: 'a', stop: stop.signal })
+  const first = await apply(hosts, plays, saved, { limit: 'a', stop })
   t.equal(first.code, 130)
   t.equal(hosts.read('a', 'srv/conf'), 'default\n')
-  const stranger = await apply(hosts, plays, saved, { limit: 'a' })
-  t.match(stranger.failures, [/file \/srv\/conf: refused: the host has moved/])
   const second = await apply(hosts, plays, saved, { limit: 'a', resumed: true })
   t.equal(second.code, 0, second.failures.join('\n'))
   t.equal(hosts.read('a', 'srv/conf'), 'mine\n')
 })
 
-void t.test('an apply that has refused a task is not resumed by the next one', async t => {
+void t.test('an apply that is not a resumed one compares everything', async t => {
   const hosts = new Hosts(t)
-  const plays = three()
+  const { plays, stop } = interrupted(hosts)
+  const saved = await plan(hosts, plays, 'a')
+  await apply(hosts, plays, saved, { limit: 'a', stop })
+  const stranger = await apply(hosts, plays, saved, { limit: 'a' })
+  t.match(stranger.failures, [/file \/srv\/conf: refused: the host has moved/])
+})
+
+void t.test('a resumed apply refuses what others have changed meanwhile', async t => {
+  const hosts = new Hosts(t)
+  const stop = new AbortController()
+  const names = ['one', 'two', 'three']
+  const plays = [
+    one(
+      tasks(async () => {
+        for (const name of names) {
+          await file(`/srv/${name}`, { content: `${name}\n` })
+          if (hosts.read('a', 'srv/one') !== undefined) stop.abort()
+        }
+      }),
+    ),
+  ]
+  const saved = await plan(hosts, plays, 'a')
+  t.equal((await apply(hosts, plays, saved, { limit: 'a', stop: stop.signal })).code, 130)
+  const [one_, two] = ['one', 'two'].map(name => hosts.read('a', `srv/${name}`))
+  t.same([one_, two], ['one\n', undefined])
+  hosts.write('a', 'srv/two', 'by hand\n')
+  const moved = await apply(hosts, plays, saved, { limit: 'a', resumed: true })
+  t.match(moved.failures, [/file \/srv\/two: refused: the host has moved/])
+  t.equal(hosts.read('a', 'srv/two'), 'by hand\n')
+})
+
+void t.test('nor does it repair what it has finished, and others have undone', async t => {
+  const hosts = new Hosts(t)
+  const { plays, stop } = interrupted(hosts)
+  const saved = await plan(hosts, plays, 'a')
+  await apply(hosts, plays, saved, { limit: 'a', stop })
+  hosts.write('a', 'srv/first', 'by hand\n')
+  const again = await apply(hosts, plays, saved, { limit: 'a', resumed: true })
+  t.match(again.failures, [/file \/srv\/first: refused: the host has moved/])
+  t.equal(hosts.read('a', 'srv/conf'), 'default\n')
+  t.equal(hosts.read('a', 'srv/first'), 'by hand\n')
+})
+
+void t.test('what an apply has refused, a resumed one refuses, too', async t => {
+  const hosts = new Hosts(t)
+  const plays = [
+    one(
+      tasks(async () => {
+        await $({ creates: '/srv/made' })`touch /srv/made`
+        await file('/srv/two', { content: 'two\n' })
+      }),
+    ),
+  ]
   hosts.write('b', 'srv/two', 'old\n')
   const saved = await plan(hosts, plays)
   hosts.write('b', 'srv/two', 'changed by hand\n')
-  let refusals = 0
-  const onRefusal = () => {
-    refusals++
+  for (const resumed of [false, true]) {
+    const ran = await apply(hosts, plays, saved, { resumed })
+    t.match(ran.failures, [/^b: file \/srv\/two: refused: the host has moved/])
+    t.equal(hosts.read('b', 'srv/two'), 'changed by hand\n')
   }
-  await apply(hosts, plays, saved, { onRefusal })
-  t.ok(refusals > 0)
-  const again = await apply(hosts, plays, saved, { resumed: refusals === 0 })
-  t.match(again.failures, [/^b: file \/srv\/two: refused: the host has moved/])
-  t.equal(hosts.read('b', 'srv/two'), 'changed by hand\n')
-  const unplanned = saved.filter(task => task.task !== 'file /srv/two')
-  let seen = 0
-  hosts.erase('b')
-  await apply(hosts, plays, unplanned, {
-    onRefusal: () => {
-      seen++
-    },
-  })
-  t.ok(seen > 0, 'also a task that the plan does not have')
 })
 
 void t.test('a task that fails when it is planned again is not already as planned', async t => {

@@ -174,10 +174,17 @@ void t.test('a plan of a project', async t => {
     t.match(work.events(recap(2)), [{ next: 'fmc play site' }])
     work.events(failed as unknown as Event)
     t.match(work.events(recap(2)), [{ next: /--dry-run --out .* --require-approval boss$/ }])
-    t.match(work.follow?.(true), { resumed: true, tasks: [{ host: 'web1', role: 'app' }] })
-    work.follow?.(true)?.onRefusal?.()
+    const first = work.follow?.(false)
+    t.match(first, { tasks: [{ host: 'web1', role: 'app' }] })
+    first?.progress.begin('task one', 'web1', false)
     const next = await followPlan(await p.ready(o), bobs, box)
-    t.match(next.follow?.(true), { resumed: false }, 'what was refused stays refused')
+    const own = (resumed: boolean) =>
+      next.follow?.(resumed)?.progress.mayHaveAltered('task one', 'web1')
+    t.equal(own(true), true, 'the next apply knows what this one has begun')
+    next.events(recap(0))
+    t.equal(own(true), false, 'until an apply has made all of the plan')
+    first?.progress.begin('task one', 'web1', false)
+    t.equal(own(false), false, 'or the interruption is too long ago')
     const stranger = await openPlan(p.file, { identity: p.boss.path, inventory })
     await t.rejects(boxOf(stranger), /your age identity does not open/)
     p.write('signers', readFileSync(join(p.dir, 'signers'), 'utf8').replace('boss', 'chief'))
@@ -215,6 +222,30 @@ void t.test('what has changed is named, before any host is connected to', async 
     'the variable app_text of web1 has changed',
     'the variable app_text of web2 has changed',
   ])
+})
+
+void t.test('a handler does what it did when the plan was made, or nothing', async t => {
+  const p = await project(t)
+  p.write(
+    'roles/app/index.ts',
+    ROLE.replace('{ role, z }', '{ $, role, z }').replace(
+      'async tasks',
+      () => 'handlers: { restart: () => $`${program} --restart` }, async tasks',
+    ) + "import { program } from '../../common/program.ts'\n",
+  )
+  p.write('common/program.ts', "export const program = 'app'\n")
+  await save(p)
+  const opened = await openPlan(p.file, { identity: p.alice.path })
+  const box = await boxOf(opened)
+  const follow = async () => followPlan(await p.ready(p.options()), opened, box)
+  await follow()
+  const text = readFileSync(join(p.dir, 'roles/app/index.ts'), 'utf8')
+  p.write('roles/app/index.ts', text.replace('--restart', '--erase'))
+  await t.rejects(follow(), /\n {2}roles\/app\/index\.ts has changed$/)
+  p.write('roles/app/index.ts', text)
+  await follow()
+  p.write('common/program.ts', "export const program = 'rm'\n")
+  await t.rejects(follow(), /\n {2}common\/program\.ts has changed$/)
 })
 
 void t.test('a plan of a stranger decides nothing', async t => {

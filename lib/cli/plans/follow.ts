@@ -1,6 +1,6 @@
 import { cacheDir } from '../../cache-dir.ts'
-import { Journal } from '../../engine/host/journal.ts'
-import { UsageError } from '../../errors.ts'
+import { Progress } from '../../engine/saved/progress.ts'
+import { EXIT, UsageError } from '../../errors.ts'
 import { digestWith, openBox, type Box } from '../../plan/box.ts'
 import { approvalsLeft, demandInTime } from '../../plan/format.ts'
 import { moved } from '../../plan/moved.ts'
@@ -76,25 +76,23 @@ export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Pr
     )
   }
   let refused = false
-  // What a first apply has refused, a second one must not take for its own unfinished work.
-  const refusals = new Journal(ready.chosen.lab?.dir ?? cacheDir(), ['refused', plan.body.id])
+  const dir = ready.chosen.lab?.dir ?? cacheDir()
+  let progress: Progress | undefined
   const approvals = plan.approvals.map(a => `; ${a.name} approved it at ${a.at}`).join('')
   return {
     settings: { digest },
-    follow: resumed => ({
-      tasks: plan.body.tasks,
-      digest,
-      shown: redactor(ready.chosen.context.secrets),
-      resumed: resumed && refusals.unfinished() === undefined,
-      again,
-      onRefusal: () => void refusals.begin(Date.now()),
-    }),
+    follow(resumed) {
+      progress = new Progress(dir, plan.body.id, digest, resumed)
+      const shown = redactor(ready.chosen.context.secrets)
+      return { tasks: plan.body.tasks, digest, shown, progress, again }
+    },
     job: ['plan', plan.body.id],
     notes: [`${file}: planned at ${plan.body.made}, signed by ${signerWords(opened)}${approvals}`],
     next: `fmc apply ${quote(file)}`,
     events(event) {
       if (event.type === 'task')
         refused ||= event.failure?.hint?.includes('--dry-run --out ') ?? false
+      if (event.type === 'recap' && event.exitCode === EXIT.ok) progress?.end()
       // What was refused stays refused.
       return event.type === 'recap' && refused && event.next !== undefined
         ? [{ ...event, next: again }]

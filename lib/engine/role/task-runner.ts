@@ -123,14 +123,25 @@ export class TaskRunner {
       if (shown)
         this.#record({ ...task, ms: performance.now() - start, ended: Date.now(), ...result })
     }
-    const permit = (changes: readonly PlannedChange[] | undefined): void => {
-      if (this.#applies && shown) this.#o.run.following?.permit(this.#o.play.name, task, changes)
-    }
+    const following = this.#applies && shown ? this.#o.run.following : undefined
+    const play = this.#o.play.name
+    const permit = (changes: readonly PlannedChange[] | undefined): void =>
+      following?.permit(play, task, changes)
     const seen = (this.#seen = this.#notes ? [] : undefined)
     try {
-      if (handles) permit(undefined)
-      const result = await body(this.#taskRun(id, handles ? () => undefined : permit))
-      if (result.changes.length > 0) this.#pass.dirty = true
+      if (handles) {
+        permit(undefined)
+        following?.begin(play, task, undefined)
+      }
+      const result = await body(
+        this.#taskRun(id, handles ? () => undefined : permit, (changes, opaque) => {
+          if (!handles) following?.begin(play, task, changes, opaque)
+        }),
+      )
+      if (result.changes.length > 0) {
+        this.#pass.dirty = true
+        following?.done(play, task)
+      }
       const facts = result.changes.length > 0 ? seen : undefined
       record({ estimate: this.#pass.estimate || undefined, ...result, facts })
       return { changed: result.changes.length > 0 }
@@ -149,12 +160,17 @@ export class TaskRunner {
     return this.#o.pass.mode === 'plan' && this.#o.run.settings.digest !== undefined
   }
 
-  #taskRun(id: string, permit: TaskRun['permit']): TaskRun {
+  #taskRun(
+    id: string,
+    permit: TaskRun['permit'],
+    begin: (changes: readonly PlannedChange[], opaque: boolean | undefined) => void,
+  ): TaskRun {
     const { host } = this.#o
     return {
       permit,
       carryOut: async (changes, consequences) => {
         permit(changes)
+        begin(changes, consequences?.opaque)
         return this.#carryOut(id, changes, consequences)
       },
       take: (script, into, limits) => host.take(script, into, limits),

@@ -4,6 +4,7 @@ import type { NoteEvent } from '../events.ts'
 import type { Plan } from '../plan.ts'
 import type { TaskRecord } from '../role/record.ts'
 import { whyNot } from './compare.ts'
+import { areWide, type Progress } from './progress.ts'
 import { taskKey, type Digest, type SavedTask } from './digests.ts'
 
 /** What a run follows. */
@@ -12,12 +13,10 @@ export interface SavedPlan {
   readonly digest: Digest
   /** A text as the plan has it: without secrets. */
   readonly shown: (text: string) => string
-  /** An earlier apply of this plan has not finished: what it has changed counts as done. */
-  readonly resumed: boolean
+  /** What earlier applies of this plan have done on the hosts, and what this one does. */
+  readonly progress: Progress
   /** The command that makes a new plan. */
   readonly again: string
-  /** Called for a refusal. The caller remembers it: no later apply of the plan counts as `resumed`. */
-  readonly onRefusal?: () => void
 }
 
 /** Which task asks. */
@@ -57,24 +56,23 @@ export class Following {
         known.add(key)
         if (record.changes.length > 0) changing.set(key, { ...one, record })
       }
-    const done = new Set<string>()
     for (const [host, tasks] of planned) {
       const already = tasks.filter(t => known.has(taskKey(t)) && !changing.has(taskKey(t)))
       if (already.length === 0) continue
-      done.add(host)
       const text = `already as planned, nothing to do: ${already.map(t => t.task).join(', ')}`
       notes.push({ type: 'note', level: 'info', text, host })
     }
     for (const [key, { record }] of changing) {
-      const resultsOnly = this.#saved.resumed && done.has(record.delegatedBy ?? record.host)
+      const resultsOnly = this.#saved.progress.mayHaveAltered(key, record.host)
       const why = whyNot(
         this.#tasks.get(key),
         { changes: record.changes, facts: record.facts ?? [] },
         { digest: this.#saved.digest, resultsOnly },
       )
-      if (why !== undefined) this.#refused.set(key, why)
+      if (why === undefined) continue
+      this.#refused.set(key, why)
+      this.#saved.progress.refuse(key)
     }
-    if (this.#refused.size > 0) this.#saved.onRefusal?.()
     return notes
   }
 
@@ -99,8 +97,25 @@ export class Following {
         : whyNot(saved, { changes, facts: [] }, { digest: this.#saved.digest, resultsOnly: true }))
     if (why === undefined) return
     this.#stopped.set(home, task.name)
-    this.#saved.onRefusal?.()
+    this.#saved.progress.refuse(key)
     throw this.#error(why)
+  }
+
+  /** A permitted task is about to make these changes; undefined: those of a handler. */
+  begin(
+    play: string,
+    task: Asking,
+    changes: readonly PlannedChange[] | undefined,
+    opaque = false,
+  ): void {
+    if (changes?.length === 0) return
+    const wide = changes === undefined || areWide(changes, opaque)
+    this.#saved.progress.begin(this.#key(play, task), task.host, wide)
+  }
+
+  /** The task has changed its host as planned. */
+  done(play: string, task: Asking): void {
+    this.#saved.progress.done(this.#key(play, task))
   }
 
   #key(play: string, { name, ...task }: Asking): string {
