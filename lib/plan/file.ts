@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { shownPath } from '../secrets/secretive.ts'
@@ -83,4 +93,43 @@ export function writeWhole(file: string, text: string, head = HEAD, hint?: strin
   } catch (error) {
     throw new UsageError(`cannot write ${shownPath(file)}: ${codeOf(error)}`)
   }
+}
+
+/**
+ * Appends a line (with its end) to the plan whose text is `text`, or to what others have appended to that since: in one write, so that of
+ * two at the same time both stay. Resolves with the file's text afterwards. Throws UsageError if the file is another one by now.
+ */
+export function appendToPlan(file: string, text: string, line: string): string {
+  const { O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants
+  const another = (): UsageError =>
+    new UsageError(`${shownPath(file)} was exchanged while you approved it: approve it again`)
+  let fd: number | undefined
+  try {
+    fd = openSync(file, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK)
+    const before = fstatSync(fd)
+    if (!before.isFile() || !startsAs(fd, text)) throw another()
+    const bytes = Buffer.from(line)
+    const written = writeSync(fd, bytes)
+    fsyncSync(fd)
+    if (written < bytes.length) {
+      // The disk is full: without the part, the plan is what it was.
+      if (fstatSync(fd).size === before.size + written) ftruncateSync(fd, before.size)
+      throw new UsageError(`cannot write ${shownPath(file)}: ENOSPC`)
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`cannot write ${shownPath(file)}: ${codeOf(error)}`)
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+  // Over NFS, O_APPEND of two machines at the same time can write to the same place (open(2)).
+  const now = readPlanFile(file)
+  if (!now.startsWith(text) || !now.includes(`\n${line}`)) throw another()
+  return now
+}
+
+/** Does the open file begin with the text? */
+const startsAs = (fd: number, text: string): boolean => {
+  const bytes = Buffer.from(text)
+  return bytesOf(fd, bytes.length).equals(bytes)
 }

@@ -115,16 +115,15 @@ export function writePlan(plan: PlanBody, key: SigningKey): string {
   return `${text}\n${safeJson(signed)}\n`
 }
 
-/** The text of the file with one more approval. */
-export function withApproval(
-  file: string,
+/** The line of an approval, for the end of the file. */
+export function approvalLine(
   { text }: Pick<PlanFile, 'text'>,
   name: string,
   key: SigningKey,
   at: string = new Date().toISOString(),
 ): string {
   const signed = key.sign(approvedText(text, { name, at }))
-  return `${file}${safeJson({ type: 'approval', name, key: key.publicKey, at, signature: signed })}\n`
+  return `${safeJson({ type: 'approval', name, key: key.publicKey, at, signature: signed })}\n`
 }
 
 /** Reads the text of a plan's file. Throws UsageError for anything that is not a plan with a valid signature. */

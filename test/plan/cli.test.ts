@@ -14,7 +14,7 @@ import { savePlan } from '../../lib/cli/plans/save.ts'
 import { choose, makeReady, type Ready } from '../../lib/cli/prepare.ts'
 import type { Event, RecapEvent } from '../../lib/engine/events.ts'
 import type { Plan } from '../../lib/engine/plan.ts'
-import { withApproval } from '../../lib/plan/format.ts'
+import { approvalLine } from '../../lib/plan/format.ts'
 import { Secret } from '../../lib/secrets/secret.ts'
 import { forms } from '../../lib/secrets/redact.ts'
 import { newKeyFile, saveSecrets } from '../secrets/keys.ts'
@@ -159,7 +159,7 @@ void t.test('a plan of a project', async t => {
       message: /still needs the approval of boss/,
       hint: /^fmc approve .* --as boss$/,
     })
-    if (p.bossKey) writeFileSync(p.file, withApproval(opened.text, opened.plan, 'boss', p.bossKey))
+    if (p.bossKey) writeFileSync(p.file, opened.text + approvalLine(opened.plan, 'boss', p.bossKey))
     const inventory = join(p.dir, 'inventory.yaml')
     const bobs = await openPlan(p.file, { identity: p.bob.path, inventory })
     t.match(bobs, { own: false, signer: 'alice' })

@@ -15,13 +15,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { momentOf } from '../../lib/cli/plans/moment.ts'
 import { digestWith, newDigestKey, openBox, sealBox } from '../../lib/plan/box.ts'
-import { readPlanFile, writeWhole } from '../../lib/plan/file.ts'
+import { appendToPlan, readPlanFile, writeWhole } from '../../lib/plan/file.ts'
 import {
   approvalsLeft,
   demandInTime,
   HEAD,
   parsePlan,
-  withApproval,
+  approvalLine,
   writePlan,
   type PlanBody,
 } from '../../lib/plan/format.ts'
@@ -71,7 +71,7 @@ void t.test('a plan is read as it was written', t => {
   t.equal(plan.signer, alice.publicKey)
   t.strictSame(approvalsLeft(plan), ['boss'])
   const approved = parsePlan(
-    withApproval(FILE, plan, 'boss', boss, '2026-12-05T09:00:00.000Z'),
+    FILE + approvalLine(plan, 'boss', boss, '2026-12-05T09:00:00.000Z'),
     'p',
   )
   t.match(approved.approvals, [{ name: 'boss', key: boss.publicKey }])
@@ -83,10 +83,10 @@ void t.test(
   'an approval counts only with the key that the plan names, for this plan and this name',
   t => {
     const plan = parsePlan(FILE, 'p')
-    t.strictSame(approvalsLeft(parsePlan(withApproval(FILE, plan, 'boss', alice), 'p')), ['boss'])
-    t.strictSame(approvalsLeft(parsePlan(withApproval(FILE, plan, 'other', boss), 'p')), ['boss'])
+    t.strictSame(approvalsLeft(parsePlan(FILE + approvalLine(plan, 'boss', alice), 'p')), ['boss'])
+    t.strictSame(approvalsLeft(parsePlan(FILE + approvalLine(plan, 'other', boss), 'p')), ['boss'])
     const another = writePlan({ ...BODY, id: 'f'.repeat(32) }, alice)
-    const line = withApproval(FILE, plan, 'boss', boss).split('\n')[3] ?? ''
+    const line = approvalLine(plan, 'boss', boss).split('\n')[0] ?? ''
     t.throws(() => parsePlan(`${another}${line}\n`, 'p'), /p:4: the signature of this approval/)
     t.throws(() => parsePlan(`${FILE}${line.replace('"boss"', '"mate"')}\n`, 'p'), /p:4:/)
     t.throws(() => parsePlan(`${FILE}${line.replace('T', ' ')}\n`, 'p'), /p:4:/)
@@ -96,7 +96,7 @@ void t.test(
 )
 
 void t.test('every changed, added or missing byte is noticed', t => {
-  const whole = withApproval(FILE, parsePlan(FILE, 'p'), 'boss', boss)
+  const whole = FILE + approvalLine(parsePlan(FILE, 'p'), 'boss', boss)
   const refused = (text: string): boolean => {
     try {
       parsePlan(text, 'p')
@@ -280,6 +280,32 @@ void t.test('the file: one step, 0600, no links, nothing that is not a plan', t 
     readdirSync(dir).filter(name => name.endsWith('.tmp')),
     [],
   )
+  t.end()
+})
+
+void t.test('of two who approve at the same time, both have approved', t => {
+  const file = join(t.testdir({ 'p.fmc': FILE }), 'p.fmc')
+  chmodSync(file, 0o640)
+  const { ino } = lstatSync(file)
+  const plan = parsePlan(FILE, 'p')
+  const [one, two] = [approvalLine(plan, 'boss', boss), approvalLine(plan, 'mate', alice)]
+  t.equal(appendToPlan(file, FILE, one), FILE + one)
+  t.equal(appendToPlan(file, FILE, two), FILE + one + two, 'who has read the file before')
+  t.match(parsePlan(readFileSync(file, 'utf8'), 'p').approvals, [
+    { name: 'boss' },
+    { name: 'mate' },
+  ])
+  t.match(lstatSync(file), { ino, mode: 0o100640 }, 'it stays the same file')
+
+  const another = writePlan({ ...BODY, id: 'f'.repeat(32) }, alice)
+  writeFileSync(file, another)
+  t.throws(() => appendToPlan(file, FILE, one), /was exchanged while you approved it/)
+  t.equal(readFileSync(file, 'utf8'), another)
+  const link = join(t.testdirName, 'link')
+  symlinkSync(file, link)
+  for (const wrong of [link, join(t.testdirName, 'missing'), t.testdirName])
+    t.throws(() => appendToPlan(wrong, another, one), { name: 'UsageError' }, wrong)
+  t.equal(readFileSync(file, 'utf8'), another)
   t.end()
 })
 

@@ -34,12 +34,12 @@ async function approveFile(file: string | undefined, o: Options): Promise<number
     throw new UsageError('expected a plan and your name', {
       hint: 'fmc approve plan.fmc --as NAME',
     })
-  const [{ openPlan, signerWords }, { approvalsLeft, demandInTime, withApproval }, { writeWhole }] =
-    await Promise.all([
-      import('../plans/open.ts'),
-      import('../../plan/format.ts'),
-      import('../../plan/file.ts'),
-    ])
+  const [{ openPlan, signerWords }, format, { appendToPlan }] = await Promise.all([
+    import('../plans/open.ts'),
+    import('../../plan/format.ts'),
+    import('../../plan/file.ts'),
+  ])
+  const { approvalLine, approvalsLeft, demandInTime, parsePlan } = format
   const { fingerprint } = await import('../../plan/signing.ts')
   const opened = await openPlan(file, o)
   const { plan, text } = opened
@@ -55,9 +55,10 @@ async function approveFile(file: string | undefined, o: Options): Promise<number
       `your key is not the one that ${file} requires for ${o.as}: ${fingerprint(asked.key)}`,
       { hint: 'name the right one with --identity FILE or --key FILE' },
     )
-  if (approvalsLeft(plan).includes(o.as))
-    writeWhole(file, withApproval(text, plan, asked.name, key))
-  const left = approvalsLeft(plan).filter(name => name !== o.as)
+  const now = approvalsLeft(plan).includes(o.as)
+    ? parsePlan(appendToPlan(file, text, approvalLine(plan, asked.name, key)), file)
+    : plan
+  const left = approvalsLeft(now)
   print(
     [
       `${o.as} approves ${file}: ${plan.body.tasks.length} tasks on ${plan.body.hosts.length} hosts, signed by ${signerWords(opened)}`,
