@@ -174,7 +174,7 @@ function noteLab(report: Pick<Report, 'on'>, lab: Twin): void {
 async function openReport(o: PlayOptions, known: KnownMs): Promise<Report> {
   const kind = o.output ?? (canMoveCursor() && !o.step ? 'tty' : 'plain')
   return createReport(kind, {
-    ...reportTarget(),
+    ...reportTarget({ commands: kind === 'github' }),
     diff: o.diff ?? false,
     verbose: o.verbose ?? false,
     known,

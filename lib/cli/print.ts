@@ -1,21 +1,28 @@
 import { cleanBlock, safeJson } from '../text/sanitise.ts'
 import { EXIT, FmcError } from '../errors.ts'
 import type { ReportOptions } from '../report/types.ts'
+import { inert, isObeyed } from '../report/workflow-command.ts'
 
 /*
  * All output of the command line goes through here (eslint.config.js enforces it), so that no text from a host, a file
  * or the command line brings an escape code to a terminal. Reports clean the texts that they put together themselves.
  */
 
+type Stream = 'stdout' | 'stderr'
+
+/** In a CI job whose runner obeys lines of the log, no text brings it a command. */
+const write = (stream: Stream, text: string): void =>
+  void process[stream].write(isObeyed() ? inert(text) : text)
+
 /** Text for people on stdout, made harmless (text/sanitise.ts), with a newline at the end. */
-export const print = (text: string): void => void process.stdout.write(`${cleanBlock(text)}\n`)
+export const print = (text: string): void => write('stdout', `${cleanBlock(text)}\n`)
 
 /** The same on stderr: messages, errors, progress. */
-export const printError = (text: string): void => void process.stderr.write(`${cleanBlock(text)}\n`)
+export const printError = (text: string): void => write('stderr', `${cleanBlock(text)}\n`)
 
 /** A value as JSON and a newline on stdout, `indent` as in JSON.stringify; JSON.parse gives back exactly the same. */
 export const printJson = (value: unknown, indent?: number): void =>
-  void process.stdout.write(`${safeJson(value, indent)}\n`)
+  write('stdout', `${safeJson(value, indent)}\n`)
 
 declare const FMC_VERSION: string
 
@@ -24,11 +31,14 @@ export const printVersion = (): void =>
   printJson({ type: 'version', fmc: FMC_VERSION, contract: 1 })
 
 /** A line of a host's output with its prefix. The caller has made it harmless (host-lines.ts), all but the prefix's colour. */
-export const writeLine = (stream: 'stdout' | 'stderr', line: string): void =>
-  void process[stream].write(`${line}\n`)
+export const writeLine = (stream: Stream, line: string): void => write(stream, `${line}\n`)
+
+/** Commands for a runner among lines that contain no other ones (report/workflow-command.ts). */
+export const printCommands = (text: string): void =>
+  void process.stdout.write(`${cleanBlock(text)}\n`)
 
 /** Resolves when a slow reader of stdout or stderr has caught up; undefined: it has not fallen behind. */
-export const drained = (stream: 'stdout' | 'stderr'): Promise<void> | undefined => {
+export const drained = (stream: Stream): Promise<void> | undefined => {
   const out = process[stream]
   if (!out.writableNeedDrain || out.destroyed) return undefined
   return new Promise(resolve => {
@@ -49,17 +59,17 @@ export const standardInput = (): NodeJS.ReadStream | undefined =>
 
 /**
  * A file's text on stdout (a VPN configuration, an imported inventory). A file or a pipe gets every byte of it; on a
- * terminal it is made harmless like everything else.
+ * terminal, and in a CI job whose runner reads it, it is made harmless like everything else.
  */
 export const printFile = (text: string): void =>
-  process.stdout.isTTY ? print(text) : void process.stdout.write(text)
+  process.stdout.isTTY ? print(text) : write('stdout', text)
 
 /** A picture in terminal colours; qrCode() makes it of blocks and blanks only, so it is not cleaned. */
 export const printPicture = (text: string): void => void process.stdout.write(text)
 
 /** Lines in terminal colours, made of texts that are clean already (lib/report). */
 export const printStyled = (lines: readonly string[]): void =>
-  void process.stdout.write(`${lines.join('\n')}\n`)
+  write('stdout', `${lines.join('\n')}\n`)
 
 /** Is a person looking at stdout? */
 export const isTerminal = (): boolean => process.stdout.isTTY
@@ -98,14 +108,33 @@ export async function askLine(
   }
 }
 
-/** Where reports write, with the terminal's size and colour. */
-export const reportTarget = (): Omit<ReportOptions, 'diff' | 'verbose'> => ({
-  stdout: process.stdout,
-  stderr: process.stderr,
+/** Where reports write, with the terminal's size and colour. `commands`: the report writes commands for a runner itself. */
+export const reportTarget = ({ commands = false } = {}): Omit<
+  ReportOptions,
+  'diff' | 'verbose'
+> => ({
+  stdout: commands ? process.stdout : harmless(process.stdout),
+  stderr: harmless(process.stderr),
   color: process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
   columns: process.stdout.columns || 80,
   rows: process.stdout.rows || 24,
 })
+
+/** The stream, which in a CI job writes no command for its runner. */
+const harmless = (stream: NodeJS.WriteStream): NodeJS.WritableStream =>
+  isObeyed()
+    ? new Proxy(stream, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key, target)
+          if (typeof value !== 'function') return value
+          return (first: unknown, ...rest: unknown[]): unknown =>
+            Reflect.apply(value, target, [
+              key === 'write' && typeof first === 'string' ? inert(first) : first,
+              ...rest,
+            ])
+        },
+      })
+    : stream
 
 /** A reader that closes its end (`| head`) is not an error: reports stop writing by themselves. */
 export function ignoreClosedReaders(): void {

@@ -37,9 +37,17 @@ const escapedData = (text: string): string =>
 const escapedProperty = (text: string): string =>
   escapedData(text).replace(/:/g, '%3A').replace(/,/g, '%2C')
 
+/** Does the program that reads the output of this process obey commands in it? */
+export const isObeyed = (env: NodeJS.ProcessEnv = process.env): boolean =>
+  ['GITHUB_ACTIONS', 'TF_BUILD', 'TEAMCITY_VERSION'].some(
+    name => !['', 'false'].includes(env[name] ?? ''),
+  )
+
 /**
- * Lines that the runner does not take for commands: a line that begins with `::`, after any blanks, and `##[` anywhere
- * (actions/runner, src/Runner.Common/ActionCommand.cs). A host that prints such a line could set variables of later steps.
+ * Text in which no runner finds a command, because a host that prints one could set variables of later steps: a line that begins
+ * with `::`, after any blanks, and `##[` anywhere (actions/runner, src/Runner.Common/ActionCommand.cs); `##vso[` anywhere
+ * (azure-pipelines-agent, Command.cs: IndexOf);
+ * `##teamcity[` (TeamCity, "Service Messages"). JSON stays JSON with the same meaning.
  */
 export const inert = (text: string): string =>
-  text.replace(/^(\s*):(?=:)/gm, '$1\\:').replace(/##(?=\[)/g, '#\\#')
+  text.replace(/^(\s*):(?=:)/gm, '$1\\:').replace(/##(?=(?:vso|teamcity)?\[)/gi, '#\\u0023')

@@ -9,8 +9,8 @@ const BIN = join(ROOT, 'lib/bin.js')
 const EVIL = '\u001b]52;c;cm0gLXJmIC8K\u0007\u009b2J\u007f\u202e\u200b\u{e0041}'
 const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u200b\u{e0041}]/u
 
-const project = async (t: Test, config = '') => {
-  const dir = t.testdir({})
+const project = async (t: Test, config = '', files = {}) => {
+  const dir = t.testdir(files)
   const sshd = await startSshd(dir, { config })
   t.teardown(() => sshd.stop())
   if (sshd.knownHosts !== join(dir, 'known_hosts'))
@@ -27,11 +27,16 @@ hosts:
     ssh: { host: 127.0.0.1, port: ${sshd.port}, user: root, identity_file: ${sshd.key}, sudo: false }
 `,
   )
-  return (...args: string[]) =>
-    run([process.execPath, BIN, ...args.slice(0, 1), '-i', inventory, ...args.slice(1)], {
-      cwd: dir,
-      env: { FMC_CACHE: join(dir, 'cache') },
-    })
+  const within = (env: Record<string, string>, ...args: string[]) =>
+    run(
+      [
+        ...[process.execPath, BIN, ...args.slice(0, 1)],
+        ...(args[0] === 'runs' ? [] : ['-i', inventory]),
+        ...args.slice(1),
+      ],
+      { cwd: dir, env: { FMC_CACHE: join(dir, 'cache'), FMC_STATE: join(dir, 'state'), ...env } },
+    )
+  return Object.assign((...args: string[]) => within({}, ...args), { in: within })
 }
 
 void t.test('a host’s output is cleaned before it reaches a terminal: fmc run', async t => {
@@ -46,6 +51,53 @@ void t.test('a host’s output is cleaned before it reaches a terminal: fmc run'
   t.notMatch(json.stdout, RAW)
   const [, line = ''] = json.stdout.split('\n')
   t.match(JSON.parse(line), { host: 'bad', code: 0, stdout: EVIL, stderr: EVIL })
+})
+
+/** What runners of CI systems obey, each as the whole line and behind other text. */
+const COMMANDS = [
+  '::set-output name=x::1',
+  '##[add-path]/evil',
+  '##vso[task.setvariable variable=x]1',
+  "##teamcity[setParameter name='x' value='1']",
+].flatMap(command => [command, `  ${command}`, `behind ${command}`])
+const OBEYED = /^\s*::|##(vso|teamcity)?\[/im
+
+void t.test('in a CI job nothing that a host prints is a command for the runner', async t => {
+  const text = `${COMMANDS.join('\n')}\n`
+  const role = `import { $, role, z } from 'fmc'
+export default role({ name: 'r', summary: 'x', vars: z.object({}), async tasks() {
+  await $({ name: 'fail' })\`printf %s \${${JSON.stringify(text)}}; exit 1\` } })
+`
+  const fmc = await project(t, '', { roles: { r: { 'index.ts': role } } })
+  for (const job of ['GITHUB_ACTIONS', 'TF_BUILD', 'TEAMCITY_VERSION'])
+    for (const args of [
+      ['run', 'bad', '--', 'printf', '%s', text],
+      ['role', 'r', 'bad', '--output', 'plain'],
+      ['role', 'r', 'bad', '--output', 'tty'],
+      ['role', 'r', 'bad', '--output', 'junit'],
+      ['runs', 'replay', 'last'],
+      ['run', '--output', 'json', 'bad', '--', 'printf', '%s', text],
+      ['role', 'r', 'bad', '--output', 'json'],
+      ['role', 'r', 'bad', '--output', 'sarif'],
+    ]) {
+      const { stdout, stderr } = await fmc.in({ [job]: '1' }, ...args)
+      t.notMatch(stdout + stderr, OBEYED, `${job}: ${args.join(' ')}`)
+      t.match(stdout + stderr, 'add-path]/evil', 'but people can read it')
+    }
+  const { stdout } = await fmc.in(
+    { TF_BUILD: 'True' },
+    'run',
+    '--output',
+    'json',
+    'bad',
+    '--',
+    'printf',
+    '%s',
+    text,
+  )
+  t.match(JSON.parse(stdout.split('\n')[1] ?? ''), { stdout: text }, 'JSON means the same')
+  const plain = await fmc('run', 'bad', '--', 'printf', '%s', text)
+  t.match(plain.stdout, '| ##[add-path]/evil', 'elsewhere it is shown as it is')
 })
 
 void t.test('so are the errors of run and facts', async t => {

@@ -52,6 +52,11 @@ void t.test('fmc shell', async t => {
   t.match(tty.stdout, /\/dev\/pts\/\d+\r\n/, 'a terminal on the host')
   t.equal(tty.code, 5)
 
+  const job = await run(argv('a', '--', 'echo ::set-output name=x::1'), {
+    env: { ...env, GITHUB_ACTIONS: 'true' },
+  })
+  t.match(job, { code: 1, stdout: '', stderr: /would obey commands.*\n {2}fmc run .*a -- COMMAND/ })
+
   const dead = await fmc(['dead'])
   t.equal(dead.code, 4)
   t.match(dead.stderr, /fmc: cannot reach dead \(127\.0\.0\.2:9\): /)

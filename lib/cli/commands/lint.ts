@@ -5,7 +5,7 @@ import type { RoleVarsInfo } from '../../inventory/role-vars.ts'
 import { safeJson } from '../../text/sanitise.ts'
 import { FORMATS, formatProblems, type LintFormat } from '../lint/output.ts'
 import { inventoryOption, repeated, type AddCommand } from '../options.ts'
-import { print, printError } from '../print.ts'
+import { print, printCommands, printError } from '../print.ts'
 import { withSshConfig } from '../ssh-config.ts'
 
 declare const FMC_VERSION: string
@@ -54,7 +54,8 @@ async function printProblems(o: Options): Promise<number> {
   const { text, exitCode } = await lintProject(o, note => {
     printError(`note: ${note}`)
   })
-  print(text)
+  const show = o.output === 'github' ? printCommands : print
+  show(text)
   return exitCode
 }
 

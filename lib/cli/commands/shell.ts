@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.ts'
 import { insideLab } from '../../lab/index.ts'
+import { isObeyed } from '../../report/workflow-command.ts'
 import { quote } from '../../shell/quote.ts'
 import { inLabIfAsked, inventoryOption, type AddCommand, type LoginOptions } from '../options.ts'
 import { stdinIsTerminal } from '../print.ts'
@@ -44,6 +45,11 @@ async function openShell(
       {
         hint: `fmc run ${quote(pattern)} -- COMMAND runs a command on all of them`,
       },
+    )
+  if (isObeyed() && !stdinIsTerminal())
+    throw new UsageError(
+      'fmc shell passes on what the host prints as it is, and the runner of this CI job would obey commands in it',
+      { hint: `fmc run ${quote(host.name)} -- COMMAND` },
     )
   return openTerminal(context.targetOf(host), {
     terminal: stdinIsTerminal(),
