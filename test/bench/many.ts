@@ -166,7 +166,7 @@ ip link set lo up
 addresses='${o.places.map(p => p.address).join(' ')}'
 for address in $addresses; do
   unshare --mount --propagation private sh -ec '
-    mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/log; mkdir /run/sshd
+    mount -t tmpfs -o mode=0755 tmpfs /run; mount -t tmpfs tmpfs /var/log; mkdir /run/sshd
     exec /usr/sbin/sshd -D -e -f ${config} -o "ListenAddress=$1"' sh "$address" &
   sshds="$sshds $!"
 done
