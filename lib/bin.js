@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const completes = process.argv[2] === '__complete'
 
 const lib = dirname(fileURLToPath(import.meta.url))
-const bundle = join(lib, '../dist/cli.js')
+const bundle = join(lib, '../dist/fmc.js')
 
 const newest = dir => {
   let time = 0
@@ -35,8 +35,12 @@ if (completes) {
   const { main } = await import('../dist/complete.js')
   await main(process.argv.slice(3))
 } else {
-  const { main } = await import('../dist/cli.js')
-  process.exitCode = await main(process.argv.slice(2))
+  const { load, keepCompiled } = await import('../dist/start.js')
+  const argv = process.argv.slice(2)
+  process.exitCode = await load(argv[0] ?? '')
+    .cli()
+    .main(argv)
+  keepCompiled()
 }
 // After Ctrl-C or SIGTERM, do not wait for connections that are still being made.
 if ([130, 143].includes(process.exitCode)) process.exit()

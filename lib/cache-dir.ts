@@ -85,22 +85,26 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * The text of a file in the cache. Undefined: it is missing, unreadable or not a regular file, or another user owns or may
+ * The bytes of a file in the cache. Undefined: it is missing, unreadable or not a regular file, or another user owns or may
  * write it. Never throws.
  */
-export function readCached(file: string): string | undefined {
+export function readCachedBytes(file: string): Buffer | undefined {
   let fd: number | undefined
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const stat = fstatSync(fd)
     if (!stat.isFile() || stat.size > MAX_BYTES || !isOwn(stat)) return undefined
-    return readFileSync(fd, 'utf8')
+    return readFileSync(fd)
   } catch {
     return undefined
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
 }
+
+/** The same as text. */
+export const readCached = (file: string): string | undefined =>
+  readCachedBytes(file)?.toString('utf8')
 
 /**
  * Makes a directory and its missing parents, accessible to the user only. Throws the error of mkdir(2). Node's `recursive` does
@@ -120,11 +124,11 @@ export function makeDirs(dir: string): void {
  * Writes a file of the cache in one step, readable for the user only. False: that failed (read-only, disk full …). Never
  * throws.
  */
-export function writeCached(file: string, text: string): boolean {
+export function writeCached(file: string, content: string | Uint8Array): boolean {
   const candidate = `${file}.${process.pid}`
   try {
     makeDirs(dirname(file))
-    writeFileSync(candidate, text, { mode: 0o600 })
+    writeFileSync(candidate, content, { mode: 0o600 })
     renameSync(candidate, file)
     return true
   } catch {

@@ -39,6 +39,11 @@ void t.test('packed, installed, and used in a project of its own', async t => {
     ...['LICENSE', 'README.md', 'SECURITY.md', 'dist', 'docs', 'files', 'inventory.yaml', 'lib'],
     ...['package.json', 'playbooks', 'roles'],
   ])
+  t.strictSame(
+    readdirSync(join(root, 'dist')).filter(name => name.endsWith('.code')),
+    [],
+    'no code cache of the machine that packed it',
+  )
   t.strictSame(readdirSync(join(root, 'lib')), ['bin.js'], 'no sources, so nothing is built')
 
   const bin = join(tool, 'node_modules/.bin/fmc')

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { cacheDir, demandOwnCache, readCached, writeCached } from '../cache-dir.ts'
 import { FmcError, UsageError } from '../errors.ts'
+import { importModule } from '../import-module.ts'
 import { suggestion } from '../text/nearest.ts'
 import { demandTrust } from '../trust.ts'
 import { compile, type Compiled, type Inputs } from './compile.ts'
@@ -49,7 +50,7 @@ export async function importTs(entry: string, inventoryFile: string): Promise<un
   const file = module.file ?? scratch
   try {
     const url = file === undefined ? inMemory(entry, module.code) : urlOf(file, module.code)
-    return ((await import(url)) as { default?: unknown }).default
+    return ((await importModule(url)) as { default?: unknown }).default
   } catch (error) {
     throw await loadError(entry, module.sources, error)
   } finally {
@@ -125,7 +126,9 @@ async function noExport(
   sources: readonly string[],
   name: string,
 ): Promise<UsageError> {
-  const fmc = (await import(pathToFileURL(bundleFile()).href)) as Readonly<Record<string, unknown>>
+  const fmc = (await importModule(pathToFileURL(bundleFile()).href)) as Readonly<
+    Record<string, unknown>
+  >
   return new UsageError(`${importOf(sources, name) ?? entry}: fmc has no export named ${name}`, {
     hint: suggestion(name, Object.keys(fmc)),
   })

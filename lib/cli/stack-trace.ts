@@ -26,7 +26,10 @@ function sourceOf(site: NodeJS.CallSite): string {
   if (typeof url !== 'string' || line === null || column === null) return shown
   const entry = mapOf(url)?.findEntry(line - 1, column - 1)
   if (!entry || !('originalSource' in entry)) return shown
-  const { originalSource, originalLine, originalColumn } = entry
+  const { originalLine, originalColumn } = entry
+  // A package has no source in the map (scripts/source-map.js), which Node's types do not know.
+  const originalSource = entry.originalSource as string | undefined
+  if (originalSource === undefined) return shown
   const file = originalSource.startsWith('file:') ? fileURLToPath(originalSource) : originalSource
   return shown.replace(
     `${url}:${line}:${column}`,

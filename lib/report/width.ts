@@ -1,4 +1,7 @@
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
+/** Made when it is first needed: that loads the data of ICU. */
+let segmenter: Intl.Segmenter | undefined
+const graphemes = (text: string): Intl.Segments =>
+  (segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })).segment(text)
 
 const COLOUR = /\u001b\[[0-9;]*m/g
 /** Lines of ASCII and our own signs, as most are: one cell per character. */
@@ -32,7 +35,7 @@ export const width = (text: string): number => {
   const bare = text.replace(COLOUR, '')
   if (NARROW.test(bare)) return bare.length
   let sum = 0
-  for (const { segment } of graphemes.segment(bare)) sum += cells(segment)
+  for (const { segment } of graphemes(bare)) sum += cells(segment)
   return sum
 }
 
@@ -41,7 +44,7 @@ const head = (text: string, room: number): string => {
   if (NARROW.test(text)) return text.slice(0, Math.max(0, room))
   let kept = ''
   let used = 0
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     used += cells(segment)
     if (used > room) break
     kept += segment
