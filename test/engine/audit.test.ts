@@ -7,7 +7,9 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -125,6 +127,12 @@ void t.test(
       },
       { level: 'warning', host: 'b', text: /took longer$/ },
     ])
+    const full = await written('me', events, {
+      a: { run: () => Promise.resolve({ code: 0, stdout: '', stderr: 'mv: a directory\n' }) },
+    })
+    t.match(full.notes, [
+      { level: 'warning', host: 'a', text: /has the audit line, but .* anew: mv: a directory$/ },
+    ])
     const gone = await written('me', events, { a: { lost: true }, b: { lost: true } })
     t.same([gone.scripts, gone.notes], [[], []], 'a host that the run has removed')
   },
@@ -199,10 +207,20 @@ void t.test('appending, and what another user may have planted', root, t => {
     t.equal(readFileSync(victim, 'utf8'), 'victim')
     t.equal(readFileSync(rotated, 'utf8'), 'a line\n')
     const stuck = place()
+    const directory = `${stuck}.1`
     writeFileSync(stuck, 'x'.repeat(2000), { mode: 0o640 })
-    mkdirSync(`${stuck}.1`)
-    t.equal(append(stuck).status, 1, 'a directory there: no line, and the file does not grow')
-    t.equal(lstatSync(stuck).size, 2000)
+    mkdirSync(directory)
+    writeFileSync(join(directory, 'of a user'), 'x')
+    const over = append(stuck)
+    t.match(over, { status: 0, stderr: /directory/ }, 'a directory there: the line, and why')
+    t.match(readFileSync(stuck, 'utf8'), /xa line\n$/)
+    for (let i = 0; i < 40; i++) append(stuck, 'y'.repeat(99))
+    t.match(append(stuck), { status: 1, stderr: /directory[^]*it is full/ })
+    t.ok(lstatSync(stuck).size <= 4100, 'the file does not grow without end')
+    t.same(readdirSync(directory), ['of a user'], 'and nothing is written there')
+    rmSync(directory, { recursive: true })
+    t.match(append(stuck), { status: 0, stderr: '' }, 'once it is gone, the file begins anew')
+    t.equal(readFileSync(stuck, 'utf8'), 'a line\n')
     const elsewhere = place()
     symlinkSync(join(elsewhere, '..'), join(dir, `link${n}`))
     t.equal(append(join(dir, `link${n}`, 'fmc.log')).status, 0, 'root has moved the directory')

@@ -8,6 +8,8 @@ import type { HostRun } from './host-run.ts'
 export const AUDIT_FILE = '/var/log/fmc.log'
 /** A larger file becomes AUDIT_FILE.1, in place of the one before. */
 const MAX_BYTES = 1024 * 1024
+/** If that cannot be, because somebody has put a directory there, it grows to so many times this size. */
+const MOST_TIMES = 4
 /** Of a line. */
 const MAX_LINE = 2000
 const TIMEOUT_MS = 10_000
@@ -46,27 +48,37 @@ export class Audit {
         const tasks = this.#tasks.get(name)
         // A role that only copies files from a host does not change it.
         if (!tasks || settings.kill.aborted) return
-        const why = await append(run, auditLine(new Date(), by, tasks))
-        if (why === undefined) return
-        const text = `no audit line in ${AUDIT_FILE}: ${why}`
+        const problem = await append(run, auditLine(new Date(), by, tasks))
+        if (problem === undefined) return
+        const { written, why } = problem
+        const text = written
+          ? `${AUDIT_FILE} has the audit line, but could not begin anew: ${why}`
+          : `no audit line in ${AUDIT_FILE}: ${why}`
         emit({ type: 'note', level: 'warning', text, host: name })
       }),
     )
   }
 }
 
-/** Resolves with why it was not written; undefined: it was, or the host is gone. */
-async function append({ connection }: HostRun, line: string): Promise<string | undefined> {
+/** What went wrong, and whether the line was written all the same; undefined: nothing, or the host is gone. */
+async function append({ connection }: HostRun, line: string): Promise<Problem | undefined> {
   if (!connection || connection.session.lost) return undefined
   try {
     const { code, stderr } = await connection.session.run(auditScript(line), {
       timeoutMs: TIMEOUT_MS,
       maxBytes: 4096,
     })
-    return code === 0 ? undefined : cleanLine(stderr.trim().slice(-300) || `exit ${code}`)
+    const why = cleanLine(stderr.trim().slice(-300))
+    if (code === 0) return why === '' ? undefined : { written: true, why }
+    return { written: false, why: why || `exit ${code}` }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return { written: false, why: error instanceof Error ? error.message : String(error) }
   }
+}
+
+interface Problem {
+  readonly written: boolean
+  readonly why: string
 }
 
 /** One printable line of at most 2000 characters. */
@@ -95,7 +107,9 @@ export const auditScript = (
 _fmc_no() { printf '%s\\n' "$1" >&2; exit 1; }
 _fmc_odd() { [ -L $_f ] || { [ -e $_f ] && [ ! -f $_f ]; }; }
 ! _fmc_odd || _fmc_no 'it is not a regular file'
-if [ -e $_f ] && [ "$(stat -c %s $_f)" -gt ${maxBytes} ]; then mv -fT $_f $_f.1 || exit 1; fi
+if [ -e $_f ] && _s=$(stat -c %s $_f) && [ "$_s" -gt ${maxBytes} ]; then
+mv -fT $_f $_f.1 || [ "$_s" -le ${MOST_TIMES * maxBytes} ] || _fmc_no 'it is full'
+fi
 [ -e $_f ] || dd if=/dev/null of=$_f oflag=append,nofollow,nonblock conv=notrunc status=none || exit 1
 ! _fmc_odd || _fmc_no 'it is not a regular file'
 command exec 8>>$_f || exit 1
