@@ -148,7 +148,9 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
   } finally {
     signals.off()
     code = late.ended(code)
-    await report.end(code)
+    const ending = listenForSignals('not waiting for services that have not answered')
+    await report.end(code, ending.stop)
+    ending.off()
     if (conversation) {
       const problem = await conversation.end()
       const more = problem === undefined ? '' : ` (not complete: ${problem})`

@@ -18,8 +18,8 @@ export interface RecordedReport {
   /** Who runs which command, for the audit on the hosts. */
   readonly auditedBy?: string
   on(event: Event): void
-  /** As the report's, with the run's exit code for the record. */
-  end(exitCode: number): Promise<void>
+  /** As the report's, with the run's exit code for the record. `cancel`: services that have not answered are not waited for. */
+  end(exitCode: number, cancel?: AbortSignal): Promise<void>
 }
 
 /** Opens the run's record beside its report. A run that cannot be recorded costs a warning. Throws UsageError for a wrong FMC_RUNS_… variable. */

@@ -54,3 +54,7 @@ export function listenForSignals(
     },
   }
 }
+
+/** What the user's next Ctrl-C aborts. */
+export const nextStop = ({ stop, kill }: Pick<Signals, 'stop' | 'kill'>): AbortSignal =>
+  stop.aborted ? kill : stop

@@ -18,8 +18,10 @@ declare const FMC_VERSION: string
 export interface Telling {
   /** Takes every event of the run. */
   on(event: Event): void
-  /** At the end of the run, before its report ends. Takes ten seconds at most for hooks. Never rejects. */
-  end(exitCode: number): Promise<void>
+  /**
+   * At the end of the run, before its report ends. Takes ten seconds at most for hooks; `cancel` ends that. Never rejects.
+   */
+  end(exitCode: number, cancel?: AbortSignal): Promise<void>
 }
 
 /** A run that is about to begin. */
@@ -53,6 +55,7 @@ export async function openTelling(of: TellingOf): Promise<Telling> {
   if (collector)
     for (const value of Object.values(collector.headers))
       context.secrets.push(new Secret(value, 'a header for the collector'))
+  const cancelled = new AbortController()
   const traced: { at: number; event: Event }[] = []
   // fmc copy brings one file somewhere: nobody waits for that.
   const own = /^(play|role|drift)\b/.test(command) ? context.inventory.hooks : []
@@ -60,7 +63,9 @@ export async function openTelling(of: TellingOf): Promise<Telling> {
     const hooks = hooksFor(own, event, { command, dryRun })
     if (hooks.length === 0) return
     const opened = await openHooks(hooks, of)
-    const results = await callHooks(opened, event, summary.of(exitCode), hide)
+    const results = await callHooks(opened, event, summary.of(exitCode), hide, {
+      cancel: cancelled.signal,
+    })
     for (const result of results) if (result.problem !== undefined) warn(hookWarning(result))
   }
   // The user types a passphrase now, not when the run has ended.
@@ -76,7 +81,10 @@ export async function openTelling(of: TellingOf): Promise<Telling> {
       summary.on(event)
       if (collector) traced.push({ at: Date.now(), event })
     },
-    async end(exitCode) {
+    async end(exitCode, cancel) {
+      const stop = (): void => cancelled.abort()
+      if (cancel?.aborted) stop()
+      cancel?.addEventListener('abort', stop)
       await started
       const event = eventOf(command, exitCode)
       const end = Date.now()
@@ -86,11 +94,13 @@ export async function openTelling(of: TellingOf): Promise<Telling> {
             { id: run, command, dryRun, exitCode, begin: begin.getTime(), end, events: traced },
             FMC_VERSION,
             hide,
+            { cancel: cancelled.signal },
           )
         : undefined
       if (event) await call(event, exitCode)
       const problem = await spans
       if (problem !== undefined) warn(problem)
+      cancel?.removeEventListener('abort', stop)
     },
   }
 }
@@ -149,8 +159,8 @@ export async function toldReport(
       report.on(event)
       telling.on(event)
     },
-    async end(exitCode) {
-      await telling.end(exitCode)
+    async end(exitCode, cancel) {
+      await telling.end(exitCode, cancel)
       await report.end(exitCode)
     },
   }

@@ -36,19 +36,19 @@ export const hooksFor = <T extends Pick<Hook, 'event' | 'commands' | 'dryRuns'>>
       (!dryRun || hook.dryRuns || event === 'failure' || event === 'drift'),
   )
 
-/** Calls hooks at the same time, each with a time limit of ten seconds. Never rejects. `redact` removes secrets from what is sent. */
+/** Calls hooks at the same time, each with a time limit of ten seconds. Never rejects. `redact` removes secrets from what is sent; `cancel` ends all that wait. */
 export const callHooks = (
   hooks: readonly OpenHook[],
   event: HookEvent,
   summary: RunSummary,
   redact: (text: string) => string,
-  send: Post = post,
+  { send = post, cancel }: { readonly send?: Post; readonly cancel?: AbortSignal } = {},
 ): Promise<HookResult[]> =>
   Promise.all(
     hooks.map(async (hook): Promise<HookResult> => {
       const { url, token, type } = hook
       const safe = withTexts(summary, redact)
-      const problem = await send(requestOf({ type, url, token }, event, safe), HOOK_MS)
+      const problem = await send(requestOf({ type, url, token }, event, safe), HOOK_MS, cancel)
       return { hook, host: hostOf(url), problem }
     }),
   )

@@ -73,7 +73,7 @@ export async function sendSpans(
   run: TracedRun,
   version: string,
   redact: (text: string) => string,
-  send: Post = post,
+  { send = post, cancel }: { readonly send?: Post; readonly cancel?: AbortSignal } = {},
 ): Promise<string | undefined> {
   const until = Date.now() + collector.ms
   const spans = withTexts(spansOf(run), redact)
@@ -86,7 +86,7 @@ export async function sendSpans(
     const problem =
       left <= 0
         ? `no answer within ${collector.ms / 1000} s`
-        : await send({ url: collector.url, headers, body }, left)
+        : await send({ url: collector.url, headers, body }, left, cancel)
     if (problem !== undefined)
       return `the spans of this run were not sent to ${hostOf(collector.url)}: ${problem}`
   }

@@ -7,8 +7,15 @@ export interface Outgoing {
   readonly body: string
 }
 
-/** Sends a request. Undefined: a status of 2xx; else why not, without address, header or body. Never rejects. */
-export type Post = (request: Outgoing, ms: number) => Promise<string | undefined>
+/**
+ * Sends a request. Undefined: a status of 2xx; else why not, without address, header or body. `cancel`: it is not waited for any more.
+ * Never rejects.
+ */
+export type Post = (
+  request: Outgoing,
+  ms: number,
+  cancel?: AbortSignal,
+) => Promise<string | undefined>
 
 /** How long a hook may take. */
 export const HOOK_MS = 10_000
@@ -25,7 +32,7 @@ const parse = (url: string): URL | undefined => (URL.canParse(url) ? new URL(url
  * POST with fetch. It follows no redirect: another server would get what is meant for this one. User and password of the URL
  * become Basic authentication (RFC 7617). fetch ignores HTTPS_PROXY.
  */
-export const post: Post = async ({ url, headers, body }, ms) => {
+export const post: Post = async ({ url, headers, body }, ms, cancel) => {
   const parsed = parse(url)
   if (!parsed || !/^https?:$/.test(parsed.protocol))
     return 'expected a URL with https:// or http://'
@@ -38,7 +45,7 @@ export const post: Post = async ({ url, headers, body }, ms) => {
     const response = await fetch(parsed, {
       method: 'POST',
       redirect: 'manual',
-      signal: AbortSignal.timeout(ms),
+      signal: AbortSignal.any([AbortSignal.timeout(ms), ...(cancel ? [cancel] : [])]),
       headers: {
         'user-agent': 'fmc',
         ...headers,
@@ -54,7 +61,7 @@ export const post: Post = async ({ url, headers, body }, ms) => {
       ? `it redirects (HTTP ${response.status}), and fmc follows no redirect: use the address that it names`
       : `it answered HTTP ${response.status}`
   } catch (error) {
-    return reason(error, ms)
+    return cancel?.aborted ? 'interrupted' : reason(error, ms)
   }
 }
 

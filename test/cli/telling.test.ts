@@ -1,5 +1,7 @@
 // From the hooks of an inventory and its secrets file to what services get; and that none of it fails a run.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Event } from '../../lib/engine/events.ts'
@@ -9,6 +11,8 @@ import { secretUses } from '../../lib/inventory/secrets.ts'
 import type { Secret } from '../../lib/secrets/secret.ts'
 import { SMALL } from '../inventory/helpers.ts'
 import { service } from '../notify/service.ts'
+import { ROOT } from '../rig/lab.ts'
+import { startSshd } from '../ssh/rig.ts'
 
 // The bundle has it from package.json.
 Object.assign(globalThis, { FMC_VERSION: '9.9.9' })
@@ -177,4 +181,52 @@ void t.test('fmc secrets list: a hook uses its secrets', async t => {
   const users = secretUses(inventory).map(use => ({ ...use, roles: [] }))
   t.equal(usedBy('u', users), 'hooks.on_failure[0].url')
   t.equal(usedBy('t', users), 'hooks.on_failure[0].token')
+})
+
+void t.test('Ctrl-C while services do not answer ends the waiting, not the record', async t => {
+  const dir = t.testdir({
+    roles: {
+      r: {
+        'index.ts': `import { role, z } from 'fmc'\nexport default role({ name: 'r', summary: 'x', vars: z.object({}), async tasks() {} })\n`,
+      },
+    },
+  })
+  const [sshd, silent] = await Promise.all([startSshd(dir), service(t, 0)])
+  t.teardown(() => sshd.stop())
+  writeFileSync(
+    join(dir, 'inventory.yaml'),
+    `timezone: UTC
+domain: x.internal
+networks: {}
+hooks: { on_success: [{ type: webhook, url: "${silent.url}" }] }
+hosts:
+  a: { os: debian 12, ssh: { host: 127.0.0.1, port: ${sshd.port}, user: root, identity_file: ${sshd.key}, sudo: false } }
+`,
+  )
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const state = join(dir, signal)
+    const child = spawn(process.execPath, [join(ROOT, 'lib/bin.js'), 'role', 'r', 'a'], {
+      cwd: dir,
+      env: { ...process.env, FMC_CACHE: join(dir, 'cache'), FMC_STATE: state },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const exit = once(child, 'exit')
+    const asked = silent.got.length
+    while (silent.got.length === asked && child.exitCode === null)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    child.kill(signal)
+    t.same(await exit, [0, null], `${signal}: the run itself has succeeded`)
+    t.match(said, /the hook hooks\.on_success\[0\] .* was not called: interrupted/)
+    const [record = ''] = readdirSync(join(state, 'fmc/runs'))
+    const lines = readFileSync(join(state, 'fmc/runs', record), 'utf8')
+      .trimEnd()
+      .split('\n')
+    t.match(JSON.parse(lines.at(-1) ?? ''), { type: 'end', exitCode: 0 })
+    t.ok(
+      lines.some(line => line.includes('interrupted')),
+      'the record says it, too',
+    )
+  }
 })

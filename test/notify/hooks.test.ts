@@ -243,7 +243,7 @@ void t.test('errors show the host and nothing else of the address', async t => {
       'success',
       summaryOf([], 0),
       x => x,
-      () => Promise.resolve(problem),
+      { send: () => Promise.resolve(problem) },
     )
     const warning = hookWarning(result!)
     t.match(warning, /^the hook hooks\.on_failure\[0\] \(slack at .+\) was not called: /)

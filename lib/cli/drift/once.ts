@@ -6,7 +6,7 @@ import { jsonLines } from '../json-lines.ts'
 import { watchLate } from '../late.ts'
 import { makeReady, type Chosen } from '../prepare.ts'
 import { canMoveCursor, print, printError, reportTarget } from '../print.ts'
-import { listenForSignals } from '../signals.ts'
+import { listenForSignals, nextStop } from '../signals.ts'
 import { askSuspects, check, type Silent } from './check.ts'
 import { cellKey } from './found.ts'
 import { checkLines } from './json.ts'
@@ -63,7 +63,7 @@ export async function driftOnce(chosen: Chosen, o: DriftOptions): Promise<number
       writeOutputs(o, all)
       return late.ended(exitCode)
     } finally {
-      await telling.end(exitCode)
+      await telling.end(exitCode, nextStop(signals))
       record.end(exitCode)
       dropRepeated(records(ready), chosen.command, inventory.file)
     }

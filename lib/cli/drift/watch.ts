@@ -8,7 +8,7 @@ import { jsonLines } from '../json-lines.ts'
 import { watchLate } from '../late.ts'
 import type { Ready } from '../prepare.ts'
 import { canMoveCursor, print, printError, reportTarget } from '../print.ts'
-import { listenForSignals, type Signals } from '../signals.ts'
+import { listenForSignals, nextStop, type Signals } from '../signals.ts'
 import { changesSince, type Before } from './changes.ts'
 import { askSuspects, check, type Checked } from './check.ts'
 import { checkLines, recapLine, suspectsLine } from './json.ts'
@@ -44,7 +44,7 @@ export async function driftWatch(name: string, o: DriftOptions, everyMs: number)
       const checked = await check(ready, kept, signals, { limitMs })
       late.ended(EXIT.ok)
       if (checked.exitCode >= 128) break
-      before = await tell({ ready, kept, name, o, out, checked, before })
+      before = await tell({ ready, kept, name, o, out, checked, before, signals })
       await pause(begin + everyMs - performance.now(), signals)
     }
     return signals.term.aborted ? EXIT.terminated : EXIT.interrupted
@@ -89,8 +89,9 @@ async function tell(c: {
   readonly out: Out
   readonly checked: Checked
   readonly before: Before | undefined
+  readonly signals: Signals
 }): Promise<Before> {
-  const { ready, name, o, out, checked, before } = c
+  const { ready, name, o, out, checked, before, signals } = c
   const { found } = checked
   const at = new Date().toISOString()
   const result = { ...checked, name, at }
@@ -104,7 +105,7 @@ async function tell(c: {
           columns: canMoveCursor() ? reportTarget().columns : 80,
         }).join('\n'),
       )
-    await record(ready, checked, true)
+    await record(ready, checked, signals, true)
   } else {
     const { changes, fresh } = changesSince(before, found)
     for (const { text, ...change } of changes)
@@ -112,7 +113,7 @@ async function tell(c: {
       else print(`${shortTime(Date.parse(at))} ${change.host}: ${text}`)
     if (changes.length > 0) {
       out?.(recapLine(result))
-      await record(ready, checked, false)
+      await record(ready, checked, signals, false)
     }
     if (o.since !== undefined && fresh.length > 0)
       for (const s of await askSuspects(ready, c.kept, fresh))
@@ -129,14 +130,19 @@ async function tell(c: {
 }
 
 /** Records a check whose result is another one than that of the check before, and calls the hooks. */
-async function record(ready: Ready, { events, exitCode }: Checked, first: boolean): Promise<void> {
+async function record(
+  ready: Ready,
+  { events, exitCode }: Checked,
+  signals: Signals,
+  first: boolean,
+): Promise<void> {
   const recorder = await recordCheck(ready, text => printError(`fmc: ${text}`))
   const telling = await tellingOf(ready, recorder.id, { starts: first })
   for (const event of events) {
     recorder.on(event)
     telling.on(event)
   }
-  await telling.end(exitCode)
+  await telling.end(exitCode, nextStop(signals))
   recorder.end(exitCode)
 }
 
