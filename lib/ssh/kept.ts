@@ -1,16 +1,17 @@
 import { UnreachableError } from '../errors.ts'
+import { LIMITS } from './link.ts'
+import { MissingHosts, wayTo } from './missing.ts'
 import type { OpenSession, Output, ScriptOptions, Session, Target } from './types.ts'
 import { seconds } from './wording.ts'
 
 /** Gives back what a run took in the session's shell: the host's lock, on descriptor 9. */
 const RELEASE = 'exec 9>&-'
 
-/** What decides whether a session to one target also serves another one. */
-const wayTo = (t: Target): string =>
-  JSON.stringify([
-    ...[t.address, t.alias, t.port, t.user, t.sudo, t.transport],
-    ...[t.identityFiles, t.knownHostsFiles, t.moreKnownHostsFiles, t.useSshConfig],
-  ])
+/** The time to connect, and how long a run waits for a host that has not answered in the run before. */
+interface Patience {
+  readonly connectMs: number
+  readonly againMs: number
+}
 
 interface Kept {
   readonly session: Session
@@ -18,6 +19,10 @@ interface Kept {
   /** A run uses it now. */
   taken: boolean
 }
+
+const since = (begin: number): number => performance.now() - begin
+
+const wholeSeconds = (ms: number): number => (ms < 1000 ? ms : Math.ceil(ms / 1000) * 1000)
 
 /** What is opened, or an UnreachableError once the time is over; what is opened later is closed. */
 function unlessOver(
@@ -45,7 +50,8 @@ function unlessOver(
 /**
  * Sessions that stay open from one run to the next. `open` is an OpenSession: a host's first call connects; a later one runs its
  * first script in the session that is open already. What a run calls close() gives the session back, without the host's lock. A
- * session that was lost is opened again, in the same call if nothing has been answered yet.
+ * session that was lost is opened again, in the same call if nothing has been answered yet; all that takes no longer than one attempt to
+ * connect. After an attempt has failed for that time, later runs wait for the host for a second only, while the next attempt goes on.
  *
  * @example
  * const kept = new KeptSessions(openSession)
@@ -54,16 +60,29 @@ function unlessOver(
  */
 export class KeptSessions {
   readonly #open: OpenSession
+  readonly #patience: Patience
   readonly #kept = new Map<string, Kept>()
+  readonly #missing: MissingHosts
   #limit: { readonly ms: number; readonly over: AbortSignal } | undefined
   /** How many connections were made so far. */
   connections = 0
 
-  constructor(open: OpenSession) {
+  constructor(
+    open: OpenSession,
+    patience: Patience = { connectMs: LIMITS.connectMs, againMs: 1000 },
+  ) {
     this.#open = open
+    this.#patience = patience
+    this.#missing = new MissingHosts(open, patience.againMs)
   }
 
   readonly open: OpenSession = async (target, boot, options) => {
+    const begin = performance.now()
+    const found = await this.#missing.find(target)
+    if (found) {
+      this.connections++
+      this.#kept.set(target.name, { session: found, way: wayTo(target), taken: false })
+    }
     const kept = this.#free(target)
     if (kept) {
       const lease = this.#lend(target.name, kept)
@@ -80,6 +99,12 @@ export class KeptSessions {
         }
         this.#drop(target.name, kept)
         if (this.#limit?.over.aborted) throw error
+        const left = (target.connectTimeoutMs ?? this.#patience.connectMs) - since(begin)
+        if (left < this.#patience.againMs) {
+          this.#missing.add(target, error)
+          throw error
+        }
+        return this.#connect({ ...target, connectTimeoutMs: wholeSeconds(left) }, boot, options)
       }
     }
     return this.#connect(target, boot, options)
@@ -90,11 +115,16 @@ export class KeptSessions {
     const signals = [target.giveUp, over].filter(s => s !== undefined)
     const giveUp = signals.length > 0 ? AbortSignal.any(signals) : undefined
     this.connections++
+    const begin = performance.now()
     const opened = await unlessOver(this.#open({ ...target, giveUp }, boot, options), over).catch(
       (error: unknown) => {
-        throw this.#inTime(target.name, error)
+        const why = this.#inTime(target.name, error)
+        if (why instanceof UnreachableError && since(begin) > this.#patience.againMs)
+          this.#missing.add(target, why)
+        throw why
       },
     )
+    this.#missing.forget(target.name)
     const before = this.#kept.get(target.name)
     // A second session to a host whose first one is in use is the caller's own.
     if (before?.taken && !before.session.lost) return opened
@@ -178,10 +208,12 @@ export class KeptSessions {
   /** Closes the sessions to hosts that are not among these. */
   keepOnly(names: ReadonlySet<string>): void {
     for (const [name, kept] of this.#kept) if (!names.has(name)) this.#drop(name, kept)
+    this.#missing.keepOnly(names)
   }
 
   /** Closes all sessions. */
   close(): void {
+    this.#missing.close()
     this.keepOnly(new Set())
   }
 }

@@ -172,3 +172,89 @@ void t.test(
     t.equal(host.opened, 1)
   },
 )
+
+void t.test(
+  'a host that is cut off costs a run one attempt to connect, then almost nothing',
+  async t => {
+    const [quick, cut] = [new Host(), new Host()]
+    let dead = false
+    const isDead = (): boolean => dead
+    const attempts: (number | undefined)[] = []
+    let giveUp: AbortSignal | undefined
+    /** As a network without the host: nothing answers, and a connection takes its whole time to fail. */
+    const kept = new KeptSessions(
+      async (to, ...rest) => {
+        if (to.name === 'quick') return quick.open(to, ...rest)
+        const ms = to.connectTimeoutMs ?? 300
+        attempts.push(ms)
+        giveUp = to.giveUp
+        if (!isDead()) return cut.open(to, ...rest)
+        await sleep(ms)
+        if (!isDead()) return cut.open(to, ...rest)
+        throw new UnreachableError(`no answer within ${ms} ms`, { silent: true })
+      },
+      { connectMs: 300, againMs: 50 },
+    )
+    const cycle = async () => {
+      const begin = performance.now()
+      const [a, b] = await Promise.allSettled([
+        use(kept, target('cut')),
+        use(kept, target('quick')),
+      ])
+      t.equal(b.status, 'fulfilled')
+      return { a, ms: performance.now() - begin }
+    }
+    t.match(await cycle(), { a: { status: 'fulfilled', value: 'word1' } })
+    // The keepalive notices after 100 ms; the rest of the time is for a new connection.
+    dead = true
+    cut.answer = async () => {
+      await sleep(100)
+      cut.lose()
+      return new Promise(() => undefined)
+    }
+    const first = await cycle()
+    t.match(first.a, { status: 'rejected', reason: { silent: true } })
+    t.ok(first.ms < 450, `the first run: ${first.ms} ms`)
+    t.ok((attempts.at(-1) ?? 0) <= 200, 'both together take no longer than a connection')
+    for (const n of [2, 3, 4]) {
+      const later = await cycle()
+      t.match(later.a, { status: 'rejected', reason: { message: /no answer within/ } })
+      t.ok(later.ms < 200, `run ${n}: ${later.ms} ms`)
+    }
+    t.equal(attempts.length, 3, 'one attempt goes on beside these runs')
+    cut.answer = () => Promise.resolve(OK)
+    dead = false
+    await sleep(350)
+    t.match(await cycle(), { a: { status: 'fulfilled', value: 'word2' } }, 'and it is there again')
+    t.equal(cut.opened, 2)
+
+    dead = true
+    cut.lose()
+    await cycle()
+    await cycle()
+    kept.close()
+    t.ok(giveUp?.aborted, 'no attempt outlives the watch')
+    const { closed } = cut
+    dead = false
+    await sleep(350)
+    t.equal(cut.closed, closed + cut.opened - 2, 'nor does a connection that one still makes')
+  },
+)
+
+void t.test('two who wait for a missing host do not share its session', async t => {
+  const host = new Host()
+  let dead = true
+  const kept = new KeptSessions(
+    async (...args) => {
+      await sleep(60)
+      if (dead) throw new UnreachableError('no answer')
+      return host.open(...args)
+    },
+    { connectMs: 100, againMs: 50 },
+  )
+  await t.rejects(use(kept, target('a')))
+  dead = false
+  await t.rejects(use(kept, target('a')), /no answer/, 'the attempt goes on')
+  const [one, two] = await Promise.all([kept.open(target('a')), kept.open(target('a'))])
+  t.not(one.session.word, two.session.word)
+})

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, FmcError } from '../../errors.ts'
 import { redactor } from '../../secrets/redact.ts'
-import { openSession } from '../../ssh/index.ts'
+import { openWith } from '../../ssh/index.ts'
 import { KeptSessions } from '../../ssh/kept.ts'
+import { LIMITS } from '../../ssh/link.ts'
 import type { DriftOptions } from '../commands/drift.ts'
 import { jsonLines } from '../json-lines.ts'
 import { watchLate } from '../late.ts'
@@ -21,6 +22,8 @@ import { reportLines, shortTime, suspectLines } from './text.ts'
 
 /** A cycle in which a host does not answer ends after the interval, or after this time if the interval is shorter. */
 const SHORTEST_LIMIT_MS = 60_000
+/** A host that stops answering in a cycle is lost after 9 s, which is less than an attempt to connect may take. */
+const KEEPALIVE = { keepaliveMs: 3000, keepaliveCount: 2 }
 
 /**
  * `fmc drift --watch`: checks again and again over the same connections, and prints what has changed. Ends with Ctrl-C or
@@ -30,7 +33,7 @@ export async function driftWatch(name: string, o: DriftOptions, everyMs: number)
   const sources = new Sources(name, o)
   await sources.open()
   const signals = listenForSignals('stopping after this check; press Ctrl-C again to end it')
-  const kept = new KeptSessions(openSession)
+  const kept = new KeptSessions((...args) => openWith({ ...LIMITS, ...KEEPALIVE }, ...args))
   const late = watchLate()
   const out = o.output === 'json' ? jsonLines() : undefined
   const limitMs = Math.max(SHORTEST_LIMIT_MS, everyMs)
