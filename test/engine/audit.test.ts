@@ -131,7 +131,7 @@ void t.test(
       a: { run: () => Promise.resolve({ code: 0, stdout: '', stderr: 'mv: a directory\n' }) },
     })
     t.match(full.notes, [
-      { level: 'warning', host: 'a', text: /has the audit line, but .* anew: mv: a directory$/ },
+      { level: 'warning', host: 'a', text: /has the audit line, but could not be put aside: mv: a directory$/ },
     ])
     const gone = await written('me', events, { a: { lost: true }, b: { lost: true } })
     t.same([gone.scripts, gone.notes], [[], []], 'a host that the run has removed')
@@ -219,7 +219,7 @@ void t.test('appending, and what another user may have planted', root, t => {
     t.ok(lstatSync(stuck).size <= 4100, 'the file does not grow without end')
     t.same(readdirSync(directory), ['of a user'], 'and nothing is written there')
     rmSync(directory, { recursive: true })
-    t.match(append(stuck), { status: 0, stderr: '' }, 'once it is gone, the file begins anew')
+    t.match(append(stuck), { status: 0, stderr: '' }, 'once it is gone, the file is put aside')
     t.equal(readFileSync(stuck, 'utf8'), 'a line\n')
     const elsewhere = place()
     symlinkSync(join(elsewhere, '..'), join(dir, `link${n}`))

@@ -52,7 +52,7 @@ export class Audit {
         if (problem === undefined) return
         const { written, why } = problem
         const text = written
-          ? `${AUDIT_FILE} has the audit line, but could not begin anew: ${why}`
+          ? `${AUDIT_FILE} has the audit line, but could not be put aside: ${why}`
           : `no audit line in ${AUDIT_FILE}: ${why}`
         emit({ type: 'note', level: 'warning', text, host: name })
       }),
