@@ -93,15 +93,18 @@ t.test('may these workers be touched, and have they recovered', t => {
   t.end()
 })
 
-t.test('a worker keeps nothing if Longhorn has no disk there; if nobody knows, it may keep volumes', t => {
-  const answer = (stderr: string) => readLonghorn({ code: 1, stdout: '', stderr })
-  t.ok(keepsNothing(answer(`error: the server doesn't have a resource type "volumes"`), 'w1'))
-  t.ok(keepsNothing(state(node('w2')), 'w1'), 'Longhorn does not know it')
-  t.ok(keepsNothing(state(node('w1', { none: true })), 'w1'))
-  t.notOk(keepsNothing(state(node('w1', { ready: false })), 'w1'))
-  t.notOk(keepsNothing(answer('connection refused'), 'w1'))
-  t.end()
-})
+t.test(
+  'a worker keeps nothing if Longhorn has no disk there; if nobody knows, it may keep volumes',
+  t => {
+    const answer = (stderr: string) => readLonghorn({ code: 1, stdout: '', stderr })
+    t.ok(keepsNothing(answer(`error: the server doesn't have a resource type "volumes"`), 'w1'))
+    t.ok(keepsNothing(state(node('w2')), 'w1'), 'Longhorn does not know it')
+    t.ok(keepsNothing(state(node('w1', { none: true })), 'w1'))
+    t.notOk(keepsNothing(state(node('w1', { ready: false })), 'w1'))
+    t.notOk(keepsNothing(answer('connection refused'), 'w1'))
+    t.end()
+  },
+)
 
 t.test('no answer counts as unhealthy, unless Longhorn is not installed', t => {
   const answer = (stderr: string) => readLonghorn({ code: 1, stdout: '', stderr })
