@@ -1,4 +1,5 @@
 import type { Host } from '../inventory/types.ts'
+import { planCutOff } from './cut-off.ts'
 import { apart } from './define/apart.ts'
 import type { Role } from './define/role.ts'
 import type { SelectedPlay } from './define/select.ts'
@@ -59,6 +60,7 @@ async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
   const hosts = selected.hosts.filter(h => !fleet.isLeftOut(h))
   const names = selected.hosts.map(h => h.name)
   emit({ type: 'play', play: play.name, state: 'start', hosts: names })
+  await planCutOff(run, plan, selected)
   const lostBefore = hosts.filter(h => fleet.isDropped(h))
   await connectNew(run, hosts)
   if (await planAgain(run, plan, selected)) emit(plannedEvent(run, plan, selected))
@@ -83,7 +85,7 @@ async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
 
 /** Connects to those of a play's hosts that did not exist when they were planned. */
 async function connectNew({ fleet, emit }: Run, hosts: readonly Host[]): Promise<void> {
-  await fleet.each(
+  await fleet.forks.each(
     hosts.filter(h => fleet.isNew(h)),
     async host => {
       emit({ type: 'host', host: host.name, state: 'connecting' })
@@ -120,7 +122,7 @@ async function applyBatches(
     if (batch.length === 0) continue
     if (isOver(apply) || !(await holds('before', batch))) return
     if (run.fleet.touched.length > 0) run.fleet.forget()
-    await run.fleet.each(batch, host => applyHost(apply, selected, host))
+    await run.fleet.forks.each(batch, host => applyHost(apply, selected, host))
     if (run.settings.stop.aborted) return
     if (tooManyDropped(run, selected))
       return stop(

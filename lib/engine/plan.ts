@@ -48,12 +48,16 @@ export async function planAll(run: Run): Promise<Plan> {
   const pass = new EnginePass('plan', { first: true })
   const zx = loadZx()
   const planHosts = (some: readonly Host[]): Promise<void> =>
-    fleet.each(some, async host => {
-      const connected = await connect(run, host)
-      await zx
-      if (!fleet.isNew(host)) run.emit({ type: 'host', host: host.name, state: 'connected' })
-      await planHost(run, plan, pass, connected)
-    })
+    fleet.forks.eachConnected(
+      some,
+      host => connect(run, host),
+      async (host, connected) => {
+        if (!connected) return
+        await zx
+        if (!fleet.isNew(host)) run.emit({ type: 'host', host: host.name, state: 'connected' })
+        await planHost(run, plan, pass, connected)
+      },
+    )
   const creators = hosts.filter(h => arrivals.isCreator(h))
   // The creators come first in the queue, because other hosts may wait for their plans.
   const planned = planHosts(creators).then(() => arrivals.close())
@@ -66,18 +70,25 @@ export async function planAll(run: Run): Promise<Plan> {
   return plan
 }
 
-async function connect({ fleet, settings, emit }: Run, host: Host): Promise<HostRun> {
+/** Connects to a host; undefined: it does not answer (cut-off.ts decides what that means). */
+async function connect({ fleet, settings, emit }: Run, host: Host): Promise<HostRun | undefined> {
   emit({ type: 'host', host: host.name, state: 'connecting' })
   return fleet.forPlan(host).catch((error: unknown) => {
+    if (!(error instanceof UnreachableError) || !error.silent) throw error
     const plays = settings.stages.flat().filter(p => p.hosts.includes(host))
-    const silent = error instanceof UnreachableError && error.silent
-    if (silent && plays.every(p => p.play.allowUnreachable)) return fleet.addSilent(host)
-    throw error
+    if (plays.every(p => p.play.allowUnreachable)) return fleet.addSilent(host)
+    fleet.silent.set(host, error)
+    return undefined
   })
 }
 
 /** Plans the plays of one host in order, until a task fails. */
-async function planHost(run: Run, plan: Plan, pass: EnginePass, host: HostRun): Promise<void> {
+export async function planHost(
+  run: Run,
+  plan: Plan,
+  pass: EnginePass,
+  host: HostRun,
+): Promise<void> {
   for (const selected of run.settings.stages.flat().filter(p => p.hosts.includes(host.host))) {
     const one = planOf(plan, selected, host.host)
     one.complete = await sweep(run, pass, selected, host, one.roles)
@@ -93,7 +104,7 @@ async function planRecreated(run: Run, plan: Plan, hosts: readonly Host[]): Prom
     const creator = fleet.arrivals.creatorOf(host)
     return creator && !fleet.isDropped(creator) ? [fleet.planAsNew(host, creator).host] : []
   })
-  await fleet.each(due, async host => planHost(run, plan, pass, await fleet.forPlan(host)))
+  await fleet.forks.each(due, async host => planHost(run, plan, pass, await fleet.forPlan(host)))
 }
 
 /**
@@ -108,7 +119,7 @@ export async function planAgain(run: Run, plan: Plan, selected: SelectedPlay): P
     h => !fleet.isDropped(h) && !fleet.get(h).touched && !hasWorkOn(plan, selected, h),
   )
   const pass = new EnginePass('plan')
-  await fleet.each(idle, async host => {
+  await fleet.forks.each(idle, async host => {
     const connected = fleet.get(host)
     await connected.answers.refresh()
     await sweep(run, pass, selected, connected, planOf(plan, selected, host).roles)

@@ -15,7 +15,7 @@ export async function batchesOf(
 ): Promise<readonly (readonly Host[])[]> {
   if (!order && !servesNothing) return batches(hosts, serial)
   const asked = new Map<Host, { readonly rank: number; readonly idle: boolean }>()
-  await run.fleet.each(hosts, async host => {
+  await run.fleet.forks.each(hosts, async host => {
     const connected = run.fleet.get(host)
     asked.set(host, {
       rank: order ? await asPlay(run, connected, order) : 0,

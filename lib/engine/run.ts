@@ -1,5 +1,6 @@
 import { redactor } from '../secrets/redact.ts'
 import { applyAll } from './apply.ts'
+import { judgeSilent } from './cut-off.ts'
 import type { Done } from './done.ts'
 import type { Event, Page } from './events.ts'
 import { Audit } from './host/audit.ts'
@@ -70,7 +71,11 @@ async function runPasses(run: Run, audit: Audit, settled: () => Promise<void>): 
   const { settings, fleet, emit } = run
   const interrupted = (): boolean => settings.stop.aborted
   const emitAll = (events: readonly Event[]): void => events.forEach(event => emit(event))
-  const plan = await inPass('plan', emit, () => planAll(run))
+  const plan = await inPass('plan', emit, async () => {
+    const planned = await planAll(run)
+    judgeSilent(run, planned)
+    return planned
+  })
   emitAll(fleet.facts())
   await settled()
   settings.onPlan?.(plan)

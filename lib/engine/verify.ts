@@ -16,7 +16,7 @@ export async function verify(run: Run, done: Done): Promise<readonly LeftTask[]>
   const pass = new EnginePass('verify')
   const left: LeftTask[] = []
   fleet.forget()
-  await fleet.each(
+  await fleet.forks.each(
     fleet.touched.map(r => r.host),
     async host => {
       const connected = fleet.get(host)

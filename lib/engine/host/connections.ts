@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TaskError } from '../../errors.ts'
+import { TaskError, UnreachableError } from '../../errors.ts'
 import type { Host } from '../../inventory/types.ts'
 import type { Session, Target } from '../../ssh/types.ts'
 import type { RunSettings } from '../settings.ts'
@@ -14,8 +14,9 @@ const END = [
 ] as const
 /** How long a program may take to obey a signal. */
 const SETTLE_MS = 700
-/** How long fmc waits before it tries an unreachable host again. */
+/** How long fmc waits before it tries an unreachable host again, and how long that may take if nothing answered before. */
 const RETRY_MS = 10_000
+const AGAIN_TIMEOUT_MS = 5000
 
 /** The connected hosts of a run. Each host is connected once, when it is first needed. */
 export class Connections {
@@ -24,6 +25,7 @@ export class Connections {
   readonly #opening = new Map<string, Promise<HostRun>>()
   readonly #open = new Map<string, HostRun>()
   readonly #giveUp = new Map<string, AbortController>()
+  readonly #silent = new Set<string>()
   readonly #saves: (() => void)[] = []
 
   constructor(settings: RunSettings, lockOf: (host: Host) => LockKind) {
@@ -58,7 +60,10 @@ export class Connections {
       const retry = (): void => {
         if (this.#opening.get(host.name) === opening) this.#opening.delete(host.name)
       }
-      opening.catch(() => setTimeout(retry, RETRY_MS).unref())
+      opening.catch((error: unknown) => {
+        if (error instanceof UnreachableError && error.silent) this.#silent.add(host.name)
+        setTimeout(retry, RETRY_MS).unref()
+      })
     }
     return opening
   }
@@ -71,9 +76,10 @@ export class Connections {
       .flatMap(p => p.roles.map(r => r.name))
     const giveUp = new AbortController()
     this.#giveUp.set(host.name, giveUp)
+    const again = this.#silent.has(host.name) ? { connectTimeoutMs: AGAIN_TIMEOUT_MS } : {}
     const { run, save } = await connect(host, [...new Set(roles)], this.#lockOf(host), {
       ...this.#settings,
-      targetOf: (h: Host): Target => ({ ...targetOf(h), giveUp: giveUp.signal }),
+      targetOf: (h: Host): Target => ({ ...targetOf(h), ...again, giveUp: giveUp.signal }),
     })
     this.#open.set(host.name, run)
     this.#saves.push(save)

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pLimit from 'p-limit'
 import { FmcError, TaskError, UnreachableError } from '../../errors.ts'
 import type { Host } from '../../inventory/types.ts'
 import type { FactsEvent } from '../events.ts'
@@ -9,9 +8,11 @@ import { isAbort, isUnreachable } from '../role/failed-task.ts'
 import { Arrivals } from './arrivals.ts'
 import { Connections } from './connections.ts'
 import { Ending } from './ending.ts'
+import { Forks } from './forks.ts'
 import type { HostRun } from './host-run.ts'
 import { LockedError, type LockKind } from './lock.ts'
 import { newHost, silentHost } from './new-host.ts'
+import { onTheWay } from './on-the-way.ts'
 import { recordedFacts } from './recorded-facts.ts'
 import { Traffic } from './traffic.ts'
 
@@ -31,6 +32,10 @@ export class Fleet {
   readonly arrivals: Arrivals
   /** What ends the run before its roles end. */
   readonly ending: Ending
+  /** Work on several hosts, `forks` of them at a time. */
+  readonly forks: Forks
+  /** Hosts that did not answer when the plan connected to them (cut-off.ts decides about them). */
+  readonly silent = new Map<Host, UnreachableError>()
   readonly #settings: RunSettings
   readonly #emit: Emit
   readonly #connections: Connections
@@ -40,14 +45,13 @@ export class Fleet {
   readonly #wereNew = new Set<string>()
   readonly #dropped = new Set<string>()
   readonly #leftOut = new Set<string>()
+  readonly #cutOff = new Set<string>()
   #mistake = false
-  readonly #limit: <T>(fn: () => Promise<T>) => Promise<T>
 
   constructor(settings: RunSettings, emit: Emit) {
     const { stages, inventory } = settings
     this.#settings = settings
     this.#emit = emit
-    this.#limit = pLimit(settings.forks)
     this.arrivals = new Arrivals(stages, inventory)
     const traffic = new Traffic()
     const openSession = traffic.watch(settings.openSession)
@@ -55,6 +59,11 @@ export class Fleet {
     const names = new Set(stages.flat().flatMap(p => p.hosts.map(h => h.name)))
     this.hosts = [...inventory.hosts.values()].filter(h => names.has(h.name))
     this.ending = new Ending(settings, traffic, () => this.#connections.endAll())
+    this.forks = new Forks(settings.forks, {
+      isOut: host => this.isDropped(host) || settings.stop.aborted,
+      unlessEnded: work => this.ending.unlessEnded(work),
+      fail: (host, error) => this.fail(host, error),
+    })
   }
 
   #lockOf(host: Host): LockKind {
@@ -102,6 +111,15 @@ export class Fleet {
     this.#dropped.add(host.name)
   }
 
+  /** The host does not answer yet: a change of this run to another host may bring it back. */
+  cutOff(host: Host): void {
+    this.#cutOff.add(host.name)
+  }
+
+  isCutOff(host: Host): boolean {
+    return this.#cutOff.has(host.name)
+  }
+
   /** The user does not want the run to change this host: it gets no further changes, and what it got is verified. */
   leaveOut(host: Host): void {
     this.#leftOut.add(host.name)
@@ -114,22 +132,6 @@ export class Fleet {
   /** The connected host. Throws TaskError when it is not connected. */
   get(host: Host): HostRun {
     return this.#connections.get(host)
-  }
-
-  /** Does some work on each host that is not dropped, `forks` at a time. A failure outside of any task becomes an event and drops the host. */
-  async each(hosts: readonly Host[], work: (host: Host) => Promise<void>): Promise<void> {
-    await Promise.all(
-      hosts.map(host =>
-        this.#limit(async () => {
-          if (this.isDropped(host) || this.#settings.stop.aborted) return
-          try {
-            await this.ending.unlessEnded(work(host))
-          } catch (error) {
-            this.fail(host, error)
-          }
-        }),
-      ),
-    )
   }
 
   /** A failure that belongs to no task: an event, and the host is dropped. */
@@ -216,10 +218,28 @@ export class Fleet {
 
   /** Connects to a host that was planned before it existed. Throws UnreachableError. */
   async connectNew(host: Host): Promise<void> {
-    const creator = this.arrivals.creatorOf(host)
-    const failed = creator && this.isDropped(creator)
     this.#new.delete(host.name)
     this.#wereNew.add(host.name)
+    await this.#connectAgain(host)
+  }
+
+  /** Connects to a host that was cut off. Throws UnreachableError. */
+  async connectCutOff(host: Host): Promise<HostRun> {
+    this.#cutOff.delete(host.name)
+    const lost = onTheWay(host, this.#settings.inventory).find(way => this.isDropped(way.host))
+    if (lost)
+      throw new UnreachableError(
+        `no answer; ${lost.host.name}, ${lost.as}, was to be changed first, and failed`,
+        { silent: true },
+      )
+    await this.#connectAgain(host)
+    return this.get(host)
+  }
+
+  /** Connects to a host that this run has brought, or brought back; it may take a minute to answer. */
+  async #connectAgain(host: Host): Promise<void> {
+    const creator = this.arrivals.creatorOf(host)
+    const failed = creator && this.isDropped(creator)
     const end = performance.now() + BOOT_MS
     for (;;) {
       this.#connections.disconnect(host)

@@ -1,0 +1,133 @@
+// Hosts that do not answer because of what is wrong on the host that routes their network, or on which they run.
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { Forks } from '../../lib/engine/host/forks.ts'
+import { onTheWay } from '../../lib/engine/host/on-the-way.ts'
+import { file } from '../../lib/index.ts'
+import { loadInventory } from '../../lib/inventory/load.ts'
+import { Hosts, one, tasks } from './hosts.ts'
+
+const VMS = { b: 'a', c: 'a' }
+
+/** `a` opens the way to b and c by writing /srv/way; then they, and d, get a file. */
+const site = (hosts: Hosts, { fails = false } = {}) => [
+  one(
+    tasks(async () => {
+      const way = await file('/srv/way', {
+        content: 'open',
+        validate: () => (fails ? 'false' : 'true'),
+      })
+      if (way.changed && hosts.read('a', 'srv/way') === 'open') hosts.down.clear()
+    }),
+    { hosts: 'a' },
+  ),
+  one(
+    tasks(() => file('/srv/app', { content: 'x' })),
+    { hosts: 'b:c:d' },
+  ),
+  one(
+    tasks(() => file('/srv/last', { content: 'x' })),
+    { hosts: 'b:c' },
+  ),
+]
+
+const cut = (t: Test, ...names: readonly string[]): Hosts => {
+  const hosts = new Hosts(t, VMS)
+  for (const name of names) hosts.down.add(name)
+  return hosts
+}
+
+void t.test('the dry run names the host that is in the way', async t => {
+  const hosts = cut(t, 'b', 'c')
+  const ran = await hosts.run(site(hosts), { dryRun: true })
+  t.equal(ran.code, 4)
+  t.strictSame(ran.changed, ['a file /srv/way', 'd file /srv/app'])
+  t.strictSame(
+    ran.failures,
+    ['b', 'c'].map(
+      name =>
+        `${name}: no answer from ${name}; a, on which it runs, has planned changes: a run makes these first, then plans and changes this host if it answers`,
+    ),
+  )
+})
+
+void t.test('the run that opens the way goes on with the hosts behind it', async t => {
+  const hosts = cut(t, 'b', 'c')
+  const ran = await hosts.run(site(hosts))
+  t.match(ran, { code: 0, recap: { unpredicted: 0, unreachable: 0 } }, ran.failures.join('\n'))
+  t.strictSame(ran.changed.toSorted(), [
+    'a file /srv/way',
+    ...['b', 'c'].flatMap(h => [`${h} file /srv/app`, `${h} file /srv/last`]),
+    'd file /srv/app',
+  ])
+  t.match(ran.notes, [/^no answer from b, c: a, on which they run, has planned changes/])
+  t.match(await hosts.run(site(hosts)), { code: 0, changed: [] })
+})
+
+void t.test('the way cannot be opened: nobody waits for the hosts behind it', async t => {
+  const hosts = cut(t, 'b', 'c')
+  const ran = await hosts.run(site(hosts, { fails: true }))
+  t.equal(ran.code, 2)
+  t.match(
+    ran.failures.join('\n'),
+    /b: no answer; a, on which it runs, was to be changed first, and failed/,
+  )
+  t.strictSame(ran.changed, ['d file /srv/app'])
+})
+
+void t.test('nothing to change on the way: the host is unreachable', async t => {
+  const hosts = cut(t, 'b')
+  hosts.write('a', 'srv/way', 'open')
+  const ran = await hosts.run(site(hosts))
+  t.match(ran, { code: 4, failures: ['b: no answer from b'] })
+
+  const both = cut(t, 'a', 'b')
+  const lost = await both.run(site(both), { dryRun: true })
+  t.match(lost.failures.join('\n'), /b: .*; a, on which it runs, failed or did not answer/)
+
+  const alone = await hosts.run(site(hosts), { limit: 'b', dryRun: true })
+  const [event] = alone.events.flatMap(e => ('failure' in e ? [e.failure.hint] : []))
+  t.match(event, /^a, on which it runs, is not in this run; see whether it works: fmc facts a$/)
+})
+
+void t.test('what is on the way', async t => {
+  const inventory = await loadInventory('inventory.yaml')
+  const ways = (name: string) => {
+    const host = inventory.hosts.get(name)
+    return host ? onTheWay(host, inventory).map(way => `${way.host.name}, ${way.as}`) : ['?']
+  }
+  t.strictSame(ways('worker1'), ['hypervisor, which routes its network'])
+  t.strictSame(ways('loadbalancer1'), ['hypervisor, on which it runs'])
+  t.strictSame(ways('hypervisor'), [])
+})
+
+void t.test('hosts that do not answer cost one time limit, whatever the forks', async t => {
+  const inventory = await loadInventory('inventory.yaml')
+  const hosts = [...inventory.hosts.values()]
+  const failed: string[] = []
+  const forks = new Forks(1, {
+    isOut: () => false,
+    unlessEnded: work => work,
+    fail: host => void failed.push(host.name),
+  })
+  let [waiting, most, working, mostWorking] = [0, 0, 0, 0]
+  let answer: () => void = () => undefined
+  const limit = new Promise<void>(resolve => (answer = resolve))
+  await forks.eachConnected(
+    hosts,
+    async host => {
+      most = Math.max(most, ++waiting)
+      if (waiting === hosts.length) answer()
+      await limit
+      if (host.name.startsWith('master')) throw new Error('no answer')
+    },
+    async () => {
+      mostWorking = Math.max(mostWorking, ++working)
+      await sleep(1)
+      working--
+    },
+  )
+  t.equal(most, hosts.length, 'all of them are waited for at the same time')
+  t.equal(mostWorking, 1, 'work is limited')
+  t.strictSame(failed, ['master1', 'master2', 'master3'])
+})
