@@ -18,6 +18,10 @@ export interface Span {
   readonly to: number
 }
 
+/** A span in words: "haproxy-keepalived › file /etc/haproxy/haproxy.cfg". */
+export const spanName = ({ role, task }: Pick<Span, 'role' | 'task'>): string =>
+  role === '' ? task : `${role} › ${task}`
+
 /** A pass. */
 export interface Band {
   readonly pass: PassName

@@ -9,6 +9,7 @@ import type { RunContent } from '../../lib/record/index.ts'
 import { recordOf } from '../../lib/record/index.ts'
 import { reportPage } from '../../lib/record/html/page.ts'
 import type { EventLine } from '../../lib/record/format.ts'
+import { timingLines } from '../../lib/cli/runs/timing.ts'
 import { criticalPath, timelineOf } from '../../lib/record/timeline.ts'
 import { sampleLines, type Ending } from './sample.ts'
 
@@ -193,6 +194,34 @@ void t.test('the critical path', t => {
     ['equal times end', [task('a', '1', 5, 5.1), task('b', '1', 5, 5.1)], ['b 1']],
   ] as const)
     t.same(pathOf(events), expected, what)
+  t.end()
+})
+
+void t.test('where the time went, in words', t => {
+  const begin = '2026-05-01T08:00:00.000Z'
+  const events: readonly EventLine[] = [
+    pass('plan', 0),
+    { type: 'pass', at: 4000, pass: 'plan', state: 'end' },
+    pass('apply', 4000),
+    task('a', '1', 4000, 6000),
+    task('b', '1', 4000, 20_000),
+    task('b', '2', 20_010, 31_000),
+    { ...task('a', 'x\u001b[31m', 32_000, 40_000, 'q') },
+    { type: 'pass', at: 40_000, pass: 'apply', state: 'end' },
+  ]
+  const end = { type: 'end', exitCode: 0, end: '2026-05-01T08:00:41.000Z' } as const
+  t.strictSame(timingLines({ events, end }, begin), [
+    'Where the time went: plan 4.0 s, apply 36 s, the rest 1.0 s.',
+    'The run waited most for b: 27 s (66 %). The longest task: r › 1 on b, 16 s.',
+    'The critical path (a shorter task on it makes the run shorter):',
+    '  after 0 ms   -  planning            4.0 s  10 %',
+    '  after 4.0 s  b  r › 1               16 s   39 %',
+    '  after 20 s   b  r › 2               11 s   27 %',
+    '  after 31 s   -  between tasks       1.0 s  2 %',
+    '  after 32 s   a  r › x^[[31m         8.0 s  20 %',
+    '               -  everything shorter  1.0 s  2 %',
+  ])
+  t.strictSame(timingLines({ events: [], end }, begin), ['Where the time went: the rest 41 s.'])
   t.end()
 })
 

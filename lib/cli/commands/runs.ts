@@ -29,6 +29,7 @@ export const runs: AddCommand = (program, run) => {
     .option('--changed', 'only what changed')
     .option('--diff', 'with the diffs, if the run had --diff')
     .option('--facts', 'what the hosts were: operating system, packages, units …')
+    .option('--timing', 'where the time went: passes, and the tasks that the run waited for')
     .addOption(outputOption())
     .addHelpText('after', RUN)
     .action((word: string, o: ShowOptions) =>

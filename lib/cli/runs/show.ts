@@ -34,6 +34,7 @@ import type { OutputOptions } from '../options.ts'
 import { printStyled, reportTarget } from '../print.ts'
 import { localTime, resultWords } from './list.ts'
 import { placeOf, type PlaceOptions } from './place.ts'
+import { timingLines } from './timing.ts'
 
 /** What `fmc runs show` shows of a run. */
 export interface Shown {
@@ -41,6 +42,7 @@ export interface Shown {
   readonly changed?: boolean
   readonly diff?: boolean
   readonly facts?: boolean
+  readonly timing?: boolean
 }
 
 /** Options of `fmc runs show`. */
@@ -135,6 +137,7 @@ export function runLines(
     page && !hosts && !o.changed ? pageLines(page, style, columns) : [],
     recap && !o.changed ? recapTable(recapOf(recap, hosts), style, { columns }) : [],
     recap && !hosts ? closing(recap, style) : [],
+    o.timing ? timingLines(content, recorded.run.begin) : [],
   ]
   return blocks
     .filter(lines => lines.length > 0)

@@ -1,5 +1,5 @@
-import type { Span, Timeline } from '../timeline.ts'
-import { duration } from './duration.ts'
+import { spanName, type Span, type Timeline } from '../timeline.ts'
+import { duration } from '../duration.ts'
 import { markup, NONE, type Html } from './escape.ts'
 
 /** The width of a row in its own units; the page stretches it. */
@@ -144,9 +144,6 @@ function joined(spans: readonly Span[]): { from: number; to: number }[] {
   }
   return lines
 }
-
-export const spanName = ({ role, task }: Pick<Span, 'role' | 'task'>): string =>
-  role === '' ? task : `${role} › ${task}`
 
 function titleOf({ spans, status, from, to }: Bar): string {
   const [one] = spans

@@ -66,7 +66,7 @@ export function reportPage(recorded: RecordedRun, content: RunContent): string {
       ${cards(results, names.length, run.dryRun)}
       ${section('Failures', failureParts(failures))}
       ${section('Warnings', warnings(events, content.damaged))}
-      ${section('What made it take that long', pathPart(path, timeline))}
+      ${section('What made it take that long', pathPart(timeline))}
       ${section('Timeline', names.length === 0 ? [] : [gantt(timeline, new Set(path), names, bad)])}
       ${section(run.dryRun ? 'What would change' : 'Changes', changed === NONE ? [] : [changed])}
       ${findings(events)} ${section('Hosts', results.length > 0 ? [hostTable(results)] : [])}
