@@ -13,6 +13,7 @@ import { debOffer, rpmOffer, type Offer, type OfferFact } from './offer.ts'
 import { os, type OsFact } from './os.ts'
 import { deb, rpm } from './package.ts'
 import { content, link, path, sha, type FileBytes, type PathFact } from './path.ts'
+import { staged } from './staged.ts'
 import { block, mount, type BlockFact, type MountFact } from './storage.ts'
 import { identity, pending, system, type IdentityFact, type SystemFact } from './system.ts'
 import { sysctlFiles, type SysctlFilesFact } from './sysctl-files.ts'
@@ -48,6 +49,8 @@ export interface Facts {
   path: PathFact | null
   /** Argument: a path. SHA-256 of a regular file in lower-case hex; null: there is none. */
   sha: string | null | Refused
+  /** Argument: a path. Has an interrupted run left its private directory beside it? */
+  staged: boolean
   /** Argument: a path. The target of a symbolic link as written; null: no link. */
   link: string | null
   /** Argument: a path. The bytes of a regular file up to 256 KiB; null: absent, larger or not readable. */
@@ -97,6 +100,7 @@ export type FamilyName = keyof Facts
 const FAMILIES: { readonly [F in FamilyName]: Family<Facts[F]> } = {
   path,
   sha,
+  staged,
   link,
   content,
   unit,

@@ -124,6 +124,7 @@ const ANSWERS: Answers = {
   path: pathOf,
   sha: () => null,
   content: () => null,
+  staged: () => false,
   link: () => null,
   line: () => false,
   unit({ os }, arg) {

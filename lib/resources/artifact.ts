@@ -15,6 +15,7 @@ import {
   type AccessOptions,
 } from './access.ts'
 import { bytesSaid } from './bytes.ts'
+import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange, type Scope } from './scope.ts'
 
@@ -112,8 +113,9 @@ export async function artifact(
       return { changes: [] }
     const want = await sha256Of(spec, source)
     const owners = ownerNeeds(access)
-    const [self, sum, parent, owner, ownerGroup] = await Promise.all([
+    const [self, left, sum, parent, owner, ownerGroup] = await Promise.all([
       here.read(ask('path', path)),
+      here.read(leftoverOf(path)),
       here.read(ask('sha', path)),
       here.read(ask('path', dirname(path))),
       owners.owner ? here.read(owners.owner) : undefined,
@@ -126,7 +128,7 @@ export async function artifact(
       throw new TaskError(`${path} is a ${self.type}, not a file`)
     checkOwner(access, { owner, ownerGroup }, doubt)
     if (self !== null && sum === want) {
-      const changes = accessChanges(path, self, access, want)
+      const changes = [...accessChanges(path, self, access, want), ...leftoverChanges(path, left)]
       await task.carryOut(changes, { notify: options.notify })
       return { changes }
     }
@@ -166,6 +168,7 @@ function install(
     factsAfter: [
       [ask('path', path), { type: 'file', mode, owner: user, group }],
       [ask('sha', path), sum],
+      [leftoverOf(path), false],
     ],
     timeoutMs: 30 * 60_000,
   }

@@ -15,6 +15,7 @@ import {
   validation,
   type AccessOptions,
 } from './access.ts'
+import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { FactAfter, PlannedChange } from './scope.ts'
 
@@ -67,6 +68,7 @@ export const writeFile = resource({
   needs: o => ({
     self: ask('path', o.path),
     sum: ask('sha', o.path),
+    left: leftoverOf(o.path),
     parent: ask('path', dirname(o.path)),
     ...(o.unit === undefined ? {} : { unit: ask('unit', o.unit) }),
     ...ownerNeeds(accessOf(o, '0644')),
@@ -82,8 +84,15 @@ export const writeFile = resource({
     const sum = createHash('sha256').update(bytes).digest('hex')
     const stale = now.unit?.reload ? reloaded(o.unit ?? '', now.unit) : []
     if (now.self !== null && (now.sum === sum || o.once))
-      return [...accessChanges(o.path, now.self, access, o.once ? undefined : sum), ...stale]
-    return [replace(o, bytes, sum, stale[0]?.factsAfter ?? [])]
+      return [
+        ...accessChanges(o.path, now.self, access, o.once ? undefined : sum),
+        ...leftoverChanges(o.path, now.left),
+        ...stale,
+      ]
+    return [
+      replace(o, bytes, sum, stale[0]?.factsAfter ?? []),
+      ...leftoverChanges(o.path, now.left),
+    ]
   },
   diff: o => ({ path: o.path, after: o.content }),
 })
@@ -126,6 +135,7 @@ function replace(
     factsAfter: [
       [ask('path', o.path), { type: 'file', mode, owner: user, group }],
       [ask('sha', o.path), sum],
+      [leftoverOf(o.path), false],
       ...factsAfter,
     ],
     ...(text === undefined ? {} : { text: [o.path, text] as const }),

@@ -4,6 +4,7 @@ import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
 import { COPY, PUBLISH, stage } from '../shell/staging.ts'
 import { checkParent, checkReadable } from './access.ts'
+import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { FactAfter } from './scope.ts'
 
@@ -18,14 +19,15 @@ const define = resource({
     there: ask('line', `${o.path}\0${o.line}`),
     self: ask('path', o.path),
     parent: ask('path', dirname(o.path)),
+    left: leftoverOf(o.path),
   }),
-  plan({ path, line: text }, { there, self, parent }, { doubt }) {
+  plan({ path, line: text }, { there, self, parent, left }, { doubt }) {
     if (self !== null && self.type !== 'file')
       throw new TaskError(`${path} is a ${self.type}, not a file`, {
         hint: self.type === 'link' ? 'name the file that it points to' : undefined,
       })
     checkReadable(there)
-    if (there) return []
+    if (there) return leftoverChanges(path, left)
     checkParent(path, parent, doubt)
     // Copy with attributes, append, rename: a reader never sees half a line.
     const script = `${stage(path)}
@@ -44,9 +46,11 @@ ${PUBLISH}`
         factsAfter: [
           [ask('line', `${path}\0${text}`), true],
           [ask('sha', path), 'unknown'],
+          [leftoverOf(path), false],
           ...(self === null ? [created] : []),
         ],
       },
+      ...leftoverChanges(path, left),
     ]
   },
 })

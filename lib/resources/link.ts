@@ -4,6 +4,7 @@ import { ask } from '../facts/index.ts'
 import { quote } from '../shell/quote.ts'
 import { PUBLISH, stage } from '../shell/staging.ts'
 import { checkParent } from './access.ts'
+import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 
 const define = resource({
@@ -19,12 +20,13 @@ const define = resource({
     self: ask('path', o.path),
     target: ask('link', o.path),
     parent: ask('path', dirname(o.path)),
+    left: leftoverOf(o.path),
   }),
   plan(o, now, { doubt }) {
     checkParent(o.path, now.parent, doubt)
     if (now.self !== null && now.self.type !== 'link')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
-    if (now.target === o.target) return []
+    if (now.target === o.target) return leftoverChanges(o.path, now.left)
     return [
       {
         what: now.target === null ? `create → ${o.target}` : `${now.target} → ${o.target}`,
@@ -32,8 +34,10 @@ const define = resource({
         factsAfter: [
           [ask('path', o.path), { type: 'link', mode: '0777', owner: 'root', group: 'root' }],
           [ask('link', o.path), o.target],
+          [leftoverOf(o.path), false],
         ],
       },
+      ...leftoverChanges(o.path, now.left),
     ]
   },
 })

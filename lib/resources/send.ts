@@ -13,6 +13,7 @@ import {
   ownerNeeds,
   type AccessOptions,
 } from './access.ts'
+import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, type Common, type Result } from './resource.ts'
 import { scope, type PlannedChange } from './scope.ts'
 import { openSeen, type SeenFile } from './seen-file.ts'
@@ -50,9 +51,10 @@ export async function sendSeen(
     const access = accessOf(options, '0600')
     const { mode, user, group } = access
     const { owner, ownerGroup } = ownerNeeds(access)
-    const [now, self, known, knownGroup] = await Promise.all([
+    const [now, self, left, known, knownGroup] = await Promise.all([
       here.read(ask('sha', path)),
       here.read(ask('path', path)),
+      here.read(leftoverOf(path)),
       owner && here.read(owner),
       ownerGroup && here.read(ownerGroup),
     ])
@@ -61,7 +63,7 @@ export async function sendSeen(
     if (self !== null && self.type !== 'file')
       throw new TaskError(`${path} is a ${self.type}, not a file`)
     if (now === sum && self !== null) {
-      const changes = accessChanges(path, self, access, sum)
+      const changes = [...accessChanges(path, self, access, sum), ...leftoverChanges(path, left)]
       await task.carryOut(changes, { notify: options.notify })
       return { changes }
     }
@@ -73,6 +75,7 @@ export async function sendSeen(
       factsAfter: [
         [ask('path', path), { type: 'file', mode, owner: user, group }],
         [ask('sha', path), sum],
+        [leftoverOf(path), false],
       ],
       timeoutMs: 30 * 60_000,
     }

@@ -118,6 +118,16 @@ fmc_unstage() {
   fmc_clear
   cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :
 }
+fmc_tidy() {
+  fmc_private=$1.fmc-new
+  [ -d "./$fmc_private" ] || return 0
+  cd -P -- "./$fmc_private"
+  if [ -n "$fmc_open" ]; then
+    set -- $(stat -c '%d:%i %u' .. .)
+    [ "$1 $4" = "$fmc_at 0" ] || fmc_no "someone has just exchanged $fmc_dir/$fmc_private"
+  fi
+  fmc_unstage
+}
 fmc_as() {
   fmc_group=$(getent passwd "$fmc_uid" | cut -d: -f4)
   setpriv --reuid="$fmc_uid" --regid="\${fmc_group:-65534}" --clear-groups -- "$@"

@@ -28,6 +28,9 @@ export const stage = (path: string): string => `${enter(path)}\nfmc_stage ${quot
 export const resume = (path: string): string =>
   `${enter(path)}\nfmc_resume ${quote(basename(path))}`
 
+/** Shell text for `set -e` that removes a private directory which an interrupted run has left beside `path`. */
+export const tidy = (path: string): string => `${enter(path)}\nfmc_tidy ${quote(basename(path))}`
+
 /** Replaces the path by `new`; readers see the old or the new one. Fails if someone has exchanged the directory. */
 export const PUBLISH = 'fmc_publish'
 

@@ -6,6 +6,7 @@ import { savedFact, type Digest } from './digests.ts'
 const WORDS: Partial<Record<FamilyName, string>> = {
   path: 'type, owner or mode of',
   sha: 'content of',
+  staged: 'what an interrupted run has left beside',
   link: 'link',
   line: 'a line of',
   unit: 'state of',
