@@ -56,8 +56,22 @@ const glob = (pattern: string, text: string): boolean =>
       .replaceAll('?', '.')}$`,
   ).test(text)
 
+/** DPkg::Lock::Timeout: apt.conf(5). --force-confold keeps changed configuration files. */
+const APT_OPTIONS = `-q -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef`
+
+/**
+ * Shell text that finishes what dpkg was doing when it was interrupted; a lost connection ends dpkg, too. apt refuses to work
+ * while dpkg's journal has entries ("dpkg was interrupted, you must manually run 'dpkg --configure -a'"). It takes a package
+ * that was being unpacked (half-installed, reinstreq: dpkg(1)) for installed, so that has to be asked for by name. What
+ * cannot be mended here fails in the installation, with its own error.
+ */
+const RECOVER = `case $(ls /var/lib/dpkg/updates 2>/dev/null) in *[0-9]*) dpkg --force-confold --force-confdef --configure -a >/dev/null </dev/null || : ;; esac
+half=$(dpkg-query -W -f '\${db:Status-Eflag} \${Package}\\n' 2>/dev/null | grep -E '^reinstreq [a-z0-9][a-z0-9+.-]*$' | cut -d' ' -f2) || :
+[ -z "$half" ] || apt-get ${APT_OPTIONS} install --reinstall -- $half >/dev/null || :`
+
 const APT_ENV = `${waitFor('apt', '/var/lib/dpkg/lock-frontend')}
-export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1`
+export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
+${RECOVER}`
 const DNF_LOCK = waitFor('rpm', '/var/lib/rpm/.rpm.lock')
 
 /** Begins a line of the installation's output. */
@@ -76,9 +90,8 @@ const MANAGERS: Readonly<Record<string, PackageManager>> = {
     askOffer: (name, version) => ask('debOffer', offerArg(name, version)),
     spec: (name, version) => `${name}=${version}`,
     matches: (installed, version) => glob(version, installed),
-    // DPkg::Lock::Timeout: apt.conf(5). --force-confold keeps changed configuration files.
     install: specs => `${APT_ENV}
-apt='apt-get -q -y -o DPkg::Lock::Timeout=${LOCK_SECONDS} -o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef install --no-install-recommends --allow-downgrades --'
+apt='apt-get ${APT_OPTIONS} install --no-install-recommends --allow-downgrades --'
 $apt ${quoteAll(specs)} 2>/dev/null || {
   lost=$(apt-get -q -o Acquire::Retries=2 update 2>&1 >/dev/null | grep -E '^E: |^W: Failed to fetch ') || :
   rc=0
