@@ -131,7 +131,11 @@ void t.test(
       a: { run: () => Promise.resolve({ code: 0, stdout: '', stderr: 'mv: a directory\n' }) },
     })
     t.match(full.notes, [
-      { level: 'warning', host: 'a', text: /has the audit line, but could not be put aside: mv: a directory$/ },
+      {
+        level: 'warning',
+        host: 'a',
+        text: /has the audit line, but could not be put aside: mv: a directory$/,
+      },
     ])
     const gone = await written('me', events, { a: { lost: true }, b: { lost: true } })
     t.same([gone.scripts, gone.notes], [[], []], 'a host that the run has removed')
