@@ -14,8 +14,8 @@ export interface OwnFlags {
   readonly shard?: string | undefined
 }
 
-/** "another fmc run holds the lock" is no command. */
-const COMMAND = /\bfmc (?:(?:play|role)(?= [a-z])|run(?= \S+ -- ))/g
+/** "another fmc run holds the lock" is no command. One that saves a plan has all its options already (plans/follow.ts). */
+const COMMAND = /\bfmc (?:(?:play|role)(?= [a-z])(?![^;\n]* --out )|run(?= \S+ -- ))/g
 /** A play and the options that stand behind its name. */
 const PLAY = /\bfmc (play [a-z][\w-]*)((?: --?[a-z][\w-]*(?:[ =][^\s;,()]+)?)*)/g
 const SELECTS = / (?:--limit|--tags|--skip-tags|--role|-l|-t)\b/

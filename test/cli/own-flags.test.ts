@@ -26,7 +26,14 @@ void t.test('commands in a text', t => {
     ],
   ] as const)
     t.equal(withOwnFlags(HINT, flags), expected)
-  for (const text of ['fmc secrets init', 'another fmc run holds the lock', 'fmc player x'])
+  const whole = 'fmc role nfs s1 --dry-run --out p.fmc'
+  for (const text of [
+    whole,
+    'fmc plan site --out p.fmc',
+    'fmc secrets init',
+    'another fmc run holds the lock',
+    'fmc player x',
+  ])
     t.equal(withOwnFlags(text, { inventory: 'x', lab: true }), text)
   t.equal(withOwnFlags('fmc run a -- rm x', { inventory: 'x' }), 'fmc run -i x a -- rm x')
   t.end()

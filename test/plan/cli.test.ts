@@ -173,7 +173,11 @@ void t.test('a plan of a project', async t => {
     const failed = { type: 'task', failure: { message: 'x', hint: work.follow?.(true)?.again } }
     t.match(work.events(recap(2)), [{ next: 'fmc play site' }])
     work.events(failed as unknown as Event)
-    t.match(work.events(recap(2)), [{ next: /--dry-run --out .* --require-approval boss$/ }])
+    t.match(work.events(recap(2)), [
+      {
+        next: `fmc plan site --out ${p.file} --require-approval boss --limit web1 -i ${inventory}   # and your own -e app_note=…`,
+      },
+    ])
     const first = work.follow?.(false)
     t.match(first, { tasks: [{ host: 'web1', role: 'app' }] })
     first?.progress.begin('task one', 'web1', false)
@@ -212,7 +216,7 @@ void t.test('what has changed is named, before any host is connected to', async 
   p.write('playbooks/site.ts', `${BOOK}// later\n`)
   await p.secret('another')
   const error = await follow().catch((cause: unknown) => cause as Error)
-  t.match(error, { name: 'UsageError', hint: /^fmc play site --dry-run --out / })
+  t.match(error, { name: 'UsageError', hint: /^fmc plan site --out \S+ -i \S+$/ })
   t.strictSame((error as Error).message.split('\n  ').slice(1).sort(), [
     'playbooks/site.ts has changed',
     'roles/app/app.conf has changed',

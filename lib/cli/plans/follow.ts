@@ -8,6 +8,7 @@ import { signersFile } from '../../plan/signers.ts'
 import { fingerprint } from '../../plan/signing.ts'
 import { redactor } from '../../secrets/redact.ts'
 import { quote } from '../../shell/quote.ts'
+import { sameCommand } from '../own-flags.ts'
 import type { Ready } from '../prepare.ts'
 import { entriesOf } from './entries.ts'
 import { inputsOf } from './inputs.ts'
@@ -51,13 +52,26 @@ export const runOf = ({ plan: { body } }: Pick<OpenedPlan, 'plan'>): PlanRun => 
   ...(body.run.pattern === undefined ? {} : { pattern: body.run.pattern }),
 })
 
-/** The command that makes a new plan. */
-const againOf = ({ kind, name, pattern }: PlanRun, { file, plan }: OpenedPlan): string =>
-  [
-    ...[`fmc ${kind}`, ...[name, ...(pattern === undefined ? [] : [pattern])].map(quote)],
-    ...['--dry-run --out', quote(file)],
-    ...plan.body.approvers.map(a => `--require-approval ${quote(a.name)}`),
-  ].join(' ')
+/** The whole command that makes a new plan of the same. The values of -e stay in the sealed part. */
+function againOf({ inventory, file, plan }: OpenedPlan): string {
+  const { run, options, approvers } = plan.body
+  const { limit, tags, skipTags, role, startAt, lab, extraVars } = options
+  const words = [run.name, ...(run.pattern === undefined ? [] : [run.pattern])].map(quote)
+  const command = sameCommand(
+    [
+      ...(run.kind === 'play' ? ['plan', ...words] : ['role', ...words, '--dry-run']),
+      ...['--out', quote(file)],
+      ...approvers.map(a => `--require-approval ${quote(a.name)}`),
+    ].join(' '),
+    {
+      ...{ inventory, lab, tags, skipTags, role },
+      ...(limit === undefined ? {} : { limit: [limit.join(',')] }),
+      ...(startAt === undefined ? {} : { startAt }),
+    },
+  )
+  const vars = extraVars.map(name => `-e ${name}=…`).join(' ')
+  return vars === '' ? command : `${command}   # and your own ${vars}`
+}
 
 /** The run applies the plan and nothing else. Throws UsageError if what the plan was made from has changed. */
 export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Promise<PlanWork> {
@@ -66,7 +80,7 @@ export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Pr
   const digest = digestWith(box)
   const inputs = await inputsOf(ready, entriesOf(run, opened.inventory), digest)
   const changed = moved(plan.body.inputs, inputs)
-  const again = againOf(run, opened)
+  const again = againOf(opened)
   if (changed.length > 0) {
     const named = changed.slice(0, MOST_NAMED).map(text => `\n  ${text}`)
     const more = changed.length - named.length
@@ -90,8 +104,7 @@ export async function followPlan(ready: Ready, opened: OpenedPlan, box: Box): Pr
     notes: [`${file}: planned at ${plan.body.made}, signed by ${signerWords(opened)}${approvals}`],
     next: `fmc apply ${quote(file)}`,
     events(event) {
-      if (event.type === 'task')
-        refused ||= event.failure?.hint?.includes('--dry-run --out ') ?? false
+      if (event.type === 'task') refused ||= event.failure?.hint?.includes(' --out ') ?? false
       if (event.type === 'recap' && event.exitCode === EXIT.ok) progress?.end()
       // What was refused stays refused.
       return event.type === 'recap' && refused && event.next !== undefined
