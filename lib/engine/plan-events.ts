@@ -30,7 +30,7 @@ export function hostEvents(
   records: readonly TaskRecord[] = recordsOf(one),
 ): TaskEvent[] {
   if (records.length === 0) return []
-  const elsewhere = changesOutside(plan, one.host)
+  const elsewhere = records.some(r => r.waiting !== undefined) && changesOutside(plan, one.host)
   return records.map(record => plannedTask(one.play, record, elsewhere))
 }
 

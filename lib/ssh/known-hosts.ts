@@ -44,12 +44,24 @@ const load = async (path: string): Promise<KnownHost[]> => {
   return found
 }
 
+/** What the files had when they were last asked for together. */
+const together = new Map<string, { readonly of: readonly KnownHost[][]; all: KnownHost[] }>()
+
 /**
- * All entries of the files. Like ssh, takes a file that cannot be read (absent, a directory) as empty (openssh-portable,
+ * All entries of the files: the same array as long as no file has changed. Like ssh, takes a file that cannot be read (absent, a directory) as empty (openssh-portable,
  * hostfile.c, load_hostkeys). A file is parsed again only when it has changed.
  */
-export const loadKnownHosts = async (paths: readonly string[]): Promise<KnownHost[]> =>
-  (await Promise.all(paths.map(path => load(path).catch(() => [])))).flat()
+export const loadKnownHosts = async (paths: readonly string[]): Promise<readonly KnownHost[]> => {
+  const of = await Promise.all(paths.map(path => load(path).catch(() => NONE)))
+  const name = paths.join('\0')
+  const known = together.get(name)
+  if (known?.of.every((entries, i) => entries === of[i])) return known.all
+  const all = of.flat()
+  together.set(name, { of, all })
+  return all
+}
+
+const NONE: KnownHost[] = []
 
 /** The names under which ssh looks for a host's key. */
 export interface KnownNames {
@@ -118,6 +130,8 @@ export const globMatches = (pattern: string, name: string): boolean => {
 }
 
 const matches = (hosts: string, name: string): boolean => {
+  // As most entries are: one plain name.
+  if (!/[*?!,|]/.test(hosts)) return hosts.toLowerCase() === name
   if (hosts.startsWith('|1|')) {
     const [, , salt = '', hash = ''] = hosts.split('|')
     return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash
@@ -127,9 +141,16 @@ const matches = (hosts: string, name: string): boolean => {
   return !negated && patterns.some(p => !p.startsWith('!') && globMatches(p, name))
 }
 
-/** The entries that match this name. */
-export const knownFor = (entries: readonly KnownHost[], name: string): KnownHost[] =>
-  entries.filter(e => matches(e.hosts, name))
+const found = new WeakMap<readonly KnownHost[], Map<string, KnownHost[]>>()
+
+/** The entries that match this name. Remembered, because each test of a hashed name costs an HMAC. */
+export const knownFor = (entries: readonly KnownHost[], name: string): readonly KnownHost[] => {
+  const known = found.get(entries) ?? new Map<string, KnownHost[]>()
+  found.set(entries, known)
+  const mine = known.get(name) ?? entries.filter(e => matches(e.hosts, name))
+  known.set(name, mine)
+  return mine
+}
 
 /** Compares the key that a host has shown with its entries. */
 export const judge = (mine: readonly KnownHost[], key: Buffer): Verdict => {

@@ -6,14 +6,14 @@ export class NotAwaited extends TaskError {
   override name = 'NotAwaited'
 }
 
-/** Something under way, and an Error made where the role started it. */
+/** Something under way, and an Error made where the role started it; undefined: a running task asks, and has such an Error. */
 interface Started {
   readonly name: string
-  readonly at: Error
+  readonly at: Error | undefined
 }
 
 const shown = ({ name, at }: Started): string => {
-  const site = siteOf(at)
+  const site = at && siteOf(at)
   return site === undefined ? name : `${name} (${site})`
 }
 
@@ -100,7 +100,8 @@ export class RunningTasks {
 
   /** Keeps track of a question to the host until it is answered. */
   async asking<T>(name: string, answer: Promise<T>): Promise<T> {
-    const started = { name, at: new Error() }
+    // An Error costs more than the rest of a remembered answer.
+    const started = { name, at: this.idle ? new Error() : undefined }
     this.#questions.set(started, answer)
     try {
       return await answer
