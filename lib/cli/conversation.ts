@@ -5,8 +5,9 @@ import { UsageError } from '../errors.ts'
 import { debugDir } from '../record/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { allSecrets, type Secret } from '../secrets/secret.ts'
-import type { OpenSession, Output, Session } from '../ssh/types.ts'
+import type { OpenSession, Output } from '../ssh/types.ts'
 import { cleanBlock, cleanLine } from '../text/sanitise.ts'
+import { watchSessions } from './watched.ts'
 
 /** Most characters of each script and answer. */
 const MOST = 64 * 1024
@@ -91,7 +92,7 @@ export function recordConversation(dir: string, secrets: Iterable<Secret>): Conv
     const body = titles.map((title, i) => block(title, shown[i] ?? '')).join('')
     writeSync(fd, head + body)
   }
-  const heard = (host: string, script: string, answer: Promise<Output>): Promise<Output> => {
+  const heard = (host: string, script: string, answer: Promise<Output>): void => {
     const began = performance.now()
     // A role that makes a secret of an answer does so before the next turn of the event loop.
     const later = (text: () => readonly [string, string][]): void =>
@@ -108,26 +109,10 @@ export function recordConversation(dir: string, secrets: Iterable<Secret>): Conv
         ]),
       (error: unknown) => later(() => [['error', String(error)]]),
     )
-    return answer
   }
-  const watched = (session: Session): Session =>
-    new Proxy(session, {
-      get(target, key) {
-        const value: unknown = Reflect.get(target, key, target)
-        if (typeof value !== 'function') return value
-        const call = value.bind(target) as (...args: unknown[]) => unknown
-        if (key !== 'run') return call
-        return (script: string, ...rest: unknown[]) =>
-          heard(target.target.name, script, call(script, ...rest) as Promise<Output>)
-      },
-    })
   return {
     dir,
-    watch: open => async (target, boot, options) => {
-      const { session, first } = await open(target, boot, options)
-      const answer = first && heard(target.name, boot ?? '', first)
-      return { session: watched(session), first: answer }
-    },
+    watch: open => watchSessions(open, heard),
     async end() {
       await turn()
       await turn()

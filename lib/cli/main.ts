@@ -43,6 +43,7 @@ import { refuseTwice } from './given-twice.ts'
 import type { AddCommand, Run } from './options.ts'
 import { ignoreClosedReaders, print, printError } from './print.ts'
 import { nameSourcesInStackTraces } from './stack-trace.ts'
+import { markStarted } from './timing.ts'
 
 declare const FMC_VERSION: string
 
@@ -60,6 +61,7 @@ const COMMANDS: Readonly<Record<string, readonly AddCommand[]>> = {
 
 /** Runs fmc with these arguments. Resolves with the exit code; prints errors itself. */
 export async function main(argv: readonly string[]): Promise<number> {
+  markStarted()
   nameSourcesInStackTraces()
   ignoreClosedReaders()
   let code: number = EXIT.ok

@@ -55,6 +55,7 @@ export interface RunOptions extends Omit<HostsOptions, 'output'> {
   readonly artifacts?: string
   readonly verbose?: boolean
   readonly debug?: boolean
+  readonly timing?: boolean
   /** With --dry-run: the file for the plan, and what belongs to it. */
   readonly out?: string
   readonly requireApproval?: readonly string[]
@@ -184,6 +185,10 @@ export const addRunOptions = (command: Command): Command =>
     .option(
       '--debug',
       'write every script and answer beside the record of the run, without secrets, one file per host',
+    )
+    .option(
+      '--timing',
+      'say at the end, on stderr, how long each phase took, and the slowest hosts and tasks',
     )
     .option('--list-hosts', 'list the plays with their hosts; connects to no host')
     .option('--list-tags', 'list the plays with their tags; connects to no host')

@@ -27,6 +27,7 @@ import { shardLine } from './shard.ts'
 import { listenForSignals } from './signals.ts'
 import { demandTerminal, stepper } from './step.ts'
 import { toldReport } from './telling.ts'
+import { Timing } from './timing.ts'
 
 declare const FMC_VERSION: string
 
@@ -81,6 +82,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
         { command, dryRun, context, options: o },
       )
   const conversation = o.debug ? openConversation(report.file, context.secrets) : undefined
+  const timing = o.timing ? new Timing() : undefined
   const signals = listenForSignals(undefined, text => report.on({ type: 'stopping', text }))
   const late = watchLate()
   report.on({ type: 'version', fmc: FMC_VERSION, contract: 1 })
@@ -126,9 +128,13 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
       stop: signals.stop,
       kill: signals.kill,
       term: signals.term,
-      openSession: conversation?.watch(openSession) ?? openSession,
+      openSession: [conversation, timing].reduce(
+        (open, by) => by?.watch(open) ?? open,
+        openSession,
+      ),
       emit: (event: Event) => {
         const own = eventWithOwnFlags(event, o, command)
+        timing?.on(event)
         for (const shown of work?.events(own) ?? [own]) report.on(shown)
       },
       next:
@@ -151,6 +157,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     const ending = listenForSignals('not waiting for services that have not answered')
     await report.end(code, ending.stop)
     ending.off()
+    if (timing) printError(timing.lines().join('\n'))
     if (conversation) {
       const problem = await conversation.end()
       const more = problem === undefined ? '' : ` (not complete: ${problem})`
