@@ -1,6 +1,9 @@
 import type { Event, TaskEvent } from '../engine/events.ts'
 import type { OpenSession } from '../ssh/types.ts'
+import type { EventLine } from '../record/index.ts'
+import { timelineOf } from '../record/timeline.ts'
 import { cleanLine } from '../text/sanitise.ts'
+import { pathLines } from './runs/timing.ts'
 import { watchSessions } from './watched.ts'
 
 /** Phases of a run as --timing shows them. Those of `PARTS` are what hosts were busy with during the passes. */
@@ -12,6 +15,9 @@ type Part = (typeof PARTS)[number]
 
 /** When something was under way, in ms since this process started. */
 type Span = readonly [from: number, to: number]
+
+/** Events of which the critical path is made. */
+const PATH_EVENTS: ReadonlySet<string> = new Set(['pass', 'host', 'task'])
 
 /** How many hosts and tasks are named. */
 const SLOWEST = 5
@@ -30,6 +36,7 @@ export class Timing {
   readonly #phases = new Map<Phase, Span[]>()
   readonly #parts = new Map<Part, Map<string, Span[]>>()
   readonly #tasks: TaskEvent[] = []
+  readonly #events: EventLine[] = []
   #passed: number
   #ended = 0
 
@@ -61,6 +68,7 @@ export class Timing {
   /** Takes the events of the run. */
   on(event: Event): void {
     const now = this.#now()
+    if (PATH_EVENTS.has(event.type)) this.#events.push({ ...event, at: now } as EventLine)
     if (event.type === 'start') {
       this.#phases.set('start', [[0, this.#started]])
       this.#phases.set('load', [[this.#started, now]])
@@ -102,6 +110,7 @@ export class Timing {
       ...parts,
       ...named('Slowest hosts:', hosts),
       ...named('Slowest tasks:', tasks),
+      ...pathLines(timelineOf({ events: this.#events, end: undefined, damaged: 0 }, '')),
     ]
   }
 

@@ -49,7 +49,10 @@ void t.test('phases, parts, hosts and tasks of a run, by a clock of the test', a
   await opened.session.run('change')
   now += 4000
   timing.on(task('gate it is up', 4000))
-  for (let ms = 1; ms <= 6; ms++) timing.on(task(`file /${ms}`, ms * 10))
+  for (let ms = 1; ms <= 6; ms++) {
+    now += ms * 10
+    timing.on(task(`file /${ms}`, ms * 10))
+  }
   timing.on({ type: 'pass', pass: 'apply', state: 'end' })
   timing.on(recap)
   now += 7
@@ -59,9 +62,9 @@ void t.test('phases, parts, hosts and tasks of a run, by a clock of the test', a
   t.strictSame(rest, [
     'Time of each phase:',
     '  plan          1.700 s',
-    '  apply         4.500 s',
+    '  apply         4.710 s',
     '  close         0.007 s',
-    '  total         9.207 s',
+    '  total         9.417 s',
     'Meanwhile, time in which at least one host was busy with:',
     '  connect       1.200 s; the slowest host: a 1.200 s',
     '  questions     0.500 s; the slowest host: a 0.500 s',
@@ -75,6 +78,13 @@ void t.test('phases, parts, hosts and tasks of a run, by a clock of the test', a
     '      0.050 s  a | r | file /5',
     '      0.040 s  a | r | file /4',
     '      0.030 s  a | r | file /3',
+    'The run waited most for a: 4.2 s (45 %). The longest task: r › gate it is up on a, 4.0 s.',
+    'The critical path (a shorter task on it makes the run shorter):',
+    '  after 3.0 s  -  planning           1.7 s  18 %',
+    '  after 4.7 s  -  between tasks      0.5 s  5 %',
+    '  after 5.2 s  a  r › gate it is up  4.0 s  43 %',
+    '  after 9.2 s  a  r: 6 tasks         0.2 s  2 %',
+    '               -  everything else    3.0 s  32 %',
   ])
 })
 

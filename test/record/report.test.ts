@@ -214,12 +214,12 @@ void t.test('where the time went, in words', t => {
     'Where the time went: plan 4.0 s, apply 36 s, the rest 1.0 s.',
     'The run waited most for b: 27 s (66 %). The longest task: r › 1 on b, 16 s.',
     'The critical path (a shorter task on it makes the run shorter):',
-    '  after 0 ms   -  planning            4.0 s  10 %',
-    '  after 4.0 s  b  r › 1               16 s   39 %',
-    '  after 20 s   b  r › 2               11 s   27 %',
-    '  after 31 s   -  between tasks       1.0 s  2 %',
-    '  after 32 s   a  r › x^[[31m         8.0 s  20 %',
-    '               -  everything shorter  1.0 s  2 %',
+    '  after 0 ms   -  planning         4.0 s  10 %',
+    '  after 4.0 s  b  r › 1            16 s   39 %',
+    '  after 20 s   b  r › 2            11 s   27 %',
+    '  after 31 s   -  between tasks    1.0 s  2 %',
+    '  after 32 s   a  r › x^[[31m      8.0 s  20 %',
+    '               -  everything else  1.0 s  2 %',
   ])
   t.strictSame(timingLines({ events: [], end }, begin), ['Where the time went: the rest 41 s.'])
   t.end()

@@ -8,11 +8,15 @@ import { cleanLine } from '../../text/sanitise.ts'
 /** Where the time of a run went: its passes, the host for which it waited most, and its critical path. */
 export function timingLines(content: Pick<RunContent, 'events' | 'end'>, begin: string): string[] {
   const timeline = timelineOf({ ...content, damaged: 0 }, begin)
+  return [`Where the time went: ${passesOf(timeline)}.`, ...pathLines(timeline)]
+}
+
+/** The host for which a run waited most, and its critical path; [] if no task took time. */
+export function pathLines(timeline: Timeline): string[] {
   const { ms } = timeline
   const share = (some: number): string => `${Math.round((some / ms) * 100)} %`
-  const lines = [`Where the time went: ${passesOf(timeline)}.`]
   const waiting = waitingOf(timeline)
-  if (!waiting) return lines
+  if (!waiting) return []
   const { steps, left, longest, host, hostMs } = waiting
   const rows = steps.map(s => [
     '',
@@ -23,12 +27,11 @@ export function timingLines(content: Pick<RunContent, 'events' | 'end'>, begin: 
     share(s.ms),
   ])
   return [
-    ...lines,
     `The run waited most for ${host}: ${duration(hostMs)} (${share(hostMs)}). The longest task: ${spanName(longest)} on ${longest.host}, ${duration(longest.to - longest.from)}.`,
     'The critical path (a shorter task on it makes the run shorter):',
     ...table([
       ...rows,
-      ...(left > 0 ? [['', '', '-', 'everything shorter', duration(left), share(left)]] : []),
+      ...(left > 0 ? [['', '', '-', 'everything else', duration(left), share(left)]] : []),
     ]),
   ].map(cleanLine)
 }

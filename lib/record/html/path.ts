@@ -42,7 +42,7 @@ export function pathPart(timeline: Timeline): Html[] {
             ? markup`<tr>
                 <td class="l o"></td>
                 <td class="l"></td>
-                <td class="l soft">everything shorter</td>
+                <td class="l soft">everything else</td>
                 <td>${{ text: duration(left) }}</td>
                 <td>${{ text: share(left) }}</td>
               </tr>`
