@@ -5,8 +5,8 @@ import { join } from 'node:path'
 const GROUPS = {
   Tutorial: ['tutorial'],
   'How to': [
-    ...['own-cloud', 'dry-run', 'write-a-role', 'lab', 'from-ansible', 'operations', 'ssh'],
-    'contributing',
+    ...['own-cloud', 'dry-run', 'plans', 'drift', 'write-a-role', 'lab', 'from-ansible'],
+    ...['operations', 'ssh', 'contributing'],
   ],
   Explanation: ['explanation', 'security', 'architecture', 'dependencies'],
   Reference: ['cli'],
