@@ -12,6 +12,7 @@ import { gitState, shownArgv } from '../record/index.ts'
 import { createReport, type KnownMs, type Report } from '../report/index.ts'
 import { redactor } from '../secrets/redact.ts'
 import { allSecrets } from '../secrets/secret.ts'
+import { quote } from '../shell/quote.ts'
 import { openSession } from '../ssh/index.ts'
 import type { PlayOptions } from './commands/play.ts'
 import { openConversation } from './conversation.ts'
@@ -104,7 +105,7 @@ export async function perform(book: Playbook, command: string, o: PlayOptions): 
     report.on({
       type: 'note',
       level: 'info',
-      text: `the run of this command that began at ${new Date(unfinished).toISOString()} has not finished: a reboot or snapshot that it made counts as done (to start over: rm ${journal.file})`,
+      text: `continues the run of this command that began at ${new Date(unfinished).toISOString()} and did not succeed: fmc repeats no reboot and no snapshot of it (to start over: rm ${quote(journal.file)})`,
     })
   for (const text of work?.notes ?? []) report.on({ type: 'note', level: 'info', text })
   const changes = !dryRun && book.readOnly !== true

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts'
 import { demandTrust } from '../trust.ts'
 import { readCache, writeCache } from './cache.ts'
 import { checkInventory } from './check.ts'
-import { problemsError, type UnplacedProblem, type Problem } from './problem.ts'
+import { distinct, problemsError, type UnplacedProblem, type Problem } from './problem.ts'
 import type { RawInventory } from './raw.ts'
 import { resolveInventory } from './resolve.ts'
 import { ruled } from './rules.ts'
@@ -83,7 +83,7 @@ export async function readInventory(
   const shaped = issues.every(issue => issue.code === 'unrecognized_keys')
   const raw = shaped ? (source.data as unknown as RawInventory) : undefined
   if (raw !== undefined) findings.push(...checkInventory(raw))
-  return { raw, source, problems: findings.map(finding => source.problem(finding)) }
+  return { raw, source, problems: distinct(findings.map(finding => source.problem(finding))) }
 }
 
 const isError = ({ severity }: { readonly severity: string }): boolean => severity === 'error'

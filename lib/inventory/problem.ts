@@ -51,6 +51,11 @@ export const formatProblem = (problem: Problem): string =>
     ...(problem.related ? [`  ${formatPlace(problem.related)}: ${problem.related.message}`] : []),
   ].join('\n')
 
+/** Without repetitions: what stands once in a YAML file and is used twice (`*alias`) has its problems twice. */
+export const distinct = (problems: readonly Problem[]): readonly Problem[] => [
+  ...new Map(problems.map(problem => [formatProblem(problem), problem])).values(),
+]
+
 /** `file:line:column`, or the file alone if the line is 0. */
 export const formatPlace = ({
   file,

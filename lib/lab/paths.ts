@@ -39,3 +39,6 @@ export const artifactsFile = (): string => join(files(), 'artifacts.yaml')
 
 /** What the lab has built and downloaded, shared by all labs. */
 export const labCache = (name: string): string => join(cacheDir(), 'lab', name)
+
+/** What to do when only root may. */
+export const WITH_SUDO = 'the same command with sudo before it: sudo npx fmc …'

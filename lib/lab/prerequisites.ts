@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { FmcError, UsageError } from '../errors.ts'
+import { WITH_SUDO } from './paths.ts'
 import { exec } from './exec.ts'
 
 /** A command or file the lab needs, and the Debian package that brings it. */
@@ -71,7 +72,9 @@ export const prerequisites = async (options: {
 }): Promise<void> => {
   if (process.platform !== 'linux') throw new UsageError('the lab needs Linux')
   if (process.getuid?.() !== 0)
-    throw new UsageError('the lab needs root: it makes network namespaces and boots machines')
+    throw new UsageError('the lab needs root: it makes network namespaces and boots machines', {
+      hint: WITH_SUDO,
+    })
   const needs = [...NEEDS, ...(options.vm ? VM_NEEDS : []), ...(options.image ? IMAGE_NEEDS : [])]
   const missing = needs.filter(need => !present(need.what))
   if (missing.length === 0) return

@@ -5,7 +5,7 @@ import type { Dirt } from '../inventory/dirt.ts'
 import type { Inventory, LabK3s } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
 import type { Wiring } from './network/topology.ts'
-import { labDir, labRoot } from './paths.ts'
+import { labDir, labRoot, WITH_SUDO } from './paths.ts'
 
 /** What a host of the lab looks like from inside. */
 export type Personality = 'debian' | 'debian13' | 'el9' | 'flatcar'
@@ -119,7 +119,9 @@ export const readState = (name: string): LabState | undefined => {
   let state: LabState
   try {
     state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES')
+      throw new UsageError(`lab ${name} belongs to root`, { hint: WITH_SUDO })
     return undefined
   }
   if ((state.version as number) === VERSION) return state

@@ -56,7 +56,11 @@ function bytesOf(fd: number, size: number): Buffer {
 }
 
 /** Is there nothing, or a regular file that fmc has written (it begins with `head`)? Throws UsageError otherwise. */
-export function demandReplaceable(file: string, head = HEAD, hint = 'another name'): 'new' | 'old' {
+export function demandReplaceable(
+  file: string,
+  head = HEAD,
+  hint = 'name another file',
+): 'new' | 'old' {
   const stat = lstatSync(file, { throwIfNoEntry: false })
   if (!stat) {
     if (lstatSync(dirname(file), { throwIfNoEntry: false })) return 'new'

@@ -11,15 +11,15 @@ const NAMED = 5
 /**
  * The recorded run that a word names: `last` or 1 (the newest), 2 (the one before), the begin of an id of at least four
  * characters, or the path of a record (a word with a slash or the ending .jsonl). Throws UsageError when there is none, or
- * more than one.
+ * more than one; its hint has `place`, the options that name these records (" --lab").
  *
  *     findRun(runsDir(), 'last').run.command // "play site"
  */
-export function findRun(dir: string, word: string): RecordedRun {
+export function findRun(dir: string, word: string, place = ''): RecordedRun {
   if (word.includes('/') || word.endsWith('.jsonl')) return recordOf(resolve(word))
   if (word !== 'last' && !/^([1-9]\d*|[0-9a-f]{4,8})$/.test(word))
     throw new UsageError(`"${word}" names no run`, {
-      hint: 'last, a number (1 is the newest), the begin of an id (fmc runs lists them), or the path of a record',
+      hint: `last, a number (1 is the newest), the begin of an id (fmc runs${place} lists them), or the path of a record`,
     })
   const number = word === 'last' ? 1 : Number(word)
   if (word !== 'last' && word.length >= SHORTEST_ID) {
@@ -29,11 +29,11 @@ export function findRun(dir: string, word: string): RecordedRun {
     if (one)
       throw new UsageError(
         `${found.length} recorded runs have an id that begins with ${word}: ${named(found)}`,
-        { hint: 'fmc runs' },
+        { hint: `fmc runs${place}` },
       )
     if (!/^\d+$/.test(word))
       throw new UsageError(`no recorded run has an id that begins with ${word}`, {
-        hint: `fmc runs   # the records in ${dir}`,
+        hint: `fmc runs${place}   # the records in ${dir}`,
       })
   }
   let count = 0
@@ -42,7 +42,12 @@ export function findRun(dir: string, word: string): RecordedRun {
     count === 0
       ? `there is no record of a run in ${dir}`
       : `there is no run number ${number}: ${count === 1 ? 'one run is' : `${count} runs are`} recorded in ${dir}`,
-    { hint: count === 0 ? 'fmc play site --dry-run' : 'fmc runs' },
+    {
+      hint:
+        count > 0
+          ? `fmc runs${place}`
+          : `fmc play site --dry-run${place}${place === '' ? '\n  fmc runs --lab   # the runs of the lab' : ''}`,
+    },
   )
 }
 

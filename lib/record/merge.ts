@@ -64,7 +64,8 @@ function demandParts(parts: readonly Part[]): void {
       )
     if (run.shard?.key !== one.run.shard?.key)
       throw new UsageError(
-        `${recorded.file} and ${one.recorded.file} are not shards of one run: they were started with different hosts or options`,
+        `${recorded.file} and ${one.recorded.file} are not shards of one run: their command lines differ in more than --shard, or their revisions`,
+        { hint: 'start all parts with the same options, or give them the same FMC_SHARD_KEY' },
       )
     if (run.shard?.of !== one.run.shard?.of)
       throw new UsageError(

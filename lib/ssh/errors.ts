@@ -1,5 +1,5 @@
 import { UnreachableError } from '../errors.ts'
-import { quoteAll } from '../shell/quote.ts'
+import { quote, quoteAll } from '../shell/quote.ts'
 import { rsaBits } from './algorithms.ts'
 import type { Route } from './config.ts'
 import type { IdentityFile } from './keys.ts'
@@ -31,10 +31,14 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
     )
   }
   return new UnreachableError(`the host key of ${where(route)} is not known: ${shown}`, {
-    hint:
-      `compare the fingerprint with what \`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\` says on the host, ` +
-      `then add this line to ${file}: ${name} ${type} ${key.toString('base64')}`,
+    hint: `echo ${quote(`${name} ${type} ${key.toString('base64')}`)} >>${quote(file)}   # if on the host ssh-keygen -lf ${publicKeyFile(type)} says the same`,
   })
+}
+
+/** Where sshd has its host key by default: HostKey in sshd_config(5). */
+const publicKeyFile = (type: string): string => {
+  const kind = /ed25519|ecdsa|rsa/.exec(type)?.[0] ?? 'NAME'
+  return `/etc/ssh/ssh_host_${kind}_key.pub`
 }
 
 /** The error of an RSA host key with fewer bits than RequiredRSASize demands. */

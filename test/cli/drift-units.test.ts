@@ -18,6 +18,7 @@ const OF: UnitsOf = {
 }
 const SERVICE = `${OF.name}.service`
 const TIMER = `${OF.name}.timer`
+const ASKED = 'show --property=Version'
 
 void t.test('the units', t => {
   const { [SERVICE]: service = '', [TIMER]: timer = '' } = unitTexts(OF)
@@ -80,15 +81,20 @@ void t.test('installed twice, changed, removed; another’s unit stays', t => {
   const calls: string[] = []
   const run = (...args: readonly string[]): void => void calls.push(args.join(' '))
   const since = (): string[] => calls.splice(0)
+  const none = (): void => {
+    throw new Error('no systemd')
+  }
+  t.throws(() => writeUnits(dir, unitTexts(OF), none), /no systemd/)
+  t.same(readdirSync(dir), [], 'without systemd nothing is written')
   t.equal(writeUnits(dir, unitTexts(OF), run), true)
-  t.same(since(), ['daemon-reload', `enable --now ${TIMER}`, `restart ${TIMER}`])
+  t.same(since(), [ASKED, 'daemon-reload', `enable --now ${TIMER}`, `restart ${TIMER}`])
   t.same(readdirSync(dir), [SERVICE, TIMER])
   const before = statSync(join(dir, SERVICE)).mtimeMs
   t.equal(writeUnits(dir, unitTexts(OF), run), false, 'idempotent')
-  t.same(since(), [`enable --now ${TIMER}`])
+  t.same(since(), [ASKED, `enable --now ${TIMER}`])
   t.equal(statSync(join(dir, SERVICE)).mtimeMs, before)
   t.equal(writeUnits(dir, unitTexts({ ...OF, argv: ['/bin/true'] }), run), true)
-  t.same(since(), ['daemon-reload', `enable --now ${TIMER}`])
+  t.same(since(), [ASKED, 'daemon-reload', `enable --now ${TIMER}`])
   t.match(readFileSync(join(dir, SERVICE), 'utf8'), 'ExecStart=/bin/true\n')
   t.equal(removeUnits(dir, OF.name, run).length, 2)
   t.same(since(), [`disable --now ${TIMER}`, `stop ${SERVICE}`, 'daemon-reload'])

@@ -235,6 +235,7 @@ void t.test('fmc explain knows errors: each entry by a message that fmc prints',
     'no host or group is called wbe1',
     '-e: no role of site has a variable k3s_vresion',
     'the operating system flatcar of web1 is not supported by role nfs',
+    'refused: the host has moved since the plan: content of /etc/motd',
     'lab default is not up',
     'fmc: this is a bug in fmc',
   ]

@@ -148,6 +148,10 @@ void t.test('lint: keys, secrets in the open, tokens that nobody takes', async t
     '4 warning hook: the address has a password in it, and the inventory is no place for secrets',
     '5 warning hook: the token would be sent without encryption',
   ])
+  const twice = await problems(
+    '  on_start: [&a { type: healthchecks, url: https://hc-ping.com/CANARY }]\n  on_success: [*a]\n',
+  )
+  t.equal(twice.length, 1, 'an alias repeats no problem')
   const shape = await problems(
     `  on_failed: []
   on_success:

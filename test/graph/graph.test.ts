@@ -327,7 +327,8 @@ void t.test('the command', async t => {
   const refused = await fmc('-o', join(dir, 'other.txt'))
   t.match(refused, {
     code: 1,
-    stderr: /other\.txt exists, and fmc graph has not written it\n {2}another name, or --force/,
+    stderr:
+      /other\.txt exists, and fmc graph has not written it\n {2}name another file, or use --force/,
   })
   t.match(await fmc('-o', join(dir, 'x.png')), {
     code: 1,

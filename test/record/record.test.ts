@@ -372,7 +372,14 @@ void t.test('where records are', t => {
 
 void t.test('a run by number, by the begin of its id, or by its file', t => {
   const dir = join(t.testdir(), 'runs')
-  t.throws(() => findRun(dir, 'last'), { message: /there is no record of a run in / })
+  t.throws(() => findRun(dir, 'last'), {
+    message: /there is no record of a run in /,
+    hint: /^fmc play site --dry-run\n {2}fmc runs --lab/,
+  })
+  t.throws(() => findRun(dir, 'last', ' --lab'), {
+    message: /there is no record/,
+    hint: 'fmc play site --dry-run --lab',
+  })
   const files = ['play a', 'play b', 'play c'].map(command => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
     return record(dir, [], { command })
@@ -408,6 +415,7 @@ void t.test('a run by number, by the begin of its id, or by its file', t => {
     [join(dir, 'none'), /is not the record of a run/],
   ] as const)
     t.throws(() => findRun(dir, word), { message, name: 'UsageError' }, word)
+  t.throws(() => findRun(dir, '7', ' --lab'), { message: /number 7/, hint: 'fmc runs --lab' })
   t.end()
 })
 

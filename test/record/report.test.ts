@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { writeReport } from '../../lib/cli/runs/html.ts'
 import type { RunContent } from '../../lib/record/index.ts'
 import { recordOf } from '../../lib/record/index.ts'
+import { mark } from '../../lib/record/duration.ts'
 import { reportPage } from '../../lib/record/html/page.ts'
 import type { EventLine } from '../../lib/record/format.ts'
 import { timingLines } from '../../lib/cli/runs/timing.ts'
@@ -49,6 +50,8 @@ void t.test('what a report says', t => {
     'comment &quot;admins &lt;only&gt; &amp; nobody else&quot;',
   ])
     t.match(text, part)
+  t.equal(mark(150), '150 ms')
+  t.equal(mark(1125), '1.1 s')
   t.ok(text.indexOf('Failures') < text.indexOf('Timeline'), 'failures first')
   t.ok(text.indexOf('Timeline') < text.indexOf('Changes'))
   t.match(
@@ -234,7 +237,7 @@ void t.test('the file: only over a report, only .html, never through a link', as
   t.equal(await write('r.html'), 0, 'again')
   await t.rejects(write('mine.html'), {
     message: /mine\.html exists, and fmc has not written it$/,
-    hint: 'another name, or --force',
+    hint: 'name another file, or use --force',
   })
   for (const force of [false, true])
     await t.rejects(write('link.html', force), { message: /link\.html is a link/ })

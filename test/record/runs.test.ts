@@ -54,7 +54,12 @@ void t.test('the list', t => {
   t.match(dry, /dry run, exit 0: 40 would change on 12 hosts/)
   t.match(killed, / killed$/)
   t.equal(more, '… and 7 older runs: fmc runs --limit 10')
-  t.equal(listText([], 0, '/runs'), 'no run is recorded in /runs')
+  t.equal(listText([], 0, '/runs', true), 'no run is recorded in /runs')
+  t.match(
+    listText([], 0, '/runs'),
+    /in \/runs\n {2}fmc runs --lab {3}#/,
+    'runs of the lab are elsewhere',
+  )
   const here = changed(sampleLines(1, 'killed'), line =>
     line.type === 'run' ? { ...line, pid: process.pid, controller: '' } : line,
   )
@@ -329,7 +334,7 @@ void t.test('shards of a run become one record', async t => {
     [
       'other options',
       [parts[0], shard(t, 2, 'failed', { shard: { index: 2, of: 2, key: 'z' } })],
-      /different hosts or options/,
+      /command lines differ in more than --shard/,
     ],
     [
       'a shard is missing',

@@ -101,7 +101,7 @@ async function write(
     })
     if (old !== undefined && !force && !(format === 'svg' && old.startsWith(SVG_HEAD)))
       throw new UsageError(`${file} exists, and fmc graph has not written it`, {
-        hint: 'another name, or --force',
+        hint: 'name another file, or use --force',
       })
     // A link that leads nowhere reads as a missing file, and is not one.
     const flag = old === undefined ? 'wx' : 'w'

@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import { EXIT, UsageError } from '../../errors.ts'
 import type { AddCommand } from '../options.ts'
 import { jsonLines } from '../json-lines.ts'
-import { print } from '../print.ts'
+import { print, printError } from '../print.ts'
 
 interface Options {
   readonly output: 'text' | 'json'
@@ -54,7 +54,9 @@ async function showFile(file: string, o: Options): Promise<number> {
       import('../../plan/html.ts'),
       import('../../plan/file.ts'),
     ])
-    writeWhole(o.html, viewHtml(view), HTML_HEAD)
+    const text = viewHtml(view)
+    writeWhole(o.html, text, HTML_HEAD)
+    printError(`${o.html}: ${Math.ceil(Buffer.byteLength(text) / 1024)} KB`)
   } else if (json) jsonLines(viewLines(view))
   else print(viewText(view))
   return EXIT.ok

@@ -153,6 +153,8 @@ function ownText(file: string): string | undefined {
 /** Writes units where they differ, and starts the timer. Returns whether any differed. Throws UsageError, TaskError. */
 export function writeUnits(dir: string, units: Units, run: Systemctl): boolean {
   const due = Object.entries(units).filter(([name, text]) => ownText(join(dir, name)) !== text)
+  // Fails without systemd, before anything is written.
+  run('show', '--property=Version')
   mkdirSync(dir, { recursive: true })
   for (const [name, text] of due) writeWholeFile(join(dir, name), text, { mode: 0o644 })
   if (due.length > 0) run('daemon-reload')

@@ -219,6 +219,15 @@ export const ERRORS: readonly Known[] = [
     remedy: ['fmc run HOST -- df -h', 'fmc run HOST -- df -i   # or has it no inodes left?'],
   },
   {
+    message: /the host has moved since the plan|does not fit any more/,
+    cause:
+      'something differs from what the saved plan was made from: on a host, in the inventory, in the code or in a secret. fmc apply makes exactly the plan or refuses.',
+    remedy: [
+      'fmc play site --dry-run --diff   # what would change now',
+      'fmc plan site --out plan.fmc   # a new plan, with the options of the old one',
+    ],
+  },
+  {
     message: /lab .* is not up/,
     cause: 'there is no lab of that name on this machine.',
     remedy: ['fmc lab up', 'fmc lab status --name NAME   # another lab'],

@@ -24,7 +24,10 @@ export const WORDS: readonly Term[] = [
   word('resource', 'the declared state of one thing: file, service, …'),
   word('change', 'one step that a task makes: words for people and a script for the host'),
   word('fact', 'the answer of a host to one question, such as the mode of a path'),
-  word('saved plan', 'a file with what a dry run found; fmc apply makes exactly that, or refuses'),
+  word(
+    'saved plan, plan',
+    'a file with what a dry run found; fmc apply makes exactly that, or refuses',
+  ),
   word('forecast', 'the facts that will hold after the changes planned so far'),
   word('estimate', 'a plan that depends on something only the changed host can tell'),
   word(
@@ -51,7 +54,10 @@ export const WORDS: readonly Term[] = [
     'journal, job',
     'a job is a run with the runs that resume it after an interruption; the journal remembers when it began',
   ),
+  word('shard', 'a part of the hosts: one of several runs that divide a playbook (--shard 2/5)'),
+  word('hook', 'a service that a run tells how it went; the inventory names it'),
   word('record', 'what fmc keeps of a run on the controller; fmc runs lists them'),
+  word('report', 'one page of a record, for a browser (fmc runs report)'),
   word('audit', 'a line in /var/log/fmc.log of each host that a run has changed: when, who, what'),
   word('critical path', 'the tasks, one after another, that made a run as long as it was'),
   word('lab', 'the twin of the inventory on this machine'),

@@ -1,7 +1,6 @@
 import { EXIT } from '../../errors.ts'
 import {
   compare,
-  findRun,
   isSame,
   summaryOf,
   type Comparison,
@@ -18,7 +17,7 @@ import { jsonLines } from '../json-lines.ts'
 import type { OutputOptions } from '../options.ts'
 import { printStyled, reportTarget } from '../print.ts'
 import { localTime, resultWords } from './list.ts'
-import { placeOf, type PlaceOptions } from './place.ts'
+import { runAt, type PlaceOptions } from './place.ts'
 
 /** Options of `fmc runs diff`. */
 export interface DiffOptions extends PlaceOptions, OutputOptions {
@@ -27,8 +26,7 @@ export interface DiffOptions extends PlaceOptions, OutputOptions {
 
 /** `fmc runs diff A B`. Resolves with the exit code: 3 with --exit-code, when something differs. */
 export async function diffRuns(wordA: string, wordB: string, o: DiffOptions): Promise<number> {
-  const dir = placeOf(o)
-  const [a, b] = [findRun(dir, wordA), findRun(dir, wordB)]
+  const [a, b] = [runAt(o, wordA), runAt(o, wordB)]
   const found = compare(a.read(), b.read())
   if (o.output === 'json')
     jsonLines([
@@ -124,7 +122,7 @@ function taskLines({ role, task, a, b }: TaskDifference, style: Style): string[]
 
 /** "changed: content, mode 0600 → 0644", "failed: file /x: …". */
 function sideWords(side: Side | undefined): string {
-  if (!side) return 'the run did not come to this task'
+  if (!side) return 'not in this run'
   const { status, changes, note, failure } = side
   const words = [
     ...changes.map(({ what }) => what),

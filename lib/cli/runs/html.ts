@@ -1,8 +1,7 @@
 import { EXIT, UsageError } from '../../errors.ts'
 import { writeWhole } from '../../plan/file.ts'
-import { findRun } from '../../record/index.ts'
 import { quote } from '../../shell/quote.ts'
-import { placeOf, type PlaceOptions } from './place.ts'
+import { runAt, type PlaceOptions } from './place.ts'
 import { printError } from '../print.ts'
 
 /** Options of `fmc runs report`. */
@@ -17,10 +16,10 @@ export async function writeReport(word: string, o: ReportFileOptions): Promise<n
     throw new UsageError(`--out ${o.out}: expected a name that ends in .html`, {
       hint: `--out ${quote(`${o.out}.html`)}`,
     })
-  const recorded = findRun(placeOf(o), word)
+  const recorded = runAt(o, word)
   const { REPORT_HEAD, reportPage } = await import('../../record/html/page.ts')
   const text = reportPage(recorded, recorded.read())
-  writeWhole(o.out, text, o.force ? '' : REPORT_HEAD, 'another name, or --force')
+  writeWhole(o.out, text, o.force ? '' : REPORT_HEAD, 'name another file, or use --force')
   printError(`${o.out}: ${Math.ceil(Buffer.byteLength(text) / 1024)} KB`)
   return EXIT.ok
 }

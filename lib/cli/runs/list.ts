@@ -22,13 +22,19 @@ export function listRuns(o: ListOptions): Promise<number> {
     if (found.length < limit) found.push(summaryOf(recorded, found.length + 1))
     else more++
   if (o.output === 'json') jsonLines(found.map(summary => ({ type: 'run', ...summary })))
-  else print(listText(found, more, dir))
+  else print(listText(found, more, dir, o.lab))
   return Promise.resolve(EXIT.ok)
 }
 
 /** A line per run, newest first. */
-export function listText(found: readonly RunSummary[], more: number, dir: string): string {
-  if (found.length === 0) return `no run is recorded in ${dir}`
+export function listText(
+  found: readonly RunSummary[],
+  more: number,
+  dir: string,
+  lab = false,
+): string {
+  if (found.length === 0)
+    return `no run is recorded in ${dir}${lab ? '' : '\n  fmc runs --lab   # the runs of the lab'}`
   const head = ['', 'id', 'begin', 'command', 'by', 'result', 'duration']
   const rows = found.map(run => [
     String(run.number),

@@ -25,7 +25,7 @@ export function mergeRuns(words: readonly string[], o: MergeOptions): Promise<nu
     const { code, message } = error as NodeJS.ErrnoException
     throw new UsageError(
       code === 'EEXIST' ? `${o.out} exists` : `cannot write ${o.out}: ${message}`,
-      code === 'EEXIST' ? { hint: 'another name' } : {},
+      code === 'EEXIST' ? { hint: 'name another file' } : {},
     )
   }
   print(`fmc runs show ${quote(o.out.includes('/') ? o.out : `./${o.out}`)}`)

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, UsageError } from '../../errors.ts'
-import { findRun, replay } from '../../record/index.ts'
+import { replay } from '../../record/index.ts'
 import { createReport } from '../../report/index.ts'
 import { canMoveCursor, reportTarget } from '../print.ts'
-import { placeOf, type PlaceOptions } from './place.ts'
+import { runAt, type PlaceOptions } from './place.ts'
 
 /** Options of `fmc runs replay`. */
 export interface ReplayCommandOptions extends PlaceOptions {
@@ -16,7 +16,7 @@ export interface ReplayCommandOptions extends PlaceOptions {
 /** `fmc runs replay RUN`. Resolves with the exit code: 0 whatever the run's own was, 130 after Ctrl-C. */
 export async function replayRun(word: string, o: ReplayCommandOptions): Promise<number> {
   const speed = o.speed === undefined ? undefined : speedOf(o.speed)
-  const recorded = findRun(placeOf(o), word)
+  const recorded = runAt(o, word)
   const report = await createReport(o.output ?? (canMoveCursor() ? 'tty' : 'plain'), {
     ...reportTarget(),
     diff: o.diff ?? false,

@@ -1,7 +1,6 @@
 import type { RecapEvent, TaskEvent } from '../../engine/events.ts'
 import { EXIT, UsageError } from '../../errors.ts'
 import {
-  findRun,
   hostsOf,
   NO_END,
   outcomesOf,
@@ -33,7 +32,7 @@ import { jsonLines } from '../json-lines.ts'
 import type { OutputOptions } from '../options.ts'
 import { printStyled, reportTarget } from '../print.ts'
 import { localTime, resultWords } from './list.ts'
-import { placeOf, type PlaceOptions } from './place.ts'
+import { runAt, type PlaceOptions } from './place.ts'
 import { timingLines } from './timing.ts'
 
 /** What `fmc runs show` shows of a run. */
@@ -50,7 +49,7 @@ export interface ShowOptions extends Shown, PlaceOptions, OutputOptions {}
 
 /** `fmc runs show RUN`. Resolves with the exit code. */
 export async function showRun(word: string, o: ShowOptions): Promise<number> {
-  const recorded = findRun(placeOf(o), word)
+  const recorded = runAt(o, word)
   const content = recorded.read()
   const hosts = chosenHosts(content, o.host)
   if (o.output === 'json') {

@@ -1,5 +1,5 @@
 import { spanName, type Span, type Timeline } from '../timeline.ts'
-import { duration } from '../duration.ts'
+import { duration, mark } from '../duration.ts'
 import { markup, NONE, type Html } from './escape.ts'
 
 /** The width of a row in its own units; the page stretches it. */
@@ -60,7 +60,7 @@ export function gantt(
 
 function head({ passes, ms }: Timeline): Html {
   const ticks = [0, 1, 2, 3].map(
-    n => markup`<span>${{ text: n === 0 ? '0' : duration((ms * n) / 4) }}</span>`,
+    n => markup`<span>${{ text: n === 0 ? '0' : mark((ms * n) / 4) }}</span>`,
   )
   const bands = passes.map(({ pass, from, to }) =>
     rect(pass, from, to, ms, 0, 10, `${pass}: ${duration(to - from)}`),
