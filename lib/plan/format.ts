@@ -130,6 +130,8 @@ export function approvalLine(
 export function parsePlan(text: string, file: string): PlanFile {
   const lines = text.split('\n')
   const [head, plan = '', third = '', ...rest] = lines
+  if (head?.startsWith(`${HEAD}\r`))
+    throw damaged(file, 1, 'its line ends are not those that fmc writes')
   if (head !== HEAD)
     throw new UsageError(
       /^\{"type":"fmc-plan"/.test(head ?? '')

@@ -26,6 +26,8 @@ export interface Comparison {
   readonly exitCodes: readonly [number | undefined, number | undefined]
   /** Tasks that came to the same. */
   readonly same: number
+  /** Tasks of hosts of both runs that only one of them has, and that are no news there: how many. */
+  readonly apart: readonly [a: number, b: number]
 }
 
 /**
@@ -39,12 +41,14 @@ export function compare(a: RunContent, b: RunContent): Comparison {
   const [lostA, lostB] = [lostIn(a), lostIn(b)]
   const tasks: TaskDifference[] = []
   let same = 0
+  const apart: [number, number] = [0, 0]
   for (const key of new Set([...tasksA.keys(), ...tasksB.keys()])) {
     const [one, other] = [tasksA.get(key), tasksB.get(key)]
     const task = one ?? other
     if (!task || !both.has(ownerOf(task))) continue
     if (one && other ? isEqual(one, other) : !isNews(task)) {
       if (one && other) same++
+      else apart[one ? 0 : 1]++
       continue
     }
     const { host, delegatedBy, play, role } = task
@@ -73,12 +77,20 @@ export function compare(a: RunContent, b: RunContent): Comparison {
     }),
     exitCodes: [a.end?.exitCode, b.end?.exitCode],
     same,
+    apart,
   }
 }
 
-/** Is there nothing that differs? */
-export const isSame = ({ onlyInA, onlyInB, tasks, lost, exitCodes: [a, b] }: Comparison): boolean =>
-  onlyInA.length + onlyInB.length + tasks.length + lost.length === 0 && a === b
+/** Is there something to compare, and nothing that differs? */
+export const isSame = (found: Comparison): boolean => {
+  const { onlyInA, onlyInB, tasks, lost, exitCodes } = found
+  const differences = onlyInA.length + onlyInB.length + tasks.length + lost.length
+  return differences === 0 && exitCodes[0] === exitCodes[1] && !isStrange(found)
+}
+
+/** Have the two runs no task in common, as those of different playbooks? */
+export const isStrange = ({ same, tasks, apart }: Comparison): boolean =>
+  same === 0 && tasks.every(({ a, b }) => !a || !b) && apart[0] + apart[1] > 0
 
 /** The engine reports a task's failure again as its host's: that is no news. */
 const lostIn = ({ events }: RunContent): ReadonlyMap<string, string> => {

@@ -1,6 +1,13 @@
 /** Records of runs: what fmc writes down of each run on this machine, and what later runs read of it. */
 export { shownArgv } from './command-line.ts'
-export { compare, isSame, type Comparison, type Side, type TaskDifference } from './compare.ts'
+export {
+  compare,
+  isSame,
+  isStrange,
+  type Comparison,
+  type Side,
+  type TaskDifference,
+} from './compare.ts'
 export { findRun } from './find.ts'
 export type { EndLine, EventLine, RecordedEvent, RecordLine, RunLine } from './format.ts'
 export { gitState } from './git.ts'

@@ -36,7 +36,8 @@ export async function replay(
 }
 
 /** Of a run without its last line. */
-export const NO_END = 'this record has no end: the run was killed, or still works'
+export const NO_END =
+  'this record has no end: the run was killed, still works, or could not be recorded completely'
 
 const withoutTime = ({ at: _, ...event }: Event & { readonly at: number }): Event => event
 

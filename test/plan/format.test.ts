@@ -119,6 +119,14 @@ void t.test('every changed, added or missing byte is noticed', t => {
   t.end()
 })
 
+void t.test('a plan whose line ends a tool has changed', t => {
+  for (const end of ['\r\n', '\r'])
+    t.throws(() => parsePlan(FILE.replaceAll('\n', end), 'p'), {
+      message: /^p:1: its line ends are not those that fmc writes/,
+    })
+  t.end()
+})
+
 void t.test('what is signed must also be a plan', t => {
   const signed = (body: unknown) => writePlan(body as PlanBody, alice)
   for (const [body, message] of [

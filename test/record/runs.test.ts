@@ -52,7 +52,7 @@ void t.test('the list', t => {
     /^1 {2}5a3b0012 .*play site {2}root@admin1 \(anna\) {2}exit 2: 38 changed, 2 failed on 12 hosts +2 min 1 s$/,
   )
   t.match(dry, /dry run, exit 0: 40 would change on 12 hosts/)
-  t.match(killed, / killed$/)
+  t.match(killed, / no end$/)
   t.equal(more, '… and 7 older runs: fmc runs --limit 10')
   t.equal(listText([], 0, '/runs', true), 'no run is recorded in /runs')
   t.match(
@@ -93,7 +93,7 @@ void t.test('a run: head, failures, changes, recap; by host; only changes; witho
   const only = shown('failed', { changed: true })
   t.match(only, /~ k3s-agent › artifact/)
   t.notMatch(only, /✗|exit 1\n/)
-  t.match(shown('killed', {}), /this record has no end: the run was killed, or still works/)
+  t.match(shown('killed', {}), /this record has no end: the run was killed, still works, or could/)
   t.match(shown('fine', { facts: true, host: ['master1'] }), /deb chrony +4\.3-2\+deb12u1/)
   t.throws(() => shown('fine', { host: ['worker22'] }), { message: /no such host/ })
   t.end()
@@ -179,8 +179,22 @@ void t.test('two runs: hosts, tasks whose outcome or diff differs, exit codes; n
   ])
   t.match(
     comparisonLines(failed, fine, found).join('\n'),
-    /exit code: 2 → 0[^]*3 tasks differ, 125 came to the same\.$/,
+    /exit code: 2 → 0[^]*3 tasks differ, 125 came to the same\./,
   )
+  const other = changed(sampleLines(12, 'fine'), line =>
+    line.type === 'task' ? { ...line, play: 'Other', status: 'ok', changes: [] } : line,
+  )
+  const still = changed(sampleLines(12, 'fine'), line =>
+    line.type === 'task' ? { ...line, status: 'ok', changes: [] } : line,
+  )
+  const one = recorded(t, still)
+  const before = one.read()
+  const two = recorded(t, other)
+  const strange = compare(before, two.read())
+  t.notOk(isSame(strange), 'another playbook on the same hosts')
+  const words = comparisonLines(one, two, strange).join('\n')
+  t.match(words, /have no task in common\.\n0 tasks differ, 0 came to the same\.\nNot compared, /)
+  t.notMatch(words, 'They are the same')
   t.end()
 })
 

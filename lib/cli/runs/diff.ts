@@ -2,6 +2,7 @@ import { EXIT } from '../../errors.ts'
 import {
   compare,
   isSame,
+  isStrange,
   summaryOf,
   type Comparison,
   type RecordedRun,
@@ -35,7 +36,13 @@ export async function diffRuns(wordA: string, wordB: string, o: DiffOptions): Pr
       ...found.onlyInB.map(host => ({ type: 'host', host, only: 'b' })),
       ...found.lost.map(lost => ({ type: 'host', ...lost })),
       ...found.tasks.map(task => ({ type: 'task', ...task })),
-      { type: 'end', exitCodes: found.exitCodes, tasks: found.tasks.length, equal: found.same },
+      {
+        type: 'end',
+        exitCodes: found.exitCodes,
+        tasks: found.tasks.length,
+        equal: found.same,
+        apart: found.apart,
+      },
     ])
   else {
     const lines = comparisonLines(a, b, found, await createStyle(reportTarget().color))
@@ -75,9 +82,15 @@ export function comparisonLines(
       ...sideLine('+', lost.b ?? 'took part', style.add),
     ]),
     ...taskBlocks(found.tasks, style),
+    ...(isStrange(found) ? ['The two runs have no task in common.'] : []),
     isSame(found)
       ? `They are the same: ${count(found.same, 'task')} came to the same.`
       : `${count(found.tasks.length, 'task')} ${found.tasks.length === 1 ? 'differs' : 'differ'}, ${found.same} came to the same.`,
+    ...(found.apart[0] + found.apart[1] === 0
+      ? []
+      : [
+          `Not compared, because only one of them has them, and they changed nothing there: ${found.apart[0]} of the first, ${found.apart[1]} of the second.`,
+        ]),
   ]
 }
 

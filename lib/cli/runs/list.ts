@@ -61,7 +61,7 @@ export function localTime(iso: string): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`
 }
 
-/** "exit 2: 3 changed, 1 failed on 4 hosts", "dry run, exit 0: 3 would change on 1 host", "killed". */
+/** "exit 2: 3 changed, 1 failed on 4 hosts", "dry run, exit 0: 3 would change on 1 host", "no end". */
 export function resultWords(run: Omit<RunSummary, 'number'>): string {
   const { counts, hosts = 0, dryRun, exitCode, state } = run
   const parts = counts && [
@@ -73,6 +73,6 @@ export function resultWords(run: Omit<RunSummary, 'number'>): string {
     parts === undefined
       ? ''
       : `${parts.length > 0 ? parts.join(', ') : dryRun ? 'nothing would change' : 'nothing changed'} on ${count(hosts, 'host')}`
-  const how = state === 'ended' ? `exit ${exitCode ?? '?'}` : state
+  const how = { ended: `exit ${exitCode ?? '?'}`, running: 'running', killed: 'no end' }[state]
   return `${dryRun ? 'dry run, ' : ''}${[how, done].filter(text => text !== '').join(': ')}`
 }
