@@ -70,7 +70,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const program = build(set)
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(helpOfInner(argv), { from: 'user' })
     return code
   } catch (error) {
     return explain(error)
@@ -88,6 +88,10 @@ function explain(error: unknown): number {
   )
   return EXIT.failed
 }
+
+/** Commander's `help` takes one word. `fmc help runs report` is `fmc runs report --help`. */
+const helpOfInner = (argv: readonly string[]): string[] =>
+  argv[0] === 'help' && argv.length > 2 ? [...argv.slice(1), '--help'] : [...argv]
 
 /** The value of an option that does not exist may be a secret: "--password=…", "-p…". */
 const withoutValues = (text: string): string =>

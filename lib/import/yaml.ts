@@ -16,7 +16,11 @@ export function parseYaml(
   const root = source.root()
   source.check()
   if (source.isEmpty(root)) throw new UsageError(`${file}:1: the file is empty`)
-  if (!source.isMap(root)) throw source.wrong(0, 'groups: expected a map')
+  if (!source.isMap(root))
+    throw source.wrong(
+      0,
+      'groups: expected a map. A list is a playbook: fmc imports inventories, not playbooks and roles',
+    )
   const top = source.pairs(root, 'groups')
   if (top.some(({ key, node }) => key === 'plugin' && !source.isEmpty(node)))
     throw new PluginError(`${file}: this configures an inventory plugin and holds no hosts`)

@@ -98,7 +98,9 @@ function readInventoryFile(file: string): Uint8Array {
       code === 'ENOENT'
         ? `there is no inventory ${file}`
         : `cannot read the inventory ${file}: ${code ?? String(error)}`,
-      { hint: 'name another one with -i FILE' },
+      {
+        hint: `name another one with -i FILE${code === 'ENOENT' ? ', or make a project: fmc init my-cloud' : ''}`,
+      },
     )
   }
   if (bytes.length > MAX_BYTES)

@@ -61,6 +61,12 @@ void t.test('every command has two examples, which the program itself accepts', 
   }
 })
 
+void t.test('fmc help takes the words of an inner command', async t => {
+  const [help, own] = [await fmc('help', 'runs', 'report'), await fmc('runs', 'report', '--help')]
+  t.same([help.code, help.stdout], [0, own.stdout], help.stderr)
+  t.match(own.stdout, 'fmc runs report [options] <run>')
+})
+
 void t.test('the harmless examples work in this project', async t => {
   const harmless = new Set([
     'hosts',
