@@ -109,22 +109,27 @@ t.test('a chart is installed when its newest release is deployed with the hash o
 
 t.test('a release is read from the labels of helm’s Secrets, as kubectl prints them', t => {
   const hash = 'A'.repeat(63)
+  const releases = (...answer: Parameters<typeof said>): ReturnType<typeof readReleases> =>
+    readReleases(said(...answer), 'app', 'web')
+  const type = 'helm.sh/release.v1'
   t.strictSame(
-    readReleases(
-      said(
-        `sh.helm.release.v1.app.v9    helm.sh/release.v1   1      20h   9    failed     ${hash}\n` +
-          `sh.helm.release.v1.app.v10   helm.sh/release.v1   1      3s    10   deployed   \n` +
-          `sh.helm.release.v1.app.v8    helm.sh/release.v1   1      3d2h  8    superseded <none>\n`,
-      ),
+    releases(
+      `web     sh.helm.release.v1.app.v9    ${type}   1      20h   app     9    failed     ${hash}\n` +
+        `web     sh.helm.release.v1.app.v10   ${type}   1      3s    app     10   deployed   \n` +
+        `web     sh.helm.release.v1.app.v8    ${type}   1      3d2h  app     8    superseded <none>\n` +
+        `web     sh.helm.release.v1.other.v7  ${type}   1      3d2h  other   7    deployed   <none>\n` +
+        `default sh.helm.release.v1.app.v6    ${type}   1      3d2h  app     6    deployed   <none>\n`,
     ),
     [release(10, 'deployed', ''), release(9, 'failed', hash), release(8, 'superseded', '')],
-    'by number, not by name',
+    'by number, not by name; not those of other releases and namespaces',
   )
-  t.strictSame(readReleases(said('', 0, 'No resources found in app namespace.\n')), [])
-  t.match(readReleases(said('', 1, 'x\nconnection refused\n')), /connection refused/)
-  t.match(readReleases(said('', 127)), /does not answer/)
-  t.match(readReleases(said('a b c d e f\n')), /cannot read: a b c d e f/)
-  t.match(readReleases(said('one\u001b[2J\n')), /cannot read: one\\u001b\[2J/)
+  t.strictSame(releases('', 0, 'No resources found\n'), [])
+  t.match(releases('', 1, 'x\nconnection refused\n'), /connection refused/)
+  t.match(releases('', 127), /does not answer/)
+  t.match(releases('web a b c d app f g\n'), /cannot read: web a b c d app f g/)
+  t.strictSame(releases('web a b c d other f g\n'), [], 'another one may be odd')
+  t.match(releases('web a b c d app 1\n'), /cannot read: web a b c d app 1/)
+  t.match(releases('one\u001b[2J\n'), /cannot read: one\\u001b\[2J/)
   t.equal(hashOf(job(NOW)), NOW, 'cut as a label is')
   t.equal(hashOf({ kind: 'Job', metadata: { name: 'x' } }), undefined)
   t.end()

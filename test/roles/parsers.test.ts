@@ -58,7 +58,7 @@ const V = 'v1.36.3+k3s1'
 /** By its name: each takes what a host printed. */
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   readCharts: text => readCharts(said(text)),
-  readReleases: text => readReleases(said(text)),
+  readReleases: text => readReleases(said(text), 'app', 'app'),
   readTries: text => readTries(said(text), { kind: 'Job', metadata: { name: 'j' } }),
   errorIn: text => errorIn(said(text)),
   readNodes: text => readNodes(said(text)),

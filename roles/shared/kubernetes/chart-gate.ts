@@ -2,7 +2,7 @@ import { TaskError } from '../../../lib/index.ts'
 import { CHARTS_NAMESPACE, type KubernetesObject } from './chart.ts'
 import { CHARTS, differences, find, holds, jobOf, readCharts, type Item } from './charts.ts'
 import { errorOf, podsOf, readTries, type Tries } from './helm-pods.ts'
-import { hashOf, readReleases, releasesOf, type Release } from './releases.ts'
+import { allReleases, hashOf, readReleases, type Release } from './releases.ts'
 
 /** What is known about one chart's installation. */
 export interface Progress {
@@ -94,7 +94,9 @@ async function progress(
   const jobs = seen.jobs.get(hash) ?? new Set()
   seen.jobs.set(hash, jobs.add(job.metadata.uid ?? ''))
   const releases = readReleases(
-    await releasesOf(name, chart.spec?.targetNamespace ?? CHARTS_NAMESPACE).ask(),
+    await allReleases.ask(),
+    name,
+    chart.spec?.targetNamespace ?? CHARTS_NAMESPACE,
   )
   if (typeof releases === 'string') return releases
   const [newest] = releases

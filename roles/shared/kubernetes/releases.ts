@@ -15,28 +15,35 @@ export interface Release {
 }
 
 /**
- * A release's revisions. For kubectl's table with label columns the API server sends metadata alone, so that the Secret's
- * content does not even reach the kubectl on the server (kubernetes.io, "Receiving resources as Tables").
+ * The revisions of all releases: one question for all charts of a run, because each start of kubectl costs a server half a
+ * second. For kubectl's table with label columns the API server sends metadata alone, so that the Secret's content does not
+ * even reach the kubectl on the server (kubernetes.io, "Receiving resources as Tables").
  */
-export const releasesOf = (name: string, namespace: string): Question =>
-  kubectl(
-    ...['-n', namespace, 'get', 'secrets', '--no-headers'],
-    ...['--field-selector', 'type=helm.sh/release.v1', '-l', `owner=helm,name=${name}`],
-    ...['-L', `version,status,${CONFIG_HASH}`],
-  )
+export const allReleases: Question = kubectl(
+  ...['get', 'secrets', '-A', '--no-headers'],
+  ...['--field-selector', 'type=helm.sh/release.v1', '-l', 'owner=helm'],
+  ...['-L', `name,version,status,${CONFIG_HASH}`],
+)
 
-/** Name, type, number of keys, age: kubectl's own columns of a Secret. */
+/** Name, type, number of keys, age: kubectl's own columns of a Secret, after its namespace. */
 const OWN_COLUMNS = 4
 
-/** The revisions, newest first, or why they are unknown. */
-export function readReleases(answer: Answer): readonly Release[] | string {
+/** The revisions of one release, newest first, or why they are unknown. */
+export function readReleases(
+  answer: Answer,
+  name: string,
+  namespace: string,
+): readonly Release[] | string {
   if (answer.code !== 0 || isMissing(answer)) return noAnswer(answer)
   const releases: Release[] = []
   for (const line of answer.stdout.split('\n').filter(l => l.trim() !== '')) {
-    const [revision = '', status, hash = ''] = line.trim().split(/\s+/).slice(OWN_COLUMNS)
-    if (!/^\d{1,9}$/.test(revision) || status === undefined)
+    const [where, ...columns] = line.trim().split(/\s+/)
+    const [whose, revision = '', status, hash = ''] = columns.slice(OWN_COLUMNS)
+    const mine = where === namespace && whose === name
+    if (status === undefined || (mine && !/^\d{1,9}$/.test(revision)))
       return `kubectl printed a release that fmc cannot read: ${excerpt(line)}`
-    releases.push({ revision: Number(revision), status, hash: hash === '<none>' ? '' : hash })
+    if (mine)
+      releases.push({ revision: Number(revision), status, hash: hash === '<none>' ? '' : hash })
   }
   return releases.sort((a, b) => b.revision - a.revision)
 }

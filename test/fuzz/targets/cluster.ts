@@ -103,7 +103,7 @@ const helmPods = target('cluster/helm-pods', jsonMutants([{ items: [HELM_POD] }]
 
 /** kubectl's table of helm's Secrets. */
 const releases = target('cluster/releases', nasty(3), text => {
-  const found = readReleases(fact(text))
+  const found = readReleases(fact(text), 'app', 'app')
   if (typeof found === 'string') return
   for (const r of found) deepStrictEqual([typeof r.revision, typeof r.hash], ['number', 'string'])
 })
