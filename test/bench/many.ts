@@ -51,7 +51,7 @@ export async function manyHosts(
     const section = `no change, ${count} light hosts`
     addSection(section, 'ssh loop', await rounds(contenders, of))
     const rss = sections.at(-1)?.contenders.find(c => c.name === 'fmc')?.stats.rssMb ?? NaN
-    judge(`${section}: fmc / ssh loop`, ratio(section, 'fmc', 'ssh loop'), 'x', { atMost: 0.75 })
+    judge(`${section}: fmc / ssh loop`, ratio(section, 'fmc', 'ssh loop'), 'x', { atMost: 0.6 })
     judge(`${section}: memory of fmc`, rss, 'MB', { atMost: 300 })
   } finally {
     await hosts.stop()
