@@ -231,6 +231,11 @@ void t.test('an interrupted apply goes on, although it has altered the host', as
   const second = await apply(hosts, plays, saved, { limit: 'a', resumed: true })
   t.equal(second.code, 0, second.failures.join('\n'))
   t.equal(hosts.read('a', 'srv/conf'), 'mine\n')
+  const said = second.events.flatMap(e => (e.type === 'note' ? [e.text] : []))
+  t.match(
+    said.join('\n'),
+    /conf: taken for what the interrupted apply has done: the host has moved/,
+  )
 })
 
 void t.test('an apply that is not a resumed one compares everything', async t => {

@@ -63,13 +63,16 @@ export class Following {
       notes.push({ type: 'note', level: 'info', text, host })
     }
     for (const [key, { record }] of changing) {
-      const resultsOnly = this.#saved.progress.mayHaveAltered(key, record.host)
-      const why = whyNot(
-        this.#tasks.get(key),
-        { changes: record.changes, facts: record.facts ?? [] },
-        { digest: this.#saved.digest, resultsOnly },
-      )
+      const why = this.#whyNot(key, record, false)
       if (why === undefined) continue
+      const own =
+        this.#saved.progress.mayHaveAltered(key, record.host) &&
+        this.#whyNot(key, record, true) === undefined
+      if (own) {
+        const text = `${record.name}: taken for what the interrupted apply has done: ${why}`
+        notes.push({ type: 'note', level: 'info', text, host: record.host })
+        continue
+      }
       this.#refused.set(key, why)
       this.#saved.progress.refuse(key)
     }
@@ -116,6 +119,11 @@ export class Following {
   /** The task has changed its host as planned. */
   done(play: string, task: Asking): void {
     this.#saved.progress.done(this.#key(play, task))
+  }
+
+  #whyNot(key: string, record: TaskRecord, resultsOnly: boolean): string | undefined {
+    const fresh = { changes: record.changes, facts: record.facts ?? [] }
+    return whyNot(this.#tasks.get(key), fresh, { digest: this.#saved.digest, resultsOnly })
   }
 
   #key(play: string, { name, ...task }: Asking): string {
