@@ -1,4 +1,4 @@
-// A part of `npm run faults` (docs/reliability.md): every fault at some of its moments, some hand changes, and a planted defect.
+// `npm run faults` (docs/reliability.md): what of it needs no minutes, and with FMC_TEST_FAULTS=300 that many cases.
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,28 +25,30 @@ const faults = (...args: readonly string[]): Promise<{ code: number; text: strin
   })
 
 const root = process.getuid?.() === 0 ? {} : { skip: 'the light hosts need root' }
+const count = Number(process.env['FMC_TEST_FAULTS'] ?? 0)
+const long = count > 0 ? root : { skip: 'FMC_TEST_FAULTS=300 plays 300 cases, in several minutes' }
 /** Each of its cases takes several times as long as another one. */
 const FEW = 'packages'
 const many = WORKLOADS.filter(w => w.name !== FEW).flatMap(w => ['--workload', w.name])
 
-void t.test('cases', { ...root, timeout: 900_000 }, async t => {
-  const ran = await faults('--cases', '294', ...many)
+void t.test('cases', { ...long, timeout: 900_000 }, async t => {
+  const ran = await faults('--cases', String(count), ...many)
   t.equal(ran.code, 0, ran.text)
   for (const fault of Object.keys(FAULTS))
     t.match(ran.text, new RegExp(`^${fault.replace('/', '.')}  .*$`, 'm'))
-  t.match(ran.text, /^all +294 /m)
+  t.match(ran.text, new RegExp(`^all +${count} `, 'm'))
   t.comment(ran.text)
   const few = await faults('--cases', '6', '--workload', FEW)
   t.equal(few.code, 0, few.text)
 })
 
-void t.test('hand changes', { ...root, timeout: 600_000 }, async t => {
+void t.test('hand changes', { ...long, timeout: 600_000 }, async t => {
   const ran = await faults('--drift', '--cases', '40', ...many)
   t.equal(ran.code, 0, ran.text)
   t.match(ran.text, /^40 drifts with \d+ hand changes, 0 with violations$/m)
 })
 
-void t.test('a planted defect is found', { ...root, timeout: 600_000 }, async t => {
+void t.test('a planted defect is found', { ...long, timeout: 600_000 }, async t => {
   const ran = await faults('--planted', 'a handler is not marked', '--cases', '200')
   t.equal(ran.code, 0, ran.text)
   t.match(ran.text, /case \d+ {2}a handler is not marked\n1 of 1 found/)

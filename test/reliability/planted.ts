@@ -77,7 +77,7 @@ const PLANTED: Readonly<Record<string, readonly Planted[]>> = {
       'the new content is copied over the file',
       HANDLES,
       '  mv -fT -- new "../$fmc_name"\n  fmc_unstage',
-      '  cat new >"../$fmc_name"\n  fmc_unstage',
+      '  cp -dp new "../$fmc_name"\n  fmc_unstage',
     ),
     one(
       'the rename follows a link',
