@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ask } from '../../lib/facts/index.ts'
 import { content, link, path, sha } from '../../lib/facts/path.ts'
+import { staged } from '../../lib/facts/staged.ts'
 import { facts, table } from './helpers.ts'
 
 const file = { type: 'file', mode: '0644', owner: 'root', group: 'root' } as const
@@ -70,6 +71,17 @@ void t.test('sha: the answers of sha256sum', t =>
     { what: 'an escaped name', args: ['/a'], out: `\\${HASH}  /a\0` },
     { what: 'upper case', args: ['/a'], out: `${HASH.toUpperCase()}  /a\0` },
     { what: 'an error', args: ['/a'], out: '', code: 1, err: 'sha256sum: /a: Permission denied' },
+  ]),
+)
+
+void t.test('staged: a line for each path', t =>
+  table(t, staged, [
+    { what: 'two', args: ['/a', '/b'], out: 'yes\nno\n', facts: [true, false] },
+    { what: 'fewer than asked', args: ['/a', '/b'], out: 'yes\n' },
+    { what: 'more than asked', args: ['/a'], out: 'no\nno\n' },
+    { what: 'another word', args: ['/a'], out: 'maybe\n' },
+    { what: 'a line that is cut', args: ['/a'], out: 'yes' },
+    { what: 'no answer', args: ['/a'], out: '' },
   ]),
 )
 

@@ -29,7 +29,7 @@ export const files: Workload = {
           if (v !== 'old')
             await file('/etc/app/extra', { content: 'extra\n', owner: 'svc:svc', mode: '0600' })
           await file('/etc/app/key', {
-            content: SECRET,
+            content: v === 'old' ? 'the old key\n' : SECRET,
             mode: '0600',
             owner: v === 'old' ? 'root:root' : 'root:svc',
           })
