@@ -121,7 +121,7 @@ export const readState = (name: string): LabState | undefined => {
     state = JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES')
-      throw new UsageError(`lab ${name} belongs to root`, { hint: WITH_SUDO })
+      throw new UsageError(`only root can see lab ${name}`, { hint: WITH_SUDO })
     return undefined
   }
   if ((state.version as number) === VERSION) return state

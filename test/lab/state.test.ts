@@ -19,7 +19,7 @@ void t.test('a lab of root is not taken for one that is not up', t => {
   if (!isRoot) chmodSync(join(dir, 'one'), 0)
   try {
     process.seteuid?.(isRoot ? NOBODY : (process.geteuid?.() ?? 0))
-    t.throws(() => readState('one'), { message: 'lab one belongs to root', hint: /sudo npx fmc/ })
+    t.throws(() => readState('one'), { message: 'only root can see lab one', hint: /sudo npx fmc/ })
     t.equal(readState('none'), undefined)
   } finally {
     process.seteuid?.(isRoot ? 0 : (process.geteuid?.() ?? 0))
