@@ -129,13 +129,10 @@ const jumpHosts = new Shared<ssh2.Client>(client => client.end())
 const reach = async (route: Route, timeoutMs: number, limits: Limits): Promise<Reached> => {
   const last = route.jumps.at(-1)
   if (!last) {
-    const sock = await dial(
-      route.host,
-      route.target.port,
-      timeoutMs,
-      route.family,
-      route.target.giveUp,
-    ).catch((error: unknown) => Promise.reject(unreachable(route, error)))
+    const { port, giveUp, onSilent } = route.target
+    const sock = await dial(route.host, port, timeoutMs, {
+      ...{ family: route.family, giveUp, onSilent },
+    }).catch((error: unknown) => Promise.reject(unreachable(route, error)))
     return { sock, release: () => undefined }
   }
   const name = route.jumps.map(j => `${j.target.user}@${j.host}:${j.target.port}`).join(',')

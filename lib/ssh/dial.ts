@@ -1,16 +1,26 @@
 import net from 'node:net'
 
+/** How long an address may take to answer before it counts as silent. */
+const SILENT_MS = 500
+
 /**
  * Opens a TCP connection with Nagle's algorithm off from the start: ssh2 leaves it on, which costs 40 ms per exchange
  * and doubles the time to connect. `family`: ssh_config's AddressFamily, 0 for any. Aborting `giveUp` cancels the attempt.
- * Rejects with the socket's error.
+ * `onSilent` is called if nothing has answered for SILENT_MS. Rejects with the socket's error.
  */
 export const dial = (
   host: string,
   port: number,
   timeoutMs: number,
-  family: 0 | 4 | 6 = 0,
-  giveUp?: AbortSignal,
+  {
+    family = 0,
+    giveUp,
+    onSilent,
+  }: {
+    readonly family?: 0 | 4 | 6 | undefined
+    readonly giveUp?: AbortSignal | undefined
+    readonly onSilent?: (() => void) | undefined
+  } = {},
 ): Promise<net.Socket> =>
   new Promise((resolve, reject) => {
     const version = net.isIP(host)
@@ -19,7 +29,14 @@ export const dial = (
       return
     }
     const socket = net.connect({ host, port, family, noDelay: true })
+    // In a busy process the answer may be there already when the time is over: it is read before the immediate runs.
+    const silence = setTimeout(() => {
+      setImmediate(() => {
+        if (socket.connecting) onSilent?.()
+      })
+    }, SILENT_MS)
     const fail = (error: Error): void => {
+      clearTimeout(silence)
       clearTimeout(timer)
       giveUp?.removeEventListener('abort', cancel)
       socket.destroy()
@@ -33,6 +50,7 @@ export const dial = (
     )
     socket.once('error', fail)
     socket.once('connect', () => {
+      clearTimeout(silence)
       clearTimeout(timer)
       giveUp?.removeEventListener('abort', cancel)
       socket.off('error', fail)

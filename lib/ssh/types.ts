@@ -31,6 +31,8 @@ export interface Target {
   readonly connectTimeoutMs?: number | undefined
   /** Aborting it cancels the connection attempt. */
   readonly giveUp?: AbortSignal | undefined
+  /** Called when nothing has answered at the host's address for a moment. Not through a jump host, nor by OpenSSH. */
+  readonly onSilent?: (() => void) | undefined
 }
 
 /** How to run one script in a session. */

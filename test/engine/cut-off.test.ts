@@ -1,6 +1,10 @@
 // Hosts that do not answer because of what is wrong on the host that routes their network, or on which they run.
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { dial } from '../../lib/ssh/dial.ts'
 import { Forks } from '../../lib/engine/host/forks.ts'
 import { onTheWay } from '../../lib/engine/host/on-the-way.ts'
 import { file } from '../../lib/index.ts'
@@ -108,6 +112,7 @@ void t.test('hosts that do not answer cost one time limit, whatever the forks', 
   const forks = new Forks(1, {
     isOut: () => false,
     unlessEnded: work => work,
+    silent: () => Promise.resolve(),
     fail: host => void failed.push(host.name),
   })
   let [waiting, most, working, mostWorking] = [0, 0, 0, 0]
@@ -131,3 +136,71 @@ void t.test('hosts that do not answer cost one time limit, whatever the forks', 
   t.equal(mostWorking, 1, 'work is limited')
   t.strictSame(failed, ['master1', 'master2', 'master3'])
 })
+
+void t.test(
+  'a host that has answered counts as one of the forks until its login has ended',
+  async t => {
+    const inventory = await loadInventory('inventory.yaml')
+    const hosts = [...inventory.hosts.values()]
+    const forks = new Forks(2, {
+      isOut: () => false,
+      unlessEnded: work => work,
+      silent: () => new Promise<void>(() => undefined),
+      fail: (_, error) => {
+        t.fail(String(error))
+      },
+    })
+    let [connecting, most] = [0, 0]
+    await forks.eachConnected(
+      hosts,
+      async () => {
+        most = Math.max(most, ++connecting)
+        await sleep(5)
+        connecting--
+      },
+      () => Promise.resolve(),
+    )
+    t.equal(most, 2)
+  },
+)
+
+void t.test(
+  'an address at which nothing answers is silent, one that refuses or answers is not',
+  async t => {
+    const server = net.createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const { port } = server.address() as net.AddressInfo
+    let silent = 0
+    const onSilent = (): void => {
+      silent++
+    }
+    const socket = await dial('127.0.0.1', port, 3000, { onSilent })
+    await sleep(700)
+    socket.destroy()
+    t.equal(silent, 0)
+    await t.rejects(dial('127.0.0.1', 1, 3000, { onSilent }))
+    t.equal(silent, 0)
+
+    // A network namespace of its own, with a device behind which nobody is.
+    const { stdout } = spawnSync(
+      'unshare',
+      [
+        '-n',
+        'sh',
+        '-c',
+        `ip link set lo up; ip link add x type veth peer name y; ip link set y up; ip addr add 10.9.9.1/24 dev x; ip link set x up; ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev x; exec "$@"`,
+        'sh',
+        process.execPath,
+        '--import=./scripts/load-ts.js',
+        '--input-type=module',
+        '-e',
+        `
+      import { dial } from './lib/ssh/dial.ts'
+      await dial('10.9.9.2', 22, 1500, { onSilent: () => console.log('silent') }).catch(e => console.log(e.message))`,
+      ],
+      { encoding: 'utf8' },
+    )
+    t.equal(stdout, 'silent\nno answer within 1.5 s\n')
+  },
+)

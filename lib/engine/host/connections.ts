@@ -26,6 +26,7 @@ export class Connections {
   readonly #open = new Map<string, HostRun>()
   readonly #giveUp = new Map<string, AbortController>()
   readonly #silent = new Set<string>()
+  readonly #waits = new Map<string, { readonly promise: Promise<void>; readonly end: () => void }>()
   readonly #saves: (() => void)[] = []
 
   constructor(settings: RunSettings, lockOf: (host: Host) => LockKind) {
@@ -79,11 +80,31 @@ export class Connections {
     const again = this.#silent.has(host.name) ? { connectTimeoutMs: AGAIN_TIMEOUT_MS } : {}
     const { run, save } = await connect(host, [...new Set(roles)], this.#lockOf(host), {
       ...this.#settings,
-      targetOf: (h: Host): Target => ({ ...targetOf(h), ...again, giveUp: giveUp.signal }),
+      targetOf: (h: Host): Target => ({
+        ...targetOf(h),
+        ...again,
+        giveUp: giveUp.signal,
+        onSilent: () => this.#waitOf(host).end(),
+      }),
     })
     this.#open.set(host.name, run)
     this.#saves.push(save)
     return run
+  }
+
+  /** Resolves once the attempt to connect to this host waits, because nothing has answered for a moment. */
+  silent(host: Host): Promise<void> {
+    return this.#waitOf(host).promise
+  }
+
+  #waitOf({ name }: Host): { readonly promise: Promise<void>; readonly end: () => void } {
+    const known = this.#waits.get(name)
+    if (known) return known
+    let end = (): void => undefined
+    const promise = new Promise<void>(resolve => (end = resolve))
+    const wait = { promise, end: () => end() }
+    this.#waits.set(name, wait)
+    return wait
   }
 
   /** Ends the attempt to connect to this host. */
@@ -96,6 +117,7 @@ export class Connections {
     this.#open.get(host.name)?.close()
     this.#open.delete(host.name)
     this.#opening.delete(host.name)
+    this.#waits.delete(host.name)
   }
 
   /** Remembers on the controller what was asked, and closes all connections. */

@@ -62,6 +62,7 @@ export class Fleet {
     this.forks = new Forks(settings.forks, {
       isOut: host => this.isDropped(host) || settings.stop.aborted,
       unlessEnded: work => this.ending.unlessEnded(work),
+      silent: host => this.#connections.silent(host),
       fail: (host, error) => this.fail(host, error),
     })
   }

@@ -1,9 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Host } from '../../inventory/types.ts'
-
-/** How long a host that does not answer counts as one of the forks. */
-const PATIENCE_MS = 300
 
 /** What the work on hosts needs to know of the run. */
 interface Owner {
@@ -11,6 +7,8 @@ interface Owner {
   isOut(host: Host): boolean
   /** The result of this work, unless the run ends before. */
   unlessEnded<T>(work: Promise<T>): Promise<T>
+  /** Resolves once the attempt to connect to a host only waits. */
+  silent(host: Host): Promise<void>
   /** The work on a host has failed, outside of any task. */
   fail(host: Host, error: unknown): void
 }
@@ -38,31 +36,40 @@ export class Forks {
   }
 
   /**
-   * Connects to each host, then does some work on it. A host that does not answer at once is not counted any longer: however
-   * many of them there are, they cost one time limit together.
+   * Connects to each host, then does some work on it. A host at whose address nothing answers is not counted any longer:
+   * however many of them there are, they cost one time limit together.
    */
   async eachConnected<T>(
     hosts: readonly Host[],
     connect: (host: Host) => Promise<T>,
     work: (host: Host, connected: T) => Promise<void>,
   ): Promise<void> {
+    const waiting: Promise<void>[] = []
     await Promise.all(
-      hosts.map(async host => {
-        const begun: Promise<T>[] = []
-        await this.#limit(async () => {
+      hosts.map(host =>
+        this.#limit(async () => {
           if (this.#owner.isOut(host)) return
           const connecting = connect(host)
-          begun.push(connecting)
-          await settledWithin(PATIENCE_MS, connecting)
-        })
-        const [connecting] = begun
-        if (connecting)
-          await this.#guarded(
-            host,
-            connecting.then(connected => this.each([host], () => work(host, connected))),
+          const answered = connecting.then(
+            () => true,
+            () => true,
           )
-      }),
+          if (await Promise.race([answered, this.#owner.silent(host).then(() => false)]))
+            await this.#guarded(
+              host,
+              connecting.then(connected => work(host, connected)),
+            )
+          else
+            waiting.push(
+              this.#guarded(
+                host,
+                connecting.then(connected => this.each([host], () => work(host, connected))),
+              ),
+            )
+        }),
+      ),
     )
+    await Promise.all(waiting)
   }
 
   async #guarded(host: Host, work: Promise<unknown>): Promise<void> {
@@ -72,12 +79,4 @@ export class Forks {
       this.#owner.fail(host, error)
     }
   }
-}
-
-/** Resolves when the promise is settled, or after a time in milliseconds. */
-async function settledWithin(ms: number, promise: Promise<unknown>): Promise<void> {
-  const over = new AbortController()
-  const waiting = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined)
-  await Promise.race([promise.catch(() => undefined), waiting])
-  over.abort()
 }
