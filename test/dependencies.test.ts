@@ -13,6 +13,7 @@ interface Locked {
   readonly devOptional?: boolean
   readonly optional?: boolean
   readonly hasInstallScript?: boolean
+  readonly engines?: { readonly node?: string }
 }
 
 const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
@@ -70,18 +71,44 @@ void t.test('every package has its checksum and comes from the registry', t => {
   t.end()
 })
 
-void t.test(
-  'the generator of the documentation site: no install script, every package with its checksum',
-  t => {
-    const lock = JSON.parse(readFileSync(join(root, 'scripts/site/package-lock.json'), 'utf8')) as {
+/** Whether a range of `engines` lets Node 20 in: one of its alternatives begins at 20 or below and does not end there. */
+const acceptsNode20 = (range: string): boolean =>
+  range
+    .split('||')
+    .some(
+      one => /^\s*(\*|>=? *v?(1?\d|20)\b|[~^]? *(20)\b)/.test(one) && !/<=? *(1?\d|20)\b/.test(one),
+    )
+
+void t.test('every package runs on Node 20: npm ci has nothing to warn of', t => {
+  for (const [range, accepts] of [
+    ['>=20', true],
+    ['18 || 20 || >=22', true],
+    ['^18.19.0 || ^20.17.0', true],
+    ['>= 0.4', true],
+    ['*', true],
+    ['>=22', false],
+    ['^18 || >=22', false],
+    ['>=8 <20', false],
+  ] as const)
+    t.equal(acceptsNode20(range), accepts, range)
+  for (const [path, { engines }] of installed)
+    if (engines?.node !== undefined) t.ok(acceptsNode20(engines.node), `${path}: ${engines.node}`)
+  t.end()
+})
+
+for (const [what, dir, least] of [
+  ['the generator of the documentation site', 'scripts/site', 50],
+  ["Strimzi's schemas for a test", 'test/roles/strimzi', 20],
+] as const)
+  void t.test(`${what}: no install script, every package with its checksum`, t => {
+    const lock = JSON.parse(readFileSync(join(root, dir, 'package-lock.json'), 'utf8')) as {
       packages: Readonly<Record<string, Locked>>
     }
     const all = Object.entries(lock.packages).filter(([path]) => path !== '')
-    t.ok(all.length > 50, 'the lock was read')
+    t.ok(all.length > least, 'the lock was read')
     for (const [path, { integrity, hasInstallScript }] of all) {
       t.notOk(hasInstallScript, path)
       t.match(integrity, /^sha512-/, path)
     }
     t.end()
-  },
-)
+  })

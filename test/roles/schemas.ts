@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Kafka } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/Kafka'
-import { KafkaNodePool } from '@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1/KafkaNodePool'
+import { pathToFileURL } from 'node:url'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parseAllDocuments } from 'yaml'
+import { once } from '../../lib/lab/images/cached.ts'
+import { labCache } from '../../lib/lab/paths.ts'
 import type { KubernetesObject } from '../../roles/shared/kubernetes/chart.ts'
 
 /** Schemas come with the projects' Go modules, from the module proxy, checked against its checksum database. */
@@ -124,12 +126,48 @@ export function validator(
   }
 }
 
+interface Model {
+  new (data: unknown): { validate: () => void }
+}
+
+const FILES = ['package.json', 'package-lock.json'] as const
+
+/** Installs the package test/roles/strimzi into the cache, once, as its lock file says; no script of a package runs. */
+const strimziModels = async (): Promise<Readonly<Record<string, Model>>> => {
+  const from = join(import.meta.dirname, 'strimzi')
+  const hash = createHash('sha256')
+  for (const file of FILES) hash.update(readFileSync(join(from, file)))
+  const dir = labCache(`strimzi-${hash.digest('hex').slice(0, 12)}`)
+  await once(dir, into => {
+    for (const file of FILES) copyFileSync(join(from, file), join(into, file))
+    // Its message would be that the packages ask for Node 22; what is called here runs on 20.
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+    execFileSync('npm', ['ci', ...quiet], { cwd: into, stdio: ['ignore', 'ignore', 'pipe'] })
+    return Promise.resolve()
+  })
+  const kinds = join(
+    dir,
+    'node_modules/@kubernetes-models/strimzi-kafka-operator/kafka.strimzi.io/v1',
+  )
+  const load = async (kind: string): Promise<readonly [string, Model]> => {
+    const module = (await import(pathToFileURL(join(kinds, `${kind}.js`)).href)) as {
+      [kind: string]: Model
+    }
+    const model = module[kind]
+    if (model === undefined) throw new Error(`no schema of ${kind}`)
+    return [kind, model]
+  }
+  return Object.fromEntries(await Promise.all(['Kafka', 'KafkaNodePool'].map(load)))
+}
+
+const STRIMZI = await strimziModels()
+
 /** Generated from Strimzi 1.0's schemas, the newest that the registry has; unknown fields pass. */
 function ofStrimzi(object: KubernetesObject): string[] {
-  const Kind = { Kafka, KafkaNodePool }[object.kind]
+  const Kind = STRIMZI[object.kind]
   if (!Kind) return [`there is no schema of ${object.kind}`]
   try {
-    new Kind(object as never).validate()
+    new Kind(object).validate()
     return []
   } catch (error) {
     return [String(error)]
