@@ -1,9 +1,9 @@
 import { Option, type Command } from 'commander'
 import { UsageError } from '../errors.ts'
-import { isInside, runInside } from '../lab/index.ts'
+import { isInside, runInside, type RunNeeds } from '../lab/index.ts'
 import { REPORT_KINDS, type ReportKind } from '../report/index.ts'
 import { errorWithOwnFlags } from './own-flags.ts'
-import { printError } from './print.ts'
+import { errorTerminal, printError } from './print.ts'
 
 /** Takes the promise of a command's exit code. */
 export type Run = (exitCode: Promise<number>) => Promise<void>
@@ -212,10 +212,17 @@ export const addRunOptions = (command: Command): Command =>
     .option('--valid-until <time>', 'with --out: until when it may be applied')
     .addOption(signingKeyOption())
 
-/** Does the work here, or with --lab runs this command line again inside the lab's network. */
+/** What a command that runs no role needs of the lab: its hosts. */
+export const noRoles = (): RunNeeds => ({ roles: [] })
+
+/**
+ * Does the work here, or with --lab runs this command line again inside the lab's network. `needs` says what of the lab it works
+ * on; default: all hosts and any role.
+ */
 export async function inLabIfAsked(
   o: LabOptions & { readonly artifacts?: string },
   work: () => Promise<number>,
+  needs: () => Promise<RunNeeds> | RunNeeds = () => ({}),
 ): Promise<number> {
   if (!o.lab || isInside())
     return work().catch((error: unknown) => {
@@ -225,9 +232,11 @@ export async function inLabIfAsked(
     inventory: o.inventory,
     vm: o.vm,
     dirt: o.dirt,
+    needs: await needs(),
     artifactsDir: o.artifacts,
     yes: o.yes ?? false,
     log: printError,
+    terminal: errorTerminal(),
   })
 }
 

@@ -140,3 +140,7 @@ const harmless = (stream: NodeJS.WriteStream): NodeJS.WritableStream =>
 export function ignoreClosedReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
+
+/** stderr, if it is a terminal whose cursor can be moved: for a line that is written again and again. */
+export const errorTerminal = (): NodeJS.WriteStream | undefined =>
+  canMoveCursor(process.env, process.stderr.isTTY) ? process.stderr : undefined

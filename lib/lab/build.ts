@@ -1,16 +1,14 @@
 import { existsSync, mkdirSync, utimesSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Inventory, Os } from '../inventory/types.ts'
+import type { Os } from '../inventory/types.ts'
 import { changesOf, inWords, type Changes, type Recipe } from './changes.ts'
 import { notForContainers, soil } from './dirt.ts'
-import { etcdctl } from './doubles/etcdctl.ts'
+import { corednsStandIn } from './doubles/coredns.ts'
 import { virtualMachines } from './doubles/hypervisor-vms.ts'
-import { programs } from './doubles/programs.ts'
 import { fromImages, onRealK3s, standIns } from './doubles/stand-ins.ts'
 import { WIREGUARD } from './doubles/wireguard-go.ts'
 import { enterLab, sshCommand } from './enter.ts'
-import { all } from './exec.ts'
-import { images, type Images } from './images/images.ts'
+import type { Images } from './images/images.ts'
 import { ownPackages } from './images/own-packages.ts'
 import { personalityOf, type Rootfs } from './images/rootfs.ts'
 import { adjust } from './machines/adjust.ts'
@@ -21,13 +19,17 @@ import { raiseLimits } from './machines/limits.ts'
 import { leaderOf } from './machines/nspawn.ts'
 import { waitForBoot, waitForSsh } from './machines/wait.ts'
 import { changeSwitches } from './network/cables.ts'
+import { make } from './make.ts'
 import { labDir, labKey, netnsPath } from './paths.ts'
 import { same } from './same.ts'
 import { VERSION, writeState, type LabHost, type LabState } from './state.ts'
 import type { Target } from './target.ts'
 import type { UpOptions } from './up.ts'
 
-interface BuildOptions extends Pick<UpOptions, 'asItIs' | 'yes' | 'artifactsDir' | 'log'> {
+interface BuildOptions extends Pick<
+  UpOptions,
+  'asItIs' | 'yes' | 'artifactsDir' | 'log' | 'terminal'
+> {
   /** The root file systems of lab.images for these hosts, by OS. */
   readonly roots: ReadonlyMap<Os['name'], Rootfs>
 }
@@ -42,24 +44,27 @@ export const build = async (
   options: BuildOptions,
 ): Promise<LabState> => {
   const { name, inventory, wanted, recipes } = target
-  const [started, { yes = false, artifactsDir, log }] = [Date.now(), options]
+  const [started, { yes = false, artifactsDir, log, terminal }] = [Date.now(), options]
   const lab = { dir: labDir(name), key: labKey(name) }
   mkdirSync(lab.dir, { recursive: true, mode: 0o700 })
-  const [files, made, vms] = await all([
-    images(log, { debian13: recipes.some(r => needsDebian13(r, inventory)) }),
-    programs(target, before, { yes, artifactsDir, log }),
-    virtualMachines(
-      inventory,
-      wanted.map(h => h.name),
-      { yes, log },
-    ),
-  ])
+  const machines = wanted.map((host, i) => {
+    const { vm = false, image } = recipes[i] ?? {}
+    return { host, vm, image: image !== undefined }
+  })
+  const made = await make(inventory, machines, target.programs, {
+    yes,
+    artifactsDir,
+    log,
+    terminal,
+  })
+  const files = made.images
+  const names = wanted.map(h => h.name)
+  const vms = virtualMachines(inventory, names, target.made, made.vmImage)
   const soiled = wanted.map((host, i) => {
     const vm = recipes[i]?.vm ?? false
     return { name: host.name, vm, personality: personalityOf(host, vm) }
   })
   notForContainers(inventory, soiled).forEach(log)
-  const tools = target.programs.etcdctl ? await etcdctl(files.mirror) : {}
   const packages = await ownPackages(inventory, files, log)
   if (before === undefined || before.packages !== packages) await publishPackages(lab.dir, packages)
   raiseLimits()
@@ -92,6 +97,7 @@ export const build = async (
     packages,
     dirt: target.dirt,
     chosen: target.chosen,
+    ...(target.grows ? { grows: true } : {}),
     absent: [...inventory.hosts.keys()].filter(h => !wanted.some(w => w.name === h)),
     hosts: before?.hosts.filter(stays) ?? [],
     controllerNetns: target.wiring.controllerNetns,
@@ -107,7 +113,7 @@ export const build = async (
       k3s_rpm_repository: 'none',
       ...vms.vars,
     },
-    artifacts: { ...made.artifacts, ...tools, ...vms.artifacts },
+    artifacts: { ...made.artifacts, ...vms.artifacts },
     made: vms.made,
     planned: vms.planned,
   }
@@ -148,7 +154,11 @@ export const build = async (
   state = {
     ...state,
     hosts,
-    standIns: [...standIns(inventory, hosts, WIREGUARD in state.artifacts), ...vms.standIns],
+    standIns: [
+      ...standIns(inventory, hosts, WIREGUARD in state.artifacts),
+      ...corednsStandIn(state.artifacts),
+      ...vms.standIns,
+    ],
     fromImages: fromImages(inventory, hosts),
     realK3s: onRealK3s(state, hosts),
   }
@@ -163,11 +173,6 @@ export const build = async (
   if (said !== '') log(`lab ${name}: ${said} (${seconds} s)`)
   else if (booted.length > 0) log(`lab ${name}: ${hostCount(booted.length)} booted in ${seconds} s`)
   return state
-}
-
-const needsDebian13 = ({ name, vm, image }: Recipe, { hosts }: Inventory): boolean => {
-  const host = hosts.get(name)
-  return image === undefined && host !== undefined && personalityOf(host, vm) === 'debian13'
 }
 
 const hostCount = (count: number): string => (count === 1 ? '1 host' : `${count} hosts`)
@@ -251,5 +256,6 @@ const touch = (files: Images, state: LabState): void => {
   const now = new Date()
   const roots = new Set(state.hosts.flatMap(({ root }) => root ?? []))
   for (const root of roots) utimesSync(join(root, '..'), now, now)
-  utimesSync(files.repo, now, now)
+  for (const place of [files.repo, files.mirror])
+    if (existsSync(place)) utimesSync(join(place, '..'), now, now)
 }

@@ -1,4 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { FmcError } from '../errors.ts'
 
 /** The result of a local command. */
@@ -27,7 +29,14 @@ export const exec = (argv: readonly string[], options: ExecOptions = {}): Promis
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: options.cwd,
       env: { ...process.env, LC_ALL: 'C', ...options.env },
+      // A process group, so that what it starts ends with it.
+      detached: building.getStore() === true,
     })
+    const { pid } = child
+    if (pid !== undefined && building.getStore() === true) {
+      groups.add(pid)
+      child.on('close', () => groups.delete(pid))
+    }
     const out: Buffer[] = []
     const err: Buffer[] = []
     child.stdout.on('data', (b: Buffer) => out.push(b))
@@ -58,4 +67,53 @@ export const all = async <T extends readonly unknown[]>(
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> => {
   await Promise.allSettled(work)
   return Promise.all(work)
+}
+
+const building = new AsyncLocalStorage<true>()
+/** Process groups of commands that build, and the directories that they build in. */
+const groups = new Set<number>()
+const halfBuilt = new Set<string>()
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Builds in a directory. When this process ends meanwhile, by itself or by Ctrl-C or another signal, the commands of
+ * `make` end at once with all that they have started, and the directory is removed.
+ */
+export const buildIn = async (dir: string, make: (dir: string) => Promise<void>): Promise<void> => {
+  if (halfBuilt.size === 0) {
+    process.on('exit', endBuilding)
+    for (const signal of SIGNALS) process.on(signal, onSignal)
+  }
+  halfBuilt.add(dir)
+  try {
+    await building.run(true, () => make(dir))
+  } finally {
+    halfBuilt.delete(dir)
+    if (halfBuilt.size === 0) stopListening()
+  }
+}
+
+const stopListening = (): void => {
+  process.off('exit', endBuilding)
+  for (const signal of SIGNALS) process.off(signal, onSignal)
+}
+
+const endBuilding = (): void => {
+  for (const pid of groups) {
+    try {
+      process.kill(-pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+  for (const dir of halfBuilt) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** Who else listens decides how the process ends; nobody: by the signal, as it would without this listener. */
+const onSignal = (signal: NodeJS.Signals): void => {
+  const alone = process.listenerCount(signal) === 1
+  endBuilding()
+  if (!alone) return
+  stopListening()
+  process.kill(process.pid, signal)
 }

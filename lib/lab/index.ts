@@ -4,11 +4,13 @@
  */
 import type { Inventory } from '../inventory/types.ts'
 import type { HostStatus } from './control.ts'
+import type { MakeAllOptions } from './make.ts'
 import type { LabState } from './state.ts'
 import type { UpOptions } from './up.ts'
 
 export type { HostStatus } from './control.ts'
 export type { LabState } from './state.ts'
+export type { RunNeeds } from './inside.ts'
 export type { Twin } from './twin.ts'
 export { stateOf } from './enter.ts'
 export { insideLab, insideOf, isInside, PASSED_ON, runInside } from './inside.ts'
@@ -26,6 +28,10 @@ const control = () => import('./control.ts')
 /** Boots what is not running yet (up.ts). */
 export const up = async (inventory: Inventory, options: UpOptions): Promise<LabState> =>
   (await import('./up.ts')).up(inventory, options)
+
+/** Makes what labs of the inventory are made of, and boots nothing (make.ts). */
+export const makeAll = async (inventory: Inventory, options: MakeAllOptions) =>
+  (await import('./make.ts')).makeAll(inventory, options)
 
 /** Ends a lab and removes its files (down.ts). */
 export const down = async (name?: string): Promise<void> => (await import('./down.ts')).down(name)

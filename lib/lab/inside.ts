@@ -25,6 +25,14 @@ export async function insideLab({ dryRun = false } = {}): Promise<Twin | undefin
   return (await import('./twin.ts')).twinOf(name, dryRun)
 }
 
+/** What a run needs of the lab. */
+export interface RunNeeds {
+  /** Names of the hosts that it is limited to; undefined: it is not. */
+  readonly hosts?: readonly string[] | undefined
+  /** Names of the roles that it runs; undefined: any. */
+  readonly roles?: readonly string[] | undefined
+}
+
 interface InsideOptions {
   /** The inventory's file. */
   readonly inventory: string
@@ -32,10 +40,14 @@ interface InsideOptions {
   readonly vm?: readonly string[] | undefined
   /** Dirt for every host that can have it; undefined: as before. */
   readonly dirt?: readonly string[] | undefined
+  /** What the command works on; undefined: all hosts, any role. */
+  readonly needs?: RunNeeds | undefined
   /** A directory of downloads (`--artifacts`); default FMC_ARTIFACTS. */
   readonly artifactsDir?: string | undefined
   /** Install missing prerequisites without asking. */
   readonly yes: boolean
+  /** A terminal, for progress in a line that changes. */
+  readonly terminal?: NodeJS.WriteStream | undefined
   readonly log: (text: string) => void
 }
 
@@ -57,9 +69,12 @@ export async function runInside(o: InsideOptions): Promise<number> {
     asItIs: true,
     yes: o.yes,
     log: o.log,
+    terminal: o.terminal,
     ...(o.vm ? { vm: [...o.vm] } : {}),
     dirt: o.dirt && dirtNamed(o.dirt),
     artifactsDir: o.artifactsDir,
+    only: o.needs?.hosts,
+    roles: o.needs?.roles,
   })
   const [command = '', ...args] = enterLab(state, [
     process.execPath,

@@ -32,7 +32,8 @@ const files = (): string => {
 export const labFiles = (): string => join(files(), 'lab')
 
 /** The source of a double (files/lab/doubles). */
-export const double = (name: 'k3s' | 'nfs-client'): string => join(labFiles(), 'doubles', name)
+export const double = (name: 'coredns' | 'k3s' | 'nfs-client'): string =>
+  join(labFiles(), 'doubles', name)
 
 /** The pinned downloads, for those that the lab replaces. */
 export const artifactsFile = (): string => join(files(), 'artifacts.yaml')

@@ -59,6 +59,8 @@ export interface LabState {
   readonly dirt?: readonly Dirt[] | undefined
   /** The hosts that the lab was brought up with. */
   readonly chosen: 'all' | readonly string[]
+  /** The hosts are those that runs were limited to: a run boots others that it needs. */
+  readonly grows?: boolean
   /** The inventory's other hosts: the lab does not boot them, but a role may make them. */
   readonly absent: readonly string[]
   readonly hosts: readonly LabHost[]
@@ -88,10 +90,14 @@ export interface LabState {
 
 /** What decides which programs the lab builds. */
 export interface Programs {
-  /** A host runs K3s, or a VM that a role may make. */
+  /** A run installs K3s, or has, on a host or a VM that a role may make. */
   readonly k3s: boolean
   /** The programs of the real K3s, if the lab is given any. */
   readonly realK3s?: readonly LabK3s[]
+  /** A run installs CoreDNS, or has. */
+  readonly coredns?: boolean
+  /** A run makes VMs, or has. */
+  readonly cloudImage?: boolean
   /** A host is in a VPN. */
   readonly wireguard: boolean
   /** A K3s server runs on Enterprise Linux. */

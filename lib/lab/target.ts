@@ -3,11 +3,10 @@ import type { Dirt } from '../inventory/dirt.ts'
 import type { Host, Inventory } from '../inventory/types.ts'
 import type { Recipe } from './changes.ts'
 import { demandVms, dirtOf } from './dirt.ts'
-import { needsEtcdctl } from './doubles/etcdctl.ts'
 import { runsK3s } from './doubles/k3s.ts'
-import { inVpn } from './doubles/wireguard-go.ts'
 import { ownPackagesPath } from './images/own-packages.ts'
 import { personalityOf } from './images/rootfs.ts'
+import { madeVms, programsFor, withRouters } from './needs.ts'
 import { settle } from './network/settle.ts'
 import { topology, type Wiring } from './network/topology.ts'
 import { labKey } from './paths.ts'
@@ -19,6 +18,10 @@ export interface Target {
   readonly inventory: Inventory
   readonly name: string
   readonly chosen: LabState['chosen']
+  /** As in LabState. */
+  readonly grows: boolean
+  /** The VMs that its hypervisor makes. */
+  readonly made: readonly string[]
   readonly wanted: readonly Host[]
   /** For each wanted host. */
   readonly recipes: readonly Recipe[]
@@ -36,12 +39,15 @@ export interface Asked {
   readonly vm?: readonly string[] | undefined
   readonly hosts?: readonly string[] | undefined
   readonly asItIs?: boolean | undefined
+  readonly only?: readonly string[] | undefined
+  readonly roles?: readonly string[] | undefined
   /** Dirt for every host that can have it; undefined: as before. */
   readonly dirt?: readonly Dirt[] | undefined
 }
 
 /** What is there. */
-export interface Before extends Pick<LabState, 'chosen' | 'wiring' | 'dirt'> {
+export interface Before extends Pick<LabState, 'chosen' | 'grows' | 'wiring' | 'dirt'> {
+  readonly programs?: Programs
   readonly hosts: readonly Pick<LabState['hosts'][number], 'name' | 'vm' | 'recipe'>[]
 }
 
@@ -53,6 +59,7 @@ export const targetOf = (
 ): Target => {
   const name = options.name ?? 'default'
   const chosen = chosenHosts(inventory, options, before)
+  const grows = chosen !== 'all' && doesGrow(options, before)
   const wanted = [...inventory.hosts.values()].filter(
     h => chosen === 'all' || chosen.includes(h.name),
   )
@@ -76,17 +83,13 @@ export const targetOf = (
       return { name: host.name, vm, personality: personalityOf(host, vm) }
     }),
   )
-  const coming = [...inventory.hosts.values()].filter(h => wanted.some(w => w.name === h.vmOn))
-  const isK3s = [...wanted, ...coming].some(runsK3s)
-  const programs = {
-    k3s: isK3s,
-    ...(isK3s && given.length > 0 ? { realK3s: given } : {}),
-    wireguard: wanted.some(host => inVpn(inventory, host)),
-    ...(wanted.some(needsEtcdctl) ? { etcdctl: true } : {}),
-    artifacts: inventory.artifacts,
-  }
+  const { programs: had } = before ?? {}
+  const needed = programsFor(inventory, { wanted, roles: options.roles, grows, before: had })
+  const real = given.length > 0 && needed.k3s ? { realK3s: given } : {}
+  const programs = { ...needed, ...real, artifacts: inventory.artifacts }
   const packages = ownPackagesPath(inventory)
-  return { inventory, name, chosen, wanted, recipes, wiring, programs, packages, dirt }
+  const made = madeVms(inventory, wanted, grows)
+  return { inventory, name, chosen, grows, made, wanted, recipes, wiring, programs, packages, dirt }
 }
 
 const recipeOf = (
@@ -116,13 +119,20 @@ const recipeOf = (
 /** The hosts that the lab will have. */
 const chosenHosts = (
   inventory: Inventory,
-  { hosts, vm, asItIs }: Asked,
+  { hosts, vm, asItIs = false, only }: Asked,
   before: Before | undefined,
 ): LabState['chosen'] => {
   for (const name of [...(hosts ?? []), ...(vm ?? [])])
     if (!inventory.hosts.has(name)) throw new UsageError(`the inventory has no host ${name}`)
   const had = before?.chosen
-  if (had === 'all' || (hosts === undefined && (had === undefined || !asItIs))) return 'all'
-  const names = new Set([...(had ?? []), ...(hosts ?? []), ...(vm ?? [])])
+  if (had === 'all') return 'all'
+  const grows = asItIs && (had === undefined || before?.grows === true)
+  if (grows ? only === undefined : hosts === undefined && !asItIs) return 'all'
+  const coming = grows ? withRouters(inventory, only ?? []) : (hosts ?? [])
+  const names = new Set([...(had ?? []), ...coming, ...(vm ?? [])])
   return [...inventory.hosts.keys()].filter(name => names.has(name))
 }
+
+/** Whether a lab of some hosts has them because of runs; one that was brought up with them stays with them. */
+const doesGrow = ({ asItIs = false }: Asked, before: Before | undefined): boolean =>
+  before === undefined ? asItIs : before.grows === true

@@ -26,6 +26,10 @@ export interface UpOptions {
   readonly hosts?: readonly string[] | undefined
   /** For a run: boot neither hosts that the lab was brought up without nor hosts that `kill` has switched off. */
   readonly asItIs?: boolean | undefined
+  /** For a run: the hosts that it works on. A lab that is not up, or has only hosts of such runs, gets only these and their routers. */
+  readonly only?: readonly string[] | undefined
+  /** The roles that are going to run; undefined: any. What only others need is not made yet. */
+  readonly roles?: readonly string[] | undefined
   /** Dirt for every host that can have it; undefined: as before. */
   readonly dirt?: readonly Dirt[] | undefined
   /** A directory of downloads, which may hold the file of lab.k3s.url; default FMC_ARTIFACTS. */
@@ -34,6 +38,8 @@ export interface UpOptions {
   readonly fresh?: boolean | undefined
   /** Install missing prerequisites without asking. */
   readonly yes?: boolean | undefined
+  /** A terminal, for progress in a line that changes. */
+  readonly terminal?: NodeJS.WriteStream | undefined
   /** Takes messages for people. */
   readonly log: (text: string) => void
 }

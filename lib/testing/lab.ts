@@ -81,7 +81,8 @@ export class Lab {
     try {
       const inventory = await loadInventory(this.inventory)
       const log = (text: string): unknown => said.push(`${text}\n`)
-      this.#last = await up(inventory, { name: this.name, asItIs: true, yes: true, log })
+      const roles = args[0] === 'role' ? args.slice(1, 2) : undefined
+      this.#last = await up(inventory, { name: this.name, asItIs: true, yes: true, roles, log })
     } catch {
       return undefined
     }

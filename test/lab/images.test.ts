@@ -14,7 +14,8 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import type { Inventory, LabImage } from '../../lib/inventory/types.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
-import { images } from '../../lib/lab/images/images.ts'
+import { imageParts } from '../../lib/lab/images/images.ts'
+import { makeParts } from '../../lib/lab/images/parts.ts'
 import { up } from '../../lib/lab/index.ts'
 import { rootFileSystems } from '../../lib/lab/images/rootfs.ts'
 import { proveRole, rig, ROOT, run } from '../rig/lab.ts'
@@ -124,7 +125,8 @@ const packOwn = async (
   dir: string,
   log: (text: string) => void,
 ): Promise<{ almalinux: LabImage; debian: LabImage }> => {
-  const own = await images(log)
+  const { images: own, image, debian: root } = imageParts()
+  await makeParts([image.el9, root], log)
   const el = own.roots.el9
   const labs = ['-path', './etc/systemd/*', '-lname', '/dev/null', '-o', '-lname', '*fmc-lab*']
   const { stdout } = await run(
@@ -136,7 +138,7 @@ const packOwn = async (
   const more = ['-C', join(dir, 'more'), 'srv/marker']
   chownSync(join(dir, 'more/srv/marker'), 4711, 4712)
   const release = ['-C', join(dir, 'release'), 'usr/lib/os-release']
-  const debian = join(dirname(own.mirror), 'debian')
+  const debian = own.debianRoot
   return {
     almalinux: {
       ...(await pack(join(dir, 'el.tar'), ...without, '-C', el, '.', ...more, ...release)),

@@ -15,7 +15,7 @@ mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 chroot "$root" systemctl -q enable systemd-networkd systemd-resolved
 chroot "$root" apt-get -qq update
-chroot "$root" update-initramfs -u >/dev/null
+chroot "$root" update-initramfs -c -k all >/dev/null
 umount "$root/dev" "$root/proc"
 cp "$root"/boot/vmlinuz-* "$root/boot/vmlinuz"
 cp "$root"/boot/initrd.img-* "$root/boot/initrd.img"

@@ -60,15 +60,25 @@ License: various
 %description
 Not built.
 END
-for dir in "$rpms"/*/; do
-  name=$(basename "$dir")
-  version=$(unpack "$name" $(cat "$dir/debs" 2>/dev/null))
+lay_out() { # name of the RPM: its tree and its %files
+  local name=$1 dir=$rpms/$1
+  unpack "$name" $(cat "$dir/debs" 2>/dev/null) >"versions/$name"
   merge_usr "$name"
   [ ! -e "$dir/layout" ] || (cd "trees/$name" && bash -euo pipefail "$dir/layout")
   [ ! -d "$dir/root" ] || cp -a --no-preserve=ownership "$dir/root/." "trees/$name"
   list "$name"
+}
+
+# The trees do not depend on each other: as many at a time as there are processors.
+mkdir versions
+names=$(cd "$rpms" && printf '%s\n' */ | tr -d /)
+export -f lay_out unpack merge_usr list upstream
+export rpms
+xargs -r -n 1 -P "$(nproc)" bash -euo pipefail -O inherit_errexit -c 'lay_out "$1"' lay_out <<<"$names"
+for name in $names; do
+  dir=$rpms/$name
   {
-    printf '%%package -n %s\nVersion: %s\nSummary: %s of the lab\nAutoReqProv: no\n' "$name" "$version" "$name"
+    printf '%%package -n %s\nVersion: %s\nSummary: %s of the lab\nAutoReqProv: no\n' "$name" "$(cat "versions/$name")" "$name"
     cat "$dir/spec" 2>/dev/null || :
     printf '%%description -n %s\nFiles of Debian packages: %s\n' "$name" "$(cat "$dir/debs" 2>/dev/null)"
     section pre "$name" "$dir/pre"

@@ -1,6 +1,6 @@
 import { UsageError } from '../../errors.ts'
 import { quoteAll } from '../../shell/quote.ts'
-import { addRunOptions, inLabIfAsked, repeated, type AddCommand } from '../options.ts'
+import { addRunOptions, inLabIfAsked, noRoles, repeated, type AddCommand } from '../options.ts'
 import type { PlayOptions } from './play.ts'
 
 interface Options extends PlayOptions {
@@ -37,7 +37,7 @@ its name. From several hosts the source goes to DST/HOST/NAME; from one host to
 DST, or to DST/NAME if DST is a directory.`,
     )
     .action((from: string, to: string, o: Options) =>
-      run(inLabIfAsked(o, () => runCopy(from, to, o))),
+      run(inLabIfAsked(o, () => runCopy(from, to, o), noRoles)),
     )
 }
 

@@ -3,7 +3,13 @@ import type { IdentityFact, SystemFact } from '../../facts/index.ts'
 import type { Connected } from '../../ssh/types.ts'
 import { cleanLine } from '../../text/sanitise.ts'
 import type { Hide } from '../on-hosts.ts'
-import { addHostsOptions, inLabIfAsked, type AddCommand, type HostsOptions } from '../options.ts'
+import {
+  addHostsOptions,
+  inLabIfAsked,
+  noRoles,
+  type AddCommand,
+  type HostsOptions,
+} from '../options.ts'
 import { print } from '../print.ts'
 import { jsonLines } from '../json-lines.ts'
 
@@ -15,7 +21,9 @@ export const facts: AddCommand = (program, run) => {
       .description(
         'show operating system, size, addresses, and SSH transport and algorithms of hosts',
       ),
-  ).action((pattern: string, o: HostsOptions) => run(inLabIfAsked(o, () => printFacts(pattern, o))))
+  ).action((pattern: string, o: HostsOptions) =>
+    run(inLabIfAsked(o, () => printFacts(pattern, o), noRoles)),
+  )
 }
 
 async function printFacts(pattern: string, o: HostsOptions): Promise<number> {

@@ -2,7 +2,7 @@ import { EXIT, UsageError } from '../../errors.ts'
 import * as lab from '../../lab/index.ts'
 import { suggestion } from '../../text/nearest.ts'
 import { commaSeparated, type AddCommand } from '../options.ts'
-import { print, printError, printJson, printVersion } from '../print.ts'
+import { errorTerminal, print, printError, printJson, printVersion } from '../print.ts'
 import { ownHelp, ownOption } from './own-help.ts'
 
 const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--dirt NAME,…] [--fresh] [--yes] [-i FILE]
@@ -11,6 +11,10 @@ const HELP = `fmc lab up [HOST…] [--vm HOST,…] [--dirt NAME,…] [--fresh] [
                       were not edited run on
                       --dirt: hosts are not blank; it stays so until --dirt none
                       --fresh: takes the lab down first and builds new hosts
+fmc lab build [--all] [--yes] [-i FILE]
+                      makes what labs of this inventory are made of, and boots
+                      nothing: up and --lab make only what they need, once.
+                      --all: also for operating systems that no host has
 fmc lab down [--all]
 fmc lab status [--output json]
 fmc lab shell HOST [-- COMMAND…]
@@ -22,7 +26,7 @@ fmc lab kill HOST     pull its power plug; \`fmc lab up\` boots it again
 Everywhere: --name NAME for more than one lab (default: default)
 `
 
-const VERBS = ['up', 'down', 'status', 'dirt', 'shell', 'cut', 'heal', 'kill']
+const VERBS = ['up', 'build', 'down', 'status', 'dirt', 'shell', 'cut', 'heal', 'kill']
 
 interface Options {
   readonly name: string
@@ -42,7 +46,7 @@ interface Options {
 export const labCommand: AddCommand = (program, run) => {
   const command = program
     .command('lab [args...]')
-    .description('the twin: up, down, status, dirt, shell, cut, heal, kill')
+    .description('the twin: up, build, down, status, dirt, shell, cut, heal, kill')
     .addOption(ownOption('--name <name>').default(process.env['FMC_LAB'] ?? 'default'))
     .addOption(ownOption('-i, --inventory <file>').default('inventory.yaml'))
     .addOption(ownOption('--vm <hosts>').argParser(commaSeparated))
@@ -63,6 +67,8 @@ async function perform([verb, ...words]: readonly string[], o: Options): Promise
       return EXIT.usage
     case 'up':
       return bringUp(words, o)
+    case 'build':
+      return build(o)
     case 'down':
       return takeDown(o)
     case 'status':
@@ -92,11 +98,25 @@ async function bringUp(words: readonly string[], o: Options): Promise<number> {
     fresh: o.fresh ?? false,
     vm: o.vm,
     hosts: hosts.length > 0 ? hosts : undefined,
+    // Runs know which programs their roles install.
+    roles: [],
     dirt: o.dirt && (await lab.dirtNamed(o.dirt)),
     log: printError,
+    terminal: errorTerminal(),
   })
   for (const { role, why } of state.skippedRoles) printError(`role ${role} will be skipped: ${why}`)
   return EXIT.ok
+}
+
+async function build(o: Options): Promise<number> {
+  const { loadInventory } = await import('../../inventory/load.ts')
+  const { skippedRoles } = await lab.makeAll(await loadInventory(o.inventory), {
+    yes: o.yes ?? false,
+    everything: o.all ?? false,
+    log: printError,
+    terminal: errorTerminal(),
+  })
+  return skippedRoles.length > 0 ? EXIT.failed : EXIT.ok
 }
 
 async function takeDown(o: Options): Promise<number> {
@@ -164,7 +184,9 @@ export function statusText(state: lab.LabState, hosts: readonly lab.HostStatus[]
     ...(state.absent.length > 0
       ? [
           '',
-          `Not in this lab, unless a role makes them: ${state.absent.join(', ')} (fmc lab up boots them)`,
+          state.grows === true
+            ? `Not in this lab until a run needs them: ${state.absent.join(', ')} (fmc lab up boots all)`
+            : `Not in this lab, unless a role makes them: ${state.absent.join(', ')} (fmc lab up boots them)`,
         ]
       : []),
     ...section('From root file systems of lab.images:', state.fromImages),

@@ -1,7 +1,14 @@
 import { UsageError } from '../../errors.ts'
 import { quote, quoteAll } from '../../shell/quote.ts'
 import type { StreamHostsOptions } from '../stream-hosts.ts'
-import { addHostsOptions, inLabIfAsked, positive, repeated, type AddCommand } from '../options.ts'
+import {
+  addHostsOptions,
+  inLabIfAsked,
+  noRoles,
+  positive,
+  repeated,
+  type AddCommand,
+} from '../options.ts'
 
 interface Options extends StreamHostsOptions {
   readonly follow?: boolean
@@ -28,7 +35,7 @@ Examples:
   fmc logs postgresql1 postgresql --since '1 hour ago'`,
     )
     .action((pattern: string, units: string[], o: Options) =>
-      runs(inLabIfAsked(o, () => showLogs(pattern, units, o))),
+      runs(inLabIfAsked(o, () => showLogs(pattern, units, o), noRoles)),
     )
 }
 

@@ -1,5 +1,5 @@
 import { inLabIfAsked, type AddCommand } from '../options.ts'
-import { addPlayOptions, runPlaybook, type PlayOptions } from './play.ts'
+import { addPlayOptions, playNeeds, runPlaybook, type PlayOptions } from './play.ts'
 
 /** `fmc plan NAME`: the same as `fmc play NAME --dry-run`; with --out it saves the plan. */
 export const plan: AddCommand = (program, run) => {
@@ -9,6 +9,12 @@ export const plan: AddCommand = (program, run) => {
       .description('say what a playbook would change; with --out, save that for fmc apply'),
   ).action((name: string, o: PlayOptions) => {
     const dry = { ...o, dryRun: true }
-    return run(inLabIfAsked(dry, () => runPlaybook(name, dry)))
+    return run(
+      inLabIfAsked(
+        dry,
+        () => runPlaybook(name, dry),
+        () => playNeeds(name, dry),
+      ),
+    )
   })
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { RunNeeds } from '../../lab/index.ts'
 import { addRunOptions, addSelectOptions, inLabIfAsked } from '../options.ts'
 import type { AddCommand, RunOptions } from '../options.ts'
 import type { PlanWork } from '../plans/work.ts'
@@ -24,7 +25,15 @@ export const play: AddCommand = (program, run) => {
       .description(
         'run a playbook, playbooks/<name>.ts: site to build the cloud; to operate it: health, reboot, k3s-upgrade, etcd-snapshot, etcd-restore, node-replace, remove, certificates, flatcar-update',
       ),
-  ).action((name: string, o: PlayOptions) => run(inLabIfAsked(o, () => runPlaybook(name, o))))
+  ).action((name: string, o: PlayOptions) =>
+    run(
+      inLabIfAsked(
+        o,
+        () => runPlaybook(name, o),
+        () => playNeeds(name, o),
+      ),
+    ),
+  )
 }
 
 /** The options of PlayOptions. */
@@ -33,6 +42,15 @@ export const addPlayOptions = (command: Command): Command =>
     addRunOptions(command),
     'only these hosts; @failed: those that failed in the last run; @FILE: a pattern per line (repeatable)',
   )
+
+/** What a run of a playbook needs of the lab. */
+export async function playNeeds(name: string, o: PlayOptions): Promise<RunNeeds> {
+  const [{ loadPlaybook }, { labNeeds }] = await Promise.all([
+    import('../load.ts'),
+    import('../lab-needs.ts'),
+  ])
+  return labNeeds(await loadPlaybook(name, o.inventory), o)
+}
 
 /** Runs a playbook; with --out saves its plan. Resolves with the exit code. */
 export async function runPlaybook(name: string, o: PlayOptions): Promise<number> {

@@ -1,7 +1,14 @@
 import { UsageError } from '../../errors.ts'
 import { quote } from '../../shell/quote.ts'
 import type { StreamHostsOptions } from '../stream-hosts.ts'
-import { addHostsOptions, inLabIfAsked, positive, repeated, type AddCommand } from '../options.ts'
+import {
+  addHostsOptions,
+  inLabIfAsked,
+  noRoles,
+  positive,
+  repeated,
+  type AddCommand,
+} from '../options.ts'
 
 interface Options extends StreamHostsOptions {
   readonly timeout?: string
@@ -34,7 +41,7 @@ One word after -- is shell text (fmc run all -- 'df -h | tail -1'); several
 words are one command.`,
     )
     .action((pattern: string, words: string[], o: Options) =>
-      runs(inLabIfAsked(o, () => runCommand(pattern, words, o))),
+      runs(inLabIfAsked(o, () => runCommand(pattern, words, o), noRoles)),
     )
 }
 

@@ -2,7 +2,13 @@ import { UsageError } from '../../errors.ts'
 import { insideLab } from '../../lab/index.ts'
 import { isObeyed } from '../../report/workflow-command.ts'
 import { quote } from '../../shell/quote.ts'
-import { inLabIfAsked, inventoryOption, type AddCommand, type LoginOptions } from '../options.ts'
+import {
+  inLabIfAsked,
+  noRoles,
+  inventoryOption,
+  type AddCommand,
+  type LoginOptions,
+} from '../options.ts'
 import { stdinIsTerminal } from '../print.ts'
 
 /** `fmc shell HOST`: a shell on a host, with the settings that fmc itself uses to log in. */
@@ -23,7 +29,7 @@ It forwards neither the agent nor X11. The exit code is that of the shell or
 command; 4: no connection.`,
     )
     .action((host: string, words: string[], o: LoginOptions) =>
-      run(inLabIfAsked(o, () => openShell(host, words, o))),
+      run(inLabIfAsked(o, () => openShell(host, words, o), noRoles)),
     )
 }
 

@@ -2,6 +2,7 @@ import { EXIT, UsageError } from '../../errors.ts'
 import {
   extraVarsOption,
   inLabIfAsked,
+  noRoles,
   inventoryOption,
   positive,
   type AddCommand,
@@ -36,7 +37,7 @@ export const support: AddCommand = (program, run) => {
       'age identity that opens the secrets file, so that fmc knows what to hide',
     )
     .option('--lab', 'hosts and runs of the lab')
-    .action((o: SupportOptions) => run(inLabIfAsked(o, () => makeArchive(o))))
+    .action((o: SupportOptions) => run(inLabIfAsked(o, () => makeArchive(o), noRoles)))
 }
 
 async function makeArchive(o: SupportOptions): Promise<number> {

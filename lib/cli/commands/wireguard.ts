@@ -5,7 +5,7 @@ import type { Secret } from '../../secrets/secret.ts'
 import { quote } from '../../shell/quote.ts'
 import { insideLab } from '../../lab/index.ts'
 import type { Context } from '../context.ts'
-import { extraVarsOption, inLabIfAsked, inventoryOption } from '../options.ts'
+import { extraVarsOption, inLabIfAsked, noRoles, inventoryOption } from '../options.ts'
 import type { AddCommand, LoginOptions } from '../options.ts'
 import { isTerminal, printError, printFile, printPicture } from '../print.ts'
 
@@ -43,7 +43,9 @@ export const wireguard: AddCommand = (program, run) => {
     .option('-K, --ask-become-pass', 'ask for the sudo password, once')
     .option('--identity <file>', 'age identity that opens the secrets file')
     .option('--lab', "for the lab's VPN")
-    .action((name: string, o: ClientOptions) => run(inLabIfAsked(o, () => printClient(name, o))))
+    .action((name: string, o: ClientOptions) =>
+      run(inLabIfAsked(o, () => printClient(name, o), noRoles)),
+    )
 }
 
 /** What roles/wireguard/client.ts exports. */

@@ -1,24 +1,17 @@
 import { createHash } from 'node:crypto'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
-import { cacheDir } from '../../cache-dir.ts'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fetchArtifact } from '../../artifacts/fetch.ts'
 import { loadArtifacts } from '../../artifacts/load.ts'
 import { archOf, resolveArtifact } from '../../artifacts/resolve.ts'
 import type { ArtifactSpec } from '../../artifacts/types.ts'
 import type { Inventory } from '../../inventory/types.ts'
 import { exec } from '../exec.ts'
-import { golang } from './golang.ts'
-import { artifactsFile, labCache } from '../paths.ts'
-import type { LabArtifact, LabState } from '../state.ts'
+import { at } from '../images/cached.ts'
+import type { Part } from '../images/parts.ts'
+import { artifactsFile, double } from '../paths.ts'
+import type { LabState } from '../state.ts'
+import { goBuild, golang } from './golang.ts'
 
 const NAME = 'coredns'
 
@@ -30,67 +23,80 @@ interface CorednsOptions {
 
 /**
  * The lab's CoreDNS: the pinned release; where that cannot be downloaded, the same version built with Go from the module
- * proxy (some minutes, once). Where neither works, the role is left out.
+ * proxy, with the plugins that need no other system's client (files/lab/doubles/coredns).
  */
-export const coredns = async (
+export const corednsPart = async (
   inventory: Pick<Inventory, 'artifacts'>,
   options: CorednsOptions,
-): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
-  const file = artifactsFile()
+): Promise<Part> => {
   const arch = archOf(process.arch === 'arm64' ? 'arm64' : 'amd64')
-  const spec = resolveArtifact(NAME, arch, await loadArtifacts(file), inventory.artifacts)
-  const built = readBuilt(spec.version)
-  if (built !== undefined) return { artifacts: { [NAME]: built }, skippedRoles: [] }
+  const pins = await loadArtifacts(artifactsFile())
+  const spec = resolveArtifact(NAME, arch, pins, inventory.artifacts)
+  return {
+    what: `CoreDNS ${spec.version}`,
+    path: at(NAME, /^doubles\/coredns\//, JSON.stringify(spec)),
+    seconds: 45,
+    make: dir => make(dir, spec, options),
+  }
+}
+
+/** The artifact that a lab with this part has: none where the release itself can be downloaded. */
+export const corednsIn = (part: Part): LabState['artifacts'] => {
+  const note = join(part.path, NOTE)
+  if (!existsSync(note)) return {}
+  const path = join(part.path, NAME)
+  const { version } = JSON.parse(readFileSync(note, 'utf8')) as { version: string }
+  const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex')
+  return { [NAME]: { version, sha256, path } }
+}
+
+/** What a lab with a CoreDNS that was built here does not prove. */
+export const corednsStandIn = (artifacts: LabState['artifacts']): string[] => {
+  const built = artifacts[NAME]
+  return built === undefined || built.version !== pinnedInModule()
+    ? []
+    : [
+        `CoreDNS ${built.version} is built here, from its source, without the plugins azure, clouddns, dnssec, etcd, geoip, k8s_external, kubernetes, nomad, route53, tls, trace and view: a Corefile that uses one of them is refused`,
+      ]
+}
+
+/** Describes a build. */
+const NOTE = 'built.json'
+
+const make = async (dir: string, spec: ArtifactSpec, options: CorednsOptions): Promise<void> => {
+  const { version } = spec
   const release = await fetchArtifact(spec, { stallMs: 10_000 }).catch((error: unknown) => error)
-  if (!(release instanceof Error)) return { artifacts: {}, skippedRoles: [] }
-  options.log(`CoreDNS ${spec.version} cannot be downloaded here: ${firstLines(release)}`)
+  if (!(release instanceof Error)) return
+  const why = firstLines(release)
+  options.log(`CoreDNS ${version} cannot be downloaded here, so it is built with Go: ${why}`)
   try {
-    return { artifacts: { [NAME]: await build(spec, options) }, skippedRoles: [] }
+    await (version === pinnedInModule()
+      ? goBuild(double(NAME), join(dir, NAME), options)
+      : install(version, dir, options))
   } catch (error) {
-    const why = `CoreDNS ${spec.version} can neither be downloaded (${firstLines(release)}) nor built (${firstLines(error)})`
-    options.log(`role coredns-chrony is left out: ${why}`)
-    return { artifacts: {}, skippedRoles: [{ role: 'coredns-chrony', why }] }
+    throw new Error(
+      `CoreDNS ${version} can neither be downloaded (${why}) nor built (${firstLines(error)})`,
+    )
   }
+  writeFileSync(join(dir, NOTE), JSON.stringify({ version }))
 }
 
-const firstLines = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n').slice(0, 4).join(' ').trim()
+/** The version that the module of files/lab/doubles/coredns is of. */
+const pinnedInModule = (): string | undefined =>
+  /^\s*github\.com\/coredns\/coredns v(\S+)$/m.exec(
+    readFileSync(join(double(NAME), 'go.mod'), 'utf8'),
+  )?.[1]
 
-/** The file that describes an earlier build. */
-const noteOf = (version: string): string => labCache(`${NAME}-${version}.json`)
-
-const readBuilt = (version: string): LabArtifact | undefined => {
-  try {
-    const built = JSON.parse(readFileSync(noteOf(version), 'utf8')) as LabArtifact
-    return existsSync(built.path) ? built : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const build = async (spec: ArtifactSpec, options: CorednsOptions): Promise<LabArtifact> => {
+/** Another version: as its authors build it, with all plugins. */
+const install = async (version: string, dir: string, options: CorednsOptions): Promise<void> => {
   const { command, env } = await golang(options)
-  options.log(`building CoreDNS ${spec.version} with Go (once; some minutes)`)
-  const bin = labCache(`${NAME}.building-${process.pid}`)
-  try {
-    await exec([command, 'install', `github.com/coredns/coredns@v${spec.version}`], {
-      env: { ...env, GOBIN: bin, CGO_ENABLED: '0', GOFLAGS: '-trimpath -ldflags=-s' },
-    })
-    return keep(join(bin, NAME), spec.version)
-  } finally {
-    rmSync(bin, { recursive: true, force: true })
-  }
+  const bin = join(dir, 'bin')
+  await exec([command, 'install', `github.com/coredns/coredns@v${version}`], {
+    env: { ...env, GOBIN: bin, CGO_ENABLED: '0', GOFLAGS: '-trimpath -ldflags=-s' },
+  })
+  renameSync(join(bin, NAME), join(dir, NAME))
+  rmSync(bin, { recursive: true })
 }
 
-/** Puts a built file into the artifact cache under its sha256 and describes it in a file. */
-const keep = (file: string, version: string): LabArtifact => {
-  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex')
-  const path = join(cacheDir(), 'artifacts', sha256)
-  mkdirSync(join(cacheDir(), 'artifacts'), { recursive: true })
-  copyFileSync(file, `${path}.new`)
-  renameSync(`${path}.new`, path)
-  const built = { version, sha256, path }
-  mkdirSync(dirname(noteOf(version)), { recursive: true })
-  writeFileSync(noteOf(version), `${JSON.stringify(built)}\n`)
-  return built
-}
+export const firstLines = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n').slice(0, 4).join(' ').trim()

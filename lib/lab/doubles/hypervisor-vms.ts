@@ -1,5 +1,4 @@
 import type { Host, Inventory } from '../../inventory/types.ts'
-import { cloudImage } from '../images/cloud-image.ts'
 import type { LabState } from '../state.ts'
 
 /** Each emulated machine takes a minute to boot, and one is enough for a rehearsal. */
@@ -20,35 +19,37 @@ export const vmsToMake = (inventory: Inventory, machines: readonly string[]): re
     .map(h => h.name)
 }
 
-/** Variables and image for the lab's hypervisor, if it has one, and what they do not prove. */
-export const virtualMachines = async (
+/**
+ * Variables for the lab's hypervisor, if it has one, and what they do not prove. `image`: the artifacts of the image that its VMs
+ * boot from; undefined: it makes none.
+ */
+export const virtualMachines = (
   inventory: Inventory,
   machines: readonly string[],
-  options: { readonly yes: boolean; readonly log: (text: string) => void },
-): Promise<Pick<LabState, 'vars' | 'artifacts' | 'standIns' | 'made' | 'planned'>> => {
+  names: readonly string[],
+  image: LabState['artifacts'] | undefined,
+): Pick<LabState, 'vars' | 'artifacts' | 'standIns' | 'made' | 'planned'> => {
   const possible = [...inventory.hosts.values()].filter(h => machines.includes(h.vmOn ?? ''))
-  if (possible.length === 0)
-    return { vars: {}, artifacts: {}, standIns: [], made: [], planned: { vars: {}, artifacts: {} } }
-  const names = vmsToMake(inventory, machines)
-  const artifacts = names.length === 0 ? {} : await cloudImage(options)
-  const image = artifacts['image-debian']
+  const nothing = { vars: {}, artifacts: {} }
+  if (possible.length === 0) return { ...nothing, standIns: [], made: [], planned: nothing }
+  const debian = image?.['image-debian']
   return {
     made: names,
-    planned: image
+    planned: debian
       ? {
           vars: {
             hypervisor_vms: possible.map(h => h.name).filter(name => !machines.includes(name)),
           },
-          artifacts: { 'image-flatcar': image },
+          artifacts: { 'image-flatcar': debian },
         }
-      : { vars: {}, artifacts: {} },
+      : nothing,
     vars: {
       hypervisor_vms: names,
       hypervisor_emulation: true,
       // Machines have the sizes of the real cloud; their disks take only what is written.
       ...(names.length === 0 ? {} : { hypervisor_overcommit: true, hypervisor_boot_seconds: 900 }),
     },
-    artifacts,
+    artifacts: image ?? {},
     standIns:
       names.length === 0
         ? []

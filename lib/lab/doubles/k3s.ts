@@ -3,14 +3,14 @@ import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from
 import { join } from 'node:path'
 import { loadArtifacts } from '../../artifacts/load.ts'
 import type { Host, Inventory } from '../../inventory/types.ts'
-import { exec } from '../exec.ts'
-import { golang } from './golang.ts'
-import { once } from '../images/cached.ts'
+import { goBuild } from './golang.ts'
+import type { Part } from '../images/parts.ts'
 import { artifactsFile, double, labCache } from '../paths.ts'
 import type { LabArtifact, LabState } from '../state.ts'
 
 const GROUP = 'k3s_cluster'
-const ROLES = ['k3s-server', 'k3s-agent', 'longhorn', 'traefik', 'addons', 'kubeconfig']
+/** Roles that cannot run without it. */
+export const K3S_ROLES = ['k3s-server', 'k3s-agent', 'longhorn', 'traefik', 'addons', 'kubeconfig']
 /** The program holds its version as text of a fixed length after this mark: every version is the same build. */
 const MARK = 'K3S-DOUBLE-VERSION='
 const LENGTH = 64
@@ -31,46 +31,21 @@ const built = (): string => {
   return labCache(`k3sdouble-${hash.digest('hex').slice(0, 12)}`)
 }
 
-/**
- * The stand-in for K3s, built with Go whenever its source has changed (some minutes the first time). Where it cannot be
- * built, the roles that need it are left out.
- */
-export const k3sDouble = async (options: {
+/** The stand-in for K3s, built with Go whenever its source has changed. */
+export const k3sDoublePart = (options: {
   readonly yes: boolean
   readonly log: (text: string) => void
-}): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
-  try {
-    const pins = await loadArtifacts(artifactsFile())
-    const version = pins.get('k3s')?.version ?? 'v1.36.3+k3s1'
-    const dir = built()
-    await once(dir, target => build(target, options))
-    return { artifacts: { k3s: ofVersion(join(dir, 'k3s'), version) }, skippedRoles: [] }
-  } catch (error) {
-    const why = `the K3s double cannot be built: ${String(error).split('\n').slice(0, 4).join(' ')}`
-    options.log(why)
-    return { artifacts: {}, skippedRoles: ROLES.map(role => ({ role, why })) }
-  }
-}
+}): Part => ({
+  what: 'the K3s double',
+  path: built(),
+  seconds: 120,
+  make: dir => goBuild(source(), join(dir, 'k3s'), options),
+})
 
-const build = async (
-  target: string,
-  options: { readonly yes: boolean; readonly log: (text: string) => void },
-): Promise<void> => {
-  const { command, env } = await golang(options)
-  options.log('building the K3s double with Go (once; a minute or two)')
-  await exec(
-    [
-      command,
-      'build',
-      '-trimpath',
-      '-buildvcs=false',
-      '-ldflags=-s -w',
-      '-o',
-      join(target, 'k3s'),
-      '.',
-    ],
-    { cwd: source(), env: { ...env, CGO_ENABLED: '0', GOFLAGS: '' } },
-  )
+/** The artifacts of a lab with the double. */
+export const k3sDoubleIn = async ({ path }: Part): Promise<LabState['artifacts']> => {
+  const pins = await loadArtifacts(artifactsFile())
+  return { k3s: ofVersion(join(path, 'k3s'), pins.get('k3s')?.version ?? 'v1.36.3+k3s1') }
 }
 
 /** Artifact overrides for every K3s version that the hosts' variables ask for: the same double with another version text. */

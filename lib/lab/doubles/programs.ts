@@ -1,39 +1,57 @@
-import { existsSync } from 'node:fs'
-import { all } from '../exec.ts'
-import { realK3s } from '../real-k3s.ts'
-import { same } from '../same.ts'
-import type { LabState } from '../state.ts'
+import type { Part } from '../images/parts.ts'
+import type { LabArtifact, LabState } from '../state.ts'
 import type { Target } from '../target.ts'
-import { coredns } from './coredns.ts'
-import { k3sDouble } from './k3s.ts'
-import { WIREGUARD, wireguardGo } from './wireguard-go.ts'
+import { corednsIn, corednsPart, firstLines } from './coredns.ts'
+import { K3S_ROLES, k3sDoubleIn, k3sDoublePart } from './k3s.ts'
 
-/** The programs that the lab builds itself, as far as its hosts, and VMs that a role may make, need them and it has none. */
-export const programs = async (
-  { inventory, programs }: Target,
-  state: LabState | undefined,
-  options: {
-    readonly yes: boolean
-    readonly artifactsDir?: string | undefined
-    readonly log: (text: string) => void
-  },
-): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
-  const known =
-    same(state?.programs.artifacts, programs.artifacts) &&
-    same(state?.programs.realK3s, programs.realK3s)
-      ? state
-      : undefined
-  const has = (name: string): boolean => existsSync(known?.artifacts[name]?.path ?? '')
-  const made = await all([
-    known ?? coredns(inventory, options),
-    ...(programs.k3s && !has('k3s')
-      ? [programs.realK3s ? realK3s(programs.realK3s, options) : k3sDouble(options)]
-      : []),
-    ...(programs.wireguard && !has(WIREGUARD) ? [wireguardGo(options)] : []),
-  ])
-  const skipped = new Map(made.flatMap(m => m.skippedRoles).map(s => [s.role, s]))
-  return {
-    artifacts: Object.assign({}, ...made.map(m => m.artifacts)) as LabState['artifacts'],
-    skippedRoles: [...skipped.values()],
+/** Programs that the lab builds itself, and what a lab has of them. */
+export interface Program {
+  readonly part: Part
+  /** Left out of runs where it cannot be made. */
+  readonly roles: readonly string[]
+  readonly artifacts: () => Promise<LabState['artifacts']>
+}
+
+interface Options {
+  readonly yes: boolean
+  readonly log: (text: string) => void
+}
+
+/** The programs that a lab needs. */
+export const programsOf = async (
+  { inventory, programs }: Pick<Target, 'inventory' | 'programs'>,
+  options: Options,
+): Promise<Program[]> => {
+  const found: Program[] = []
+  if (programs.coredns === true) {
+    const part = { ...(await corednsPart(inventory, options)), optional: true } as const
+    const artifacts = () => Promise.resolve(corednsIn(part))
+    found.push({ part, roles: ['coredns-chrony'], artifacts })
   }
+  if (programs.k3s && programs.realK3s === undefined) {
+    const part = { ...k3sDoublePart(options), optional: true } as const
+    found.push({ part, roles: K3S_ROLES, artifacts: () => k3sDoubleIn(part) })
+  }
+  return found
+}
+
+/** What a lab has of its programs, and the roles that are left out because one could not be made. `failed`: why, by the place of the part. */
+export const madePrograms = async (
+  wanted: readonly Program[],
+  failed: ReadonlyMap<string, unknown>,
+  log: (text: string) => void,
+): Promise<Pick<LabState, 'artifacts' | 'skippedRoles'>> => {
+  const artifacts: Record<string, LabArtifact> = {}
+  const skippedRoles: LabState['skippedRoles'][number][] = []
+  for (const program of wanted) {
+    const error = failed.get(program.part.path)
+    if (error === undefined) {
+      Object.assign(artifacts, await program.artifacts())
+      continue
+    }
+    const why = `${program.part.what} cannot be made: ${firstLines(error)}`
+    log(why)
+    skippedRoles.push(...program.roles.map(role => ({ role, why })))
+  }
+  return { artifacts, skippedRoles }
 }

@@ -1,9 +1,10 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { exec } from '../exec.ts'
-import { at, once } from './cached.ts'
-import { addLayer, mmdebstrap } from './images.ts'
-import type { Images } from './images.ts'
+import { at } from './cached.ts'
+import { debianBase, install } from './debian.ts'
+import { addLayer, type Images } from './images.ts'
+import { makeParts, type Part } from './parts.ts'
 import { labFiles } from '../paths.ts'
 import type { Personality } from '../state.ts'
 
@@ -19,32 +20,49 @@ export interface VmImage {
 
 const DISK_SIZE = '6G'
 
-/** The image of virtual machines of a personality, from the cache or made now (a minute or two). */
+/** The image of virtual machines of a personality, from the cache or made now. */
 export const vmImage = async (
   personality: Personality,
   images: Images,
   log: (text: string) => void,
 ): Promise<VmImage> => {
-  const layers = `(common|${personality}|vm)/(root|setup|commands)`
-  const base = at(`vm-packages-${personality}`, new RegExp(`^(vm|${personality})/packages`))
-  const path = at(`vm-${personality}`, new RegExp(`^(vm|${personality})/packages|^${layers}`))
-  const mirror = `${images.mirror}-disk`
-  await once(mirror, dir => makeDisk(images.mirror, join(dir, 'disk.img'), 'fmc-mirror', '1G'))
-  await once(base, async dir => {
-    log(`downloading the packages of ${personality} virtual machines (once; a minute or two)`)
-    const lists = [personality, 'vm'].map(name => join(labFiles(), name, 'packages.txt'))
-    await mmdebstrap(lists, join(dir, 'root'), { options: [], env: { TMPDIR: dir } })
-  })
-  await once(path, async dir => {
-    log(`making the disk of ${personality} virtual machines`)
-    await exec(['cp', '-a', '--reflink=auto', join(base, 'root'), dir])
-    await finish(personality, images, dir)
-  })
+  const packages = `^install\\.sh$|^(vm|${personality})/packages`
+  const base = debianBase('bookworm')
+  const root: Part = {
+    what: `the packages of ${personality} virtual machines`,
+    path: at(`vm-packages-${personality}`, new RegExp(packages)),
+    seconds: 40,
+    after: [base],
+    make: dir =>
+      install(
+        base,
+        join(dir, 'root'),
+        [personality, 'vm'].map(layer => `${layer}/packages.txt`),
+      ),
+  }
+  const layers = `^(common|${personality}|vm)/(root|setup|commands)`
+  const image: Part = {
+    what: `the disk of ${personality} virtual machines`,
+    path: at(`vm-${personality}`, new RegExp(`${packages}|${layers}`)),
+    seconds: 15,
+    after: [root],
+    make: async dir => {
+      await exec(['cp', '-a', '--reflink=auto', join(root.path, 'root'), dir])
+      await finish(personality, images, dir)
+    },
+  }
+  const mirror: Part = {
+    what: 'the disk with packages',
+    path: `${images.mirror}-disk`,
+    seconds: 3,
+    make: dir => makeDisk(images.mirror, join(dir, 'disk.img'), 'fmc-mirror', '1G'),
+  }
+  await makeParts([image, mirror], log)
   return {
-    kernel: join(path, 'vmlinuz'),
-    initrd: join(path, 'initrd.img'),
-    disk: join(path, 'disk.img'),
-    mirror: join(mirror, 'disk.img'),
+    kernel: join(image.path, 'vmlinuz'),
+    initrd: join(image.path, 'initrd.img'),
+    disk: join(image.path, 'disk.img'),
+    mirror: join(mirror.path, 'disk.img'),
   }
 }
 

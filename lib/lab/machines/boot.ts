@@ -4,7 +4,7 @@ import { labCache } from '../paths.ts'
 import type { Host } from '../../inventory/types.ts'
 import { endGroups, startTime } from './cgroups.ts'
 import { attachDisks, detachDisks } from './disks.ts'
-import { baseOf, type Images } from '../images/images.ts'
+import type { Images } from '../images/images.ts'
 import { leaderOf, startMachine } from './nspawn.ts'
 import { plugIn, unplug } from '../network/cables.ts'
 import type { Recipe } from '../changes.ts'
@@ -59,7 +59,7 @@ export const boot = async (host: Host, recipe: Recipe, options: BootOptions): Pr
   const { place, vm } = recipe
   await endGroups(options.key, host.name)
   const start = vm ? bootVm : bootMachine
-  const image = options.rootfs?.root ?? baseOf(options.images, personalityOf(host, vm)).root
+  const image = options.rootfs?.root ?? options.images.roots[personalityOf(host, vm)]
   const root = options.before?.root ?? image
   const k3s = recipe.k3s === 'real'
   const { disks, pid, startTime } = await start(host, place, { ...options, ...dirs, root, k3s })
