@@ -1,8 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import type { Inventory } from '../../lib/inventory/types.ts'
+import { makeParts, type Part } from '../../lib/lab/images/parts.ts'
 import {
   imagesFor,
   madeVms,
@@ -239,3 +241,29 @@ void t.test('VMs of the lab’s hypervisor', t => {
   t.strictSame(madeVms(inventory, hostsOf(['hypervisor']), true), [])
   t.end()
 })
+
+void t.test(
+  'a part waits for what it is made from, also if two lists of parts name that',
+  async t => {
+    const dir = t.testdir()
+    const made: string[] = []
+    const base = (): Part => ({
+      what: 'the base',
+      path: join(dir, 'base'),
+      seconds: 1,
+      make: async () => {
+        await sleep(20)
+        made.push('base')
+      },
+    })
+    const top = (name: string): Part => ({
+      ...{ what: name, path: join(dir, name), seconds: 1, after: [base()] },
+      make: async () => {
+        made.push(name)
+        await Promise.resolve()
+      },
+    })
+    await makeParts([top('one'), top('two')], () => undefined)
+    t.strictSame(made, ['base', 'one', 'two'])
+  },
+)

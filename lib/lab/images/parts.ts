@@ -59,7 +59,7 @@ export const makeParts = async (
     return work
   }
   const makeOne = async (part: Part): Promise<void> => {
-    await all((part.after ?? []).filter(p => todo.includes(p)).map(make))
+    await all(todo.filter(p => part.after?.some(({ path }) => path === p.path)).map(make))
     progress.begin(part)
     try {
       await once(part.path, part.make)
