@@ -12,7 +12,7 @@ import type { Secret } from '../../lib/secrets/secret.ts'
 import { SMALL } from '../inventory/helpers.ts'
 import { service } from '../notify/service.ts'
 import { ROOT } from '../rig/lab.ts'
-import { startSshd } from '../ssh/rig.ts'
+import { OWN_RUN, startSshd } from '../ssh/rig.ts'
 
 // The bundle has it from package.json.
 Object.assign(globalThis, { FMC_VERSION: '9.9.9' })
@@ -195,7 +195,7 @@ void t.test('Ctrl-C while services do not answer ends the waiting, not the recor
       },
     },
   })
-  const [sshd, silent] = await Promise.all([startSshd(dir), service(t, 0)])
+  const [sshd, silent] = await Promise.all([startSshd(dir, { prepare: OWN_RUN }), service(t, 0)])
   t.teardown(() => sshd.stop())
   writeFileSync(
     join(dir, 'inventory.yaml'),

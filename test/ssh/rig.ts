@@ -66,6 +66,9 @@ export interface SshdOptions {
   readonly prepare?: string
 }
 
+/** For `prepare`: a /run of its own, so that fmc's lock there is not the one of other tests that run at the same time. */
+export const OWN_RUN = 'mount -t tmpfs -o mode=755 run /run; mkdir /run/sshd'
+
 export const startSshd = async (
   dir: string,
   { config = '', prepare = '' }: SshdOptions = {},
