@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { EXIT } from '../errors.ts'
 import type { Twin } from './twin.ts'
+import type { Terminal } from './progress.ts'
 
 /** Set in the process that runs inside the lab's network: the name of that lab. */
 const INSIDE = 'FMC_INSIDE_LAB'
@@ -47,7 +48,7 @@ interface InsideOptions {
   /** Install missing prerequisites without asking. */
   readonly yes: boolean
   /** A terminal, for progress in a line that changes. */
-  readonly terminal?: NodeJS.WriteStream | undefined
+  readonly terminal?: Terminal | undefined
   readonly log: (text: string) => void
 }
 

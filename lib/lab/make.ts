@@ -13,13 +13,14 @@ import { imagesFor, programsFor, type ImageNeeds, type Machine } from './needs.t
 import { prerequisites } from './prerequisites.ts'
 import { realK3s } from './real-k3s.ts'
 import type { LabState, Personality, Programs } from './state.ts'
+import type { Terminal } from './progress.ts'
 
 interface MakeOptions {
   /** Install what is missing without asking. */
   readonly yes: boolean
   readonly artifactsDir?: string | undefined
   /** Where the progress may be written again and again. */
-  readonly terminal?: NodeJS.WriteStream | undefined
+  readonly terminal?: Terminal | undefined
   readonly log: (text: string) => void
 }
 

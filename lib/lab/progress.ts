@@ -1,5 +1,3 @@
-import { clearLine, cursorTo } from 'node:readline'
-
 /** A piece of work, and the CPU time it takes in seconds. */
 export interface Work {
   readonly what: string
@@ -61,12 +59,18 @@ export const inWords = (sofar: Sofar): string => {
   return `${done.length} of ${all} made${rest}${what}`
 }
 
+/** What the progress needs of a terminal; types of Node would not be known to those who import `fmc/testing`. */
+export interface Terminal {
+  readonly columns: number
+  write(text: string): unknown
+}
+
 interface ProgressOptions {
   /** Takes whole lines. */
   readonly log: (text: string) => void
   readonly processors: number
   /** Where a line may be written again and again. */
-  readonly terminal?: NodeJS.WriteStream | undefined
+  readonly terminal?: Terminal | undefined
 }
 
 /** Shows how far work is: on a terminal in one line that changes, elsewhere in a line whenever a piece begins or ends. */
@@ -76,7 +80,7 @@ export class Progress {
   readonly #running = new Map<Work, number>()
   readonly #waiting: Set<Work>
   readonly #options: ProgressOptions
-  readonly #terminal: NodeJS.WriteStream | undefined
+  readonly #terminal: Terminal | undefined
   readonly #timer: NodeJS.Timeout | undefined
 
   constructor(work: readonly Work[], options: ProgressOptions) {
@@ -136,8 +140,7 @@ export class Progress {
   }
 
   #wipe(): void {
-    if (this.#terminal === undefined) return
-    cursorTo(this.#terminal, 0)
-    clearLine(this.#terminal, 0)
+    // To the begin of the line, and erase it (ECMA-48: EL).
+    this.#terminal?.write('\r\u001b[2K')
   }
 }

@@ -15,6 +15,7 @@ import { same } from './same.ts'
 import { readState } from './state.ts'
 import type { LabState } from './state.ts'
 import { targetOf, type Target } from './target.ts'
+import type { Terminal } from './progress.ts'
 
 /** How a lab is brought up. */
 export interface UpOptions {
@@ -39,7 +40,7 @@ export interface UpOptions {
   /** Install missing prerequisites without asking. */
   readonly yes?: boolean | undefined
   /** A terminal, for progress in a line that changes. */
-  readonly terminal?: NodeJS.WriteStream | undefined
+  readonly terminal?: Terminal | undefined
   /** Takes messages for people. */
   readonly log: (text: string) => void
 }

@@ -30,10 +30,16 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
       `${where(route)} shows a host key that is revoked in ${verdict.where}: ${shown}`,
     )
   }
-  return new UnreachableError(`the host key of ${where(route)} is not known: ${shown}`, {
+  const unknown = `the host key of ${where(route)} is not known: ${shown}`
+  // The type is the host's own text: in a line of known_hosts it could be a line more.
+  if (!KEY_TYPE.test(type)) return new UnreachableError(unknown)
+  return new UnreachableError(unknown, {
     hint: `echo ${quote(`${name} ${type} ${key.toString('base64')}`)} >>${quote(file)}   # if on the host ssh-keygen -lf ${publicKeyFile(type)} says the same`,
   })
 }
+
+/** Names of key types: printable, without blanks (RFC 4250, 4.6.1). */
+const KEY_TYPE = /^[a-zA-Z0-9@._-]{1,64}$/
 
 /** Where sshd has its host key by default: HostKey in sshd_config(5). */
 const publicKeyFile = (type: string): string => {

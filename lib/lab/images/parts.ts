@@ -1,7 +1,7 @@
 import { existsSync, utimesSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { all } from '../exec.ts'
-import { Progress } from '../progress.ts'
+import { Progress, type Terminal } from '../progress.ts'
 import { once } from './cached.ts'
 
 /** A directory of the cache that the lab is made of, and how to make it. */
@@ -42,7 +42,7 @@ export const missing = (
 export const makeParts = async (
   wanted: readonly Part[],
   log: (text: string) => void,
-  terminal?: NodeJS.WriteStream,
+  terminal?: Terminal,
 ): Promise<ReadonlyMap<string, unknown>> => {
   const failed = new Map<string, unknown>()
   const now = new Date()

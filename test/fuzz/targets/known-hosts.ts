@@ -100,7 +100,10 @@ const shownKey = target(
     const key = Buffer.from(bytes)
     const entry = { marker: undefined, hosts: 'n1', type: 'ssh-rsa', key, where: 'f:1' }
     const verdict = { kind, where: 'f:1', known: [entry] } as known.Verdict
-    ok(hostKeyError(ROUTE, key, verdict) instanceof UnreachableError)
+    const error = hostKeyError(ROUTE, key, verdict)
+    ok(error instanceof UnreachableError)
+    // It is pasted: one line, whatever the host calls its key.
+    ok(!/[\n\r\0]/.test(error.hint ?? ''))
   },
   {
     examples: [
