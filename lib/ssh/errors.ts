@@ -14,7 +14,8 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
   const type = keyType(key)
   const shown = `${type} ${fingerprint(key)}`
   const { name } = route.known
-  const file = route.knownHostsFiles[0] ?? '~/.ssh/known_hosts'
+  const [own] = route.knownHostsFiles
+  const file = own === undefined ? '~/.ssh/known_hosts' : quote(own)
   if (verdict.kind === 'changed') {
     const known = verdict.known.map(e => `${e.type} ${fingerprint(e.key)} in ${e.where}`).join(', ')
     return new UnreachableError(
@@ -34,7 +35,7 @@ export const hostKeyError = (route: Route, key: Buffer, verdict: Verdict): Unrea
   // The type is the host's own text: in a line of known_hosts it could be a line more.
   if (!KEY_TYPE.test(type)) return new UnreachableError(unknown)
   return new UnreachableError(unknown, {
-    hint: `echo ${quote(`${name} ${type} ${key.toString('base64')}`)} >>${quote(file)}   # if on the host ssh-keygen -lf ${publicKeyFile(type)} says the same`,
+    hint: `echo ${quote(`${name} ${type} ${key.toString('base64')}`)} >>${file}   # if on the host ssh-keygen -lf ${publicKeyFile(type)} says the same`,
   })
 }
 
