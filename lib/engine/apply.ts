@@ -21,6 +21,8 @@ interface Apply {
   readonly plan: Plan
   readonly pass: EnginePass
   readonly done: Done
+  /** All hosts that were cut off are connected to and planned, once, whichever play needs one first. */
+  regained?: Promise<void>
 }
 
 /** Makes what was planned: stage by stage, in batches, with the plays' invariants. Before each play, plans its idle hosts again: what this run has changed elsewhere may give them work. */
@@ -60,7 +62,7 @@ async function applyPlay(apply: Apply, selected: SelectedPlay): Promise<void> {
   const hosts = selected.hosts.filter(h => !fleet.isLeftOut(h))
   const names = selected.hosts.map(h => h.name)
   emit({ type: 'play', play: play.name, state: 'start', hosts: names })
-  await planCutOff(run, plan, selected)
+  if (selected.hosts.some(h => fleet.isCutOff(h))) await (apply.regained ??= planCutOff(run, plan))
   const lostBefore = hosts.filter(h => fleet.isDropped(h))
   await connectNew(run, hosts)
   if (await planAgain(run, plan, selected)) emit(plannedEvent(run, plan, selected))

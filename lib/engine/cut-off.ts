@@ -1,7 +1,6 @@
 import { UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import { onTheWay, type Way } from './host/on-the-way.ts'
-import type { SelectedPlay } from './define/select.ts'
 import { failureEventsOf, plannedEvent } from './plan-events.ts'
 import { hasWorkOn, planHost, type Plan } from './plan.ts'
 import { EnginePass } from './role/pass.ts'
@@ -14,19 +13,20 @@ import type { Run } from './settings.ts'
  */
 export function judgeSilent(run: Run, plan: Plan): void {
   const { settings, fleet, emit } = run
-  const waiting = new Map<Way['host'], { readonly as: string; readonly hosts: Host[] }>()
+  const waiting = new Map<Host, { readonly way: Way; readonly hosts: Host[] }>()
   for (const [host, error] of fleet.silent) {
     const ways = onTheWay(host, settings.inventory)
     const mending = ways.find(way => isChangedBefore(run, plan, way.host, host))
     if (mending && !settings.dryRun && !settings.readOnly && !settings.saved) {
       const { hosts } = waiting.get(mending.host) ?? { hosts: [] }
-      waiting.set(mending.host, { as: mending.as, hosts: [...hosts, host] })
+      waiting.set(mending.host, { way: mending, hosts: [...hosts, host] })
       fleet.cutOff(host)
     } else fleet.fail(host, withWay(run, error, ways, mending))
   }
-  for (const [way, { as, hosts }] of waiting) {
+  for (const { way, hosts } of waiting.values()) {
+    const as = hosts.length === 1 ? way.as : way.asOfMany
     const names = hosts.map(h => h.name).join(', ')
-    const text = `no answer from ${names}: ${way.name}, ${as.replace('its', 'their').replace('it runs', 'they run')}, has planned changes; the run makes these first, then plans the hosts that answer`
+    const text = `no answer from ${names}: ${way.host.name}, ${as}, has planned changes; the run makes these first, then plans the hosts that answer`
     emit({ type: 'note', level: 'warning', text })
   }
 }
@@ -35,9 +35,8 @@ export function judgeSilent(run: Run, plan: Plan): void {
  * Before a play of hosts that were cut off: connects to all such hosts of the run, and plans all their plays. Those that
  * still do not answer fail.
  */
-export async function planCutOff(run: Run, plan: Plan, selected: SelectedPlay): Promise<void> {
+export async function planCutOff(run: Run, plan: Plan): Promise<void> {
   const { fleet, settings, emit } = run
-  if (!selected.hosts.some(h => fleet.isCutOff(h))) return
   const hosts = fleet.hosts.filter(h => fleet.isCutOff(h))
   const pass = new EnginePass('plan')
   await fleet.forks.eachConnected(
@@ -55,6 +54,7 @@ export async function planCutOff(run: Run, plan: Plan, selected: SelectedPlay): 
     if (hosts.some(h => h.name === one.host)) failureEventsOf(plan, one).forEach(emit)
   for (const p of settings.stages.flat())
     if (p.hosts.some(h => hosts.includes(h))) emit(plannedEvent(run, plan, p))
+  for (const host of hosts) fleet.notCutOff(host)
 }
 
 /** Does the plan change this host in a stage before the first one of the other host? */

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { dial } from '../../lib/ssh/dial.ts'
 import { Forks } from '../../lib/engine/host/forks.ts'
 import { onTheWay } from '../../lib/engine/host/on-the-way.ts'
-import { file } from '../../lib/index.ts'
+import { file, together } from '../../lib/index.ts'
 import { loadInventory } from '../../lib/inventory/load.ts'
 import { Hosts, one, tasks } from './hosts.ts'
 
@@ -66,6 +66,19 @@ void t.test('the run that opens the way goes on with the hosts behind it', async
   ])
   t.match(ran.notes, [/^no answer from b, c: a, on which they run, has planned changes/])
   t.match(await hosts.run(site(hosts)), { code: 0, changed: [] })
+})
+
+void t.test('plays that run together: each host is connected to and planned once', async t => {
+  const hosts = cut(t, 'b', 'c')
+  const [way] = site(hosts)
+  const put = (on: string) =>
+    one(
+      tasks(() => file('/srv/app', { content: 'x' })),
+      { hosts: on },
+    )
+  const ran = await hosts.run([...(way ? [way] : []), together(put('b'), put('c'))])
+  t.match(ran, { code: 0, recap: { unpredicted: 0 } }, ran.failures.join('\n'))
+  t.strictSame(hosts.connections.toSorted(), ['a', 'b', 'c'])
 })
 
 void t.test('the way cannot be opened: nobody waits for the hosts behind it', async t => {

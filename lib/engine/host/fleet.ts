@@ -121,6 +121,11 @@ export class Fleet {
     return this.#cutOff.has(host.name)
   }
 
+  /** The host has been connected to and planned, or has failed. */
+  notCutOff(host: Host): void {
+    this.#cutOff.delete(host.name)
+  }
+
   /** The user does not want the run to change this host: it gets no further changes, and what it got is verified. */
   leaveOut(host: Host): void {
     this.#leftOut.add(host.name)
@@ -226,7 +231,6 @@ export class Fleet {
 
   /** Connects to a host that was cut off. Throws UnreachableError. */
   async connectCutOff(host: Host): Promise<HostRun> {
-    this.#cutOff.delete(host.name)
     const lost = onTheWay(host, this.#settings.inventory).find(way => this.isDropped(way.host))
     if (lost)
       throw new UnreachableError(

@@ -6,19 +6,21 @@ export interface Way {
   readonly host: Host
   /** As in "hypervisor, which routes its network". */
   readonly as: string
+  /** The same of several hosts: "which routes their network". */
+  readonly asOfMany: string
 }
 
 /** The hosts of the inventory on which a host depends to be reached: the router of its network, and its hypervisor. */
 export function onTheWay(host: Host, inventory: Inventory): Way[] {
   const router = networkOf(host, inventory)?.router
   const ways: Way[] = []
-  const add = (name: string | undefined, as: string): void => {
+  const add = (name: string | undefined, as: string, asOfMany: string): void => {
     const found = name === undefined ? undefined : inventory.hosts.get(name)
     if (found && found !== host && !ways.some(way => way.host === found))
-      ways.push({ host: found, as })
+      ways.push({ host: found, as, asOfMany })
   }
-  add(router, 'which routes its network')
-  add(host.vmOn, 'on which it runs')
+  add(router, 'which routes its network', 'which routes their network')
+  add(host.vmOn, 'on which it runs', 'on which they run')
   return ways
 }
 
