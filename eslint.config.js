@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', '.tap/', 'node_modules/', 'test/fixtures/', 'files/project/'] },
+  { ignores: ['dist/', 'dist.*/', 'dist-docs/', '.tap/', 'node_modules/', 'test/fixtures/', 'files/project/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],
