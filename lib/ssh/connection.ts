@@ -39,6 +39,7 @@ const login = async (
   if (logins.methods.length === 0) throw keylessError(route, logins.tried, logins.files)
   const mine = knownFor(entries, route.known.name)
   const { sock, release } = await reach(route, timeoutMs, limits)
+  writesTogether(sock)
   takesAnswers(sock)
   let refused: UnreachableError | undefined
   const ssh = new NodeSSH()
@@ -95,6 +96,26 @@ export const takesAnswers = (sock: Duplex): void => {
     if (++waiting > MOST_WAITING) sock.destroy(new Error('it does not read our answers'))
     return write(data, () => waiting--)
   }
+}
+
+/**
+ * ssh2 writes the length, the content and the tag of each packet by themselves. Without Nagle's algorithm each would be a system
+ * call and a TCP segment, and would wake the host. This sends together all that is written before the process does something else.
+ */
+export const writesTogether = (sock: Duplex): void => {
+  const write = sock.write.bind(sock) as (data: Uint8Array, done?: () => void) => boolean
+  let held = false
+  sock.write = ((data: Uint8Array, done?: () => void): boolean => {
+    if (!held) {
+      held = true
+      sock.cork()
+      process.nextTick(() => {
+        held = false
+        sock.uncork()
+      })
+    }
+    return write(data, done)
+  }) as typeof sock.write
 }
 
 /** The lists hold ssh2's own names (algorithms.ts); the cast is there because its types list them as literals. */

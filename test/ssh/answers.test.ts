@@ -1,7 +1,7 @@
-// A host that asks for ever and reads no answer: ssh2 would keep them all.
+// How fmc writes to a host: together what ssh2 writes in parts, and not without end to a host that does not read.
 import { Duplex } from 'node:stream'
 import t from 'tap'
-import { takesAnswers } from '../../lib/ssh/connection.ts'
+import { takesAnswers, writesTogether } from '../../lib/ssh/connection.ts'
 
 const PACKET = Buffer.alloc(36)
 
@@ -23,5 +23,26 @@ void t.test('a host that reads may get any amount', async t => {
     if (sock.writableNeedDrain) await new Promise(resolve => sock.once('drain', resolve))
   }
   t.notOk(sock.destroyed)
+  sock.destroy()
+})
+
+void t.test('what is written before the process does something else goes out together', async t => {
+  const sent: string[][] = []
+  const sock = new Duplex({
+    read() {},
+    writev: (chunks, done) => {
+      sent.push(chunks.map(({ chunk }) => String(chunk)))
+      done()
+    },
+  })
+  writesTogether(sock)
+  takesAnswers(sock)
+  const flushed = new Promise<void>(resolve => process.nextTick(resolve))
+  for (const part of ['length', 'content', 'tag']) sock.write(part)
+  t.strictSame(sent, [], 'not yet')
+  await flushed
+  sock.write('next')
+  await new Promise(setImmediate)
+  t.strictSame(sent, [['length', 'content', 'tag'], ['next']])
   sock.destroy()
 })
