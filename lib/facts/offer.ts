@@ -73,7 +73,7 @@ export const debOffer: Family<OfferFact> = {
   script(args) {
     const names = [...new Set(args.map(nameOf))]
     const quick = args.every(arg => arg === offerArg(nameOf(arg)))
-      ? `all() { for n in ${quoteAll(names)}; do for f in /var/lib/dpkg/info/"$n".md5sums /var/lib/dpkg/info/"$n":*.md5sums; do [ ! -e "$f" ] || continue 2; done; return 1; done; }
+      ? `all() { for n in ${quoteAll(names)}; do [ ! -e /var/lib/dpkg/info/"$n".md5sums ] || continue; for f in /var/lib/dpkg/info/"$n":*.md5sums; do [ ! -e "$f" ] || continue 2; done; return 1; done; }
 all && exit 0`
       : ''
     return `( ${quick}
