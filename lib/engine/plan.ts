@@ -1,6 +1,7 @@
 import { UnreachableError } from '../errors.ts'
 import type { Host } from '../inventory/types.ts'
 import { loadZx } from '../shell/zx.ts'
+import { AskAhead } from './ask-ahead.ts'
 import type { SelectedPlay } from './define/select.ts'
 import type { HostRun } from './host/host-run.ts'
 import { EnginePass } from './role/pass.ts'
@@ -46,6 +47,7 @@ export async function planAll(run: Run): Promise<Plan> {
     ),
   )
   const pass = new EnginePass('plan', { first: true })
+  const ahead = new AskAhead(settings.secrets)
   const zx = loadZx()
   const planHosts = (some: readonly Host[]): Promise<void> =>
     fleet.forks.eachConnected(
@@ -55,7 +57,7 @@ export async function planAll(run: Run): Promise<Plan> {
         if (!connected) return
         await zx
         if (!fleet.isNew(host)) run.emit({ type: 'host', host: host.name, state: 'connected' })
-        await planHost(run, plan, pass, connected)
+        await planHost(run, plan, pass, connected, ahead)
       },
     )
   const creators = hosts.filter(h => arrivals.isCreator(h))
@@ -88,10 +90,13 @@ export async function planHost(
   plan: Plan,
   pass: EnginePass,
   host: HostRun,
+  ahead = new AskAhead(run.settings.secrets),
 ): Promise<void> {
   for (const selected of run.settings.stages.flat().filter(p => p.hosts.includes(host.host))) {
     const one = planOf(plan, selected, host.host)
-    one.complete = await sweep(run, pass, selected, host, one.roles)
+    one.complete = await ahead.plan(selected, host, () =>
+      sweep(run, pass, selected, host, one.roles),
+    )
     if (!one.complete) return
   }
 }

@@ -74,6 +74,8 @@ export class Hosts {
   readonly dialled: string[] = []
   /** Connections made, in order: names of hosts. */
   readonly connections: string[] = []
+  /** Scripts that ran on the hosts, in order. */
+  readonly scripts: { readonly host: string; readonly script: string }[] = []
 
   /** `vmOn`: which hosts are VMs of which; `more`: the rest of the inventory. */
   constructor(t: Test, vmOn: Readonly<Record<string, string>> = {}, more = '') {
@@ -151,6 +153,7 @@ ${hosts.join('')}${more}`,
     mkdirSync(dir, { recursive: true })
     let last: Promise<unknown> = Promise.resolve()
     const one = (script: string): Promise<Output> => {
+      this.scripts.push({ host: name, script })
       const answer = last.then(() => shell(dir, script))
       last = answer
       return answer

@@ -56,10 +56,14 @@ export class SessionAnswers implements Answers {
   #waiting: Waiter[] = []
   #lookAhead = false
 
+  /** Were the questions of the last run asked with the connection? */
+  readonly expectsQuestions: boolean
+
   /** `session`: the host's present session; a reboot replaces it. */
-  constructor(session: () => Session, secrets: readonly Secret[]) {
+  constructor(session: () => Session, secrets: readonly Secret[], expectsQuestions: boolean) {
     this.#session = session
     this.#secrets = secrets
+    this.expectsQuestions = expectsQuestions
   }
 
   knows(): boolean {
@@ -92,7 +96,7 @@ export class SessionAnswers implements Answers {
 
   async refresh(): Promise<void> {
     this.forget()
-    await this.#askAhead([...this.asked.values()])
+    await this.askAhead([...this.asked.values()])
   }
 
   /** Remembers answers to questions that no task has asked yet. Ignores garbled ones: the tasks will ask again. */
@@ -115,10 +119,8 @@ export class SessionAnswers implements Answers {
     try {
       if (this.#lookAhead)
         // A role's own command may cost more than a round trip: ask it only when a task needs it.
-        await this.#askAhead(
-          [...this.asked.values()].filter(
-            q => !this.#memory.has(keyOf(q)) && (q.family !== 'command' || wanted.has(keyOf(q))),
-          ),
+        await this.askAhead(
+          [...this.asked.values()].filter(q => q.family !== 'command' || wanted.has(keyOf(q))),
         )
       await this.#askNow(
         [...wanted.values()].filter(q => !this.#lookAhead || !this.#memory.has(keyOf(q))),
@@ -129,8 +131,12 @@ export class SessionAnswers implements Answers {
     }
   }
 
-  async #askAhead(queries: readonly Query[]): Promise<void> {
-    const likely = queries.filter(q => q.family !== 'content')
+  /**
+   * Asks what tasks will probably ask, as far as it is not remembered: in one round trip, but not for the content of files. Ignores
+   * answers that are garbled, and a script that fails. Throws UnreachableError.
+   */
+  async askAhead(queries: readonly Query[]): Promise<void> {
+    const likely = queries.filter(q => q.family !== 'content' && !this.#memory.has(keyOf(q)))
     if (likely.length === 0) return
     try {
       this.rememberIfSound(await this.#run(batch(likely)))

@@ -71,7 +71,7 @@ export async function connect(
     const { error, rest } = read(output.stdout, session.word)
     if (error) throw error
     const connection = new Connection(session, openers(settings, host, signed))
-    const answers = new SessionAnswers(() => connection.session, secrets)
+    const answers = new SessionAnswers(() => connection.session, secrets, remembered.length > 0)
     answers.rememberIfSound(() => questions.parse({ ...output, stdout: rest }, session.word))
     return {
       run: new HostRun(host, answers, connection, secrets),
