@@ -133,7 +133,7 @@ export class SessionAnswers implements Answers {
 
   /**
    * Asks what tasks will probably ask, as far as it is not remembered: in one round trip, but not for the content of files. Ignores
-   * answers that are garbled, and a script that fails. Throws UnreachableError.
+   * answers that are garbled, and a script that fails. Throws UnreachableError, and TaskError if the script took the session with it.
    */
   async askAhead(queries: readonly Query[]): Promise<void> {
     const likely = queries.filter(q => q.family !== 'content' && !this.#memory.has(keyOf(q)))
@@ -141,8 +141,9 @@ export class SessionAnswers implements Answers {
     try {
       this.rememberIfSound(await this.#run(batch(likely)))
     } catch (error) {
-      // The task that needs an answer asks again and reports the error.
       if (!(error instanceof TaskError)) throw error
+      // The task that needs an answer asks again and reports the error, if there still is a session.
+      if (this.#session().lost) throw this.#brokenProbe(likely, error)
     }
   }
 
