@@ -70,7 +70,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const program = build(set)
   try {
-    await program.parseAsync(helpOfInner(argv), { from: 'user' })
+    await program.parseAsync(withoutHelpOfNothing(program, helpOfInner(argv)), { from: 'user' })
     return code
   } catch (error) {
     return explain(error)
@@ -92,6 +92,24 @@ function explain(error: unknown): number {
 /** Commander's `help` takes one word. `fmc help runs report` is `fmc runs report --help`. */
 const helpOfInner = (argv: readonly string[]): string[] =>
   argv[0] === 'help' && argv.length > 2 ? [...argv.slice(1), '--help'] : [...argv]
+
+/**
+ * Commander shows the help of the last command that it knows: `fmc nosuch --help` would show that of fmc, and end well. Without
+ * `--help` it says that there is no such command.
+ */
+function withoutHelpOfNothing(program: Command, argv: readonly string[]): string[] {
+  let command = program
+  for (const word of argv) {
+    if (word.startsWith('-') || command.commands.length === 0) break
+    const inner = command.commands.find(c => c.name() === word || c.aliases().includes(word))
+    if (inner === undefined)
+      return word === 'help' || command.registeredArguments.length > 0
+        ? [...argv]
+        : argv.filter(a => a !== '--help' && a !== '-h')
+    command = inner
+  }
+  return [...argv]
+}
 
 /** The value of an option that does not exist may be a secret: "--password=…", "-p…". */
 const withoutValues = (text: string): string =>

@@ -137,6 +137,9 @@ void t.test('help is grouped by purpose', async t => {
 void t.test('an unknown command, verb or option: exit code 1 and the nearest', async t => {
   for (const [args, near] of [
     [['plya'], 'play'],
+    [['plya', '--help'], 'play'],
+    [['help', 'plya', 'site'], 'play'],
+    [['firewall', 'explian', '--help'], 'explain'],
     [['hsots'], 'hosts'],
     [['play', 'site', '--dry-rnu'], '--dry-run'],
     [['hosts', '--outptu', 'json'], '--output'],
