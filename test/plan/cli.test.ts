@@ -133,6 +133,8 @@ void t.test('a plan of a project', async t => {
   const p = await project(t)
   const { shown, events } = await save(p, {
     requireApproval: ['boss'],
+    notBefore: '2026-01-01T00:00Z',
+    validUntil: '2999-12-31T12:00Z',
     limit: ['web1'],
     extraVars: [`app_note=${CANARIES[1]}`],
   })
@@ -175,7 +177,7 @@ void t.test('a plan of a project', async t => {
     work.events(failed as unknown as Event)
     t.match(work.events(recap(2)), [
       {
-        next: `fmc plan site --out ${p.file} --require-approval boss --limit web1 -i ${inventory}   # and your own -e app_note=…`,
+        next: `fmc plan site --out ${p.file} --require-approval boss --valid-until 2999-12-31T12:00:00Z --limit web1 -i ${inventory}   # and your own -e app_note=…`,
       },
     ])
     const first = work.follow?.(false)

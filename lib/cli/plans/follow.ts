@@ -52,9 +52,15 @@ export const runOf = ({ plan: { body } }: Pick<OpenedPlan, 'plan'>): PlanRun => 
   ...(body.run.pattern === undefined ? {} : { pattern: body.run.pattern }),
 })
 
+/** The option with its time, if that is to come. */
+const ahead = (option: string, time: string | undefined): string[] =>
+  time !== undefined && Date.parse(time) > Date.now()
+    ? [`${option} ${time.replace(/\.\d+Z$/, 'Z')}`]
+    : []
+
 /** The whole command that makes a new plan of the same. The values of -e stay in the sealed part. */
 function againOf({ inventory, file, plan }: OpenedPlan): string {
-  const { run, options, approvers } = plan.body
+  const { run, options, approvers, notBefore, validUntil } = plan.body
   const { limit, tags, skipTags, role, startAt, lab, extraVars } = options
   const words = [run.name, ...(run.pattern === undefined ? [] : [run.pattern])].map(quote)
   const command = sameCommand(
@@ -62,6 +68,8 @@ function againOf({ inventory, file, plan }: OpenedPlan): string {
       ...(run.kind === 'play' ? ['plan', ...words] : ['role', ...words, '--dry-run']),
       ...['--out', quote(file)],
       ...approvers.map(a => `--require-approval ${quote(a.name)}`),
+      ...ahead('--not-before', notBefore),
+      ...ahead('--valid-until', validUntil),
     ].join(' '),
     {
       ...{ inventory, lab, tags, skipTags, role },
