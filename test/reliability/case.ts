@@ -131,8 +131,11 @@ async function secondRun(
   const second = await perform(place.inventory, hosts, recorded.workload.plays('new'), {
     cache: `${cache}-second`,
   })
+  // While the first run is still writing its name into the lock, the host knows only the process.
   const refused = second.failures.some(f =>
-    /another fmc run holds the lock of this host: .*pid \d+/.test(f),
+    /another fmc run holds the lock of this host: .*pid \d+|the lock of this host, \S+, is held by process \d+ of root/.test(
+      f,
+    ),
   )
   return second.code === 2 && refused && second.changed.length === 0
     ? []

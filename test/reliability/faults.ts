@@ -1,8 +1,8 @@
 // npm run faults: breaks runs of fmc at every point where they can be broken, and asks what came of it (docs/reliability.md).
-import { spawn } from 'node:child_process'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundle.ts'
@@ -18,6 +18,8 @@ const HELP = `npm run faults -- [options]
   --only FAULT     only this fault, may be repeated: ${Object.keys(FAULTS).join(', ')}
   --workload NAME  only this workload, may be repeated: ${WORKLOADS.map(w => w.name).join(', ')}
   --case ID        only this case, may be repeated
+  --pairs          two faults in each case, one after another
+  --jobs N         cases that are played at the same time (default: one per processor)
   --resume         go on with a run of the same seed that was interrupted
   --drift          hand changes instead of faults
   --planted [NAME] plant each defect of planted.ts in turn (or that one), and say which case finds it
@@ -55,6 +57,8 @@ async function main(argv: readonly string[]): Promise<number> {
       only: { type: 'string', multiple: true },
       workload: { type: 'string', multiple: true },
       case: { type: 'string', multiple: true },
+      jobs: { type: 'string' },
+      pairs: { type: 'boolean' },
       resume: { type: 'boolean' },
       drift: { type: 'boolean' },
       planted: { type: 'boolean' },
@@ -68,28 +72,28 @@ async function main(argv: readonly string[]): Promise<number> {
   if (positionals.length > 0 && !values.planted)
     throw new Usage(`${positionals.join(' ')}: not an option`)
   if (process.getuid?.() !== 0) throw new Usage('the light hosts need root: sudo npm run faults')
-  const seed = numberOf('--seed', values.seed, 1)
   const ids = values.case ?? []
-  // The workloads of single cases are enough.
-  const asked = [...(values.workload ?? []), ...ids.map(id => id.split('/')[0] ?? '')]
-  const o: Options = {
-    cases: numberOf('--cases', values.cases, values.planted ? 2000 : 300),
-    seed,
+  const choice = {
+    seed: numberOf('--seed', values.seed, 1),
+    pairs: values.pairs ?? false,
+    drift: values.drift ?? false,
     only: known('--only', values.only ?? [], Object.keys(FAULTS)),
     workloads: known(
       '--workload',
-      [...new Set(asked)],
+      // The workloads of single cases are enough.
+      [...new Set([...(values.workload ?? []), ...ids.map(id => id.split('/')[0] ?? '')])],
       WORKLOADS.map(w => w.name),
     ),
+  }
+  const o: Options = {
+    ...choice,
+    cases: numberOf('--cases', values.cases, values.planted ? 2000 : 300),
     ids,
+    jobs: numberOf('--jobs', values.jobs, availableParallelism()),
     resume: values.resume ?? false,
     untilFound: false,
     quiet: false,
-    drift: values.drift ?? false,
-    state:
-      ids.length > 0
-        ? undefined
-        : join(tmpdir(), `fmc-faults-${values.drift ? 'drift-' : ''}${commit()}-${seed}.jsonl`),
+    state: ids.length > 0 ? undefined : stateFile(choice),
   }
   if (values.planted) return planted(o, positionals)
   process.stdout.write(`commit ${commit()}\n`)
@@ -102,9 +106,19 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 const commit = (): string =>
-  execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], {
-    encoding: 'utf8',
-  }).trim()
+  execFileSync(
+    'git',
+    ['-C', import.meta.dirname, 'describe', '--always', '--dirty', '--exclude=*'],
+    {
+      encoding: 'utf8',
+    },
+  ).trim()
+
+/** Where the verdicts of a choice of cases are kept, by commit. */
+const stateFile = (choice: object): string => {
+  const hash = createHash('sha256').update(JSON.stringify(choice)).digest('hex').slice(0, 12)
+  return join(tmpdir(), `fmc-faults-${commit()}-${hash}.jsonl`)
+}
 
 const run = (module: string, o: Options, quiet = false): Promise<number> =>
   new Promise((resolve, reject) => {

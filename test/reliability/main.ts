@@ -1,9 +1,20 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { makeBase } from './base.ts'
 import { play, type Verdict } from './case.ts'
-import { cellsOf, shuffled, type Cell } from './cells.ts'
+import { cellsOf, type Cell } from './cells.ts'
 import { drift } from './drift.ts'
 import type { Options } from './options.ts'
+import {
+  casesOf,
+  earlier,
+  first,
+  idOf,
+  pairsOf,
+  playAll,
+  remember,
+  type Cells,
+  type Played,
+} from './play-all.ts'
 import { hostProgram } from './program.ts'
 import { record, type Place, type Recorded } from './record.ts'
 import { beRunner, Runner } from './runner.ts'
@@ -12,23 +23,6 @@ import { summary } from './summary.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
-
-/** The cases of a seed: every cell once, then pairs of cells of one workload. */
-function* casesOf(cells: readonly Cell[], seed: number): Generator<readonly Cell[]> {
-  for (const cell of shuffled(cells, seed)) yield [cell]
-  for (let round = 1; ; round++) {
-    const [first, second] = [
-      shuffled(cells, seed + 2 * round),
-      shuffled(cells, seed + 2 * round + 1),
-    ]
-    const by = new Map<string, Cell[]>()
-    for (const cell of second) by.set(cell.workload, [...(by.get(cell.workload) ?? []), cell])
-    for (const cell of first) {
-      const other = by.get(cell.workload)?.pop()
-      if (other) yield [cell, other]
-    }
-  }
-}
 
 async function main(o: Options): Promise<number> {
   const base = makeBase(await hostProgram())
@@ -41,10 +35,10 @@ async function main(o: Options): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const inventory = await inventoryOf(base)
   const place: Place = { base, inventory }
-  const recorded = new Map<string, Recorded>()
-  for (const workload of WORKLOADS)
-    if (o.workloads.length === 0 || o.workloads.includes(workload.name))
-      recorded.set(workload.name, await record(place, workload))
+  const chosen = WORKLOADS.filter(w => o.workloads.length === 0 || o.workloads.includes(w.name))
+  const recorded = new Map(
+    await Promise.all(chosen.map(async w => [w.name, await record(place, w)] as const)),
+  )
   const leaks = [...recorded.values()].flatMap(r =>
     r.leaks.map(l => `${r.workload.name}: a secret in the ${l}`),
   )
@@ -58,57 +52,72 @@ async function main(o: Options): Promise<number> {
     spare = new Runner(inventory.file)
     return Promise.resolve(next)
   }
-  const verdicts: Verdict[] =
-    leaks.length > 0
-      ? [{ id: 'recording', fault: 'runner killed', violations: leaks, hit: true, ms: 0 }]
-      : []
-  const done = new Set<string>()
-  if (o.state !== undefined && o.resume && existsSync(o.state))
-    for (const line of readFileSync(o.state, 'utf8').split('\n').filter(Boolean)) {
-      const verdict = JSON.parse(line) as Verdict
-      verdicts.push(verdict)
-      done.add(verdict.id)
-    }
-  else if (o.state !== undefined) writeFileSync(o.state, '')
+  const done = earlier(o.state, o.resume)
   const began = performance.now()
-  if (o.drift) return drifts(place, [...recorded.values()], o, verdicts, done, began)
-  let number = 0
-  for (const cell of o.ids.length > 0
-    ? o.ids.map(id => find(cells, id))
-    : casesOf(
-        cells.filter(c => o.only.length === 0 || o.only.includes(c.fault)),
-        o.seed,
-      )) {
-    if (o.ids.length === 0 && number >= o.cases) break
-    if (o.untilFound && verdicts.some(v => v.violations.length > 0)) break
-    number++
-    if (done.has(cell.map(c => c.id).join('+'))) continue
-    const verdict = await one(place, recorded, cell, runner)
-    verdicts.push(verdict)
-    if (o.state !== undefined) appendFileSync(o.state, `${JSON.stringify(verdict)}\n`)
-    if (verdict.violations.length > 0 && !o.quiet) {
+  if (o.drift)
+    return drifts(place, [...recorded.values()], o, [...done.values()], new Set(done.keys()), began)
+  let wrong = 0
+  const told = async ({ number, verdict }: Played, cells: Cells): Promise<void> => {
+    if (verdict.violations.length > 0) {
+      wrong++
       say(
         `case ${number}: ${verdict.id}\n${verdict.violations.map(v => `    ${v}`).join('\n')}\n    again: npm run faults -- --case '${verdict.id}'`,
       )
-      if (cell.length > 1)
-        for (const alone of cell) {
+      if (cells.length > 1 && !o.untilFound)
+        for (const alone of cells) {
           const { violations } = await one(place, recorded, [alone], runner)
           if (violations.length > 0) say(`    smaller: npm run faults -- --case '${alone.id}'`)
         }
     }
-    if (number % 25 === 0 && !o.quiet) {
-      const seconds = (performance.now() - began) / 1000
+    if (number % 25 === 0)
       say(
-        `${number} cases, ${verdicts.filter(v => v.violations.length > 0).length} with violations, ${seconds.toFixed(0)} s`,
+        `${number} cases, ${wrong} with violations, ${((performance.now() - began) / 1000).toFixed(0)} s`,
       )
-    }
   }
+  const some = cells.filter(c => o.only.length === 0 || o.only.includes(c.fault))
+  const cases =
+    o.ids.length > 0
+      ? o.ids.map(id => find(cells, id))
+      : first(o.pairs ? pairsOf(some, o.seed) : casesOf(some, o.seed), o.cases)
+  const played =
+    leaks.length > 0 && o.untilFound
+      ? []
+      : await playAll(cases, cells => one(place, recorded, cells, runner), {
+          jobs: o.jobs,
+          untilFound: o.untilFound,
+          done,
+          told: o.quiet ? () => undefined : told,
+          ended: verdict => remember(o.state, verdict),
+        })
   spare?.end()
   spare = undefined
+  const recording: Played[] =
+    leaks.length > 0
+      ? [
+          {
+            number: 0,
+            verdict: {
+              id: 'recording',
+              fault: 'runner killed',
+              violations: leaks,
+              hit: true,
+              ms: 0,
+            },
+          },
+        ]
+      : []
+  const all = [...recording, ...played]
+  const found = all.find(p => p.verdict.violations.length > 0)
   if (o.json !== undefined)
-    writeFileSync(o.json, JSON.stringify({ number, cells: cells.length, verdicts }))
-  if (!o.quiet) say(summary(verdicts))
-  return verdicts.some(v => v.violations.length > 0) ? 1 : 0
+    writeFileSync(
+      o.json,
+      JSON.stringify({ number: found?.number, cells: cells.length, verdicts: all }),
+    )
+  if (!o.quiet) {
+    for (const leak of leaks) say(leak)
+    say(summary(all.map(p => p.verdict)))
+  }
+  return found ? 1 : 0
 }
 
 /** Hand changes: the workloads take turns. */
@@ -131,7 +140,7 @@ async function drifts(
       const name = kind.replace(/^(\S+) .*: /, '$1: ')
       kinds.set(name, (kinds.get(name) ?? 0) + 1)
     }
-    if (o.state !== undefined) appendFileSync(o.state, `${JSON.stringify(verdict)}\n`)
+    remember(o.state, verdict)
     if (verdict.violations.length > 0)
       say(`drift ${n + 1}: ${verdict.id}\n${verdict.violations.map(v => `    ${v}`).join('\n')}`)
     if ((n + 1) % 25 === 0)
@@ -159,7 +168,7 @@ async function one(
     return await play(place, r, cells, runner)
   } catch (error) {
     return {
-      id: cells.map(c => c.id).join('+'),
+      id: idOf(cells),
       fault: cells[0]!.fault,
       violations: [
         `the case could not be played: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

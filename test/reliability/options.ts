@@ -7,6 +7,10 @@ export interface Options {
   readonly workloads: readonly string[]
   /** Single cases. */
   readonly ids: readonly string[]
+  /** Cases that are played at the same time. */
+  readonly jobs: number
+  /** Two faults, one after another, in each case. */
+  readonly pairs: boolean
   readonly resume: boolean
   /** Stop at the first case that finds something. */
   readonly untilFound: boolean

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $, absent, directory, file, line, link, send } from '../../../lib/index.ts'
@@ -24,7 +24,7 @@ export const files: Workload = {
             notify: 'read it',
           })
           await file('/etc/app/large', {
-            content: `${v === 'refused' ? 'new' : v} line\n`.repeat(4000),
+            content: `${v === 'refused' ? 'new' : v}\n${'of many lines\n'.repeat(3000)}`,
           })
           if (v !== 'old')
             await file('/etc/app/extra', { content: 'extra\n', owner: 'svc:svc', mode: '0600' })
@@ -91,7 +91,11 @@ const sent = (v: string): string => {
   const dir = join(tmpdir(), `fmc-faults-sent-${process.getuid?.() ?? 0}`)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const path = join(dir, v)
-  writeFileSync(path, `${v} bytes\n`.repeat(3000))
+  // Another case may be reading it.
+  if (!existsSync(path)) {
+    writeFileSync(`${path}.${process.pid}`, `${v} bytes\n`.repeat(3000))
+    renameSync(`${path}.${process.pid}`, path)
+  }
   return path
 }
 
