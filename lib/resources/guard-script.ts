@@ -8,6 +8,8 @@ const ROOT = '/var/lib/fmc/guard'
 const UNITS = '/etc/systemd/system'
 /** Time limit of the role's own undo text. */
 const UNDO_SECONDS = 120
+/** How long an undo waits for a change that is still being made. */
+const CHANGE_SECONDS = 20
 
 interface GuardTexts {
   /** Paths to restore: files, directories, links, or their absence. */
@@ -53,6 +55,8 @@ if ! [ -e undoing ] && ! mv armed undoing 2>/dev/null; then
   if [ -e confirmed ]; then over; rm -rf ${dirOf(name)}; fi
   exit 0
 fi
+# A change that a lost connection has left running ends first. A new one does not begin: it looks for the file armed.
+[ ! -e lock ] || flock -w ${CHANGE_SECONDS} lock true || :
 bad=0
 for p in *.path; do
   [ -e "$p" ] || continue
@@ -115,6 +119,13 @@ const refuseOpen = (file: string): string =>
 [ -z "$_d" ] || { printf '%s\\n' ${quote(`a guard cannot restore ${file}: root must own it and every directory above it, only root may write there, and none of them may be a link`)} >&2; exit 73; }`
 
 /**
+ * Shell text after arming or renewing: the script that makes the change keeps the undo waiting until it has ended, and ends now
+ * if the guard has fired. Without this, a change that outlives its connection could replace a file after the undo.
+ */
+const holdScript = (name: string): string =>
+  `exec 7<${dirOf(name)}/lock && flock -s -w ${CHANGE_SECONDS} 7 && [ -e ${dirOf(name)}/armed ] || { echo ${quote(`the guard ${name} has fired: its changes have been undone`)} >&2; exit 75; }`
+
+/**
  * Shell text that arms the guard: first the copies, then the mark, then the timer. A guard that an interrupted run has left
  * armed is taken over with its copies, which are of the last good state; its timer restarts.
  */
@@ -132,6 +143,7 @@ ${refuseWhileUndoing(name)}
 mkdir -p -m 0755 /var/lib/fmc; mkdir -p -m 0700 ${ROOT}
 [ -e ${dirOf(name)}/armed ] || { rm -rf ${dirOf(name)}; mkdir -m 0700 ${dirOf(name)}; }
 cd ${dirOf(name)}
+: >>lock
 ${keep.join('\n')}
 if ! [ -e armed ]; then
 ${write('undo', undoScript(name))}
@@ -149,7 +161,8 @@ ln -sfn ${UNITS}/${unit}.timer ${UNITS}/timers.target.wants/${unit}.timer
 sync -f .; sync -f ${UNITS}
 systemctl daemon-reload
 systemctl start ${unit}.timer
-systemctl -q is-active ${unit}.timer )`
+systemctl -q is-active ${unit}.timer )
+${holdScript(name)}`
 }
 
 /** Shell text before every further change: restarts the timer, or fails if the guard has fired. */
@@ -158,11 +171,15 @@ export const renewScript = (name: string): string =>
 [ -e ${dirOf(name)}/armed ] || fired
 systemctl -q restart ${unitOf(name)}.timer || fired
 ${refuseWhileUndoing(name)}
-[ -e ${dirOf(name)}/armed ] || fired )`
+[ -e ${dirOf(name)}/armed ] || fired )
+${holdScript(name)}`
 
-/** Shell text that prints the state: nothing, or one line that begins with its name. Builtins only. */
+/**
+ * Shell text that prints the state: nothing, or one line that begins with its name; `left` for a directory without a state,
+ * in which arming or tidying up was interrupted. Builtins only.
+ */
 export const stateScript = (name: string): string =>
-  `cd ${dirOf(name)} 2>/dev/null || exit 0; for s in confirmed undoing undone armed; do if [ -e $s ]; then IFS= read -r l <$s; printf '%s %s\\n' $s "$l"; break; fi; done`
+  `cd ${dirOf(name)} 2>/dev/null || exit 0; for s in confirmed undoing undone armed; do if [ -e $s ]; then IFS= read -r l <$s; printf '%s %s\\n' $s "$l"; exit 0; fi; done; echo left`
 
 /** Shell text that removes the guard unless it has fired, and then prints the state. */
 export const confirmScript = (name: string): string => `( cd ${dirOf(name)} 2>/dev/null || exit 0
@@ -173,9 +190,18 @@ rm -rf ${dirOf(name)}
 fi
 ${stateScript(name)} )`
 
-/** Shell text that undoes the guarded changes at once, and then prints the state. */
+/** Shell text that removes what an interrupted confirmation or an interrupted arming has left. */
+export const tidyScript = (name: string): string => `( set -e
+[ ! -e ${dirOf(name)}/armed ] && [ ! -e ${dirOf(name)}/undoing ] && [ ! -e ${dirOf(name)}/undone ]
+${over(name)}
+rm -rf ${dirOf(name)} )`
+
+/**
+ * Shell text that undoes the guarded changes at once, and then prints the state. Arming may have failed before the unit was
+ * complete: then the undo runs without it.
+ */
 export const undoNowScript = (name: string): string =>
-  `( ! [ -e ${dirOf(name)}/armed ] || systemctl start ${unitOf(name)}.service; ${stateScript(name)} )`
+  `( if [ -e ${dirOf(name)}/armed ]; then systemctl start ${unitOf(name)}.service; [ ! -e ${dirOf(name)}/armed ] || sh ${dirOf(name)}/undo; fi; ${stateScript(name)} )`
 
 /** Shell text that removes the mark of a reported undo. Copies that could not be restored stay. */
 export const forgetScript = (
@@ -186,7 +212,7 @@ export const forgetScript = (
 
 /** A guard's state on the host. */
 export type GuardState =
-  | { readonly is: 'none' | 'undoing' }
+  | { readonly is: 'none' | 'undoing' | 'left' }
   | { readonly is: 'armed'; readonly armed: string }
   | {
       readonly is: 'undone'
@@ -200,7 +226,8 @@ export type GuardState =
 /** Parses the output of `stateScript`; undefined for anything else. */
 export const stateOf = (text: string): GuardState | undefined => {
   const line = text.trim()
-  if (line === '' || line.startsWith('confirmed')) return { is: 'none' }
+  if (line === '') return { is: 'none' }
+  if (line === 'left' || line.startsWith('confirmed')) return { is: 'left' }
   if (line.startsWith('undoing')) return { is: 'undoing' }
   const armed = /^armed (\S+ .+)$/.exec(line)?.[1]
   if (armed !== undefined) return { is: 'armed', armed }

@@ -10,6 +10,7 @@ import {
   renewScript,
   stateOf,
   stateScript,
+  tidyScript,
   undoNowScript,
   type GuardState,
 } from './guard-script.ts'
@@ -131,6 +132,12 @@ function fromBefore(
       script: fence.first,
       factsAfter,
     }
+  if (state.is === 'left')
+    return {
+      what: 'remove what an interrupted run has left',
+      script: tidyScript(name),
+      factsAfter,
+    }
   if (state.is === 'undone')
     return {
       what: `${outcomeOf(name, state, `go to ${keptCopiesOf(name, state)}`)} (reported now)`,
@@ -197,7 +204,9 @@ async function settled(
       const { code, stdout, stderr } = await task.onNewConnection(script, SCRIPT_MS)
       const state = known(stdout)
       if (state.is === 'undone') return { state, trouble }
-      if (state.is === 'none' && code === 0) return { state: { is: 'none' }, trouble }
+      // Left: nothing was armed.
+      if ((state.is === 'none' || state.is === 'left') && code === 0)
+        return { state: { is: 'none' }, trouble }
       trouble = code === 0 ? 'the host is undoing the change' : stderr.trim()
     } catch (error) {
       if (!(error instanceof FmcError)) throw error

@@ -51,7 +51,10 @@ fmc_walk() {
 }
 `
 
-/** For changes. Every function runs under `set -e` and fails with one line on stderr. */
+/**
+ * For changes. Every function runs under `set -e` and fails with one line on stderr. Without a connection that line raises
+ * SIGPIPE, which would end the shell without its EXIT trap: a trap makes an exit of it. Other programs do not inherit that.
+ */
 export const CHANGE = `fmc_enter() {
   fmc_dir=$1
   fmc_open=$(find "$@" -maxdepth 0 ! '(' -type d -uid 0 ! -perm /022 ')' -printf x 2>/dev/null) || fmc_open=x
@@ -100,6 +103,7 @@ fmc_stage() {
     cd -P -- "$fmc_private"
     fmc_private=\${fmc_private##*/}
   fi
+  trap 'exit 141' PIPE
   trap fmc_unstage EXIT
   fmc_clear
 }
@@ -108,6 +112,7 @@ fmc_resume() {
   umask 077
   cd -P -- "./$fmc_private"
   fmc_inside
+  trap 'exit 141' PIPE
   trap fmc_unstage EXIT
   [ -z "$fmc_own" ] && [ -f new ] && ! [ -L new ] || fmc_no "someone has just exchanged $fmc_dir/$fmc_private"
 }

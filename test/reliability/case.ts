@@ -198,8 +198,8 @@ async function afterwards(
   const { ran, wires } = faulted
   const wire = wires.get(cell.host)
   if (cell.fault === 'connection dark' && faulted.hit) {
-    // The host has not noticed: its shell holds the lock, and the next run says so.
-    if ((hosts.get(cell.host)?.processes().length ?? 0) > 0) {
+    // The host has not noticed: its shell holds the lock, and the next run says so. A confirmation's connection holds none.
+    if (!confirms(recorded, cell) && (hosts.get(cell.host)?.processes().length ?? 0) > 0) {
       const next = await perform(place.inventory, hosts, recorded.workload.plays('new'), {
         cache: cacheFor(place, 'dark'),
       })
@@ -222,6 +222,8 @@ async function afterwards(
   if (
     CLEANS_UP.includes(cell.fault) &&
     recorded.workload.name !== 'uploads' &&
+    // After it has lost the connection in a guard, fmc itself ends the old shell, over a new one.
+    !(recorded.workload.guarded === true && LOSES.includes(cell.fault)) &&
     !/(unlink|rmdir)/.test(wire?.hits.join(' ') ?? '')
   )
     violations.push(...noLeftovers(place, hosts))
@@ -264,13 +266,7 @@ async function isGuarded(
   hosts: ReadonlyMap<string, LightHost>,
   { ran }: Faulted,
 ): Promise<string[]> {
-  const commands = recorded.commands.get(cell.host) ?? []
-  if (
-    ran?.code === 0 ||
-    cell.fault.startsWith('answer') ||
-    cell.at.command >= commands.findLastIndex(c => c.kind === 'boot')
-  )
-    return []
+  if (ran?.code === 0 || cell.fault.startsWith('answer') || confirms(recorded, cell)) return []
   const { stdout } = await hosts
     .get(cell.host)!
     .sh(
@@ -310,6 +306,11 @@ async function timePasses(hosts: ReadonlyMap<string, LightHost>): Promise<string
   return violations
 }
 
+/** fmc asks for a confirmation again, over another connection, when its answer was lost. */
+const confirms = ({ workload, commands }: Recorded, { host, at }: Cell): boolean =>
+  workload.guarded === true &&
+  at.command >= (commands.get(host) ?? []).findLastIndex(c => c.kind === 'boot')
+
 /** The report of the faulted run was true. */
 function honest(
   place: Place,
@@ -332,12 +333,12 @@ function honest(
     ran.code !== 0 &&
     recorded.workload.hosts.length === 1 &&
     wire &&
-    wire.told > command.told
+    wire.told > command.told + (confirms(recorded, cell) ? 1 : 0)
   )
     violations.push(
       `${wire.told} tasks are told as done, although the answer to the command after ${command.told} was lost`,
     )
-  if (lost && ran.code === 0 && cell.at.when === 'acked')
+  if (lost && ran.code === 0 && cell.at.when === 'acked' && !confirms(recorded, cell))
     violations.push('exit code 0, although an acknowledgement was lost')
   if (
     cell.fault.startsWith('interrupted') &&

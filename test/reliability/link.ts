@@ -100,11 +100,12 @@ export class LightProcess {
     })
   }
 
-  /** Gives the host's program another rule, and resolves once it holds. */
+  /** Gives the host's program another rule, and resolves once it holds, or once the process is gone. */
   rule(text: string): Promise<void> {
     return new Promise(resolve => {
       this.#ready.push(resolve)
       this.tell(text)
+      void this.pipe.ended.then(() => resolve())
     })
   }
 

@@ -16,9 +16,10 @@ reads() { sed -n 's/^# reads //p' "$S/loaded/$1"; }
 begin() {
   [ -e "$S/loaded/$1" ] || { [ ! -f "$E/$1" ] || cp "$E/$1" $S/loaded/; }
   [ -e "$S/loaded/$1" ] || { echo "Unit $1 not found." >&2; exit 5; }
+  case $1 in *.service) grep -q '^ExecStart=' "$S/loaded/$1" || { echo "Unit $1 has a bad unit file setting." >&2; exit 1; } ;; esac
   if grep -q '^Type=oneshot' "$S/loaded/$1"; then eval "$(sed -n 's/^ExecStart=//p' "$S/loaded/$1")"; return; fi
   r=$(reads "$1")
-  if [ -n "$r" ]; then mkdir -p /srv/running; cat "$r" >"/srv/running/$1"; fi
+  if [ -n "$r" ]; then mkdir -p /srv/running && cat "$r" >"/srv/running/$1" || exit 1; fi
   : >"$S/active/$1"
 }
 case $verb in
