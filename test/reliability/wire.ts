@@ -184,6 +184,8 @@ export class Wire {
       this.#turn = turn.catch(() => undefined)
       const number = await turn
       const result = work()
+      // It may fail while the fault still happens, before anybody waits for it.
+      result.catch(() => undefined)
       if (this.#is(number, 'sent')) await this.#act(hands)
       if (kind === 'upload' && this.#is(number, 'acked')) {
         await result
