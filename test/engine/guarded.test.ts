@@ -261,6 +261,48 @@ void t.test('a run that is killed between a change and the confirmation', async 
   })
 })
 
+void t.test('what an interrupted confirmation has left is removed by the next run', async t => {
+  for (const interrupted of ['mv armed confirmed', 'rm armed undo']) {
+    const hosts = settled(t)
+    await killed(hosts, 'new')
+    // The run that was killed had loaded the rules.
+    await hosts.sh('a', `cp /srv/rules /srv/loaded; rm -r /var/lib/fmc/pending`)
+    await hosts.sh('a', `cd ${GUARD}/rules && ${interrupted}`)
+    const r = rules('new')
+    const dry = await hosts.run([one(r, A)], { dryRun: true })
+    t.strictSame(dry.changed, ['a guard rules'], interrupted)
+    t.match(dry.tasks[0]?.changes, [{ what: 'remove what an interrupted run has left' }])
+    const ran = await hosts.run([one(r, A)])
+    t.match(ran, { code: 0, changed: dry.changed, recap: { unpredicted: 0, unneeded: 0 } })
+    t.equal(await left(hosts), '')
+    t.equal(hosts.read('a', 'srv/rules'), 'new')
+  }
+})
+
+void t.test('an undo waits for a change that a lost connection has left running', async t => {
+  const hosts = settled(t)
+  await killed(hosts, 'new')
+  const late = hosts.sh(
+    'a',
+    `exec 7<${GUARD}/rules/lock; flock -s 7; echo >/srv/begun; sleep 1; printf late >/srv/rules`,
+  )
+  while (hosts.read('a', 'srv/begun') === undefined) await sleep(20)
+  await hosts.fire('a')
+  await late
+  t.equal(hosts.read('a', 'srv/rules'), 'old')
+})
+
+void t.test('a guard that was armed without its unit is taken back at once', async t => {
+  const hosts = settled(t)
+  const unit = '/etc/systemd/system/fmc-guard-rules.service'
+  await hosts.sh('a', `mkdir -p ${unit}`)
+  const ran = await hosts.run([one(rules('new'), A)])
+  t.equal(ran.code, 2)
+  t.match(ran.tasks.at(-1), { task: 'undo rules', note: 'the host is as it was before' })
+  t.equal(hosts.read('a', 'srv/rules'), 'old')
+  t.equal(await left(hosts), '')
+})
+
 void t.test('Ctrl-C inside the body', async t => {
   const hosts = settled(t)
   const stop = new AbortController()
