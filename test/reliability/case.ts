@@ -99,7 +99,7 @@ async function underFault(
     kill: new AbortController(),
     die: () => undefined,
     second: async () =>
-      void violations.push(...(await secondRun(place, recorded, hosts, cache, cell.host))),
+      void violations.push(...(await secondRun(place, recorded, hosts, cache, cell))),
     edit: () => edit(recorded, cell, hosts),
   }
   let wires: ReadonlyMap<string, Wire> = new Map()
@@ -119,13 +119,17 @@ async function underFault(
   return { ran, wires, hit: (wires.get(cell.host)?.hits.length ?? 0) > 0, violations }
 }
 
+/** The script that comes with the connection takes the lock. */
+const beforeLock = ({ command, when }: Cell['at']): boolean =>
+  command === 0 && typeof when === 'number'
+
 /** A second run at the same time: it must be refused, and say by whom. */
 async function secondRun(
   place: Place,
   recorded: Recorded,
   hosts: ReadonlyMap<string, LightHost>,
   cache: string,
-  host: string,
+  { host, at }: Cell,
 ): Promise<string[]> {
   const name = recorded.workload.plays('new')[0]?.name
   const second = await perform(place.inventory, hosts, recorded.workload.plays('new'), {
@@ -137,11 +141,14 @@ async function secondRun(
       f,
     ),
   )
-  return second.code === 2 && refused && second.changed.length === 0
+  // Before the first run has the lock, the second may take it, and is over when the first goes on.
+  return beforeLock(at)
     ? []
-    : [
-        `a second run of ${name} beside the first on ${host}: exit code ${second.code}, [${second.changed.join(', ')}], ${second.failures.join('; ')}`,
-      ]
+    : second.code === 2 && refused && second.changed.length === 0
+      ? []
+      : [
+          `a second run of ${name} beside the first on ${host}: exit code ${second.code}, [${second.changed.join(', ')}], ${second.failures.join('; ')}`,
+        ]
 }
 
 /** What somebody does by hand to a declared file: shell text for `$f`. */
@@ -266,7 +273,11 @@ async function isGuarded(
   hosts: ReadonlyMap<string, LightHost>,
   { ran }: Faulted,
 ): Promise<string[]> {
-  if (ran?.code === 0 || cell.fault.startsWith('answer') || confirms(recorded, cell)) return []
+  const confirmed = ran?.events.some(
+    e => e.type === 'task' && e.task.startsWith('confirm ') && e.note?.startsWith('confirmed '),
+  )
+  if (confirmed || ran?.code === 0 || cell.fault.startsWith('answer') || confirms(recorded, cell))
+    return []
   const { stdout } = await hosts
     .get(cell.host)!
     .sh(
@@ -374,8 +385,12 @@ async function heal(
   cache: string,
 ): Promise<string[]> {
   const plays = recorded.workload.plays('new')
-  const again = (dryRun: boolean): Promise<Ran> =>
-    perform(place.inventory, hosts, plays, { cache, dryRun })
+  // A host ends the shell of a run that is over in its own time, and that shell has the lock.
+  const again = async (dryRun: boolean): Promise<Ran> => {
+    left.push(...(await quiet(hosts)))
+    return perform(place.inventory, hosts, plays, { cache, dryRun })
+  }
+  const left: string[] = []
   const before = treesOf(place, hosts)
   let dry = await again(true)
   const after = treesOf(place, hosts)
@@ -392,6 +407,7 @@ async function heal(
   const ran = await again(false)
   const next = await again(false)
   return [
+    ...left,
     ...wrote,
     ...sound(ran, 'the rerun'),
     ...exact(dry, ran),
