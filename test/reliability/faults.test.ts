@@ -1,10 +1,13 @@
-// `npm run faults` (docs/reliability.md): what of it needs no minutes, and with FMC_TEST_FAULTS=300 that many cases.
+// `npm run faults` (docs/reliability.md): 60 cases, and with FMC_TEST_FAULTS=300 that many, hand changes and a planted defect.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import type { Verdict } from './case.ts'
 import { FAULTS, random, shuffled, type Cell, type Fault } from './cells.ts'
 import { DEFECTS } from './planted.ts'
+import { earlier, first, pairsOf, playAll, remember } from './play-all.ts'
 import { WORKLOADS } from './workloads/index.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -25,13 +28,15 @@ const faults = (...args: readonly string[]): Promise<{ code: number; text: strin
   })
 
 const root = process.getuid?.() === 0 ? {} : { skip: 'the light hosts need root' }
-const count = Number(process.env['FMC_TEST_FAULTS'] ?? 0)
-const long = count > 0 ? root : { skip: 'FMC_TEST_FAULTS=300 plays 300 cases, in several minutes' }
+const asked = process.env['FMC_TEST_FAULTS']
+const count = Number(asked ?? 60)
+const long =
+  asked === undefined ? { skip: 'FMC_TEST_FAULTS=300 plays this and 300 cases, in minutes' } : root
 /** Each of its cases takes several times as long as another one. */
 const FEW = 'packages'
 const many = WORKLOADS.filter(w => w.name !== FEW).flatMap(w => ['--workload', w.name])
 
-void t.test('cases', { ...long, timeout: 900_000 }, async t => {
+void t.test('cases', { ...root, timeout: 900_000 }, async t => {
   const ran = await faults('--cases', String(count), ...many)
   t.equal(ran.code, 0, ran.text)
   for (const fault of Object.keys(FAULTS))
@@ -52,6 +57,65 @@ void t.test('a planted defect is found', { ...long, timeout: 600_000 }, async t 
   const ran = await faults('--planted', 'a handler is not marked', '--cases', '200')
   t.equal(ran.code, 0, ran.text)
   t.match(ran.text, /case \d+ {2}a handler is not marked\n1 of 1 found/)
+})
+
+void t.test('cases at the same time, and a run that goes on', async t => {
+  const cell = (n: number): Cell => ({
+    id: `c${n}`,
+    workload: 'files',
+    host: 'a',
+    fault: 'disk full',
+    at: { command: n, when: 1 },
+  })
+  const verdict = (id: string, violations: string[] = []): Verdict => ({
+    id,
+    fault: 'disk full',
+    violations,
+    hit: true,
+    ms: 1,
+  })
+  const cells = Array.from({ length: 12 }, (_, n) => [cell(n + 1)])
+  const file = join(t.testdir({ state: '' }), 'state')
+  writeFileSync(file, `${JSON.stringify(verdict('c2'))}\n{"id":"c3","fau`)
+  const done = earlier(file, true)
+  t.strictSame([...done.keys()], ['c2'], 'a line that is cut counts for nothing')
+  const told: number[] = []
+  let [now, most] = [0, 0]
+  const seen: string[] = []
+  const played = await playAll(
+    cells,
+    async ([c]) => {
+      most = Math.max(most, ++now)
+      await sleep(20 - (c?.at.command ?? 0))
+      now--
+      seen.push(c?.id ?? '')
+      return verdict(c?.id ?? '')
+    },
+    {
+      jobs: 3,
+      untilFound: false,
+      done,
+      told: ({ number }) => void told.push(number),
+      ended: v => remember(file, v),
+    },
+  )
+  t.strictSame(told, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 'in order, whichever ended first')
+  t.strictSame(
+    played.map(p => p.verdict.id),
+    cells.map(([c]) => c?.id),
+  )
+  t.equal(most, 3)
+  t.notOk(seen.includes('c2'), 'what the file has is not played again')
+  t.equal(earlier(file, true).size, 12)
+  t.equal(earlier(file, false).size, 0, 'without --resume it begins anew')
+  const found = await playAll(
+    cells,
+    ([c]) => Promise.resolve(verdict(c?.id ?? '', c?.id === 'c4' ? ['bad'] : [])),
+    { jobs: 1, untilFound: true, done: new Map(), told: () => undefined, ended: () => undefined },
+  )
+  t.equal(found.length, 4)
+  const pairs = [...first(pairsOf([cell(1), cell(2)], 1), 5)]
+  t.ok(pairs.every(p => p.length === 2))
 })
 
 void t.test('every planted defect still fits the code', t => {

@@ -133,7 +133,7 @@ const PLANTED: Readonly<Record<string, readonly Planted[]>> = {
         {
           file: LINE,
           from: '        script,\n',
-          to: "        script: `[ ! -s ${quote(path)} ] || [ -z \"$(tail -c1 ${quote(path)})\" ] || echo >>${quote(path)}\\nprintf '%s\\\\n' ${quote(text)} >>${quote(path)}`,\n",
+          to: '        script: `[ ! -s ${quote(path)} ] || [ -z "$(tail -c1 ${quote(path)})" ] || echo >>${quote(path)}\\nprintf \'%s\\\\n\' ${quote(text)} >>${quote(path)}`,\n',
         },
       ],
     },
