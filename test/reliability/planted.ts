@@ -80,12 +80,6 @@ const PLANTED: Readonly<Record<string, readonly Planted[]>> = {
       '  cp -dp new "../$fmc_name"\n  fmc_unstage',
     ),
     one(
-      'the rename follows a link',
-      HANDLES,
-      '  mv -fT -- new "../$fmc_name"\n  fmc_unstage',
-      '  mv -fT -- new "$(readlink -f "../$fmc_name")"\n  fmc_unstage',
-    ),
-    one(
       'the private directory stays',
       HANDLES,
       '  cd -P .. && rmdir -- "./$fmc_private" 2>/dev/null || :\n}\nfmc_tidy',
@@ -126,6 +120,12 @@ const PLANTED: Readonly<Record<string, readonly Planted[]>> = {
     },
   ],
   edits: [
+    one(
+      'the rename follows a link',
+      HANDLES,
+      '  mv -fT -- new "../$fmc_name"\n  fmc_unstage',
+      '  mv -fT -- new "$(readlink -f "../$fmc_name")"\n  fmc_unstage',
+    ),
     one('a line is not synced before the rename', LINE, '; sync -- new', ''),
     {
       name: 'a line is appended in place',
