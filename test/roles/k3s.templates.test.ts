@@ -1,5 +1,5 @@
 // Everything of the K3s roles that needs no host: texts, parsers, versions, what an agent does, the invariants.
-import { chmodSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -18,6 +18,7 @@ import {
   parseNodes,
   parseState,
   parseUnit,
+  STATE_SCRIPT,
   type Member,
   type NodeState,
   type ServerState,
@@ -36,6 +37,16 @@ import { vars as agentVars } from '../../roles/k3s-agent/vars.ts'
 const V = 'v1.36.3+k3s1'
 const HASH = 'ab'.repeat(32)
 const TOKENS = { k3s_token: new Secret('tok"en'), k3s_agent_token: new Secret('agent') }
+
+void t.test('a config.yaml that somebody edited with CRLF is understood', async t => {
+  const config = join(t.testdir({}), 'config.yaml')
+  writeFileSync(config, 'server: https://10.0.0.1:6443\r\ncluster-init: true\r\n')
+  const read = STATE_SCRIPT.split('\n').find(line => line.startsWith('sed '))
+  t.ok(read)
+  const script = read?.replace('/etc/rancher/k3s/config.yaml', config) ?? ''
+  const { stdout } = await run(['sh', '-c', script])
+  t.equal(stdout, 'seed https://10.0.0.1:6443\nfounds yes\n')
+})
 
 void t.test('config.yaml of a server', t => {
   const vars = serverVars.parse({

@@ -51,11 +51,12 @@ export const ETCDCTL = `ETCDCTL_API=3 timeout 10 etcdctl --endpoints https://127
 /**
  * The question for the state. It is the same for every server, so that one answer serves all roles of a run. K3s writes
  * etcd's log before anything else of a member (pkg/etcd IsInitialized), and the kubelet's certificate once it is a node.
+ * Somebody may have edited config.yaml with CRLF: the run that mends it must understand it first.
  */
 export const STATE_SCRIPT = `d=${DATA_DIR}
 if [ -d $d/server/db/etcd/member/wal ]; then echo data yes; else echo data no; fi
 if [ -e $d/agent/client-kubelet.crt ]; then echo joined yes; else echo joined no; fi
-sed -n -e 's/^server: */seed /p' -e 's/^cluster-init: *true$/founds yes/p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
+sed -n -e 's/\\r$//' -e 's/^server: */seed /p' -e 's/^cluster-init: *true$/founds yes/p' -e 's/^token: "K10\\([0-9a-f]*\\)::.*/pin \\1/p' -e 's/^K10\\([0-9a-f]*\\)::.*/ca \\1/p' ${CONFIG} $d/server/token 2>/dev/null
 ready=
 if systemctl is-active -q k3s.service; then
   echo "health $(${OWN_CURL} -sS -m 5 http://127.0.0.1:2381/health 2>&1 | tr '\\n' ' ')"
