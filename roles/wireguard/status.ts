@@ -94,9 +94,12 @@ export interface Running {
   readonly routes: readonly string[]
 }
 
-/** Read-only shell text that prints the state of an interface for `parseRunning`, without private or preshared keys. */
+/**
+ * Read-only shell text that prints the state of an interface for `parseRunning`, without private or preshared keys. One that is
+ * set down carries nothing, and counts as missing (`up` shows running interfaces only: ip-link(8)).
+ */
 export const runningScript = (device: string): string => `set -e
-ip link show dev ${device} >/dev/null 2>&1 || { echo down; exit 0; }
+[ -n "$(ip link show up dev ${device} 2>/dev/null)" ] || { echo down; exit 0; }
 ip -4 -o addr show dev ${device} | while read -r _ _ _ a _; do echo "address $a"; done
 read -r mtu </sys/class/net/${device}/mtu; echo "mtu $mtu"
 ip -4 route show dev ${device} | while read -r to rest; do

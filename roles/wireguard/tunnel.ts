@@ -180,7 +180,9 @@ export const networkInterface = resource({
   plan({ tunnel, peers, mtu, starting }, { now, written }) {
     const running = runningOf(tunnel.device, now)
     if (running === undefined)
-      return starting ? [] : [{ what: 'it is gone: restart', script: restartScript(tunnel) }]
+      return starting
+        ? []
+        : [{ what: 'it is gone or down: restart', script: restartScript(tunnel) }]
     const publicKey = parseWritten(written)?.publicKey ?? ''
     const found = drift(tunnel, peers, { publicKey, mtu }, running)
     const how = found.some(f => f.restart) ? restartScript(tunnel) : reloadScript(tunnel)
