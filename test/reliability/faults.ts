@@ -22,6 +22,10 @@ const HELP = `npm run faults -- [options]
   --jobs N         cases that are played at the same time (default: one per processor)
   --resume         go on with a run of the same seed that was interrupted
   --drift          hand changes instead of faults
+  --drift --roles  hand changes to what the roles of this repository declare, on a lab of the whole site:
+                   at least --cases of them (default 300), --each in a cycle (default 20)
+    --from N       begin at this cycle of the seed
+    --only TEXT    only changes whose description contains this text
   --planted [NAME] plant each defect of planted.ts in turn (or that one), and say which case finds it
 
 The exit code is 1 if a case has found something, or a planted defect was not found.
@@ -61,6 +65,9 @@ async function main(argv: readonly string[]): Promise<number> {
       pairs: { type: 'boolean' },
       resume: { type: 'boolean' },
       drift: { type: 'boolean' },
+      roles: { type: 'boolean' },
+      each: { type: 'string' },
+      from: { type: 'string' },
       planted: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -71,6 +78,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (positionals.length > 0 && !values.planted)
     throw new Usage(`${positionals.join(' ')}: not an option`)
+  if (values.roles) {
+    if (!values.drift) throw new Usage('--roles goes with --drift')
+    return handChanges(values)
+  }
   if (process.getuid?.() !== 0) throw new Usage('the light hosts need root: sudo npm run faults')
   const ids = values.case ?? []
   const choice = {
@@ -103,6 +114,28 @@ async function main(argv: readonly string[]): Promise<number> {
   } finally {
     rmSync(module, { force: true })
   }
+}
+
+/** Changes by hand over the roles, on a lab. */
+async function handChanges(given: {
+  readonly cases?: string | undefined
+  readonly seed?: string | undefined
+  readonly each?: string | undefined
+  readonly from?: string | undefined
+  readonly only?: string[] | undefined
+}): Promise<number> {
+  const { roleDrifts } = await import('./roles/role-drift.ts')
+  const seed = numberOf('--seed', given.seed, 1)
+  const log = join(tmpdir(), `fmc-drift-roles-${commit()}-${seed}.jsonl`)
+  process.stdout.write(`commit ${commit()}; each cycle is a line of ${log}\n`)
+  return roleDrifts({
+    changes: numberOf('--cases', given.cases, 300),
+    seed,
+    each: numberOf('--each', given.each, 20),
+    from: given.from === '0' ? 0 : numberOf('--from', given.from, 0),
+    only: given.only ?? [],
+    log,
+  })
 }
 
 const commit = (): string =>
