@@ -171,7 +171,6 @@ const packageKind = (name: string): ((what: string, script: string) => HandChang
   kind('package', new RegExp(String.raw`^packages (?:\S+ )*?(${name})(?: |$)`))
 const PACKAGES: readonly HandChange[] = [
   ...[
-    'iputils',
     'nftables',
     'wireguard-tools',
     'bind-utils',
