@@ -16,13 +16,7 @@ import { kubectl, type Answer } from '../shared/kubernetes/kubectl.ts'
 import { isKeeper, manifest, noManifest } from '../shared/kubernetes/manifest.ts'
 import { isReady, NODES, readNodes, type Node } from '../shared/kubernetes/nodes.ts'
 import { readWorkloads, unready, WORKLOADS } from '../shared/kubernetes/workloads.ts'
-import {
-  exposureProblem,
-  INGRESS_LABEL,
-  SERVICE_TYPES,
-  traefikConfig,
-  typeKey,
-} from './templates.ts'
+import { exposureProblem, labelled, SERVICE_TYPES, traefikConfig, typeKey } from './templates.ts'
 import { DEFAULT_VIP, vars as schema } from './vars.ts'
 
 export default role({
@@ -87,16 +81,13 @@ async function silent(vip: Vip): Promise<true | string> {
   )
 }
 
-/** The ready backends, which all take ports 80 and 443; or why that is not so, or not known. */
+/** The ready backends that take ports 80 and 443; or why one never will, or why that is not known. */
 async function ingressNodes(vip: Vip): Promise<readonly Node[] | string> {
   const nodes = readNodes(await NODES.ask())
   if (typeof nodes === 'string') return nodes
-  const backends = new Set(hosts(vip.backends).map(h => h.name))
-  const ready = nodes.filter(n => backends.has(n.metadata.name) && isReady(n))
-  const [label, value] = INGRESS_LABEL
-  const bare = ready.filter(n => n.metadata.labels[label] !== value).map(n => n.metadata.name)
-  if (bare.length === 0) return ready
-  return `${bare.join(', ')} lack the label ${label}=${value}: add it to k3s_node_labels of ${vip.backends}`
+  const backends = hosts(vip.backends)
+  const ready = nodes.filter(n => backends.some(h => h.name === n.metadata.name) && isReady(n))
+  return labelled(ready, vip, backends)
 }
 
 /** The type of Traefik's Service, and the chart's key for it. */

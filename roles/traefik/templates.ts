@@ -6,11 +6,33 @@ import {
   type KubernetesObject,
 } from '../shared/kubernetes/chart.ts'
 import { bundledWith } from '../shared/kubernetes/bundled.ts'
+import type { Node } from '../shared/kubernetes/nodes.ts'
 import { toYaml } from '../shared/kubernetes/yaml.ts'
 import type { Vars } from './vars.ts'
 
 /** ServiceLB opens ports 80 and 443 on nodes with this label alone, once any node has it (docs.k3s.io, "Service Load Balancer"). */
 export const INGRESS_LABEL = ['svccontroller.k3s.cattle.io/enablelb', 'true'] as const
+
+/**
+ * Which of these nodes take ingress; or why one never will. A node without the label, although the inventory gives it the label, counts
+ * as one that has not joined yet: the role k3s-agent labels it, and in `play site` it runs after the first play of this role.
+ */
+export function labelled(
+  nodes: readonly Node[],
+  vip: Vip,
+  backends: readonly Host[],
+): readonly Node[] | string {
+  const [label, value] = INGRESS_LABEL
+  const has = (labels: unknown): boolean =>
+    typeof labels === 'object' &&
+    labels !== null &&
+    (labels as Record<string, unknown>)[label] === value
+  const declared = (name: string): boolean =>
+    has(backends.find(h => h.name === name)?.vars['k3s_node_labels'])
+  const never = nodes.map(n => n.metadata).filter(m => !has(m.labels) && !declared(m.name))
+  if (never.length === 0) return nodes.filter(n => has(n.metadata.labels))
+  return `${never.map(m => m.name).join(', ')} lack the label ${label}=${value}: add it to k3s_node_labels of ${vip.backends}`
+}
 
 /** All addresses of these balancers, sorted. */
 export const addressesOf = (balancers: readonly Host[]): string[] =>

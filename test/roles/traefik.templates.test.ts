@@ -1,7 +1,14 @@
 import t from 'tap'
 import { parse } from 'yaml'
 import type { Host, Vip } from '../../lib/index.ts'
-import { exposureProblem, traefikConfig, typeKey } from '../../roles/traefik/templates.ts'
+import type { Node } from '../../roles/shared/kubernetes/nodes.ts'
+import {
+  exposureProblem,
+  INGRESS_LABEL,
+  labelled,
+  traefikConfig,
+  typeKey,
+} from '../../roles/traefik/templates.ts'
 import { vars } from '../../roles/traefik/vars.ts'
 
 const balancers = [{ nics: [{ address: '192.168.0.30' }] }] as unknown as Host[]
@@ -112,5 +119,28 @@ void t.test('a backend of the VIP on which Traefik cannot run is an error', t =>
   ] as const)
     if (problem === undefined) t.equal(exposureProblem(vip(backendPorts), exposed(how)), undefined)
     else t.match(exposureProblem(vip(backendPorts), exposed(how)), problem)
+  t.end()
+})
+
+void t.test('a worker that has lost its label is no reason to wait for it', t => {
+  const [label, value] = INGRESS_LABEL
+  const node = (name: string, labels = {}) =>
+    ({ metadata: { name, labels, annotations: {} } }) as Node
+  const worker = (name: string, labels?: object) =>
+    ({ name, vars: labels === undefined ? {} : { k3s_node_labels: labels } }) as unknown as Host
+  const web = { backends: 'workers' } as Vip
+  const declared = worker('w1', { [label]: value })
+  const names = (found: ReturnType<typeof labelled>) =>
+    typeof found === 'string' ? found : found.map(n => n.metadata.name)
+  const own = { [label]: value }
+  t.strictSame(names(labelled([node('w1', own)], web, [declared])), ['w1'])
+  t.strictSame(names(labelled([node('w1', own)], web, [worker('w1')])), ['w1'], 'set by hand')
+  t.strictSame(names(labelled([node('w1')], web, [declared])), [], 'k3s-agent labels it')
+  t.strictSame(names(labelled([node('w1', { [label]: 'false' })], web, [declared])), [])
+  for (const labels of [undefined, {}, { [label]: 'false' }])
+    t.match(
+      names(labelled([node('w1'), node('w2', own)], web, [worker('w1', labels), worker('w2')])),
+      /^w1 lack the label .*: add it to k3s_node_labels of workers$/,
+    )
   t.end()
 })
