@@ -1,7 +1,17 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', 'dist.*/', 'dist-docs/', '.tap/', 'node_modules/', 'test/fixtures/', 'files/project/'] },
+  {
+    ignores: [
+      'dist/',
+      'dist.*/',
+      'dist-docs/',
+      '.tap/',
+      'node_modules/',
+      'test/fixtures/',
+      'files/project/',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],
