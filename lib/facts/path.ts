@@ -46,17 +46,32 @@ export const path: Family<PathFact | null> = {
     }),
 }
 
-/** SHA-256 of a regular file in lower-case hex; null: there is none. Links are not followed. */
+/** `/` in a reason: the first `/` of a record begins its path. */
+const SLASH = '\x01'
+
+/**
+ * SHA-256 of a regular file in lower-case hex; null: there is none. Links are not followed. Refused: fmc would not write there
+ * either, which also holds for a file that is still to be made.
+ */
 export const sha: Family<string | null | Refused> = {
   bytes: { each: 5 * 1024 },
   reads: args => args,
   script: args =>
     // A file that cannot be read to its end gets one byte more, and so a checksum that matches nothing.
-    `fmc_sum() ( fmc_beside "$1" && s=$({ fmc_bytes "$1" || echo; } | sha256sum) && printf '%s %s\\0' "\${s%% *}" "$1" )
-set --; for p in ${quoteAll(args)}; do if ! { ${IS_FILE}; }; then printf 'absent %s\\0' "$p"; elif fmc_closed "$p"; then set -- "$@" "$p"; else fmc_sum "$p" || printf 'refused %s\\0' "$p"; fi; done; [ $# -eq 0 ] || sha256sum -z -- "$@"`,
+    `fmc_sum() ( fmc_beside "$1" && s=$({ fmc_bytes "$1" || echo; } 2>/dev/null | sha256sum) && printf '%s' "\${s%% *}" )
+fmc_refused() { printf 'refused %s %s\\0' "$(printf %s "$2" | tr / '\\001')" "$1"; }
+set --
+for p in ${quoteAll(args)}; do
+  if ! { ${IS_FILE}; }; then
+    if [ -e "$p" ] || [ -L "$p" ] || ! [ -d "\${p%/*}/" ] || fmc_closed "$p" || s=$( (fmc_beside "$p") 2>&1); then printf 'absent %s\\0' "$p"; else fmc_refused "$p" "$s"; fi
+  elif fmc_closed "$p"; then set -- "$@" "$p"
+  elif s=$(fmc_sum "$p" 2>&1); then printf '%s %s\\0' "$s" "$p"
+  else fmc_refused "$p" "$s"; fi
+done
+[ $# -eq 0 ] || sha256sum -z -- "$@"`,
   parse: (answer, args) =>
     pathRecords('sha', answer, args, head => {
-      if (head === 'refused') return new Refused(answer.err.trim())
+      if (head.startsWith('refused ')) return new Refused(head.slice(8).replaceAll(SLASH, '/'))
       if (!/^[0-9a-f]{64}$/.test(head)) throw new GarbledProbe('sha', head)
       return head
     }),

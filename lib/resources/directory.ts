@@ -1,19 +1,13 @@
-import { dirname } from 'node:path/posix'
 import { TaskError } from '../errors.ts'
 import { ask, type PathFact, type Query } from '../facts/index.ts'
 import { makeDirectory } from '../shell/staging.ts'
 import { accessChanges, accessOf, checkOwner, ownerNeeds, type AccessOptions } from './access.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { FactAfter } from './scope.ts'
+import { ancestorsOf, checkWay, wayTo } from './way.ts'
 
 /** Default owner root:root, mode 0755. */
 export interface DirectoryOptions extends Common, AccessOptions {}
-
-const ancestors = (path: string): string[] => {
-  const found: string[] = []
-  for (let dir = dirname(path); dir !== '/'; dir = dirname(dir)) found.unshift(dir)
-  return found
-}
 
 const define = resource({
   name: (o: DirectoryOptions & { readonly path: string }) => `directory ${o.path}`,
@@ -26,19 +20,27 @@ const define = resource({
   } => ({
     self: ask('path', o.path),
     ...ownerNeeds(accessOf(o, '0755')),
-    ...Object.fromEntries(ancestors(o.path).map(dir => [dir, ask('path', dir)])),
+    ...wayTo(o.path),
   }),
   plan(o, now, { doubt }) {
     const access = accessOf(o, '0755')
     checkOwner(access, now, doubt)
     if (now.self !== null && now.self.type !== 'directory')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a directory`)
-    if (now.self !== null) return accessChanges(o.path, now.self, access)
-    for (const dir of ancestors(o.path)) {
+    if (now.self !== null) {
+      const changes = accessChanges(o.path, now.self, access)
+      // An interrupted run may have left such a directory: the next one goes on with it if it is empty (make-directory.ts).
+      const begun = now.self.owner === 'root' && /^[02]700$/.test(now.self.mode)
+      const way = [...ancestorsOf(o.path), ...(begun ? [] : [o.path])]
+      if (changes.length > 0) checkWay(way, { ...now, [o.path]: now.self }, doubt)
+      return changes
+    }
+    for (const dir of ancestorsOf(o.path)) {
       const type = now[dir] == null ? 'directory' : (now[dir] as PathFact).type
       expect(type === 'directory' || type === 'link', `${dir} is a ${type}, not a directory`)
     }
-    const made = ancestors(o.path).filter(dir => now[dir] === null)
+    checkWay(ancestorsOf(o.path), now, doubt)
+    const made = ancestorsOf(o.path).filter(dir => now[dir] === null)
     const plain = { type: 'directory', mode: '0755', owner: 'root', group: 'root' } as const
     const factsAfter: FactAfter[] = [
       ...made.map((dir): FactAfter => [ask('path', dir), plain]),

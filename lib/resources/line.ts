@@ -7,6 +7,7 @@ import { checkParent, checkReadable } from './access.ts'
 import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
 import type { FactAfter } from './scope.ts'
+import { ancestorsOf, checkWay, wayTo } from './way.ts'
 
 const define = resource({
   name: (o: Common & { readonly path: string; readonly line: string }) =>
@@ -19,9 +20,11 @@ const define = resource({
     there: ask('line', `${o.path}\0${o.line}`),
     self: ask('path', o.path),
     parent: ask('path', dirname(o.path)),
+    ...wayTo(o.path),
     left: leftoverOf(o.path),
   }),
-  plan({ path, line: text }, { there, self, parent, left }, { doubt }) {
+  plan({ path, line: text }, now, { doubt }) {
+    const { there, self, parent, left } = now
     if (self !== null && self.type !== 'file')
       throw new TaskError(`${path} is a ${self.type}, not a file`, {
         hint: self.type === 'link' ? 'name the file that it points to' : undefined,
@@ -29,6 +32,7 @@ const define = resource({
     checkReadable(there)
     if (there) return leftoverChanges(path, left)
     checkParent(path, parent, doubt)
+    checkWay(ancestorsOf(path), now, doubt)
     // Copy with attributes, append, rename: a reader never sees half a line.
     const script = `${stage(path)}
 ${self === null ? 'umask 022; : >new' : COPY}

@@ -6,6 +6,7 @@ import { PUBLISH, stage } from '../shell/staging.ts'
 import { checkParent } from './access.ts'
 import { leftoverChanges, leftoverOf } from './leftover.ts'
 import { checkPath, expect, resource, type Common, type Result } from './resource.ts'
+import { ancestorsOf, checkWay, wayTo } from './way.ts'
 
 const define = resource({
   name: (o: Common & { readonly path: string; readonly target: string }) => `link ${o.path}`,
@@ -20,6 +21,7 @@ const define = resource({
     self: ask('path', o.path),
     target: ask('link', o.path),
     parent: ask('path', dirname(o.path)),
+    ...wayTo(o.path),
     left: leftoverOf(o.path),
   }),
   plan(o, now, { doubt }) {
@@ -27,6 +29,7 @@ const define = resource({
     if (now.self !== null && now.self.type !== 'link')
       throw new TaskError(`${o.path} is a ${now.self.type}, not a link`)
     if (now.target === o.target) return leftoverChanges(o.path, now.left)
+    checkWay(ancestorsOf(o.path), now, doubt)
     return [
       {
         what: now.target === null ? `create → ${o.target}` : `${now.target} → ${o.target}`,

@@ -1,8 +1,17 @@
-import { chmodSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
-import { ask } from '../../lib/facts/index.ts'
+import { ask, Refused } from '../../lib/facts/index.ts'
 import { content, link, path, sha } from '../../lib/facts/path.ts'
 import { staged } from '../../lib/facts/staged.ts'
 import { facts, table } from './helpers.ts'
@@ -66,6 +75,12 @@ void t.test('sha: the answers of sha256sum', t =>
       args: ['/a', '/b'],
       out: `absent /b\0${HASH}  /a\0`,
       facts: [HASH, null],
+    },
+    {
+      what: 'each refusal has its own reason',
+      args: ['/a', '/b', '/c'],
+      out: `refused \x01x belongs to u: chown \x01x /a\0absent /c\0refused no \x01y /b\0`,
+      facts: [new Refused('/x belongs to u: chown /x'), new Refused('no /y'), null],
     },
     { what: 'a short hash', args: ['/a'], out: `${HASH.slice(1)}  /a\0` },
     { what: 'an escaped name', args: ['/a'], out: `\\${HASH}  /a\0` },
@@ -209,3 +224,34 @@ void t.test('real files with hostile names', t => {
   )
   t.end()
 })
+
+void t.test(
+  'sha: a directory that another user could exchange',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  t => {
+    const dir = mkdtempSync('/run/fmc-sha-')
+    t.teardown(() => rmSync(dir, { recursive: true }))
+    mkdirSync(`${dir}/user/stranger`, { recursive: true })
+    mkdirSync(`${dir}/user/root`)
+    writeFileSync(`${dir}/user/stranger/there`, '')
+    symlinkSync('there', `${dir}/user/stranger/link`)
+    for (const [path, uid] of [
+      ['user', 4711],
+      ['user/stranger', 4712],
+    ] as const)
+      chownSync(`${dir}/${path}`, uid, uid)
+    const refused = facts(
+      ...['user/stranger/there', 'user/stranger/none', 'user/root/none'].map(p =>
+        ask('sha', `${dir}/${p}`),
+      ),
+    ).map(fact => (fact instanceof Refused ? fact.why : fact))
+    t.match(refused, [
+      /stranger belongs to UNKNOWN, but uid 4711 could exchange it$/,
+      /stranger belongs to UNKNOWN, but uid 4711 could exchange it$/,
+      /root belongs to root, but uid 4711, who owns a directory above it/,
+    ])
+    const others = ['user/none', 'user/stranger/link', 'none/none', 'user/stranger']
+    t.strictSame(facts(...others.map(p => ask('sha', `${dir}/${p}`))), [null, null, null, null])
+    t.end()
+  },
+)

@@ -81,10 +81,16 @@ const PROGRAMS: readonly HandChange[] = [
 ]
 
 const directory = kind('directory', /^directory (\/\S+)/)
+/** Whoever owns the directory above could have put it there: fmc refuses to give it away. */
+const OF_A_USER = kind('directory', /^directory (\/var\/lib\/pgsql\/\S+)/)
 const notADirectory = inTheWay('echo x >"$f"', /is a file, not a directory/)
 const DIRECTORIES: readonly HandChange[] = [
   directory('mode', 'chmod 0777 "$f"'),
-  directory('owner', 'chown 12345:12345 "$f"'),
+  directory('owner', 'case "$f" in /var/lib/pgsql/*) exit 77;; esac; chown 12345:12345 "$f"'),
+  OF_A_USER('owner', 'chown 12345:12345 "$f"', {
+    refused: /belongs to 12345, but postgres, who owns \S+, could exchange it/,
+    undo: 'chown postgres:postgres "$f"',
+  }),
   directory('too closed', 'chmod 0700 "$f"; [ "$f" != /etc/nftables ] || chmod 0755 "$f"'),
   {
     ...kind(
