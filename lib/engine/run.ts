@@ -35,7 +35,7 @@ export async function run(settings: RunSettings): Promise<number> {
     passed = await runPasses({ settings, fleet, emit, following }, audit, unawaited.settled)
     await unawaited.settled()
   } finally {
-    fleet.close()
+    await fleet.end()
     unawaited.off()
     process.off('beforeExit', stuck)
   }

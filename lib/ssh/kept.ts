@@ -5,7 +5,7 @@ import type { OpenSession, Output, ScriptOptions, Session, Target } from './type
 import { seconds } from './wording.ts'
 
 /** Gives back what a run took in the session's shell: the host's lock, on descriptor 9. */
-const RELEASE = 'exec 9>&-'
+export const RELEASE = 'exec 9>&-'
 
 /** The time to connect, and how long a run waits for a host that has not answered in the run before. */
 interface Patience {

@@ -2,8 +2,10 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { PATIENCE_SECONDS } from '../../lib/engine/host/lock-script.ts'
 import { LockedError, lockScript, type LockKind } from '../../lib/engine/host/lock.ts'
 import { quote } from '../../lib/shell/quote.ts'
+import { RELEASE } from '../../lib/ssh/kept.ts'
 
 const LOCK = '/run/fmc.lock'
 /** What older versions of fmc ran on a host; they left the file readable for all users. */
@@ -67,9 +69,17 @@ class Place {
     )
   }
 
-  /** A run's session: a shell that gets the script on its stdin and lives on until it is ended. */
-  session(shell: string, kind: LockKind, who = 'me'): Promise<Run> {
-    const { script, read } = lockScript(kind, who)
+  /**
+   * A run's session: a shell that gets the script on its stdin and lives on until it is ended. It waits for a lock for
+   * `seconds`; undefined: as long as a run does.
+   */
+  session(
+    shell: string,
+    kind: LockKind,
+    who = 'me',
+    seconds: number | undefined = 0,
+  ): Promise<Run> {
+    const { script, read } = lockScript(kind, who, seconds)
     const [command, args] = this.#enter(...shell.split(' '))
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
     this.#all.push(child)
@@ -210,6 +220,35 @@ for (const shell of shells)
       other.sh(/end it there: (.*)$/.exec((error as LockedError).hint ?? '')?.[1] ?? 'false')
       await sleep(200)
       t.equal((await other.session(shell, 'exclusive')).error, undefined, 'the hint ends it')
+    })
+
+    await t.test('a run waits a moment for a lock whose holder is ending', async t => {
+      for (const kind of KINDS) {
+        const at = await place(t)
+        const first = await at.session(shell, 'exclusive', 'ann')
+        const begin = performance.now()
+        const second = at.session(shell, kind, 'bob', PATIENCE_SECONDS)
+        const over = sleep(1000).then(() => end(first.child))
+        t.equal((await second).error, undefined, `${kind}: it has the lock`)
+        t.ok(performance.now() - begin > 900, 'once the first has ended')
+        await over
+        const third = await at.session(shell, 'exclusive', 'cid')
+        t.match(third.error?.message, /holds the lock of this host: bob \(shell pid \d+\)$/)
+      }
+    })
+
+    await t.test('it does not wait for long, and needs no wait after a release', async t => {
+      const at = await place(t)
+      const first = await at.session(shell, 'exclusive', 'ann')
+      const begin = performance.now()
+      const refused = await at.session(shell, 'exclusive', 'bob', PATIENCE_SECONDS)
+      const waited = performance.now() - begin
+      t.match(refused.error?.message, /holds the lock of this host: ann \(shell pid \d+\)$/)
+      t.ok(waited > 2500 && waited < 8000, `${waited} ms`)
+      first.child.stdin?.write(`${RELEASE}; echo released\n`)
+      await new Promise(resolve => first.child.stdout?.once('data', resolve))
+      t.equal((await at.session(shell, 'exclusive', 'cid')).error, undefined)
+      t.equal(first.child.exitCode, null, 'the shell of the first lives on')
     })
 
     await t.test(

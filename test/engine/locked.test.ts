@@ -5,6 +5,7 @@ import { closing } from '../../lib/report/closing.ts'
 import { recapTable } from '../../lib/report/recap.ts'
 import { noColor } from '../../lib/report/style.ts'
 import { createTree, reduce } from '../../lib/report/tree.ts'
+import { RELEASE } from '../../lib/ssh/kept.ts'
 import { until } from '../rig/until.ts'
 import { Hosts, one, tasks } from './hosts.ts'
 
@@ -92,4 +93,25 @@ void t.test('locked, and nothing due elsewhere', { timeout: 120_000 }, async t =
     'Nothing was changed, because b is locked: no change is planned on the others.',
   )
   await release()
+})
+
+void t.test('a run that has changed something gives the locks back', async t => {
+  const hosts = new Hosts(t)
+  prepare(hosts, 'a')
+  for (const path of ['srv/one', 'srv/two']) hosts.write('b', path, 'x')
+  prepare(hosts, 'b')
+  await hosts.sh('b', 'chmod 644 /srv/*; chown 0:0 /srv/*')
+  const last = (): Record<string, string | undefined> =>
+    Object.fromEntries(
+      ['a', 'b'].map(h => [h, hosts.scripts.findLast(s => s.host === h)?.script] as const),
+    )
+  t.equal((await hosts.run([one(two)], { limit: 'a:b' })).code, 0)
+  t.strictSame(last(), { a: RELEASE, b: RELEASE })
+  const before = hosts.scripts.length
+  t.equal((await hosts.run([one(two)], { limit: 'a:b' })).code, 0)
+  t.strictSame(
+    hosts.scripts.slice(before).filter(s => s.script === RELEASE),
+    [],
+    'a run without changes costs no more than its questions',
+  )
 })

@@ -388,12 +388,9 @@ async function heal(
   cache: string,
 ): Promise<string[]> {
   const plays = recorded.workload.plays('new')
-  // A host ends the shell of a run that is over in its own time, and that shell has the lock.
-  const again = async (dryRun: boolean): Promise<Ran> => {
-    left.push(...(await quiet(hosts)))
-    return perform(place.inventory, hosts, plays, { cache, dryRun })
-  }
-  const left: string[] = []
+  // Each run begins at once: the host may still be ending the shell of the run before.
+  const again = (dryRun: boolean): Promise<Ran> =>
+    perform(place.inventory, hosts, plays, { cache, dryRun })
   const before = treesOf(place, hosts)
   let dry = await again(true)
   const after = treesOf(place, hosts)
@@ -410,7 +407,7 @@ async function heal(
   const ran = await again(false)
   const next = await again(false)
   return [
-    ...left,
+    ...(await quiet(hosts)),
     ...wrote,
     ...sound(ran, 'the rerun'),
     ...exact(dry, ran),

@@ -155,7 +155,7 @@ const PLANTED: Readonly<Record<string, readonly Planted[]>> = {
       '    if (!(error instanceof TaskError)) throw error\n',
       "    if (!(error instanceof TaskError)) return { code: 0, stdout: '', stderr: '' }\n",
     ),
-    one('the lock is not taken', LOCK, 'if ! flock -n $_k 9; then', 'if ! :; then'),
+    one('the lock is not taken', LOCK, 'if flock -n $_k 9 || {', 'if : || {'),
     one(
       'a run takes the lock as a dry run does',
       'lib/engine/host/fleet.ts',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskError, UnreachableError } from '../../errors.ts'
+import { RELEASE } from '../../ssh/kept.ts'
 import type { Output, Session } from '../../ssh/types.ts'
 import { KEPT_BYTES } from './output.ts'
 
@@ -31,6 +32,11 @@ export class Connection {
     return this.#session
   }
 
+  /** Gives back the host's lock. A session that does not answer keeps it until it ends. */
+  async release(): Promise<void> {
+    if (!this.#session.lost) await this.#runs(RELEASE)
+  }
+
   /** Replaces a session that was lost. Throws UnreachableError, LockedError. */
   async reopen(): Promise<void> {
     this.#session = await this.#open.reopen()
@@ -41,15 +47,16 @@ export class Connection {
     const second = await this.#open.second()
     try {
       const output = await second.run(script, { timeoutMs })
-      if (!(await this.#isAlive())) await this.#replace(second)
+      if (!(await this.#runs(':'))) await this.#replace(second)
       return output
     } finally {
       second.close()
     }
   }
 
-  async #isAlive(): Promise<boolean> {
-    const alive = this.#session.run(':').then(
+  /** Does the session run a script that takes no time? */
+  async #runs(script: string): Promise<boolean> {
+    const alive = this.#session.run(script).then(
       () => true,
       () => false,
     )

@@ -120,6 +120,11 @@ export class Connections {
     this.#waits.delete(host.name)
   }
 
+  /** Gives back the locks of all hosts. */
+  async release(): Promise<void> {
+    await Promise.all(this.all.flatMap(run => run.connection?.release() ?? []))
+  }
+
   /** Remembers on the controller what was asked, and closes all connections. */
   close(): void {
     for (const save of this.#saves) save()

@@ -273,7 +273,9 @@ export class Fleet {
     return run
   }
 
-  close(): void {
+  /** Ends the run on all hosts. If it has changed something, their locks are free then: the host ends a session's shell in its own time. */
+  async end(): Promise<void> {
+    if (this.touched.length > 0) await this.#connections.release()
     this.#connections.close()
   }
 }

@@ -6,6 +6,11 @@ export const LOCK_FILE = '/run/fmc.lock'
 const NEW_FILE = `${LOCK_FILE}.new`
 /** Replacing the file takes a run a few processes. */
 const TRIES = 50
+/**
+ * How long a run waits for a lock that another one holds, in whole seconds of a clock, so up to one less. The shell of a run
+ * that is over, or was killed, may still be ending on a busy host, and a dry run or a round of `fmc drift` is short.
+ */
+export const PATIENCE_SECONDS = 4
 
 /**
  * Prints a line for each process that holds flock on the lock file: "root PID USER COMMAND", or "other …" for a process
@@ -41,11 +46,25 @@ printf mine
 }`
 
 /**
+ * Tries again until the time is over, with the file that is open on 9. /proc/uptime (proc_uptime(5)) is a clock that nobody
+ * sets. Not every sleep(1) takes parts of a second.
+ */
+const wait = (seconds: number): string => `_fmc_wait() {
+read -r _s _ </proc/uptime && _s=\${_s%.*} || return
+while read -r _t _ </proc/uptime && [ $((\${_t%.*} - _s)) -lt ${seconds} ]; do
+sleep 0.1 2>/dev/null || sleep 1
+! flock -n $_k 9 || return 0
+done
+return 1
+}`
+
+/**
  * Takes flock(1) on descriptor 9, and prints "mine", or "flock", "open", "root" for what is wrong, or "locked", the
  * holders and what they wrote into the file. POSIX sh with the `-ef` of test that dash, bash and busybox have.
  *
- * A lock file that only root can open is kept; taking it costs two processes. A file that others can open or may have
- * open (and any link, FIFO, directory) is replaced by a new one, unless a process of root holds it.
+ * A lock file that only root can open is kept; taking it costs two processes. If a process of root holds it, the script waits
+ * for up to `seconds` before it says so. A file that others can open or may have open (and any link, FIFO, directory) is
+ * replaced by a new one, unless a process of root holds it.
  *
  * Two runs never both win. A run that replaces the file makes NEW_FILE, then looks for holders, then renames NEW_FILE. A
  * run that takes the lock as it is locks the file, then looks for NEW_FILE, then checks that the path still is the file
@@ -54,9 +73,11 @@ printf mine
 export const takeLock = (
   kind: 'exclusive' | 'shared',
   who: string,
+  seconds = PATIENCE_SECONDS,
 ): string => `_f=${LOCK_FILE} _g=${NEW_FILE} _k=${kind === 'shared' ? '-s' : '-x'} _n=0
 ${WHO}
 ${sign(who)}
+${wait(seconds)}
 _fmc_private() { [ "$(stat -Lc '%f %u' /proc/self/fd/$1)" = '8180 0' ]; }
 _fmc_odd() { [ -L $1 ] || { [ -e $1 ] && [ ! -f $1 ]; }; }
 _fmc_held() { _h=$(_fmc_who); case "
@@ -70,9 +91,9 @@ _n=$((_n + 1))
 if ! _fmc_odd $_f; then
 ${open(9, LOCK_FILE)}
 if _fmc_private 9; then
-if ! flock -n $_k 9; then
-if _fmc_held; then _fmc_tell; return; fi
-elif [ ! -e $_g ] && [ ! -L $_g ] && [ /proc/self/fd/9 -ef $_f ]; then _fmc_sign; return; fi
+if flock -n $_k 9 || { _fmc_held && _fmc_wait; }; then
+if [ ! -e $_g ] && [ ! -L $_g ] && [ /proc/self/fd/9 -ef $_f ]; then _fmc_sign; return; fi
+elif _fmc_held; then _fmc_tell; return; fi
 fi
 exec 9>&-
 fi
@@ -105,4 +126,4 @@ flock -n $_k 9 && _fmc_sign
 }
 _fmc_lock
 exec 8>&-
-unset -f _fmc_who _fmc_sign _fmc_private _fmc_odd _fmc_held _fmc_tell _fmc_lock _fmc_mend`
+unset -f _fmc_who _fmc_sign _fmc_private _fmc_odd _fmc_held _fmc_tell _fmc_lock _fmc_mend _fmc_wait`

@@ -13,18 +13,19 @@ export type LockKind = 'exclusive' | 'shared' | 'none'
 /**
  * The script that takes the lock: flock(1) on descriptor 9 of the session's own shell, so that the lock ends with the
  * session. A run takes the lock of its own hosts exclusively; a dry run takes it shared, and so does a run on hosts that it
- * only reaches with `on`. Each writes `who` into the lock file.
+ * only reaches with `on`. Each writes `who` into the lock file. A lock that another run holds is waited for, for a few seconds (`seconds`).
  */
 export function lockScript(
   kind: LockKind,
   who: string,
+  seconds?: number,
 ): {
   script: string
   /** `word`: of the session that ran the script (Session.word). */
   read: (stdout: string, word: string) => { error: Error | undefined; rest: string }
 } {
   const { spelled, printed } = mark('lock')
-  const take = kind === 'none' ? 'printf mine' : takeLock(kind, who)
+  const take = kind === 'none' ? 'printf mine' : takeLock(kind, who, seconds)
   return {
     script: `${take}\nprintf '${spelled}'`,
     read(stdout, word) {
